@@ -1,0 +1,47 @@
+// Package feed is the one language that every source speaks: a live namespace, a
+// lab and a recording put out the same items, so that nothing behind them can tell
+// the three apart.
+package feed
+
+import (
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+)
+
+// Item is one thing a source has to say. Besides Time exactly one field is set.
+type Item struct {
+	Time time.Time
+	// Rules is a ruleset that was read anew.
+	Rules *model.Ruleset `json:",omitempty"`
+	// Counts belong to the last ruleset.
+	Counts *model.Counts `json:",omitempty"`
+	// Event is one trace event, in the order in which its tracer sent it.
+	Event *journey.Event `json:",omitempty"`
+	Flow  *flow.Event    `json:",omitempty"`
+	// Table tells what is known of the conntrack table as a whole; its List is unused.
+	Table *snapshot.Flows `json:",omitempty"`
+	// Trace is the state of the armed trace, whenever it changed.
+	Trace *snapshot.Trace `json:",omitempty"`
+	Lab   *snapshot.Lab   `json:",omitempty"`
+	// Host tells of the namespace what is needed to understand the rest.
+	Host *Host `json:",omitempty"`
+	// Problem is a sentence for the user about what does not work.
+	Problem string `json:",omitempty"`
+}
+
+// Must reports whether the item may never be thrown away: all but packets and flows.
+func (i *Item) Must() bool { return i.Event == nil && i.Flow == nil }
+
+// Host is what does not change while a session lasts.
+type Host struct {
+	Name   string // "host", a namespace's name, a lab's host
+	Kernel string
+	// Local lists the addresses of the namespace's interfaces as prefixes.
+	Local []string
+	// Source is what Snapshot.Source says: "live", "lab gateway".
+	Source string
+}

@@ -1,0 +1,87 @@
+// Package journey folds the kernel's trace events into journeys: one ladder of
+// steps per packet, over every backend, with the rule that decided.
+package journey
+
+import (
+	"time"
+
+	"nfscope/model"
+)
+
+// Source says which of the kernel's two tracers an event came from.
+type Source uint8
+
+// The sources. A Gap says that events were lost before the next one.
+const (
+	SourceLegacy Source = iota + 1 // TRACE over NFLOG (net/netfilter/xt_TRACE.c)
+	SourceNFT                      // NFT_MSG_TRACE (net/netfilter/nf_tables_trace.c)
+	SourceGap
+)
+
+// EventKind is what the kernel said happened. What it means is for the fold to
+// say: legacy TRACE writes policy or return for an unconditional rule.
+type EventKind uint8
+
+// The kinds.
+const (
+	EventRule EventKind = iota + 1
+	EventPolicy
+	EventReturn
+)
+
+// Event is one trace event of either tracer, decoded and not yet understood.
+type Event struct {
+	Source Source
+	// Time is when we read the event.
+	Time time.Time
+	// Seq orders the events of one source.
+	Seq uint64
+	// Lost is how many events are missing before this one; for SourceGap, 0 means
+	// that the number is not known.
+	Lost uint64
+
+	// Family is the table's family.
+	Family model.Family
+	Table  string
+	Chain  string
+	Kind   EventKind
+	// Hook as the legacy tracer's packet header has it; HookNone from nftrace, where
+	// the base chain tells.
+	Hook model.Hook
+
+	// Num is the legacy tracer's rule number, from 1; rules+1 at the chain's end.
+	Num int
+	// Stamp is the packet's receive stamp, zero where the kernel gave none.
+	Stamp time.Time
+
+	// ID is nftrace's packet id. It is not unique.
+	ID uint32
+	// Handle is the nft rule's; 0 marks an event without one.
+	Handle uint64
+	// Verdict as nftrace has it; VerdictUnknown from the legacy tracer. Policy
+	// events carry the policy here.
+	Verdict model.Verdict
+	// To is the chain that a jump or goto leads to.
+	To string
+
+	// Packet is nil in nftrace events that carry no headers.
+	Packet *model.Packet
+	// In, Out name the interfaces, "" where there is none. Physical ones are the
+	// bridge ports.
+	In, Out         string
+	PhysIn, PhysOut string
+	// Mark is the packet's mark; HasMark whether the event told one.
+	Mark    uint32
+	HasMark bool
+
+	// CT is what the event said of conntrack, nil where it said nothing.
+	CT *CT
+}
+
+// CT is the conntrack part of an nftrace event (kernels from 6.16).
+type CT struct {
+	ID        uint32
+	Direction uint8  // 0 original, 1 reply
+	Status    uint32 // IPS_* bits
+	State     uint32 // NF_CT_STATE_BIT: 1 invalid, 2 established, 4 related, 8 new, 64 untracked
+}

@@ -1,0 +1,148 @@
+package journey
+
+import (
+	"encoding/json"
+	"time"
+
+	"nfscope/model"
+)
+
+// Schema names the JSON form of a Journey.
+const Schema = "nfscope/journey/1"
+
+// Kind is the kind of a step.
+type Kind string
+
+// The kinds of steps.
+const (
+	KindRule   Kind = "rule"
+	KindPolicy Kind = "policy"
+	KindReturn Kind = "return"
+	KindEnd    Kind = "end" // the end of a user chain, or of a base chain without a policy event
+	KindMiss   Kind = "miss"
+)
+
+// Step is one rung of the ladder.
+type Step struct {
+	Backend model.Backend `json:"backend"`
+	Hook    model.Hook    `json:"hook"`
+	Family  model.Family  `json:"family"`
+	Table   string        `json:"table"`
+	// Base is the base chain the step belongs to, Chain the chain it stands in.
+	Base  string `json:"base,omitempty"`
+	Chain string `json:"chain"`
+	// Depth is 0 in the base chain and grows by one with every jump.
+	Depth int  `json:"depth,omitempty"`
+	Kind  Kind `json:"kind"`
+	// Rule is the rule's number from 1; 0 where the step is no rule.
+	Rule    int    `json:"rule,omitempty"`
+	Handle  uint64 `json:"handle"`
+	Text    string `json:"text,omitempty"`
+	Comment string `json:"comment,omitempty"`
+	// Verdict is what the step did to the walk.
+	Verdict model.Verdict `json:"verdict"`
+	Target  string        `json:"target,omitempty"`
+	// Packet holds what changed in the packet before this step.
+	Packet Delta `json:"packet,omitempty"`
+	// Because holds the conditions looked at.
+	Because []Because `json:"because,omitempty"`
+	// Note says what is uncertain of the step, in words.
+	Note string    `json:"note,omitempty"`
+	Time time.Time `json:"time"`
+	// RuleID is Rule.ID in the ruleset the event saw, -1 where it was not found.
+	RuleID int `json:"-"`
+}
+
+// Because is one condition of a rule, held against the packet.
+type Because struct {
+	Match  string `json:"match"`
+	Want   string `json:"want"`
+	Have   string `json:"have"`
+	Result string `json:"result"` // no, yes, unknown
+}
+
+// Delta lists the header fields that changed, in a fixed order.
+type Delta []Change
+
+// Change is one header field's new value.
+type Change struct{ Field, Value string }
+
+// Outcome is where the packet ended.
+type Outcome struct {
+	Verdict  string  `json:"verdict"` // accepted, dropped, rejected, queued, unknown
+	By       Culprit `json:"by"`
+	Sentence string  `json:"sentence"`
+}
+
+// The outcomes' words.
+const (
+	Accepted = "accepted"
+	Dropped  = "dropped"
+	Rejected = "rejected"
+	Queued   = "queued"
+	Unknown  = "unknown"
+)
+
+// Culprit is the rule, the policy or the part of the kernel that had the last word.
+type Culprit struct {
+	Backend model.Backend `json:"backend"`
+	Family  model.Family  `json:"family"`
+	Table   string        `json:"table,omitempty"`
+	Chain   string        `json:"chain,omitempty"`
+	Kind    string        `json:"kind"` // rule, policy, kernel
+	Rule    int           `json:"rule,omitempty"`
+	Text    string        `json:"text,omitempty"`
+	Reason  string        `json:"reason,omitempty"`
+}
+
+// NAT is what address translation did to the packet: before, after.
+type NAT struct {
+	Class []string `json:"class"`
+	Src   []string `json:"src,omitempty"`
+	Dst   []string `json:"dst,omitempty"`
+}
+
+// The ways a packet takes.
+const (
+	PathInput   = "input"
+	PathForward = "forward"
+	PathOutput  = "output"
+	PathUnknown = "unknown"
+)
+
+// Journey is one packet's way through netfilter.
+type Journey struct {
+	ID     string       `json:"id"`
+	Number int          `json:"number"` // counts up within a session, from 1
+	Start  time.Time    `json:"start"`
+	Origin string       `json:"origin"` // trace, sim
+	Family model.Family `json:"family"`
+	In     string       `json:"in,omitempty"`
+	Out    string       `json:"out,omitempty"`
+	Path   string       `json:"path"`
+	// Packet is the packet as it was first seen.
+	Packet  model.Packet `json:"packet"`
+	Steps   []Step       `json:"steps"`
+	Outcome Outcome      `json:"outcome"`
+	NAT     *NAT         `json:"nat,omitempty"`
+	// Flow is the conntrack ID, 0 where none is known.
+	Flow     uint32 `json:"flow,omitempty"`
+	CTState  string `json:"ct_state,omitempty"`
+	Complete bool   `json:"complete"`
+	// Why says what makes the journey incomplete.
+	Why  string `json:"why,omitempty"`
+	Gaps uint64 `json:"gaps"`
+	// Closed is true once no more steps are expected.
+	Closed      bool     `json:"-"`
+	Assumptions []string `json:"assumptions,omitempty"`
+	Possible    []string `json:"possible,omitempty"`
+}
+
+// MarshalJSON adds the schema.
+func (j *Journey) MarshalJSON() ([]byte, error) {
+	type plain Journey
+	return json.Marshal(struct {
+		Schema string `json:"schema"`
+		*plain
+	}{Schema, (*plain)(j)})
+}

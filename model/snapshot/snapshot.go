@@ -1,0 +1,110 @@
+// Package snapshot holds the one picture of a running session that the screen is
+// drawn from. A Snapshot never changes once it was handed out.
+package snapshot
+
+import (
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+)
+
+// Snapshot is everything a page may show.
+type Snapshot struct {
+	// Version grows by one with every Snapshot.
+	Version uint64
+	Time    time.Time
+	// Netns is the namespace's name, "host" for the one nfscope was started in.
+	Netns string
+	// Source tells where the data comes from: "live", "lab gateway", "recording FILE".
+	Source string
+	// Rules is nil until the first read is done.
+	Rules *model.Ruleset
+	// Counts, Previous belong to Rules; Previous is nil at first.
+	Counts   *model.Counts
+	Previous *model.Counts
+	// Sparks hold up to the last 16 packet rates of each chain (Chain.ID), newest last.
+	Sparks [][]float64
+	// ConntrackInUse is true where conntrack entries exist or rules need them.
+	ConntrackInUse bool
+	Flows          Flows
+	// Journeys, oldest first; at most as many as the ring holds. Forgotten counts
+	// those that left it.
+	Journeys  []*journey.Journey
+	Forgotten uint64
+	Trace     Trace
+	Loss      Loss
+	// EventsPerSecond counts trace and conntrack events of the last second.
+	EventsPerSecond float64
+	// Problems are sentences about what does not work, newest last.
+	Problems []string
+	// Lab is nil outside labs.
+	Lab *Lab
+	// Recording is the file that is being written, "" where none is.
+	Recording string
+	// Ended is true when the source has nothing more to give.
+	Ended bool
+}
+
+// Flows is the conntrack table.
+type Flows struct {
+	// List is ordered by the time the flow was first seen, oldest first.
+	List []*flow.Flow
+	// Accounting, Timestamps tell whether the sysctls nf_conntrack_acct and
+	// nf_conntrack_timestamp are on.
+	Accounting, Timestamps bool
+	// Ready is true when the first dump is done.
+	Ready bool
+	// Count and Max are nf_conntrack_count and nf_conntrack_max, 0 where unknown.
+	Count, Max int
+}
+
+// Trace is the state of the armed trace.
+type Trace struct {
+	Armed  bool
+	Filter string
+	// Until is when the trace ends by itself.
+	Until time.Time
+	// Rate is the kernel's limit in packets a second.
+	Rate int
+	// Held counts matching packets that the limit held back.
+	Held uint64
+	// Method is "owner table" or "raw -j TRACE".
+	Method string
+	// Notes say what the kernel could not match and is filtered afterwards, or which
+	// tracer is missing.
+	Notes []string
+}
+
+// Loss counts what did not reach us.
+type Loss struct {
+	// Trace and Flows are events known to be lost; Gaps the losses of unknown size.
+	Trace, Flows, Gaps uint64
+	// Dropped counts what our own queues threw away.
+	Dropped uint64
+}
+
+// Total is the number in the status bar.
+func (l Loss) Total() uint64 { return l.Trace + l.Flows + l.Dropped }
+
+// Lab is the running lab.
+type Lab struct {
+	Name, Title string
+	// Lesson is Markdown.
+	Lesson string
+	Hosts  []string
+	// Steps are the lab's traffic steps; Current is the index of the one under way,
+	// len(Steps) when all are done.
+	Steps   []LabStep
+	Current int
+}
+
+// LabStep is one thing a lab does.
+type LabStep struct {
+	Title string
+	// Says is what the step teaches, known after it ran.
+	Says string
+	// Result is what the traffic's sender saw: "connected", "timeout".
+	Result string
+}

@@ -1,0 +1,174 @@
+package netns
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/vishvananda/netns"
+)
+
+// runDir is where iproute2 keeps named namespaces (ip-netns(8)).
+const runDir = "/var/run/netns"
+
+// Handle is an open network namespace.
+type Handle struct {
+	name string
+	ns   netns.NsHandle
+}
+
+// Current opens the namespace of the calling thread. Its name is "".
+func Current() (*Handle, error) {
+	ns, err := netns.Get()
+	if err != nil {
+		return nil, fmt.Errorf("open the current network namespace: %w", err)
+	}
+	return &Handle{ns: ns}, nil
+}
+
+// Open opens a namespace by what the user wrote: a name of ip-netns(8), a process
+// id, or a path; "" is the current one.
+func Open(target string) (*Handle, error) {
+	path := target
+	switch {
+	case target == "":
+		return Current()
+	case strings.ContainsRune(target, '/'):
+	default:
+		path = filepath.Join(runDir, target)
+		if _, err := os.Stat(path); err != nil {
+			if pid, perr := strconv.Atoi(target); perr == nil {
+				path = fmt.Sprintf("/proc/%d/ns/net", pid)
+			}
+		}
+	}
+	ns, err := netns.GetFromPath(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("network namespace %q does not exist: no %s; `ip netns list` names those there are", target, path)
+	case err != nil:
+		return nil, fmt.Errorf("open network namespace %q: %w", target, err)
+	}
+	return &Handle{name: target, ns: ns}, nil
+}
+
+// Create makes a named namespace, as `ip netns add` does, without entering it.
+func Create(name string) (*Handle, error) {
+	if _, err := os.Stat(filepath.Join(runDir, name)); err == nil {
+		return nil, fmt.Errorf("network namespace %q exists already; `nfscope clean` removes what a killed run left", name)
+	}
+	h := &Handle{name: name}
+	err := onThread(func() (err error) {
+		h.ns, err = netns.NewNamed(name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make network namespace %q: %w", name, err)
+	}
+	return h, nil
+}
+
+// Remove closes the handle and deletes the name. Processes inside keep the
+// namespace itself alive.
+func (h *Handle) Remove() error {
+	err := h.ns.Close()
+	return errors.Join(err, Delete(h.name))
+}
+
+// Delete removes a namespace's name, as `ip netns del` does.
+func Delete(name string) error {
+	if err := netns.DeleteNamed(name); err != nil {
+		return fmt.Errorf("delete network namespace %q: %w", name, err)
+	}
+	return nil
+}
+
+// List names the namespaces of ip-netns(8) that begin with prefix.
+func List(prefix string) ([]string, error) {
+	entries, err := os.ReadDir(runDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), prefix) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// Name is what Open or Create was given.
+func (h *Handle) Name() string { return h.name }
+
+// Fd is the file descriptor, as netlink libraries take it.
+func (h *Handle) Fd() int { return int(h.ns) }
+
+// Close closes the handle.
+func (h *Handle) Close() error { return h.ns.Close() }
+
+// Do runs fn in the namespace, on a thread locked to it. A socket opened in fn
+// stays in the namespace; a goroutine started in fn does not.
+func (h *Handle) Do(fn func() error) error {
+	return onThread(func() error {
+		if err := netns.Set(h.ns); err != nil {
+			return fmt.Errorf("enter network namespace %q: %w", h.name, err)
+		}
+		return fn()
+	})
+}
+
+// onThread runs fn on a thread that is put back into its own namespace, and that
+// dies with its goroutine where that fails.
+func onThread(fn func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		finished := false
+		defer func() {
+			if !finished { // fn called runtime.Goexit, as t.Fatal does
+				done <- errors.New("the work in the network namespace was given up")
+			}
+		}()
+		runtime.LockOSThread()
+		home, err := netns.Get()
+		if err == nil {
+			err = fn()
+			if netns.Set(home) == nil {
+				runtime.UnlockOSThread()
+			}
+			_ = home.Close()
+		}
+		finished = true
+		done <- err
+	}()
+	return <-done
+}
+
+// Start starts a command in the namespace.
+func (h *Handle) Start(cmd *exec.Cmd) error { return h.Do(cmd.Start) }
+
+// Output runs a program in the namespace, with stdin if that is not nil, and gives
+// its standard output. The error holds what it wrote to standard error.
+func (h *Handle) Output(ctx context.Context, stdin []byte, name string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if stdin != nil {
+		cmd.Stdin = bytes.NewReader(stdin)
+	}
+	if err := h.Start(cmd); err != nil {
+		return nil, fmt.Errorf("run %s: %w", name, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		return out.Bytes(), fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
+	}
+	return out.Bytes(), nil
+}

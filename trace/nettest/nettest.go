@@ -1,0 +1,2 @@
+// Package nettest builds private networks for kernel tests.
+package nettest

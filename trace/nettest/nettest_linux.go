@@ -1,0 +1,194 @@
+package nettest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"nfscope/trace/netns"
+)
+
+// Kernel skips the test, with the reason, where it cannot run: without root or
+// without one of the programs. With NFSCOPE_REQUIRE_KERNEL=1 that is a failure.
+func Kernel(t testing.TB, programs ...string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		Skip(t, "needs root to make network namespaces")
+	}
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			Skip(t, "needs the program "+p)
+		}
+	}
+}
+
+// Skip skips the test with a reason, or fails it under NFSCOPE_REQUIRE_KERNEL=1.
+func Skip(t testing.TB, reason string) {
+	t.Helper()
+	if os.Getenv("NFSCOPE_REQUIRE_KERNEL") == "1" {
+		t.Fatal("NFSCOPE_REQUIRE_KERNEL=1, but: " + reason)
+	}
+	t.Skip(reason)
+}
+
+var count atomic.Int64
+
+// New makes a namespace of the test's own, with lo up, and removes it at the end.
+func New(t testing.TB, role string) *netns.Handle {
+	t.Helper()
+	h, err := netns.Create(fmt.Sprintf("nfs-test-%d-%d-%s", os.Getpid(), count.Add(1), role))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	Run(t, h, "ip", "link", "set", "lo", "up")
+	return h
+}
+
+// Run runs a program in a namespace and gives its output; it fails the test if the
+// program fails.
+func Run(t testing.TB, h *netns.Handle, name string, args ...string) string {
+	t.Helper()
+	return Feed(t, h, "", name, args...)
+}
+
+// Feed is Run with standard input, as iptables-restore and nft -f - want it.
+func Feed(t testing.TB, h *netns.Handle, stdin, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	out, err := h.Output(ctx, []byte(stdin), name, args...)
+	if err != nil {
+		t.Fatalf("in %s: %v", h.Name(), err)
+	}
+	return string(out)
+}
+
+// Routed is a client, a router that forwards and a server:
+//
+//	client c0 10.1.0.2 --- 10.1.0.1 r0 router r1 10.2.0.1 --- 10.2.0.2 s0 server
+//
+// and the same with fd01::2, fd01::1, fd02::1, fd02::2.
+type Routed struct{ Client, Router, Server *netns.Handle }
+
+// NewRouted builds a Routed network.
+func NewRouted(t testing.TB) *Routed {
+	t.Helper()
+	Kernel(t, "ip")
+	n := &Routed{New(t, "client"), New(t, "router"), New(t, "server")}
+	n.link(t, n.Client, "c0", n.Router, "r0", 1)
+	n.link(t, n.Server, "s0", n.Router, "r1", 2)
+	Run(t, n.Router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+	return n
+}
+
+func (n *Routed) link(t testing.TB, host *netns.Handle, dev string, router *netns.Handle, rdev string, net int) {
+	t.Helper()
+	Run(t, host, "ip", "link", "add", dev, "type", "veth", "peer", "name", rdev, "netns", router.Name())
+	for _, e := range []struct {
+		h    *netns.Handle
+		dev  string
+		last int
+	}{{host, dev, 2}, {router, rdev, 1}} {
+		batch := fmt.Sprintf("addr add 10.%[1]d.0.%[2]d/24 dev %[3]s\naddr add fd%02[1]d::%[2]d/64 dev %[3]s nodad\nlink set %[3]s up\n", net, e.last, e.dev)
+		Feed(t, e.h, batch, "ip", "-batch", "-")
+	}
+	Feed(t, host, fmt.Sprintf("route add default via 10.%[1]d.0.1\nroute add default via fd%02[1]d::1\n", net), "ip", "-batch", "-")
+}
+
+// Do runs fn in a namespace and fails the test with its error.
+func Do(t testing.TB, h *netns.Handle, fn func() error) {
+	t.Helper()
+	if err := h.Do(fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Echo serves TCP and UDP on a port of a namespace until the test ends: whatever
+// comes is sent back.
+func Echo(t testing.TB, h *netns.Handle, port int) {
+	t.Helper()
+	Do(t, h, func() error {
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() { _ = echo(c) }()
+			}
+		}()
+		u, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = u.Close() })
+		go func() {
+			b := make([]byte, 2048)
+			for {
+				n, from, err := u.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				_, _ = u.WriteTo(b[:n], from)
+			}
+		}()
+		return nil
+	})
+}
+
+func echo(c net.Conn) error {
+	defer c.Close()
+	b := make([]byte, 2048)
+	for {
+		n, err := c.Read(b)
+		if err != nil {
+			return err
+		}
+		if _, err := c.Write(b[:n]); err != nil {
+			return err
+		}
+	}
+}
+
+// Dial opens a connection from a namespace; network and address are net.Dial's,
+// local is "" or the address to bind. It gives the error of the attempt, nil when
+// the connection stands; the connection is closed when the test ends.
+func Dial(t testing.TB, h *netns.Handle, network, local, address string, wait time.Duration) (net.Conn, error) {
+	t.Helper()
+	var c net.Conn
+	err := h.Do(func() (err error) {
+		d := net.Dialer{Timeout: wait}
+		if local != "" {
+			if strings.HasPrefix(network, "udp") {
+				d.LocalAddr, err = net.ResolveUDPAddr(network, local)
+			} else {
+				d.LocalAddr, err = net.ResolveTCPAddr(network, local)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		c, err = d.Dial(network, address)
+		return err
+	})
+	if err == nil {
+		t.Cleanup(func() { _ = c.Close() })
+	}
+	return c, err
+}

@@ -1,0 +1,120 @@
+// Package keys is the one keymap. What a key does, what the help says and what
+// docs/keys.md lists all come from here.
+package keys
+
+// Action is what a key asks for.
+type Action string
+
+// Binding joins keys, an action and the words of the help.
+type Binding struct {
+	// Keys as Bubble Tea's KeyPressMsg.String names them.
+	Keys   []string
+	Action Action
+	// Help is a few words, in the imperative.
+	Help string
+	// Scope is where the binding holds: "everywhere" or a page's name.
+	Scope string
+}
+
+// The actions.
+const (
+	Quit      Action = "quit"
+	NextPage  Action = "next-page"
+	PrevPage  Action = "prev-page"
+	Page1     Action = "page-1"
+	Page2     Action = "page-2"
+	Page3     Action = "page-3"
+	Page4     Action = "page-4"
+	Up        Action = "up"
+	Down      Action = "down"
+	Left      Action = "left"
+	Right     Action = "right"
+	Top       Action = "top"
+	Bottom    Action = "bottom"
+	PageUp    Action = "page-up"
+	PageDown  Action = "page-down"
+	Enter     Action = "enter"
+	Back      Action = "back"
+	Filter    Action = "filter"
+	Palette   Action = "palette"
+	Help      Action = "help"
+	Pause     Action = "pause"
+	StepOn    Action = "step"
+	StepBack  Action = "step-back"
+	Slower    Action = "slower"
+	Faster    Action = "faster"
+	Sort      Action = "sort"
+	SortBack  Action = "sort-reverse"
+	Copy      Action = "copy"
+	Zoom      Action = "zoom"
+	Mouse     Action = "mouse"
+	TraceThis Action = "trace"
+	Arm       Action = "arm"
+	Disarm    Action = "disarm"
+	NeverHit  Action = "never-hit"
+	Follow    Action = "follow"
+	Lesson    Action = "lesson"
+	Baseline  Action = "baseline"
+)
+
+const all = "everywhere"
+
+// All lists every binding, in the order the help shows them.
+func All() []Binding {
+	return []Binding{
+		{[]string{"1"}, Page1, "the Path page", all},
+		{[]string{"2"}, Page2, "the Rules page", all},
+		{[]string{"3"}, Page3, "the Connections page", all},
+		{[]string{"4"}, Page4, "the Trace page", all},
+		{[]string{"tab"}, NextPage, "next page", all},
+		{[]string{"shift+tab"}, PrevPage, "page before", all},
+		{[]string{"j", "down"}, Down, "down", all},
+		{[]string{"k", "up"}, Up, "up", all},
+		{[]string{"h", "left"}, Left, "left: to the tree, out of a chain", all},
+		{[]string{"l", "right"}, Right, "right: to the rules, into a chain", all},
+		{[]string{"g", "home"}, Top, "first", all},
+		{[]string{"G", "end"}, Bottom, "last", all},
+		{[]string{"pgup", "ctrl+b"}, PageUp, "a screen up", all},
+		{[]string{"pgdown", "ctrl+f"}, PageDown, "a screen down", all},
+		{[]string{"enter"}, Enter, "open, follow a jump", all},
+		{[]string{"esc", "backspace"}, Back, "back, close", all},
+		{[]string{"/"}, Filter, "filter this page", all},
+		{[]string{":"}, Palette, "command palette", all},
+		{[]string{"?"}, Help, "this help", all},
+		{[]string{"space"}, Pause, "pause or go on", all},
+		{[]string{"."}, StepOn, "one step on", all},
+		{[]string{","}, StepBack, "one step back", all},
+		{[]string{"["}, Slower, "slower", all},
+		{[]string{"]"}, Faster, "faster", all},
+		{[]string{"f"}, Follow, "follow the newest packet", all},
+		{[]string{"a"}, Arm, "arm a trace with a filter", all},
+		{[]string{"x"}, Disarm, "end the trace", all},
+		{[]string{"t"}, TraceThis, "trace what is selected", all},
+		{[]string{"y"}, Copy, "copy what is selected (OSC 52)", all},
+		{[]string{"z"}, Zoom, "maximise the panel", all},
+		{[]string{"m"}, Mouse, "mouse on or off", all},
+		{[]string{"L"}, Lesson, "the lab's lesson", all},
+		{[]string{"*"}, NeverHit, "only rules that were never hit", "Rules"},
+		{[]string{"b"}, Baseline, "count from now (the kernel's counters stay)", "Rules"},
+		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
+		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
+		{[]string{"q", "ctrl+c"}, Quit, "quit and clean up", all},
+	}
+}
+
+// Lookup tells what a key does on a page; "" where it does nothing. A binding of
+// the page goes before one that holds everywhere.
+func Lookup(page, key string) Action {
+	var found Action
+	for _, b := range All() {
+		if b.Scope != all && b.Scope != page {
+			continue
+		}
+		for _, k := range b.Keys {
+			if k == key && (found == "" || b.Scope == page) {
+				found = b.Action
+			}
+		}
+	}
+	return found
+}

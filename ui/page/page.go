@@ -1,0 +1,64 @@
+// Package page says what a page is. The root (package ui) routes keys and frames
+// to one page at a time; a page draws from a Frame and keeps nothing of it.
+package page
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/player"
+	"nfscope/ui/keys"
+	"nfscope/ui/theme"
+)
+
+// Frame is all a page may draw from, frozen for one frame.
+type Frame struct {
+	// Snap is never nil.
+	Snap *snapshot.Snapshot
+	// Player runs the animation of packets; pages read it and never advance it.
+	Player *player.Player
+	Theme  *theme.Theme
+	// Width, Height are the page's own area in cells.
+	Width, Height int
+	// Now is the time of the frame.
+	Now time.Time
+	// Filter is what the filter bar holds for this page, already validated, "" for none.
+	Filter string
+	// Zoomed is true while the page shows only its main panel.
+	Zoomed bool
+}
+
+// Page is one screen.
+type Page interface {
+	// Name is the word in the tab bar, and the scope of the page's key bindings.
+	Name() string
+	// Do carries out an action of the keymap. Actions that the page has no use for
+	// are ignored. Selection is kept by identity, never by index.
+	Do(a keys.Action, f *Frame) tea.Cmd
+	// View draws exactly f.Height lines, none wider than f.Width cells.
+	View(f *Frame) string
+}
+
+// Clicker is a page that understands the mouse. x and y count from the page's corner.
+type Clicker interface {
+	Click(x, y int, f *Frame) tea.Cmd
+}
+
+// The requests that pages send to the root as messages.
+type (
+	// TraceRequest asks for a trace with this filter.
+	TraceRequest struct{ Filter string }
+	// CopyRequest puts a text on the user's clipboard (OSC 52).
+	CopyRequest struct{ Text string }
+	// GotoRule shows a rule on the Rules page, by its ID in the ruleset.
+	GotoRule struct{ RuleID int }
+	// GotoJourney shows a journey on the Trace page, by its number.
+	GotoJourney struct{ Number int }
+	// Say puts a sentence on the status line.
+	Say struct{ Text string }
+)
+
+// Send makes a command that delivers one message.
+func Send(m tea.Msg) tea.Cmd { return func() tea.Msg { return m } }
