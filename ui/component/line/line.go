@@ -1,0 +1,169 @@
+// Package line measures, cuts and fills lines of the screen by cells. It knows of
+// wide runes and of escape codes.
+package line
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// plain reports whether every byte of s is a printable ASCII character: then a
+// byte is a cell, and nothing needs to be measured.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// Width is the number of cells s takes, escape codes not counted.
+func Width(s string) int {
+	if plain(s) {
+		return len(s)
+	}
+	return ansi.StringWidth(s)
+}
+
+// Clean makes a text that came from outside (a comment, a chain's name) safe to
+// print: what would move the cursor, change colours or turn the writing round is
+// shown as a question mark, and a tab or line break as a space.
+func Clean(s string) string {
+	if plain(s) {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			return ' '
+		case r == utf8.RuneError, unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// Cut shortens s to w cells; where something is lost tail takes its place at the end.
+func Cut(s string, w int, tail string) string {
+	switch {
+	case w <= 0:
+		return ""
+	case plain(s):
+		if len(s) <= w {
+			return s
+		}
+		t := Width(tail)
+		if t > w {
+			return s[:w]
+		}
+		return s[:w-t] + tail
+	case ansi.StringWidth(s) <= w:
+		return s
+	}
+	if Width(tail) > w {
+		tail = ""
+	}
+	return ansi.Truncate(s, w, tail)
+}
+
+const spaces = "                                                                                                                                                                                                                                                                                                            "
+
+// Space is n spaces, none where n is negative.
+func Space(n int) string {
+	switch {
+	case n <= 0:
+		return ""
+	case n <= len(spaces):
+		return spaces[:n]
+	}
+	return strings.Repeat(" ", n)
+}
+
+// Fit makes s exactly w cells wide, text to the left.
+func Fit(s string, w int, tail string) string {
+	s = Cut(s, w, tail)
+	return s + Space(w-Width(s))
+}
+
+// Right makes s exactly w cells wide, text to the right.
+func Right(s string, w int, tail string) string {
+	s = Cut(s, w, tail)
+	return Space(w-Width(s)) + s
+}
+
+// Spread puts left and right at the two ends of w cells. Where both don't fit,
+// left is cut.
+func Spread(left, right string, w int, tail string) string {
+	r := Width(right)
+	if r == 0 || r+2 > w {
+		return Fit(left, w, tail)
+	}
+	return Fit(left, w-r-1, tail) + " " + right
+}
+
+// Block makes exactly h lines of w cells out of lines: what is too much is cut off.
+func Block(lines []string, w, h int, tail string) []string {
+	out := make([]string, max(h, 0))
+	for i := range out {
+		if i < len(lines) {
+			out[i] = Fit(lines[i], w, tail)
+		} else {
+			out[i] = Space(w)
+		}
+	}
+	return out
+}
+
+// Wrap breaks a plain text at spaces into lines of at most w cells; a word that is
+// longer than that is broken anywhere.
+func Wrap(s string, w int) []string {
+	if w <= 0 {
+		return nil
+	}
+	var out []string
+	cur := ""
+	for _, word := range strings.Fields(s) {
+		if cur != "" && Width(cur)+1+Width(word) <= w {
+			cur += " " + word
+			continue
+		}
+		if cur != "" {
+			out = append(out, cur)
+		}
+		for Width(word) > w {
+			head := ansi.Truncate(word, w, "")
+			if head == "" { // a wide rune in one cell
+				head, word = "?", word[runeLen(word):]
+			} else {
+				word = word[len(head):]
+			}
+			out = append(out, head)
+		}
+		cur = word
+	}
+	return append(out, cur)
+}
+
+func runeLen(s string) int {
+	_, n := utf8.DecodeRuneInString(s)
+	return n
+}
+
+// Beside joins two blocks line by line. Both must have lines of equal width.
+func Beside(left, right []string, between string) []string {
+	out := make([]string, max(len(left), len(right)))
+	for i := range out {
+		if i < len(left) {
+			out[i] = left[i]
+		}
+		out[i] += between
+		if i < len(right) {
+			out[i] += right[i]
+		}
+	}
+	return out
+}

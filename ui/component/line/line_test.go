@@ -1,0 +1,56 @@
+package line
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestFitIsExact(t *testing.T) {
+	for _, s := range []string{"", "abc", "公网入口 web", "\x1b[31mred\x1b[0m and more", "e\u0301tude", "▶▶▶"} {
+		for w := range 20 {
+			for _, tail := range []string{"…", "~", "..."} {
+				if got := Width(Fit(s, w, tail)); got != w {
+					t.Errorf("Fit(%q, %d, %q) is %d wide", s, w, tail, got)
+				}
+				if got := Width(Right(s, w, tail)); got != w {
+					t.Errorf("Right(%q, %d, %q) is %d wide", s, w, tail, got)
+				}
+				if got := Width(Spread(s, "99", w, tail)); got != w {
+					t.Errorf("Spread(%q, %d) is %d wide", s, w, got)
+				}
+			}
+		}
+	}
+}
+
+func TestCleanKeepsTheTerminalSafe(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":                "plain",
+		"a\x1b[2Jb":            "a?[2Jb",
+		"a\tb\nc":              "a b c",
+		"abc\u202edef":         "abc?def",
+		"公网":                   "公网",
+		"bad\xff":              "bad?",
+		"\u009b31m c1 control": "?31m c1 control",
+	} {
+		if got := Clean(in); got != want {
+			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestWrapLosesNothing(t *testing.T) {
+	const s = `-A FORWARD -m comment --comment "禁止直接发信" -j REJECT --reject-with icmp-port-unreachable`
+	for w := 2; w < 60; w++ {
+		got := ""
+		for _, l := range Wrap(s, w) {
+			if Width(l) > w {
+				t.Fatalf("width %d: %q", w, l)
+			}
+			got += strings.ReplaceAll(l, " ", "")
+		}
+		if want := strings.ReplaceAll(s, " ", ""); got != want {
+			t.Fatalf("width %d: %q", w, got)
+		}
+	}
+}

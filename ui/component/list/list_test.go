@@ -1,0 +1,52 @@
+package list
+
+import "testing"
+
+func at(rows []string) func(int) string { return func(i int) string { return rows[i] } }
+
+func TestSelectionFollowsIdentity(t *testing.T) {
+	var c Cursor[string]
+	rows := []string{"a", "b", "c", "d"}
+	c.Sync(1, 4, at(rows))
+	c.Go(2, at(rows))
+	rows = []string{"x", "y", "a", "b", "c", "d"}
+	c.Sync(2, 6, at(rows))
+	if k, _ := c.Key(); k != "c" || c.Index() != 4 {
+		t.Errorf("selected %q at %d, want c at 4", k, c.Index())
+	}
+	rows = []string{"c"}
+	c.Sync(3, 1, at(rows))
+	if k, _ := c.Key(); k != "c" || c.Index() != 0 {
+		t.Errorf("selected %q at %d, want c at 0", k, c.Index())
+	}
+	rows = []string{"x", "y"}
+	c.Sync(4, 2, at(rows))
+	if k, _ := c.Key(); k != "x" {
+		t.Errorf("selected %q, want the row in the place of the one that is gone", k)
+	}
+	c.Sync(5, 0, nil)
+	if _, ok := c.Key(); ok {
+		t.Error("an empty list has a selection")
+	}
+	if from, to := c.Window(5); from != 0 || to != 0 {
+		t.Error("an empty list has rows in sight")
+	}
+}
+
+func TestWindowHoldsTheSelection(t *testing.T) {
+	var c Cursor[int]
+	id := func(i int) int { return i }
+	c.Sync(1, 1000, id)
+	for _, i := range []int{0, 999, 500, 3, 998} {
+		c.Go(i, id)
+		from, to := c.Window(10)
+		if to-from != 10 || i < from || i >= to {
+			t.Errorf("row %d: window %d to %d", i, from, to)
+		}
+	}
+	asked := 0
+	c.Sync(1, 1000, func(i int) int { asked++; return i })
+	if asked != 0 {
+		t.Errorf("an unchanged list was asked for %d rows", asked)
+	}
+}
