@@ -34,7 +34,7 @@ type Item struct {
 }
 
 // Must reports whether the item may never be thrown away: all but packets and flows.
-func (i *Item) Must() bool { return i.Event == nil && i.Flow == nil }
+func (i *Item) Must() bool { return i.Event == nil && (i.Flow == nil || i.Flow.Must()) }
 
 // Host is what does not change while a session lasts.
 type Host struct {

@@ -1,0 +1,120 @@
+package flow
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"nfscope/model"
+)
+
+// Classify says what NAT does to a flow.
+//
+// Whether source or destination are translated is what the status bits SRC_NAT and
+// DST_NAT say; the kernel sets them when it changes a tuple, and sets SRC_NAT_DONE and
+// DST_NAT_DONE on every flow that passed a nat hook (net/netfilter/nf_nat_core.c).
+// The rest is inferred, for the kernel does not keep which target it was:
+//
+//   - masquerade, not snat: the reply comes to an address of this host that no SNAT
+//     rule names, and there is a MASQUERADE rule, or the rules are not known;
+//   - redirect, not dnat: an address of this host (loopback included) answers that no
+//     DNAT rule names, and there is a REDIRECT rule, or the rules are not known;
+//   - hairpin besides: both ends are translated, and the client and the backend hang
+//     on the same side of this host, in the prefix of one interface.
+func Classify(f *Flow, h Host) NAT {
+	orig, reply := f.Orig.Tuple, f.Reply.Tuple
+	n := NAT{Client: orig.SrcString(), Service: orig.DstString(), Backend: reply.SrcString()}
+	src, dst := f.Status&SrcNAT != 0, f.Status&DstNAT != 0
+	if dst {
+		c := ClassDNAT
+		if h.isLocal(reply.Src) && !h.names(ClassDNAT, reply.Src) && h.may(ClassRedirect, f.Family) {
+			c = ClassRedirect
+		}
+		n.Class = append(n.Class, c)
+	}
+	if src {
+		c := ClassSNAT
+		// A rewritten port alone, with the client's own address, is the kernel's way
+		// out of a clash and no masquerade.
+		if reply.Dst != orig.Src && h.isLocal(reply.Dst) && !h.names(ClassSNAT, reply.Dst) && h.may(ClassMasquerade, f.Family) {
+			c = ClassMasquerade
+		}
+		n.Class = append(n.Class, c)
+	}
+	if src && dst && h.sameSide(orig.Src, reply.Src) {
+		n.Class = append(n.Class, ClassHairpin)
+	}
+	return n
+}
+
+// String joins the classes: dnat+masquerade; "" where nothing is translated.
+func (n NAT) String() string {
+	s := make([]string, len(n.Class))
+	for i, c := range n.Class {
+		s[i] = string(c)
+	}
+	return strings.Join(s, "+")
+}
+
+// Line is the flow in one line: client -> service -> backend, or client -> service
+// where the service itself answers.
+func (f *Flow) Line() string {
+	client, service, backend := f.Orig.Tuple.SrcString(), f.Orig.Tuple.DstString(), f.Reply.Tuple.SrcString()
+	if backend == service {
+		return client + " -> " + service
+	}
+	return client + " -> " + service + " -> " + backend
+}
+
+// Explain tells in sentences how the packets of the flow go and how the reply finds
+// its way back, tuple by tuple.
+func (f *Flow) Explain() []string {
+	orig, reply := f.Orig.Tuple, f.Reply.Tuple
+	src, dst := f.Status&SrcNAT != 0, f.Status&DstNAT != 0
+	out := []string{"the client " + orig.SrcString() + " speaks to " + orig.DstString()}
+	if dst {
+		out[0] += "; " + f.how(ClassRedirect, "REDIRECT turns it to this host at ", "DNAT sends it to ") + reply.SrcString()
+	}
+	if src {
+		out = append(out, f.how(ClassMasquerade, "MASQUERADE lets it leave as ", "SNAT lets it leave as ")+reply.DstString()+sourceNote(orig, reply))
+	}
+	back := "the reply comes from " + reply.SrcString() + " to " + reply.DstString()
+	if src || dst {
+		back += " and is turned back into " + orig.DstString() + " > " + orig.SrcString()
+	} else {
+		back += "; no address is translated"
+	}
+	out = append(out, back)
+	if f.has(ClassHairpin) {
+		out = append(out, "client and backend are on the same side of this host: without the source translation the backend would answer the client directly, and the client would not know the answer for its own")
+	}
+	if f.Status&SeenReply == 0 {
+		out = append(out, "no reply has been seen yet")
+	}
+	return out
+}
+
+func (f *Flow) has(c Class) bool {
+	return slices.Contains(f.NAT.Class, c)
+}
+
+func (f *Flow) how(c Class, yes, no string) string {
+	if f.has(c) {
+		return yes
+	}
+	return no
+}
+
+// sourceNote says what became of the source port, or of an echo's identifier.
+func sourceNote(orig, reply model.Tuple) string {
+	if orig.Proto.ICMP() {
+		if orig.SPort != reply.SPort {
+			return fmt.Sprintf(" (echo identifier %d rewritten to %d)", orig.SPort, reply.SPort)
+		}
+		return ""
+	}
+	if orig.SPort != reply.DPort && orig.Proto.Ports() {
+		return " (port rewritten)"
+	}
+	return ""
+}
