@@ -1,0 +1,120 @@
+package ladder
+
+import (
+	"strconv"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+	"nfscope/ui/component/canvas"
+)
+
+// Area is a rectangle of a canvas.
+type Area struct{ X, Y, W, H int }
+
+// Draw draws the ladder of a journey with the step that the packet stands at marked.
+// What lies ahead of that step is dim. Where the area is too low for all rungs, those
+// around the step are shown, with the numbers of what is left out.
+func Draw(c *canvas.Canvas, a Area, j *journey.Journey, step int, p *canvas.Palette) {
+	rows := Rows(j)
+	cols := measure(rows, a.W-2)
+	if a.H < 2 || a.W < 4 {
+		return
+	}
+	cols.head(c, a, p)
+	h := a.H - 1
+	at := 0
+	for i := range rows {
+		if rows[i].Step == step {
+			at = i
+		}
+	}
+	from := 0
+	if len(rows) > h {
+		from = max(0, min(at-h/2, len(rows)-h))
+	}
+	ahead := false
+	for y := 0; y < h && from+y < len(rows); y++ {
+		r := &rows[from+y]
+		if r.Step > step {
+			ahead = true
+		}
+		cols.row(c, a, a.Y+1+y, r, r.Step == step, ahead, p)
+	}
+	if from > 0 {
+		more(c, a, a.Y+1, from, p)
+	}
+	if below := len(rows) - from - h; below > 0 {
+		more(c, a, a.Y+h, below, p)
+	}
+}
+
+// more says how many rungs are left out, at the right edge of a row.
+func more(c *canvas.Canvas, a Area, y, n int, p *canvas.Palette) {
+	s := " " + strconv.Itoa(n) + " more "
+	c.PutMax(a.X+max(a.W-len(s), 0), y, a.W, s, p.Dim)
+}
+
+func (cols columns) head(c *canvas.Canvas, a Area, p *canvas.Palette) {
+	x := a.X + 2
+	for _, f := range []struct {
+		s string
+		w int
+	}{{"hook", cols.hook}, {"where", cols.where}, {"", cols.badge}, {"rule", cols.text}, {"verdict", cols.verdict}, {"packet", cols.packet}} {
+		if f.w > 0 {
+			c.PutMax(x, a.Y, min(f.w-1, a.X+a.W-x), f.s, p.Dim)
+		}
+		x += f.w
+	}
+}
+
+func (cols columns) row(c *canvas.Canvas, a Area, y int, r *Row, current, ahead bool, p *canvas.Palette) {
+	g := p.Glyphs
+	pick := func(i *canvas.Ink) *canvas.Ink {
+		if ahead {
+			return p.Dim
+		}
+		return i
+	}
+	put := func(x, w int, s string, i *canvas.Ink) int {
+		if w > 0 {
+			c.PutMax(x, y, min(w-1, a.X+a.W-x), canvas.Fit(s, w-1, g.Dots), pick(i))
+		}
+		return x + w
+	}
+	if current {
+		mark, ink := g.Hit, p.Moving
+		if r.Verdict.Ends() {
+			mark, ink = g.Dead, p.Bad
+		}
+		c.Put(a.X, y, mark, ink)
+	}
+	x := put(a.X+2, cols.hook, hookWord(r), p.Title)
+	where := p.Strong
+	if r.Step < 0 {
+		where = p.Dim
+	}
+	in := min(2*r.Depth, max(cols.where-6, 0))
+	s := r.Where
+	if s != "" && r.Depth > 0 {
+		s = g.Jump + " " + s
+		in -= 2
+	}
+	if r.Where == "conntrack" && r.Step < 0 {
+		s = g.Ring + " " + s
+	} else if r.Hook == model.HookNone && r.Step < 0 {
+		s = g.Fork + " " + s
+	}
+	put(x+in, cols.where-in, s, where)
+	x += cols.where
+	x = put(x, cols.badge, r.Badge, p.Backend(r.Backend))
+	text := (*canvas.Ink)(nil)
+	if r.Miss || r.Step < 0 || r.Text == "" {
+		text = p.Dim
+	}
+	x = put(x, cols.text, r.shown(cols, g.Dots), text)
+	x = put(x, cols.verdict, r.Word, p.Verdict(r.Verdict))
+	put(x, cols.packet, r.Packet, p.Warn)
+	if current {
+		c.Ground(a.X, y, a.W, p.Selected, p)
+	}
+}

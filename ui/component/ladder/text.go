@@ -1,0 +1,189 @@
+package ladder
+
+import (
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+	"nfscope/ui/component/canvas"
+)
+
+// columns are the widths of the ladder's columns; 0 leaves one out.
+type columns struct{ hook, where, badge, text, verdict, packet int }
+
+// measure shares a width out among the columns; 0 or less means as wide as it takes.
+func measure(rows []Row, width int) columns {
+	c := columns{hook: 12, where: 9, badge: 3, text: 10, verdict: 9}
+	for i := range rows {
+		r := &rows[i]
+		c.where = max(c.where, canvas.Width(r.Where)+2*r.Depth+1)
+		c.text = max(c.text, canvas.Width(r.ruleText()))
+		c.packet = max(c.packet, canvas.Width(r.Packet))
+	}
+	c.text++
+	if c.packet > 0 {
+		c.packet++
+	}
+	if width <= 0 {
+		return c
+	}
+	if width < 72 {
+		c.hook = 0
+	}
+	if width < 48 {
+		c.badge = 0
+	}
+	if width < 100 {
+		c.packet = 0
+	}
+	c.where = min(c.where, max(width*3/10, 8))
+	c.packet = min(c.packet, width/4)
+	c.text = min(c.text, max(width-c.hook-c.where-c.badge-c.verdict-c.packet, 1))
+	return c
+}
+
+// ruleText joins the rule's number and its text.
+func (r *Row) ruleText() string {
+	if r.Text == "" {
+		return r.Rule
+	}
+	if r.Rule == "" {
+		return r.Text
+	}
+	return pad(r.Rule, 3) + r.Text
+}
+
+// shown is ruleText cut to its column, with the packet's change where that has no
+// column of its own. Of a long rule the comment goes first, and what the rule does
+// is kept to the end.
+func (r *Row) shown(c columns, dots string) string {
+	s, change, w := r.ruleText(), "", c.text-1
+	if c.packet == 0 && r.Packet != "" {
+		change = strings.TrimLeft(" ["+r.Packet+"]", " "[:boolInt(s == "")])
+		w -= canvas.Width(change)
+	}
+	if canvas.Width(s) > w {
+		s = noComment(s)
+	}
+	if i := strings.LastIndex(s, " -j "); i > 0 && canvas.Width(s) > w && canvas.Width(s[i:]) < w*2/3 {
+		s = canvas.Fit(s[:i], w-canvas.Width(s[i:]), dots) + s[i:]
+	}
+	return canvas.Fit(canvas.Fit(s, max(w, 4), dots)+change, c.text-1, dots)
+}
+
+// noComment takes the comment out of an iptables rule.
+func noComment(s string) string {
+	const mark = "-m comment --comment "
+	i := strings.Index(s, mark)
+	if i < 0 {
+		return s
+	}
+	rest := s[i+len(mark):]
+	if strings.HasPrefix(rest, `"`) {
+		for k := 1; k < len(rest); k++ {
+			if rest[k] == '\\' {
+				k++
+			} else if rest[k] == '"' {
+				return s[:i] + strings.TrimPrefix(rest[k+1:], " ")
+			}
+		}
+		return s
+	}
+	_, rest, _ = strings.Cut(rest, " ")
+	return s[:i] + rest
+}
+
+func pad(s string, w int) string {
+	return s + strings.Repeat(" ", max(w-canvas.Width(s), 0))
+}
+
+// Text prints a journey as plain lines, none wider than width where that is more
+// than 0: packet, sentence, the ladder, remarks.
+func Text(j *journey.Journey, width int) []string {
+	rows := Rows(j)
+	c := measure(rows, width)
+	lines := []string{Headline(j)}
+	if j.Outcome.Sentence != "" {
+		lines = append(lines, wrap("  "+j.Outcome.Sentence, width)...)
+	}
+	for i := range rows {
+		r := &rows[i]
+		var b strings.Builder
+		b.WriteString("  ")
+		for _, f := range []struct {
+			s string
+			w int
+		}{
+			{hookWord(r), c.hook}, {strings.Repeat("  ", r.Depth*boolInt(r.Where != "")) + r.Where, c.where},
+			{r.Badge, c.badge}, {r.shown(c, "~"), c.text}, {r.Word, c.verdict}, {r.Packet, c.packet},
+		} {
+			if f.w > 0 {
+				b.WriteString(pad(canvas.Fit(f.s, f.w-1, "~"), f.w))
+			}
+		}
+		lines = append(lines, strings.TrimRight(b.String(), " "))
+	}
+	for _, r := range Remarks(j) {
+		lines = append(lines, wrap("  "+r, width)...)
+	}
+	for i, l := range lines {
+		lines[i] = clean(l)
+		if width > 0 {
+			lines[i] = canvas.Fit(lines[i], width, "~")
+		}
+	}
+	return lines
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// hookWord names the hook on its first row.
+func hookWord(r *Row) string {
+	switch {
+	case r.Where == "routing" && r.Step < 0 && r.Hook == model.HookNone:
+		return ""
+	case r.Head:
+		return r.Hook.String()
+	}
+	return ""
+}
+
+// clean replaces control characters: a rule's comment may hold any.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// wrap breaks a sentence at spaces; the lines after the first are indented like it.
+func wrap(s string, width int) []string {
+	if width <= 0 || canvas.Width(s) <= width {
+		return []string{s}
+	}
+	body := strings.TrimLeft(s, " ")
+	indent := s[:len(s)-len(body)]
+	var out []string
+	line := indent
+	for _, w := range strings.Fields(body) {
+		if line != indent && canvas.Width(line)+1+canvas.Width(w) > width {
+			out, line = append(out, line), indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += w
+	}
+	return append(out, line)
+}
+
+// Wrap breaks a sentence into lines of at most width cells; a word that is longer is
+// left whole.
+func Wrap(s string, width int) []string { return wrap(s, width) }
