@@ -1,0 +1,265 @@
+package nflog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/florianl/go-nflog/v2"
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/journey"
+	"nfscope/trace/ifname"
+	"nfscope/trace/netns"
+	"nfscope/trace/rcvbuf"
+)
+
+// Reader receives one NFLOG group of one namespace. While it is open the kernel
+// stamps every packet the host receives, see stamps.
+type Reader struct {
+	log    *nflog.Nflog
+	raw    syscall.RawConn
+	names  *ifname.Table
+	grown  rcvbuf.Grown
+	stamps int
+	other  func(Message)
+
+	cancel context.CancelFunc
+	ready  chan struct{} // closed when emit is set
+	done   chan struct{} // closed by Close
+	failed chan error
+	once   sync.Once
+
+	mu    sync.Mutex // held while a message is handed over
+	emit  func(journey.Event)
+	ended bool
+	seq   sequence
+	stats Stats
+}
+
+// Open binds the group in a namespace. Messages wait in the socket's buffer from
+// here on until Run takes them. The handle may be closed afterwards. Where the group
+// has a reader already the error is ErrTaken and names it.
+func Open(ns *netns.Handle, group uint16, o Options) (*Reader, error) {
+	r := &Reader{stamps: -1, other: o.Other, ready: make(chan struct{}), done: make(chan struct{}), failed: make(chan error, 1)}
+	if err := r.open(ns, group, o); err != nil {
+		_ = r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
+	if r.names, err = ifname.Open(ns); err != nil {
+		return err
+	}
+	if r.stamps, err = stamps(); err != nil {
+		return err
+	}
+	r.log, err = nflog.Open(&nflog.Config{NetNS: ns.Fd(), Group: group, Copymode: nflog.CopyPacket,
+		Bufsize: CopyRange, QThresh: 1, Flags: nflog.FlagSeq, Logger: logger{r}})
+	if err != nil {
+		return fmt.Errorf("open NFLOG in namespace %q: %w", ns.Name(), err)
+	}
+	if r.raw, err = r.log.Con.SyscallConn(); err != nil {
+		return fmt.Errorf("open NFLOG: %w", err)
+	}
+	if r.grown, err = rcvbuf.Grow(r.raw, o.buffer()); err != nil {
+		return fmt.Errorf("open NFLOG: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	if err := r.log.RegisterWithErrorFunc(ctx, r.receive, r.receiveError); err != nil {
+		return bindError(ns, group, err)
+	}
+	return nil
+}
+
+// stamps opens a socket with SO_TIMESTAMPNS. As long as any socket of the host has
+// it, every received packet carries one receive stamp through PREROUTING, INPUT and
+// FORWARD; without it NFULA_TIMESTAMP is missing or made anew for each event.
+func stamps() (int, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("switch receive stamps on: %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("switch receive stamps on: %w", err)
+	}
+	return fd, nil
+}
+
+// Run hands every trace event to emit, in the kernel's order, until the context ends
+// (nil), the Reader is closed (os.ErrClosed) or the socket fails. It may be called
+// once. emit is never called by two goroutines at once, and not after Run returned.
+//
+// Lost messages do not end it: an event of journey.SourceGap says how many, and
+// stands where they are missing.
+func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
+	r.mu.Lock()
+	r.emit = emit
+	r.mu.Unlock()
+	close(r.ready)
+	defer r.end()
+	// A loss that no message came after shows in the drop counter only.
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.done:
+			return os.ErrClosed
+		case err := <-r.failed:
+			return err
+		case <-tick.C:
+			r.count(false)
+		}
+	}
+}
+
+func (r *Reader) end() {
+	r.count(true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+}
+
+// count tells the losses that the drop counter knows of and no hole has shown yet.
+// While messages wait they are older than the loss, so it waits too.
+func (r *Reader) count(last bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := rcvbuf.Read(r.raw)
+	if err != nil || s.Queued > 0 && !last {
+		return
+	}
+	lost := r.seq.counted(uint64(s.Drops) + r.stats.Malformed)
+	r.gap(lost, r.seq.next+r.seq.ahead)
+}
+
+// receive is go-nflog's callback, on its goroutine.
+func (r *Reader) receive(a nflog.Attribute) int {
+	select {
+	case <-r.ready:
+	case <-r.done:
+		return 1
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return 1
+	}
+	m, err := Decode(a, r.names)
+	if err != nil {
+		r.malformed(err)
+		return 0
+	}
+	m.Time = time.Now()
+	if a.Seq != nil { // missing only in what came before the flags were set
+		var lost uint64
+		m.Seq, lost = r.seq.arrived(*a.Seq)
+		r.gap(lost, m.Seq)
+	}
+	if e, ok := m.Event(); ok {
+		r.stats.Events++
+		r.emit(e)
+		return 0
+	}
+	r.stats.Other++
+	if r.other != nil {
+		r.other(m)
+	}
+	return 0
+}
+
+// gap tells of lost messages; before is the number of the one that would follow.
+func (r *Reader) gap(lost, before uint64) {
+	if lost == 0 {
+		return
+	}
+	r.stats.Lost += lost
+	r.emit(journey.Event{Source: journey.SourceGap, Lost: lost, Seq: before - 1, Time: time.Now()})
+}
+
+func (r *Reader) malformed(err error) {
+	r.stats.Malformed++
+	if r.stats.First == nil {
+		r.stats.First = err
+	}
+}
+
+// receiveError is go-nflog's error callback; 0 lets it go on.
+func (r *Reader) receiveError(err error) int {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, unix.ENOBUFS): // a loss: the numbers of what follows tell
+		return 0
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return 0
+	}
+	select {
+	case <-r.done:
+	case r.failed <- fmt.Errorf("read NFLOG: %w", err):
+	default:
+	}
+	return 1
+}
+
+// Lost is how many messages are missing so far.
+func (r *Reader) Lost() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stats.Lost
+}
+
+// Stats tells what was read so far.
+func (r *Reader) Stats() Stats {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.stats
+	s.Buffer, s.Note = r.grown.Bytes, r.grown.Note
+	return s
+}
+
+// Close ends Run, gives the group back and closes the sockets.
+func (r *Reader) Close() (err error) {
+	r.once.Do(func() {
+		close(r.done)
+		if r.cancel != nil {
+			r.cancel() // before log.Close, which waits for it
+		}
+		if r.log != nil {
+			err = r.log.Close()
+		}
+		if r.stamps >= 0 {
+			_ = unix.Close(r.stamps)
+		}
+		if r.names != nil {
+			r.names.Close()
+		}
+	})
+	return err
+}
+
+// logger hears from go-nflog what it could not read.
+type logger struct{ r *Reader }
+
+// Errorf hears that the receiver ends; receiveError knows why.
+func (logger) Errorf(string, ...any) {}
+
+// Debugf hears of messages and attributes that were left out.
+func (l logger) Debugf(format string, args ...any) {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	if len(format) > 7 && format[:7] == "Unknown" {
+		l.r.stats.Unknown++
+		return
+	}
+	l.r.malformed(fmt.Errorf("nflog: "+format, args...))
+}

@@ -1,0 +1,243 @@
+package nftrace
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"nfscope/model/journey"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// armed is the table by which tests trace UDP to port 4000 in a namespace. Port 4999
+// is the sentinel: its drop in this table is the last event of a test.
+const armed = `table inet arm {
+	chain pre { type filter hook prerouting priority -350; udp dport 4000 meta nftrace set 1; udp dport 4999 meta nftrace set 1 drop; }
+	chain out { type filter hook output priority -350; udp dport 4000 meta nftrace set 1; udp dport 4999 meta nftrace set 1 drop; }
+}
+`
+
+// listener collects the events of a namespace.
+type listener struct {
+	r      *Reader
+	events chan journey.Event
+	ended  chan error
+	cancel context.CancelFunc
+}
+
+func listen(t testing.TB, ns *netns.Handle, o Options) *listener {
+	t.Helper()
+	r, err := Open(ns, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &listener{r: r, events: make(chan journey.Event, 1<<10), ended: make(chan error, 1), cancel: cancel}
+	go func() { l.ended <- r.Run(ctx, func(e journey.Event) { l.events <- e }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// untilSentinel gives the events up to the sentinel's drop.
+func (l *listener) untilSentinel(t testing.TB) []journey.Event {
+	t.Helper()
+	var got []journey.Event
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case e := <-l.events:
+			if e.Packet != nil && e.Packet.DPort == 4999 || e.Table == "arm" && e.Verdict.String() == "drop" {
+				return got
+			}
+			got = append(got, e)
+		case <-deadline:
+			t.Fatalf("no sentinel after 10 s; events: %+v", got)
+		}
+	}
+}
+
+// send sends one UDP packet from a port, 0 for any, with a payload of five bytes.
+func send(t testing.TB, from *netns.Handle, port int, to string) {
+	t.Helper()
+	nettest.Do(t, from, func() error {
+		local := &net.UDPAddr{Port: port}
+		remote, err := net.ResolveUDPAddr("udp", to)
+		if err != nil {
+			return err
+		}
+		c, err := net.DialUDP("udp", local, remote)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = c.Write([]byte("hello"))
+		if err != nil && !strings.Contains(err.Error(), "not permitted") { // a drop in OUTPUT
+			return err
+		}
+		return nil
+	})
+}
+
+var (
+	handles  = regexp.MustCompile(`(?m)^\s*(.*) # handle (\d+)$`)
+	counters = regexp.MustCompile(`counter packets \d+ bytes \d+`)
+)
+
+// rules gives the text of every rule of a namespace, by table and handle.
+func rules(t testing.TB, ns *netns.Handle) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for line := range strings.Lines(nettest.Run(t, ns, "nft", "list", "tables")) {
+		table := strings.TrimPrefix(strings.TrimSpace(line), "table ")
+		args := append([]string{"-a", "list", "table"}, strings.Fields(table)...)
+		for _, m := range handles.FindAllStringSubmatch(nettest.Run(t, ns, "nft", args...), -1) {
+			if !strings.HasSuffix(m[1], "{") {
+				texts[table+" "+m[2]] = counters.ReplaceAllString(m[1], "counter")
+			}
+		}
+	}
+	return texts
+}
+
+// show prints an event as the expectations below have it: table, chain, kind, rule or
+// verdict, and whatever the event says of the packet.
+func show(e journey.Event, texts map[string]string) string {
+	s := fmt.Sprintf("%s %s %s ", e.Family, e.Table, e.Chain)
+	switch e.Kind {
+	case journey.EventRule:
+		s += "rule"
+	case journey.EventPolicy:
+		s += "policy"
+	case journey.EventReturn:
+		s += "return"
+	}
+	if e.Handle != 0 {
+		text, ok := texts[fmt.Sprintf("%s %s %d", e.Family, e.Table, e.Handle)]
+		if !ok {
+			text = fmt.Sprintf("unknown handle %d", e.Handle)
+		}
+		s += fmt.Sprintf(" <%s>", text)
+	}
+	s += " " + e.Verdict.String()
+	if e.To != "" {
+		s += " to " + e.To
+	}
+	if e.Mark != 0 {
+		s += fmt.Sprintf(" mark %d", e.Mark)
+	}
+	if e.In != "" {
+		s += " in " + e.In
+	}
+	if e.Out != "" {
+		s += " out " + e.Out
+	}
+	if e.Packet != nil {
+		s += " | " + e.Packet.String()
+	}
+	if e.CT != nil {
+		s += fmt.Sprintf(" | ct dir %d state %d status %#x", e.CT.Direction, e.CT.State, e.CT.Status)
+		if e.CT.ID != 0 {
+			s += " id"
+		}
+	}
+	return s
+}
+
+type scenario struct {
+	name string
+	// nft or iptables holds the rules of the router.
+	nft, iptables, ip6tables string
+	// from sends to an address; the router and the client can.
+	from, to string
+	want     string
+}
+
+func TestSequences(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft", "iptables-nft-restore")
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			n := nettest.NewRouted(t)
+			nettest.Feed(t, n.Router, armed+strings.ReplaceAll(s.nft, "}", "\n}\n"), "nft", "-f", "-")
+			if s.iptables != "" {
+				nettest.Feed(t, n.Router, s.iptables, "iptables-nft-restore")
+			}
+			if s.ip6tables != "" {
+				nettest.Feed(t, n.Router, s.ip6tables, "ip6tables-nft-restore")
+			}
+			texts := rules(t, n.Router)
+			l := listen(t, n.Router, Options{})
+			from, sentinel := n.Client, "10.1.0.1:4999"
+			if s.from == "router" {
+				from, sentinel = n.Router, "10.2.0.2:4999"
+			} else if s.to[0] == '[' { // the same neighbour, or it could overtake
+				sentinel = "[fd01::1]:4999"
+			}
+			send(t, from, 5000, s.to)
+			send(t, from, 0, sentinel)
+			var got []string
+			for _, e := range l.untilSentinel(t) {
+				if e.Seq == 0 || e.Time.IsZero() || e.Source != journey.SourceNFT {
+					t.Errorf("event without time or number: %+v", e)
+				}
+				if e.Table != "arm" {
+					got = append(got, show(e, texts))
+				}
+			}
+			if g, w := strings.Join(got, "\n"), strings.TrimSpace(s.want); g != w {
+				t.Errorf("got:\n%s\nwant:\n%s", g, w)
+			}
+			if st := l.r.Stats(); st.Lost+st.Malformed+st.Unknown+st.Headers > 0 {
+				t.Errorf("stats: %+v", st)
+			}
+		})
+	}
+}
+
+func TestCloseUnblocks(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "ip")
+	ns := nettest.New(t, "close")
+	for _, how := range []string{"close", "cancel"} {
+		r, err := Open(ns, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		ended := make(chan error, 1)
+		var started sync.WaitGroup
+		started.Add(1)
+		go func() { started.Done(); ended <- r.Run(ctx, func(journey.Event) {}) }()
+		started.Wait()
+		want := error(nil)
+		if how == "close" {
+			want = os.ErrClosed
+			_ = r.Close()
+		} else {
+			cancel()
+		}
+		select {
+		case err := <-ended:
+			if err != want {
+				t.Errorf("%s: Run gave %v, want %v", how, err, want)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s did not end Run", how)
+		}
+		_ = r.Close()
+	}
+}

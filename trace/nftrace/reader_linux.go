@@ -1,0 +1,202 @@
+package nftrace
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/journey"
+	"nfscope/trace/ifname"
+	"nfscope/trace/netns"
+	"nfscope/trace/rcvbuf"
+)
+
+// Reader receives the trace events of one namespace.
+type Reader struct {
+	conn  *netlink.Conn
+	raw   syscall.RawConn
+	names *ifname.Table
+	grown rcvbuf.Grown
+	dec   Decoder
+	buf   []byte
+
+	seq    uint64
+	closed atomic.Bool
+	stats  stats
+	losing losing
+}
+
+// stats are what others may read while Run works.
+type stats struct {
+	events, lost, malformed, unknown, headers atomic.Uint64
+	first                                     atomic.Pointer[error]
+}
+
+// Open joins the namespace's trace group (NFNLGRP_NFTRACE). Events wait in the
+// socket's buffer from here on until Run takes them. The handle may be closed
+// afterwards.
+func Open(ns *netns.Handle, o Options) (*Reader, error) {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: ns.Fd()})
+	if err != nil {
+		return nil, fmt.Errorf("open the nf_tables trace in namespace %q: %w", ns.Name(), err)
+	}
+	r := &Reader{conn: conn, buf: make([]byte, 1<<16)}
+	if err := r.setUp(ns, o); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *Reader) setUp(ns *netns.Handle, o Options) (err error) {
+	if r.raw, err = r.conn.SyscallConn(); err != nil {
+		return fmt.Errorf("open the nf_tables trace: %w", err)
+	}
+	if r.grown, err = rcvbuf.Grow(r.raw, o.buffer()); err != nil {
+		return fmt.Errorf("open the nf_tables trace: %w", err)
+	}
+	if err := r.conn.JoinGroup(unix.NFNLGRP_NFTRACE); err != nil {
+		return fmt.Errorf("join the nf_tables trace group in namespace %q: %w; it needs root, or CAP_NET_ADMIN there", ns.Name(), err)
+	}
+	if r.names, err = ifname.Open(ns); err != nil {
+		return err
+	}
+	r.dec.Names = r.names
+	return nil
+}
+
+// Run hands every event to emit, in the kernel's order, until the context ends (nil),
+// the Reader is closed (os.ErrClosed) or the socket fails. It may be called once.
+//
+// A receive buffer that ran over does not end it: an event of journey.SourceGap says
+// how many messages the kernel threw away, and stands where they are missing.
+func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
+	stop := context.AfterFunc(ctx, func() { _ = r.conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	for {
+		n, err := r.read()
+		switch {
+		case err == nil:
+			r.messages(r.buf[:n], emit)
+			if r.losing.on {
+				r.drained(emit)
+			}
+		case errors.Is(err, unix.ENOBUFS):
+			r.losing.begin()
+		case errors.Is(err, unix.EAGAIN): // nothing is left of what came before the loss
+			r.endLoss(emit)
+		case errors.Is(err, unix.EINTR):
+		case r.closed.Load():
+			return os.ErrClosed
+		case ctx.Err() != nil:
+			r.endLoss(emit)
+			return nil
+		default:
+			return fmt.Errorf("read the nf_tables trace: %w", err)
+		}
+	}
+}
+
+// read waits for one datagram. It goes round mdlayher/netlink's Receive, which
+// allocates for every message and reaches half the rate. It gives EAGAIN only while
+// a loss is to be told.
+func (r *Reader) read() (n int, err error) {
+	rerr := r.raw.Read(func(fd uintptr) bool {
+		n, err = unix.Read(int(fd), r.buf)
+		return err != unix.EAGAIN || r.losing.on
+	})
+	if rerr != nil {
+		return 0, rerr
+	}
+	return n, err
+}
+
+// drained tells the loss once the queue that stood before it is read.
+func (r *Reader) drained(emit func(journey.Event)) {
+	if s, err := rcvbuf.Read(r.raw); err == nil && r.losing.over(s) {
+		r.endLoss(emit)
+	}
+}
+
+// endLoss tells how many messages were thrown away since it was called last.
+func (r *Reader) endLoss(emit func(journey.Event)) {
+	began := r.losing.on
+	r.losing.on = false
+	s, err := rcvbuf.Read(r.raw)
+	if err != nil { // the number is not known
+		s.Drops = r.losing.told
+	}
+	if n := r.losing.since(s); n > 0 || began {
+		r.gap(emit, n)
+	}
+}
+
+func (r *Reader) gap(emit func(journey.Event), n uint64) {
+	r.seq++
+	r.stats.lost.Add(n)
+	emit(journey.Event{Source: journey.SourceGap, Lost: n, Seq: r.seq, Time: time.Now()})
+}
+
+// messages decodes the netlink messages of one datagram.
+func (r *Reader) messages(b []byte, emit func(journey.Event)) {
+	now := time.Now()
+	for len(b) > 0 {
+		if len(b) < unix.NLMSG_HDRLEN {
+			r.malformed(emit, fmt.Errorf("nftrace: message cut short: %d bytes where a netlink header has %d", len(b), unix.NLMSG_HDRLEN))
+			return
+		}
+		n := int(binary.NativeEndian.Uint32(b))
+		if n < unix.NLMSG_HDRLEN || n > len(b) {
+			r.malformed(emit, fmt.Errorf("nftrace: message cut short: its header says %d bytes, %d came", n, len(b)))
+			return
+		}
+		e, err := r.dec.Decode(binary.NativeEndian.Uint16(b[4:]), b[unix.NLMSG_HDRLEN:n])
+		b = b[min((n+3)&^3, len(b)):]
+		r.stats.unknown.Store(r.dec.Unknown)
+		r.stats.headers.Store(r.dec.Headers)
+		if err != nil {
+			r.malformed(emit, err)
+			continue
+		}
+		r.seq++
+		r.stats.events.Add(1)
+		e.Seq, e.Time = r.seq, now
+		emit(e)
+	}
+}
+
+// malformed keeps the first error and tells of one event that could not be read.
+func (r *Reader) malformed(emit func(journey.Event), err error) {
+	r.stats.malformed.Add(1)
+	r.stats.first.CompareAndSwap(nil, &err)
+	r.gap(emit, 1)
+}
+
+// Lost is how many events are missing so far: thrown away by the kernel or not readable.
+func (r *Reader) Lost() uint64 { return r.stats.lost.Load() }
+
+// Stats tells what was read so far.
+func (r *Reader) Stats() Stats {
+	s := Stats{Events: r.stats.events.Load(), Lost: r.stats.lost.Load(), Malformed: r.stats.malformed.Load(),
+		Unknown: r.stats.unknown.Load(), Headers: r.stats.headers.Load(), Buffer: r.grown.Bytes, Note: r.grown.Note}
+	if p := r.stats.first.Load(); p != nil {
+		s.First = *p
+	}
+	return s
+}
+
+// Close ends Run and closes the sockets.
+func (r *Reader) Close() error {
+	r.closed.Store(true)
+	err := r.conn.Close()
+	r.names.Close()
+	return err
+}
