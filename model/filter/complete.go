@@ -1,0 +1,33 @@
+package filter
+
+import (
+	"slices"
+	"strings"
+)
+
+// Completions lists the words that may stand at the cursor (in runes from 0) and
+// begin with what is typed there, sorted. It is empty where only the user knows what
+// comes next (a number, a name) and behind a mistake.
+func Completions(text string, cursor int) []string {
+	r := []rune(text)
+	r = r[:max(0, min(cursor, len(r)))]
+	start := len(r)
+	for start > 0 && !strings.ContainsRune(" \t()!&|\"", r[start-1]) {
+		start--
+	}
+	typed := strings.ToLower(string(r[start:]))
+	tokens, err := lex(string(r[:start]))
+	if err != nil {
+		return nil
+	}
+	p := parser{tokens: tokens}
+	_, _ = p.filter() // it ends too early: what it wanted there is what we ask for
+	var out []string
+	for _, w := range p.ends {
+		if strings.HasPrefix(w, typed) {
+			out = append(out, w)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
