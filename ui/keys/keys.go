@@ -55,9 +55,16 @@ const (
 	Follow    Action = "follow"
 	Lesson    Action = "lesson"
 	Baseline  Action = "baseline"
+	Problems  Action = "problems"
 )
 
-const all = "everywhere"
+// Everywhere is the scope of bindings that hold on each page.
+const Everywhere = "everywhere"
+
+const all = Everywhere
+
+// Holds reports whether the binding works on a page.
+func (b Binding) Holds(page string) bool { return b.Scope == all || b.Scope == page }
 
 // All lists every binding, in the order the help shows them.
 func All() []Binding {
@@ -94,6 +101,7 @@ func All() []Binding {
 		{[]string{"z"}, Zoom, "maximise the panel", all},
 		{[]string{"m"}, Mouse, "mouse on or off", all},
 		{[]string{"L"}, Lesson, "the lab's lesson", all},
+		{[]string{"!"}, Problems, "what does not work here", all},
 		{[]string{"*"}, NeverHit, "only rules that were never hit", "Rules"},
 		{[]string{"b"}, Baseline, "count from now (the kernel's counters stay)", "Rules"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
@@ -107,7 +115,7 @@ func All() []Binding {
 func Lookup(page, key string) Action {
 	var found Action
 	for _, b := range All() {
-		if b.Scope != all && b.Scope != page {
+		if !b.Holds(page) {
 			continue
 		}
 		for _, k := range b.Keys {
@@ -117,4 +125,15 @@ func Lookup(page, key string) Action {
 		}
 	}
 	return found
+}
+
+// Key gives the first key of an action on a page, "" where it has none.
+func Key(page string, a Action) string {
+	key := ""
+	for _, b := range All() {
+		if b.Action == a && b.Holds(page) && (key == "" || b.Scope == page) {
+			key = b.Keys[0]
+		}
+	}
+	return key
 }

@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"nfscope/model/filter"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/player"
 	"nfscope/ui/keys"
@@ -24,7 +25,8 @@ type Frame struct {
 	Width, Height int
 	// Now is the time of the frame.
 	Now time.Time
-	// Filter is what the filter bar holds for this page, already validated, "" for none.
+	// Filter is what the filter bar holds for this page, "" for none. It is a valid
+	// filter for what the page lists (see Filtered), or free text where the page takes that.
 	Filter string
 	// Zoomed is true while the page shows only its main panel.
 	Zoomed bool
@@ -45,6 +47,24 @@ type Page interface {
 type Clicker interface {
 	Click(x, y int, f *Frame) tea.Cmd
 }
+
+// Filtered is a page that tells what its filter is for. Other pages are filtered as
+// lists of journeys.
+type Filtered interface {
+	// Filters gives the kind of thing that is filtered; free is true where a text that
+	// is no filter is looked for as it stands.
+	Filters() (kind filter.Kind, free bool)
+}
+
+// Deep is a page that Back can lead out of something. While Deep is false, Back
+// clears the page's filter first.
+type Deep interface{ Deep() bool }
+
+// RuleShower is the page that GotoRule leads to.
+type RuleShower interface{ ShowRule(id int, f *Frame) }
+
+// JourneyShower is the page that GotoJourney leads to.
+type JourneyShower interface{ ShowJourney(number int, f *Frame) }
 
 // The requests that pages send to the root as messages.
 type (

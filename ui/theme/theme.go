@@ -29,6 +29,7 @@ type Theme struct {
 	Selected, Border, Tab, TabActive lipgloss.Style
 	Bar                              lipgloss.Style // the status bar's ground
 	Lit                              lipgloss.Style // a rule that was just hit
+	Cursor                           lipgloss.Style // the cell under the cursor of a text input
 	Legacy, IptablesNFT, NFTables    lipgloss.Style // the badges of the backends
 }
 
@@ -78,6 +79,7 @@ func New(o Options) *Theme {
 	t.TabActive = lipgloss.NewStyle().Bold(true).Reverse(true)
 	t.Bar = lipgloss.NewStyle()
 	t.Lit = lipgloss.NewStyle().Bold(true).Reverse(true)
+	t.Cursor = lipgloss.NewStyle().Reverse(true)
 	t.Legacy, t.IptablesNFT, t.NFTables = fg("#b45309", "#ff9e64"), fg("#0f766e", "#73daca"), fg("#4338ca", "#9d7cd8")
 	if o.Color {
 		t.Bar = t.Bar.Background(pick(lipgloss.Color("#e5e7eb"), lipgloss.Color("#24283b")))

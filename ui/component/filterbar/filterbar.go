@@ -1,0 +1,110 @@
+// Package filterbar is the line at the bottom where a filter is typed. The filter
+// is checked with every key, and what is wrong is shown under the place.
+package filterbar
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"nfscope/ui/component/input"
+	"nfscope/ui/component/line"
+	"nfscope/ui/theme"
+)
+
+// Kind is what the filter is for.
+type Kind int
+
+// The kinds.
+const (
+	// Narrow narrows a page.
+	Narrow Kind = iota
+	// Arm arms a trace.
+	Arm
+)
+
+// Bar is an open filter bar.
+type Bar struct {
+	Kind Kind
+	// Page is the page the bar was opened on.
+	Page string
+	// Free says that a text which is no filter is looked for as it stands.
+	Free bool
+	// Bounds say how long and how fast a trace may be, in words.
+	Bounds string
+
+	in    input.Input
+	check func(string) error
+	err   error
+}
+
+// New opens a bar. check tells what is wrong with a filter.
+func New(kind Kind, page, text string, check func(string) error) *Bar {
+	b := &Bar{Kind: kind, Page: page, in: input.New(text), check: check}
+	b.validate()
+	return b
+}
+
+func (b *Bar) validate() {
+	b.err = nil
+	if strings.TrimSpace(b.in.Value()) != "" {
+		b.err = b.check(b.in.Value())
+	}
+}
+
+// Value is the text, without the spaces around it.
+func (b *Bar) Value() string { return strings.TrimSpace(b.in.Value()) }
+
+// Update takes a key or a paste.
+func (b *Bar) Update(msg tea.Msg) {
+	if b.in.Update(msg) {
+		b.validate()
+	}
+}
+
+// Err is what is wrong with the text, nil where it may be used as it stands.
+func (b *Bar) Err() error {
+	switch {
+	case b.Kind == Arm && b.Value() == "":
+		return errors.New(`a trace needs a filter: for example "tcp and dst port 80", or "ip or ip6" for all`)
+	case b.Kind == Narrow && b.Free:
+		return nil
+	}
+	return b.err
+}
+
+// View draws two lines of width cells: what is wrong or what will happen, and the bar.
+func (b *Bar) View(th *theme.Theme, width int) []string {
+	prompt := "/ "
+	hint := "tcp and dst port 443, host 10.2.0.2, not udp"
+	say, style := "enter: narrow this page   empty: show all   esc: leave as it was", th.Dim
+	if b.Free {
+		hint = "a filter such as tcp and port 443, or any text"
+	}
+	if b.Kind == Arm {
+		prompt, hint = "trace ", "tcp and dst port 80"
+		say = "enter: trace for " + b.Bounds + "   esc: don't"
+	}
+	switch {
+	case b.err != nil && b.Free && b.Kind == Narrow:
+		say = "looked for as text (as a filter: " + b.err.Error() + ")"
+	case b.err != nil:
+		say, style = where(b.err)+b.err.Error(), th.Bad
+	}
+	say = line.Fit(" "+line.Clean(say), width, th.Glyphs.Dots)
+	p := line.Cut(" "+prompt, width, "")
+	return []string{style.Render(say), th.Accent.Bold(true).Render(p) + b.in.View(th, width-line.Width(p), hint)}
+}
+
+// column is what an error of the filter language knows.
+type column interface{ Column() int }
+
+func where(err error) string {
+	var c column
+	if errors.As(err, &c) && !strings.Contains(err.Error(), "column") {
+		return fmt.Sprintf("column %d: ", c.Column())
+	}
+	return ""
+}

@@ -1,0 +1,80 @@
+// Package input is a line of text under edit. It draws its own cursor, so that
+// nothing blinks and nothing ticks.
+package input
+
+import (
+	"charm.land/bubbles/v2/textinput"
+	tea "charm.land/bubbletea/v2"
+
+	"nfscope/ui/component/line"
+	"nfscope/ui/theme"
+)
+
+// Input is one line of text. Make it with New.
+type Input struct{ m textinput.Model }
+
+// New makes an input that holds text, the cursor behind it.
+func New(text string) Input {
+	m := textinput.New()
+	m.Prompt = ""
+	m.CharLimit = 500
+	m.SetVirtualCursor(false)
+	m.KeyMap.Paste.SetEnabled(false) // it would start a program; terminals paste by themselves
+	m.Focus()
+	m.SetValue(text)
+	m.CursorEnd()
+	return Input{m}
+}
+
+// Value is the text.
+func (in *Input) Value() string { return in.m.Value() }
+
+// Set replaces the text.
+func (in *Input) Set(s string) { in.m.SetValue(s); in.m.CursorEnd() }
+
+// Update takes a key or a paste and reports whether the text changed.
+func (in *Input) Update(msg tea.Msg) bool {
+	old := in.m.Value()
+	in.m, _ = in.m.Update(msg)
+	return in.m.Value() != old
+}
+
+// View draws the text in exactly width cells, the cursor in sight; where there is
+// no text the hint stands behind it, dim.
+func (in *Input) View(th *theme.Theme, width int, hint string) string {
+	if width <= 0 {
+		return ""
+	}
+	runes := []rune(in.m.Value())
+	if len(runes) == 0 {
+		return cursor(th, " ") + th.Dim.Render(line.Fit(hint, width-1, th.Glyphs.Dots))
+	}
+	pos := min(in.m.Position(), len(runes))
+	under, rest := " ", ""
+	if pos < len(runes) {
+		under, rest = line.Clean(string(runes[pos])), line.Clean(string(runes[pos+1:]))
+	}
+	before := line.Clean(string(runes[:pos]))
+	room := width - line.Width(under)
+	if room < 0 {
+		return cursor(th, line.Space(width))
+	}
+	for line.Width(before) > room { // scroll
+		_, n := firstRune(before)
+		before = before[n:]
+	}
+	room -= line.Width(before)
+	return th.Text.Render(before) + cursor(th, under) + th.Text.Render(line.Fit(rest, room, th.Glyphs.Dots))
+}
+
+func firstRune(s string) (r rune, n int) {
+	for i, c := range s {
+		if i > 0 {
+			return r, i
+		}
+		r = c
+	}
+	return r, len(s)
+}
+
+func cursor(th *theme.Theme, s string) string { return th.Cursor.Render(s) }

@@ -1,0 +1,123 @@
+// Package markdown draws the little Markdown that lessons are written in: headings,
+// lists, code, quotes, emphasis. What it does not know is shown as it stands.
+package markdown
+
+import (
+	"regexp"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"nfscope/ui/component/line"
+	"nfscope/ui/theme"
+)
+
+var (
+	list   = regexp.MustCompile(`^(\s*)([-*+]|\d+[.)])\s+(.*)$`)
+	marks  = regexp.MustCompile("\\*\\*([^*]+)\\*\\*|`([^`]+)`|\\[([^\\]]+)\\]\\([^)]+\\)")
+	header = regexp.MustCompile(`^(#{1,6})\s+(.*?)\s*#*$`)
+)
+
+// Lines draws src in lines of at most width cells.
+func Lines(th *theme.Theme, src string, width int) []string {
+	var out []string
+	var para []string
+	flush := func() {
+		if len(para) > 0 {
+			out = append(out, wrap(th, strings.Join(para, " "), width, "", "", th.Text)...)
+			para = nil
+		}
+	}
+	code := false
+	for _, l := range strings.Split(strings.ReplaceAll(src, "\r\n", "\n"), "\n") {
+		trimmed := strings.TrimSpace(l)
+		switch {
+		case strings.HasPrefix(trimmed, "```"):
+			flush()
+			code = !code
+		case code:
+			out = append(out, th.Accent.Render(line.Cut("  "+line.Clean(strings.TrimRight(l, " ")), width, th.Glyphs.Dots)))
+		case trimmed == "":
+			flush()
+			if len(out) > 0 && out[len(out)-1] != "" {
+				out = append(out, "")
+			}
+		case header.MatchString(trimmed):
+			flush()
+			m := header.FindStringSubmatch(trimmed)
+			style := th.Title
+			if len(m[1]) > 2 {
+				style = th.Strong
+			}
+			out = append(out, wrap(th, m[2], width, "", "", style)...)
+		case strings.HasPrefix(trimmed, ">"):
+			flush()
+			out = append(out, wrap(th, strings.TrimSpace(trimmed[1:]), width, th.Glyphs.V+" ", th.Glyphs.V+" ", th.Dim)...)
+		case strings.HasPrefix(trimmed, "|"):
+			flush()
+			out = append(out, line.Cut(line.Clean(trimmed), width, th.Glyphs.Dots))
+		case list.MatchString(l):
+			flush()
+			m := list.FindStringSubmatch(l)
+			mark := m[2]
+			if len(mark) == 1 {
+				mark = "-"
+			}
+			head := line.Space(len(m[1])) + mark + " "
+			out = append(out, wrap(th, m[3], width, head, line.Space(len(head)), th.Text)...)
+		case strings.HasPrefix(l, "  ") && len(para) == 0 && len(out) > 0 && out[len(out)-1] != "":
+			// the next line of a list item
+			indent := line.Space(len(l) - len(strings.TrimLeft(l, " ")))
+			out = append(out, wrap(th, trimmed, width, indent, indent, th.Text)...)
+		default:
+			para = append(para, trimmed)
+		}
+	}
+	flush()
+	for len(out) > 0 && out[len(out)-1] == "" {
+		out = out[:len(out)-1]
+	}
+	return out
+}
+
+// glue stands for a space inside of a mark, where a line must not break.
+const glue = "\ue000"
+
+// wrap breaks a text first and draws its emphasis afterwards.
+func wrap(th *theme.Theme, s string, width int, head, next string, style lipgloss.Style) []string {
+	if width <= line.Width(head) {
+		head, next = "", ""
+	}
+	var out []string
+	whole := marks.ReplaceAllStringFunc(line.Clean(s), func(m string) string { return strings.ReplaceAll(m, " ", glue) })
+	for i, l := range line.Wrap(whole, width-line.Width(head)) {
+		lead := next
+		if i == 0 {
+			lead = head
+		}
+		out = append(out, th.Dim.Render(lead)+inline(th, strings.ReplaceAll(l, glue, " "), style))
+	}
+	return out
+}
+
+func inline(th *theme.Theme, s string, style lipgloss.Style) string {
+	var b strings.Builder
+	for {
+		m := marks.FindStringSubmatchIndex(s)
+		if m == nil {
+			break
+		}
+		b.WriteString(style.Render(s[:m[0]]))
+		switch {
+		case m[2] >= 0:
+			b.WriteString(th.Strong.Inherit(style).Render(s[m[2]:m[3]]))
+		case m[4] >= 0:
+			b.WriteString(th.Accent.Render(s[m[4]:m[5]]))
+		default:
+			b.WriteString(style.Underline(true).Render(s[m[6]:m[7]]))
+		}
+		s = s[m[1]:]
+	}
+	b.WriteString(style.Render(s))
+	return b.String()
+}

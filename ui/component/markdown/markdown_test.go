@@ -1,0 +1,44 @@
+package markdown
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/ui/component/line"
+	"nfscope/ui/theme"
+)
+
+const lesson = "# 关上门 Close the door\n\nDrop everything to X, then open **22** with `-I` and\n80 with `-A`.\n\n1. ssh passes\n   at rule 1\n2. port 80 dies\n\n```sh\niptables -A INPUT -j DROP\n```\n> why?\n- one\n- two\n"
+
+func TestLesson(t *testing.T) {
+	th := theme.New(theme.Options{})
+	want := `关上门 Close the door
+
+Drop everything to X, then open 22
+with -I and 80 with -A.
+
+1. ssh passes
+   at rule 1
+2. port 80 dies
+
+  iptables -A INPUT -j DROP
+│ why?
+- one
+- two`
+	if got := ansi.Strip(strings.Join(Lines(th, lesson, 42), "\n")); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestNoLineIsTooWide(t *testing.T) {
+	th := theme.New(theme.Options{Color: true, Dark: true})
+	for w := 2; w < 60; w++ {
+		for _, l := range Lines(th, lesson, w) {
+			if line.Width(l) > w {
+				t.Fatalf("width %d: %q", w, ansi.Strip(l))
+			}
+		}
+	}
+}

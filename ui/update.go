@@ -1,0 +1,179 @@
+package ui
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"nfscope/model/snapshot"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+)
+
+// The messages of the screen's own clocks.
+type (
+	frameMsg  struct{}
+	secondMsg struct{}
+	forgetMsg struct{ id int }
+)
+
+// Update takes one message. It does no I/O: what may block runs in a command.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.take(msg)
+	return m, tea.Batch(cmd, m.wake())
+}
+
+func (m *Model) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = max(0, msg.Width), max(0, msg.Height)
+	case tea.BackgroundColorMsg:
+		m.opt.Theme.Dark = msg.IsDark()
+		m.th = theme.New(m.opt.Theme)
+	case tea.ColorProfileMsg:
+		if msg.Profile <= colorprofile.ASCII { // no colours: selection must show by other means
+			m.opt.Theme.Color = false
+			m.th = theme.New(m.opt.Theme)
+		}
+	case SnapshotMsg:
+		return m.swap(msg.Snapshot)
+	case frameMsg:
+		m.ticking = false
+		now := m.now()
+		m.player.Advance(now.Sub(m.last))
+		m.last = now
+	case secondMsg:
+		m.seconds = false
+	case forgetMsg:
+		if msg.id == m.said.id {
+			m.said.text = ""
+		}
+	case armedMsg, disarmedMsg:
+		return m.answered(msg)
+	case tea.KeyPressMsg:
+		return m.key(msg)
+	case tea.PasteMsg:
+		m.type_(msg)
+	case tea.MouseMsg:
+		return m.click(msg)
+	case page.TraceRequest:
+		return m.arm(msg.Filter)
+	case page.CopyRequest:
+		return tea.Batch(tea.SetClipboard(msg.Text), m.say("copied: "+msg.Text))
+	case page.Say:
+		return m.say(msg.Text)
+	case page.GotoRule:
+		return m.gotoRule(msg.RuleID)
+	case page.GotoJourney:
+		return m.gotoJourney(msg.Number)
+	}
+	return nil
+}
+
+// swap takes a new snapshot. While paused the pages keep the old one.
+func (m *Model) swap(s *snapshot.Snapshot) tea.Cmd {
+	if s == nil {
+		return nil
+	}
+	var cmd tea.Cmd
+	if n, old := len(s.Problems), len(m.latest.Problems); n > old {
+		cmd = m.complain(s.Problems[n-1])
+	}
+	m.latest, m.got = s, m.now()
+	m.player.Feed(s.Journeys)
+	if !m.player.Paused() {
+		m.snap = s
+	}
+	return cmd
+}
+
+// wake starts the clocks that are needed and not running: frames while something
+// moves, seconds while a trace counts down.
+func (m *Model) wake() tea.Cmd {
+	var cmds []tea.Cmd
+	if !m.ticking && m.player.Moving() {
+		m.ticking = true
+		if now := m.now(); now.Sub(m.last) > 2*tick {
+			m.last = now // the clock stood still; the pause is no time of the animation
+		}
+		cmds = append(cmds, tea.Tick(tick, func(time.Time) tea.Msg { return frameMsg{} }))
+	}
+	if !m.seconds && m.latest.Trace.Armed && m.left() > 0 {
+		m.seconds = true
+		wait := m.left()%time.Second + 5*time.Millisecond
+		cmds = append(cmds, tea.Tick(wait, func(time.Time) tea.Msg { return secondMsg{} }))
+	}
+	return tea.Batch(cmds...)
+}
+
+// say shows a sentence for a while.
+func (m *Model) say(text string) tea.Cmd {
+	m.said = message{text: text, id: m.said.id + 1}
+	id := m.said.id
+	return tea.Tick(messageTime, func(time.Time) tea.Msg { return forgetMsg{id} })
+}
+
+// complain is say for what went wrong.
+func (m *Model) complain(text string) tea.Cmd {
+	cmd := m.say(text)
+	m.said.bad = true
+	return cmd
+}
+
+func (m *Model) gotoRule(id int) tea.Cmd {
+	for i, p := range m.opt.Pages {
+		if s, ok := p.(page.RuleShower); ok {
+			m.at = i
+			s.ShowRule(id, m.frame())
+			return nil
+		}
+	}
+	return nil
+}
+
+func (m *Model) gotoJourney(number int) tea.Cmd {
+	m.player.Focus(number)
+	for i, p := range m.opt.Pages {
+		s, ok := p.(page.JourneyShower)
+		if ok || p.Name() == "Trace" {
+			m.at = i
+			if ok {
+				s.ShowJourney(number, m.frame())
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// click takes the mouse: tabs, the page, the wheel.
+func (m *Model) click(msg tea.MouseMsg) tea.Cmd {
+	p := m.page()
+	if m.open != nil || m.bar != nil || p == nil {
+		return nil
+	}
+	ev := msg.Mouse()
+	top, height := m.areas()
+	switch msg.(type) {
+	case tea.MouseWheelMsg:
+		a := keys.Down
+		if ev.Button == tea.MouseWheelUp {
+			a = keys.Up
+		}
+		f := m.frame()
+		return tea.Batch(p.Do(a, f), p.Do(a, f), p.Do(a, f))
+	case tea.MouseClickMsg:
+		if ev.Button != tea.MouseLeft {
+			return nil
+		}
+		if c, ok := p.(page.Clicker); ok && ev.Y >= top && ev.Y < top+height {
+			return c.Click(ev.X, ev.Y-top, m.frame())
+		}
+		if ev.Y == 1 {
+			m.at = m.tabAt(ev.X)
+		}
+	}
+	return nil
+}

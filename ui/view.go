@@ -1,0 +1,229 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"nfscope/model"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/overlay"
+	"nfscope/ui/component/status"
+	"nfscope/ui/component/units"
+	"nfscope/ui/keys"
+)
+
+// The smallest screen that shows a page.
+const minWidth, minHeight = 40, 12
+
+// roomy is the height from which a rule line parts the head from the page.
+const roomy = 20
+
+// areas tells at which line the page begins and how high it is.
+func (m *Model) areas() (top, height int) {
+	top = 3
+	if m.height >= roomy {
+		top = 4
+	}
+	foot := 1
+	if m.bar != nil {
+		foot = 2
+	}
+	return top, max(0, m.height-top-foot)
+}
+
+// View draws the screen.
+func (m *Model) View() tea.View {
+	v := tea.NewView(strings.Join(m.Lines(), "\n"))
+	v.AltScreen = true
+	v.WindowTitle = "nfscope"
+	if m.mouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
+	return v
+}
+
+// Lines draws the screen as exactly as many lines as it is high, each exactly as
+// wide as it is wide.
+func (m *Model) Lines() []string {
+	w, h := m.width, m.height
+	if w <= 0 || h <= 0 {
+		return nil
+	}
+	if w < minWidth || h < minHeight {
+		return m.small()
+	}
+	out := make([]string, 0, h)
+	out = append(out, m.header(), m.tabs(), m.sentence())
+	if h >= roomy {
+		out = append(out, m.th.Border.Render(strings.Repeat(m.th.Glyphs.H, w)))
+	}
+	f := m.frame()
+	if p := m.page(); p != nil {
+		out = append(out, line.Block(strings.Split(p.View(f), "\n"), w, f.Height, m.th.Glyphs.Dots)...)
+	} else {
+		out = append(out, line.Block(nil, w, f.Height, "")...)
+	}
+	if m.bar != nil {
+		out = append(out, m.bar.View(m.th, w)...)
+	} else {
+		out = append(out, m.bottom())
+	}
+	if m.open != nil {
+		out = overlay.Center(out, m.open.View(m.th, w, h), w)
+	}
+	return out
+}
+
+// small is the one sentence of a screen too small for a page.
+func (m *Model) small() []string {
+	s := fmt.Sprintf("nfscope needs %dx%d cells; this is %dx%d", minWidth, minHeight, m.width, m.height)
+	lines := line.Wrap(s, m.width)
+	if len(lines) > m.height {
+		lines = line.Wrap(fmt.Sprintf("needs %dx%d", minWidth, minHeight), m.width)
+	}
+	return line.Block(lines, m.width, m.height, "")
+}
+
+func (m *Model) header() string {
+	s := m.latest
+	h := status.Header{Netns: s.Netns, Armed: s.Trace.Armed, Filter: s.Trace.Filter, Left: m.left(), Rate: s.Trace.Rate,
+		Held: s.Trace.Held, Lost: s.Loss.Total(), Gaps: s.Loss.Gaps, Events: s.EventsPerSecond,
+		Recording: s.Recording != "", Paused: m.player.Paused(), Speed: m.player.Speed(), Ended: s.Ended}
+	if s.Source != "live" {
+		h.Source = s.Source
+	}
+	if h.Paused {
+		h.Waiting = m.player.Waiting()
+	}
+	if s.Rules != nil {
+		seen := map[model.Backend]bool{}
+		for _, t := range s.Rules.Tables {
+			seen[t.Backend] = true
+		}
+		for _, b := range []model.Backend{model.BackendLegacy, model.BackendIptablesNFT, model.BackendNFTables} {
+			if seen[b] {
+				h.Backends = append(h.Backends, b)
+			}
+		}
+	}
+	return h.View(m.th, m.width)
+}
+
+func (m *Model) names() []string {
+	var names []string
+	for _, p := range m.opt.Pages {
+		names = append(names, p.Name())
+	}
+	return names
+}
+
+func (m *Model) tabs() string {
+	right, style := "", m.th.Dim
+	switch lab := m.latest.Lab; {
+	case m.filters[m.name()] != "":
+		right, style = "only: "+m.filters[m.name()], m.th.Accent
+	case lab != nil && lab.Current < len(lab.Steps):
+		right = fmt.Sprintf("%d/%d %s", lab.Current+1, len(lab.Steps), lab.Steps[lab.Current].Title)
+	case lab != nil:
+		right = lab.Title + " (L: lesson)"
+	}
+	return status.Tabs(m.th, m.width, m.names(), m.at, right, style)
+}
+
+// tabAt is the page whose tab stands at column x, the page shown where there is none.
+func (m *Model) tabAt(x int) int {
+	if i := status.TabAt(m.width, m.names(), m.at, x); i >= 0 {
+		return i
+	}
+	return m.at
+}
+
+// sentence is the line that answers: what became of the packet in focus.
+func (m *Model) sentence() string {
+	j, _ := m.player.Focused()
+	if n := len(m.snap.Journeys); j == nil && n > 0 {
+		j = m.snap.Journeys[n-1]
+	}
+	if j == nil {
+		return m.th.Dim.Render(line.Fit(" "+line.Clean(m.idle()), m.width, m.th.Glyphs.Dots))
+	}
+	glyph, style := m.th.Fate(j.Outcome.Verdict)
+	says := j.Outcome.Sentence
+	if says == "" {
+		glyph, style, says = m.th.Glyphs.Packet, m.th.Moving, "on its way"
+	}
+	who := fmt.Sprintf("#%d %s", j.Number, j.Packet.String())
+	head := " " + style.Render(glyph) + " "
+	room := m.width - 3
+	if room-line.Width(who)-3 >= min(line.Width(says), 60) {
+		head += m.th.Dim.Render(line.Clean(who)) + "   "
+		room -= line.Width(who) + 3
+	}
+	return line.Fit(head+style.Render(line.Cut(line.Clean(says), room, m.th.Glyphs.Dots)), m.width, "")
+}
+
+// idle is what the sentence line says while no packet was traced.
+func (m *Model) idle() string {
+	switch s := m.latest; {
+	case m.busy != "":
+		return m.busy
+	case s.Trace.Armed:
+		return "waiting for a packet that matches: " + s.Trace.Filter
+	case s.Ended:
+		return "the source has ended; no packet was traced"
+	case m.opt.Actions == nil:
+		return "no packet was traced yet"
+	}
+	return "no packet was traced yet: press a to arm a trace"
+}
+
+// bottom is the last line: a message, or what can be done.
+func (m *Model) bottom() string {
+	if m.said.text != "" {
+		style := m.th.Strong
+		if m.said.bad {
+			style = m.th.Bad
+		}
+		return style.Render(line.Fit(" "+line.Clean(m.said.text), m.width, m.th.Glyphs.Dots))
+	}
+	right, style := "", m.th.Warn
+	if n := len(m.latest.Problems); n > 0 {
+		right = "! 1 problem"
+		if n > 1 {
+			right = "! " + units.Count(uint64(n), 3) + " problems"
+		}
+	}
+	if m.busy != "" {
+		right, style = line.Clean(m.busy)+m.th.Glyphs.Dots, m.th.Moving
+	}
+	return status.Hints(m.th, m.width, m.name(), m.hints(), right, style)
+}
+
+// hints are the actions worth naming now, most wanted first.
+func (m *Model) hints() []keys.Action {
+	var out []keys.Action
+	if m.latest.Trace.Armed {
+		out = append(out, keys.Pause, keys.StepOn, keys.Disarm)
+	} else if m.opt.Actions != nil {
+		out = append(out, keys.Arm)
+	}
+	switch m.name() {
+	case "Rules":
+		out = append(out, keys.Enter, keys.NeverHit, keys.Baseline, keys.Copy)
+	case "Connections":
+		out = append(out, keys.TraceThis, keys.Sort, keys.Copy)
+	case "Trace":
+		out = append(out, keys.Follow, keys.Enter, keys.Copy)
+	default:
+		out = append(out, keys.Enter, keys.Follow)
+	}
+	if m.latest.Lab != nil {
+		out = append(out, keys.Lesson)
+	}
+	out = append(out, keys.Filter, keys.Palette)
+	if !m.latest.Trace.Armed && len(m.snap.Journeys) > 0 {
+		out = append(out, keys.Pause, keys.StepOn)
+	}
+	return append(out, keys.Zoom, keys.Help, keys.Quit)
+}
