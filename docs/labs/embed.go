@@ -1,0 +1,27 @@
+// Package labs holds the labs that come with nfscope: for each a folder with its
+// network and traffic (lab.yaml), its rules in the form of their own save command,
+// and its lesson in English and Chinese. trace/lab reads them.
+package labs
+
+import (
+	"embed"
+	"io/fs"
+)
+
+// FS holds one folder per lab.
+//
+//go:embed */lab.yaml */*.save */*.nft */*.md
+var FS embed.FS
+
+// Names lists the labs in the order of their names.
+func Names() []string {
+	entries, err := fs.ReadDir(FS, ".")
+	if err != nil { // cannot be: the root of an embed.FS is there
+		return nil
+	}
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}

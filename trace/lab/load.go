@@ -1,0 +1,118 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// maxFile bounds lab.yaml; a lab is written by hand.
+const maxFile = 1 << 20
+
+// Load reads the lab in folder name of fsys ("." is fsys itself) and validates it.
+// Every error names file and line.
+func Load(fsys fs.FS, name string) (*Lab, error) {
+	dir, err := fs.Sub(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("lab %q: %w", name, err)
+	}
+	file := path.Join(name, "lab.yaml")
+	data, err := fs.ReadFile(dir, "lab.yaml")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("no lab %q: there is no %s", name, file)
+	case err != nil:
+		return nil, fmt.Errorf("lab %q: %w", name, err)
+	case len(data) > maxFile:
+		return nil, fmt.Errorf("%s: larger than 1 MiB; a lab file is a page or two", file)
+	}
+	l, err := parse(file, data)
+	if err != nil {
+		return nil, err
+	}
+	l.files = dir
+	for lang, to := range map[string]*string{"en": &l.Lesson.En, "zh": &l.Lesson.Zh} {
+		text, err := fs.ReadFile(dir, "lesson."+lang+".md")
+		if err != nil {
+			return nil, fmt.Errorf("%s: the lab has no lesson.%s.md beside it", file, lang)
+		}
+		*to = string(text)
+	}
+	if base := path.Base(name); base != "." && l.Name != base {
+		return nil, l.where.at("$.name", fmt.Sprintf("the lab calls itself %q, but its folder is %q", l.Name, base))
+	}
+	return l, Validate(l)
+}
+
+// parse decodes lab.yaml strictly: an unknown or doubled key is an error.
+func parse(file string, data []byte) (*Lab, error) {
+	tree, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return nil, positioned(file, err)
+	}
+	l := &Lab{where: &source{file: file, tree: tree}}
+	switch {
+	case len(tree.Docs) == 0 || tree.Docs[0].Body == nil:
+		return nil, fmt.Errorf("%s:1: the file is empty; expected a lab: name, title, hosts, links, steps", file)
+	case len(tree.Docs) > 1:
+		return nil, fmt.Errorf("%s: more than one YAML document; expected one lab", file)
+	}
+	if err := yaml.UnmarshalWithOptions(data, l, yaml.Strict()); err != nil {
+		return nil, positioned(file, err)
+	}
+	return l, nil
+}
+
+// positioned turns an error of the YAML library into one line that begins with file
+// and line.
+func positioned(file string, err error) error {
+	var e interface {
+		GetMessage() string
+		GetToken() *token.Token
+	}
+	if errors.As(err, &e) && e.GetToken() != nil && e.GetToken().Position != nil {
+		p := e.GetToken().Position
+		return fmt.Errorf("%s:%d:%d: %s", file, p.Line, p.Column, oneLine(e.GetMessage()))
+	}
+	return fmt.Errorf("%s: %s", file, oneLine(err.Error()))
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// source remembers where in the file a value of the lab stands.
+type source struct {
+	file string
+	tree *ast.File
+}
+
+// at makes an error about the value at a YAML path ("$.hosts[0].name"), or about what
+// holds it where the value itself is missing. A nil source names the path alone.
+func (s *source) at(where, text string) error {
+	if s == nil {
+		return fmt.Errorf("%s: %s", strings.TrimPrefix(where, "$."), text)
+	}
+	for w := where; w != ""; {
+		if p, err := yaml.PathString(w); err == nil {
+			if n, err := p.FilterFile(s.tree); err == nil && n != nil && n.GetToken() != nil {
+				return fmt.Errorf("%s:%d: %s", s.file, line(n), text)
+			}
+		}
+		w = w[:max(0, strings.LastIndexAny(w, ".["))]
+	}
+	return fmt.Errorf("%s: %s", s.file, text)
+}
+
+// line is where a node begins: a mapping's own token is the colon of its first key.
+func line(n ast.Node) int {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		n = m.Values[0].Key
+	}
+	return n.GetToken().Position.Line
+}

@@ -1,0 +1,230 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"nfscope/trace/netns"
+)
+
+// Registrar is told the name of each namespace before it is made, so that another
+// process can remove it if this one dies.
+type Registrar interface {
+	Netns(name string) error
+}
+
+// Network is a lab that stands.
+type Network struct {
+	// Lang is the language of what Play emits: "en" or "zh".
+	Lang string
+
+	lab   *Lab
+	inst  instance
+	hosts map[string]*netns.Handle
+	order []string
+	notes []string
+
+	mu      sync.Mutex
+	closers map[io.Closer]bool
+	serving sync.WaitGroup
+	down    bool
+}
+
+// maxInstances bounds the networks of one lab in one process.
+const maxInstances = 100
+
+// Up builds the lab's network: namespaces, links, sysctls, rules, services. What it
+// needs is looked for first; where anything fails all that was built is removed. g
+// may be nil.
+func Up(ctx context.Context, l *Lab, g Registrar) (*Network, error) {
+	l, notes, err := resolve(l, find)
+	if err != nil {
+		return nil, fmt.Errorf("lab %s: %w", l.Name, err)
+	}
+	n := &Network{Lang: "en", lab: l, notes: notes, hosts: map[string]*netns.Handle{}, closers: map[io.Closer]bool{}}
+	if err := n.build(ctx, g); err != nil {
+		return nil, errors.Join(fmt.Errorf("lab %s: %w", l.Name, err), n.Down())
+	}
+	return n, nil
+}
+
+func (n *Network) build(ctx context.Context, g Registrar) error {
+	if err := n.choose(); err != nil {
+		return err
+	}
+	for _, h := range n.lab.Hosts {
+		name := nsName(n.lab.Name, n.inst, h.Name)
+		if g != nil {
+			if err := g.Netns(name); err != nil {
+				return fmt.Errorf("tell the guard of namespace %s: %w", name, err)
+			}
+		}
+		handle, err := netns.Create(name)
+		if err != nil {
+			return err
+		}
+		n.hosts[h.Name], n.order = handle, append(n.order, h.Name)
+	}
+	stages := []func(context.Context) error{n.baseline, n.wire, n.loadRules, n.lateSysctls, n.serve}
+	for _, stage := range stages {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := stage(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// choose takes the first instance of which no namespace is there. A rival that takes
+// it in the same moment makes Create fail, never share.
+func (n *Network) choose() error {
+	for nth := range maxInstances {
+		n.inst = instance{os.Getpid(), nth}
+		names, err := netns.List(prefix + n.lab.Name + "-" + n.inst.String() + "-")
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("%d networks of this lab stand already in this process", maxInstances)
+}
+
+// Lab is the lab as it was built: backends replaced where a program is missing.
+func (n *Network) Lab() *Lab { return n.lab }
+
+// Notes says what was built otherwise than the lab wants it, a sentence each.
+func (n *Network) Notes() []string { return slices.Clone(n.notes) }
+
+// Host is a host's namespace; nil where the lab has no such host. The network owns it.
+func (n *Network) Host(name string) *netns.Handle { return n.hosts[name] }
+
+// Observed is the host whose netfilter is to be traced.
+func (n *Network) Observed() *netns.Handle { return n.hosts[n.lab.Observed] }
+
+// Down ends the services and removes the namespaces. It may be called again; one that
+// is gone already is no error.
+func (n *Network) Down() error {
+	n.mu.Lock()
+	if n.down {
+		n.mu.Unlock()
+		return nil
+	}
+	n.down = true
+	closers := n.closers
+	n.closers = nil
+	n.mu.Unlock()
+	for c := range closers {
+		_ = c.Close()
+	}
+	n.serving.Wait()
+	var errs []error
+	for _, host := range slices.Backward(n.order) {
+		h := n.hosts[host]
+		_ = h.Close()
+		errs = append(errs, remove(h.Name()))
+	}
+	return errors.Join(errs...)
+}
+
+// keep closes c at Down, or at once where that was already called.
+func (n *Network) keep(c io.Closer) {
+	n.mu.Lock()
+	down := n.down
+	if !down {
+		n.closers[c] = true
+	}
+	n.mu.Unlock()
+	if down {
+		_ = c.Close()
+	}
+}
+
+// forget is for what closes by itself.
+func (n *Network) forget(c io.Closer) {
+	n.mu.Lock()
+	delete(n.closers, c)
+	n.mu.Unlock()
+}
+
+// baseline sets what a namespace would else take over from the host it is made on
+// (net/ipv4/devinet.c, devinet_init_net), then the lab's own sysctls. It comes before
+// the links, whose interfaces copy conf.default.
+func (n *Network) baseline(context.Context) error {
+	for _, host := range n.lab.Hosts {
+		err := n.hosts[host.Name].Do(func() error {
+			base := [][2]string{{"net.ipv4.ip_forward", "0"}}
+			for _, of := range []string{"all", "default"} {
+				base = append(base,
+					[2]string{"net.ipv4.conf." + of + ".rp_filter", "0"},
+					[2]string{"net.ipv4.conf." + of + ".send_redirects", "0"})
+				if !n.lab.hasIPv6(host.Name) { // or its neighbour discovery fills the counters
+					base = append(base, [2]string{"net.ipv6.conf." + of + ".disable_ipv6", "1"})
+				}
+			}
+			for _, s := range base {
+				if err := setSysctl(s[0], s[1]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return err
+				}
+			}
+			return setSysctls(host.Sysctls, false)
+		})
+		if err != nil {
+			return fmt.Errorf("host %s: %w", host.Name, err)
+		}
+	}
+	return nil
+}
+
+// lateSysctls sets those of netfilter: they appear when the rules that need
+// conntrack are loaded.
+func (n *Network) lateSysctls(context.Context) error {
+	for _, host := range n.lab.Hosts {
+		err := n.hosts[host.Name].Do(func() error { return setSysctls(host.Sysctls, true) })
+		if err != nil {
+			return fmt.Errorf("host %s: %w", host.Name, err)
+		}
+	}
+	return nil
+}
+
+func setSysctls(m map[string]string, late bool) error {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		if strings.HasPrefix(k, "net.netfilter.") == late {
+			keys = append(keys, k)
+		}
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		if err := setSysctl(k, m[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setSysctl writes in the namespace of the calling thread: /proc/sys/net is looked up
+// for the thread that asks (net/sysctl_net.c).
+func setSysctl(key, value string) error {
+	path := filepath.Join("/proc/sys", strings.ReplaceAll(key, ".", "/"))
+	err := os.WriteFile(path, []byte(value), 0o644)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("this kernel has no sysctl %s in a network namespace: %w", key, fs.ErrNotExist)
+	}
+	if err != nil {
+		return fmt.Errorf("set sysctl %s to %q: %w", key, value, err)
+	}
+	return nil
+}

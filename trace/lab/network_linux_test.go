@@ -1,0 +1,295 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/docs/labs"
+	"nfscope/model"
+	"nfscope/model/feed"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// up builds a lab of ours and removes it at the end.
+func up(t *testing.T, l *Lab) *Network {
+	t.Helper()
+	start := time.Now()
+	n, err := Up(t.Context(), l, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s is up after %v", l.Name, time.Since(start).Round(time.Millisecond))
+	t.Cleanup(func() {
+		if err := n.Down(); err != nil {
+			t.Error(err)
+		}
+		nothingLeft(t, n)
+	})
+	return n
+}
+
+func nothingLeft(t *testing.T, n *Network) {
+	t.Helper()
+	left, err := netns.List(prefix + n.lab.Name + "-" + n.inst.String() + "-")
+	if err != nil || len(left) != 0 {
+		t.Errorf("after Down: namespaces %v, %v", left, err)
+	}
+}
+
+func load(t *testing.T, name string) *Lab {
+	t.Helper()
+	l, err := Load(labs.FS, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// TestLabs runs every embedded lab in both iptables backends and holds what its
+// senders saw and what the kernel counted against what the lab states.
+func TestLabs(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
+	for _, name := range labs.Names() {
+		for _, backend := range []string{"iptables-legacy", "iptables-nft"} {
+			t.Run(name+"/"+backend, func(t *testing.T) {
+				t.Parallel()
+				l := load(t, name).With("iptables-legacy", backend)
+				n := up(t, l)
+				var views []int
+				start := time.Now()
+				results, err := Play(t.Context(), n, func(i feed.Item) { views = append(views, i.Lab.Current) }, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("its %d steps took %v", len(results), time.Since(start).Round(time.Millisecond))
+				if len(views) != len(l.Steps)+1 || views[len(l.Steps)] != len(l.Steps) {
+					t.Errorf("emitted views %v", views)
+				}
+				for _, f := range Check(n.Lab(), Evidence{Results: results, Rules: counters(t, n, backend)}) {
+					t.Error(f)
+				}
+			})
+		}
+	}
+}
+
+// counters reads the observed host's rules with the backends' own programs.
+func counters(t *testing.T, n *Network, backend string) *model.Ruleset {
+	t.Helper()
+	rs := &model.Ruleset{}
+	num := func(s string) uint64 { v, _ := strconv.ParseUint(s, 10, 64); return v }
+	var table *model.Table
+	policy := regexp.MustCompile(`^:(\S+) \S+ \[(\d+):(\d+)\]`)
+	rule := regexp.MustCompile(`^\[(\d+):(\d+)\] -A (\S+)`)
+	for line := range strings.Lines(nettest.Run(t, n.Observed(), backend+"-save", "-c")) {
+		if line[0] == '*' {
+			table = &model.Table{Name: strings.TrimSpace(line[1:]), Family: model.FamilyIPv4}
+			rs.Tables = append(rs.Tables, table)
+		}
+		if m := policy.FindStringSubmatch(line); m != nil {
+			table.Chains = append(table.Chains, &model.Chain{Name: m[1], Counters: model.Counters{Packets: num(m[2]), Valid: true}})
+		}
+		if m := rule.FindStringSubmatch(line); m != nil {
+			c := table.Chain(m[3])
+			c.Rules = append(c.Rules, model.Rule{Counters: model.Counters{Packets: num(m[1]), Valid: true}})
+		}
+	}
+	if !strings.Contains(nettest.Run(t, n.Observed(), "nft", "list", "tables"), "inet guard") {
+		return rs
+	}
+	chain := &model.Chain{Name: "forward"}
+	for _, m := range regexp.MustCompile(`counter packets (\d+)`).FindAllStringSubmatch(nettest.Run(t, n.Observed(), "nft", "list", "chain", "inet", "guard", "forward"), -1) {
+		chain.Rules = append(chain.Rules, model.Rule{Counters: model.Counters{Packets: num(m[1]), Valid: true}})
+	}
+	rs.Tables = append(rs.Tables, &model.Table{Name: "guard", Family: model.FamilyInet, Chains: []*model.Chain{chain}})
+	return rs
+}
+
+// TestFirstNamespace: nothing of a lab is seen in the namespace nfscope runs in.
+func TestFirstNamespace(t *testing.T) {
+	nettest.Kernel(t, "ip", "iptables-legacy-restore", "nft")
+	host, err := netns.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.Close()
+	look := func() string {
+		forward, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nettest.Run(t, host, "ip", "-o", "link") + nettest.Run(t, host, "ip", "-o", "route") + string(forward)
+	}
+	before := look()
+	n := up(t, load(t, "gateway"))
+	if during := look(); during != before {
+		t.Errorf("while the lab stands:\n%s\nbefore:\n%s", during, before)
+	}
+	n.Run(t.Context(), n.lab.Steps[0])
+	if err := n.Down(); err != nil {
+		t.Fatal(err)
+	}
+	if after := look(); after != before {
+		t.Errorf("after the lab:\n%s\nbefore:\n%s", after, before)
+	}
+	if err := n.Down(); err != nil {
+		t.Errorf("a second Down: %v", err)
+	}
+}
+
+// TestTwoInstances: one lab may stand twice in one process, each with its own names.
+func TestTwoInstances(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	l := load(t, "close-the-door")
+	a, b := up(t, l), up(t, l)
+	if a.Observed().Name() == b.Observed().Name() {
+		t.Fatal("both are", a.Observed().Name())
+	}
+	for _, n := range []*Network{a, b} {
+		if r := n.Run(t.Context(), l.Steps[0]); r.Word != Connected {
+			t.Errorf("%s: %v", n.inst, r)
+		}
+	}
+	// One going down leaves the other alone.
+	if err := a.Down(); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.Run(t.Context(), l.Steps[0]); r.Word != Connected {
+		t.Errorf("after the other went down: %v", r)
+	}
+}
+
+type registrar struct {
+	names []string
+	stop  int
+}
+
+func (r *registrar) Netns(name string) error {
+	if _, err := os.Stat("/run/netns/" + name); err == nil {
+		return fmt.Errorf("%s is made already", name)
+	}
+	r.names = append(r.names, name)
+	if len(r.names) == r.stop {
+		return fmt.Errorf("the guard is gone")
+	}
+	return nil
+}
+
+// TestHalfBuilt: whatever fails on the way up, what was built is removed.
+func TestHalfBuilt(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	bad := func(change func(l *Lab)) *Lab {
+		l := *load(t, "close-the-door")
+		l.Name = "half-built"
+		l.Hosts = slices.Clone(l.Hosts)
+		change(&l)
+		return &l
+	}
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		name, want string
+		ctx        context.Context
+		g          Registrar
+		lab        *Lab
+	}{
+		{"guard", "the guard is gone", nil, &registrar{stop: 2}, bad(func(*Lab) {})},
+		{"cancelled", "context canceled", gone, nil, bad(func(*Lab) {})},
+		{"sysctl", "no sysctl net.ipv4.nonsense", nil, nil, bad(func(l *Lab) { l.Hosts[1].Sysctls = map[string]string{"net.ipv4.nonsense": "1"} })},
+		{"rules", "load lesson.en.md", nil, nil, bad(func(l *Lab) {
+			l.Hosts[2].Rules = []Rules{{File: "lesson.en.md", Backend: "iptables-legacy"}}
+		})},
+		{"address", "half-built", nil, nil, bad(func(l *Lab) { l.Hosts[0].Addresses = []string{"10.0.0.300/8"} })},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.ctx == nil {
+				c.ctx = t.Context()
+			}
+			n, err := Up(c.ctx, c.lab, c.g)
+			if err == nil {
+				_ = n.Down()
+				t.Fatal("it was built")
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %q, expected %q in it", err, c.want)
+			}
+			if left, _ := netns.List("nfs-half-built-"); len(left) != 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// TestMissingProgram: no iptables-legacy means iptables-nft where the lab allows it,
+// and a sentence where nothing is left.
+func TestMissingProgram(t *testing.T) {
+	nettest.Kernel(t, "iptables-nft-restore")
+	l := load(t, "close-the-door")
+	l.Hosts[2].Rules = []Rules{{File: "server.iptables-legacy.save", Backend: "iptables-legacy", Fallback: "iptables-nft"}}
+	missing := func(s string) (string, bool) {
+		if strings.Contains(s, "legacy") {
+			return "", false
+		}
+		return find(s)
+	}
+	got, notes, err := resolve(l, missing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Hosts[2].Rules[0].Backend != "iptables-nft" || len(notes) != 1 || l.Hosts[2].Rules[0].Backend != "iptables-legacy" {
+		t.Errorf("rules %v, notes %q", got.Hosts[2].Rules, notes)
+	}
+	if e := got.Steps[got.Step("web")].Expect; e.By.Backend != "iptables-nft" || !strings.Contains(e.Sentence, "(iptables-nft)") {
+		t.Errorf("what is stated still speaks of legacy: %+v %q", e.By, e.Sentence)
+	}
+	_, _, err = resolve(l, func(string) (string, bool) { return "", false })
+	if err == nil || !strings.Contains(err.Error(), "iptables-legacy-restore is missing") || !strings.Contains(err.Error(), "install the package iptables") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestWords: each way in which an attempt ends has its word.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	l := load(t, "close-the-door")
+	n := up(t, l)
+	nettest.Feed(t, n.Observed(), "*filter\n-A INPUT -p tcp --dport 81 -j REJECT --reject-with icmp-host-prohibited\nCOMMIT\n", "iptables-legacy-restore")
+	for _, c := range []struct {
+		step Step
+		want Word
+	}{
+		{Step{Do: "tcp", To: "203.0.113.10:22", Count: 3}, Connected},
+		{Step{Do: "tcp", To: "203.0.113.10:23"}, Refused},
+		{Step{Do: "tcp", To: "203.0.113.10:81"}, Unreachable},
+		{Step{Do: "udp", To: "203.0.113.10:23"}, Refused},
+		{Step{Do: "ping", To: "203.0.113.10"}, Answered},
+		{Step{Do: "http", To: "203.0.113.10:80"}, Answered},
+		{Step{Do: "ping", To: "192.0.2.1"}, Unreachable}, // the router has no route
+		{Step{Do: "nothing", To: "203.0.113.10"}, Failed},
+	} {
+		c.step.From, c.step.Timeout = "client", 3*time.Second
+		if r := n.Run(t.Context(), c.step); r.Word != c.want || len(r.Attempts) != max(1, c.step.Count) {
+			t.Errorf("%s to %s: %v, expected %s", c.step.Do, c.step.To, r, c.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	start := time.Now()
+	time.AfterFunc(20*time.Millisecond, cancel)
+	nettest.Feed(t, n.Observed(), "*filter\n:INPUT DROP [0:0]\nCOMMIT\n", "iptables-legacy-restore")
+	n.Run(ctx, Step{From: "client", Do: "tcp", To: "203.0.113.10:22", Timeout: 10 * time.Second, Count: 100})
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("a cancelled step went on for %v", took)
+	}
+}

@@ -1,0 +1,102 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"nfscope/model"
+)
+
+// program names what loads a rules file; package_ is what Debian calls its package.
+func program(backend, family string) (name, package_ string) {
+	ip := "iptables"
+	if family == "ip6" {
+		ip = "ip6tables"
+	}
+	switch backend {
+	case model.BackendLegacy.String():
+		return ip + "-legacy-restore", "iptables"
+	case model.BackendIptablesNFT.String():
+		return ip + "-nft-restore", "iptables"
+	}
+	return "nft", "nftables"
+}
+
+// find looks for a program also where an ordinary user's PATH does not.
+func find(name string) (string, bool) {
+	if p, err := exec.LookPath(name); err == nil {
+		return p, true
+	}
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/local/sbin"} {
+		if p, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return p, true
+		}
+	}
+	return "", false
+}
+
+// resolve holds the lab against the programs of this machine. A backend whose program
+// is missing is replaced where the lab allows it; the notes say so.
+func resolve(l *Lab, find func(string) (string, bool)) (*Lab, []string, error) {
+	if err := Validate(l); err != nil {
+		return l, nil, err
+	}
+	var notes []string
+	for _, h := range l.Hosts {
+		for _, r := range h.Rules {
+			name, pkg := program(r.Backend, r.Family)
+			if _, ok := find(name); ok {
+				continue
+			}
+			other, _ := program(r.Fallback, r.Family)
+			if _, ok := find(other); r.Fallback == "" || !ok {
+				return l, nil, fmt.Errorf("the program %s is missing, which loads %s into host %s; install the package %s", name, r.File, h.Name, pkg)
+			}
+			note := fmt.Sprintf("the program %s is missing: lab %s runs with %s instead", name, l.Name, r.Fallback)
+			if !slices.Contains(notes, note) {
+				notes = append(notes, note)
+			}
+		}
+	}
+	built := l
+	for _, h := range l.Hosts {
+		for _, r := range h.Rules {
+			name, _ := program(r.Backend, r.Family)
+			if _, ok := find(name); !ok {
+				built = built.With(r.Backend, r.Fallback)
+			}
+		}
+	}
+	return built, notes, nil
+}
+
+// loadRules loads each file with its backend's own program.
+func (n *Network) loadRules(ctx context.Context) error {
+	for _, h := range n.lab.Hosts {
+		for _, r := range h.Rules {
+			if err := n.load(ctx, h.Name, r); err != nil {
+				return fmt.Errorf("host %s: load %s: %w", h.Name, r.File, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (n *Network) load(ctx context.Context, host string, r Rules) error {
+	text, err := fs.ReadFile(n.lab.files, r.File)
+	if err != nil {
+		return err
+	}
+	name, _ := program(r.Backend, r.Family)
+	path, _ := find(name)
+	args := []string{"-w", "5"} // another program may hold the xtables lock
+	if r.Backend == model.BackendNFTables.String() {
+		args = []string{"-f", "-"}
+	}
+	_, err = n.hosts[host].Output(ctx, text, path, args...)
+	return err
+}

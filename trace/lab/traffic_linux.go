@@ -1,0 +1,216 @@
+package lab
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model"
+)
+
+// Run sends a step's traffic and says what its sender saw. It is bounded by the step's
+// count and timeout and ends early with ctx.
+func (n *Network) Run(ctx context.Context, s Step) Result {
+	r := Result{Step: n.lab.Step(s.Name), Name: s.Name}
+	for range max(1, s.Count) {
+		a := Attempt{Start: time.Now()}
+		if h := n.hosts[s.From]; h == nil {
+			a.Err = fmt.Errorf("step %s comes from host %q, which is not there", s.Name, s.From)
+		} else {
+			a.Err = h.Do(func() error { return a.send(ctx, &s) })
+		}
+		a.Took = time.Since(a.Start)
+		if a.Word == "" || ctx.Err() != nil {
+			a.Word = word(ctx, a.Err)
+		}
+		r.Attempts = append(r.Attempts, a)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	r.Word = sum(r.Attempts)
+	return r
+}
+
+// word turns the error of an attempt into what a user would say.
+func word(ctx context.Context, err error) Word {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case ctx.Err() != nil:
+		return Failed
+	case errors.Is(err, unix.ECONNREFUSED), errors.Is(err, unix.ECONNRESET):
+		return Refused
+	case errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.ENOPROTOOPT):
+		return Unreachable
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return TimedOut
+	}
+	return Failed
+}
+
+// send makes one attempt on the calling thread, which is in the sender's namespace.
+func (a *Attempt) send(ctx context.Context, s *Step) error {
+	ctx, cancel := context.WithTimeout(ctx, s.wait())
+	defer cancel()
+	var err error
+	switch s.Do {
+	case "ping":
+		err = a.ping(ctx, s)
+	case "tcp", "udp", "http":
+		err = a.exchange(ctx, s)
+	default:
+		err = fmt.Errorf("step %s does %q, which is unknown", s.Name, s.Do)
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return timeoutError{err}
+	}
+	return err
+}
+
+type timeoutError struct{ error }
+
+// Timeout is true.
+func (timeoutError) Timeout() bool { return true }
+
+// exchange opens a connection or a connected UDP socket, says one line and reads one.
+func (a *Attempt) exchange(ctx context.Context, s *Step) error {
+	to, err := netip.ParseAddrPort(s.To)
+	if err != nil {
+		return err
+	}
+	src, err := sourceFor(s, to.Addr())
+	if err != nil {
+		return err
+	}
+	network, proto := "tcp", model.ProtoTCP
+	if s.Do == "udp" {
+		network, proto = "udp", model.ProtoUDP
+	}
+	a.Tuple = model.Tuple{Proto: proto, Src: src, Dst: to.Addr(), DPort: to.Port()}
+	// The port is bound by hand, so that it is known also when nobody answers.
+	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		cerr := c.Control(func(fd uintptr) {
+			a.Tuple.SPort, err = bind(int(fd), src)
+			if s.Do == "udp" {
+				tellErrors(int(fd))
+			}
+		})
+		return errors.Join(cerr, err)
+	}}
+	d.SetMultipathTCP(false)
+	c, err := d.DialContext(ctx, network, s.To)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = c.SetDeadline(deadline)
+	}
+	// Whoever cancels does not wait for the deadline.
+	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
+	switch s.Do {
+	case "http":
+		return a.http(c, to)
+	case "tcp": // the handshake is the result; an answer is welcome
+		_ = a.line(c)
+		a.Word = Connected
+		return nil
+	}
+	if err := a.line(c); err != nil {
+		return err
+	}
+	a.Word = Answered
+	return nil
+}
+
+// tellErrors makes a datagram socket report all ICMP errors (ip(7), IP_RECVERR); else
+// it keeps quiet of those that may pass, such as no route. A socket without it only
+// waits longer.
+func tellErrors(fd int) {
+	_ = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1)
+	_ = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1)
+}
+
+// bind binds a socket to an address and a port of the kernel's choice, which it gives.
+func bind(fd int, src netip.Addr) (uint16, error) {
+	var sa unix.Sockaddr = &unix.SockaddrInet6{Addr: src.As16()}
+	if src.Is4() {
+		sa = &unix.SockaddrInet4{Addr: src.As4()}
+	}
+	if err := unix.Bind(fd, sa); err != nil {
+		return 0, fmt.Errorf("bind to %s: %w", src, err)
+	}
+	got, err := unix.Getsockname(fd)
+	if err != nil {
+		return 0, err
+	}
+	switch got := got.(type) {
+	case *unix.SockaddrInet4:
+		return uint16(got.Port), nil
+	case *unix.SockaddrInet6:
+		return uint16(got.Port), nil
+	}
+	return 0, fmt.Errorf("a socket of unknown family")
+}
+
+// sourceFor is the address that the kernel would send from; connecting a UDP socket
+// asks for it without a packet.
+func sourceFor(s *Step, to netip.Addr) (netip.Addr, error) {
+	if s.Source != "" {
+		return netip.ParseAddr(s.Source)
+	}
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(to, 9)))
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
+}
+
+func (a *Attempt) line(c net.Conn) error {
+	if _, err := io.WriteString(c, "hello from nfscope\n"); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(io.LimitReader(c, maxLine)).ReadString('\n')
+	a.Answer = strings.TrimSpace(line)
+	return err
+}
+
+// http asks for / and takes the first line of the body.
+func (a *Attempt) http(c net.Conn, to netip.AddrPort) error {
+	if _, err := fmt.Fprintf(c, "GET / HTTP/1.0\r\nHost: %s\r\nUser-Agent: nfscope\r\n\r\n", to); err != nil {
+		return err
+	}
+	r := bufio.NewReader(io.LimitReader(c, maxLine))
+	status, err := r.ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(status, "HTTP/") {
+		return fmt.Errorf("%q is no answer of HTTP", strings.TrimSpace(status))
+	}
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if strings.TrimSpace(line) == "" {
+			break
+		}
+	}
+	body, err := r.ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	a.Answer, a.Word = strings.TrimSpace(body), Answered
+	return nil
+}
