@@ -70,9 +70,11 @@ func TargetVerdict(target string) Verdict {
 		return VerdictQueue
 	case "SYNPROXY":
 		return VerdictDrop
+	case "FWD": // net/netfilter/nft_fwd_netdev.c
+		return VerdictStolen
 	case "LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "CT", "NOTRACK", "TRACE", "TOS", "DSCP", "ECN",
 		"TTL", "HL", "TCPMSS", "TCPOPTSTRIP", "CLASSIFY", "TEE", "AUDIT", "CHECKSUM", "SECMARK",
-		"CONNSECMARK", "IDLETIMER", "LED", "RATEEST", "HMARK", "SET", "DNPT", "SNPT":
+		"CONNSECMARK", "IDLETIMER", "LED", "RATEEST", "HMARK", "SET", "DNPT", "SNPT", "CONTINUE", "DUP":
 		return VerdictContinue
 	}
 	return VerdictUnknown

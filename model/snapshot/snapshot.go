@@ -60,6 +60,12 @@ type Flows struct {
 	Count, Max int
 }
 
+// The methods of arming.
+const (
+	MethodOwner = "owner table"
+	MethodRaw   = "raw -j TRACE"
+)
+
 // Trace is the state of the armed trace.
 type Trace struct {
 	Armed  bool
@@ -70,7 +76,7 @@ type Trace struct {
 	Rate int
 	// Held counts matching packets that the limit held back.
 	Held uint64
-	// Method is "owner table" or "raw -j TRACE".
+	// Method is MethodOwner or MethodRaw.
 	Method string
 	// Notes say what the kernel could not match and is filtered afterwards, or which
 	// tracer is missing.

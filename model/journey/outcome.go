@@ -1,0 +1,177 @@
+package journey
+
+import (
+	"fmt"
+	"strings"
+
+	"nfscope/model"
+)
+
+// outcome says where the packet ended, who decided, and the sentence for it.
+func (f *Fold) outcome(b *builder, j *Journey) {
+	var end model.Hook // the hook whose last chain saw the packet
+	var last *walk
+	for _, w := range b.walks {
+		if w.verdict.Ends() {
+			b.ending(j, w)
+			return
+		}
+		if w.probe != model.HookNone {
+			end = w.probe
+		}
+		if !w.hidden {
+			last = w
+		}
+	}
+	o := &j.Outcome
+	o.Verdict = Unknown
+	switch {
+	case end == model.HookInput || end == model.HookPostrouting:
+		accepted(j, arrived(j, end))
+	case last != nil && last.verdict == model.VerdictQueue:
+		o.Verdict = Queued
+		o.By = culprit(&last.steps[len(last.steps)-1])
+		o.Sentence = "queued to user space by " + o.By.words()
+	case !b.closed:
+		o.By.Kind = "kernel"
+		o.Sentence = "under way"
+	case !f.opt.Probes && last != nil && last.verdict == model.VerdictAccept && rank(last.place.hook) >= rank(model.HookInput):
+		// Without probe chains the last word of the last chain is all there is.
+		accepted(j, "accepted by every chain that was traced")
+	default:
+		o.By.Kind = "kernel"
+		o.Sentence = vanished(b)
+	}
+}
+
+// ending fills in a drop, a reject or a theft.
+func (b *builder) ending(j *Journey, w *walk) {
+	s := &w.steps[len(w.steps)-1]
+	o := &j.Outcome
+	o.By = culprit(s)
+	switch s.Verdict {
+	case model.VerdictReject:
+		o.Verdict, o.Sentence = Rejected, "rejected by "+o.By.words()
+	case model.VerdictDrop:
+		o.Verdict, o.Sentence = Dropped, "dropped by "+o.By.words()
+	default:
+		o.Verdict, o.Sentence = Unknown, "taken over by "+o.By.words()
+	}
+	if s.Note != "" {
+		o.Sentence += " (" + s.Note + ")"
+	}
+}
+
+// arrived says where an accepted packet went.
+func arrived(j *Journey, end model.Hook) string {
+	if end == model.HookInput {
+		return "delivered to this host"
+	}
+	if j.Out == "" {
+		return "sent out"
+	}
+	return "sent out of " + j.Out
+}
+
+// accepted fills in an accept: where the packet went, and the last filtering word.
+func accepted(j *Journey, where string) {
+	o := &j.Outcome
+	o.Verdict, o.Sentence = Accepted, where
+	s := lastAccept(j.Steps)
+	if s == nil {
+		o.By.Kind = "kernel"
+		o.Sentence += ": no rule and no policy decided"
+		return
+	}
+	o.By = culprit(s)
+	o.Sentence += ", accepted by " + o.By.words()
+}
+
+// lastAccept finds the step that let the packet through: the last rule of a table
+// that is not nat, else the last policy of one, else whatever accepted last.
+func lastAccept(steps []Step) *Step {
+	var rule, policy, any *Step
+	for i := range steps {
+		s := &steps[i]
+		if s.Verdict != model.VerdictAccept {
+			continue
+		}
+		any = s
+		if _, nat := natTargets[s.Target]; nat || s.Backend != model.BackendNFTables && s.Table == "nat" {
+			continue
+		}
+		if s.Kind == KindRule {
+			rule = s
+		} else if s.Kind == KindPolicy {
+			policy = s
+		}
+	}
+	switch {
+	case rule != nil:
+		return rule
+	case policy != nil:
+		return policy
+	}
+	return any
+}
+
+// vanished says where a packet was seen last that nobody dropped.
+func vanished(b *builder) string {
+	if len(b.walks) == 0 {
+		return "nothing but its end was seen"
+	}
+	w := b.walks[len(b.walks)-1]
+	where := "the " + w.place.hook.String() + " hook"
+	if w.place.hook == model.HookNone {
+		where = "an unknown hook"
+	}
+	if b.gaps > 0 || b.torn {
+		return "last seen in " + where + "; events were lost"
+	}
+	return "last seen in " + where + ", no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"
+}
+
+// culprit names the step that decided.
+func culprit(s *Step) Culprit {
+	c := Culprit{Backend: s.Backend, Family: s.Family, Table: s.Table, Chain: s.Chain, Kind: "rule", Rule: s.Rule, Text: s.Text}
+	if s.Kind == KindPolicy {
+		c.Kind, c.Text = "policy", ""
+	}
+	return c
+}
+
+// words is the culprit as a sentence has it.
+func (c Culprit) words() string {
+	at := Where(c.Backend, c.Family, c.Table, c.Chain)
+	if c.Kind == "policy" {
+		return "the policy of " + at
+	}
+	rule := "a rule"
+	if c.Rule > 0 {
+		rule = fmt.Sprintf("rule %d", c.Rule)
+	}
+	s := rule + " of " + at
+	if c.Text != "" {
+		s += ": " + c.Text
+	}
+	return s
+}
+
+// Where names a chain: filter/INPUT (iptables-legacy), inet fw/input (nftables).
+// IPv4 goes without saying for iptables.
+func Where(b model.Backend, f model.Family, table, chain string) string {
+	var s strings.Builder
+	if b == model.BackendNFTables {
+		fmt.Fprintf(&s, "%s ", f)
+	}
+	fmt.Fprintf(&s, "%s/%s (%s", table, chain, b)
+	if b != model.BackendNFTables && f != model.FamilyIPv4 {
+		if f == model.FamilyIPv6 {
+			s.WriteString(", IPv6")
+		} else {
+			fmt.Fprintf(&s, ", %s", f)
+		}
+	}
+	s.WriteString(")")
+	return s.String()
+}

@@ -1,0 +1,192 @@
+package journey
+
+import (
+	"fmt"
+	"slices"
+
+	"nfscope/model"
+	"nfscope/model/flow"
+)
+
+// render makes the journey as far as it is known. The answer never changes; a
+// journey that goes on gets a new one.
+func (f *Fold) render(b *builder) *Journey {
+	if b.pub != nil && !b.dirty {
+		return b.pub
+	}
+	j := &Journey{ID: fmt.Sprintf("t%d", b.number), Number: b.number, Start: b.first, Origin: "trace",
+		Path: PathUnknown, Gaps: b.gaps, Closed: b.closed}
+	first, last := b.lay(j)
+	if first != nil {
+		j.Packet, j.Family = *first, first.Family
+	}
+	fl := f.join(b, j, first)
+	j.NAT = b.nat(j, fl, first, last)
+	f.outcome(b, j)
+	f.complete(b, j)
+	b.pub, b.dirty = j, false
+	return j
+}
+
+// lay puts the steps in the packet's order, with what changed before each, and
+// gives the first and the last headers seen.
+func (b *builder) lay(j *Journey) (first, last *model.Packet) {
+	see := func(p *model.Packet) Delta {
+		if p == nil {
+			return nil
+		}
+		prev := last
+		if last = p; first == nil {
+			first = p
+			return nil
+		}
+		return Diff(prev, p)
+	}
+	for _, w := range b.walks {
+		if w.in != "" && j.In == "" {
+			j.In = w.in
+		}
+		if w.out != "" {
+			j.Out = w.out
+		}
+		switch w.place.hook {
+		case model.HookInput:
+			j.Path = PathInput
+		case model.HookForward:
+			j.Path = PathForward
+		case model.HookOutput:
+			j.Path = PathOutput
+		}
+		if w.hidden {
+			see(w.head)
+			continue
+		}
+		for i, s := range w.steps {
+			s.Packet = see(w.packets[i])
+			j.Steps = append(j.Steps, s)
+		}
+	}
+	return first, last
+}
+
+// join finds the conntrack entry: by its ID where the kernel told it, else by the
+// packet's tuple.
+func (f *Fold) join(b *builder, j *Journey, first *model.Packet) *flow.Flow {
+	var fl *flow.Flow
+	if b.hasCT {
+		j.Flow, j.CTState = b.ct.ID, ctState(b.ct.State)
+		if f.flows != nil {
+			fl = f.flows.ByID(b.ct.ID)
+		}
+	}
+	if fl == nil && f.flows != nil && first != nil {
+		if fl = f.flows.ByTuple(first.Tuple()); fl != nil && j.Flow == 0 {
+			j.Flow = fl.ID
+		}
+	}
+	return fl
+}
+
+// ctState names NF_CT_STATE_BIT values (nf_conntrack_tuple_common.h).
+func ctState(bits uint32) string {
+	switch {
+	case bits&64 != 0:
+		return "UNTRACKED"
+	case bits&1 != 0:
+		return "INVALID"
+	case bits&4 != 0:
+		return "RELATED"
+	case bits&2 != 0:
+		return "ESTABLISHED"
+	case bits&8 != 0:
+		return "NEW"
+	}
+	return ""
+}
+
+// natTargets maps the targets of nat rules to the class of what they do.
+var natTargets = map[string]flow.Class{
+	"SNAT": flow.ClassSNAT, "DNAT": flow.ClassDNAT, "MASQUERADE": flow.ClassMasquerade, "REDIRECT": flow.ClassRedirect,
+	"snat": flow.ClassSNAT, "dnat": flow.ClassDNAT, "masquerade": flow.ClassMasquerade, "redirect": flow.ClassRedirect,
+}
+
+// nat tells what address translation did, nil where nothing changed.
+func (b *builder) nat(j *Journey, fl *flow.Flow, first, last *model.Packet) *NAT {
+	if first == nil {
+		return nil
+	}
+	from, to := first.Tuple(), last.Tuple()
+	var class []flow.Class
+	for i := range j.Steps {
+		if c, ok := natTargets[j.Steps[i].Target]; ok && j.Steps[i].Kind == KindRule {
+			class = append(class, c)
+		}
+	}
+	// The legacy tracer never shows a packet after SNAT: conntrack knows.
+	if fl != nil && len(class) > 0 && from == fl.Orig.Tuple {
+		to = fl.Reply.Tuple.Reverse()
+	}
+	n := &NAT{}
+	if from.Src != to.Src || from.SPort != to.SPort {
+		n.Src = []string{from.SrcString(), to.SrcString()}
+	}
+	if from.Dst != to.Dst || from.DPort != to.DPort {
+		n.Dst = []string{from.DstString(), to.DstString()}
+	}
+	if n.Src == nil && n.Dst == nil {
+		return nil
+	}
+	if fl != nil && len(fl.NAT.Class) > 0 {
+		class = fl.NAT.Class
+	}
+	if len(class) == 0 {
+		class = guessClass(n, b.hasCT && b.ct.Direction == 1)
+	}
+	for _, c := range class {
+		if !slices.Contains(n.Class, string(c)) {
+			n.Class = append(n.Class, string(c))
+		}
+	}
+	return n
+}
+
+// guessClass names the translation by the ends that changed; in a reply they are
+// changed back.
+func guessClass(n *NAT, reply bool) []flow.Class {
+	src, dst := n.Src != nil, n.Dst != nil
+	if reply {
+		src, dst = dst, src
+	}
+	var c []flow.Class
+	if src {
+		c = append(c, flow.ClassSNAT)
+	}
+	if dst {
+		c = append(c, flow.ClassDNAT)
+	}
+	return c
+}
+
+// complete says whether the ladder is whole, and why not.
+func (f *Fold) complete(b *builder, j *Journey) {
+	start := model.HookNone
+	if len(b.walks) > 0 {
+		start = b.walks[0].place.hook
+	}
+	switch {
+	case b.gaps > 0:
+		j.Why = fmt.Sprintf("%d events were lost while it was under way", b.gaps)
+	case b.torn:
+		j.Why = "events in its middle are missing"
+	case b.doubt != "":
+		j.Why = b.doubt
+	case rank(start) > rank(model.HookPrerouting) && start != model.HookOutput:
+		j.Why = "its beginning was not seen: events were lost, or another's trace rule began here"
+	case !b.closed:
+		j.Why = "under way"
+	case j.Outcome.Verdict == Unknown:
+		j.Why = "its end was not seen"
+	default:
+		j.Complete = true
+	}
+}

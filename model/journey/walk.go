@@ -1,0 +1,203 @@
+package journey
+
+import (
+	"time"
+
+	"nfscope/model"
+)
+
+// place is where on a packet's way a base chain stands.
+type place struct {
+	hook     model.Hook
+	priority model.Priority
+}
+
+// rank orders the hooks along a packet's way. Input, forward and output exclude
+// each other and share a rank.
+func rank(h model.Hook) int {
+	switch h {
+	case model.HookIngress:
+		return 1
+	case model.HookPrerouting:
+		return 2
+	case model.HookInput, model.HookForward, model.HookOutput:
+		return 3
+	case model.HookPostrouting:
+		return 4
+	case model.HookEgress:
+		return 5
+	}
+	return 0
+}
+
+// before reports whether a packet comes to p earlier than to q.
+func (p place) before(q place) bool {
+	if rank(p.hook) != rank(q.hook) {
+		return rank(p.hook) < rank(q.hook)
+	}
+	return p.priority < q.priority
+}
+
+// walk is one packet's way through one base chain and the chains it calls.
+type walk struct {
+	source  Source
+	backend model.Backend
+	family  model.Family
+	table   string
+	place   place
+	base    string
+	// probe is the hook whose end this walk marks, HookNone for a table of the user.
+	probe model.Hook
+	// hidden walks belong to nfscope's own table.
+	hidden bool
+	steps  []Step
+	// packets holds the headers each step's event carried, nil where it carried none.
+	packets []*model.Packet
+	// head holds headers that came without a step: those of a hidden walk, or of the
+	// marker of a chain's end.
+	head *model.Packet
+	// stack names the chains on the way down to the current one, base chain first.
+	stack []string
+	// verdict is how the walk ended, VerdictUnknown while it goes on.
+	verdict model.Verdict
+	lastNum int
+	in, out string
+}
+
+// lastPacket is the newest header the walk has shown, nil where it showed none.
+func (w *walk) lastPacket() *model.Packet {
+	if w.head != nil {
+		return w.head
+	}
+	for i := len(w.packets) - 1; i >= 0; i-- {
+		if w.packets[i] != nil {
+			return w.packets[i]
+		}
+	}
+	return nil
+}
+
+func (w *walk) depth() int { return max(0, len(w.stack)-1) }
+
+func (w *walk) top() string {
+	if len(w.stack) == 0 {
+		return ""
+	}
+	return w.stack[len(w.stack)-1]
+}
+
+// arrive puts the stack right for an event in chain: a chain on the stack means
+// that those above it came back.
+func (w *walk) arrive(chain string) {
+	for i := len(w.stack) - 1; i >= 0; i-- {
+		if w.stack[i] == chain {
+			w.stack = w.stack[:i+1]
+			return
+		}
+	}
+	if len(w.stack) == 0 {
+		w.stack = append(w.stack, chain)
+		return
+	}
+	w.stack[len(w.stack)-1] = chain // a goto, or a step that was lost
+}
+
+// add appends a step and follows its verdict.
+func (w *walk) add(s Step, p *model.Packet, to string) {
+	s.Backend, s.Hook, s.Family, s.Table, s.Base, s.Depth = w.backend, w.place.hook, w.family, w.table, w.base, w.depth()
+	if p == nil {
+		p, w.head = w.head, nil
+	}
+	w.steps = append(w.steps, s)
+	w.packets = append(w.packets, p)
+	switch s.Verdict {
+	case model.VerdictJump:
+		w.stack = append(w.stack, to)
+	case model.VerdictGoto:
+		w.stack[len(w.stack)-1] = to
+	case model.VerdictReturn:
+		if len(w.stack) > 1 {
+			w.stack = w.stack[:len(w.stack)-1]
+		}
+	case model.VerdictAccept, model.VerdictDrop, model.VerdictReject, model.VerdictStolen, model.VerdictQueue:
+		w.verdict = s.Verdict
+	}
+}
+
+// settle corrects a verdict that was not known when its event came: the packet
+// went on, so the rule let it.
+func (w *walk) settle(v model.Verdict) {
+	if n := len(w.steps); n > 0 && w.steps[n-1].Verdict == model.VerdictUnknown {
+		w.steps[n-1].Verdict = v
+		w.steps[n-1].Note = "what the target did is inferred from what came after"
+		if v == model.VerdictAccept {
+			w.verdict = v
+		}
+	}
+}
+
+// builder is a journey under way.
+type builder struct {
+	number      int
+	id          uint32
+	hasID       bool
+	key         packetKey
+	keyed       bool
+	stamp       time.Time
+	walks       []*walk // in the order of the packet's way
+	nft, legacy *walk   // the newest walk of each source
+	first, last time.Time
+	ct          CT
+	hasCT       bool
+	gaps        uint64
+	torn        bool   // events in the middle are missing
+	doubt       string // why its steps may be another packet's
+	closed      bool
+	dirty       bool
+	pub         *Journey
+}
+
+// insert puts a walk where the packet's way has it; at the same place the one that
+// came first stays first.
+func (b *builder) insert(w *walk) {
+	i := len(b.walks)
+	for i > 0 && w.place.before(b.walks[i-1].place) {
+		i--
+	}
+	b.walks = append(b.walks, nil)
+	copy(b.walks[i+1:], b.walks[i:])
+	b.walks[i] = w
+}
+
+// face is the packet as it was last seen at or before a place.
+func (b *builder) face(at place) *model.Packet {
+	var p *model.Packet
+	for _, w := range b.walks {
+		if p != nil && at.before(w.place) {
+			break
+		}
+		if q := w.lastPacket(); q != nil {
+			p = q
+		}
+	}
+	return p
+}
+
+// inside is the name of the interface the packet came in by.
+func (b *builder) inside() string {
+	for _, w := range b.walks {
+		if w.in != "" {
+			return w.in
+		}
+	}
+	return ""
+}
+
+// akin reports whether q can be p after address translation: the same packet with
+// the same ends, or with one end or its ports rewritten.
+func akin(p, q *model.Packet) bool {
+	if p == nil || q == nil {
+		return true
+	}
+	return p.Src == q.Src || p.Dst == q.Dst
+}
