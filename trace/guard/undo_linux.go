@@ -1,0 +1,88 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"nfscope/trace/netns"
+)
+
+// undo takes one change back. A change that is not there any more is no error.
+func undo(e Entry, ns *netns.Handle) error {
+	if err := e.check(); err != nil {
+		return err
+	}
+	switch e.Kind {
+	case KindSysctl:
+		if ns == nil {
+			return restore(e)
+		}
+		return ns.Do(func() error { return restore(e) })
+	case KindIptables:
+		return iptables(e, ns)
+	case KindNetns:
+		if err := netns.Delete(e.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	case KindRemove:
+		if err := os.Remove(e.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// restore sets a sysctl back, unless somebody else has changed it since.
+func restore(e Entry) error {
+	path := filepath.Join("/proc/sys", e.Path)
+	now, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if string(bytes.TrimSpace(now)) != e.Ours {
+		return nil
+	}
+	return os.WriteFile(path, []byte(e.Old+"\n"), 0)
+}
+
+func isIptables(command string) bool {
+	return slices.Contains([]string{"iptables", "ip6tables", "iptables-legacy", "ip6tables-legacy", "iptables-nft", "ip6tables-nft"},
+		filepath.Base(command))
+}
+
+func iptables(e Entry, ns *netns.Handle) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, e.Command[0], e.Command[1:]...)
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	start := cmd.Start
+	if ns != nil {
+		start = func() error { return ns.Start(cmd) }
+	}
+	if err := start(); err != nil {
+		return err
+	}
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 1 { // 1: there is no such rule or chain, 4: the kernel is busy
+		for _, s := range []string{"Bad rule", "No chain/target/match", "does not exist", "Couldn't load target"} {
+			if strings.Contains(out.String(), s) {
+				return nil
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(e.Command, " "), err, strings.TrimSpace(out.String()))
+	}
+	return nil
+}
