@@ -1,0 +1,170 @@
+package conntrack
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"nfscope/model"
+	"nfscope/model/feed"
+	"nfscope/model/flow"
+)
+
+// attr encodes the tuples of a flow as the kernel sends them, and what more is asked for.
+func attributes(t testing.TB, proto byte, more func(*netlink.AttributeEncoder)) []byte {
+	t.Helper()
+	e := netlink.NewAttributeEncoder()
+	e.ByteOrder = binary.BigEndian
+	for i, ends := range [][2][]byte{{{10, 0, 0, 1}, {10, 0, 0, 2}}, {{10, 0, 0, 2}, {10, 0, 0, 1}}} {
+		e.Nested(uint16(1+i), func(e *netlink.AttributeEncoder) error {
+			e.Nested(1, func(e *netlink.AttributeEncoder) error {
+				e.Bytes(1, ends[0])
+				e.Bytes(2, ends[1])
+				return nil
+			})
+			e.Nested(2, func(e *netlink.AttributeEncoder) error {
+				e.Uint8(1, proto)
+				if model.Proto(proto).Ports() {
+					e.Uint16(2, 1000)
+					e.Uint16(3, 80)
+				}
+				return nil
+			})
+			return nil
+		})
+	}
+	e.Uint32(12, 77)
+	e.Uint32(3, uint32(flow.Assured|1<<20))
+	e.Uint32(7, 30)
+	if more != nil {
+		more(e)
+	}
+	b, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]byte{unix.AF_INET, 0, 0, 0}, b...)
+}
+
+const ctNew = unix.NFNL_SUBSYS_CTNETLINK << 8
+
+func TestDecode(t *testing.T) {
+	now := time.Unix(5, 0)
+	protoInfo := func(kind uint16, state byte) func(*netlink.AttributeEncoder) {
+		return func(e *netlink.AttributeEncoder) {
+			e.Nested(4, func(e *netlink.AttributeEncoder) error {
+				e.Nested(kind, func(e *netlink.AttributeEncoder) error { e.Uint8(1, state); return nil })
+				return nil
+			})
+		}
+	}
+	for _, c := range []struct {
+		proto       byte
+		kind        uint16
+		state       byte
+		want        string
+		typ, flags  uint16
+		event       flow.EventType
+		sport       uint16
+		description string
+	}{
+		{6, 1, 3, "ESTABLISHED", ctNew, uint16(netlink.Create | netlink.Excl), flow.EventNew, 1000, "tcp"},
+		{6, 1, 9, "SYN_SENT2", ctNew, 0, flow.EventUpdate, 1000, "tcp"},
+		{132, 3, 2, "COOKIE_WAIT", ctNew, 0, flow.EventUpdate, 1000, "sctp"},
+		{33, 2, 4, "OPEN", ctNew | 2, 0, flow.EventDestroy, 1000, "dccp"},
+		{6, 1, 99, "STATE-99", ctNew, 0, flow.EventUpdate, 1000, "a state that is not known"},
+		{47, 0, 0, "", ctNew, 0, flow.EventUpdate, 0, "gre"},
+		{253, 0, 0, "", ctNew, 0, flow.EventUpdate, 0, "a protocol that is not known"},
+	} {
+		var more func(*netlink.AttributeEncoder)
+		if c.kind != 0 {
+			more = protoInfo(c.kind, c.state)
+		}
+		e, ok, err := decode(message{Type: c.typ, Flags: c.flags, Data: attributes(t, c.proto, more)}, now)
+		if err != nil || !ok {
+			t.Errorf("%s: %v, %v", c.description, ok, err)
+			continue
+		}
+		f := e.Flow
+		if e.Type != c.event || f.State != c.want || f.ID != 77 || f.Orig.Tuple.SPort != c.sport || uint8(f.Orig.Tuple.Proto) != c.proto ||
+			f.Status != flow.Assured|1<<20 || f.Timeout != 30*time.Second || f.Family != model.FamilyIPv4 || f.Orig.Count.Valid || !e.Time.Equal(now) {
+			t.Errorf("%s: %v %+v", c.description, e.Type, f)
+		}
+	}
+	// The expectation subsystem is no flow; rubbish and half a flow are errors.
+	for _, c := range [][]byte{nil, {2, 0, 0, 0}, {2, 0, 0, 0, 9}, {2, 0, 0, 0, 8, 0, 12, 0, 0, 0, 0, 1}} {
+		if _, ok, err := decode(message{Type: ctNew, Data: c}, now); ok || err == nil {
+			t.Errorf("%x was read as a flow", c)
+		}
+	}
+}
+
+// TestUnknownAttribute: a message that cannot be read is told once in words, counted
+// each time, and does not end the reading.
+func TestUnreadableMessageIsCounted(t *testing.T) {
+	bad := packed(t, ctNew, attributes(t, 6, func(e *netlink.AttributeEncoder) {
+		e.Nested(4, func(e *netlink.AttributeEncoder) error { e.Uint8(9, 1); return nil }) // a protocol of tomorrow
+	}))
+	good := packed(t, ctNew, attributes(t, 6, nil))
+	r := &Reader{told: map[string]bool{}}
+	var problems, gaps, flows int
+	r.events(nil, append(append(append([]byte{}, bad...), bad...), good...), func(i feed.Item) {
+		switch {
+		case i.Problem != "":
+			problems++
+		case i.Flow.Type == flow.EventGap:
+			gaps += int(i.Flow.Lost)
+		default:
+			flows++
+		}
+	})
+	if problems != 1 || gaps != 2 || flows != 1 {
+		t.Errorf("%d problems, %d lost, %d flows; expected 1, 2, 1", problems, gaps, flows)
+	}
+	r.events(nil, good[:len(good)-8], func(i feed.Item) { problems++ })
+	if problems != 3 {
+		t.Error("a datagram cut short was taken in silence")
+	}
+}
+
+func packed(t testing.TB, typ uint16, data []byte) []byte {
+	t.Helper()
+	m := netlink.Message{Header: netlink.Header{Length: uint32(headerLen + len(data)), Type: netlink.HeaderType(typ)}, Data: data}
+	b, err := m.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func FuzzDatagram(f *testing.F) {
+	f.Add(packed(f, ctNew, attributes(f, 6, nil)))
+	f.Add(packed(f, unix.NLMSG_DONE, []byte{0xff, 0xff, 0xff, 0xff}))
+	f.Add(append(packed(f, ctNew, attributes(f, 253, nil)), packed(f, ctNew|2, attributes(f, 1, nil))...))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := &Reader{told: map[string]bool{}}
+		var tab flow.Table
+		said := 0
+		emit := func(i feed.Item) {
+			said++
+			if i.Flow != nil {
+				tab.Apply(*i.Flow)
+				if _, err := i.Flow.MarshalJSON(); err != nil && i.Flow.Flow.Start.IsZero() {
+					t.Fatal(err)
+				}
+			}
+		}
+		r.events(nil, b, emit)
+		if len(b) > 0 && len(b) < headerLen && said == 0 {
+			t.Fatal("half a message was taken in silence")
+		}
+		d := dumping{reader: r, emit: emit}
+		_ = d.datagram(b)
+		for _, x := range tab.List() {
+			x.Explain()
+		}
+	})
+}

@@ -1,0 +1,242 @@
+package conntrack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/feed"
+	"nfscope/model/flow"
+	"nfscope/model/snapshot"
+	"nfscope/trace/netns"
+)
+
+// Reader reads the conntrack table of one namespace.
+type Reader struct {
+	ns   *netns.Handle
+	name string
+	// closing ends whatever runs when the Reader is closed.
+	closing context.Context
+	close   context.CancelFunc
+
+	// told holds the decoding errors that were told already.
+	mu   sync.Mutex
+	told map[string]bool
+}
+
+// Open makes a Reader for a namespace; the handle may be closed afterwards. It opens
+// no socket yet. Where the kernel tracks no connections at all the error is an
+// errors.ErrUnsupported.
+func Open(ns *netns.Handle) (*Reader, error) {
+	own, err := netns.Open(fmt.Sprintf("/proc/self/fd/%d", ns.Fd()))
+	if err != nil {
+		return nil, fmt.Errorf("read conntrack in namespace %q: %w", ns.Name(), err)
+	}
+	r := &Reader{ns: own, name: ns.Name(), told: map[string]bool{}}
+	there, err := r.there()
+	if err != nil {
+		err = r.refused("reading the connections", err)
+	} else if !there {
+		err = fmt.Errorf("no connection is tracked: nf_conntrack is not in this kernel (no /proc/sys/net/netfilter/nf_conntrack_count); "+
+			"a rule that needs it loads it, and so does `modprobe nf_conntrack`: %w", errors.ErrUnsupported)
+	}
+	if err != nil {
+		_ = own.Close()
+		return nil, err
+	}
+	r.closing, r.close = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// Close ends a Watch or List that runs, which then gives os.ErrClosed.
+func (r *Reader) Close() error {
+	r.close()
+	return r.ns.Close()
+}
+
+// List reads the table once: an EventDumpBegin, one EventDump for every flow, an
+// EventDumpEnd, and what is known of the table as a whole.
+func (r *Reader) List(ctx context.Context, emit func(feed.Item)) error {
+	ctx, stop := r.running(ctx)
+	defer stop()
+	return r.ended(ctx, r.dump(ctx, emit, func() {}))
+}
+
+// Watch reads the table and then follows it until the context ends (nil), the Reader
+// is closed (os.ErrClosed) or the kernel refuses. It subscribes first, so that nothing
+// is missed between the two, and reads the table again from time to time and after a
+// loss; see flow.Table for how events and readings go together.
+//
+// emit is called from this goroutine alone. What the kernel could not deliver, the
+// buffer being full, is told as flow.EventGap with the exact number. The socket asks
+// for no reliable delivery (NETLINK_BROADCAST_ERROR): with it a reader that stands
+// still would make the kernel keep every destroyed flow, until the table is full.
+func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) error {
+	ctx, stop := r.running(ctx)
+	defer stop()
+	s, err := r.subscribe(o)
+	if err != nil {
+		return r.ended(ctx, err)
+	}
+	defer s.conn.Close()
+	unblock := context.AfterFunc(ctx, s.interrupt)
+	defer unblock()
+	if p := r.silent(); p != "" {
+		emit(problem(p))
+	}
+	if s.grown.Note != "" {
+		emit(problem("conntrack events: " + s.grown.Note))
+	}
+	for {
+		began := time.Now()
+		if err := r.dump(ctx, emit, func() { r.drain(s, emit) }); err != nil {
+			return r.ended(ctx, err)
+		}
+		took := time.Since(began)
+		next := time.Now().Add(max(o.resync(), 10*took))
+		soon := time.Now().Add(max(min(o.resync(), time.Second), 10*took))
+		if err := r.follow(ctx, s, next, soon, emit); err != nil {
+			return r.ended(ctx, err)
+		}
+	}
+}
+
+// running is ctx, ended by Close as well.
+func (r *Reader) running(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(r.closing, func() { cancel(os.ErrClosed) })
+	if r.closing.Err() != nil {
+		cancel(os.ErrClosed)
+	}
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+// ended is what Watch and List give: nil where the caller ended it.
+func (r *Reader) ended(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(context.Cause(ctx), os.ErrClosed):
+		return os.ErrClosed
+	case ctx.Err() != nil:
+		return nil
+	}
+	return err
+}
+
+// follow takes events until the table is to be read again: at next, or where events
+// were lost, at soon.
+func (r *Reader) follow(ctx context.Context, s *subscription, next, soon time.Time, emit func(feed.Item)) error {
+	for {
+		n, err := s.wait(ctx, next)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil
+		case errors.Is(err, unix.ENOBUFS): // NETLINK_NO_ENOBUFS keeps it away; the number is in the drops
+		case err != nil:
+			return fmt.Errorf("read conntrack events in namespace %q: %w", r.name, err)
+		}
+		r.events(s, s.buf[:n], emit)
+		if r.drain(s, emit) && next.After(soon) {
+			next = soon
+		}
+		if !time.Now().Before(next) {
+			return nil
+		}
+	}
+}
+
+// drainAtMost is how many datagrams are taken before losses are looked for.
+const drainAtMost = 256
+
+// drain takes what waits in the socket, and tells whether events were lost.
+func (r *Reader) drain(s *subscription, emit func(feed.Item)) (lost bool) {
+	for range drainAtMost {
+		n, err := s.poll()
+		if err != nil { // nothing waits; what is really wrong shows in wait
+			break
+		}
+		r.events(s, s.buf[:n], emit)
+	}
+	if n := s.lost(); n > 0 {
+		emit(gap(n))
+		lost = true
+	}
+	return lost
+}
+
+// events decodes the messages of one datagram.
+func (r *Reader) events(s *subscription, b []byte, emit func(feed.Item)) {
+	now := time.Now()
+	for len(b) > 0 {
+		m, rest, err := split(b)
+		if err != nil {
+			r.malformed(err, emit)
+			return
+		}
+		b = rest
+		e, ok, err := decode(m, now)
+		switch {
+		case err != nil:
+			r.malformed(err, emit)
+		case ok:
+			emit(feed.Item{Time: now, Flow: &e})
+		}
+	}
+}
+
+// malformed counts a message that could not be read as lost, and says once what is
+// wrong with messages of its kind.
+func (r *Reader) malformed(err error, emit func(feed.Item)) {
+	r.mu.Lock()
+	first := !r.told[err.Error()] && len(r.told) < 16
+	if first {
+		r.told[err.Error()] = true
+	}
+	r.mu.Unlock()
+	if first {
+		emit(problem("a conntrack message could not be read and counts as lost: " + err.Error()))
+	}
+	emit(gap(1))
+}
+
+func gap(n uint64) feed.Item {
+	now := time.Now()
+	return feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventGap, Time: now, Lost: n}}
+}
+
+func problem(s string) feed.Item { return feed.Item{Time: time.Now(), Problem: s} }
+
+// refused words an error of the kernel.
+func (r *Reader) refused(doing string, err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
+		return fmt.Errorf("%s in namespace %q needs CAP_NET_ADMIN there; run nfscope as root: %w", doing, r.name, err)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT):
+		return fmt.Errorf("%s in namespace %q: this kernel does not offer conntrack to programs; `modprobe nf_conntrack_netlink` where it is a module (CONFIG_NF_CT_NETLINK): %w (%w)",
+			doing, r.name, errors.ErrUnsupported, err)
+	}
+	return fmt.Errorf("%s in namespace %q: %w", doing, r.name, err)
+}
+
+func (r *Reader) dial() (*netlink.Conn, error) {
+	return netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: r.ns.Fd()})
+}
+
+// table tells what is known of the table as a whole.
+func (r *Reader) table() *snapshot.Flows {
+	t := &snapshot.Flows{Ready: true}
+	// A sysctl that cannot be read leaves its field at 0: not known.
+	_ = r.ns.Do(func() error {
+		t.Accounting, t.Timestamps = sysctl("nf_conntrack_acct") > 0, sysctl("nf_conntrack_timestamp") > 0
+		t.Count, t.Max = max(0, sysctl("nf_conntrack_count")), max(0, sysctl("nf_conntrack_max"))
+		return nil
+	})
+	return t
+}

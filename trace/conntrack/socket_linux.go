@@ -1,0 +1,230 @@
+package conntrack
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/feed"
+	"nfscope/model/flow"
+	"nfscope/trace/rcvbuf"
+)
+
+// datagram is the size of the read buffers: more than the kernel puts into one
+// datagram (32 kB of a dump, af_netlink.c netlink_dump).
+const datagram = 64 << 10
+
+// subscription is a socket that conntrack events come to.
+type subscription struct {
+	conn  *netlink.Conn
+	raw   syscall.RawConn
+	grown rcvbuf.Grown
+	buf   []byte
+	drops uint32
+}
+
+// subscribe joins the groups of new, changed and destroyed flows. The socket is told
+// to go on after an overrun (NETLINK_NO_ENOBUFS): else the kernel drops everything
+// until the queue is empty, and the number would still be in SK_MEMINFO_DROPS only.
+func (r *Reader) subscribe(o Options) (*subscription, error) {
+	const doing = "following connections"
+	conn, err := r.dial()
+	if err != nil {
+		return nil, r.refused(doing, err)
+	}
+	s := &subscription{conn: conn, buf: make([]byte, datagram)}
+	if err := s.setUp(o); err != nil {
+		_ = conn.Close()
+		return nil, r.refused(doing, err)
+	}
+	return s, nil
+}
+
+func (s *subscription) setUp(o Options) (err error) {
+	if s.raw, err = s.conn.SyscallConn(); err != nil {
+		return err
+	}
+	want := o.Buffer
+	if want == 0 {
+		want = rcvbuf.Want
+	}
+	if s.grown, err = rcvbuf.Grow(s.raw, want); err != nil {
+		return err
+	}
+	if err := s.conn.SetOption(netlink.NoENOBUFS, true); err != nil {
+		return err
+	}
+	for _, g := range []uint32{unix.NFNLGRP_CONNTRACK_NEW, unix.NFNLGRP_CONNTRACK_UPDATE, unix.NFNLGRP_CONNTRACK_DESTROY} {
+		if err := s.conn.JoinGroup(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// interrupt ends a wait, now and for ever.
+func (s *subscription) interrupt() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// wait reads one datagram into buf, until a moment: then it gives os.ErrDeadlineExceeded.
+func (s *subscription) wait(ctx context.Context, until time.Time) (n int, err error) {
+	if err := s.conn.SetReadDeadline(until); err != nil {
+		return 0, err
+	}
+	if ctx.Err() != nil { // interrupt may have come before our deadline
+		return 0, ctx.Err()
+	}
+	return receive(s.raw, s.buf)
+}
+
+// poll reads one datagram if one waits; else it gives EAGAIN. Deadlines do not matter.
+func (s *subscription) poll() (n int, err error) {
+	if cerr := s.raw.Control(func(fd uintptr) { n, err = recv(int(fd), s.buf) }); cerr != nil {
+		return 0, cerr
+	}
+	return n, err
+}
+
+// lost is how many events the kernel threw away since it was asked last.
+func (s *subscription) lost() uint64 {
+	now, err := rcvbuf.Read(s.raw)
+	if err != nil {
+		return 0
+	}
+	n := now.Drops - s.drops // it wraps
+	s.drops = now.Drops
+	return uint64(n)
+}
+
+// receive waits for one datagram. It goes round mdlayher/netlink's Receive, which
+// gathers a whole dump before it gives the first message.
+func receive(raw syscall.RawConn, b []byte) (n int, err error) {
+	rerr := raw.Read(func(fd uintptr) bool {
+		n, err = recv(int(fd), b)
+		return err != unix.EAGAIN
+	})
+	if rerr != nil {
+		return 0, rerr
+	}
+	return n, err
+}
+
+func recv(fd int, b []byte) (int, error) {
+	for {
+		n, _, err := unix.Recvfrom(fd, b, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return 0, err
+		case n > len(b):
+			return 0, fmt.Errorf("conntrack: a datagram of %d bytes was cut to %d", n, len(b))
+		default:
+			return n, nil
+		}
+	}
+}
+
+// The request for the whole table, both families: IPCTNL_MSG_CT_GET, which zeroes
+// nothing, and the flag that asks for a dump (nfnetlink_conntrack.h, nfnetlink.h).
+const (
+	msgGet   = unix.NFNL_SUBSYS_CTNETLINK<<8 | 1
+	dumpBits = netlink.Request | netlink.Dump
+)
+
+// dump reads the whole table on a socket of its own. between is called after every
+// datagram, so that events do not pile up meanwhile.
+func (r *Reader) dump(ctx context.Context, emit func(feed.Item), between func()) error {
+	const doing = "reading the connections"
+	conn, err := r.dial()
+	if err != nil {
+		return r.refused(doing, err)
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return r.refused(doing, err)
+	}
+	now := time.Now()
+	emit(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventDumpBegin, Time: now}})
+	sent, err := conn.Send(netlink.Message{Header: netlink.Header{Type: msgGet, Flags: dumpBits}, Data: make([]byte, 4)})
+	if err != nil {
+		return r.refused(doing, err)
+	}
+	d := dumping{reader: r, seq: sent.Header.Sequence, emit: emit}
+	buf := make([]byte, datagram)
+	for !d.done {
+		n, err := receive(raw, buf)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil {
+			err = d.datagram(buf[:n])
+		}
+		if err != nil {
+			return r.refused(doing, err)
+		}
+		between()
+	}
+	now = time.Now()
+	emit(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventDumpEnd, Time: now, Flows: d.flows}})
+	emit(feed.Item{Time: now, Table: r.table()})
+	return nil
+}
+
+// dumping is a reading of the table under way.
+type dumping struct {
+	reader *Reader
+	seq    uint32
+	emit   func(feed.Item)
+	flows  int
+	done   bool
+}
+
+// datagram takes the messages of one datagram.
+func (d *dumping) datagram(b []byte) error {
+	now := time.Now()
+	for len(b) > 0 && !d.done {
+		m, rest, err := split(b)
+		if err != nil {
+			return err
+		}
+		b = rest
+		switch {
+		case m.Seq != d.seq:
+		case m.Type == unix.NLMSG_DONE, m.Type == unix.NLMSG_ERROR:
+			d.done = true
+			if errno := errorOf(m.Data); errno != 0 {
+				return errno
+			}
+		default:
+			e, ok, err := decode(m, now)
+			if err != nil {
+				d.reader.malformed(err, d.emit)
+			} else if ok {
+				d.flows++
+				e.Type = flow.EventDump
+				d.emit(feed.Item{Time: now, Flow: &e})
+			}
+		}
+	}
+	return nil
+}
+
+// errorOf reads the negative error number that NLMSG_ERROR and NLMSG_DONE begin with;
+// 0 is no error.
+func errorOf(b []byte) unix.Errno {
+	if len(b) < 4 {
+		return 0
+	}
+	n := int32(binary.NativeEndian.Uint32(b))
+	if n >= 0 {
+		return 0
+	}
+	return unix.Errno(-n)
+}
