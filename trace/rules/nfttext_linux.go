@@ -1,0 +1,313 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"nfscope/model"
+)
+
+// tableKey names a table of nf_tables.
+type tableKey struct {
+	family model.Family
+	name   string
+}
+
+func (k tableKey) String() string { return k.family.String() + " " + k.name }
+
+// kernelTable is a table of nf_tables as netlink dumps it.
+type kernelTable struct {
+	tableKey
+	chains []kernelChain
+}
+
+type kernelChain struct {
+	nftChain
+	rules []nftRule
+	read  bool // rules were dumped
+}
+
+func (k *kernelTable) chain(name string) *kernelChain {
+	for i := range k.chains {
+		if k.chains[i].name == name {
+			return &k.chains[i]
+		}
+	}
+	return nil
+}
+
+// kernelTables lists the user's tables with their chains.
+func (r *Reader) kernelTables(ctx context.Context) ([]*kernelTable, error) {
+	tables, err := r.nft.tables(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the tables of nf_tables: %w", err)
+	}
+	var list []*kernelTable
+	at := map[tableKey]*kernelTable{}
+	for _, t := range tables {
+		if strings.HasPrefix(t.name, OwnPrefix) {
+			continue
+		}
+		k := &kernelTable{tableKey: tableKey{t.family, t.name}}
+		at[k.tableKey] = k
+		list = append(list, k)
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	chains, err := r.nft.chains(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the chains of nf_tables: %w", err)
+	}
+	for _, c := range chains {
+		if k := at[tableKey{c.family, c.table}]; k != nil {
+			k.chains = append(k.chains, kernelChain{nftChain: c})
+		}
+	}
+	return list, nil
+}
+
+func (r *Reader) dumpRules(ctx context.Context, k *kernelTable) error {
+	for i := range k.chains {
+		c := &k.chains[i]
+		if c.read {
+			continue
+		}
+		var err error
+		if c.rules, err = r.nft.rules(ctx, k.family, k.name, c.name, nil); err != nil {
+			return fmt.Errorf("dump chain %s of table %s: %w", c.name, k, err)
+		}
+		c.read = true
+	}
+	return nil
+}
+
+// nftText reads the tables of nf_tables: those of iptables-nft with iptables-nft-save,
+// the others with nft.
+func (r *Reader) nftText(ctx context.Context, p *part) error {
+	tables, err := r.kernelTables(ctx)
+	if err != nil {
+		return err
+	}
+	var native []*kernelTable
+	taken := map[tableKey]bool{}
+	for _, f := range legacyFamilies() {
+		var named []*kernelTable
+		for _, k := range tables {
+			if k.family == f && iptablesName(f, k.name) {
+				named = append(named, k)
+			}
+		}
+		if len(named) == 0 {
+			continue
+		}
+		mine, err := r.iptablesNFT(ctx, f, named, p)
+		if err != nil {
+			return err
+		}
+		for _, k := range mine {
+			taken[k] = true
+		}
+	}
+	for _, k := range tables {
+		if !taken[k.tableKey] {
+			native = append(native, k)
+		}
+	}
+	return r.native(ctx, native, p)
+}
+
+// iptablesNFT reads the tables under iptables' names. It gives those that really are
+// iptables-nft's.
+func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kernelTable, p *part) ([]tableKey, error) {
+	names := make([]string, len(named))
+	for i, k := range named {
+		names[i] = k.name
+		if err := r.dumpRules(ctx, k); err != nil {
+			return nil, err
+		}
+	}
+	path, err := r.programs.save(ctx, model.BackendIptablesNFT, f)
+	var out []byte
+	if err == nil {
+		out, err = r.programs.run(ctx, path, "-c")
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		if slices.ContainsFunc(named, (*kernelTable).xt) {
+			p.warn("the %s tables %s of iptables-nft are shown as nft prints them, which leaves out arguments of matches: %v", f, strings.Join(names, ", "), err)
+		}
+		return nil, nil
+	}
+	refused := incompatible(string(out))
+	parsed, problems := parseSave(path, out, model.BackendIptablesNFT, f)
+	var mine []tableKey
+	for _, k := range named {
+		i := slices.IndexFunc(parsed, func(t *model.Table) bool { return t.Name == k.name })
+		switch {
+		case refused[k.name] && k.xt():
+			p.warn("table %s holds rules of iptables-nft beside others that only nft can print; nft leaves out arguments of iptables' matches", k)
+			continue
+		case i < 0 || refused[k.name] || k.writtenByNFT():
+			continue
+		}
+		joinIptables(k, parsed[i], p)
+		p.tables = append(p.tables, parsed[i])
+		mine = append(mine, k.tableKey)
+	}
+	if len(mine) > 0 {
+		p.warnings = append(p.warnings, problems...)
+	}
+	return mine, nil
+}
+
+// xt reports whether a rule uses x_tables' matches or targets.
+func (k *kernelTable) xt() bool {
+	for i := range k.chains {
+		if slices.ContainsFunc(k.chains[i].rules, func(r nftRule) bool { return r.xt }) {
+			return true
+		}
+	}
+	return false
+}
+
+// writtenByNFT reports whether a table under iptables' name is nft's: iptables-nft
+// gives every rule a counter, and only iptables-nft writes xt expressions.
+func (k *kernelTable) writtenByNFT() bool {
+	if k.xt() {
+		return false
+	}
+	for i := range k.chains {
+		if slices.ContainsFunc(k.chains[i].rules, func(r nftRule) bool { return !r.counters.Valid }) {
+			return true
+		}
+	}
+	return false
+}
+
+// joinIptables gives the chains and rules that iptables-nft-save printed what only
+// netlink knows: handles, and which chains exist. iptables-nft-save prints the built-in
+// chains of a table even where the kernel has none.
+func joinIptables(k *kernelTable, t *model.Table, p *part) {
+	var chains []*model.Chain
+	for _, c := range t.Chains {
+		kc := k.chain(c.Name)
+		switch {
+		case kc != nil:
+			joinChain(kc, c)
+			if len(c.Rules) == len(kc.rules) {
+				for i := range c.Rules {
+					c.Rules[i].Handle = kc.rules[i].handle
+				}
+			} else {
+				p.warn("chain %s of table %s has %d rules, but iptables-nft-save printed %d: they are shown without handles and counters", c.Name, k, len(kc.rules), len(c.Rules))
+			}
+		case len(c.Rules) == 0:
+			continue
+		default:
+			p.warn("chain %s of table %s was printed, but the kernel does not have it", c.Name, k)
+		}
+		chains = append(chains, c)
+	}
+	for i := range k.chains {
+		if t.Chain(k.chains[i].name) == nil {
+			p.warn("chain %s of table %s was not printed by iptables-nft-save: its rules are shown without text", k.chains[i].name, k)
+			chains = append(chains, bareChain(&k.chains[i], "iptables-nft-save did not print it"))
+		}
+	}
+	t.Chains = chains
+}
+
+func joinChain(kc *kernelChain, c *model.Chain) {
+	c.Handle = kc.handle
+	c.Hook, c.Priority, c.Type = kc.hook, kc.priority, kc.typ
+	if kc.device != "" && c.Device == "" {
+		c.Device = kc.device
+	}
+}
+
+func bareChain(kc *kernelChain, why string) *model.Chain {
+	c := &model.Chain{Name: kc.name, Policy: kc.policy}
+	joinChain(kc, c)
+	for _, kr := range kc.rules {
+		c.Rules = append(c.Rules, model.Rule{Handle: kr.handle, Text: unknownText, Marked: why, Counters: kr.counters})
+	}
+	return c
+}
+
+// native reads tables with one run of nft. nft 1.0.6 cannot list several tables in
+// one run (the cache is filtered for the last one), so for more than one table it
+// lists all there is.
+func (r *Reader) native(ctx context.Context, want []*kernelTable, p *part) error {
+	if len(want) == 0 {
+		return nil
+	}
+	args := []string{"-a", "-y", "list", "ruleset"}
+	if len(want) == 1 {
+		args = []string{"-a", "-y", "list", "table", want[0].family.String(), want[0].name}
+	}
+	path, err := r.programs.nft()
+	var out []byte
+	if err == nil {
+		out, err = r.programs.run(ctx, path, args...)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	why := ""
+	var parsed []*model.Table
+	if err != nil {
+		why = err.Error()
+		p.warn("the nftables tables (%s) are shown without the text of their rules: %s", joinKeys(want), why)
+	} else {
+		var problems []string
+		parsed, problems = parseNFT("nft list", out)
+		p.warnings = append(p.warnings, problems...)
+	}
+	for _, k := range want {
+		i := slices.IndexFunc(parsed, func(t *model.Table) bool { return t.Family == k.family && t.Name == k.name })
+		if i >= 0 {
+			joinNative(k, parsed[i], p)
+			p.tables = append(p.tables, parsed[i])
+			continue
+		}
+		if why == "" {
+			p.warn("table %s was not printed by nft: its rules are shown without text", k)
+		}
+		if err := r.dumpRules(ctx, k); err != nil {
+			return err
+		}
+		t := &model.Table{Backend: model.BackendNFTables, Family: k.family, Name: k.name}
+		if k.xt() {
+			t.Backend = model.BackendIptablesNFT
+		}
+		for j := range k.chains {
+			t.Chains = append(t.Chains, bareChain(&k.chains[j], why))
+		}
+		p.tables = append(p.tables, t)
+	}
+	return nil
+}
+
+func joinNative(k *kernelTable, t *model.Table, p *part) {
+	for i := range k.chains {
+		kc := &k.chains[i]
+		if c := t.Chain(kc.name); c != nil {
+			joinChain(kc, c)
+			continue
+		}
+		p.warn("chain %s of table %s was not printed by nft", kc.name, k)
+	}
+}
+
+func joinKeys(tables []*kernelTable) string {
+	words := make([]string, len(tables))
+	for i, k := range tables {
+		words[i] = k.String()
+	}
+	return strings.Join(words, ", ")
+}

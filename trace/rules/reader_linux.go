@@ -1,0 +1,151 @@
+package rules
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model"
+	"nfscope/trace/netns"
+)
+
+// Reader reads the rules of one network namespace. It is for one goroutine at a time.
+type Reader struct {
+	ns       *netns.Handle
+	nft      nftSocket
+	legacy   []*legacySocket
+	programs programs
+	// cache holds what was read of each part at the part's generation.
+	cache map[string]cached
+}
+
+type cached struct {
+	key    string
+	tables []*model.Table
+}
+
+// Open makes a Reader for a namespace. The handle must stay open as long as the
+// Reader is used. Reading needs CAP_NET_ADMIN in the namespace's user namespace.
+func Open(ns *netns.Handle) (*Reader, error) {
+	r := &Reader{ns: ns, nft: nftSocket{ns: ns}, cache: map[string]cached{}}
+	for _, f := range legacyFamilies() {
+		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, packets: map[string]uint64{}})
+	}
+	r.programs = programs{find: findProgram, run: func(ctx context.Context, path string, args ...string) ([]byte, error) {
+		return ns.Output(ctx, nil, path, args...)
+	}}
+	if err := r.nft.open(); err != nil && !noNFT(err) {
+		return nil, r.explain(err)
+	}
+	return r, nil
+}
+
+// Close closes the Reader's sockets.
+func (r *Reader) Close() error {
+	err := r.nft.close()
+	for _, l := range r.legacy {
+		err = errors.Join(err, l.close())
+	}
+	return err
+}
+
+// Assume tells the Reader of legacy tables that the caller made itself. They are read
+// even where the kernel won't list its tables, as in a network namespace that was made
+// together with its user namespace. A name that is not there would be created.
+func (r *Reader) Assume(f model.Family, tables ...string) {
+	for _, l := range r.legacy {
+		if l.family == f {
+			l.known = append(l.known, tables...)
+		}
+	}
+}
+
+// state is what the kernel has at one moment, without text.
+type state struct {
+	nft    bool // nf_tables is there
+	gen    uint32
+	legacy map[model.Family]legacyState
+}
+
+// observe asks for nf_tables' generation and reads the legacy tables, which have none.
+func (r *Reader) observe(ctx context.Context) (*state, error) {
+	st := &state{legacy: map[model.Family]legacyState{}}
+	var err error
+	if st.gen, st.nft, err = r.generation(ctx); err != nil {
+		return nil, r.explain(err)
+	}
+	for _, l := range r.legacy {
+		ls, err := l.read(ctx)
+		if err == nil && errors.Is(ls.unlisted, unix.EPERM) {
+			err = ls.unlisted
+		}
+		if err != nil {
+			return nil, r.explain(err)
+		}
+		st.legacy[l.family] = ls
+	}
+	return st, nil
+}
+
+func (r *Reader) generation(ctx context.Context) (uint32, bool, error) {
+	id, ok, err := r.nft.generation(ctx)
+	if noNFT(err) {
+		return 0, false, nil
+	}
+	return id, ok, err
+}
+
+// noNFT reports whether err says that the kernel has no nfnetlink at all.
+func noNFT(err error) bool {
+	return errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.EAFNOSUPPORT)
+}
+
+// explain says what to do about a missing capability.
+func (r *Reader) explain(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("reading the rules of %s needs CAP_NET_ADMIN there and CAP_SYS_ADMIN to enter it: run nfscope as root, or with sudo (%w)", r.where(), err)
+	}
+	return fmt.Errorf("read the rules of %s: %w", r.where(), err)
+}
+
+func (r *Reader) where() string {
+	if n := r.ns.Name(); n != "" {
+		return "network namespace " + n
+	}
+	return "this network namespace"
+}
+
+// key is the generation of everything. Two states with one key have the same text.
+func (s *state) key() string {
+	h := sha256.New()
+	for _, f := range legacyFamilies() {
+		_, _ = h.Write([]byte(s.legacyKey(f)))
+	}
+	return fmt.Sprintf("%d-%x", s.gen, h.Sum(nil)[:8])
+}
+
+func (s *state) nftKey() string { return fmt.Sprint(s.nft, s.gen) }
+
+func (s *state) legacyKey(f model.Family) string {
+	ls := s.legacy[f]
+	h := sha256.New()
+	for _, name := range ls.names {
+		_, _ = fmt.Fprintf(h, "%s %x\n", name, ls.blobs[name].sum)
+	}
+	return fmt.Sprintf("%s %x %v", f, h.Sum(nil), ls.unlisted)
+}
+
+// Generation names the present text of all tables: nf_tables' generation and a hash
+// of the legacy tables without their counters. It changes with every change of a
+// rule, never with a packet.
+func (r *Reader) Generation(ctx context.Context) (string, error) {
+	st, err := r.observe(ctx)
+	if err != nil {
+		return "", err
+	}
+	return st.key(), nil
+}

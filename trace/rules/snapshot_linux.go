@@ -1,0 +1,218 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"nfscope/model"
+)
+
+// tries is how often a ruleset that moves while it is read is read again.
+const tries = 3
+
+// Snapshot reads every table of the namespace. What could not be read, or not as
+// text, stands in Warnings as a sentence and is marked at its rule; an error means
+// that nothing could be read at all.
+func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
+	for try := 1; ; try++ {
+		before, err := r.observe(ctx)
+		if err != nil {
+			return nil, err
+		}
+		parts, err := r.parts(ctx, before)
+		moved := gone(err)
+		if err != nil && !moved {
+			return nil, r.explain(err)
+		}
+		after, err := r.observe(ctx)
+		if err != nil {
+			return nil, err
+		}
+		moved = moved || before.key() != after.key()
+		if moved && try < tries {
+
+			continue
+		}
+		rs := &model.Ruleset{Netns: r.ns.Name(), Generation: before.key(), Taken: time.Now()}
+		for _, p := range parts {
+			rs.Tables = append(rs.Tables, p.tables...)
+			rs.Warnings = append(rs.Warnings, p.warnings...)
+		}
+		rs.Number()
+		counts, odd, err := r.fill(ctx, after, rs)
+		if gone(err) {
+			if try < tries {
+				continue
+			}
+			moved, err = true, nil
+		}
+		if err != nil {
+			return nil, r.explain(err)
+		}
+		if moved {
+			rs.Warnings = append(rs.Warnings, fmt.Sprintf("the ruleset kept changing while it was read (%d tries): what is shown may mix old and new rules", tries))
+		} else {
+			r.keep(parts)
+			rs.Warnings = append(rs.Warnings, odd...)
+		}
+		if counts != nil {
+			apply(rs, counts)
+		}
+		return rs, nil
+	}
+}
+
+// part is what one program printed.
+type part struct {
+	name, key string
+	tables    []*model.Table
+	warnings  []string
+}
+
+func (p *part) warn(format string, args ...any) {
+	p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
+}
+
+// parts reads the text of each part that moved since it was read last.
+func (r *Reader) parts(ctx context.Context, st *state) ([]*part, error) {
+	var list []*part
+	for _, l := range r.legacy {
+		p := &part{name: "legacy " + l.family.String(), key: st.legacyKey(l.family)}
+		list = append(list, p)
+		if !r.recall(p) {
+			if err := r.legacyText(ctx, l.family, st.legacy[l.family], p); err != nil {
+				return list, err
+			}
+		}
+	}
+	p := &part{name: "nf_tables", key: st.nftKey()}
+	list = append(list, p)
+	if st.nft && !r.recall(p) {
+		return list, r.nftText(ctx, p)
+	}
+	return list, nil
+}
+
+// recall takes a part from the cache. Tables are copied: those handed out before
+// must not change.
+func (r *Reader) recall(p *part) bool {
+	c, ok := r.cache[p.name]
+	if !ok || c.key != p.key {
+		return false
+	}
+	p.tables = clone(c.tables)
+	return true
+}
+
+// keep remembers parts that were read without a complaint; the others are tried again.
+func (r *Reader) keep(parts []*part) {
+	for _, p := range parts {
+		delete(r.cache, p.name)
+		if len(p.warnings) == 0 {
+			r.cache[p.name] = cached{key: p.key, tables: clone(p.tables)}
+		}
+	}
+}
+
+func clone(tables []*model.Table) []*model.Table {
+	out := make([]*model.Table, len(tables))
+	for i, t := range tables {
+		n := *t
+		n.Chains = make([]*model.Chain, len(t.Chains))
+		for j, c := range t.Chains {
+			nc := *c
+			nc.Rules = append([]model.Rule(nil), c.Rules...)
+			n.Chains[j] = &nc
+		}
+		out[i] = &n
+	}
+	return out
+}
+
+func apply(rs *model.Ruleset, counts *model.Counts) {
+	for _, t := range rs.Tables {
+		for _, c := range t.Chains {
+			c.Counters = counts.Chains[c.ID]
+			for i := range c.Rules {
+				c.Rules[i].Counters = counts.Rules[c.Rules[i].ID]
+			}
+		}
+	}
+}
+
+// legacyText runs iptables-legacy-save for the tables of one family. Without the
+// program the structure is shown all the same, each rule marked.
+func (r *Reader) legacyText(ctx context.Context, f model.Family, ls legacyState, p *part) error {
+	if ls.unlisted != nil {
+		p.warn("the legacy %s tables cannot be listed (%v), as in a namespace made together with its user namespace; asking for one by name would create it, so they are left out", familyWord(f), ls.unlisted)
+	}
+	if len(ls.names) == 0 {
+		return nil
+	}
+	parsed := map[string]*model.Table{}
+	why := ""
+	if path, err := r.programs.save(ctx, model.BackendLegacy, f); err != nil {
+		why = err.Error()
+	} else if why = r.legacySave(ctx, path, f, ls, p, parsed); ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if why != "" {
+		p.warn("the legacy %s tables (%s) are shown without the text of their rules: %s", familyWord(f), strings.Join(ls.names, ", "), why)
+	}
+	for _, name := range ls.names {
+		t := parsed[name]
+		if t == nil {
+			if why == "" {
+				p.warn("the legacy %s table %s is registered, but iptables-legacy-save did not print it: its rules are shown without text", familyWord(f), name)
+			}
+			t = bareLegacy(f, name, ls.blobs[name], why)
+		}
+		p.tables = append(p.tables, t)
+	}
+	return nil
+}
+
+// legacySave runs the program, once for all tables where it can list them itself.
+// It gives the reason why nothing came.
+func (r *Reader) legacySave(ctx context.Context, path string, f model.Family, ls legacyState, p *part, into map[string]*model.Table) string {
+	runs := [][]string{{"-c"}}
+	if ls.unlisted != nil {
+		runs = nil
+		for _, name := range ls.names {
+			runs = append(runs, []string{"-c", "-t", name})
+		}
+	}
+	for _, args := range runs {
+		out, err := r.programs.run(ctx, path, args...)
+		if err != nil {
+			return err.Error()
+		}
+		tables, problems := parseSave(path, out, model.BackendLegacy, f)
+		p.warnings = append(p.warnings, problems...)
+		for _, t := range tables {
+			into[t.Name] = t
+		}
+	}
+	return ""
+}
+
+// unknownText stands where the program that prints a rule is missing.
+const unknownText = "# text unknown"
+
+func bareLegacy(f model.Family, name string, b *blob, why string) *model.Table {
+	t := &model.Table{Backend: model.BackendLegacy, Family: f, Name: name}
+	for _, bc := range b.chains {
+		c := &model.Chain{Name: bc.name, Hook: bc.hook, Counters: bc.policy}
+		if bc.hook != model.HookNone {
+			_, c.Priority, _ = model.BuiltinChain(name, bc.name)
+			c.Policy = bc.verdict
+		}
+		for _, rc := range bc.rules {
+			c.Rules = append(c.Rules, model.Rule{Text: unknownText, Marked: why, Counters: rc})
+		}
+		t.Chains = append(t.Chains, c)
+	}
+	return t
+}

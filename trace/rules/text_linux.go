@@ -1,0 +1,34 @@
+package rules
+
+import (
+	"bytes"
+
+	"nfscope/model"
+	"nfscope/model/ruleset"
+)
+
+// parseSave reads what an iptables-save program printed.
+func parseSave(program string, text []byte, b model.Backend, f model.Family) ([]*model.Table, []string) {
+	if len(bytes.TrimSpace(text)) == 0 { // no table: the program prints nothing
+		return nil, nil
+	}
+	doc, problems := ruleset.ParseSave(program, text, ruleset.Options{Backend: b, Family: f})
+	return doc.Tables(), sentences(problems)
+}
+
+// parseNFT reads what nft printed.
+func parseNFT(program string, text []byte) ([]*model.Table, []string) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, nil
+	}
+	tables, problems := ruleset.ParseNFT(program, text)
+	return tables, sentences(problems)
+}
+
+func sentences(problems []ruleset.Problem) []string {
+	var s []string
+	for _, p := range problems {
+		s = append(s, "not understood: "+p.Error())
+	}
+	return s
+}
