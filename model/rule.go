@@ -57,7 +57,9 @@ type Chain struct {
 	// Device is the device of a netdev or egress chain.
 	Device string
 	// Policy is ACCEPT or DROP as the backend spells it, "" for user chains.
-	Policy   string
+	Policy string
+	// Extra holds what nft prints of the chain besides: its comment, its flags.
+	Extra    []string
 	Handle   uint64
 	Counters Counters
 	Rules    []Rule
@@ -86,6 +88,8 @@ type Table struct {
 	Name    string
 	// Flags as nft prints them (owner, dormant), "" where there are none.
 	Flags string
+	// Handle is nf_tables' handle; 0 in legacy tables and where the text has none.
+	Handle uint64
 	// Extra holds what stands in the table besides chains (sets, maps, objects,
 	// flowtables) as the backend prints it.
 	Extra  []string

@@ -1,0 +1,245 @@
+package ruleset
+
+import (
+	"slices"
+	"strings"
+
+	"nfscope/model"
+)
+
+// Call is a rule that calls a chain.
+type Call struct {
+	Table *model.Table
+	Chain *model.Chain // the chain the rule stands in
+	Rule  *model.Rule
+	To    *model.Chain
+	// Goto is true where the called chain does not come back to this one. Of a verdict
+	// map it is not known, and false.
+	Goto bool
+}
+
+// Graph is who calls whom in a Ruleset.
+type Graph struct {
+	calls []Call  // in the ruleset's order
+	from  []int32 // by Chain.ID: its calls begin here in calls; one more at the end
+	to    []int32 // places in calls, by the chain called
+	into  []int32 // by Chain.ID: its callers begin here in to; one more at the end
+	depth []int32 // by Chain.ID; -1 where no base chain leads
+	nodes []owner
+}
+
+// NewGraph builds the graph of a Ruleset that was numbered. Jumps of verdict maps
+// count, of those in the rule and of those named by it.
+func NewGraph(rs *model.Ruleset) *Graph {
+	n, rules := rs.Size()
+	g := &Graph{calls: make([]Call, 0, rules/2), from: make([]int32, 0, n+1), nodes: make([]owner, 0, n)}
+	for _, t := range rs.Tables {
+		g.table(t)
+	}
+	g.from = append(g.from, int32(len(g.calls)))
+	g.invert()
+	g.measure()
+	return g
+}
+
+func (g *Graph) table(t *model.Table) {
+	names := make(map[string]*model.Chain, len(t.Chains))
+	for _, c := range t.Chains {
+		names[c.Name] = c
+	}
+	maps := verdictMaps(t)
+	for _, c := range t.Chains {
+		g.from = append(g.from, int32(len(g.calls)))
+		g.nodes = append(g.nodes, owner{table: t, chain: c})
+		for i := range c.Rules {
+			r := &c.Rules[i]
+			if r.Jump != "" {
+				if to := names[r.Jump]; to != nil {
+					g.calls = append(g.calls, Call{t, c, r, to, r.Goto})
+				}
+				continue
+			}
+			if r.Target != "vmap" && r.Target != "jump" && r.Target != "goto" {
+				continue
+			}
+			called := calledIn(r.Text)
+			for _, m := range namedMaps(r.Text) {
+				called = append(called, maps[m]...)
+			}
+			slices.Sort(called)
+			for _, name := range slices.Compact(called) {
+				if to := names[name]; to != nil {
+					g.calls = append(g.calls, Call{Table: t, Chain: c, Rule: r, To: to})
+				}
+			}
+		}
+	}
+}
+
+// verdictMaps lists what the named maps of a table jump to.
+func verdictMaps(t *model.Table) map[string][]string {
+	var maps map[string][]string
+	for _, e := range t.Extra {
+		name, ok := strings.CutPrefix(e, "map ")
+		if !ok {
+			continue
+		}
+		if called := calledIn(e); called != nil {
+			if maps == nil {
+				maps = map[string][]string{}
+			}
+			maps[firstWord(name)] = called
+		}
+	}
+	return maps
+}
+
+// namedMaps lists the @names behind vmap.
+func namedMaps(text string) []string {
+	var names []string
+	t := nftTokens{s: text}
+	for prev := ""; t.next(); prev = t.word() {
+		if name, ok := strings.CutPrefix(t.word(), "@"); ok && prev == "vmap" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// invert sorts the calls by the chain called.
+func (g *Graph) invert() {
+	g.into = make([]int32, len(g.nodes)+1)
+	for i := range g.calls {
+		g.into[g.calls[i].To.ID+1]++
+	}
+	for i := range g.nodes {
+		g.into[i+1] += g.into[i]
+	}
+	g.to = make([]int32, len(g.calls))
+	next := slices.Clone(g.into)
+	for i := range g.calls {
+		id := g.calls[i].To.ID
+		g.to[next[id]] = int32(i)
+		next[id]++
+	}
+}
+
+// measure walks from the base chains, one call at a time.
+func (g *Graph) measure() {
+	g.depth = make([]int32, len(g.nodes))
+	var queue []int
+	for i, o := range g.nodes {
+		if g.depth[i] = -1; o.chain.Base() {
+			g.depth[i] = 0
+			queue = append(queue, i)
+		}
+	}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		for _, c := range g.Calls(g.nodes[at].chain) {
+			if to := c.To.ID; g.depth[to] < 0 {
+				g.depth[to] = g.depth[at] + 1
+				queue = append(queue, to)
+			}
+		}
+	}
+}
+
+// Calls lists what a chain's rules call, in their order.
+func (g *Graph) Calls(c *model.Chain) []Call { return g.calls[g.from[c.ID]:g.from[c.ID+1]] }
+
+// Callers lists the rules that call a chain, in the ruleset's order.
+func (g *Graph) Callers(c *model.Chain) []Call {
+	at := g.to[g.into[c.ID]:g.into[c.ID+1]]
+	calls := make([]Call, len(at))
+	for i, k := range at {
+		calls[i] = g.calls[k]
+	}
+	return calls
+}
+
+// CallerCount is the number of Callers.
+func (g *Graph) CallerCount(c *model.Chain) int { return int(g.into[c.ID+1] - g.into[c.ID]) }
+
+// Depth is the least number of calls that lead from a base chain to c; -1 where none do.
+func (g *Graph) Depth(c *model.Chain) int { return int(g.depth[c.ID]) }
+
+// Node is a chain with its table.
+type Node struct {
+	Table *model.Table
+	Chain *model.Chain
+}
+
+// Unreachable lists the user chains that no packet can come to.
+func (g *Graph) Unreachable() []Node {
+	var list []Node
+	for i, o := range g.nodes {
+		if g.depth[i] < 0 {
+			list = append(list, Node{o.table, o.chain})
+		}
+	}
+	return list
+}
+
+// Loop is a circle of calls within a table: each chain calls the next, the last the first.
+type Loop struct {
+	Table  *model.Table
+	Chains []*model.Chain
+}
+
+// String names it: filter: A > B > A.
+func (l Loop) String() string {
+	var b strings.Builder
+	b.WriteString(l.Table.Name + ": ")
+	for _, c := range l.Chains {
+		b.WriteString(c.Name + " > ")
+	}
+	return b.String() + l.Chains[0].Name
+}
+
+// maxLoops bounds what Loops lists: no loaded ruleset has even one.
+const maxLoops = 64
+
+// Loops finds circles of calls, which the kernel refuses (ELOOP): at least one for
+// every set of chains that call each other, and no more than maxLoops in all.
+func (g *Graph) Loops() []Loop {
+	const (
+		fresh = iota
+		open
+		done
+	)
+	state := make([]uint8, len(g.nodes))
+	type frame struct{ chain, next int } // next: the call to follow
+	var loops []Loop
+	for root := range g.nodes {
+		if state[root] != fresh {
+			continue
+		}
+		path := []frame{{root, int(g.from[root])}}
+		state[root] = open
+		for len(path) > 0 && len(loops) < maxLoops {
+			top := &path[len(path)-1]
+			if top.next == int(g.from[top.chain+1]) {
+				state[top.chain] = done
+				path = path[:len(path)-1]
+				continue
+			}
+			to := g.calls[top.next].To.ID
+			top.next++
+			switch state[to] {
+			case fresh:
+				state[to] = open
+				path = append(path, frame{to, int(g.from[to])})
+			case open:
+				at := slices.IndexFunc(path, func(f frame) bool { return f.chain == to })
+				l := Loop{Table: g.nodes[to].table}
+				for _, f := range path[at:] {
+					l.Chains = append(l.Chains, g.nodes[f.chain].chain)
+				}
+				loops = append(loops, l)
+			}
+		}
+	}
+	return loops
+}

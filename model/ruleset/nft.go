@@ -1,0 +1,301 @@
+package ruleset
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"nfscope/model"
+)
+
+// ParseNFT reads what `nft list ruleset` or `nft list table` prints (nft(8)), with or
+// without -a and -y, and simple nft -f scripts of table blocks. A rule's text has
+// neither handle nor the numbers of its counters; a rule that spans lines becomes one
+// line. What stands in a table besides chains is kept in Table.Extra as printed.
+func ParseNFT(name string, text []byte) ([]*model.Table, []Problem) {
+	p := &nftParser{problems: problems{name: name}, chains: map[*model.Table]map[string]*model.Chain{}}
+	p.s = string(text)
+	if msg := refuse(p.s); msg != "" {
+		return nil, []Problem{{Name: name, Msg: msg, Fatal: true}}
+	}
+	if strings.HasPrefix(p.s, "\ufeff") {
+		p.i = len("\ufeff")
+	}
+	p.ruleset()
+	for _, t := range p.tables {
+		for _, c := range t.Chains {
+			for i := range c.Rules {
+				c.Rules[i].Index = i + 1
+			}
+		}
+	}
+	return p.tables, p.done()
+}
+
+type nftParser struct {
+	problems
+	nftScanner
+	tables []*model.Table
+	chains map[*model.Table]map[string]*model.Chain
+	// managed names tables that a warning of nft says iptables-nft owns.
+	managed []string
+}
+
+func (p *nftParser) complain(at int, format string, args ...any) {
+	line, col := 0, 0
+	if len(p.list) < maxProblems {
+		line, col = p.where(at)
+	}
+	p.add(line, col, format, args...)
+}
+
+func (p *nftParser) ruleset() {
+	for {
+		it := p.next(levelRuleset)
+		switch it.kind {
+		case itemEnd:
+			if len(p.tables) == 0 && len(p.list) == 0 {
+				p.add(0, 0, `no table, expected a line such as "table inet filter {"`)
+			}
+			return
+		case itemComment:
+			if id, ok := strings.CutPrefix(it.text, "# Warning: table "); ok {
+				if id, _, ok = strings.Cut(id, " is managed by iptables-nft"); ok {
+					p.managed = append(p.managed, id)
+				}
+			}
+		case itemClose:
+			p.complain(it.begin, `a "}" without its "{"`)
+		case itemBlock:
+			p.table(it)
+		case itemStatement:
+			p.order(it)
+		}
+	}
+}
+
+// order follows the few commands that stand before the tables of a script.
+func (p *nftParser) order(it item) {
+	words := strings.Fields(it.text)
+	switch {
+	case it.text == "flush ruleset":
+		p.tables = nil
+		return
+	case words[0] == "table":
+		if f, name, ok := p.tableName(it); ok {
+			p.open(f, name)
+		}
+		return
+	case (words[0] == "delete" || words[0] == "destroy") && len(words) > 2 && words[1] == "table":
+		it.text = strings.Join(words[1:], " ")
+		if f, name, ok := p.tableName(it); ok {
+			p.tables = slices.DeleteFunc(p.tables, func(t *model.Table) bool { return t.Family == f && t.Name == name })
+		}
+		return
+	}
+	p.complain(it.begin, "%q is not understood, expected a table such as \"table inet filter {\"; it is left out", clip(it.text))
+}
+
+// tableName reads "table [family] name".
+func (p *nftParser) tableName(it item) (model.Family, string, bool) {
+	words := strings.Fields(it.text)
+	switch len(words) {
+	case 2:
+		return model.FamilyIPv4, words[1], true // nft's default
+	case 3:
+		f, err := model.ParseFamily(words[1])
+		if err == nil {
+			return f, words[2], true
+		}
+		p.complain(it.begin, "%v", err)
+	default:
+		p.complain(it.begin, "%q, expected \"table FAMILY NAME {\"", clip(it.text))
+	}
+	return 0, "", false
+}
+
+// open finds or makes a table: a script may come back to one.
+func (p *nftParser) open(f model.Family, name string) *model.Table {
+	for _, t := range p.tables {
+		if t.Family == f && t.Name == name {
+			return t
+		}
+	}
+	t := &model.Table{Backend: model.BackendNFTables, Family: f, Name: name}
+	if slices.Contains(p.managed, f.String()+" "+name) {
+		t.Backend = model.BackendIptablesNFT
+	}
+	p.tables = append(p.tables, t)
+	p.chains[t] = map[string]*model.Chain{}
+	return t
+}
+
+func (p *nftParser) table(head item) {
+	f, name, ok := p.tableName(head)
+	if !ok {
+		name = strings.TrimPrefix(head.text, "table ")
+	}
+	t := p.open(f, name)
+	t.Handle = head.handle
+	if head.tail != "" {
+		t.Extra = append(t.Extra, head.tail)
+	}
+	for {
+		it := p.next(levelTable)
+		switch it.kind {
+		case itemEnd:
+			p.complain(len(p.s), `the text ends inside table %s %s, expected "}"`, t.Family, t.Name)
+			return
+		case itemClose:
+			return
+		case itemBlock:
+			p.chain(t, it)
+		case itemStatement:
+			p.object(t, it)
+		}
+	}
+}
+
+// object keeps what is no chain.
+func (p *nftParser) object(t *model.Table, it item) {
+	word, rest, _ := strings.Cut(it.text, " ")
+	switch word {
+	case "flags":
+		t.Flags = strings.TrimSpace(rest)
+		return
+	case "comment", "set", "map", "flowtable", "counter", "quota", "limit", "ct", "secmark", "synproxy", "element", "meter", "tunnel":
+		if it.broken {
+			p.complain(it.begin, `%s is not closed, expected "}"`, clip(it.text))
+		}
+	default:
+		p.complain(it.begin, "%q is not understood, expected a chain, a set, a map or another object; it is kept as text", clip(it.text))
+	}
+	t.Extra = append(t.Extra, p.block(it))
+}
+
+func (p *nftParser) chain(t *model.Table, head item) {
+	name := strings.TrimSpace(strings.TrimPrefix(head.text, "chain"))
+	if name == "" {
+		p.complain(head.begin, `a chain without name, expected "chain NAME {"`)
+	}
+	c := p.chains[t][name]
+	if c == nil {
+		c = &model.Chain{Name: name}
+		p.chains[t][name] = c
+		t.Chains = append(t.Chains, c)
+	}
+	c.Handle = head.handle
+	for {
+		it := p.next(levelChain)
+		switch it.kind {
+		case itemEnd:
+			p.complain(len(p.s), `the text ends inside chain %s, expected "}"`, name)
+			return
+		case itemClose:
+			return
+		case itemStatement:
+			p.line(t, c, it)
+		}
+	}
+}
+
+func (p *nftParser) line(t *model.Table, c *model.Chain, it item) {
+	word, rest, _ := strings.Cut(it.text, " ")
+	switch {
+	case word == "type" && strings.Contains(rest, " hook "):
+		p.hook(t, c, it)
+	case word == "policy" && c.Base() && !strings.Contains(rest, " "):
+		c.Policy = rest
+	case (word == "comment" || word == "flags") && len(c.Rules) == 0:
+		c.Extra = append(c.Extra, it.text)
+	default:
+		r := nftRule(it.text)
+		r.Handle = it.handle
+		if it.tail != "" && r.Marked == "" {
+			r.Marked = "nft says: " + it.tail
+		}
+		if it.broken {
+			r.Marked = "the braces of the rule do not match"
+			p.complain(it.begin, `%s in %q, expected "}" before the end of the rule`, r.Marked, clip(it.text))
+		}
+		c.Rules = append(c.Rules, r)
+	}
+}
+
+// hook reads "type T hook H [device D] priority P"; what follows a semicolon comes as
+// a statement of its own.
+func (p *nftParser) hook(t *model.Table, c *model.Chain, it item) {
+	words := strings.Fields(strings.NewReplacer("=", " ", ",", " ", "{", " ", "}", " ", `"`, " ").Replace(it.text))
+	c.Policy = "accept"
+	known := 0
+	for i := 0; i+1 < len(words); i++ {
+		switch words[i] {
+		case "type":
+			c.Type, i = words[i+1], i+1
+		case "hook":
+			h, ok := model.ParseHook(words[i+1])
+			if !ok {
+				p.complain(it.begin, "hook %q is not known, expected prerouting, input, forward, output, postrouting, ingress or egress", words[i+1])
+			}
+			c.Hook, known, i = h, known+1, i+1
+		case "device", "devices":
+			end := slices.Index(words, "priority")
+			if end < i {
+				end = len(words)
+			}
+			c.Device = strings.Join(words[i+1:end], ",")
+			i = end - 1
+		case "priority":
+			at, ok := nftPriority(t.Family, words[i+1:])
+			if !ok {
+				p.complain(it.begin, "priority %q is not known, expected a number or a name such as filter, filter + 5", strings.Join(words[i+1:], " "))
+			}
+			c.Priority, known, i = at, known+1, len(words)
+		}
+	}
+	if known < 2 {
+		p.complain(it.begin, "%q, expected \"type TYPE hook HOOK priority PRIORITY\"", clip(it.text))
+	}
+}
+
+// nftPriority reads a number, or a name with or without an offset (nft(8), standard
+// priority names; a bridge has its own numbers).
+func nftPriority(f model.Family, words []string) (model.Priority, bool) {
+	s := strings.Join(words, "")
+	if n, err := strconv.ParseInt(s, 10, 32); err == nil {
+		return model.Priority(n), true
+	}
+	name, offset := s, int64(0)
+	if i := strings.IndexAny(s, "+-"); i > 0 {
+		n, err := strconv.ParseInt(s[i:], 10, 32)
+		if err != nil {
+			return 0, false
+		}
+		name, offset = s[:i], n
+	}
+	base, ok := map[string]model.Priority{"raw": model.PriorityRaw, "mangle": model.PriorityMangle,
+		"dstnat": model.PriorityDstNAT, "filter": model.PriorityFilter, "security": model.PrioritySecurity,
+		"srcnat": model.PrioritySrcNAT}[name]
+	if f == model.FamilyBridge { // include/uapi/linux/netfilter_bridge.h
+		base, ok = map[string]model.Priority{"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}[name]
+	}
+	return base + model.Priority(offset), ok
+}
+
+// block is an object's text as printed, without the indentation of its first line.
+func (p *nftParser) block(it item) string {
+	raw := p.s[it.begin:it.end]
+	indent := p.s[strings.LastIndexByte(p.s[:it.begin], '\n')+1 : it.begin]
+	if strings.Trim(indent, " \t") != "" {
+		return raw
+	}
+	lines := strings.Split(strings.ReplaceAll(raw, "\r", ""), "\n")
+	for i, l := range lines[1:] {
+		lines[i+1] = strings.TrimPrefix(l, indent)
+	}
+	if it.handle != 0 && len(lines) == 1 {
+		return fmt.Sprintf("%s # handle %d", raw, it.handle)
+	}
+	return strings.Join(lines, "\n")
+}
