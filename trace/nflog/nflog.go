@@ -3,6 +3,8 @@ package nflog
 import (
 	"errors"
 
+	"github.com/florianl/go-nflog/v2"
+
 	"nfscope/trace/rcvbuf"
 )
 
@@ -27,6 +29,9 @@ type Options struct {
 	// the group. It runs where emit runs, in order with it. Where it is nil they are
 	// counted only, in Stats.Other.
 	Other func(Message)
+
+	// tap sees every message before it is decoded; tests capture with it.
+	tap func(nflog.Attribute)
 }
 
 func (o Options) buffer() int {
@@ -48,6 +53,10 @@ type Stats struct {
 	First     error
 	// Unknown counts attributes of a newer kernel.
 	Unknown uint64
+	// Stamped tells that receive stamps were seen to be on before Open returned. Where
+	// it is false (no loopback), the stamps of the first moments may be missing, or
+	// differ between the events of one packet.
+	Stamped bool
 	// Buffer is the receive buffer's size in bytes, Note what to do where it is small.
 	Buffer int
 	Note   string

@@ -25,8 +25,9 @@ type Reader struct {
 	raw    syscall.RawConn
 	names  *ifname.Table
 	grown  rcvbuf.Grown
-	stamps int
+	stamps stamps
 	other  func(Message)
+	tap    func(nflog.Attribute)
 
 	cancel context.CancelFunc
 	ready  chan struct{} // closed when emit is set
@@ -45,7 +46,7 @@ type Reader struct {
 // here on until Run takes them. The handle may be closed afterwards. Where the group
 // has a reader already the error is ErrTaken and names it.
 func Open(ns *netns.Handle, group uint16, o Options) (*Reader, error) {
-	r := &Reader{stamps: -1, other: o.Other, ready: make(chan struct{}), done: make(chan struct{}), failed: make(chan error, 1)}
+	r := &Reader{stamps: stamps{fd: -1}, other: o.Other, tap: o.tap, ready: make(chan struct{}), done: make(chan struct{}), failed: make(chan error, 1)}
 	if err := r.open(ns, group, o); err != nil {
 		_ = r.Close()
 		return nil, err
@@ -57,7 +58,7 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 	if r.names, err = ifname.Open(ns); err != nil {
 		return err
 	}
-	if r.stamps, err = stamps(); err != nil {
+	if r.stamps, err = openStamps(); err != nil {
 		return err
 	}
 	r.log, err = nflog.Open(&nflog.Config{NetNS: ns.Fd(), Group: group, Copymode: nflog.CopyPacket,
@@ -77,21 +78,6 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 		return bindError(ns, group, err)
 	}
 	return nil
-}
-
-// stamps opens a socket with SO_TIMESTAMPNS. As long as any socket of the host has
-// it, every received packet carries one receive stamp through PREROUTING, INPUT and
-// FORWARD; without it NFULA_TIMESTAMP is missing or made anew for each event.
-func stamps() (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("switch receive stamps on: %w", err)
-	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
-		_ = unix.Close(fd)
-		return -1, fmt.Errorf("switch receive stamps on: %w", err)
-	}
-	return fd, nil
 }
 
 // Run hands every trace event to emit, in the kernel's order, until the context ends
@@ -154,6 +140,9 @@ func (r *Reader) receive(a nflog.Attribute) int {
 	defer r.mu.Unlock()
 	if r.ended {
 		return 1
+	}
+	if r.tap != nil {
+		r.tap(a)
 	}
 	m, err := Decode(a, r.names)
 	if err != nil {
@@ -223,7 +212,7 @@ func (r *Reader) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.stats
-	s.Buffer, s.Note = r.grown.Bytes, r.grown.Note
+	s.Buffer, s.Note, s.Stamped = r.grown.Bytes, r.grown.Note, r.stamps.on
 	return s
 }
 
@@ -237,9 +226,7 @@ func (r *Reader) Close() (err error) {
 		if r.log != nil {
 			err = r.log.Close()
 		}
-		if r.stamps >= 0 {
-			_ = unix.Close(r.stamps)
-		}
+		r.stamps.close()
 		if r.names != nil {
 			r.names.Close()
 		}

@@ -7,21 +7,33 @@ import "nfscope/trace/rcvbuf"
 // read empty (net/netlink/af_netlink.c, netlink_overrun, netlink_rcv_wake). So what
 // is still queued came before the loss, and the gap stands where the queue is empty.
 type losing struct {
+	// on is true from ENOBUFS until a read finds the queue empty: only then is the
+	// drop counter final, as ENOBUFS comes once for all drops of one run-over.
 	on bool
-	// queued is what waited after the last read.
-	queued uint32
+	// began is true until the loss was told for the first time.
+	began bool
+	// low is the least that waited since then.
+	low uint32
 	// told is the kernel's count up to the last gap.
 	told uint32
 }
 
-func (l *losing) begin() { l.on, l.queued = true, ^uint32(0) }
+func (l *losing) begin() { l.on, l.began, l.low = true, true, ^uint32(0) }
 
-// over reports whether s shows that the queue was read empty: nothing is in it, or
-// it did not shrink, so new messages are let in again.
-func (l *losing) over(s rcvbuf.State) bool {
-	done := s.Queued == 0 || s.Queued >= l.queued
-	l.queued = s.Queued
-	return done
+// refilled is by how many bytes a queue grows again before it counts as read empty
+// in between: a message being thrown away is in the sum for a moment.
+const refilled = 4096
+
+// emptied reports whether the queue was read empty by now: nothing is in it, or it
+// grows, so new messages are let in again. A moment too late means that the gap
+// stands some events behind its place.
+func (l *losing) emptied(s rcvbuf.State) bool {
+	if s.Queued > 0 && (l.low == ^uint32(0) || s.Queued <= l.low+refilled) {
+		l.low = min(l.low, s.Queued)
+		return false
+	}
+	l.low = s.Queued
+	return true
 }
 
 // since gives the number of messages lost since the last gap.

@@ -7,6 +7,9 @@ type Options struct {
 	// Buffer is the size of the receive buffer in bytes, 0 for rcvbuf.Want. Tests
 	// make it small to lose events.
 	Buffer int
+
+	// tap sees every message before it is decoded; tests capture with it.
+	tap func(payload []byte)
 }
 
 func (o Options) buffer() int {

@@ -27,6 +27,7 @@ type Reader struct {
 	grown rcvbuf.Grown
 	dec   Decoder
 	buf   []byte
+	tap   func(payload []byte)
 
 	seq    uint64
 	closed atomic.Bool
@@ -48,7 +49,7 @@ func Open(ns *netns.Handle, o Options) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the nf_tables trace in namespace %q: %w", ns.Name(), err)
 	}
-	r := &Reader{conn: conn, buf: make([]byte, 1<<16)}
+	r := &Reader{conn: conn, buf: make([]byte, 1<<16), tap: o.tap}
 	if err := r.setUp(ns, o); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -121,20 +122,29 @@ func (r *Reader) read() (n int, err error) {
 
 // drained tells the loss once the queue that stood before it is read.
 func (r *Reader) drained(emit func(journey.Event)) {
-	if s, err := rcvbuf.Read(r.raw); err == nil && r.losing.over(s) {
-		r.endLoss(emit)
+	s, err := rcvbuf.Read(r.raw)
+	if err == nil && s.Queued > 0 && s.Queued < refilled { // perhaps one on its way out
+		s, err = rcvbuf.Read(r.raw)
+	}
+	if err == nil && r.losing.emptied(s) {
+		r.tell(emit)
 	}
 }
 
-// endLoss tells how many messages were thrown away since it was called last.
+// endLoss tells what is left to tell of a loss.
 func (r *Reader) endLoss(emit func(journey.Event)) {
-	began := r.losing.on
 	r.losing.on = false
+	r.tell(emit)
+}
+
+// tell tells how many messages were thrown away since it was called last.
+func (r *Reader) tell(emit func(journey.Event)) {
 	s, err := rcvbuf.Read(r.raw)
 	if err != nil { // the number is not known
 		s.Drops = r.losing.told
 	}
-	if n := r.losing.since(s); n > 0 || began {
+	if n := r.losing.since(s); n > 0 || r.losing.began {
+		r.losing.began = false
 		r.gap(emit, n)
 	}
 }
@@ -158,7 +168,11 @@ func (r *Reader) messages(b []byte, emit func(journey.Event)) {
 			r.malformed(emit, fmt.Errorf("nftrace: message cut short: its header says %d bytes, %d came", n, len(b)))
 			return
 		}
-		e, err := r.dec.Decode(binary.NativeEndian.Uint16(b[4:]), b[unix.NLMSG_HDRLEN:n])
+		payload := b[unix.NLMSG_HDRLEN:n]
+		if r.tap != nil {
+			r.tap(payload)
+		}
+		e, err := r.dec.Decode(binary.NativeEndian.Uint16(b[4:]), payload)
 		b = b[min((n+3)&^3, len(b)):]
 		r.stats.unknown.Store(r.dec.Unknown)
 		r.stats.headers.Store(r.dec.Headers)

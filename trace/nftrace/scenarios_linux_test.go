@@ -102,7 +102,7 @@ ip filter INPUT rule <udp dport 4000 counter queue num 5 bypass> queue in r0 | u
 		ip6tables: "*filter\n-A INPUT -p udp --dport 4000 -j DROP\nCOMMIT\n",
 		want: `
 ip6 filter INPUT rule <udp dport 4000 counter drop> drop in r0 | udp [fd01::2]:5000 > [fd01::1]:4000`},
-	{name: "bridge-less netdev ingress", from: "client", to: "10.1.0.1:4000",
+	{name: "netdev ingress", from: "client", to: "10.1.0.1:4000",
 		nft: `table netdev d { chain ing { type filter hook ingress device r0 priority 0; udp dport 4000 meta nftrace set 1; } }`,
 		want: `
 netdev d ing rule <udp dport 4000 meta nftrace set 1> continue in r0 | udp 10.1.0.2:5000 > 10.1.0.1:4000

@@ -1,0 +1,134 @@
+package nflog
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"regexp"
+	"testing"
+	"time"
+
+	"nfscope/model/journey"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// flooded gives one event for each packet to port 4000 of loopback: the rule behind
+// TRACE drops it.
+const flooded = "*raw\n-A OUTPUT -p udp --dport 4000 -j TRACE\n-A OUTPUT -p udp --dport 4000 -j DROP\nCOMMIT\n"
+
+// flood sends numbered packets over loopback.
+func flood(t testing.TB, ns *netns.Handle, from, to int) {
+	t.Helper()
+	nettest.Do(t, ns, func() error {
+		c, err := net.Dial("udp", "127.0.0.1:4000")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		b := make([]byte, 4)
+		for i := from; i < to; i++ {
+			binary.BigEndian.PutUint32(b, uint32(i))
+			_, _ = c.Write(b) // EPERM: dropped
+		}
+		return nil
+	})
+}
+
+var dropped = regexp.MustCompile(`\[(\d+):\d+\] -A OUTPUT .* -j DROP`)
+
+// Every event that a small buffer could not take is counted, the gaps stand where
+// the events are missing, and a loss at the end is told too.
+func TestLoss(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "iptables-legacy-save")
+	ns := nettest.New(t, "loss")
+	arm(t, ns)
+	nettest.Feed(t, ns, flooded, "iptables-legacy-restore", "-w")
+	const packets = 20_000
+	r, err := Open(ns, TraceGroup, Options{Buffer: 100 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done, end := make(chan error, 1), make(chan bool)
+	started, release := make(chan bool), make(chan bool)
+	var events, lost uint64
+	go func() {
+		done <- r.Run(ctx, func(e journey.Event) {
+			if events+lost == 0 { // the kernel has time to fill the buffer
+				close(started)
+				<-release
+			}
+			at := events + lost // the number of the event that is due
+			if e.Source == journey.SourceGap {
+				lost += e.Lost
+				at += e.Lost - 1
+			} else {
+				events++
+			}
+			if e.Seq != at {
+				t.Errorf("event %+v, number %d is due", e, at)
+			}
+			if events+lost == packets {
+				close(end)
+			}
+		})
+	}()
+	wait := func(c chan bool, what string) {
+		t.Helper()
+		select {
+		case <-c:
+		case <-time.After(10 * time.Second):
+			cancel()
+			t.Fatalf("%s did not come: %v; %d events and %d lost of %d", what, <-done, events, lost, packets)
+		}
+	}
+	flood(t, ns, 0, 1)
+	wait(started, "the first event")
+	flood(t, ns, 1, 5000) // runs over while nothing is read
+	close(release)
+	flood(t, ns, 5000, packets)
+	wait(end, "the last event")
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if m := dropped.FindStringSubmatch(nettest.Run(t, ns, "iptables-legacy-save", "-c", "-t", "raw")); m == nil || m[1] != "20000" {
+		t.Errorf("the kernel counted %v packets", m)
+	}
+	t.Logf("%d events, %d lost", events, lost)
+	if lost == 0 {
+		t.Error("the buffer was too large to lose anything")
+	}
+	if r.Lost() != lost || r.Stats().Events != events {
+		t.Errorf("%+v, the gaps say %d", r.Stats(), lost)
+	}
+}
+
+// With the buffer that a live trace asks for, the same flood is taken whole.
+func TestNoLoss(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore")
+	ns := nettest.New(t, "whole")
+	arm(t, ns)
+	nettest.Feed(t, ns, flooded, "iptables-legacy-restore", "-w")
+	l := listen(t, ns, Options{})
+	if s := l.r.Stats(); s.Note != "" {
+		nettest.Skip(t, s.Note)
+	}
+	go flood(t, ns, 0, 20_000)
+	deadline := time.After(20 * time.Second)
+	for i := range 20_000 {
+		select {
+		case e := <-l.events:
+			if e.Source == journey.SourceGap || e.Seq != uint64(i) {
+				t.Fatalf("event %d: %+v", i, e)
+			}
+		case <-deadline:
+			t.Fatalf("%d events after 20 s", i)
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package nftrace
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+)
+
+// show prints an event as the expectations below have it: table, chain, kind, rule or
+// verdict, and whatever the event says of the packet.
+func show(e journey.Event, texts map[string]string) string {
+	s := fmt.Sprintf("%s %s %s ", e.Family, e.Table, e.Chain)
+	switch e.Kind {
+	case journey.EventRule:
+		s += "rule"
+	case journey.EventPolicy:
+		s += "policy"
+	case journey.EventReturn:
+		s += "return"
+	}
+	if e.Handle != 0 {
+		text, ok := texts[fmt.Sprintf("%s %s %d", e.Family, e.Table, e.Handle)]
+		if !ok {
+			text = fmt.Sprintf("handle %d", e.Handle)
+		}
+		s += fmt.Sprintf(" <%s>", text)
+	}
+	s += " " + e.Verdict.String()
+	if e.To != "" {
+		s += " to " + e.To
+	}
+	if e.Mark != 0 {
+		s += fmt.Sprintf(" mark %d", e.Mark)
+	}
+	if e.In != "" {
+		s += " in " + e.In
+	}
+	if e.Out != "" {
+		s += " out " + e.Out
+	}
+	if e.Packet != nil {
+		s += " | " + e.Packet.String()
+	}
+	if e.CT != nil {
+		s += fmt.Sprintf(" | ct dir %d state %d status %#x", e.CT.Direction, e.CT.State, e.CT.Status)
+		if e.CT.ID != 0 {
+			s += " id"
+		}
+	}
+	return s
+}
+
+// captured is one message of testdata: what the kernel sent, and what it shows as.
+type captured struct {
+	file    string
+	payload []byte
+	want    string
+}
+
+// capturedMessages reads testdata/*.txt, which `go test -run TestSequences -update`
+// writes from the kernel: a line of hex, then the event behind "= ". "# " is a comment.
+func capturedMessages(t testing.TB) []captured {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no captured messages: %v", err)
+	}
+	var all []captured
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for sc := bufio.NewScanner(bytes.NewReader(b)); sc.Scan(); {
+			line := sc.Text()
+			if want, ok := strings.CutPrefix(line, "= "); ok {
+				all[len(all)-1].want = want
+			} else if !strings.HasPrefix(line, "#") {
+				p, err := hex.DecodeString(line)
+				if err != nil {
+					t.Fatalf("%s: %v", f, err)
+				}
+				all = append(all, captured{file: f, payload: p})
+			}
+		}
+	}
+	return all
+}
+
+func TestDecodeCaptured(t *testing.T) {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		t.Skip("the messages were captured on a little endian machine")
+	}
+	var d Decoder
+	for _, c := range capturedMessages(t) {
+		e, err := d.Decode(MsgType, c.payload)
+		if err != nil {
+			t.Errorf("%s: %v", c.file, err)
+		} else if got := show(e, nil); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.file, got, c.want)
+		}
+	}
+	if d.Unknown+d.Headers > 0 {
+		t.Errorf("%d unknown attributes, %d headers not read", d.Unknown, d.Headers)
+	}
+}
+
+// A message cut anywhere is an error or a whole event, and no panic.
+func TestDecodeCut(t *testing.T) {
+	var d Decoder
+	for _, c := range capturedMessages(t) {
+		for n := range len(c.payload) {
+			if _, err := d.Decode(MsgType, c.payload[:n]); err == nil {
+				continue
+			} else if !strings.HasPrefix(err.Error(), "nftrace: ") {
+				t.Fatalf("cut to %d bytes: %v", n, err)
+			}
+		}
+	}
+}
+
+// attr builds an attribute.
+func attr(typ int, v ...byte) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, uint16(4+len(v)))
+	b = binary.NativeEndian.AppendUint16(b, uint16(typ))
+	b = append(b, v...)
+	return append(b, make([]byte, -len(b)&3)...)
+}
+
+func word(typ int, v uint32) []byte { return attr(typ, binary.BigEndian.AppendUint32(nil, v)...) }
+
+// message builds an event with the attributes every event has, and more.
+func message(typ uint32, more ...[]byte) []byte {
+	b := []byte{2, 0, 0, 0}
+	b = append(b, word(attrNFProto, 2)...)
+	b = append(b, word(attrType, typ)...)
+	b = append(b, word(attrID, 7)...)
+	b = append(b, attr(attrTable, 't', 0)...)
+	b = append(b, attr(attrChain, 'c', 0)...)
+	return append(b, bytes.Join(more, nil)...)
+}
+
+func TestVerdicts(t *testing.T) {
+	for code, want := range map[uint32]model.Verdict{
+		0: model.VerdictDrop, 1: model.VerdictAccept, 2: model.VerdictStolen, 3: model.VerdictQueue,
+		4: model.VerdictUnknown, 5: model.VerdictAccept, 6: model.VerdictUnknown,
+		5<<16 | 3:          model.VerdictQueue,
+		5<<16 | 0x8000 | 3: model.VerdictQueue, // --queue-bypass
+		1 << 16:            model.VerdictDrop,  // NF_DROP with an errno
+		0xffffffff:         model.VerdictContinue,
+		0xfffffffe:         model.VerdictContinue,
+		0xfffffffd:         model.VerdictJump,
+		0xfffffffc:         model.VerdictGoto,
+		0xfffffffb:         model.VerdictReturn,
+		0xfffffffa:         model.VerdictUnknown,
+		0x80000001:         model.VerdictUnknown,
+	} {
+		var d Decoder
+		e, err := d.Decode(MsgType, message(typeRule, attr(attrVerdict|0x8000, word(verdictCode, code)...)))
+		if err != nil || e.Verdict != want || e.Kind != journey.EventRule {
+			t.Errorf("verdict %#x: %v, %v; want %v", code, e.Verdict, err, want)
+		}
+		if e.HasMark == (want == model.VerdictStolen) {
+			t.Errorf("verdict %v: HasMark %v", want, e.HasMark)
+		}
+	}
+}
+
+func TestDecodeOldAndNew(t *testing.T) {
+	var d Decoder
+	cont := word(verdictCode, 0xffffffff)
+	e, err := d.Decode(MsgType, message(typeReturn, attr(attrVerdict, cont...), word(99, 1), attr(1<<14-1)))
+	if err != nil || e.Kind != journey.EventReturn || d.Unknown != 2 {
+		t.Errorf("an old kernel's return event with attributes of a new one: %+v, %v, %d unknown", e, err, d.Unknown)
+	}
+	// A bridge's ARP frame: the header is no IP header.
+	e, err = d.Decode(MsgType, message(typePolicy, word(attrPolicy, 1), word(attrIIF, 12), attr(attrNetworkHeader, make([]byte, 28)...)))
+	if err != nil || e.Packet != nil || d.Headers != 1 || e.In != "if12" || e.Verdict != model.VerdictAccept {
+		t.Errorf("an ARP frame: %+v, %v, %d headers", e, err, d.Headers)
+	}
+}
+
+func TestDecodeErrors(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		payload []byte
+		want    string
+	}{
+		{"empty", nil, "nfgenmsg"},
+		{"no attributes", []byte{2, 0, 0, 0}, "without TABLE"},
+		{"half an attribute", []byte{2, 0, 0, 0, 8, 0}, "2 bytes where an attribute's header has 4"},
+		{"attribute longer than the message", []byte{2, 0, 0, 0, 9, 0, 1, 0, 'x'}, "TABLE has 9 bytes, 5 are left"},
+		{"short number", message(typeRule, attr(attrRuleHandle, 1, 2, 3, 4)), "RULE_HANDLE has 4 bytes of 8"},
+		{"no verdict", message(typeRule), "without VERDICT"},
+		{"empty verdict", message(typeRule, attr(attrVerdict)), "VERDICT without a code"},
+		{"no policy", message(typePolicy), "without POLICY"},
+		{"type", message(9), "unknown type 9"},
+	} {
+		var d Decoder
+		if _, err := d.Decode(MsgType, c.payload); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	var d Decoder
+	if _, err := d.Decode(10<<8|15, message(typeRule)); err == nil {
+		t.Error("a message of another type was decoded")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, c := range capturedMessages(f) {
+		f.Add(c.payload)
+	}
+	f.Add(message(typePolicy, word(attrPolicy, 1)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var d Decoder
+		e, err := d.Decode(MsgType, b)
+		if err != nil {
+			if e.Table != "" || e.Packet != nil {
+				t.Errorf("half an event beside the error %v: %+v", err, e)
+			}
+			return
+		}
+		if e.Source != journey.SourceNFT || e.Kind == 0 || strings.IndexByte(e.Table, 0) >= 0 {
+			t.Errorf("%+v", e)
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	all := capturedMessages(b)
+	var d Decoder
+	b.ReportAllocs()
+	for i := range b.N {
+		if _, err := d.Decode(MsgType, all[i%len(all)].payload); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
