@@ -177,8 +177,16 @@ func testNAT(t *testing.T, backend string, s *side) {
 	if !tab.Table.Accounting || !tab.Table.Timestamps || tab.Table.Max == 0 || tab.Table.Count < len(flows) {
 		t.Errorf("the table as a whole: %+v, with %d flows", tab.Table, len(flows))
 	}
+	again, _ := list(t, open(t, n.Router))
+	counted := map[flow.Key]uint64{}
+	for _, f := range again {
+		counted[f.Key()] = f.Orig.Count.Packets
+	}
 	seen := map[string]bool{}
 	for _, f := range flows {
+		if c, ok := counted[f.Key()]; ok && c < f.Orig.Count.Packets {
+			t.Errorf("%s: %d packets, and %d when read again: reading zeroes the kernel's counters", f.Line(), f.Orig.Count.Packets, c)
+		}
 		l, ok := printed[f.ID]
 		if !ok { // neighbour discovery goes on by itself
 			if f.Orig.Tuple.Proto != model.ProtoICMPv6 {

@@ -294,6 +294,10 @@ func TestStorm(t *testing.T) {
 		sent++
 		return sent == 2+2*n+100
 	})
+	// A reader that stands still must not make the kernel keep what is destroyed.
+	if c := r.table().Count; c != 100 {
+		t.Errorf("%d entries in the table, expected 100", c)
+	}
 	close(storm)
 
 	var tab flow.Table
@@ -444,5 +448,19 @@ func TestRefusedInWords(t *testing.T) {
 	}
 	if !errors.Is(r.refused("", syscall.EINVAL), errors.ErrUnsupported) {
 		t.Error("EINVAL is not taken for a missing feature")
+	}
+}
+
+func TestLocalAddrs(t *testing.T) {
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	got, err := LocalAddrs(n.Router)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"127.0.0.1/8", "10.1.0.1/24", "10.2.0.1/24", "::1/128", "fd01::1/64", "fd02::1/64"} {
+		if !slices.Contains(got, netip.MustParsePrefix(want)) {
+			t.Errorf("%s is missing in %v", want, got)
+		}
 	}
 }
