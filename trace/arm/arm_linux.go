@@ -1,0 +1,146 @@
+package arm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/snapshot"
+	"nfscope/trace/netns"
+)
+
+// Armed is a trace that is running. Its methods may be called from any goroutine.
+type Armed struct {
+	opts  Options
+	until time.Time
+	says  string
+	notes []string
+	how   method
+	done  chan struct{}
+	stop  []func() bool
+
+	mu           sync.Mutex
+	ended        bool
+	traced, held uint64
+	err          error
+}
+
+// method is one way of arming that is in place.
+type method interface {
+	counters() (traced, held uint64, err error)
+	close() error
+}
+
+// Arm starts tracing in a namespace. The trace ends when ctx does, when its time is
+// over, at Close, or when the process dies, whatever comes first. The namespace must
+// stay open until then.
+func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPlan(o.Filter)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	a := &Armed{opts: o, notes: p.notes, done: make(chan struct{})}
+	if o.Method != MethodRaw {
+		a.says = saysOwner
+		a.how, err = armOwner(ns, p, o)
+	}
+	if o.Method == MethodAuto && missing(err) {
+		a.notes = append(a.notes, fmt.Sprintf("nf_tables cannot hold the trace (%v), so it stands in the raw table", err))
+	}
+	if o.Method == MethodRaw || o.Method == MethodAuto && missing(err) {
+		var notes []string
+		a.says = saysRaw
+		a.how, notes, err = armRaw(ns, p, o)
+		a.notes = append(a.notes, notes...)
+	}
+	if err != nil {
+		if errors.Is(err, unix.EPERM) {
+			return nil, fmt.Errorf("arm the trace: %w: it needs CAP_NET_ADMIN in the namespace, so run nfscope as root", err)
+		}
+		return nil, fmt.Errorf("arm the trace: %w", err)
+	}
+	a.until = time.Now().Add(o.For)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stop = append(a.stop, time.AfterFunc(o.For, a.end).Stop, context.AfterFunc(ctx, a.end))
+	return a, nil
+}
+
+// missing reports whether the kernel says that it has no nf_tables, or none that
+// knows owner tables (before 5.12).
+func missing(err error) bool {
+	return slices.ContainsFunc([]error{unix.EOPNOTSUPP, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.EINVAL, unix.ENOENT},
+		func(e error) bool { return errors.Is(err, e) })
+}
+
+// end takes the trace back, once.
+func (a *Armed) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
+		return
+	}
+	a.ended = true
+	for _, stop := range a.stop {
+		stop()
+	}
+	a.count()
+	a.err = a.how.close()
+	close(a.done)
+}
+
+// count reads the counters; a.mu is held.
+func (a *Armed) count() error {
+	traced, held, err := a.how.counters()
+	if err == nil {
+		a.traced, a.held = traced, held
+	}
+	return err
+}
+
+// Done is closed when the trace is over and the kernel is as it was.
+func (a *Armed) Done() <-chan struct{} { return a.done }
+
+// Close ends the trace. It gives the error of taking it back, also when the trace
+// ended earlier by itself.
+func (a *Armed) Close() error {
+	a.end()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.err
+}
+
+// Held counts the packets that matched: those traced, and those that the limit held
+// back. A packet on loopback counts at output and again at prerouting. After the end
+// it gives the last count.
+func (a *Armed) Held(ctx context.Context) (traced, held uint64, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.ended {
+		err = a.count()
+	}
+	return a.traced, a.held, err
+}
+
+// State tells what is armed, with the counts of the last call of Held.
+func (a *Armed) State() snapshot.Trace {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return snapshot.Trace{Armed: !a.ended, Filter: a.opts.Filter.String(), Until: a.until, Rate: a.opts.Rate, Held: a.held,
+		Method: a.says, Notes: slices.Clone(a.notes)}
+}

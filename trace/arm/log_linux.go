@@ -1,0 +1,103 @@
+package arm
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/trace/guard"
+	"nfscope/trace/netns"
+)
+
+// logger is the name of the logger that sends legacy TRACE lines over NFLOG
+// (net/netfilter/nfnetlink_log.c).
+const logger = "nfnetlink_log"
+
+// Log is the setting of net.netfilter.nf_log in a namespace, while it is ours.
+type Log struct {
+	ns    *netns.Handle
+	guard *guard.Guard
+	set   []setLog
+}
+
+type setLog struct {
+	id        int
+	path, old string
+}
+
+// EnableLog lets legacy TRACE of IPv4 and IPv6 reach NFLOG group 0: it sets
+// net.netfilter.nf_log.2 and .10. Close puts back what was there, and the guard does
+// when we are killed.
+func EnableLog(ns *netns.Handle, g *guard.Guard) (*Log, error) {
+	l := &Log{ns: ns, guard: g}
+	for _, family := range []int{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6} {
+		if err := l.enable(fmt.Sprintf("net/netfilter/nf_log/%d", family)); err != nil {
+			return nil, errors.Join(fmt.Errorf("let legacy TRACE reach us: %w", err), l.Close())
+		}
+	}
+	return l, nil
+}
+
+func (l *Log) enable(path string) error {
+	old, err := l.swap(path, "", "")
+	if err != nil {
+		return err
+	}
+	if old == logger {
+		return nil // somebody else's, and there to stay
+	}
+	id, err := l.guard.Sysctl(l.ns, path, old, logger)
+	if err != nil {
+		return err
+	}
+	if _, err := l.swap(path, old, logger); err != nil {
+		return errors.Join(err, l.guard.Undone(id))
+	}
+	l.set = append(l.set, setLog{id, path, old})
+	return nil
+}
+
+// swap reads a sysctl of the namespace and sets it to want if it holds have; ""
+// sets nothing.
+func (l *Log) swap(path, have, want string) (now string, err error) {
+	file := filepath.Join("/proc/sys", path)
+	err = l.ns.Do(func() error {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if now = string(bytes.TrimSpace(b)); want == "" || now != have {
+			return nil
+		}
+		return os.WriteFile(file, []byte(want+"\n"), 0)
+	})
+	switch {
+	case errors.Is(err, unix.ENOENT) && want == logger:
+		err = fmt.Errorf("%w: the kernel module is not loaded; `modprobe nfnetlink_log` loads it", err)
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%w: this kernel has no netfilter logging", err)
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS):
+		err = fmt.Errorf("%w: /proc/sys must be writable, so run nfscope as root and, in a container, with /proc/sys mounted rw", err)
+	}
+	return now, err
+}
+
+// Close puts back what was there, unless somebody has changed it since.
+func (l *Log) Close() error {
+	var errs []error
+	for i := len(l.set) - 1; i >= 0; i-- {
+		s := l.set[i]
+		if _, err := l.swap(s.path, logger, s.old); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		errs = append(errs, l.guard.Undone(s.id))
+	}
+	l.set = nil
+	return errors.Join(errs...)
+}

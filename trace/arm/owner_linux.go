@@ -1,0 +1,165 @@
+package arm
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/filter"
+	"nfscope/trace/netns"
+)
+
+const (
+	// Prefix begins the name of every table and chain of ours: nfscope_PID_N. Who
+	// reads a trace or a ruleset leaves those out.
+	Prefix = "nfscope_"
+
+	// flagOwner is NFT_TABLE_F_OWNER (linux/netfilter/nf_tables.h, kernel 5.12).
+	flagOwner = 2
+
+	// priority is before raw (-300) and after defragmentation (-400).
+	priority = -350
+
+	chainTrace = "trace"
+	setPorts   = "ports"
+)
+
+// owner is a table that the kernel removes with our socket.
+type owner struct {
+	ns    *netns.Handle
+	conn  *nftables.Conn
+	table *nftables.Table
+	set   *nftables.Set // nil until a conjunct needs it
+}
+
+func armOwner(ns *netns.Handle, p *plan, o Options) (*owner, error) {
+	// google/nftables v0.3.0 does not send a table's flags, so the table is made by
+	// hand on the library's own lasting socket; all the rest belongs to that socket.
+	var socket *netlink.Conn
+	conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(ns.Fd()),
+		nftables.WithSockOptions(func(c *netlink.Conn) error { socket = c; return nil }))
+	if err != nil {
+		return nil, fmt.Errorf("open nf_tables: %w", err)
+	}
+	w := &owner{ns: ns, conn: conn}
+	if err = w.make(socket); err != nil {
+		err = fmt.Errorf("make an owner table: %w", err)
+	} else if err = w.fill(p, o); err != nil {
+		err = fmt.Errorf("fill table inet %s: %w", w.table.Name, err)
+	}
+	if err != nil {
+		_ = conn.CloseLasting()
+		return nil, err
+	}
+	return w, nil
+}
+
+// make makes the empty table under the first name that is free.
+func (w *owner) make(socket *netlink.Conn) error {
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("%s%d_%d", Prefix, os.Getpid(), n)
+		err := newTable(socket, name)
+		if errors.Is(err, unix.EEXIST) && n < 1000 {
+			continue
+		}
+		w.table = &nftables.Table{Name: name, Family: nftables.TableFamilyINet, Flags: flagOwner}
+		return err
+	}
+}
+
+func newTable(socket *netlink.Conn, name string) error {
+	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{
+		{Type: unix.NFTA_TABLE_NAME, Data: append([]byte(name), 0)},
+		{Type: unix.NFTA_TABLE_FLAGS, Data: binary.BigEndian.AppendUint32(nil, flagOwner)},
+	})
+	if err != nil {
+		return err
+	}
+	message := func(t uint16, family uint8, subsystem uint16, flags netlink.HeaderFlags, data []byte) netlink.Message {
+		return netlink.Message{
+			Header: netlink.Header{Type: netlink.HeaderType(t), Flags: netlink.Request | flags},
+			Data:   append([]byte{family, unix.NFNETLINK_V0, byte(subsystem >> 8), byte(subsystem)}, data...),
+		}
+	}
+	_, err = socket.SendMessages([]netlink.Message{
+		message(unix.NFNL_MSG_BATCH_BEGIN, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, 0, nil),
+		message(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, unix.NFPROTO_INET, 0,
+			netlink.Create|netlink.Excl|netlink.Acknowledge, attrs),
+		message(unix.NFNL_MSG_BATCH_END, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, 0, nil),
+	})
+	if err != nil {
+		return err
+	}
+	_, err = socket.Receive() // the acknowledgement, or the refusal
+	return err
+}
+
+// fill puts chains and rules in, in one batch.
+func (w *owner) fill(p *plan, o Options) error {
+	trace := w.conn.AddChain(&nftables.Chain{Name: chainTrace, Table: w.table})
+	for _, b := range []struct {
+		name string
+		hook *nftables.ChainHook
+		list []filter.Conjunct
+	}{
+		{"prerouting", nftables.ChainHookPrerouting, p.prerouting},
+		{"output", nftables.ChainHookOutput, p.output},
+	} {
+		chain := w.conn.AddChain(&nftables.Chain{Name: b.name, Table: w.table, Type: nftables.ChainTypeFilter,
+			Hooknum: b.hook, Priority: nftables.ChainPriorityRef(priority)})
+		for _, c := range b.list {
+			exprs, err := w.conds(c)
+			if err != nil {
+				return err
+			}
+			w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: chain,
+				Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictGoto, Chain: chainTrace})})
+		}
+	}
+	// Both rules accept, so that a packet that two conjuncts match counts once.
+	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: []expr.Any{
+		&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(o.Rate), Unit: expr.LimitTimeSecond, Burst: uint32(o.Burst)},
+		&expr.Counter{},
+		&expr.Immediate{Register: 1, Data: []byte{1}},
+		&expr.Meta{Key: expr.MetaKeyNFTRACE, SourceRegister: true, Register: 1},
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}})
+	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: []expr.Any{
+		&expr.Counter{}, // what the limit held back
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}})
+	return w.conn.Flush()
+}
+
+// counters reads the two counters over a socket of its own.
+func (w *owner) counters() (traced, held uint64, err error) {
+	conn, err := nftables.New(nftables.WithNetNSFd(w.ns.Fd()))
+	if err != nil {
+		return 0, 0, err
+	}
+	rules, err := conn.GetRules(w.table, &nftables.Chain{Name: chainTrace, Table: w.table})
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the counters of table inet %s: %w", w.table.Name, err)
+	}
+	var n []uint64
+	for _, r := range rules {
+		for _, e := range r.Exprs {
+			if c, ok := e.(*expr.Counter); ok {
+				n = append(n, c.Packets)
+			}
+		}
+	}
+	if len(n) != 2 {
+		return 0, 0, fmt.Errorf("table inet %s has %d counters, not 2: somebody has changed it", w.table.Name, len(n))
+	}
+	return n[0], n[1], nil
+}
+
+// close closes the socket; the kernel removes the table before that returns.
+func (w *owner) close() error { return w.conn.CloseLasting() }

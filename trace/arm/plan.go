@@ -1,0 +1,74 @@
+package arm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"nfscope/model/filter"
+)
+
+// plan is a filter as rules at the two hooks where packets begin: prerouting for
+// what comes in, output for what is sent from here.
+type plan struct {
+	prerouting, output []filter.Conjunct
+	notes              []string
+}
+
+func newPlan(f *filter.Filter) (*plan, error) {
+	all, err := f.Conjuncts(maxConjuncts)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("the filter %q can match no packet: there is nothing to trace", f)
+	}
+	p := &plan{}
+	after := f.After()
+	for _, c := range all {
+		// What is not known at a hook is left out there: more is traced, and what was
+		// not asked for is taken out afterwards.
+		pre, out, sent := filter.Conjunct{}, filter.Conjunct{}, true
+		for _, k := range c.Conds {
+			switch k.Field {
+			case filter.FieldOut:
+				out.Conds = append(out.Conds, k)
+				if s := k.Iface; !slices.Contains(after, "out "+s) {
+					after = append(after, "out "+s)
+				}
+			case filter.FieldIn:
+				pre.Conds = append(pre.Conds, k)
+				sent = sent && k.Not // nothing sent from here came in somewhere
+			default:
+				pre.Conds, out.Conds = append(pre.Conds, k), append(out.Conds, k)
+			}
+		}
+		p.prerouting = add(p.prerouting, pre)
+		if sent {
+			p.output = add(p.output, out)
+		}
+	}
+	if len(after) > 0 {
+		p.notes = append(p.notes, "the kernel cannot match these where a packet begins, so more is traced and filtered afterwards: "+strings.Join(after, ", "))
+	}
+	for _, w := range f.Words() {
+		if w.Word == "mark" {
+			p.notes = append(p.notes, "mark is the mark a packet comes with: packets that only a rule marks are not traced")
+			break
+		}
+	}
+	return p, nil
+}
+
+// add appends a conjunct that is not there yet; one that matches all replaces the rest.
+func add(list []filter.Conjunct, c filter.Conjunct) []filter.Conjunct {
+	if len(c.Conds) == 0 {
+		return []filter.Conjunct{c}
+	}
+	if slices.ContainsFunc(list, func(o filter.Conjunct) bool {
+		return len(o.Conds) == 0 || slices.Equal(o.Conds, c.Conds)
+	}) {
+		return list
+	}
+	return append(list, c)
+}

@@ -1,0 +1,220 @@
+package arm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/coreos/go-iptables/iptables"
+
+	"nfscope/model/filter"
+	"nfscope/trace/guard"
+	"nfscope/trace/netns"
+)
+
+// comment marks every rule of ours: nfscope:PID.
+const comment = "nfscope:"
+
+// xtLimit is the most that xt_limit can count: XT_LIMIT_SCALE is 10000 a second.
+const xtLimit = 10000
+
+// raw is a chain of our own in the raw tables, and the rules that jump to it.
+type raw struct {
+	ns    *netns.Handle
+	guard *guard.Guard
+	sides []*rawSide
+	undo  []undoStep // in the order things were made
+}
+
+// rawSide is the iptables of one family.
+type rawSide struct {
+	ipt     *iptables.IPTables
+	command string
+	chain   string
+}
+
+// undoStep takes one thing back.
+type undoStep struct {
+	id int // the guard's
+	do func() error
+}
+
+func armRaw(ns *netns.Handle, p *plan, o Options) (_ *raw, notes []string, err error) {
+	r := &raw{ns: ns, guard: o.Guard}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+		}
+	}()
+	notes = append(notes, "-j TRACE stands in the raw table; where there was no raw table it now exists, and stays, empty, until the namespace ends")
+	if o.Rate > xtLimit || o.Burst > xtLimit {
+		o.Rate, o.Burst = min(o.Rate, xtLimit), min(o.Burst, xtLimit)
+		notes = append(notes, fmt.Sprintf("iptables can limit to %d packets a second at most, and that is the limit", xtLimit))
+	}
+	partly := false
+	need4, need6 := p.families()
+	for _, f := range []struct {
+		need  bool
+		proto iptables.Protocol
+		names []string
+	}{{need4, iptables.ProtocolIPv4, []string{"iptables-legacy", "iptables"}}, {need6, iptables.ProtocolIPv6, []string{"ip6tables-legacy", "ip6tables"}}} {
+		if !f.need {
+			continue
+		}
+		side, err := newSide(f.proto, f.names)
+		if err != nil {
+			notes = append(notes, err.Error())
+			continue
+		}
+		r.sides = append(r.sides, side)
+		for _, make := range []func() error{
+			func() error { return r.makeChain(side, o) },
+			func() error { return r.jumps(side, f.proto, "PREROUTING", p.prerouting, &partly) },
+			func() error { return r.jumps(side, f.proto, "OUTPUT", p.output, &partly) },
+		} {
+			if err := ns.Do(make); err != nil {
+				return nil, notes, err
+			}
+		}
+	}
+	switch {
+	case len(r.sides) == 0:
+		return nil, notes, errors.New(strings.Join(notes[1:], "; "))
+	case len(r.sides) == 2:
+		notes = append(notes, "IPv4 and IPv6 are limited each for itself")
+	}
+	if partly {
+		notes = append(notes, "one iptables rule cannot say all that the filter says, so more is traced and filtered afterwards")
+	}
+	return r, notes, nil
+}
+
+// families tells for which families there is a rule to make.
+func (p *plan) families() (v4, v6 bool) {
+	for _, c := range append(append([]filter.Conjunct{}, p.prerouting...), p.output...) {
+		for _, r := range rawRules(c) {
+			v4, v6 = v4 || r.v4, v6 || r.v6
+		}
+	}
+	return v4, v6
+}
+
+func newSide(proto iptables.Protocol, names []string) (*rawSide, error) {
+	for _, n := range names {
+		path, err := exec.LookPath(n)
+		if err != nil {
+			continue
+		}
+		ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Path(path), iptables.Timeout(5))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return &rawSide{ipt: ipt, command: path}, nil
+	}
+	return nil, fmt.Errorf("%s is missing, so packets of its family are not traced; the package iptables has it", names[0])
+}
+
+// made runs do, after the guard knows how to undo it.
+func (r *raw) made(s *rawSide, do, undo func() error, command ...string) error {
+	id, err := r.guard.Iptables(r.ns, append([]string{s.command, "-w", "5", "-t", "raw"}, command...)...)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return errors.Join(err, r.guard.Undone(id))
+	}
+	r.undo = append(r.undo, undoStep{id, undo})
+	return nil
+}
+
+// makeChain makes the chain that traces within the limit and counts what comes.
+func (r *raw) makeChain(s *rawSide, o Options) error {
+	tag := comment + strconv.Itoa(os.Getpid())
+	for n := 1; ; n++ {
+		s.chain = fmt.Sprintf("%s%d_%d", Prefix, os.Getpid(), n)
+		err := r.made(s, func() error { return s.ipt.NewChain("raw", s.chain) },
+			func() error { return s.ipt.DeleteChain("raw", s.chain) }, "-X", s.chain)
+		if err == nil {
+			break
+		}
+		if n >= 1000 || !strings.Contains(err.Error(), "already exists") {
+			return err
+		}
+	}
+	return r.made(s, func() error {
+		return errors.Join(
+			s.ipt.Append("raw", s.chain, "-m", "limit", "--limit", fmt.Sprintf("%d/second", o.Rate), "--limit-burst", strconv.Itoa(o.Burst),
+				"-m", "comment", "--comment", tag, "-j", "TRACE"),
+			s.ipt.Append("raw", s.chain, "-m", "comment", "--comment", tag))
+	}, func() error { return s.ipt.ClearChain("raw", s.chain) }, "-F", s.chain)
+}
+
+func (r *raw) jumps(s *rawSide, proto iptables.Protocol, chain string, list []filter.Conjunct, partly *bool) error {
+	tag := comment + strconv.Itoa(os.Getpid())
+	for _, c := range list {
+		for _, rule := range rawRules(c) {
+			if proto == iptables.ProtocolIPv4 && !rule.v4 || proto == iptables.ProtocolIPv6 && !rule.v6 {
+				continue
+			}
+			*partly = *partly || rule.partly
+			spec := append(append([]string{}, rule.args...), "-m", "comment", "--comment", tag, "-j", s.chain)
+			err := r.made(s, func() error { return s.ipt.Insert("raw", chain, 1, spec...) },
+				func() error { return s.ipt.Delete("raw", chain, spec...) }, append([]string{"-D", chain}, spec...)...)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// counters adds up both families.
+func (r *raw) counters() (traced, held uint64, err error) {
+	err = r.ns.Do(func() error {
+		for _, s := range r.sides {
+			lines, err := s.ipt.ListWithCounters("raw", s.chain)
+			if err != nil {
+				return err
+			}
+			var hit, all uint64
+			for _, l := range lines {
+				f := strings.Fields(l)
+				for i := range f {
+					if f[i] != "-c" || i+1 == len(f) || f[0] != "-A" {
+						continue
+					}
+					n, err := strconv.ParseUint(f[i+1], 10, 64)
+					if err != nil {
+						return fmt.Errorf("counters of chain %s: %w", s.chain, err)
+					}
+					if strings.HasSuffix(l, "-j TRACE") {
+						hit = n
+					} else {
+						all = n
+					}
+				}
+			}
+			traced, held = traced+hit, held+all-min(hit, all)
+		}
+		return nil
+	})
+	return traced, held, err
+}
+
+// close takes everything out again, last first, and tells the guard.
+func (r *raw) close() error {
+	var errs []error
+	for i := len(r.undo) - 1; i >= 0; i-- {
+		u := r.undo[i]
+		if err := r.ns.Do(u.do); err != nil {
+			errs = append(errs, err)
+			continue // the guard tries again when we end
+		}
+		errs = append(errs, r.guard.Undone(u.id))
+	}
+	r.undo = nil
+	return errors.Join(errs...)
+}
