@@ -1,6 +1,7 @@
 // Package labs holds the labs that come with nfscope: for each a folder with its
 // network and traffic (lab.yaml), its rules in the form of their own save command,
-// and its lesson in English and Chinese. trace/lab reads them.
+// its lesson in English and Chinese, and a recording of a live run where one was made.
+// trace/lab reads them.
 package labs
 
 import (
@@ -10,7 +11,7 @@ import (
 
 // FS holds one folder per lab.
 //
-//go:embed */lab.yaml */*.save */*.nft */*.md
+//go:embed */*
 var FS embed.FS
 
 // Names lists the labs in the order of their names.
@@ -21,7 +22,9 @@ func Names() []string {
 	}
 	names := make([]string, 0, len(entries))
 	for _, e := range entries {
-		names = append(names, e.Name())
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
 	}
 	return names
 }

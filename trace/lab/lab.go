@@ -118,8 +118,9 @@ type Step struct {
 	// To is address:port, or an address for ping.
 	To string `yaml:"to"`
 	// Timeout is how long one attempt waits, 300 ms if it is 0: less than the second
-	// after which TCP sends its SYN again.
-	Timeout time.Duration `yaml:"timeout"`
+	// after which TCP sends its SYN again. TimeoutText is what the file says.
+	Timeout     time.Duration `yaml:"-"`
+	TimeoutText string        `yaml:"timeout"`
 	// Count is the number of attempts, one after the other; 1 if it is 0.
 	Count int `yaml:"count"`
 	// Result is the word that the sender must end with.

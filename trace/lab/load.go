@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -51,13 +52,20 @@ func Load(fsys fs.FS, name string) (*Lab, error) {
 	return l, Validate(l)
 }
 
-// parse decodes lab.yaml strictly: an unknown or doubled key is an error.
-func parse(file string, data []byte) (*Lab, error) {
+// parse decodes lab.yaml strictly: an unknown or doubled key is an error. The YAML
+// library panics on some of what is no lab (a list that is a tagged number, FuzzLoad);
+// that is an error of the file too.
+func parse(file string, data []byte) (l *Lab, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			l, err = nil, fmt.Errorf("%s: this is no YAML that can be read (%v)", file, oneLine(fmt.Sprint(r)))
+		}
+	}()
 	tree, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil, positioned(file, err)
 	}
-	l := &Lab{where: &source{file: file, tree: tree}}
+	l = &Lab{where: &source{file: file, tree: tree}}
 	switch {
 	case len(tree.Docs) == 0 || tree.Docs[0].Body == nil:
 		return nil, fmt.Errorf("%s:1: the file is empty; expected a lab: name, title, hosts, links, steps", file)
@@ -66,6 +74,15 @@ func parse(file string, data []byte) (*Lab, error) {
 	}
 	if err := yaml.UnmarshalWithOptions(data, l, yaml.Strict()); err != nil {
 		return nil, positioned(file, err)
+	}
+	for i := range l.Steps {
+		s := &l.Steps[i]
+		if s.TimeoutText == "" {
+			continue
+		}
+		if s.Timeout, err = time.ParseDuration(s.TimeoutText); err != nil {
+			return nil, l.where.at(fmt.Sprintf("$.steps[%d].timeout", i), fmt.Sprintf("timeout %q: expected a duration such as 300ms", s.TimeoutText))
+		}
 	}
 	return l, nil
 }

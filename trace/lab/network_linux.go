@@ -57,21 +57,8 @@ func Up(ctx context.Context, l *Lab, g Registrar) (*Network, error) {
 }
 
 func (n *Network) build(ctx context.Context, g Registrar) error {
-	if err := n.choose(); err != nil {
+	if err := n.hostsUp(g); err != nil {
 		return err
-	}
-	for _, h := range n.lab.Hosts {
-		name := nsName(n.lab.Name, n.inst, h.Name)
-		if g != nil {
-			if err := g.Netns(name); err != nil {
-				return fmt.Errorf("tell the guard of namespace %s: %w", name, err)
-			}
-		}
-		handle, err := netns.Create(name)
-		if err != nil {
-			return err
-		}
-		n.hosts[h.Name], n.order = handle, append(n.order, h.Name)
 	}
 	stages := []func(context.Context) error{n.baseline, n.wire, n.loadRules, n.lateSysctls, n.serve}
 	for _, stage := range stages {
@@ -85,20 +72,47 @@ func (n *Network) build(ctx context.Context, g Registrar) error {
 	return nil
 }
 
-// choose takes the first instance of which no namespace is there. A rival that takes
-// it in the same moment makes Create fail, never share.
-func (n *Network) choose() error {
+// hostsUp makes the namespaces, of the first instance of which there is none yet. The
+// first host is the claim: only one network gets it.
+func (n *Network) hostsUp(g Registrar) error {
 	for nth := range maxInstances {
 		n.inst = instance{os.Getpid(), nth}
 		names, err := netns.List(prefix + n.lab.Name + "-" + n.inst.String() + "-")
 		if err != nil {
 			return err
 		}
-		if len(names) == 0 {
+		if len(names) > 0 {
+			continue
+		}
+		for i, h := range n.lab.Hosts {
+			err := n.hostUp(h.Name, g)
+			if err != nil && i == 0 && strings.Contains(err.Error(), "exists") {
+				break // another network of this process was quicker
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if len(n.hosts) == len(n.lab.Hosts) {
 			return nil
 		}
 	}
 	return fmt.Errorf("%d networks of this lab stand already in this process", maxInstances)
+}
+
+func (n *Network) hostUp(host string, g Registrar) error {
+	name := nsName(n.lab.Name, n.inst, host)
+	if g != nil {
+		if err := g.Netns(name); err != nil {
+			return fmt.Errorf("tell the guard of namespace %s: %w", name, err)
+		}
+	}
+	handle, err := netns.Create(name)
+	if err != nil {
+		return err
+	}
+	n.hosts[host], n.order = handle, append(n.order, host)
+	return nil
 }
 
 // Lab is the lab as it was built: backends replaced where a program is missing.

@@ -151,7 +151,28 @@ func TestTwoInstances(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy-restore", "nft")
 	l := load(t, "close-the-door")
-	a, b := up(t, l), up(t, l)
+	nets := make(chan *Network, 2)
+	for range 2 { // at the same moment
+		go func() {
+			n, err := Up(t.Context(), l, nil)
+			if err != nil {
+				t.Error(err)
+			}
+			nets <- n
+		}()
+	}
+	a, b := <-nets, <-nets
+	if a == nil || b == nil {
+		t.FailNow()
+	}
+	t.Cleanup(func() {
+		for _, n := range []*Network{a, b} {
+			if err := n.Down(); err != nil {
+				t.Error(err)
+			}
+			nothingLeft(t, n)
+		}
+	})
 	if a.Observed().Name() == b.Observed().Name() {
 		t.Fatal("both are", a.Observed().Name())
 	}

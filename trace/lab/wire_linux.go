@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -14,7 +15,7 @@ import (
 // wire makes bridges, links, addresses and routes, over one netlink socket for each
 // host. A pair is made with both ends in their namespaces: nothing of it is ever seen
 // in the first one.
-func (n *Network) wire(context.Context) error {
+func (n *Network) wire(ctx context.Context) error {
 	nl := map[string]*netlink.Handle{}
 	defer func() {
 		for _, h := range nl {
@@ -51,7 +52,39 @@ func (n *Network) wire(context.Context) error {
 			}
 		}
 	}
+	for _, l := range n.lab.Links {
+		for _, e := range l.Ends {
+			if err := carries(ctx, nl[e.Host], e.Dev); err != nil {
+				return fmt.Errorf("host %s, interface %s: %w", e.Host, e.Dev, err)
+			}
+		}
+	}
 	return nil
+}
+
+// carries waits until an interface sends. The end of a pair that was set up first gets
+// its queue from the kernel's link watch, some time later on a busy machine, and drops
+// what is sent before; its operational state tells (net/core/link_watch.c). Asking for
+// the state makes newer kernels do the work at once (rtnl_getlink).
+func carries(ctx context.Context, h *netlink.Handle, dev string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for {
+		link, err := h.LinkByName(dev)
+		if err != nil {
+			return err
+		}
+		if link.Attrs().OperState == netlink.OperUp {
+			return nil
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("it does not come up (state %s): %w", link.Attrs().OperState, ctx.Err())
+		}
+	}
 }
 
 // explain says which part of the kernel is missing.

@@ -1,0 +1,163 @@
+package lab
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"nfscope/docs/labs"
+)
+
+// TestEmbedded: the labs that come with nfscope are sound and have both lessons.
+func TestEmbedded(t *testing.T) {
+	names := labs.Names()
+	if len(names) < 2 {
+		t.Fatalf("labs %v", names)
+	}
+	for _, name := range names {
+		l, err := Load(labs.FS, name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !strings.HasPrefix(l.Lesson.In("en"), "# ") || l.Lesson.In("zh") == l.Lesson.In("en") || l.Lesson.In("fr") != l.Lesson.En {
+			t.Errorf("%s: lessons %.20q, %.20q", name, l.Lesson.En, l.Lesson.Zh)
+		}
+		for _, s := range l.Steps {
+			if s.Says.Zh == "" || s.Title.Zh == "" || s.Says.En == "" || s.Expect == nil {
+				t.Errorf("%s: step %s lacks a text or states nothing", name, s.Name)
+			}
+		}
+		v := l.View("zh", 1, []Result{{Step: 0, Word: Connected, Attempts: []Attempt{{Word: Connected}}}})
+		if v.Title != l.Title.Zh || v.Current != 1 || v.Steps[0].Result != "connected" || v.Steps[0].Says == "" || v.Steps[1].Says != "" {
+			t.Errorf("%s: view %+v", name, v)
+		}
+	}
+}
+
+// small is a lab that is right; the cases below spoil it.
+const small = `name: small
+title: {en: Small}
+observed: b
+filter: icmp
+hosts:
+  - name: a
+    routes:
+      - {to: default, via: 10.1.0.1}
+  - name: b
+    sysctls:
+      net.ipv4.ip_forward: 1
+    rules:
+      - {file: b.save, backend: iptables-legacy}
+    services:
+      - {name: echo, do: udp, port: 7}
+links:
+  - ends:
+      - {host: a, dev: eth0, addresses: [10.1.0.2/24]}
+      - {host: b, dev: eth0, addresses: [10.1.0.1/24]}
+steps:
+  - name: ping
+    title: {en: ping}
+    from: a
+    do: ping
+    to: 10.1.0.1
+    timeout: 200ms
+    result: answered
+`
+
+func folder(yaml string) fs.FS {
+	return fstest.MapFS{"lab.yaml": {Data: []byte(yaml)}, "lesson.en.md": {Data: []byte("# en")},
+		"lesson.zh.md": {Data: []byte("# zh")}, "b.save": {Data: []byte("*filter\nCOMMIT\n")}}
+}
+
+func TestLoadErrors(t *testing.T) {
+	if _, err := Load(folder(small), "."); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{small, "", "lab.yaml:1: the file is empty"},
+		{"name: small", "name: [small", "lab.yaml:"},
+		{"name: small", "name: Small", `lab.yaml:1: name "Small"`},
+		{"name: small", "name: test-x", `lab.yaml:1: name "test-x"`},
+		{"filter: icmp", "filter: icmp\ncolour: red", "lab.yaml:5:1: unknown field \"colour\""},
+		{"filter: icmp", "filter: icmp\nfilter: tcp", "lab.yaml:5:1: "},
+		{"observed: b", "observed: c", `lab.yaml:3: observed: there is no host "c"`},
+		{"name: a", "name: a-b", `lab.yaml:6: host "a-b"`},
+		{"name: b\n", "name: a\n", `lab.yaml:9: host "a" is there twice`},
+		{"via: 10.1.0.1}", "via: 10.9.0.1}", "lab.yaml:8: route via 10.9.0.1: host a has no link into its network"},
+		{"via: 10.1.0.1}", "via: there}", `lab.yaml:8: route via "there" of host a: expected an address`},
+		{"to: default", "to: 10.0.0.0", `lab.yaml:8: route to "10.0.0.0"`},
+		{"net.ipv4.ip_forward", "kernel.panic", `lab.yaml:11: sysctl "kernel.panic" of host b: only net.* belongs to a namespace`},
+		{"net.ipv4.ip_forward", "net/../../x", `lab.yaml:11: sysctl "net/../../x"`},
+		{"file: b.save", "file: c.save", `lab.yaml:13: rules file "c.save" is not in the lab's folder`},
+		{"file: b.save", "file: ../b.save", `lab.yaml:13: rules file "../b.save"`},
+		{"backend: iptables-legacy", "backend: ipchains", `lab.yaml:13: backend "ipchains": expected iptables-legacy, iptables-nft, nftables`},
+		{"do: udp", "do: ftp", `lab.yaml:15: service "echo" does "ftp"`},
+		{"port: 7", "port: 70000", "lab.yaml:15:"},
+		{"port: 7", "port: 0", `lab.yaml:15: service "echo": port 0`},
+		{"dev: eth0, addresses: [10.1.0.2/24]", "dev: a-name-too-long-for-it, addresses: [10.1.0.2/24]", `lab.yaml:18: interface "a-name-too-long-for-it"`},
+		{"10.1.0.2/24", "10.1.0.2", `lab.yaml:18: address "10.1.0.2" of host a: expected an address with its prefix length`},
+		{"10.1.0.2/24", "10.1.0.300/24", `lab.yaml:18: address "10.1.0.300/24"`},
+		{"10.1.0.2/24", "10.1.0.1/24", "lab.yaml:19: address 10.1.0.1 is in use twice: by host a and by host b"},
+		{"10.1.0.2/24", "10.1.0.0/24", "lab.yaml:18: address 10.1.0.0/24 of host a is the network's own address"},
+		{"10.1.0.2/24", "10.2.0.2/24", "the ends of the link between a and b are in different networks"},
+		{"host: a, dev", "host: c, dev", `lab.yaml:18: a link ends at host "c", which is not there`},
+		{"from: a", "from: c", `lab.yaml:23: step "ping" comes from host "c", which is not there`},
+		{"do: ping", "do: dance", `lab.yaml:24: step "ping" does "dance": expected tcp, udp, ping or http`},
+		{"to: 10.1.0.1\n", "to: 10.1.0.1:80\n", `lab.yaml:25: step "ping" pings "10.1.0.1:80": expected an address`},
+		{"do: ping", "do: tcp", `lab.yaml:25: step "ping" goes to "10.1.0.1": expected address:port`},
+		{"timeout: 200ms", "timeout: 1h", `lab.yaml:26: step "ping": timeout 1h0m0s; expected at most 10s`},
+		{"timeout: 200ms", "timeout: soon", "lab.yaml:26:"},
+		{"timeout: 200ms", "count: 1000000", `lab.yaml:26: step "ping": count 1000000; expected at most 1000`},
+		{"timeout: 200ms", "source: 10.1.0.9", `lab.yaml:26: step "ping": host a has no address 10.1.0.9`},
+		{"result: answered", "result: great", `lab.yaml:27: step "ping": result "great"; expected one of: connected, `},
+		{"result: answered", "result: answered\n    expect: {hits: [INPUT 2]}", `lab.yaml:28: step "ping": hit "INPUT 2"; expected "table/chain 2"`},
+		{"result: answered", "result: answered\ncounters:\n  - {at: filter/INPUT first}", `lab.yaml:29: counter at "filter/INPUT first"`},
+	} {
+		if !strings.Contains(small, c.old) {
+			t.Fatalf("%q is not in the file", c.old)
+		}
+		_, err := Load(folder(strings.Replace(small, c.old, c.new, 1)), ".")
+		switch {
+		case err == nil:
+			t.Errorf("%q for %q: no error", c.new, c.old)
+		case !strings.HasPrefix(err.Error(), "lab.yaml:") || !strings.Contains(err.Error(), c.want):
+			t.Errorf("%q for %q:\n%v\nexpected in it:\n%s", c.new, c.old, err, c.want)
+		}
+	}
+}
+
+func TestLoadFolder(t *testing.T) {
+	for _, c := range []struct {
+		fs         fstest.MapFS
+		name, want string
+	}{
+		{fstest.MapFS{}, "nothing", `no lab "nothing": there is no nothing/lab.yaml`},
+		{fstest.MapFS{"x/lab.yaml": {Data: []byte(small)}}, "x", "x/lab.yaml: the lab has no lesson."},
+		{fstest.MapFS{"x/lab.yaml": {Data: []byte(small)}, "x/lesson.en.md": {}, "x/lesson.zh.md": {}}, "x", `x/lab.yaml:1: the lab calls itself "small", but its folder is "x"`},
+		{fstest.MapFS{"x/lab.yaml": {Data: make([]byte, maxFile+1)}}, "x", "larger than 1 MiB"},
+		{fstest.MapFS{"x/lab.yaml": {Data: []byte("\x00\x01\xff")}}, "x", "x/lab.yaml:"},
+		{fstest.MapFS{}, "../etc", "../etc"},
+	} {
+		_, err := Load(c.fs, c.name)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v, expected in it: %s", c.name, err, c.want)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add(small)
+	f.Add("name: small\nhosts: [{name: a}, 1, null]\nsteps: [{}]")
+	f.Add("a: &x [*x]\nlinks: [{ends: [{}, {}]}]\ncounters: [{at: a/b 1}]")
+	f.Fuzz(func(t *testing.T, yaml string) {
+		l, err := Load(folder(yaml), ".")
+		if err == nil && (l == nil || Validate(l) != nil) {
+			t.Errorf("%q loads and is not sound", yaml)
+		}
+		if err != nil && !strings.HasPrefix(err.Error(), "lab.yaml") {
+			t.Errorf("the error does not name the file: %v", err)
+		}
+	})
+}
