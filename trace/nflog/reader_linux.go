@@ -85,7 +85,8 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 // once. emit is never called by two goroutines at once, and not after Run returned.
 //
 // Lost messages do not end it: an event of journey.SourceGap says how many, and
-// stands where they are missing.
+// stands where they are missing. What waits unread when the context ends is such a
+// gap too, of a number not known.
 func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
 	r.mu.Lock()
 	r.emit = emit
@@ -117,7 +118,8 @@ func (r *Reader) end() {
 }
 
 // count tells the losses that the drop counter knows of and no hole has shown yet.
-// While messages wait they are older than the loss, so it waits too.
+// While messages wait they are older than the loss, so it waits too, unless it is
+// the last: then what waits is lost as well, in a number not known.
 func (r *Reader) count(last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -125,8 +127,12 @@ func (r *Reader) count(last bool) {
 	if err != nil || s.Queued > 0 && !last {
 		return
 	}
-	lost := r.seq.counted(uint64(s.Drops) + r.stats.Malformed)
-	r.gap(lost, r.seq.next+r.seq.ahead)
+	if lost := r.seq.counted(uint64(s.Drops) + r.stats.Malformed); lost > 0 {
+		r.gap(lost, r.seq.next+r.seq.ahead)
+	}
+	if s.Queued > 0 {
+		r.gap(0, r.seq.next+r.seq.ahead+1)
+	}
 }
 
 // receive is go-nflog's callback, on its goroutine.
@@ -153,7 +159,9 @@ func (r *Reader) receive(a nflog.Attribute) int {
 	if a.Seq != nil { // missing only in what came before the flags were set
 		var lost uint64
 		m.Seq, lost = r.seq.arrived(*a.Seq)
-		r.gap(lost, m.Seq)
+		if lost > 0 {
+			r.gap(lost, m.Seq)
+		}
 	}
 	if e, ok := m.Event(); ok {
 		r.stats.Events++
@@ -168,10 +176,8 @@ func (r *Reader) receive(a nflog.Attribute) int {
 }
 
 // gap tells of lost messages; before is the number of the one that would follow.
+// lost is 0 where the number is not known.
 func (r *Reader) gap(lost, before uint64) {
-	if lost == 0 {
-		return
-	}
 	r.stats.Lost += lost
 	r.emit(journey.Event{Source: journey.SourceGap, Lost: lost, Seq: before - 1, Time: time.Now()})
 }

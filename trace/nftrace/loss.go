@@ -10,15 +10,13 @@ type losing struct {
 	// on is true from ENOBUFS until a read finds the queue empty: only then is the
 	// drop counter final, as ENOBUFS comes once for all drops of one run-over.
 	on bool
-	// began is true until the loss was told for the first time.
-	began bool
 	// low is the least that waited since then.
 	low uint32
 	// told is the kernel's count up to the last gap.
 	told uint32
 }
 
-func (l *losing) begin() { l.on, l.began, l.low = true, true, ^uint32(0) }
+func (l *losing) begin() { l.on, l.low = true, ^uint32(0) }
 
 // refilled is by how many bytes a queue grows again before it counts as read empty
 // in between: a message being thrown away is in the sum for a moment.

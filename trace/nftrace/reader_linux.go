@@ -78,7 +78,8 @@ func (r *Reader) setUp(ns *netns.Handle, o Options) (err error) {
 // the Reader is closed (os.ErrClosed) or the socket fails. It may be called once.
 //
 // A receive buffer that ran over does not end it: an event of journey.SourceGap says
-// how many messages the kernel threw away, and stands where they are missing.
+// how many messages the kernel threw away, and stands where they are missing. What
+// waits unread when the context ends is such a gap too, of a number not known.
 func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
 	stop := context.AfterFunc(ctx, func() { _ = r.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -99,6 +100,9 @@ func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
 			return os.ErrClosed
 		case ctx.Err() != nil:
 			r.endLoss(emit)
+			if s, err := rcvbuf.Read(r.raw); err == nil && s.Queued > 0 {
+				r.gap(emit, 0)
+			}
 			return nil
 		default:
 			return fmt.Errorf("read the nf_tables trace: %w", err)
@@ -127,24 +131,27 @@ func (r *Reader) drained(emit func(journey.Event)) {
 		s, err = rcvbuf.Read(r.raw)
 	}
 	if err == nil && r.losing.emptied(s) {
-		r.tell(emit)
+		r.tell(emit, s)
 	}
 }
 
 // endLoss tells what is left to tell of a loss.
 func (r *Reader) endLoss(emit func(journey.Event)) {
+	began := r.losing.on
 	r.losing.on = false
-	r.tell(emit)
+	s, err := rcvbuf.Read(r.raw)
+	switch {
+	case err == nil:
+		r.tell(emit, s)
+	case began: // the number is not known
+		r.gap(emit, 0)
+	}
 }
 
-// tell tells how many messages were thrown away since it was called last.
-func (r *Reader) tell(emit func(journey.Event)) {
-	s, err := rcvbuf.Read(r.raw)
-	if err != nil { // the number is not known
-		s.Drops = r.losing.told
-	}
-	if n := r.losing.since(s); n > 0 || r.losing.began {
-		r.losing.began = false
+// tell tells how many messages were thrown away since it was called last: none, where
+// ENOBUFS is read after its drops were counted.
+func (r *Reader) tell(emit func(journey.Event), s rcvbuf.State) {
+	if n := r.losing.since(s); n > 0 {
 		r.gap(emit, n)
 	}
 }
