@@ -28,6 +28,7 @@ type legacySocket struct {
 	family model.Family
 	fd     int // -1 while there is none
 	buf    []byte
+	pause  func(context.Context, time.Duration) error // a test puts its own here
 	// packets is each table's blob.packets as it was last.
 	packets map[string]uint64
 	// known are tables that the caller says are there, for where the kernel won't list them.
@@ -145,14 +146,21 @@ func (l *legacySocket) settled(ctx context.Context, table string) (*blob, error)
 			}
 			return b, err
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, ctx.Err()
-		case <-timer.C:
+		if err := l.pause(ctx, wait); err != nil {
+			return nil, err
 		}
 		wait *= 2
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
 	}
 }
 

@@ -33,7 +33,7 @@ type cached struct {
 func Open(ns *netns.Handle) (*Reader, error) {
 	r := &Reader{ns: ns, nft: nftSocket{ns: ns}, cache: map[string]cached{}}
 	for _, f := range legacyFamilies() {
-		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, packets: map[string]uint64{}})
+		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, pause: pause, packets: map[string]uint64{}})
 	}
 	r.programs = programs{find: findProgram, run: func(ctx context.Context, path string, args ...string) ([]byte, error) {
 		return ns.Output(ctx, nil, path, args...)

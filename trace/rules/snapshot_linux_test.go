@@ -12,7 +12,7 @@ import (
 	"nfscope/trace/nettest"
 )
 
-// registered is what the kernel has: legacy tables of both families and nf_tables'.
+// registered is what the kernel has: the names of the legacy tables and all of nf_tables.
 func registered(t *testing.T, ns *netns.Handle) string {
 	t.Helper()
 	var s []string
@@ -26,7 +26,7 @@ func registered(t *testing.T, ns *netns.Handle) string {
 		}
 		return nil
 	})
-	return strings.Join(append(s, nettest.Run(t, ns, "nft", "list", "tables")), "\n")
+	return strings.Join(append(s, nettest.Run(t, ns, "nft", "-s", "list", "ruleset")), "\n")
 }
 
 func TestLookingCreatesNothing(t *testing.T) {
@@ -126,6 +126,9 @@ func TestIptablesNFTChains(t *testing.T) {
 	nat := rs.Table(model.BackendIptablesNFT, model.FamilyIPv4, "nat")
 	if nat == nil || len(nat.Chains) != 1 || nat.Chains[0].Name != "POSTROUTING" || nat.Chains[0].Priority != model.PrioritySrcNAT || nat.Chains[0].Type != "nat" {
 		t.Fatalf("nat: %+v", nat)
+	}
+	if c := nat.Chains[0]; c.Counters.Valid || !c.Rules[0].Counters.Valid {
+		t.Errorf("a base chain that -A made has no counter (the program prints [0:0]): %+v", c)
 	}
 }
 
