@@ -1,0 +1,187 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/model/store"
+	"nfscope/trace/collect"
+	"nfscope/trace/guard"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == guard.Arg {
+		guard.Main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// scope is a whole live session on one namespace of a test.
+type scope struct {
+	t       *testing.T
+	session *Session
+	snaps   chan *snapshot.Snapshot
+}
+
+// open watches a namespace and arms a trace.
+func open(t *testing.T, ns *netns.Handle, tr Trace) *scope {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := guard.Start(exe)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := collect.New(store.New(journey.Options{}), time.Now)
+	s, err := Open(ns, g, About{Name: ns.Name(), Source: "test"}, func(it feed.Item) {
+		if it.Problem != "" {
+			t.Logf("problem: %s", it.Problem)
+		}
+		c.Put(it)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	sc := &scope{t: t, session: s, snaps: make(chan *snapshot.Snapshot, 1)}
+	ran := make(chan struct{})
+	go func() {
+		defer close(ran)
+		c.Run(ctx, func(s *snapshot.Snapshot) {
+			select { // the newest wins
+			case <-sc.snaps:
+			default:
+			}
+			sc.snaps <- s
+		})
+	}()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		stop()
+		<-ran
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := s.Rules(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.Watch(ctx)
+	if err := s.Arm(ctx, tr); err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+func parse(t *testing.T, text string) *filter.Filter {
+	t.Helper()
+	f, err := filter.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// wait waits for a snapshot that ok accepts.
+func (s *scope) wait(what string, ok func(*snapshot.Snapshot) bool) *snapshot.Snapshot {
+	s.t.Helper()
+	deadline := time.After(15 * time.Second)
+	var last *snapshot.Snapshot
+	for {
+		select {
+		case last = <-s.snaps:
+			if ok(last) {
+				return last
+			}
+		case <-deadline:
+			var b strings.Builder
+			if last != nil {
+				for _, j := range last.Journeys {
+					b.WriteString(describe(j))
+				}
+			}
+			s.t.Fatalf("waited in vain for %s; what there was:\n%s", what, b.String())
+		}
+	}
+}
+
+// journey waits for the first closed journey that ok accepts.
+func (s *scope) journey(what string, ok func(*journey.Journey) bool) *journey.Journey {
+	s.t.Helper()
+	var found *journey.Journey
+	s.wait(what, func(snap *snapshot.Snapshot) bool {
+		for _, j := range snap.Journeys {
+			if j.Closed && ok(j) {
+				found = j
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// describe prints a journey for a test's failure.
+func describe(j *journey.Journey) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "#%d %s in %q out %q %s: %s (complete %v %s)\n", j.Number, &j.Packet, j.In, j.Out, j.Path, j.Outcome.Sentence, j.Complete, j.Why)
+	for _, st := range j.Steps {
+		fmt.Fprintf(&b, "   %s %s\n", line(&st), st.Text)
+	}
+	if j.NAT != nil {
+		fmt.Fprintf(&b, "   nat %v src %v dst %v\n", j.NAT.Class, j.NAT.Src, j.NAT.Dst)
+	}
+	return b.String()
+}
+
+// line is a step as the tables of these tests write it:
+// "L forward filter/FORWARD 2 drop", "N input fw/input policy accept".
+func line(st *journey.Step) string {
+	what := string(st.Kind)
+	if st.Kind == journey.KindRule {
+		what = fmt.Sprint(st.Rule)
+	}
+	s := fmt.Sprintf("%s%s %s/%s %s %s", strings.Repeat(" ", st.Depth), st.Backend.Mark(), st.Table, st.Chain, what, st.Verdict)
+	for _, c := range st.Packet {
+		if c.Field == "src" || c.Field == "dst" || c.Field == "dport" || c.Field == "sport" || c.Field == "mark" {
+			s += fmt.Sprintf(" %s=%s", c.Field, c.Value)
+		}
+	}
+	return s
+}
+
+// udp sends one datagram from a namespace. Where a rule drops it on its way out the
+// kernel says EPERM, which is no failure here.
+func udp(t *testing.T, from *netns.Handle, to string) {
+	t.Helper()
+	nettest.Do(t, from, func() error {
+		c, err := net.Dial("udp", to)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if _, err = c.Write([]byte("hello")); errors.Is(err, unix.EPERM) {
+			err = nil
+		}
+		return err
+	})
+}

@@ -1,0 +1,28 @@
+// Package live is the source that looks at a namespace of this host: it runs the
+// readers of rules, conntrack and traces, and arms a trace when asked.
+package live
+
+import (
+	"time"
+
+	"nfscope/model/filter"
+)
+
+// About says what a session shall be called.
+type About struct {
+	// Name is the namespace's, "" for the one we run in.
+	Name string
+	// Source is what Snapshot.Source shows: "live", "lab gateway".
+	Source string
+}
+
+// Trace says what to trace and within which bounds.
+type Trace struct {
+	Filter *filter.Filter
+	// For is how long, arm.DefaultFor if 0.
+	For time.Duration
+	// Rate is the kernel's limit in packets a second, arm.DefaultRate if 0.
+	Rate int
+	// Method is "auto", "owner" or "raw"; "" is auto.
+	Method string
+}

@@ -1,0 +1,131 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model"
+	"nfscope/model/feed"
+	"nfscope/trace/conntrack"
+	"nfscope/trace/guard"
+	"nfscope/trace/netns"
+	"nfscope/trace/rules"
+)
+
+// Session watches one namespace.
+type Session struct {
+	ns    *netns.Handle
+	guard *guard.Guard
+	put   func(feed.Item)
+	rules *rules.Reader
+
+	mu     sync.Mutex
+	armed  *tracing
+	legacy bool // the namespace has legacy tables
+	done   sync.WaitGroup
+	stop   context.CancelFunc // ends Watch
+	closed sync.Once
+}
+
+// Open prepares to watch a namespace. put takes the items, from several goroutines. The guard undoes sysctls and rules if we
+// are killed.
+func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*Session, error) {
+	r, err := rules.Open(ns)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{ns: ns, guard: g, rules: r, stop: func() {}}
+	s.put = func(it feed.Item) {
+		if it.Time.IsZero() {
+			it.Time = time.Now()
+		}
+		if it.Rules != nil {
+			s.sawRules(it.Rules)
+		}
+		put(it)
+	}
+	s.put(feed.Item{Host: s.host(about)})
+	return s, nil
+}
+
+func (s *Session) host(about About) *feed.Host {
+	h := &feed.Host{Name: about.Name, Source: about.Source}
+	if h.Name == "" {
+		h.Name = "host"
+	}
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		h.Kernel = unix.ByteSliceToString(u.Release[:])
+	}
+	local, err := conntrack.LocalAddrs(s.ns)
+	if err != nil {
+		s.put(feed.Item{Problem: "the namespace's addresses are unknown, so masquerade and redirect are not told apart: " + err.Error()})
+	}
+	for _, p := range local {
+		h.Local = append(h.Local, p.String())
+	}
+	return h
+}
+
+func (s *Session) sawRules(rs *model.Ruleset) {
+	legacy := false
+	for _, t := range rs.Tables {
+		legacy = legacy || t.Backend == model.BackendLegacy
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.legacy = legacy
+}
+
+// Rules reads the rules once and puts them. A trace needs them to name what it sees.
+func (s *Session) Rules(ctx context.Context) (*model.Ruleset, error) {
+	rs, err := s.rules.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.put(feed.Item{Time: rs.Taken, Rules: rs})
+	return rs, nil
+}
+
+// Watch follows rules, counters and connections until ctx is done or the Session is
+// closed. What does not work becomes a Problem, and the rest goes on.
+func (s *Session) Watch(ctx context.Context) {
+	ctx, s.stop = context.WithCancel(ctx)
+	s.done.Add(2)
+	go func() {
+		defer s.done.Done()
+		s.rules.Watch(ctx, time.Second, s.put)
+	}()
+	go func() {
+		defer s.done.Done()
+		if err := s.flows(ctx); err != nil && ctx.Err() == nil {
+			s.put(feed.Item{Problem: fmt.Sprintf("connections are not followed: %v", err)})
+		}
+	}()
+}
+
+func (s *Session) flows(ctx context.Context) error {
+	r, err := conntrack.Open(s.ns)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return r.Watch(ctx, conntrack.Options{}, s.put)
+}
+
+// Close ends the armed trace and the readers, and waits for both. Only the first call
+// does anything.
+func (s *Session) Close() (err error) {
+	s.closed.Do(func() {
+		err = s.Disarm()
+		s.stop()
+		s.done.Wait()
+		err = errors.Join(err, s.rules.Close())
+	})
+	return err
+}

@@ -1,0 +1,191 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"nfscope/model/feed"
+	"nfscope/model/journey"
+	"nfscope/trace/arm"
+	"nfscope/trace/nflog"
+	"nfscope/trace/nftrace"
+)
+
+// tracing is one armed trace with its readers.
+type tracing struct {
+	armed *arm.Armed
+	log   *arm.Log // nil where the legacy tracer is not used
+	nft   *nftrace.Reader
+	nflog *nflog.Reader
+	notes []string
+	held  uint64 // packets that matched and were over the rate
+
+	stop    context.CancelFunc
+	readers sync.WaitGroup
+	// over is closed when everything is undone.
+	over chan struct{}
+	err  error
+}
+
+// drain is how long the readers go on after the last packet could be traced.
+const drain = 300 * time.Millisecond
+
+// Arm starts a trace; one that is armed ends first. It returns when the kernel
+// traces. Done tells when the trace is over.
+func (s *Session) Arm(ctx context.Context, t Trace) error {
+	if err := s.Disarm(); err != nil {
+		return err
+	}
+	tr := &tracing{over: make(chan struct{})}
+	rctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	tr.stop = stop
+	if err := s.start(ctx, rctx, tr, t); err != nil {
+		tr.end()
+		return err
+	}
+	s.mu.Lock()
+	s.armed = tr
+	s.mu.Unlock()
+	s.tell(tr, true)
+	s.done.Add(1)
+	go s.mind(ctx, tr)
+	return nil
+}
+
+// start opens the readers before it arms, so that no packet is traced unheard.
+func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
+	s.mu.Lock()
+	legacy := s.legacy || t.Method == arm.MethodRaw
+	s.mu.Unlock()
+	var err error
+	if tr.nft, err = nftrace.Open(s.ns, nftrace.Options{}); err != nil {
+		if !legacy {
+			return err
+		}
+		tr.notes = append(tr.notes, "nf_tables is not traced: "+err.Error())
+	} else {
+		tr.read(rctx, s.put, "nf_tables trace", tr.nft.Run)
+	}
+	if legacy {
+		if err := s.startLegacy(rctx, tr); err != nil {
+			if tr.nft == nil {
+				return err
+			}
+			tr.notes = append(tr.notes, "legacy tables are not traced: "+err.Error())
+		}
+	}
+	tr.armed, err = arm.Arm(ctx, s.ns, arm.Options{Filter: t.Filter, Rate: t.Rate, For: t.For, Method: t.Method, Guard: s.guard})
+	return err
+}
+
+// startLegacy takes NFLOG's group first: only who has it may set the sysctls.
+func (s *Session) startLegacy(ctx context.Context, tr *tracing) (err error) {
+	if tr.nflog, err = nflog.Open(s.ns, nflog.TraceGroup, nflog.Options{}); err != nil {
+		return err
+	}
+	tr.read(ctx, s.put, "legacy trace", tr.nflog.Run)
+	tr.log, err = arm.EnableLog(s.ns, s.guard)
+	return err
+}
+
+// read runs a reader until ctx is done.
+func (tr *tracing) read(ctx context.Context, put func(feed.Item), name string, run func(context.Context, func(journey.Event)) error) {
+	tr.readers.Add(1)
+	go func() {
+		defer tr.readers.Done()
+		err := run(ctx, func(e journey.Event) { put(feed.Item{Time: e.Time, Event: &e}) })
+		if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
+			put(feed.Item{Problem: fmt.Sprintf("the %s ended early: %v", name, err)})
+		}
+	}()
+}
+
+// mind keeps the trace's state up to date and ends it in time.
+func (s *Session) mind(ctx context.Context, tr *tracing) {
+	defer s.done.Done()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.tell(tr, true)
+			continue
+		case <-ctx.Done():
+		case <-tr.armed.Done():
+		}
+		break
+	}
+	s.tell(tr, true) // the last count of what was held back
+	tr.end()
+	s.mu.Lock()
+	if s.armed == tr {
+		s.armed = nil
+	}
+	s.mu.Unlock()
+	s.tell(tr, false)
+	close(tr.over)
+}
+
+// end disarms, lets the readers hear what is still on its way, and undoes the rest.
+func (tr *tracing) end() {
+	var errs []error
+	if tr.armed != nil {
+		errs = append(errs, tr.armed.Close())
+		time.Sleep(drain)
+	}
+	tr.stop()
+	tr.readers.Wait()
+	if tr.log != nil {
+		errs = append(errs, tr.log.Close())
+	}
+	if tr.nflog != nil {
+		errs = append(errs, tr.nflog.Close())
+	}
+	if tr.nft != nil {
+		errs = append(errs, tr.nft.Close())
+	}
+	tr.err = errors.Join(errs...)
+}
+
+// tell puts the trace's state.
+func (s *Session) tell(tr *tracing, armed bool) {
+	st := tr.armed.State()
+	st.Armed = armed
+	st.Notes = append(st.Notes, tr.notes...)
+	if armed {
+		if _, held, err := tr.armed.Held(context.Background()); err == nil {
+			tr.held = held
+		}
+	}
+	st.Held = tr.held
+	s.put(feed.Item{Trace: &st})
+}
+
+// Disarm ends the armed trace, if there is one, and waits until nothing is left.
+func (s *Session) Disarm() error {
+	s.mu.Lock()
+	tr := s.armed
+	s.mu.Unlock()
+	if tr == nil {
+		return nil
+	}
+	if err := tr.armed.Close(); err != nil {
+		return err
+	}
+	<-tr.over
+	return tr.err
+}
+
+// Done is closed when the armed trace is over; nil where none is armed.
+func (s *Session) Done() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.armed == nil {
+		return nil
+	}
+	return s.armed.over
+}
