@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -39,6 +40,8 @@ type Reader struct {
 	emit  func(journey.Event)
 	ended bool
 	seq   sequence
+
+	tally sync.Mutex // held for stats only, so that emit may ask for them
 	stats Stats
 }
 
@@ -127,7 +130,7 @@ func (r *Reader) count(last bool) {
 	if err != nil || s.Queued > 0 && !last {
 		return
 	}
-	if lost := r.seq.counted(uint64(s.Drops) + r.stats.Malformed); lost > 0 {
+	if lost := r.seq.counted(uint64(s.Drops) + r.Stats().Malformed); lost > 0 {
 		r.gap(lost, r.seq.next+r.seq.ahead)
 	}
 	if s.Queued > 0 {
@@ -164,11 +167,11 @@ func (r *Reader) receive(a nflog.Attribute) int {
 		}
 	}
 	if e, ok := m.Event(); ok {
-		r.stats.Events++
+		r.add(func(s *Stats) { s.Events++ })
 		r.emit(e)
 		return 0
 	}
-	r.stats.Other++
+	r.add(func(s *Stats) { s.Other++ })
 	if r.other != nil {
 		r.other(m)
 	}
@@ -178,15 +181,23 @@ func (r *Reader) receive(a nflog.Attribute) int {
 // gap tells of lost messages; before is the number of the one that would follow.
 // lost is 0 where the number is not known.
 func (r *Reader) gap(lost, before uint64) {
-	r.stats.Lost += lost
+	r.add(func(s *Stats) { s.Lost += lost })
 	r.emit(journey.Event{Source: journey.SourceGap, Lost: lost, Seq: before - 1, Time: time.Now()})
 }
 
 func (r *Reader) malformed(err error) {
-	r.stats.Malformed++
-	if r.stats.First == nil {
-		r.stats.First = err
-	}
+	r.add(func(s *Stats) {
+		s.Malformed++
+		if s.First == nil {
+			s.First = err
+		}
+	})
+}
+
+func (r *Reader) add(fn func(*Stats)) {
+	r.tally.Lock()
+	defer r.tally.Unlock()
+	fn(&r.stats)
 }
 
 // receiveError is go-nflog's error callback; 0 lets it go on.
@@ -207,16 +218,12 @@ func (r *Reader) receiveError(err error) int {
 }
 
 // Lost is how many messages are missing so far.
-func (r *Reader) Lost() uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.stats.Lost
-}
+func (r *Reader) Lost() uint64 { return r.Stats().Lost }
 
 // Stats tells what was read so far.
 func (r *Reader) Stats() Stats {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.tally.Lock()
+	defer r.tally.Unlock()
 	s := r.stats
 	s.Buffer, s.Note, s.Stamped = r.grown.Bytes, r.grown.Note, r.stamps.on
 	return s
@@ -248,10 +255,8 @@ func (logger) Errorf(string, ...any) {}
 
 // Debugf hears of messages and attributes that were left out.
 func (l logger) Debugf(format string, args ...any) {
-	l.r.mu.Lock()
-	defer l.r.mu.Unlock()
-	if len(format) > 7 && format[:7] == "Unknown" {
-		l.r.stats.Unknown++
+	if strings.HasPrefix(format, "Unknown") {
+		l.r.add(func(s *Stats) { s.Unknown++ })
 		return
 	}
 	l.r.malformed(fmt.Errorf("nflog: "+format, args...))
