@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"nfscope/trace/guard"
+	"nfscope/trace/netns"
+)
+
+// app is one run of the command line.
+type app struct {
+	ctx      context.Context
+	in       io.Reader
+	out, err io.Writer
+
+	netns, lang, glyphs, logFile string
+	debug                        bool
+
+	// live is set once something runs until it is interrupted.
+	live bool
+	// closers undo, last first.
+	closers []func()
+	guard   *guard.Guard
+}
+
+// later has fn run when the command is over, whatever happens.
+func (a *app) later(fn func()) { a.closers = append(a.closers, fn) }
+
+func (a *app) close() {
+	for _, fn := range slices.Backward(a.closers) {
+		fn()
+	}
+	a.closers = nil
+}
+
+func (a *app) command() *cobra.Command {
+	root := a.rootCommand()
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%w; see `%s --help`", err, c.CommandPath())
+	})
+	f := root.PersistentFlags()
+	f.StringVar(&a.netns, "netns", "", "look at this network namespace: a `NAME` of ip-netns(8), a process id, or a path")
+	f.StringVar(&a.lang, "lang", "", "language of lessons: `en` or zh (default from LANG)")
+	f.StringVar(&a.glyphs, "glyphs", "unicode", "draw with `unicode` or ascii")
+	f.StringVar(&a.logFile, "log-file", "", "write a log to `FILE`")
+	f.BoolVar(&a.debug, "debug", false, "log more")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.prepare() }
+	root.AddCommand(a.demoCommand(), a.rulesCommand(), a.connsCommand(), a.traceCommand(), a.replayCommand(),
+		a.doctorCommand(), a.cleanCommand(), versionCommand())
+	for _, c := range append(root.Commands(), root) {
+		c.Args = usageArgs(c.Args)
+	}
+	return root
+}
+
+// usageArgs gives a bad argument the exit status of bad usage.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	if check == nil {
+		return nil
+	}
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usagef("%w; see `%s --help`", err, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// prepare checks the flags that every command has.
+func (a *app) prepare() error {
+	if a.lang == "" {
+		a.lang = "en"
+		if strings.HasPrefix(os.Getenv("LANG"), "zh") {
+			a.lang = "zh"
+		}
+	}
+	if a.lang != "en" && a.lang != "zh" {
+		return usagef("--lang %q: expected en or zh", a.lang)
+	}
+	if a.glyphs != "unicode" && a.glyphs != "ascii" {
+		return usagef("--glyphs %q: expected unicode or ascii", a.glyphs)
+	}
+	return a.openLog()
+}
+
+func (a *app) openLog() error {
+	level := slog.LevelInfo
+	if a.debug {
+		level = slog.LevelDebug
+	}
+	w := io.Discard
+	if a.logFile != "" {
+		f, err := os.OpenFile(a.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return usagef("--log-file: %w", err)
+		}
+		a.later(func() { _ = f.Close() })
+		w = f
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})))
+	return nil
+}
+
+// terminal reports whether the TUI can be shown: keys come from one, pixels go to one.
+func (a *app) terminal() bool {
+	in, ok1 := a.in.(*os.File)
+	out, ok2 := a.out.(*os.File)
+	return ok1 && ok2 && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
+}
+
+// width is how wide plain text may be.
+func (a *app) width() int {
+	if f, ok := a.out.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			return w
+		}
+	}
+	return 120
+}
+
+// open opens the namespace that --netns names.
+func (a *app) open() (*netns.Handle, error) {
+	ns, err := netns.Open(a.netns)
+	switch {
+	case errors.Is(err, netns.ErrUnsupported):
+		return nil, lacking(fmt.Errorf("netfilter needs Linux; here `nfscope replay FILE`, `nfscope rules --file FILE` and `nfscope demo --recorded` work"))
+	case err != nil && a.netns != "":
+		return nil, usage(err)
+	case err != nil:
+		return nil, err
+	}
+	a.later(func() { _ = ns.Close() })
+	return ns, nil
+}
+
+// startGuard starts the process that undoes what we did to the system if we are killed.
+func (a *app) startGuard() (*guard.Guard, error) {
+	if a.guard != nil {
+		return a.guard, nil
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the own program, to start the guard: %w", err)
+	}
+	g, err := guard.Start(exe)
+	if err != nil {
+		return nil, err
+	}
+	a.guard = g
+	a.later(func() { _ = g.Close() })
+	return g, nil
+}

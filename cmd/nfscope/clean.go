@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"nfscope/trace/arm"
+	"nfscope/trace/guard"
+	"nfscope/trace/lab"
+)
+
+func (a *app) cleanCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "clean", Short: "Remove whatever a killed run may have left", Args: cobra.NoArgs,
+		Long: "Remove what a killed nfscope may have left: sysctls and TRACE rules it had set, tables\n" +
+			"it had made, the namespaces of its labs. What belongs to a running nfscope stays.",
+		RunE: func(*cobra.Command, []string) error { return a.clean() },
+	}
+}
+
+func (a *app) clean() error {
+	ns, err := a.open()
+	if err != nil {
+		return err
+	}
+	if err := needAdmin("cleaning up"); err != nil {
+		return err
+	}
+	var removed []string
+	var errs []error
+	for _, sweep := range []func() ([]string, error){
+		guard.Sweep,
+		func() ([]string, error) { return arm.Sweep(ns) },
+		lab.Sweep,
+	} {
+		what, err := sweep()
+		removed = append(removed, what...)
+		errs = append(errs, err)
+	}
+	for _, r := range removed {
+		fmt.Fprintln(a.out, "removed", r)
+	}
+	if len(removed) == 0 {
+		fmt.Fprintln(a.out, "nothing was left to remove")
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/model/flow"
+	"nfscope/trace/conntrack"
+	"nfscope/trace/rules"
+)
+
+func (a *app) connsCommand() *cobra.Command {
+	var follow, asJSON bool
+	c := &cobra.Command{
+		Use: "conns [FILTER]", Short: "Print the connections and their NAT",
+		Long: "Print conntrack's entries, one a line: client -> service -> backend.\n" +
+			"With --follow, print what becomes new, changes and ends, until interrupted.",
+		Example: "  nfscope conns dnat\n  nfscope conns --follow tcp and dst port 443\n  nfscope conns --json | jq .nat",
+		RunE: func(_ *cobra.Command, args []string) error {
+			fl, err := parseFilter(args)
+			if err != nil {
+				return err
+			}
+			return a.conns(fl, follow, asJSON)
+		},
+	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with events until interrupted")
+	c.Flags().BoolVar(&asJSON, "json", false, "print nfscope/flow/1 objects, one a line")
+	return c
+}
+
+// parseFilter reads the FILTER that the command line's words make up.
+func parseFilter(args []string) (*filter.Filter, error) {
+	f, err := filter.Parse(strings.Join(args, " "))
+	return f, usage(err)
+}
+
+// connPrinter prints flow events as text or JSON.
+type connPrinter struct {
+	out    *bufio.Writer
+	json   bool
+	follow bool
+	filter *filter.Filter
+	host   *flow.Host
+	stats  stats
+	err    error
+}
+
+func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
+	ns, err := a.open()
+	if err != nil {
+		return err
+	}
+	if err := needAdmin("reading conntrack"); err != nil {
+		return err
+	}
+	p := &connPrinter{out: bufio.NewWriter(a.out), json: asJSON, follow: follow, filter: fl, stats: stats{start: time.Now()}}
+	if local, err := conntrack.LocalAddrs(ns); err == nil {
+		if rr, err := rules.Open(ns); err == nil {
+			if rs, err := rr.Snapshot(a.ctx); err == nil {
+				h := flow.HostFrom(rs, local)
+				p.host = &h
+			}
+			_ = rr.Close()
+		}
+	}
+	r, err := conntrack.Open(ns)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if follow {
+		a.live = true
+		ctx, stop := withCancel(a.ctx)
+		defer stop()
+		err = r.Watch(ctx, conntrack.Options{}, func(it feed.Item) { p.item(it, stop) })
+		if a.ctx.Err() != nil {
+			err = nil
+		}
+	} else {
+		err = r.List(a.ctx, func(it feed.Item) { p.item(it, nil) })
+	}
+	if p.err != nil {
+		return p.err
+	}
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		p.stats.print(p.out)
+	}
+	return p.out.Flush()
+}
+
+// item prints one item; stop ends the watch when nobody reads any more.
+func (p *connPrinter) item(it feed.Item, stop func()) {
+	if it.Flow == nil || p.err != nil {
+		return
+	}
+	e := *it.Flow
+	switch e.Type {
+	case flow.EventDumpBegin, flow.EventDumpEnd:
+		return
+	case flow.EventGap:
+		p.stats.lost += e.Lost
+		p.stats.gaps++
+	default:
+		p.stats.events++
+		if p.host != nil {
+			f := *e.Flow
+			f.NAT = flow.Classify(&f, *p.host)
+			e.Flow = &f
+		}
+		if !p.filter.Flow(e.Flow) {
+			return
+		}
+	}
+	p.print(&e)
+	if p.err == nil && p.follow {
+		p.err = p.out.Flush()
+	}
+	if p.err != nil && stop != nil {
+		stop()
+	}
+}
+
+func (p *connPrinter) print(e *flow.Event) {
+	if p.json {
+		b, err := json.Marshal(e)
+		if err == nil {
+			b = append(b, '\n')
+			_, err = p.out.Write(b)
+		}
+		p.err = err
+		return
+	}
+	if e.Type == flow.EventGap {
+		_, p.err = fmt.Fprintf(p.out, "lost %s conntrack events\n", unknownIfZero(e.Lost))
+		return
+	}
+	f := e.Flow
+	what := ""
+	if p.follow {
+		what = fmt.Sprintf("%-8s", e.Type)
+	}
+	bytes := ""
+	if f.Orig.Count.Valid && f.Reply.Count.Valid {
+		bytes = fmt.Sprintf("  %d packets %d bytes", f.Orig.Count.Packets+f.Reply.Count.Packets, f.Orig.Count.Bytes+f.Reply.Count.Bytes)
+	}
+	state := f.State
+	if state == "" {
+		state = "-"
+	}
+	_, p.err = fmt.Fprintf(p.out, "%s%-7s %-11s %s  %s  %ds%s\n", what, f.Orig.Tuple.Proto, state, f.Line(), f.NAT, int(f.Timeout.Seconds()), bytes)
+}
+
+func unknownIfZero(n uint64) string {
+	if n == 0 {
+		return "an unknown number of"
+	}
+	return fmt.Sprint(n)
+}

@@ -1,0 +1,266 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nfscope/docs/labs"
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+	"nfscope/model/store"
+	"nfscope/trace/collect"
+	"nfscope/trace/guard"
+	"nfscope/trace/lab"
+	"nfscope/trace/live"
+	"nfscope/trace/record"
+)
+
+const (
+	// settle is how long after a step the last events of its packets are waited for.
+	settle = 400 * time.Millisecond
+	// gap is the pause before a step in the TUI, so that an eye can follow.
+	gap = 1500 * time.Millisecond
+	// demoFor bounds the demo's trace and its traffic.
+	demoFor = 5 * time.Minute
+	// recording is the name of a lab's recording in its folder.
+	recording = "recording.nfs"
+)
+
+type demoFlags struct {
+	recorded, live, plain bool
+	file                  string
+}
+
+func (a *app) demoCommand() *cobra.Command {
+	var o demoFlags
+	c := &cobra.Command{
+		Use: "demo [LAB]", Short: "Watch real packets hit real rules, in a small network of its own",
+		Long: "Build a small network in namespaces, send packets through it and show which rule each\n" +
+			"one hit. It needs no root where user namespaces are allowed, and plays a recording where\n" +
+			"they are not. Labs: " + strings.Join(labs.Names(), ", ") + ".",
+		Example: "  nfscope demo\n  nfscope demo gateway --plain",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name := "close-the-door"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			if !slices.Contains(labs.Names(), name) {
+				return usagef("demo: no lab %q; there are %s", name, strings.Join(labs.Names(), ", "))
+			}
+			if o.recorded && o.live {
+				return usagef("demo: --recorded and --live exclude each other")
+			}
+			return a.demo(name, o)
+		},
+	}
+	c.Flags().BoolVar(&o.recorded, "recorded", false, "play the embedded recording")
+	c.Flags().BoolVar(&o.live, "live", false, "refuse to fall back on the recording")
+	c.Flags().BoolVar(&o.plain, "plain", false, "print the story as text")
+	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording of the live lab to `FILE`")
+	_ = c.Flags().MarkHidden("write")
+	return c
+}
+
+func (a *app) demo(name string, o demoFlags) error {
+	plain := o.plain || !a.terminal()
+	if !o.recorded {
+		err := a.demoLive(name, plain, o.file)
+		var m *missing
+		switch {
+		case !errors.As(err, &m):
+			return err
+		case o.live:
+			return lacking(fmt.Errorf("the live demo cannot run here: %w; `nfscope demo --recorded` plays a recording", m))
+		}
+		fmt.Fprintf(a.err, "nfscope: playing the recording, because the live demo cannot run here: %v\n", m)
+	}
+	b, err := fs.ReadFile(labs.FS, name+"/"+recording)
+	if err != nil {
+		return fmt.Errorf("the recording of lab %s: %w", name, err)
+	}
+	if !plain {
+		return a.replayTUI(name+"/"+recording, bytes.NewReader(b), 1, nil)
+	}
+	rr, err := record.NewReader(name+"/"+recording, bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	st := newStory(a.out, a.width())
+	if err := rr.Play(a.ctx, record.NewClock(0), st.put); err != nil {
+		return err
+	}
+	return st.end()
+}
+
+// missing is an error for which the demo falls back on its recording: the kernel or a
+// program is not what a live lab needs.
+type missing struct{ err error }
+
+func (m *missing) Error() string { return m.err.Error() }
+func (m *missing) Unwrap() error { return m.err }
+
+// registrar tells the guard of a lab's namespaces before they are made.
+type registrar struct{ guard *guard.Guard }
+
+func (r registrar) Netns(name string) error {
+	_, err := r.guard.Netns(name)
+	return err
+}
+
+// demoLive builds the lab, arms the trace and plays the lab's steps.
+func (a *app) demoLive(name string, plain bool, file string) error {
+	switch ran, status, err := lab.EnterUserns(os.Args[1:]); {
+	case err != nil:
+		return &missing{err}
+	case ran: // it ran again in a user namespace, where it may
+		return &statusError{status: status}
+	}
+	a.live = true
+	g, err := a.startGuard()
+	if err != nil {
+		return err
+	}
+	if _, err := lab.Sweep(); err != nil {
+		fmt.Fprintln(a.err, "nfscope:", err)
+	}
+	l, err := lab.Load(labs.FS, name)
+	if err != nil {
+		return err
+	}
+	n, err := lab.Up(a.ctx, l, registrar{g})
+	if err != nil {
+		return &missing{err}
+	}
+	a.later(func() { _ = n.Down() })
+	n.Lang = a.lang
+
+	var rec *record.Writer
+	if file != "" {
+		if rec, err = a.recordTo(file, "lab "+name); err != nil {
+			return err
+		}
+	}
+	tee := func(put func(feed.Item)) func(feed.Item) {
+		if rec == nil {
+			return put
+		}
+		return func(it feed.Item) {
+			if it.Time.IsZero() {
+				it.Time = time.Now()
+			}
+			rec.Put(it)
+			put(it)
+		}
+	}
+	if plain {
+		st := newStory(a.out, a.width())
+		if err := a.play(a.ctx, n, tee(st.put), rec != nil); err != nil {
+			return err
+		}
+		return st.end()
+	}
+	return a.demoTUI(n, tee)
+}
+
+// play watches the lab's observed host and runs its steps once.
+func (a *app) play(ctx context.Context, n *lab.Network, put func(feed.Item), slow bool) error {
+	s, err := a.armLab(ctx, n, put)
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.steps(ctx, n, put, slow), s.Close())
+}
+
+// armLab arms the lab's trace in its observed host.
+func (a *app) armLab(ctx context.Context, n *lab.Network, put func(feed.Item)) (*live.Session, error) {
+	l := n.Lab()
+	f, err := filter.Parse(l.Filter)
+	if err != nil {
+		return nil, fmt.Errorf("lab %s: %w", l.Name, err)
+	}
+	s, err := live.Open(n.Observed(), a.guard, live.About{Name: l.Observed, Source: "lab " + l.Name}, put)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Rules(ctx); err != nil {
+		return nil, err
+	}
+	s.Watch(ctx)
+	if err := s.Arm(ctx, live.Trace{Filter: f, For: demoFor}); err != nil {
+		_ = s.Close()
+		return nil, &missing{err}
+	}
+	return s, nil
+}
+
+// steps runs the lab's steps once. The end of a step is told when its last events
+// have come.
+func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), slow bool) error {
+	first := true
+	emit := func(it feed.Item) {
+		if it.Lab != nil {
+			if !first {
+				_ = pause(ctx, settle)
+			}
+			first = false
+			it.Time = time.Now()
+		}
+		put(it)
+	}
+	_, err := lab.Play(ctx, n, emit, func(lab.Step) error {
+		if slow {
+			return pause(ctx, gap)
+		}
+		return ctx.Err()
+	})
+	return err
+}
+
+// demoTUI shows the lab; its steps are repeated until the demo's time is over.
+func (a *app) demoTUI(n *lab.Network, tee func(func(feed.Item)) func(feed.Item)) error {
+	c := collect.New(store.New(journey.Options{}), time.Now)
+	put := tee(c.Put)
+	s, err := a.armLab(a.ctx, n, put)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(a.ctx, demoFor)
+	played := make(chan struct{})
+	go func() {
+		defer close(played)
+		for ctx.Err() == nil {
+			if err := a.steps(ctx, n, put, true); err != nil && ctx.Err() == nil {
+				put(feed.Item{Time: time.Now(), Problem: "the lab's steps ended: " + err.Error()})
+				return
+			}
+		}
+	}()
+	err = a.tui(c, tuiOptions{actions: &sessionActions{a, s}})
+	cancel()
+	<-played
+	return err
+}
+
+// pause waits, or gives ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+	"nfscope/ui/component/ladder"
+)
+
+// journeyPrinter prints journeys once each, when they are closed.
+type journeyPrinter struct {
+	out   *bufio.Writer
+	json  bool
+	width int
+	// filter is what the kernel could not match of the trace's filter; nil for all.
+	filter *filter.Filter
+	seen   map[int]bool
+	// printed counts; limit ends printing, 0 for none.
+	printed, limit int
+}
+
+func newJourneyPrinter(w io.Writer, asJSON bool, width int, f *filter.Filter) *journeyPrinter {
+	return &journeyPrinter{out: bufio.NewWriter(w), json: asJSON, width: width, filter: f, seen: map[int]bool{}}
+}
+
+// print prints what is new in the list. full is true when the limit is reached.
+func (p *journeyPrinter) print(list []*journey.Journey) (full bool, err error) {
+	for _, j := range list {
+		if !j.Closed || p.seen[j.Number] {
+			continue
+		}
+		if p.limit > 0 && p.printed == p.limit {
+			return true, p.out.Flush()
+		}
+		p.seen[j.Number] = true
+		if p.filter != nil && !p.filter.Journey(j) {
+			continue
+		}
+		p.printed++
+		if err := p.one(j); err != nil {
+			return false, err
+		}
+	}
+	p.forget(list)
+	return p.limit > 0 && p.printed == p.limit, p.out.Flush()
+}
+
+// forget lets go of the numbers that the list no longer holds.
+func (p *journeyPrinter) forget(list []*journey.Journey) {
+	if len(list) == 0 || len(p.seen) < 2*len(list)+1024 {
+		return
+	}
+	for n := range p.seen {
+		if n < list[0].Number {
+			delete(p.seen, n)
+		}
+	}
+}
+
+func (p *journeyPrinter) one(j *journey.Journey) error {
+	if p.json {
+		b, err := json.Marshal(j)
+		if err != nil {
+			return err
+		}
+		_, err = p.out.Write(append(b, '\n'))
+		return err
+	}
+	for _, l := range ladder.Text(j, p.width) {
+		if _, err := fmt.Fprintln(p.out, l); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(p.out)
+	return err
+}

@@ -1,0 +1,44 @@
+// Nfscope is an oscilloscope for netfilter: it shows tables and chains with their
+// counters, connections with their NAT, and the rule that a packet hit.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"nfscope/trace/guard"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == guard.Arg {
+		guard.Main()
+		return
+	}
+	os.Exit(run())
+}
+
+// run carries out the command line and gives the exit status. Everything is cleaned
+// up when it returns, whatever happened.
+func run() (status int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	// A closed stdout is an error of write like any other, so that clean-up runs.
+	signal.Ignore(syscall.SIGPIPE)
+	a := &app{ctx: ctx, in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(os.Stderr, "nfscope: a defect: %v\n", p)
+			a.close()
+			panic(p)
+		}
+	}()
+	err := a.command().ExecuteContext(ctx)
+	a.close()
+	if err == nil && ctx.Err() != nil && a.live {
+		err = errInterrupted
+	}
+	return report(os.Stderr, err)
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+	"nfscope/model/store"
+	"nfscope/trace/collect"
+	"nfscope/trace/live"
+)
+
+func (a *app) rootCommand() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use: "nfscope", Short: "An oscilloscope for netfilter",
+		Long: "Nfscope shows what netfilter does: the tables and chains of iptables (legacy and nft,\n" +
+			"IPv4 and IPv6) and nftables with their counters, the connections with their NAT, and\n" +
+			"which rule a packet hit. Without a command it opens the terminal UI.",
+		Example: "  nfscope                  look at this host\n  nfscope --netns router   look at a namespace\n  nfscope demo             no root needed",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if file != "" {
+				return a.showFile(file)
+			}
+			return a.show()
+		},
+	}
+	c.Flags().StringVar(&file, "file", "", "show the rules in `FILE` instead of the host's")
+	return c
+}
+
+// show opens the TUI on a live namespace; without a terminal it prints the rules.
+func (a *app) show() error {
+	if !a.terminal() {
+		rs, err := a.readRules()
+		if err != nil {
+			return err
+		}
+		return a.printRules(rs, "tree")
+	}
+	ns, err := a.open()
+	if err != nil {
+		return err
+	}
+	if err := needAdmin("looking at netfilter"); err != nil {
+		return err
+	}
+	c := collect.New(store.New(journey.Options{}), time.Now)
+	s, err := a.watch(ns, c.Put)
+	if err != nil {
+		return err
+	}
+	return a.tui(c, tuiOptions{actions: &sessionActions{a, s}})
+}
+
+// sessionActions lets the TUI arm and disarm.
+type sessionActions struct {
+	app     *app
+	session *live.Session
+}
+
+func (s *sessionActions) Arm(text string) error {
+	f, err := filter.Parse(text)
+	if err != nil {
+		return err
+	}
+	return s.session.Arm(s.app.ctx, live.Trace{Filter: f})
+}
+
+func (s *sessionActions) Disarm() error { return s.session.Disarm() }
+
+// showFile shows the rules of a file.
+func (a *app) showFile(name string) error {
+	if !a.terminal() {
+		return a.rulesOfFile(name, "tree")
+	}
+	rs, _, bad, err := a.readRulesFile(name)
+	if err != nil {
+		return err
+	}
+	c := collect.New(store.New(journey.Options{}), time.Now)
+	c.Put(feed.Item{Host: &feed.Host{Name: name, Source: "file " + name}})
+	c.Put(feed.Item{Rules: rs})
+	if bad > 0 {
+		c.Put(feed.Item{Problem: fmt.Sprintf("%s: %d places could not be understood; `nfscope rules --file %s` names them", name, bad, name)})
+	}
+	return a.tui(c, tuiOptions{actions: noActions{"a file cannot be traced"}, page: "Rules"})
+}

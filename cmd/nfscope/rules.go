@@ -1,0 +1,125 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"nfscope/model"
+	"nfscope/model/ruleset"
+	"nfscope/trace/rules"
+)
+
+func (a *app) rulesCommand() *cobra.Command {
+	var file, format string
+	c := &cobra.Command{
+		Use: "rules", Short: "Print the rules and their counters", Args: cobra.NoArgs,
+		Long: "Print the rules of every backend with their counters, or those of a file\n" +
+			"(iptables-save, iptables -S or nft list ruleset text).",
+		Example: "  nfscope rules\n  nfscope rules --netns router --format json\n  nfscope rules --file rules.v4 --format save",
+		RunE: func(*cobra.Command, []string) error {
+			switch format {
+			case "tree", "save", "json", "dot":
+			default:
+				return usagef("--format %q: expected tree, save, json or dot", format)
+			}
+			if file != "" {
+				return a.rulesOfFile(file, format)
+			}
+			rs, err := a.readRules()
+			if err != nil {
+				return err
+			}
+			for _, w := range rs.Warnings {
+				fmt.Fprintln(a.err, "nfscope:", w)
+			}
+			return a.printRules(rs, format)
+		},
+	}
+	c.Flags().StringVar(&file, "file", "", "read the rules from `FILE`, - for standard input")
+	c.Flags().StringVar(&format, "format", "tree", "print as `tree`, save, json or dot")
+	return c
+}
+
+// readRules reads the namespace's rules once.
+func (a *app) readRules() (*model.Ruleset, error) {
+	ns, err := a.open()
+	if err != nil {
+		return nil, err
+	}
+	if err := needAdmin("reading rules"); err != nil {
+		return nil, err
+	}
+	r, err := rules.Open(ns)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	rs, err := r.Snapshot(a.ctx)
+	if err != nil {
+		return nil, err
+	}
+	rs.Netns = a.netns
+	return rs, nil
+}
+
+func (a *app) printRules(rs *model.Ruleset, format string) error {
+	counts := rs.Counts()
+	switch format {
+	case "save":
+		return ruleset.WriteSave(a.out, rs.Tables, counts, true)
+	case "json":
+		return ruleset.WriteJSON(a.out, rs, counts)
+	case "dot":
+		return ruleset.WriteDot(a.out, rs)
+	}
+	return ruleset.WriteTree(a.out, rs, counts, a.width())
+}
+
+// rulesOfFile prints what a file holds. Problems go to stderr and end in the status
+// of bad usage; what could be read is printed all the same.
+func (a *app) rulesOfFile(name, format string) error {
+	rs, doc, bad, err := a.readRulesFile(name)
+	if err != nil {
+		return err
+	}
+	if format == "save" && doc != nil {
+		_, err = doc.WriteTo(a.out)
+	} else {
+		err = a.printRules(rs, format)
+	}
+	if err == nil && bad > 0 {
+		err = usagef("%s: %d places could not be understood; the rest is shown", name, bad)
+	}
+	return err
+}
+
+// readRulesFile parses a file, and says on stderr what in it could not be understood.
+func (a *app) readRulesFile(name string) (rs *model.Ruleset, doc *ruleset.Document, bad int, err error) {
+	var text []byte
+	if name == "-" {
+		text, err = io.ReadAll(a.in)
+	} else {
+		text, err = os.ReadFile(name)
+	}
+	if err != nil {
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, nil, 0, usagef("%s: %w", name, err)
+	}
+	rs, doc, problems := ruleset.ParseFile(name, text)
+	for _, p := range problems {
+		if p.Fatal {
+			return nil, nil, 0, usage(p)
+		}
+		fmt.Fprintln(a.err, "nfscope:", p.Error())
+		bad++
+	}
+	return rs, doc, bad, nil
+}

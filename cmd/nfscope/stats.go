@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"time"
+)
+
+// stats is the last line of every --json stream, nfscope/stats/1.
+type stats struct {
+	events, journeys, lost, gaps uint64
+	start                        time.Time
+}
+
+func (s *stats) print(w io.Writer) {
+	_ = json.NewEncoder(w).Encode(struct {
+		Schema   string `json:"schema"`
+		Events   uint64 `json:"events"`
+		Journeys uint64 `json:"journeys"`
+		Lost     uint64 `json:"lost"`
+		Gaps     uint64 `json:"gaps"`
+		Duration int64  `json:"duration_ns"`
+	}{"nfscope/stats/1", s.events, s.journeys, s.lost, s.gaps, int64(time.Since(s.start))})
+}
+
+func withCancel(ctx context.Context) (context.Context, func()) {
+	c, cancel := context.WithCancel(ctx)
+	return c, func() { cancel() }
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"nfscope/model/feed"
+	"nfscope/model/journey"
+	"nfscope/model/ruleset"
+	"nfscope/model/snapshot"
+	"nfscope/model/store"
+	"nfscope/ui/component/ladder"
+)
+
+// story tells a lab as text: its rules, then step by step what was sent, what the
+// sender saw, and each packet's way. It takes the items of a live lab and of a
+// recording alike.
+type story struct {
+	mu    sync.Mutex
+	out   *bufio.Writer
+	width int
+	store *store.Store
+
+	rules   bool // the rules are printed
+	lab     *snapshot.Lab
+	began   time.Time // of the step under way
+	printed map[int]bool
+	err     error
+}
+
+func newStory(w io.Writer, width int) *story {
+	return &story{out: bufio.NewWriter(w), width: width, store: store.New(journey.Options{}), printed: map[int]bool{}}
+}
+
+// put takes one item, from any goroutine.
+func (s *story) put(it feed.Item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store.Tick(it.Time)
+	s.store.Apply(&it)
+	switch {
+	case it.Rules != nil && !s.rules:
+		s.rules = true
+		s.printf("The rules of %s:\n\n", s.store.Snapshot(it.Time).Source)
+		if s.err == nil {
+			s.err = ruleset.WriteTree(s.out, it.Rules, it.Rules.Counts(), s.width)
+		}
+		s.printf("\n")
+	case it.Problem != "":
+		s.printf("! %s\n", it.Problem)
+	case it.Lab != nil:
+		s.step(it.Lab, it.Time)
+	}
+	if s.err == nil {
+		s.err = s.out.Flush()
+	}
+}
+
+// step prints the step that is over and announces the next one.
+func (s *story) step(l *snapshot.Lab, now time.Time) {
+	if s.lab == nil {
+		s.printf("%s\n\n", l.Title)
+	} else if l.Current > s.lab.Current {
+		s.finish(l, l.Current-1)
+	}
+	if l.Current < len(l.Steps) && (s.lab == nil || l.Current != s.lab.Current) {
+		s.printf("== %d. %s\n", l.Current+1, l.Steps[l.Current].Title)
+		s.began = now
+	}
+	s.lab = l
+}
+
+// finish prints what became of a step: every packet in a sentence, the first one's
+// way in full.
+func (s *story) finish(l *snapshot.Lab, i int) {
+	st := l.Steps[i]
+	s.printf("the sender saw: %s\n", st.Result)
+	first := true
+	more := 0
+	for _, j := range s.store.Journeys() {
+		if s.printed[j.Number] || !j.Closed || len(j.Steps) == 0 {
+			continue
+		}
+		s.printed[j.Number] = true
+		switch {
+		case first:
+			first = false
+			for _, line := range ladder.Text(j, s.width) {
+				s.printf("%s\n", line)
+			}
+		case j.Outcome.Verdict != journey.Accepted:
+			s.printf("%s\n  %s\n", ladder.Headline(j), j.Outcome.Sentence)
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		s.printf("and %d more packets of it were accepted\n", more)
+	}
+	s.printf("%s\n\n", st.Says)
+}
+
+// end prints the closing line.
+func (s *story) end() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.store.End()
+	loss := s.store.Loss()
+	s.printf("%d packets, %d events, lost %d\n", len(s.store.Journeys()), s.store.Events(), loss.Total())
+	if s.err != nil {
+		return s.err
+	}
+	return s.out.Flush()
+}
+
+func (s *story) printf(format string, a ...any) {
+	if s.err == nil {
+		_, s.err = fmt.Fprintf(s.out, format, a...)
+	}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/model/store"
+	"nfscope/trace/arm"
+	"nfscope/trace/collect"
+	"nfscope/trace/live"
+	"nfscope/trace/netns"
+	"nfscope/trace/record"
+)
+
+type traceFlags struct {
+	span        time.Duration
+	count, rate int
+	json        bool
+	file        string
+	method      string
+}
+
+func (a *app) traceCommand() *cobra.Command {
+	var o traceFlags
+	c := &cobra.Command{
+		Use: "trace FILTER", Short: "Trace packets and print which rule each one hit",
+		Long: "Arm a trace for the packets that FILTER matches, and print each packet's way through\n" +
+			"every table of every backend, with the rule that decided. The trace ends by itself.",
+		Example: "  nfscope trace tcp and dst port 80\n  nfscope trace --for 10s --json host 10.2.0.2 and not port 22",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("trace: a FILTER is missing, such as `tcp and dst port 80`; `ip or ip6` is everything")
+			}
+			f, err := parseFilter(args)
+			if err != nil {
+				return err
+			}
+			switch {
+			case o.span <= 0 || o.span > time.Hour:
+				return usagef("--for %v: expected a time between 1ms and 1h", o.span)
+			case o.rate < 1 || o.rate > 1_000_000:
+				return usagef("--rate %d: expected 1 to 1000000 packets a second", o.rate)
+			case o.count < 0:
+				return usagef("--count %d: expected 0 or more", o.count)
+			}
+			return a.trace(f, o)
+		},
+	}
+	c.Flags().DurationVar(&o.span, "for", arm.DefaultFor, "end after this time")
+	c.Flags().IntVar(&o.count, "count", 0, "end after `N` packets, 0 for no such end")
+	c.Flags().IntVar(&o.rate, "rate", arm.DefaultRate, "trace at most `N` packets a second; the kernel holds the rest back")
+	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/journey/1 objects, one a line")
+	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording to `FILE`")
+	c.Flags().StringVar(&o.method, "method", "auto", "arm by auto, owner (a table that the kernel removes with us) or raw (-j TRACE)")
+	_ = c.Flags().MarkHidden("method")
+	return c
+}
+
+// trace arms, prints and cleans up.
+func (a *app) trace(f *filter.Filter, o traceFlags) error {
+	ns, err := a.open()
+	if err != nil {
+		return err
+	}
+	if err := needAdmin("tracing"); err != nil {
+		return err
+	}
+	a.live = true
+	start := time.Now()
+	st := store.New(journey.Options{Keep: 1 << 16})
+	c := collect.New(st, time.Now)
+	put := c.Put
+	if o.file != "" {
+		w, err := a.recordTo(o.file, "trace: "+f.String())
+		if err != nil {
+			return err
+		}
+		put = func(it feed.Item) { w.Put(it); c.Put(it) }
+	}
+	s, err := a.watch(ns, put)
+	if err != nil {
+		return err
+	}
+	if _, err := s.Rules(a.ctx); err != nil { // what is traced is named by them
+		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
+	}
+	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method}
+	if err := s.Arm(a.ctx, t); err != nil {
+		return lacking(err)
+	}
+	over := s.Done()
+	fmt.Fprintf(a.err, "tracing %s for %v, at most %d packets a second\n", f, o.span, o.rate)
+
+	p := newJourneyPrinter(a.out, o.json, a.width(), after(f))
+	p.limit = o.count
+	ctx, stop := withCancel(a.ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-over:
+		case <-ctx.Done():
+		}
+		stop()
+	}()
+	var last *snapshot.Snapshot
+	said := map[string]bool{}
+	c.Run(ctx, func(snap *snapshot.Snapshot) {
+		last = snap
+		a.say(snap, said)
+		if err == nil {
+			var full bool
+			if full, err = p.print(snap.Journeys); full || err != nil {
+				stop()
+			}
+		}
+	})
+	if cerr := s.Close(); err == nil {
+		err = cerr
+	}
+	// What came between the last snapshot and the end.
+	c.End()
+	c.Drain()
+	last = st.Snapshot(time.Now())
+	if err == nil {
+		_, err = p.print(last.Journeys)
+	}
+	if err == nil {
+		err = a.traceEnd(p, o, last, start, st.Events())
+	}
+	return err
+}
+
+// traceEnd prints the closing line: counts and losses.
+func (a *app) traceEnd(p *journeyPrinter, o traceFlags, last *snapshot.Snapshot, start time.Time, events uint64) error {
+	s := stats{events: events, journeys: uint64(p.printed), lost: last.Loss.Trace + last.Loss.Dropped, gaps: last.Loss.Gaps, start: start}
+	if o.json {
+		s.print(p.out)
+	}
+	if err := p.out.Flush(); err != nil {
+		return err
+	}
+	held := ""
+	if last.Trace.Held > 0 {
+		held = fmt.Sprintf(", %d packets held back by the limit of %d/s", last.Trace.Held, o.rate)
+	}
+	fmt.Fprintf(a.err, "%d packets in %v, %d events, lost %d%s\n", p.printed, time.Since(start).Round(10*time.Millisecond), events, s.lost, held)
+	return nil
+}
+
+// say writes the problems and the notes of the trace to stderr, once each.
+func (a *app) say(snap *snapshot.Snapshot, said map[string]bool) {
+	for _, list := range [][]string{snap.Problems, snap.Trace.Notes} {
+		for _, p := range list {
+			if !said[p] {
+				said[p] = true
+				fmt.Fprintln(a.err, "nfscope:", p)
+			}
+		}
+	}
+}
+
+// after is the filter where a part of it runs after the kernel, nil where the kernel
+// matches all of it.
+func after(f *filter.Filter) *filter.Filter {
+	if len(f.After()) == 0 {
+		return nil
+	}
+	return f
+}
+
+// watch opens a live session that follows rules and connections.
+func (a *app) watch(ns *netns.Handle, put func(feed.Item)) (*live.Session, error) {
+	g, err := a.startGuard()
+	if err != nil {
+		return nil, err
+	}
+	s, err := live.Open(ns, g, live.About{Name: ns.Name(), Source: "live"}, put)
+	if err != nil {
+		return nil, err
+	}
+	s.Watch(a.ctx)
+	a.later(func() { _ = s.Close() })
+	return s, nil
+}
+
+// recordTo begins a recording that is closed when the command is over.
+func (a *app) recordTo(name, title string) (*record.Writer, error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, usagef("-w: %w", err)
+	}
+	w, err := record.NewWriter(file, record.Header{Version: version(), Created: time.Now(), Title: strings.TrimSpace(title)})
+	if err != nil {
+		return nil, err
+	}
+	a.later(func() {
+		if err := w.Close(); err != nil {
+			fmt.Fprintln(a.err, "nfscope:", err)
+		}
+		_ = file.Close()
+	})
+	return w, nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"nfscope/model/snapshot"
+	"nfscope/trace/collect"
+	"nfscope/ui"
+	"nfscope/ui/page"
+	"nfscope/ui/page/connections"
+	"nfscope/ui/page/path"
+	"nfscope/ui/page/rules"
+	"nfscope/ui/page/trace"
+	"nfscope/ui/theme"
+)
+
+type tuiOptions struct {
+	actions ui.Actions
+	// page is the name of the page to begin with, "" for the first.
+	page string
+}
+
+// noActions refuses what only a live source can do.
+type noActions struct{ why string }
+
+func (n noActions) Arm(string) error { return errors.New(n.why) }
+func (n noActions) Disarm() error    { return nil }
+
+// tui shows the collector's snapshots until the user quits.
+func (a *app) tui(c *collect.Collector, o tuiOptions) error {
+	th := theme.Options{
+		Color: colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
+		Dark:  true, ASCII: a.glyphs == "ascii",
+	}
+	if th.Color {
+		th.Dark = lipgloss.HasDarkBackground(os.Stdin, os.Stdout)
+	}
+	m := ui.New(ui.Options{Pages: pages(), Theme: th, Actions: o.actions, Start: o.page, Version: version()})
+	ctx, stop := context.WithCancel(a.ctx)
+	defer stop()
+	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())
+
+	var box mailbox
+	box.full = make(chan struct{}, 1)
+	var running sync.WaitGroup
+	running.Add(2)
+	go func() {
+		defer running.Done()
+		c.Run(ctx, box.put)
+	}()
+	go func() {
+		defer running.Done()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-box.full:
+				p.Send(ui.SnapshotMsg{Snapshot: box.take()})
+			}
+		}
+	}()
+	_, err := p.Run()
+	stop()
+	running.Wait()
+	switch {
+	case a.ctx.Err() != nil:
+		return errInterrupted
+	case errors.Is(err, tea.ErrProgramKilled), errors.Is(err, tea.ErrInterrupted):
+		return errInterrupted
+	case err != nil:
+		return fmt.Errorf("the terminal: %w", err)
+	}
+	return nil
+}
+
+func pages() []page.Page {
+	return []page.Page{path.New(), rules.New(), connections.New(), trace.New()}
+}
+
+// mailbox holds the newest snapshot: a slow terminal skips the ones between, and
+// never holds the collector up.
+type mailbox struct {
+	mu   sync.Mutex
+	snap *snapshot.Snapshot
+	full chan struct{}
+}
+
+func (b *mailbox) put(s *snapshot.Snapshot) {
+	b.mu.Lock()
+	b.snap = s
+	b.mu.Unlock()
+	select {
+	case b.full <- struct{}{}:
+	default:
+	}
+}
+
+func (b *mailbox) take() *snapshot.Snapshot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.snap
+}
