@@ -224,3 +224,15 @@ func Fit(s string, w int, dots string) string {
 	}
 	return s[:at] + dots
 }
+
+// Copy puts h rows of another canvas, from row from on, at (x, y).
+func (c *Canvas) Copy(o *Canvas, x, y, from, h int) {
+	for r := range h {
+		sy, dy := from+r, y+r
+		if sy < 0 || sy >= o.h || dy < 0 || dy >= c.h || x < 0 || x >= c.w {
+			continue
+		}
+		n := min(o.w, c.w-x)
+		copy(c.cells[dy*c.w+x:dy*c.w+x+n], o.cells[sy*o.w:sy*o.w+n])
+	}
+}

@@ -101,7 +101,11 @@ func pad(s string, w int) string {
 // than 0: packet, sentence, the ladder, remarks.
 func Text(j *journey.Journey, width int) []string {
 	rows := Rows(j)
-	c := measure(rows, width)
+	inner := width
+	if width > 0 {
+		inner = max(width-2, 1) // all is indented
+	}
+	c := measure(rows, inner)
 	lines := []string{Headline(j)}
 	if j.Outcome.Sentence != "" {
 		lines = append(lines, wrap("  "+j.Outcome.Sentence, width)...)

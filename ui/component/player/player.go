@@ -295,10 +295,9 @@ func pace(j *journey.Journey) float64 {
 	return min(float64(perStep), float64(longest)/total)
 }
 
-func ends(j *journey.Journey) bool {
-	return len(j.Steps) > 0 && j.Steps[len(j.Steps)-1].Verdict.Ends() ||
-		j.Outcome.Verdict == journey.Dropped || j.Outcome.Verdict == journey.Rejected
-}
+// ends reports whether a journey stops at its last step: only what was accepted goes
+// on from there.
+func ends(j *journey.Journey) bool { return j.Outcome.Verdict != journey.Accepted }
 
 // light makes a rule glow.
 func (p *Player) light(j *journey.Journey, step int) {

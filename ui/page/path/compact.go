@@ -1,0 +1,223 @@
+package path
+
+import (
+	"strconv"
+
+	"nfscope/ui/component/canvas"
+	"nfscope/ui/component/units"
+)
+
+// miniWidth is the least width of the map of one line.
+const miniWidth = 62
+
+// compact draws the flow on two lines and the station of interest unfolded below;
+// where all of them fit, all.
+func (v *view) compact(w, h int) {
+	v.c.Reset(w, h)
+	v.mini(w)
+	heads := v.geo
+	v.top = 3
+	v.sections(w, h, 3, v.chosen(w, h-3))
+	// What is unfolded below is where the packets run through its chains; the wires
+	// and the other stations are above.
+	for st := range v.geo {
+		if !v.geo[st].shown {
+			v.geo[st] = heads[st]
+		}
+	}
+	v.sprites()
+}
+
+// list draws one column: the stations below each other.
+func (v *view) list(w, h int) {
+	v.sections(w, h, 0, v.chosen(w, h-4))
+	v.sprites()
+}
+
+// chosen says which stations are unfolded: all where there is room, else the one of
+// interest.
+func (v *view) chosen(w, h int) [5]bool {
+	all := [5]bool{true, true, true, true, true}
+	n := 0
+	for st := range v.entries {
+		n += 2 + len(v.entries[st])
+	}
+	if n <= h {
+		return all
+	}
+	var one [5]bool
+	one[v.home()] = true
+	return one
+}
+
+// mini draws NIC, stations and wires on two lines.
+func (v *view) mini(w int) {
+	in, out := v.devices()
+	g := v.p.Glyphs
+	label := names
+	in, out = canvas.Fit(in, 5, g.Dots), canvas.Fit(out, 5, g.Dots)
+	local := "local"
+	if 1+canvas.Width(in)+canvas.Width(out)+71 > w {
+		label = [...]string{"PRE", "IN", "FWD", "OUT", "POST"}
+	}
+	put := func(st, x, y int) int {
+		v.geo[st] = geo{x: x, y: y, shown: true, flat: true}
+		ink := v.p.Title
+		if v.hooked(v.w.stations[st].hook) {
+			ink = v.p.Moving
+		}
+		end := v.c.Put(x, y, label[st], ink)
+		v.hits = append(v.hits, clickable{x, y, end - x, spot{st, key{}, -1}})
+		if s := &v.pg.sel; s.on && s.station == st {
+			v.c.Ground(x, y, end-x, v.p.Selected, v.p)
+		}
+		v.geo[st].headEnd = end
+		return end
+	}
+	arrow := func(wire, x int) int {
+		v.wire(wire, true, seg{x + 1, 0, x + 2, 0})
+		return x + 4
+	}
+	x := v.c.Put(1, 0, in, v.p.Strong)
+	x = put(stPre, arrow(wireIn, x), 0)
+	fork := x + 4
+	v.wire(wireRoute, true, seg{x + 1, 0, x + 2, 0}, seg{fork, 0, fork, 0})
+	v.c.Put(x+2, 0, g.Right, v.ink(wireRoute))
+	x = put(stInput, arrow(wireInput, fork+1), 0)
+	x = v.c.Put(arrow(wireLocal, x), 0, local, v.p.Strong)
+	x = put(stOutput, arrow(wireOutput, x), 0)
+	join := x + 1
+	v.wire(wireDown, true, seg{x + 1, 0, x + 3, 0})
+	for i := x + 1; i < x+3; i++ {
+		v.c.Put(i, 0, g.H, v.ink(wireDown))
+	}
+	v.c.Put(x+3, 0, g.Right, v.ink(wireDown))
+	x = put(stPost, x+5, 0)
+	x = arrow(wireOut, x)
+	v.c.Put(x, 0, out, v.p.Strong)
+	// The second line: from the fork to FORWARD and up into POSTROUTING's wire.
+	v.wire(wireForward, true, seg{fork, 1, fork, 1}, seg{fork + 1, 1, fork + 2, 1})
+	v.c.Put(fork, 0, g.Fork, v.ink(wireRoute))
+	v.c.Put(fork, 1, g.BL, v.ink(wireForward))
+	end := put(stForward, fork+4, 1)
+	v.wire(wireAcross, false, seg{end + 1, 1, join + 1, 1})
+	v.c.Put(join+1, 1, g.BR, v.ink(wireAcross))
+	ink := v.ink(wireDown)
+	if v.legs[wireAcross] {
+		ink = v.p.Moving
+	}
+	v.c.Put(join+1, 0, g.TeeT, ink)
+}
+
+// sections draws the stations below each other from row y on, some unfolded.
+func (v *view) sections(w, h, y int, unfold [5]bool) {
+	mini := y > 0
+	room := h - y
+	var open []int
+	for st := range unfold {
+		if unfold[st] {
+			open = append(open, st)
+		}
+	}
+	total := func() int {
+		n := 0
+		for st := range v.entries {
+			switch {
+			case unfold[st]:
+				n += 1 + v.height(st)
+			case !mini:
+				n++
+			}
+		}
+		return n
+	}
+	v.share(open, mostRules, func() bool { return total() <= room })
+	n := total()
+	tall := canvas.New(w, max(n, room, 1))
+	page := v.c
+	v.c = tall
+	at := 0
+	for st := range v.geo {
+		if !unfold[st] && mini {
+			v.geo[st].shown = false
+			continue
+		}
+		v.geo[st] = geo{x: 1, y: at, w: max(w-2, 1), shown: true}
+		v.station(st)
+		if !unfold[st] {
+			v.folded(st, w)
+			v.geo[st].flat = true
+			at++
+			continue
+		}
+		if n := len(v.w.stations[st].entries); w >= 30 {
+			s := strconv.Itoa(n) + " chains"
+			if n == 1 {
+				s = "1 chain"
+			}
+			v.c.Put(v.geo[st].headEnd+2, at, s, v.p.Dim)
+		}
+		at = v.block(st)
+	}
+	from := 0
+	if n > room {
+		from = max(0, min(v.interest()-room/2, n-room))
+	}
+	v.c = page
+	if !mini {
+		v.c.Reset(w, h)
+	}
+	v.c.Copy(tall, 0, y, from, room)
+	for st := range v.geo {
+		if !v.geo[st].shown {
+			continue
+		}
+		v.geo[st].y += y - from
+		for k := range v.entries[st] {
+			ev := &v.entries[st][k]
+			if ev.row >= 0 {
+				ev.row += y - from
+			}
+			for i := range ev.rows {
+				ev.rows[i].y += y - from
+			}
+		}
+	}
+	for i := range v.hits {
+		if !mini || v.hits[i].x == 0 || v.hits[i].x == 1 {
+			v.hits[i].y += y - from
+		}
+	}
+}
+
+// folded says on one line what a station that is not unfolded has.
+func (v *view) folded(st, w int) {
+	g, s := &v.geo[st], &v.w.stations[st]
+	var packets uint64
+	rules, dead := 0, 0
+	for k := range s.entries {
+		if c := s.entries[k].chain; c != nil {
+			rules += len(c.Rules)
+			packets = max(packets, s.entries[k].packets)
+		}
+	}
+	for i := range v.deaths {
+		if index(v.deaths[i].Hook) == st {
+			dead += v.deaths[i].Count
+		}
+	}
+	x := max(g.headEnd+1, 14)
+	if rules > 0 {
+		x = v.c.Put(x, g.y, strconv.Itoa(rules)+" rules", v.p.Dim) + 1
+	}
+	if packets > 0 {
+		s := units.Count(packets, 4)
+		if w-x > 12 {
+			v.c.Put(w-6-len(s), g.y, s, v.p.Dim)
+		}
+	}
+	if dead > 0 {
+		s := v.p.Glyphs.Dead + units.Count(uint64(dead), 2)
+		v.c.Put(w-1-canvas.Width(s), g.y, s, v.p.Bad)
+	}
+}

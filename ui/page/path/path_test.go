@@ -1,0 +1,326 @@
+package path
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+	"nfscope/model/ruleset"
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/player"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+var _ = flag.Bool("update", false, "write the goldens anew")
+
+var (
+	_ page.Page    = (*Page)(nil)
+	_ page.Clicker = (*Page)(nil)
+	_ page.Deep    = (*Page)(nil)
+)
+
+// frame is a frame of the test session after its packets ran for a while.
+func frame(w, h int, o theme.Options, ran time.Duration) *page.Frame {
+	s := uitest.Snapshot()
+	p := player.New()
+	p.Feed(s.Journeys)
+	for ; ran > 0; ran -= 33 * time.Millisecond {
+		p.Advance(33 * time.Millisecond)
+	}
+	return &page.Frame{Snap: s, Player: p, Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
+}
+
+func TestGolden(t *testing.T) {
+	for name, o := range uitest.Themes() {
+		for _, s := range uitest.Sizes() {
+			f := frame(s[0], s[1], o, 1200*time.Millisecond)
+			uitest.Golden(t, fmt.Sprintf("path-%s-%dx%d", name, s[0], s[1]), New().View(f))
+		}
+	}
+	f := frame(40, 12, theme.Options{}, 1200*time.Millisecond)
+	uitest.Golden(t, "path-plain-40x12", New().View(f))
+	f.Snap = &snapshot.Snapshot{}
+	f.Player = player.New()
+	f.Width, f.Height = 120, 40
+	uitest.Golden(t, "path-reading", New().View(f))
+	f.Snap.Rules = &model.Ruleset{}
+	uitest.Golden(t, "path-no-rules", New().View(f))
+}
+
+// Every size gives exactly Height lines, none wider than Width, whatever is selected.
+func TestEverySizeFits(t *testing.T) {
+	f := frame(1, 1, theme.Options{}, 800*time.Millisecond)
+	pg := New()
+	empty := *f
+	empty.Snap, empty.Player = &snapshot.Snapshot{Rules: &model.Ruleset{}}, player.New()
+	acts := []keys.Action{keys.Down, keys.Enter, keys.Down, keys.Right, keys.Bottom, keys.Back}
+	n := 0
+	for w := 1; w <= 220; w += 1 + w/12 {
+		for h := 1; h <= 70; h += 1 + h/12 {
+			f.Width, f.Height, empty.Width, empty.Height = w, h, w, h
+			pg.Do(acts[n%len(acts)], f)
+			n++
+			for _, f := range []*page.Frame{f, &empty} {
+				fits(t, pg.View(f), w, h)
+			}
+		}
+		f.Player.Advance(33 * time.Millisecond)
+	}
+}
+
+func fits(t *testing.T, s string, w, h int) {
+	t.Helper()
+	lines := strings.Split(s, "\n")
+	if len(lines) != h {
+		t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+	}
+	for i, l := range lines {
+		if lw := ansi.StringWidth(l); lw > w {
+			t.Fatalf("%dx%d: line %d is %d wide: %s", w, h, i, lw, l)
+		}
+	}
+}
+
+// A packet is seen at every moment of its way, and where it died is marked.
+func TestThePacketIsSeenAllTheWay(t *testing.T) {
+	for _, s := range [][2]int{{200, 60}, {120, 40}, {80, 24}, {40, 30}} {
+		f := frame(s[0], s[1], theme.Options{}, 0)
+		js := f.Snap.Journeys
+		f.Player = player.New()
+		f.Player.Feed(js[len(js)-1:])
+		pg := New()
+		for ms := 0; ms < 1500; ms += 33 {
+			f.Player.Advance(33 * time.Millisecond)
+			sp := f.Player.Sprites()
+			if len(sp) == 0 {
+				break
+			}
+			body := mapOf(pg.View(f), f)
+			if !strings.Contains(body, "●") && !strings.Contains(body, "✕") {
+				t.Fatalf("%v: after %d ms the packet is not on the map:\n%s", s, ms, body)
+			}
+		}
+		for range 100 {
+			f.Player.Advance(33 * time.Millisecond)
+		}
+		found := false
+		for _, l := range strings.Split(mapOf(pg.View(f), f), "\n") {
+			if strings.Contains(l, "DROP") && strings.Contains(l, "203.0.113.10") && strings.Contains(l, "✕") {
+				found = true
+			}
+		}
+		if !found {
+			t.Errorf("%v: the rule that dropped it is not marked:\n%s", s, pg.View(f))
+		}
+	}
+}
+
+// mapOf is the map without head and legend.
+func mapOf(s string, f *page.Frame) string {
+	lines := strings.Split(ansi.Strip(s), "\n")
+	lines = lines[1:]
+	if f.Height >= 10 {
+		lines = lines[1:]
+	}
+	if f.Height >= 20 {
+		lines = lines[:len(lines)-1]
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestTheSentenceStandsOnTop(t *testing.T) {
+	f := frame(120, 40, theme.Options{}, time.Second)
+	if l := strings.Split(ansi.Strip(New().View(f)), "\n"); !strings.Contains(l[1], "dropped by rule 2 of filter/INPUT (iptables-legacy)") {
+		t.Errorf("top lines: %q", l[:2])
+	}
+}
+
+func TestSelectionFollowsTheRule(t *testing.T) {
+	f := frame(120, 40, theme.Options{}, 0)
+	pg := New()
+	for _, a := range []keys.Action{keys.Down, keys.Right, keys.Down, keys.Enter, keys.Down, keys.Down} {
+		if cmd := pg.Do(a, f); cmd != nil {
+			t.Fatalf("%s sent %v", a, cmd())
+		}
+	}
+	want := page.GotoRule{RuleID: f.Snap.Rules.Table(model.BackendLegacy, model.FamilyIPv4, "filter").Chain("INPUT").Rules[1].ID}
+	cmd := pg.Do(keys.Enter, f)
+	if cmd == nil || cmd() != want {
+		t.Fatalf("enter on the second rule of filter/INPUT does not go to it")
+	}
+	// Another table comes before it: the IDs move, the selection stays on the rule.
+	rs := uitest.Rules()
+	first := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "mangle", Chains: []*model.Chain{
+		{Name: "INPUT", Hook: model.HookInput, Priority: -150, Policy: "ACCEPT", Rules: []model.Rule{{Text: "-A INPUT -j LOG", Target: "LOG"}}}}}
+	rs.Tables = append([]*model.Table{first}, rs.Tables...)
+	rs.Number()
+	f.Snap.Rules, f.Snap.Counts = rs, rs.Counts()
+	want.RuleID++
+	if cmd := pg.Do(keys.Enter, f); cmd == nil || cmd() != want {
+		t.Fatal("the selection did not follow its rule")
+	}
+	if pg.Do(keys.Back, f); pg.sel.rule >= 0 || !pg.Deep() {
+		t.Error("back from a rule leads to its chain")
+	}
+	pg.Do(keys.Back, f)
+	if pg.Do(keys.Back, f); pg.Deep() {
+		t.Error("back leads out")
+	}
+}
+
+// A rule that is not in the rules any more is marked nowhere, not on another rule.
+func TestAnOldRuleIsNotMistaken(t *testing.T) {
+	w := build(uitest.Snapshot())
+	s := journey.Step{Kind: journey.KindRule, Backend: model.BackendLegacy, Family: model.FamilyIPv4, Hook: model.HookInput,
+		Table: "filter", Base: "INPUT", Chain: "INPUT", Rule: 2, RuleID: 3, Text: "-A INPUT -j NOSUCH"}
+	if id := w.resolve(&s); id != -1 {
+		t.Errorf("resolved to rule %d", id)
+	}
+}
+
+func TestFamiliesKeepTheirOrder(t *testing.T) {
+	rs := &model.Ruleset{}
+	table := func(b model.Backend, f model.Family, name string, prio model.Priority) {
+		rs.Tables = append(rs.Tables, &model.Table{Backend: b, Family: f, Name: name, Chains: []*model.Chain{
+			{Name: "PREROUTING", Hook: model.HookPrerouting, Priority: prio, Policy: "ACCEPT"}}})
+	}
+	table(model.BackendLegacy, model.FamilyIPv4, "nat", -100)
+	table(model.BackendLegacy, model.FamilyIPv4, "raw", -300)
+	table(model.BackendLegacy, model.FamilyIPv6, "raw", -300)
+	table(model.BackendLegacy, model.FamilyIPv6, "mangle", -150)
+	table(model.BackendNFTables, model.FamilyInet, "fw", -160)
+	table(model.BackendNFTables, model.FamilyNetdev, "in", 0)
+	rs.Tables[5].Chains[0].Hook = model.HookIngress
+	rs.Number()
+	w := build(&snapshot.Snapshot{Rules: rs, Counts: rs.Counts(), ConntrackInUse: true})
+	var got []string
+	for _, e := range w.stations[0].entries {
+		s := e.name
+		if e.key.family == model.FamilyIPv6 {
+			s += "6"
+		}
+		got = append(got, s)
+	}
+	want := "netdev in/PREROUTING,raw,raw6,conntrack,inet fw/PREROUTING,mangle6,nat"
+	if strings.Join(got, ",") != want {
+		t.Errorf("got  %v\nwant %s", got, want)
+	}
+}
+
+func TestMergeOfContraryOrders(t *testing.T) {
+	a, b := &model.Chain{Name: "a"}, &model.Chain{Name: "b"}
+	got := merge([]ruleset.Base{{Chain: a, Sure: true}, {Chain: b, Sure: true}}, []ruleset.Base{{Chain: b, Sure: true}, {Chain: a, Sure: true}})
+	if len(got) != 2 || got[0].Chain != a || got[0].Sure {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestChainPackets(t *testing.T) {
+	w := build(uitest.Snapshot())
+	find := func(st int, b model.Backend, table string) *entry {
+		for i := range w.stations[st].entries {
+			if e := &w.stations[st].entries[i]; e.key.backend == b && e.key.table == table {
+				return e
+			}
+		}
+		t.Fatalf("no %s", table)
+		return nil
+	}
+	// policy 12034, terminal rules 10344 + 17 + 0, 3 in LOGDROP, which only INPUT calls
+	if e := find(stInput, model.BackendLegacy, "filter"); e.packets != 12034+10344+17+3 || e.atLeast {
+		t.Errorf("filter/INPUT: %d packets, at least %v", e.packets, e.atLeast)
+	}
+	if e := find(stInput, model.BackendNFTables, "fw"); e.counted {
+		t.Error("a native chain has no counter: there is no number")
+	}
+}
+
+func TestBrief(t *testing.T) {
+	for _, c := range []struct{ in, comment, want string }{
+		{"-A INPUT -d 203.0.113.10/32 -p tcp -m tcp --dport 80 -j DROP", "", "-d 203.0.113.10 tcp dport 80"},
+		{`-A X -m comment --comment "a \"b\" c" -j ACCEPT`, `a "b" c`, `· a "b" c`},
+		{"-A P -p tcp -j DNAT --to-destination 10.0.0.1:80", "", "tcp to 10.0.0.1:80"},
+		{"-A P ! -s 10.0.0.0/8 -m conntrack --ctstate NEW", "", "! -s 10.0.0.0/8 ct NEW"},
+		{"-A P -j", "", ""}, {"", "", ""},
+	} {
+		if got := Brief(&model.Rule{Text: c.in, Comment: c.comment}); got != c.want {
+			t.Errorf("%s: %q, want %q", c.in, got, c.want)
+		}
+	}
+	if got := Brief(&model.Rule{Text: `tcp dport 22 counter packets 3 bytes 180 accept comment "ssh in"`, Target: "accept", Comment: "ssh in"}); got != "tcp dport 22 · ssh in" {
+		t.Errorf("nft: %q", got)
+	}
+}
+
+func TestWindowKeepsTheHits(t *testing.T) {
+	c := &model.Chain{}
+	ls := make([]leaf, 300)
+	for i := range ls {
+		ls[i] = leaf{rule: i, order: i, chain: c}
+	}
+	got := window(ls, 7, []int{200})
+	has := false
+	for i, l := range got {
+		has = has || l.order == 200
+		if i > 0 && l.order != got[i-1].order+1 {
+			t.Errorf("torn: %v", got)
+		}
+	}
+	if len(got) != 7 || !has || !got[0].gap {
+		t.Errorf("%v", got)
+	}
+	if got := window(ls, 3, nil); got[0].order != 0 || got[2].order != 2 {
+		t.Errorf("without a hit: %v", got)
+	}
+}
+
+// A jump loop or a host with thousands of rules must not hang or draw for ever.
+func TestHugeAndLooping(t *testing.T) {
+	a := &model.Chain{Name: "A"}
+	in := &model.Chain{Name: "INPUT", Hook: model.HookInput, Policy: "DROP"}
+	for i := range 20000 {
+		in.Rules = append(in.Rules, model.Rule{Text: fmt.Sprintf("-A INPUT -s 10.0.%d.%d/32 -j A", i/256, i%256), Target: "A", Jump: "A"})
+	}
+	a.Rules = []model.Rule{{Text: "-A A -j A", Target: "A", Jump: "A"}, {Text: "-A A -g INPUT", Target: "INPUT", Jump: "INPUT", Goto: true}}
+	rs := &model.Ruleset{Tables: []*model.Table{{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{in, a}}}}
+	rs.Number()
+	f := frame(120, 40, theme.Options{}, 0)
+	f.Snap.Rules, f.Snap.Counts, f.Snap.Sparks = rs, rs.Counts(), nil
+	pg := New()
+	for _, k := range []keys.Action{keys.Down, keys.Right, keys.Down, keys.Enter, keys.Bottom} {
+		pg.Do(k, f)
+		fits(t, pg.View(f), 120, 40)
+	}
+}
+
+func BenchmarkFrame(b *testing.B) {
+	f := frame(200, 60, theme.Options{Color: true, Dark: true}, 0)
+	var js []*journey.Journey
+	for i := range 24 {
+		j := *f.Snap.Journeys[i%6]
+		j.Number = i + 1
+		js = append(js, &j)
+	}
+	f.Snap.Journeys = js
+	f.Player = player.New()
+	f.Player.Feed(js)
+	for range 20 {
+		f.Player.Advance(33 * time.Millisecond)
+	}
+	if n := len(f.Player.Sprites()); n != 24 {
+		b.Fatalf("%d sprites", n)
+	}
+	pg := New()
+	for b.Loop() {
+		_ = pg.View(f)
+	}
+}

@@ -1,0 +1,267 @@
+package path
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+	"nfscope/ui/component/canvas"
+	"nfscope/ui/component/ladder"
+	"nfscope/ui/component/player"
+	"nfscope/ui/page"
+)
+
+// view is one frame being drawn.
+type view struct {
+	pg *Page
+	f  *page.Frame
+	p  *canvas.Palette
+	w  *world
+	c  *canvas.Canvas
+
+	focus   *journey.Journey
+	step    int
+	entries [5][]entryView
+	geo     [5]geo
+	wires   [wireCount][]seg
+	deaths  []player.Death
+	hits    []clickable
+	// top is the first row that the stations' blocks may use.
+	top int
+	// legs are the wires that the packet in focus has travelled.
+	legs [wireCount]bool
+}
+
+// entryView is what a frame knows of an entry besides what is in the world.
+type entryView struct {
+	ls []leaf
+	// trail is the way of the packet in focus: step to leaf, -1 for the chain.
+	trail   map[int]int
+	reached bool // the packet in focus has come here
+	here    bool // and stands here
+	// lines is how many rows the rules get.
+	lines int
+	// row is the chain's row on the canvas, rows those of its rules.
+	row  int
+	rows []ruleRow
+}
+
+type ruleRow struct{ rule, leaf, y int }
+
+// geo is where a station stands on the canvas: its head at (x, y), its block of rows
+// below, w wide.
+type geo struct {
+	x, y, w, headEnd int
+	shown            bool
+	// flat is true where the station is a head only, on a line of heads.
+	flat bool
+}
+
+func (pg *Page) view(f *page.Frame) *view {
+	pg.prepare(f)
+	v := &view{pg: pg, f: f, p: pg.palette, w: pg.world, c: &pg.canvas}
+	v.focus, v.step = f.Player.Focused()
+	v.deaths = f.Player.Deaths()
+	entering := false
+	for _, s := range f.Player.Sprites() {
+		if v.focus != nil && s.Journey.Number == v.focus.Number {
+			entering = s.Enter < 1
+		}
+	}
+	for i := range v.w.stations {
+		v.entries[i] = make([]entryView, len(v.w.stations[i].entries))
+		for k := range v.entries[i] {
+			v.entries[i][k].row = -1
+		}
+	}
+	if v.focus != nil {
+		hits := map[int]bool{}
+		for i := range v.focus.Steps {
+			if id := v.w.resolve(&v.focus.Steps[i]); id >= 0 {
+				hits[id] = true
+			}
+		}
+		for i := range v.focus.Steps {
+			st, en := v.w.at(&v.focus.Steps[i])
+			if st < 0 || en < 0 {
+				continue
+			}
+			ev := &v.entries[st][en]
+			if ev.trail == nil {
+				e := &v.w.stations[st].entries[en]
+				ev.ls = v.w.leaves(e, hits)
+				ev.trail = v.w.trail(v.focus, e, ev.ls)
+			}
+			if i <= v.step && !entering {
+				ev.reached = true
+			}
+			if i == v.step && !entering {
+				ev.here = true
+			}
+		}
+		v.travel(entering)
+	}
+	for i := range v.w.stations {
+		for k := range v.w.stations[i].entries {
+			if e := &v.w.stations[i].entries[k]; e.chain != nil && v.entries[i][k].ls == nil {
+				v.entries[i][k].ls = pg.calm(e)
+			}
+		}
+	}
+	return v
+}
+
+// draw lays the page out for its size and gives its lines.
+func (v *view) draw() []string {
+	w, h := v.f.Width, v.f.Height
+	head := v.head()
+	var body []string
+	switch room := h - len(head); {
+	case v.w.rules == nil || room <= 0:
+		body = v.note("reading rules ...")
+	default:
+		body = v.body(w, room)
+	}
+	out := append(head, body...)
+	for len(out) < h {
+		out = append(out, "")
+	}
+	v.pg.hits = v.hits
+	for i := range v.pg.hits {
+		v.pg.hits[i].y += len(head)
+	}
+	return out[:h]
+}
+
+func (v *view) body(w, h int) []string {
+	legend := 0
+	if h >= 18 && !v.f.Zoomed {
+		legend = 1
+	}
+	var body []string
+	switch {
+	case w >= fullWidth && v.full(w, h-legend):
+		body = v.scroll(h - legend)
+	case w >= miniWidth && h >= 9:
+		v.compact(w, h-legend)
+		body = v.c.Lines(0, h-legend)
+	default:
+		v.list(w, h-legend)
+		body = v.c.Lines(0, h-legend)
+	}
+	if legend > 0 {
+		body = append(body, v.legend(w))
+	}
+	return body
+}
+
+// note is a body of one sentence.
+func (v *view) note(s string) []string {
+	if v.f.Height < 3 {
+		return nil
+	}
+	v.c.Reset(v.f.Width, 2)
+	v.c.Put(1, 1, canvas.Fit(s, v.f.Width-1, v.p.Glyphs.Dots), v.p.Dim)
+	return v.c.Lines(0, 2)
+}
+
+// head draws the packet in focus and its sentence.
+func (v *view) head() []string {
+	w, n := v.f.Width, 2
+	switch h := v.f.Height; {
+	case h < 2:
+		return nil
+	case h < 10:
+		n = 1
+	case h >= 20:
+		n = 3
+	}
+	v.c.Reset(w, n)
+	g := v.p.Glyphs
+	if v.focus == nil {
+		v.c.Put(1, 0, canvas.Fit(v.idle(), w-1, g.Dots), v.p.Dim)
+		return v.c.Lines(0, n)
+	}
+	fate, ink := v.p.Fate(v.focus.Outcome.Verdict)
+	sentence := v.focus.Outcome.Sentence
+	if sentence == "" {
+		fate, sentence, ink = g.Packet, "on its way", v.p.Moving
+	}
+	if n == 1 {
+		v.c.Put(0, 0, canvas.Fit(fate+" #"+strconv.Itoa(v.focus.Number)+" "+sentence, w, g.Dots), ink)
+		return v.c.Lines(0, 1)
+	}
+	state := v.state()
+	x := v.c.Put(1, 0, "#"+strconv.Itoa(v.focus.Number)+" ", v.p.Title)
+	line := strings.TrimPrefix(ladder.Headline(v.focus), "#"+strconv.Itoa(v.focus.Number)+" ")
+	if sw := canvas.Width(state); x+canvas.Width(line)+2+sw < w {
+		v.c.Put(w-sw-1, 0, state, v.p.Dim)
+	} else if x+20+sw < w {
+		v.c.Put(w-sw-1, 0, state, v.p.Dim)
+		line = canvas.Fit(line, w-sw-x-3, g.Dots)
+	}
+	v.c.Put(x, 0, canvas.Fit(line, w-x, g.Dots), v.p.Strong)
+	v.c.Put(1, 1, fate, ink)
+	v.c.Put(3, 1, canvas.Fit(sentence, w-3, g.Dots), ink)
+	return v.c.Lines(0, n)
+}
+
+// idle says what to do while there is no packet to show.
+func (v *view) idle() string {
+	if t := &v.f.Snap.Trace; t.Armed {
+		return "trace: " + t.Filter + " · waiting for a packet"
+	}
+	return "no trace armed: press a, type a filter, e.g. tcp and dst port 80"
+}
+
+// state says how the animation runs, where it is not as usual.
+func (v *view) state() string {
+	var out []string
+	pl := v.f.Player
+	if n := pl.Waiting(); n > 0 {
+		out = append(out, fmt.Sprintf("%d waiting", n))
+	}
+	if n := pl.Skipped(); n > 0 {
+		out = append(out, fmt.Sprintf("%d counted, not drawn", n))
+	}
+	if !pl.Following() {
+		out = append(out, "pinned, f follows")
+	}
+	if s := pl.Speed(); s >= 1 && s != 1 {
+		out = append(out, fmt.Sprintf("x%.0f", s))
+	} else if s < 1 {
+		out = append(out, fmt.Sprintf("x1/%.0f", 1/s))
+	}
+	if pl.Paused() {
+		out = append(out, fmt.Sprintf("paused at step %d of %d", v.step+1, len(v.focus.Steps)))
+	}
+	return strings.Join(out, " · ")
+}
+
+// legend explains the signs.
+func (v *view) legend(w int) string {
+	c := canvas.New(w, 1)
+	g, p := v.p.Glyphs, v.p
+	x := 1
+	for _, s := range []struct {
+		sign string
+		ink  *canvas.Ink
+		word string
+	}{
+		{"L", p.Backend(model.BackendLegacy), "iptables-legacy"}, {"I", p.Backend(model.BackendIptablesNFT), "iptables-nft"},
+		{"N", p.Backend(model.BackendNFTables), "nftables"}, {"6", p.Dim, "IPv6"}, {g.Packet, p.Moving, "packet"},
+		{g.Jump, p.Moving, "hit"}, {g.Dead, p.Bad, "died here"}, {g.Passed, p.Good, "passed"},
+	} {
+		if x+len(s.word)+4 > w {
+			break
+		}
+		x = c.Put(x, 0, s.sign, s.ink)
+		x = c.Put(x+1, 0, s.word, p.Dim) + 3
+	}
+	if s := v.w.also; s != "" && x+canvas.Width(s) < w {
+		c.Put(w-canvas.Width(s)-1, 0, s, p.Dim)
+	}
+	return c.Lines(0, 1)[0]
+}

@@ -1,0 +1,263 @@
+package path
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+	"nfscope/model/ruleset"
+	"nfscope/model/snapshot"
+)
+
+// key is a base chain's identity: it outlives a ruleset that is read anew.
+type key struct {
+	backend      model.Backend
+	family       model.Family
+	table, chain string
+}
+
+// entry is one line of a station: a base chain, or conntrack where chain is nil.
+type entry struct {
+	table *model.Table
+	chain *model.Chain
+	key   key
+	name  string
+	// sure is false where the order among chains of one priority is not known.
+	sure bool
+	// packets is how many packets the chain has seen; atLeast where it may be more.
+	packets uint64
+	counted bool
+	atLeast bool
+}
+
+// station is a hook with its base chains in the order in which a packet meets them.
+type station struct {
+	hook    model.Hook
+	name    string
+	entries []entry
+}
+
+// place is where a rule stands.
+type place struct {
+	table *model.Table
+	chain *model.Chain
+	rule  *model.Rule
+	brief string
+	done  bool // brief was made
+}
+
+// world is a snapshot's rules, put in order for drawing. It is made anew only when
+// rules, counters or the use of conntrack changed.
+type world struct {
+	rules    *model.Ruleset
+	counts   *model.Counts
+	inUse    bool
+	stations [5]station
+	places   []place // by Rule.ID
+	// also says what the map does not show: tables of other families.
+	also string
+}
+
+var names = [...]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
+
+// index is a hook's place among the stations; ingress counts to the first, egress to
+// the last.
+func index(h model.Hook) int {
+	switch h {
+	case model.HookIngress:
+		return 0
+	case model.HookEgress:
+		return 4
+	case model.HookNone:
+		return -1
+	}
+	return int(h - model.HookPrerouting)
+}
+
+func build(s *snapshot.Snapshot) *world {
+	w := &world{rules: s.Rules, counts: s.Counts, inUse: s.ConntrackInUse}
+	for i, h := range model.Hooks() {
+		w.stations[i] = station{hook: h, name: names[i]}
+	}
+	if w.rules == nil {
+		return w
+	}
+	_, n := w.rules.Size()
+	w.places = make([]place, n)
+	other := map[model.Family]int{}
+	callers := map[*model.Chain]int{}
+	for _, t := range w.rules.Tables {
+		for _, c := range t.Chains {
+			for i := range c.Rules {
+				if id := c.Rules[i].ID; id >= 0 && id < n {
+					w.places[id] = place{table: t, chain: c, rule: &c.Rules[i]}
+				}
+			}
+			if !c.Base() {
+				continue
+			}
+			if t.Family == model.FamilyBridge || t.Family == model.FamilyARP {
+				other[t.Family]++
+			}
+			for u := range reach(t, c) {
+				callers[u]++
+			}
+		}
+	}
+	for i := range w.stations {
+		st := &w.stations[i]
+		for _, b := range bases(w.rules, st.hook) {
+			if w.tracks(st) && b.Chain.Hook == st.hook && b.Priority > ruleset.ConntrackPriority {
+				st.entries = append(st.entries, entry{name: "conntrack", sure: true})
+			}
+			e := entry{table: b.Table, chain: b.Chain, sure: b.Sure, name: b.Table.Name,
+				key: key{b.Table.Backend, b.Table.Family, b.Table.Name, b.Chain.Name}}
+			if b.Table.Backend == model.BackendNFTables {
+				e.name = b.Table.Family.String() + " " + b.Table.Name + "/" + b.Chain.Name
+			}
+			if b.Chain.Device != "" {
+				e.name = b.Chain.Device + " " + e.name
+			}
+			w.count(&e, callers)
+			st.entries = append(st.entries, e)
+		}
+		if w.tracks(st) {
+			st.entries = append(st.entries, entry{name: "conntrack", sure: true})
+		}
+	}
+	w.also = alsoWords(other)
+	return w
+}
+
+// tracks reports whether a station still lacks its conntrack line.
+func (w *world) tracks(s *station) bool {
+	return w.inUse && (s.hook == model.HookPrerouting || s.hook == model.HookOutput) &&
+		!slices.ContainsFunc(s.entries, func(e entry) bool { return e.chain == nil })
+}
+
+func alsoWords(other map[model.Family]int) string {
+	var out []string
+	for f, n := range other {
+		out = append(out, fmt.Sprintf("%d base chains of family %s", n, f))
+	}
+	sort.Strings(out)
+	if len(out) == 0 {
+		return ""
+	}
+	return "not on this map: " + strings.Join(out, ", ") + " (see Rules)"
+}
+
+// reach lists the user chains that can be reached from a chain.
+func reach(t *model.Table, c *model.Chain) map[*model.Chain]bool {
+	seen := map[*model.Chain]bool{}
+	var walk func(*model.Chain)
+	walk = func(c *model.Chain) {
+		for i := range c.Rules {
+			if c.Rules[i].Jump == "" {
+				continue
+			}
+			if u := t.Chain(c.Rules[i].Jump); u != nil && !seen[u] {
+				seen[u] = true
+				walk(u)
+			}
+		}
+	}
+	walk(c)
+	return seen
+}
+
+// count tells how many packets entered a base chain. The kernel counts only those
+// that reached the policy; the others ended in a rule, here or in a user chain.
+// Where such a rule is shared or not understood, the number is a lower bound.
+func (w *world) count(e *entry, callers map[*model.Chain]int) {
+	if w.counts == nil || e.chain.ID >= len(w.counts.Chains) || !w.counts.Chains[e.chain.ID].Valid {
+		return
+	}
+	e.counted = true
+	e.packets = w.counts.Chains[e.chain.ID].Packets
+	var most uint64
+	add := func(c *model.Chain, shared bool) {
+		for i := range c.Rules {
+			r := &c.Rules[i]
+			n := w.rule(r.ID)
+			if c == e.chain {
+				most = max(most, n.Packets)
+			}
+			switch v := r.Verdict(); {
+			case v == model.VerdictAccept || v == model.VerdictQueue || v.Ends():
+				if shared {
+					e.atLeast = true
+				} else {
+					e.packets += n.Packets
+				}
+			case v == model.VerdictUnknown:
+				e.atLeast = true
+			}
+		}
+	}
+	add(e.chain, false)
+	for u := range reach(e.table, e.chain) {
+		add(u, callers[u] > 1)
+	}
+	if most > e.packets {
+		e.packets = most
+	}
+}
+
+// rule gives a rule's counters.
+func (w *world) rule(id int) model.Counters {
+	if w.counts == nil || id < 0 || id >= len(w.counts.Rules) {
+		return model.Counters{}
+	}
+	return w.counts.Rules[id]
+}
+
+// brief is the short text of a rule.
+func (w *world) brief(id int) string {
+	p := &w.places[id]
+	if !p.done {
+		p.brief, p.done = Brief(p.rule), true
+	}
+	return p.brief
+}
+
+// resolve finds the rule that a step hit in the rules as they are now; -1 where it is
+// not there any more.
+func (w *world) resolve(s *journey.Step) int {
+	if s.Kind != journey.KindRule && s.Kind != journey.KindMiss || w.rules == nil {
+		return -1
+	}
+	if s.RuleID >= 0 && s.RuleID < len(w.places) {
+		if p := &w.places[s.RuleID]; p.rule != nil && p.rule.Text == s.Text && p.chain.Name == s.Chain && p.table.Name == s.Table {
+			return s.RuleID
+		}
+	}
+	if t := w.rules.Table(s.Backend, s.Family, s.Table); t != nil {
+		if c := t.Chain(s.Chain); c != nil && s.Rule >= 1 && s.Rule <= len(c.Rules) && c.Rules[s.Rule-1].Text == s.Text {
+			return c.Rules[s.Rule-1].ID
+		}
+	}
+	return -1
+}
+
+// at finds the entry of a step's base chain: station and entry, -1 where there is none.
+func (w *world) at(s *journey.Step) (st, en int) {
+	st = index(s.Hook)
+	if st < 0 || st >= len(w.stations) {
+		return -1, -1
+	}
+	base := s.Base
+	if base == "" {
+		base = s.Chain
+	}
+	k := key{s.Backend, s.Family, s.Table, base}
+	for i := range w.stations[st].entries {
+		if w.stations[st].entries[i].key == k {
+			return st, i
+		}
+	}
+	return st, -1
+}

@@ -1,0 +1,181 @@
+package trace
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/player"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+var _ = flag.Bool("update", false, "write the goldens anew")
+
+var (
+	_ page.Page          = (*Page)(nil)
+	_ page.Clicker       = (*Page)(nil)
+	_ page.JourneyShower = (*Page)(nil)
+	_ page.Deep          = (*Page)(nil)
+)
+
+func frame(w, h int, o theme.Options, ran time.Duration) *page.Frame {
+	s := uitest.Snapshot()
+	p := player.New()
+	p.Feed(s.Journeys)
+	for ; ran > 0; ran -= 33 * time.Millisecond {
+		p.Advance(33 * time.Millisecond)
+	}
+	return &page.Frame{Snap: s, Player: p, Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
+}
+
+func TestGolden(t *testing.T) {
+	for name, o := range uitest.Themes() {
+		for _, s := range uitest.Sizes() {
+			f := frame(s[0], s[1], o, time.Second)
+			pg := New()
+			f.Player.Focus(14)
+			f.Player.Step(6)
+			uitest.Golden(t, fmt.Sprintf("trace-%s-%dx%d", name, s[0], s[1]), pg.View(f))
+		}
+	}
+	f := frame(120, 40, theme.Options{}, 0)
+	f.Snap.Journeys = nil
+	f.Player = player.New()
+	uitest.Golden(t, "trace-waiting", New().View(f))
+	f.Snap = &snapshot.Snapshot{}
+	uitest.Golden(t, "trace-empty", New().View(f))
+}
+
+func TestEverySizeFits(t *testing.T) {
+	f := frame(1, 1, theme.Options{}, 800*time.Millisecond)
+	empty := *f
+	empty.Snap, empty.Player = &snapshot.Snapshot{}, player.New()
+	zoomed := *f
+	zoomed.Zoomed = true
+	pg := New()
+	for w := 1; w <= 220; w += 1 + w/12 {
+		for h := 1; h <= 70; h += 1 + h/12 {
+			pg.Do(keys.Up, f)
+			for _, f := range []*page.Frame{f, &empty, &zoomed} {
+				f.Width, f.Height = w, h
+				lines := strings.Split(pg.View(f), "\n")
+				if len(lines) != h {
+					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+				}
+				for _, l := range lines {
+					if ansi.StringWidth(l) > w {
+						t.Fatalf("%dx%d: %q", w, h, l)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestSelectionGoesByNumber(t *testing.T) {
+	f := frame(120, 40, theme.Options{}, 5*time.Second)
+	pg := New()
+	pg.Do(keys.Up, f)
+	if pg.selected != 18 {
+		t.Fatalf("up from the newest selects %d", pg.selected)
+	}
+	// Older ones leave the ring, newer ones arrive: the selection stays.
+	j := *f.Snap.Journeys[5]
+	j.Number = 20
+	s := *f.Snap
+	s.Journeys = append(append([]*journey.Journey(nil), f.Snap.Journeys[2:]...), &j)
+	f.Snap = &s
+	if got, _ := pg.shown(f); got == nil || pg.selected != 18 || !strings.Contains(ansi.Strip(pg.View(f)), "its end was not seen") {
+		t.Error("the selection moved")
+	}
+	pg.Do(keys.Enter, f)
+	if j, _ := f.Player.Focused(); j.Number != 18 || f.Player.Following() {
+		t.Error("enter does not focus the player")
+	}
+	pg.Do(keys.Follow, f)
+	if !f.Player.Following() || pg.selected != 0 {
+		t.Error("f does not follow")
+	}
+	pg.ShowJourney(16, f)
+	if j, _ := pg.shown(f); j.Number != 16 {
+		t.Error("GotoJourney shows another")
+	}
+}
+
+func TestTheLadderFollowsThePlayer(t *testing.T) {
+	f := frame(120, 40, theme.Options{}, 0)
+	pg := New()
+	f.Player.Focus(14)
+	f.Player.Step(1)
+	for want := range 5 {
+		for _, l := range strings.Split(ansi.Strip(pg.View(f)), "\n") {
+			if strings.HasPrefix(l, "◆") && !strings.Contains(l, "#14") && !strings.Contains(l, ladderRow[want]) {
+				t.Errorf("at step %d the mark stands at %q", want, l)
+			}
+		}
+		f.Player.Step(1)
+	}
+}
+
+var ladderRow = []string{"raw/PREROUTING", "inet fw/pre", "nat/PREROUTING", "filter/FORWARD", "DOCKER-USER"}
+
+func TestFilterNarrowsTheList(t *testing.T) {
+	f := frame(120, 40, theme.Options{}, 0)
+	f.Filter = "dst port 443"
+	pg := New()
+	pg.prepare(f)
+	if len(pg.list) != 2 || pg.list[0].Number != 14 || pg.list[1].Number != 18 {
+		t.Fatalf("%d packets: %v", len(pg.list), pg.list)
+	}
+	if !strings.Contains(ansi.Strip(pg.View(f)), "2 packets of 6") {
+		t.Error("the list does not say that it is narrowed")
+	}
+	f.Filter = ""
+	if pg.prepare(f); len(pg.list) != 6 {
+		t.Error("the filter stays")
+	}
+}
+
+func TestCopyAndTrace(t *testing.T) {
+	f := frame(120, 40, theme.Options{}, 5*time.Second)
+	pg := New()
+	c, ok := pg.Do(keys.Copy, f)().(page.CopyRequest)
+	if !ok || !strings.Contains(c.Text, "dropped by rule 2 of filter/INPUT") || strings.Contains(c.Text, "\x1b") {
+		t.Errorf("copied %q", c.Text)
+	}
+	r, ok := pg.Do(keys.TraceThis, f)().(page.TraceRequest)
+	if !ok {
+		t.Fatal("no trace request")
+	}
+	fl, err := filter.Parse(r.Filter)
+	if err != nil {
+		t.Fatalf("%q: %v", r.Filter, err)
+	}
+	if j, _ := pg.shown(f); !fl.Journey(j) {
+		t.Errorf("%q does not match the packet it was made from", r.Filter)
+	}
+}
+
+func TestClickSelects(t *testing.T) {
+	f := frame(120, 40, theme.Options{}, 5*time.Second)
+	pg := New()
+	pg.View(f)
+	pg.Click(5, 1, f)
+	if pg.selected != 14 {
+		t.Errorf("the first row selects %d", pg.selected)
+	}
+	pg.Click(5, 30, f)
+	if pg.selected != 14 {
+		t.Error("a click on the ladder selects a packet")
+	}
+}
