@@ -108,24 +108,26 @@ func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
 		case err := <-r.failed:
 			return err
 		case <-tick.C:
+			r.mu.Lock()
 			r.count(false)
+			r.mu.Unlock()
 		}
 	}
 }
 
+// end tells what is left to tell; no event comes after that.
 func (r *Reader) end() {
-	r.count(true)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.count(true)
 	r.ended = true
 }
 
 // count tells the losses that the drop counter knows of and no hole has shown yet.
 // While messages wait they are older than the loss, so it waits too, unless it is
-// the last: then what waits is lost as well, in a number not known.
+// the last: then what waits is lost as well, in a number not known. The caller
+// holds mu.
 func (r *Reader) count(last bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	s, err := rcvbuf.Read(r.raw)
 	if err != nil || s.Queued > 0 && !last {
 		return
@@ -147,7 +149,8 @@ func (r *Reader) receive(a nflog.Attribute) int {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
+	if r.ended { // one message was on its way when Run ended
+		r.add(func(s *Stats) { s.Lost++ })
 		return 1
 	}
 	if r.tap != nil {
