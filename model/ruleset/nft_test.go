@@ -43,7 +43,8 @@ table inet fw { # handle 19
 		log prefix "a } { b accept" level info # handle 19
 		icmp type redirect ct status dnat counter packets 7 bytes 8 # handle 20
 		ip saddr { 1.1.1.1, 2.2.2.2,
-			   3.3.3.3 } drop # handle 21
+			   3.3.3.3
+			 } drop # handle 21
 		tcp dport 22 jump {
 			ip saddr 1.1.1.1 accept
 			counter packets 9 bytes 9 drop
@@ -128,7 +129,7 @@ func TestParseNFT(t *testing.T) {
 		`  6 #19 [-] log prefix "a } { b accept" level info | ,,false "" `,
 		`  7 #20 [7:8] icmp type redirect ct status dnat counter | ,,false "" `,
 		`  8 #21 [-] ip saddr { 1.1.1.1, 2.2.2.2, 3.3.3.3 } drop | drop,,false "" `,
-		`  9 #29 [-] tcp dport 22 jump { ip saddr 1.1.1.1 accept; counter drop } | jump,,false "" ` + nameless,
+		`  9 #29 [-] tcp dport 22 jump { ip saddr 1.1.1.1 accept; counter drop; } | jump,,false "" ` + nameless,
 		`  10 #30 [-] tcp dport 5 tproxy to 127.0.0.1:99 meta mark set 0x00000001 accept | accept,,false "" `,
 		` u2 2  "" 0 dev="" policy="" []`,
 		` mapped 0  "" 0 dev="" policy="" []`,

@@ -113,6 +113,7 @@ func (at level) head(word string) bool {
 func (n *nftScanner) statement(at level) item {
 	it := item{kind: itemStatement, begin: n.i}
 	var parts joiner
+	var blocks []bool // of the open braces: are rules inside, after jump or goto
 	from, depth := n.i, 0
 	word := firstWord(n.s[n.i:])
 	for {
@@ -128,7 +129,7 @@ func (n *nftScanner) statement(at level) item {
 			}
 			n.i++ // the line's end
 			n.look()
-			from = n.i
+			from, parts.rules = n.i, blocks[depth-1]
 			continue
 		}
 		c := n.s[n.i]
@@ -146,7 +147,7 @@ func (n *nftScanner) statement(at level) item {
 			continue
 		case c == '\\' && strings.TrimRight(n.s[n.i+1:n.lineEnd], " \t\r") == "": // a script's long line
 			parts.add(n.s[from:n.i])
-			parts.glue = true
+			parts.rules = false
 			if n.i = n.lineEnd; n.i < len(n.s) {
 				n.i++
 				n.look()
@@ -161,6 +162,8 @@ func (n *nftScanner) statement(at level) item {
 			return it
 		case c == '{':
 			depth++
+			before := strings.TrimRight(n.s[it.begin:n.i], " \t\r\n")
+			blocks = append(blocks[:depth-1], strings.HasSuffix(before, "jump") || strings.HasSuffix(before, "goto"))
 		case c == '}' && depth > 0:
 			depth--
 		case c == '}', c == ';' && depth == 0:
@@ -207,9 +210,11 @@ func firstWord(s string) string {
 
 // joiner makes one line of a statement's lines.
 type joiner struct {
-	one  string
-	b    strings.Builder
-	glue bool // the next part goes on where the last ended
+	one string
+	b   strings.Builder
+	// rules is true where the next part begins a line among rules in braces: there a
+	// line's end ends a rule.
+	rules bool
 }
 
 func (j *joiner) add(part string) {
@@ -225,10 +230,10 @@ func (j *joiner) add(part string) {
 		j.b.WriteString(j.one)
 	}
 	s := j.b.String()
-	if last := s[len(s)-1]; !j.glue && last != ',' && last != '{' && last != ';' && part[0] != '}' {
-		j.b.WriteByte(';') // two statements of a nested block
+	if last := s[len(s)-1]; j.rules && last != '{' && last != ';' {
+		j.b.WriteByte(';')
 	}
-	j.glue = false
+	j.rules = false
 	j.b.WriteByte(' ')
 	j.b.WriteString(part)
 }

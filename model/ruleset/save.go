@@ -45,14 +45,13 @@ func ParseSave(name string, text []byte, o Options) (*Document, []Problem) {
 	if msg := refuse(d.text); msg != "" {
 		return d, []Problem{{Name: name, Msg: msg, Fatal: true}}
 	}
-	// No line has two rules, and most that hold "-A " have one.
-	p.arena = make([]model.Rule, 0, min(strings.Count(d.text, "-A "), strings.Count(d.text, "\n")+1))
 	rest, ok := strings.CutPrefix(d.text, "\ufeff")
 	if ok {
 		p.shift = len(d.text) - len(rest)
 	}
 	for rest != "" {
 		line := rest
+		p.rest = rest
 		p.cut = true
 		if i := strings.IndexByte(rest, '\n'); i >= 0 {
 			line, rest, p.cut = rest[:i], rest[i+1:], false
@@ -83,6 +82,7 @@ type saveParser struct {
 	opts    Options
 	family  model.Family  // as the last header said
 	backend model.Backend // as the last header said
+	rest    string        // the text from the current line on
 	line    int
 	shift   int  // bytes of the line's start that were cut off
 	cut     bool // the line has no end: the last one
@@ -100,10 +100,12 @@ type saveParser struct {
 	// as long as they stand together. tail is the chain that ends where it ends.
 	arena []model.Rule
 	tail  *model.Chain
+	// endless is true once no COMMIT follows.
+	endless bool
 }
 
 func (p *saveParser) read(raw string) {
-	line := strings.TrimLeft(raw, " \t")
+	line := trimBlank(raw)
 	col := p.shift + len(raw) - len(line) + 1
 	if line == "" {
 		return
@@ -181,7 +183,7 @@ func (p *saveParser) begin(name string, col int) {
 func (p *saveParser) open(name string) {
 	p.table = &model.Table{Name: name}
 	p.chains, p.missing = map[string]*model.Chain{}, nil
-	p.v6, p.last, p.tail, p.loose = false, nil, nil, false
+	p.v6, p.last, p.tail, p.loose, p.arena = false, nil, nil, false, nil
 }
 
 // need opens a table for text that names none.
@@ -313,10 +315,29 @@ func (p *saveParser) resolve(t *model.Table, r *model.Rule) {
 	p.add(0, 0, "table %s: %s", t.Name, r.Marked)
 }
 
+// room tells how many rules the table may have from here on: a line has one at most.
+func (p *saveParser) room() int {
+	rest := p.rest
+	if !p.endless {
+		if k := strings.Index(rest, "\nCOMMIT"); k >= 0 {
+			rest = rest[:k]
+		} else {
+			p.endless = true // do not look again
+		}
+	}
+	if k := strings.Index(rest, "\n*"); k >= 0 {
+		rest = rest[:k]
+	}
+	return strings.Count(rest, "\n") + 1
+}
+
 // put appends a rule to a chain, or puts it at position at (from 1) where at > 0.
 func (p *saveParser) put(c *model.Chain, r model.Rule, at int) {
 	n := len(c.Rules)
 	p.last = c
+	if p.arena == nil {
+		p.arena = make([]model.Rule, 0, p.room())
+	}
 	switch {
 	case at > 0:
 		if p.tail == c {
@@ -337,6 +358,14 @@ func (p *saveParser) put(c *model.Chain, r model.Rule, at int) {
 	if at == 0 {
 		p.rule = p.line
 	}
+}
+
+// trimBlank is strings.TrimLeft for blanks and tabs, which is slow in comparison.
+func trimBlank(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	return s
 }
 
 // clip cuts what is quoted in a message.

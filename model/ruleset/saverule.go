@@ -91,7 +91,7 @@ func (p *saveParser) command(line string, col int) {
 		if n, ok = parseCounters(line[:end+1]); !ok {
 			p.add(p.line, col, "%q is no counter, expected [packets:bytes]; the rule is kept without", clip(line[:end+1]))
 		}
-		body = strings.TrimLeft(line[end+1:], " \t")
+		body = trimBlank(line[end+1:])
 		col += len(line) - len(body)
 	}
 	f := scanner{s: body}
@@ -152,11 +152,11 @@ func (p *saveParser) addRule(f *scanner, verb, name string, n model.Counters, co
 	}
 	r := model.Rule{Text: f.s, Counters: n}
 	if verb != "-A" {
-		r.Text = "-A " + name + " " + strings.TrimLeft(f.s[body:], " \t")
+		r.Text = "-A " + name + " " + trimBlank(f.s[body:])
 	}
 	if cut := p.options(f, &r, col); cut.end > 0 { // the counters of iptables -S -v
 		off := len(r.Text) - len(f.s) // an -I's text is another
-		r.Text = r.Text[:cut.begin+off] + strings.TrimLeft(r.Text[cut.end+off:], " \t")
+		r.Text = r.Text[:cut.begin+off] + trimBlank(r.Text[cut.end+off:])
 		r.Text = strings.TrimRight(r.Text, " \t")
 	}
 	p.put(c, r, at)

@@ -1,0 +1,219 @@
+package ruleset
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nfscope/model"
+)
+
+const calls = `*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:a - [0:0]
+:b - [0:0]
+:c - [0:0]
+:lost - [0:0]
+:loop1 - [0:0]
+:loop2 - [0:0]
+:self - [0:0]
+-A INPUT -j a
+-A INPUT -p tcp -j a
+-A FORWARD -g b
+-A a -j b
+-A b -j c
+-A loop1 -j loop2
+-A loop2 -j ACCEPT
+-A loop2 -j loop1
+-A self -j self
+COMMIT
+`
+
+func load(t *testing.T, text string) *model.Ruleset {
+	t.Helper()
+	rs, _, found := ParseFile("f", []byte(text))
+	for _, p := range found {
+		if p.Fatal {
+			t.Fatal(p)
+		}
+	}
+	return rs
+}
+
+func TestGraph(t *testing.T) {
+	rs := load(t, calls)
+	x := NewIndex(rs)
+	tb := rs.Tables[0]
+	var callers []string
+	for _, c := range x.Callers(tb.Chain("b")) {
+		callers = append(callers, c.Chain.Name+" "+c.Rule.Text+map[bool]string{true: " goto"}[c.Goto])
+	}
+	if d := cmp.Diff([]string{"FORWARD -A FORWARD -g b goto", "a -A a -j b"}, callers); d != "" {
+		t.Error(d)
+	}
+	g := x.Graph()
+	for name, want := range map[string]int{"INPUT": 0, "a": 1, "b": 1, "c": 2, "lost": -1, "loop1": -1} {
+		if got := g.Depth(tb.Chain(name)); got != want {
+			t.Errorf("depth of %s: %d, want %d", name, got, want)
+		}
+	}
+	if n := g.CallerCount(tb.Chain("a")); n != 2 {
+		t.Errorf("callers of a: %d", n)
+	}
+	var lost, loops []string
+	for _, n := range g.Unreachable() {
+		lost = append(lost, n.Chain.Name)
+	}
+	for _, l := range g.Loops() {
+		loops = append(loops, l.String())
+	}
+	if d := cmp.Diff([]string{"lost", "loop1", "loop2", "self"}, lost); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"filter: loop1 > loop2 > loop1", "filter: self > self"}, loops); d != "" {
+		t.Error(d)
+	}
+}
+
+// Verdict maps call chains too, those in the rule and those with a name.
+func TestGraphOfMaps(t *testing.T) {
+	rs := load(t, listed)
+	x := NewIndex(rs)
+	fw := rs.Tables[1]
+	for chain, want := range map[string]int{"u2": 2, "mapped": 1} {
+		if got := x.Callers(fw.Chain(chain)); len(got) != want {
+			t.Errorf("%s has callers %v", chain, got)
+		}
+	}
+}
+
+func TestIndex(t *testing.T) {
+	rs := load(t, listed)
+	x := NewIndex(rs)
+	id := 0
+	for _, tb := range rs.Tables {
+		for _, c := range tb.Chains {
+			if gt, gc := x.Owner(c.ID); gt != tb || gc != c {
+				t.Errorf("Owner(%d) is %s", c.ID, gc.Name)
+			}
+			if gt, gc := x.Chain(tb.Backend, tb.Family, tb.Name, c.Name); gt != tb || gc != c {
+				t.Errorf("Chain %s %s", tb.Name, c.Name)
+			}
+			if gt, gc := x.NFTChain(tb.Family, tb.Name, c.Name); gt != tb || gc != c {
+				t.Errorf("NFTChain %s %s", tb.Name, c.Name)
+			}
+			for i := range c.Rules {
+				if gt, gc, r := x.Rule(id); gt != tb || gc != c || r != &c.Rules[i] {
+					t.Errorf("Rule(%d)", id)
+				}
+				if h := c.Rules[i].Handle; h != 0 {
+					if gt, gc, r := x.ByHandle(tb.Family, tb.Name, c.Name, h); gt != tb || gc != c || r != &c.Rules[i] {
+						t.Errorf("ByHandle %d", h)
+					}
+				}
+				id++
+			}
+		}
+	}
+	for _, id := range []int{-1, id} {
+		if _, _, r := x.Rule(id); r != nil {
+			t.Errorf("Rule(%d) is %v", id, r)
+		}
+	}
+	if _, c := x.Chain(model.BackendNFTables, model.FamilyIPv4, "filter", "INPUT"); c != nil {
+		t.Error("a chain of iptables-nft given for nftables")
+	}
+	if tb, c, r := x.ByHandle(model.FamilyInet, "fw", "u", 999); tb == nil || c == nil || r != nil {
+		t.Error("an unknown handle hides its chain")
+	}
+	if tb, _, _ := x.ByHandle(model.FamilyInet, "fw", "none", 1); tb != nil {
+		t.Error("a table given for an unknown chain")
+	}
+	// A long chain, whose handles have a map.
+	var b strings.Builder
+	b.WriteString("table ip t {\n\tchain c {\n")
+	for i := range 2 * longChain {
+		b.WriteString("\t\tcounter packets 0 bytes 0 # handle " + string(rune('1'+i%9)) + strings.Repeat("0", i/9) + "\n")
+	}
+	rs = load(t, b.String()+"\t}\n}\n")
+	x = NewIndex(rs)
+	for i := range rs.Tables[0].Chains[0].Rules {
+		want := &rs.Tables[0].Chains[0].Rules[i]
+		if _, _, r := x.ByHandle(model.FamilyIPv4, "t", "c", want.Handle); r != want {
+			t.Errorf("ByHandle %d is %v", want.Handle, r)
+		}
+	}
+}
+
+// place names a Base: table/chain@priority, with a ? where it is not sure.
+func placeName(b Base) string {
+	s := b.Table.Backend.Mark() + " " + b.Table.Name + "/" + b.Chain.Name + "@" + b.Priority.String()
+	if !b.Sure {
+		s += "?"
+	}
+	return s
+}
+
+func TestPipeline(t *testing.T) {
+	legacy, _ := ParseSave("l", []byte("*filter\n:OUTPUT ACCEPT\nCOMMIT\n*nat\n:OUTPUT ACCEPT\nCOMMIT\n*raw\n:OUTPUT ACCEPT\nCOMMIT\n"), Options{})
+	native, _ := ParseNFT("n", []byte(`table inet t { # handle 2
+	chain f { # handle 1
+		type filter hook output priority filter; policy accept;
+	}
+	chain g { # handle 2
+		type filter hook output priority 20; policy accept;
+	}
+	chain h { # handle 3
+		type filter hook output priority 20; policy accept;
+	}
+	chain n { # handle 4
+		type nat hook output priority -110; policy accept;
+	}
+	chain e { # handle 5
+		type filter hook output priority -105; policy accept;
+	}
+	chain in { # handle 6
+		type filter hook input priority 0; policy accept;
+	}
+}
+table ip6 six { # handle 3
+	chain f { # handle 1
+		type filter hook output priority 1; policy accept;
+	}
+}
+table ip asleep { # handle 4
+	flags dormant
+	chain f { # handle 1
+		type filter hook output priority 1; policy accept;
+	}
+}
+`))
+	rs := &model.Ruleset{Tables: append(legacy.Tables(), native...)}
+	rs.Number()
+	for family, want := range map[model.Family][]string{
+		model.FamilyIPv4: {"L raw/OUTPUT@-300", "N t/e@-105", "N t/n@-100", "L nat/OUTPUT@-100", "L filter/OUTPUT@0?", "N t/f@0?", "N t/h@20", "N t/g@20"},
+		model.FamilyIPv6: {"N t/e@-105", "N t/n@-100", "N t/f@0", "N six/f@1", "N t/h@20", "N t/g@20"},
+	} {
+		bases := Pipeline(rs, family, model.HookOutput)
+		var got []string
+		for _, b := range bases {
+			got = append(got, placeName(b))
+			if b.Sure != (b.Why == "") {
+				t.Errorf("%s: %q", placeName(b), b.Why)
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", family, d)
+		}
+	}
+	bases := Pipeline(rs, model.FamilyIPv4, model.HookOutput)
+	if at, ok := ConntrackAt(model.HookOutput, bases); !ok || at != 1 {
+		t.Errorf("conntrack at %d, %v", at, ok)
+	}
+	if _, ok := ConntrackAt(model.HookForward, nil); ok {
+		t.Error("conntrack in FORWARD")
+	}
+}
