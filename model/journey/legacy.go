@@ -20,9 +20,7 @@ func (f *Fold) legacy(e *Event) {
 		b = f.begin(e)
 	}
 	f.key(b, e.Packet)
-	if b.stamp.IsZero() {
-		b.stamp = e.Stamp
-	}
+	b.stamped(e.Stamp)
 	w := b.legacy
 	if w == nil || !w.continues(at, e) {
 		if w != nil {
@@ -79,9 +77,23 @@ func (f *Fold) legacyHome(at place, e *Event) *builder {
 
 func sameStamp(a, b time.Time) bool { return !a.IsZero() && a.Equal(b) }
 
+// stamped notes an event's receive stamp. One stamp seen twice is the packet's own;
+// different ones come from a packet that another namespace of this host sent: its
+// skb carries a delivery time, and the kernel logs the time of the event instead
+// (skb_tstamp_cond, include/linux/skbuff.h).
+func (b *builder) stamped(at time.Time) {
+	switch {
+	case at.IsZero():
+	case b.stamp.Equal(at):
+		b.stampSure = true
+	case !b.stampSure:
+		b.stamp = at
+	}
+}
+
 // takesLegacy reports whether the event can be the packet's next.
 func (b *builder) takesLegacy(at place, e *Event) bool {
-	if !b.stamp.IsZero() && !e.Stamp.IsZero() && !b.stamp.Equal(e.Stamp) {
+	if b.stampSure && !e.Stamp.IsZero() && !b.stamp.Equal(e.Stamp) {
 		return false
 	}
 	if in := b.inside(); in != "" && e.In != "" && in != e.In {

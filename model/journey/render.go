@@ -31,16 +31,11 @@ func (f *Fold) render(b *builder) *Journey {
 // lay puts the steps in the packet's order, with what changed before each, and
 // gives the first and the last headers seen.
 func (b *builder) lay(j *Journey) (first, last *model.Packet) {
-	see := func(p *model.Packet) Delta {
-		if p == nil {
-			return nil
-		}
-		prev := last
+	var shown *model.Packet // as the step before had it
+	see := func(p *model.Packet) {
 		if last = p; first == nil {
 			first = p
-			return nil
 		}
-		return Diff(prev, p)
 	}
 	for _, w := range b.walks {
 		if w.in != "" && j.In == "" {
@@ -57,12 +52,17 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 		case model.HookOutput:
 			j.Path = PathOutput
 		}
-		if w.hidden {
+		if w.head != nil {
 			see(w.head)
-			continue
 		}
 		for i, s := range w.steps {
-			s.Packet = see(w.packets[i])
+			if p := w.packets[i]; p != nil {
+				if shown != nil {
+					s.Packet = Diff(shown, p)
+				}
+				shown = p
+				see(p)
+			}
 			j.Steps = append(j.Steps, s)
 		}
 	}

@@ -144,6 +144,7 @@ type builder struct {
 	key         packetKey
 	keyed       bool
 	stamp       time.Time
+	stampSure   bool    // the stamp is the packet's own
 	walks       []*walk // in the order of the packet's way
 	nft, legacy *walk   // the newest walk of each source
 	first, last time.Time
