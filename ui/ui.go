@@ -69,6 +69,8 @@ type Model struct {
 	th     *theme.Theme
 	player *player.Player
 	now    func() time.Time
+	// after delivers a message later: a timer, but for tests.
+	after func(time.Duration, tea.Msg) tea.Cmd
 
 	width, height int
 	at            int // the page
@@ -98,6 +100,9 @@ func New(o Options) *Model {
 	m := &Model{opt: o, th: theme.New(o.Theme), player: player.New(), now: o.Now, filters: map[string]string{},
 		snap: &snapshot.Snapshot{}, queue: make(chan struct{}, 1)}
 	m.latest = m.snap
+	m.after = func(d time.Duration, msg tea.Msg) tea.Cmd {
+		return tea.Tick(d, func(time.Time) tea.Msg { return msg })
+	}
 	if m.now == nil {
 		m.now = time.Now
 	}

@@ -98,12 +98,12 @@ func (m *Model) wake() tea.Cmd {
 		if now := m.now(); now.Sub(m.last) > 2*tick {
 			m.last = now // the clock stood still; the pause is no time of the animation
 		}
-		cmds = append(cmds, tea.Tick(tick, func(time.Time) tea.Msg { return frameMsg{} }))
+		cmds = append(cmds, m.after(tick, frameMsg{}))
 	}
 	if !m.seconds && m.latest.Trace.Armed && m.left() > 0 {
 		m.seconds = true
 		wait := m.left()%time.Second + 5*time.Millisecond
-		cmds = append(cmds, tea.Tick(wait, func(time.Time) tea.Msg { return secondMsg{} }))
+		cmds = append(cmds, m.after(wait, secondMsg{}))
 	}
 	return tea.Batch(cmds...)
 }
@@ -111,8 +111,7 @@ func (m *Model) wake() tea.Cmd {
 // say shows a sentence for a while.
 func (m *Model) say(text string) tea.Cmd {
 	m.said = message{text: text, id: m.said.id + 1}
-	id := m.said.id
-	return tea.Tick(messageTime, func(time.Time) tea.Msg { return forgetMsg{id} })
+	return m.after(messageTime, forgetMsg{m.said.id})
 }
 
 // complain is say for what went wrong.

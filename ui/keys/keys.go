@@ -33,7 +33,7 @@ const (
 	Bottom    Action = "bottom"
 	PageUp    Action = "page-up"
 	PageDown  Action = "page-down"
-	Enter     Action = "enter"
+	Enter     Action = "open"
 	Back      Action = "back"
 	Filter    Action = "filter"
 	Palette   Action = "palette"
@@ -102,11 +102,11 @@ func All() []Binding {
 		{[]string{"m"}, Mouse, "mouse on or off", all},
 		{[]string{"L"}, Lesson, "the lab's lesson", all},
 		{[]string{"!"}, Problems, "what does not work here", all},
+		{[]string{"q", "ctrl+c"}, Quit, "quit and clean up", all},
 		{[]string{"*"}, NeverHit, "only rules that were never hit", "Rules"},
 		{[]string{"b"}, Baseline, "count from now (the kernel's counters stay)", "Rules"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
-		{[]string{"q", "ctrl+c"}, Quit, "quit and clean up", all},
 	}
 }
 

@@ -56,9 +56,11 @@ func (h *Header) View(th *theme.Theme, width int) string {
 		}
 		return n
 	}
-	for i := range segs {
-		if total() > width && segs[i].short != "" {
-			segs[i].text = segs[i].short
+	if total() > width {
+		for i := range segs {
+			if segs[i].short != "" {
+				segs[i].text = segs[i].short
+			}
 		}
 	}
 	for total() > width {

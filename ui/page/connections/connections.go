@@ -1,0 +1,126 @@
+// Package connections is the page that lists conntrack's flows: who speaks to whom,
+// through which translation, and how the reply finds its way back.
+package connections
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"nfscope/model"
+	"nfscope/model/filter"
+	"nfscope/model/flow"
+	"nfscope/ui/component/list"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+)
+
+// Page is the Connections page. Make it with New.
+type Page struct {
+	cursor list.Cursor[flow.Key]
+	order  order
+	rates  rates
+	ends   ends
+	height int
+	detail bool // the inspector has the screen, where there is no room for both
+}
+
+// New makes the page.
+func New() *Page { return &Page{} }
+
+// Name is Connections.
+func (p *Page) Name() string { return "Connections" }
+
+// Filters says that flows are filtered, by text too.
+func (p *Page) Filters() (filter.Kind, bool) { return filter.Flows, true }
+
+// Deep reports whether Back leads somewhere.
+func (p *Page) Deep() bool { return p.detail }
+
+func (p *Page) sync(f *page.Frame) {
+	p.rates.learn(f, p.order.by == byRate)
+	p.order.sync(f, &p.rates)
+	p.cursor.Sync(p.order.version, len(p.order.list), p.at)
+}
+
+func (p *Page) at(i int) flow.Key { return p.order.list[i].Key() }
+
+// Selected is the selected flow, nil where there is none.
+func (p *Page) Selected() *flow.Flow {
+	if i := p.cursor.Index(); i < len(p.order.list) {
+		return p.order.list[i]
+	}
+	return nil
+}
+
+// Do carries out an action.
+func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
+	p.sync(f)
+	by := map[keys.Action]int{keys.Up: -1, keys.Down: 1, keys.PageUp: -max(1, p.height-1), keys.PageDown: max(1, p.height-1),
+		keys.Top: -1 << 30, keys.Bottom: 1 << 30}[a]
+	if by != 0 {
+		p.cursor.Move(by, p.at)
+		return nil
+	}
+	switch a {
+	case keys.Sort:
+		p.order.next()
+		p.sync(f)
+		return page.Send(page.Say{Text: "ordered by " + p.order.name()})
+	case keys.SortBack:
+		p.order.down = !p.order.down
+		p.sync(f)
+		return page.Send(page.Say{Text: "ordered by " + p.order.name()})
+	case keys.Enter, keys.Right:
+		p.detail = p.Selected() != nil
+	case keys.Back, keys.Left:
+		p.detail = false
+	}
+	fl := p.Selected()
+	if fl == nil {
+		return nil
+	}
+	switch a {
+	case keys.TraceThis:
+		return page.Send(page.TraceRequest{Filter: traceFilter(fl)})
+	case keys.Copy:
+		return page.Send(page.CopyRequest{Text: fl.Orig.Tuple.Proto.String() + " " + fl.Line()})
+	}
+	return nil
+}
+
+// traceFilter catches both directions of a flow, before and after translation: the
+// reply of a NATed flow comes with other addresses.
+func traceFilter(f *flow.Flow) string {
+	o, r := f.Orig.Tuple, f.Reply.Tuple
+	one := pair(o)
+	if back := r.Reverse(); back != o && r.Src.IsValid() {
+		return "(" + one + ") or (" + pair(r) + ")"
+	}
+	return one
+}
+
+// pair is a filter for a tuple in both directions.
+func pair(t model.Tuple) string {
+	s := fmt.Sprintf("%s and host %s and host %s", t.Proto, t.Src, t.Dst)
+	if t.Proto.Ports() {
+		s += fmt.Sprintf(" and port %d and port %d", t.SPort, t.DPort)
+	}
+	return s
+}
+
+// match turns the text of the filter bar into a test; nil for an empty one.
+func match(text string) func(*flow.Flow) bool {
+	if text == "" {
+		return nil
+	}
+	if flt, err := filter.Parse(text); err == nil && flt.Check(filter.Flows) == nil {
+		return flt.Flow
+	}
+	low := strings.ToLower(text)
+	return func(f *flow.Flow) bool {
+		return strings.Contains(strings.ToLower(f.Orig.Tuple.Proto.String()+" "+f.Line()+" "+f.State+" "+f.NAT.String()), low) ||
+			strings.Contains(f.Reply.Tuple.String(), low)
+	}
+}

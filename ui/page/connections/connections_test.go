@@ -1,0 +1,199 @@
+package connections
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/model"
+	"nfscope/model/filter"
+	"nfscope/model/flow"
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/player"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+var _ = flag.Bool("update", false, "write the golden files anew")
+
+func frame(o theme.Options, w, h int) *page.Frame {
+	return &page.Frame{Snap: uitest.Snapshot(), Player: player.New(), Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
+}
+
+func text(p *Page, f *page.Frame) string { return ansi.Strip(p.View(f)) }
+
+func TestGolden(t *testing.T) {
+	for look, o := range uitest.Themes() {
+		for _, s := range uitest.Sizes() {
+			t.Run(fmt.Sprintf("%s-%dx%d", look, s[0], s[1]), func(t *testing.T) {
+				f := frame(o, s[0], s[1]-5)
+				p := New()
+				for range 4 {
+					p.Do(keys.Down, f)
+				}
+				uitest.Golden(t, fmt.Sprintf("connections-%s-%dx%d", look, s[0], s[1]), p.View(f))
+			})
+		}
+	}
+}
+
+func TestEverySizeIsExact(t *testing.T) {
+	p := New()
+	for w := 1; w <= 220; w += 11 {
+		for h := 1; h <= 70; h += 6 {
+			for _, zoom := range []bool{false, true} {
+				f := frame(theme.Options{Color: true, Dark: true}, w, h)
+				f.Zoomed = zoom
+				p.Do(keys.Down, f)
+				if w%2 == 0 {
+					p.Do(keys.Enter, f)
+				}
+				lines := strings.Split(p.View(f), "\n")
+				if len(lines) != h {
+					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+				}
+				for i, l := range lines {
+					if line.Width(l) != w {
+						t.Fatalf("%dx%d: line %d is %d wide: %q", w, h, i, line.Width(l), ansi.Strip(l))
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestWithoutAccountingThereIsNoZero(t *testing.T) {
+	f := frame(theme.Options{}, 200, 40)
+	s := *f.Snap
+	s.Flows.Accounting = false
+	s.Flows.List = nil
+	for _, fl := range f.Snap.Flows.List {
+		c := *fl
+		c.Orig.Count, c.Reply.Count = model.Counters{}, model.Counters{}
+		s.Flows.List = append(s.Flows.List, &c)
+	}
+	f.Snap = &s
+	got := text(New(), f)
+	if !strings.Contains(got, "n/a") || !strings.Contains(got, "net.netfilter.nf_conntrack_acct") || strings.Contains(got, "0 B") {
+		t.Errorf("without accounting:\n%s", got)
+	}
+}
+
+func TestSelectionFollowsTheFlow(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	for range 5 {
+		p.Do(keys.Down, f)
+	}
+	want := p.Selected().Key()
+	for range int(columns) {
+		p.Do(keys.Sort, f)
+		if got := p.Selected().Key(); got != want {
+			t.Fatalf("ordered by %s, %v is selected", p.order.name(), got)
+		}
+	}
+	s := *f.Snap
+	s.Version++
+	s.Flows.List = s.Flows.List[3:]
+	f.Snap = &s
+	p.View(f)
+	if got := p.Selected().Key(); got != want {
+		t.Errorf("after flows went, %v is selected", got)
+	}
+}
+
+func TestOrder(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	p.sync(f)
+	for p.order.by != byBytes {
+		p.Do(keys.Sort, f)
+	}
+	last := uint64(1 << 63)
+	for _, fl := range p.order.list {
+		if total(fl) > last {
+			t.Fatalf("bytes are not ordered, highest first")
+		}
+		last = total(fl)
+	}
+	p.Do(keys.SortBack, f)
+	if total(p.order.list[0]) != last {
+		t.Error("S does not turn the order round")
+	}
+}
+
+func TestFilter(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	for want, n := range map[string]int{"udp": 2, "hairpin": 1, "10.2.0.2:8443": 4, "TIME_WAIT": 1, "no such thing": 0} {
+		f.Filter = want
+		p.sync(f)
+		if len(p.order.list) != n {
+			t.Errorf("%q finds %d flows, want %d", want, len(p.order.list), n)
+		}
+	}
+}
+
+func TestTraceOfAFlowCatchesBothDirections(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	for _, fl := range f.Snap.Flows.List {
+		s := traceFilter(fl)
+		flt, err := filter.Parse(s)
+		if err != nil || flt.Check(filter.Packets) != nil {
+			t.Fatalf("%q: %v", s, err)
+		}
+		for _, tp := range []model.Tuple{fl.Orig.Tuple, fl.Reply.Tuple} {
+			pk := &model.Packet{Family: fl.Family, Proto: tp.Proto, Src: tp.Src, Dst: tp.Dst, SPort: tp.SPort, DPort: tp.DPort, Transport: true}
+			if flt.Packet(pk, "", "") != filter.Yes {
+				t.Errorf("%q does not catch %s", s, tp)
+			}
+		}
+		other := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoTCP, Src: fl.Orig.Tuple.Dst, Dst: fl.Orig.Tuple.Dst, SPort: 1, DPort: 2, Transport: true}
+		if flt.Packet(other, "", "") == filter.Yes {
+			t.Errorf("%q catches %s", s, other)
+		}
+	}
+}
+
+func TestRateNeedsTwoLooks(t *testing.T) {
+	f := frame(theme.Options{}, 200, 40)
+	p := New()
+	if strings.Contains(text(p, f), "B/s") {
+		t.Error("a rate is shown after one look")
+	}
+	s := *f.Snap
+	s.Version++
+	s.Flows.List = append([]*flow.Flow(nil), s.Flows.List...)
+	grown := *s.Flows.List[0]
+	grown.Seen = grown.Seen.Add(2e9)
+	grown.Reply.Count.Bytes += 68 << 10
+	s.Flows.List[0] = &grown
+	f.Snap = &s
+	if got := text(p, f); !strings.Contains(got, "34 kB/s") {
+		t.Errorf("no rate:\n%s", got)
+	}
+}
+
+func TestNothingYet(t *testing.T) {
+	f := frame(theme.Options{}, 80, 20)
+	for want, s := range map[string]*snapshot.Snapshot{
+		"reading the connections": {},
+		"conntrack is not in use": {Flows: snapshot.Flows{Ready: true}},
+		"no connections":          {Flows: snapshot.Flows{Ready: true}, ConntrackInUse: true},
+	} {
+		f.Snap = s
+		p := New()
+		for _, a := range []keys.Action{keys.Down, keys.Enter, keys.TraceThis, keys.Copy, keys.Back} {
+			p.Do(a, f)
+		}
+		if got := text(p, f); !strings.Contains(got, want) {
+			t.Errorf("want %q:\n%s", want, got)
+		}
+	}
+}

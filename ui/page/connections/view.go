@@ -1,0 +1,309 @@
+package connections
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+
+	"nfscope/model/flow"
+	"nfscope/ui/component/inspector"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/table"
+	"nfscope/ui/component/units"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+)
+
+// ends are the widths of the three ends of a flow. They only grow, so that the
+// columns stand still while the list scrolls.
+type ends struct {
+	width                    int
+	client, service, backend int
+	joined, nat              int
+	mark, zone               bool
+}
+
+func (e *ends) learn(width int, flows []*flow.Flow) {
+	if e.width != width {
+		*e = ends{width: width}
+	}
+	for _, f := range flows {
+		c, s, b := parts(f)
+		e.client, e.service, e.backend = max(e.client, len(c)), max(e.service, len(s)), max(e.backend, len(b))
+		all := len(c) + 4 + len(s)
+		if b != "" {
+			all += 4 + len(b)
+		}
+		e.joined, e.nat = max(e.joined, all), max(e.nat, len(f.NAT.String()))
+		e.mark, e.zone = e.mark || f.Mark != 0, e.zone || f.Zone != 0
+	}
+}
+
+// parts are the ends of a flow; backend is "" where the service itself answers.
+func parts(f *flow.Flow) (client, service, backend string) {
+	client, service = f.Orig.Tuple.SrcString(), f.Orig.Tuple.DstString()
+	if b := f.Reply.Tuple.SrcString(); b != service && f.Reply.Tuple.Src.IsValid() {
+		backend = b
+	}
+	return client, service, backend
+}
+
+// View draws the list, and the selected flow in words below or beside it.
+func (p *Page) View(f *page.Frame) string {
+	p.sync(f)
+	th := f.Theme
+	fl := p.Selected()
+	switch {
+	case p.detail && fl != nil && (f.Height < 16 || f.Width < 60):
+		return strings.Join(inspector.View(th, f.Width, f.Height, p.explain(th, f, fl)), "\n")
+	case fl == nil || f.Zoomed || f.Height < 16:
+		return strings.Join(p.table(f, f.Width, f.Height), "\n")
+	case f.Width >= 170:
+		side := f.Width / 4
+		left := p.table(f, f.Width-side-3, f.Height)
+		right := inspector.View(th, side, f.Height, p.explain(th, f, fl))
+		return strings.Join(line.Beside(left, right, " "+th.Border.Render(th.Glyphs.V)+" "), "\n")
+	}
+	items := p.explain(th, f, fl)
+	below := min(f.Height/3, 9)
+	out := p.table(f, f.Width, f.Height-below-1)
+	out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, f.Width)))
+	return strings.Join(append(out, inspector.View(th, f.Width, below, items)...), "\n")
+}
+
+// table draws the title, the heads and the rows in sight.
+func (p *Page) table(f *page.Frame, width, height int) []string {
+	th := f.Theme
+	if height <= 0 {
+		return nil
+	}
+	out := []string{p.title(f, width)}
+	p.height = max(1, height-2)
+	from, to := p.cursor.Window(p.height)
+	p.ends.learn(width, p.order.list[from:to])
+	cols, joined := p.columns(width, f.Snap.Flows.Accounting)
+	lay := table.Fit(cols, width)
+	out = append(out, lay.Head(th))
+	for i := from; i < to; i++ {
+		out = append(out, lay.Row(th, p.draw(f, p.order.list[i], joined, i == p.cursor.Index())))
+	}
+	if len(p.order.list) == 0 {
+		out = append(out, "", th.Dim.Render("  "+line.Clean(none(f))))
+	}
+	return line.Block(out, width, height, th.Glyphs.Dots)
+}
+
+func none(f *page.Frame) string {
+	switch {
+	case f.Filter != "":
+		return fmt.Sprintf("no connection is found by %q (esc clears the filter)", f.Filter)
+	case !f.Snap.Flows.Ready:
+		return "reading the connections" + f.Theme.Glyphs.Dots
+	case !f.Snap.ConntrackInUse:
+		return "conntrack is not in use here: no rule needs it, so the kernel tracks nothing"
+	}
+	return "no connections"
+}
+
+// title counts, and says what is switched off.
+func (p *Page) title(f *page.Frame, width int) string {
+	th, t := f.Theme, f.Snap.Flows
+	n := units.Count(uint64(len(t.List)), 7)
+	if len(p.order.list) != len(t.List) {
+		n = units.Count(uint64(len(p.order.list)), 7) + " of " + n
+	}
+	left := th.Strong.Render(n+" connections") + "  " + th.Dim.Render("by "+p.order.name())
+	if t.Max > 0 {
+		use := fmt.Sprintf("table %s of %s", units.Count(uint64(t.Count), 7), units.Count(uint64(t.Max), 7))
+		style := th.Dim
+		if t.Count*10 >= t.Max*9 {
+			style = th.Bad
+		}
+		left += "  " + style.Render(use)
+	}
+	right := ""
+	if !t.Accounting {
+		right = "no counters: sysctl net.netfilter.nf_conntrack_acct=1"
+	}
+	return line.Spread(left, th.Warn.Render(right), width, th.Glyphs.Dots)
+}
+
+// columns of the table. With room the three ends have a column each; else they are
+// one text, joined by arrows.
+func (p *Page) columns(width int, accounting bool) (cols []table.Column, joined bool) {
+	e := p.ends
+	need := e.client + e.service + e.backend + 6
+	sort := func(c column) int {
+		switch {
+		case p.order.by != c:
+			return 0
+		case p.order.down:
+			return -1
+		}
+		return 1
+	}
+	cols = []table.Column{{Title: "proto", Min: 5, Drop: 3}}
+	nat := min(max(e.nat, 8), 24)
+	if joined = need+6+12+nat+1+9 > width; joined {
+		path := table.Column{Title: "client to service to backend", Min: max(24, e.joined), Sorted: sort(byClient) + sort(byService)}
+		if over := path.Min + 13 + nat - width; over > 0 { // the path gives way, not its state
+			path.Min = max(24, path.Min-over)
+		}
+		cols = append(cols, path)
+	} else {
+		cols = append(cols, table.Column{Title: "client", Min: max(e.client, 8), Sorted: sort(byClient)}, table.Column{Min: 2},
+			table.Column{Title: "service", Min: max(e.service, 8), Sorted: sort(byService)}, table.Column{Min: 2},
+			table.Column{Title: "backend", Min: max(e.backend, 8)})
+	}
+	rate := table.Column{Title: "rate", Min: 9, Right: true, Drop: 6, Sorted: sort(byRate)}
+	bytes := table.Column{Title: "bytes", Min: 7, Right: true, Drop: 5, Sorted: sort(byBytes)}
+	if !accounting {
+		rate.Drop, bytes.Drop = 10, 9
+	}
+	cols = append(cols,
+		table.Column{Title: "state", Min: 11, Drop: 1, Sorted: sort(byState)},
+		table.Column{Title: "NAT", Min: nat, Flex: 1, Drop: 2, Sorted: sort(byNAT)},
+		table.Column{Title: "timeout", Min: 8, Right: true, Drop: 4, Sorted: sort(byTimeout)},
+		rate, bytes)
+	if e.mark {
+		cols = append(cols, table.Column{Title: "mark", Min: 6, Right: true, Drop: 7})
+	}
+	if e.zone {
+		cols = append(cols, table.Column{Title: "zone", Min: 4, Right: true, Drop: 8})
+	}
+	return cols, joined
+}
+
+func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.Row {
+	th := f.Theme
+	out := table.Row{Over: lipgloss.NewStyle()}
+	if selected {
+		out.Over = th.Selected
+	}
+	gone := !fl.Gone.IsZero()
+	style := func(s lipgloss.Style) lipgloss.Style {
+		if gone {
+			return th.Dim
+		}
+		return s
+	}
+	arrow := th.Glyphs.H + th.Glyphs.Right
+	client, service, backend := parts(fl)
+	cells := []table.Cell{{Text: fl.Orig.Tuple.Proto.String(), Style: th.Dim}}
+	if joined {
+		text := client + " " + arrow + " " + service
+		if backend != "" {
+			text += " " + arrow + " " + backend
+		}
+		cells = append(cells, table.Cell{Text: text, Style: style(th.Text)})
+	} else {
+		second := ""
+		if backend != "" {
+			second = arrow
+		}
+		cells = append(cells, table.Cell{Text: client, Style: style(th.Text)}, table.Cell{Text: arrow, Style: th.Dim},
+			table.Cell{Text: service, Style: style(th.Text)}, table.Cell{Text: second, Style: th.Dim},
+			table.Cell{Text: backend, Style: style(th.Accent)})
+	}
+	word, ws := state(fl), stateStyle(th, fl)
+	if gone {
+		word = "gone"
+	}
+	bytes, rate := "n/a", "n/a"
+	if fl.Orig.Count.Valid {
+		bytes, rate = units.Bytes(total(fl)), ""
+		if r := p.rates.take(fl); r > 0 {
+			rate = units.Bytes(uint64(r)) + "/s"
+		}
+	}
+	mark, zone, timeout := "", "", fmt.Sprintf("%d s", int64(fl.Timeout.Seconds()))
+	if fl.Mark != 0 {
+		mark = fmt.Sprintf("%#x", fl.Mark)
+	}
+	if fl.Zone != 0 {
+		zone = fmt.Sprint(fl.Zone)
+	}
+	if gone {
+		timeout = ""
+	}
+	out.Cells = append(cells, table.Cell{Text: word, Style: style(ws)}, table.Cell{Text: fl.NAT.String(), Style: style(th.Accent)},
+		table.Cell{Text: timeout, Style: th.Dim}, table.Cell{Text: rate, Style: style(th.Moving.Bold(false))},
+		table.Cell{Text: bytes, Style: style(th.Text)})
+	if p.ends.mark {
+		out.Cells = append(out.Cells, table.Cell{Text: mark, Style: th.Dim})
+	}
+	if p.ends.zone {
+		out.Cells = append(out.Cells, table.Cell{Text: zone, Style: th.Dim})
+	}
+	return out
+}
+
+func stateStyle(th *theme.Theme, f *flow.Flow) lipgloss.Style {
+	switch {
+	case f.Status&flow.SeenReply == 0:
+		return th.Warn
+	case f.Status&flow.Assured != 0 && (f.State == "" || f.State == "ESTABLISHED"):
+		return th.Good
+	}
+	return th.Text
+}
+
+// explain is the selected flow in words.
+func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspector.Item {
+	head := fl.Orig.Tuple.Proto.String() + " " + state(fl)
+	if c := fl.NAT.String(); c != "" {
+		head += ", " + c
+	}
+	if !fl.Gone.IsZero() {
+		head += fmt.Sprintf(", gone for %s", units.Span(f.Now.Sub(fl.Gone)))
+	}
+	items := []inspector.Item{{Value: head, Style: th.Title}}
+	for _, s := range fl.Explain() {
+		items = append(items, inspector.Item{Value: s, Style: th.Text})
+	}
+	add := func(name, value string) {
+		if value != "" {
+			items = append(items, inspector.Item{Name: name, Value: value, Style: th.Text})
+		}
+	}
+	add("original", fl.Orig.Tuple.String()+count(fl.Orig))
+	add("reply", fl.Reply.Tuple.String()+count(fl.Reply))
+	add("status", strings.ToLower(strings.Join(fl.Status.List(), " ")))
+	more := fmt.Sprintf("id %d", fl.ID)
+	if fl.Mark != 0 {
+		more += fmt.Sprintf(", mark %#x", fl.Mark)
+	}
+	if fl.Zone != 0 {
+		more += fmt.Sprintf(", zone %d", fl.Zone)
+	}
+	if fl.Helper != "" {
+		more += ", helper " + fl.Helper
+	}
+	if !fl.Start.IsZero() {
+		more += ", began " + fl.Start.Format("15:04:05")
+	}
+	add("entry", more)
+	if !f.Snap.Flows.Accounting {
+		add("counters", "n/a: sysctl -w net.netfilter.nf_conntrack_acct=1 switches them on for new connections")
+	}
+	return items
+}
+
+func count(s flow.Side) string {
+	if !s.Count.Valid {
+		return ""
+	}
+	return fmt.Sprintf(", %s packets, %s", units.Count(s.Count.Packets, 9), units.Bytes(s.Count.Bytes))
+}
+
+// Click selects the row under the mouse.
+func (p *Page) Click(_, y int, f *page.Frame) tea.Cmd {
+	p.sync(f)
+	from, to := p.cursor.Window(p.height)
+	if i := from + y - 2; y >= 2 && i < to {
+		p.cursor.Go(i, p.at)
+	}
+	return nil
+}

@@ -1,0 +1,264 @@
+package rules
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/model"
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/player"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+var _ = flag.Bool("update", false, "write the golden files anew")
+
+// frame makes a frame of the test session, after every packet came to its end.
+func frame(o theme.Options, w, h int) *page.Frame {
+	s := uitest.Snapshot()
+	p := player.New()
+	p.Feed(s.Journeys)
+	for p.Moving() {
+		p.Advance(1e9)
+	}
+	return &page.Frame{Snap: s, Player: p, Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
+}
+
+// do presses keys as the keymap has them.
+func do(t *testing.T, p *Page, f *page.Frame, pressed ...string) {
+	t.Helper()
+	for _, k := range pressed {
+		a := keys.Lookup("Rules", k)
+		if a == "" {
+			t.Fatalf("key %q does nothing", k)
+		}
+		p.Do(a, f)
+	}
+}
+
+// text is the page without colours.
+func text(p *Page, f *page.Frame) string { return ansi.Strip(p.View(f)) }
+
+func TestGolden(t *testing.T) {
+	for look, o := range uitest.Themes() {
+		for _, s := range uitest.Sizes() {
+			t.Run(fmt.Sprintf("%s-%dx%d", look, s[0], s[1]), func(t *testing.T) {
+				f := frame(o, s[0], s[1]-5)
+				p := New()
+				do(t, p, f, "enter", "j")
+				uitest.Golden(t, fmt.Sprintf("rules-%s-%dx%d", look, s[0], s[1]), p.View(f))
+			})
+		}
+	}
+	t.Run("all", func(t *testing.T) {
+		f := frame(theme.Options{}, 120, 70)
+		p := New()
+		do(t, p, f, "g")
+		uitest.Golden(t, "rules-all", p.View(f))
+	})
+}
+
+func TestEverySizeIsExact(t *testing.T) {
+	p := New()
+	for w := 1; w <= 220; w += 11 {
+		for h := 1; h <= 70; h += 6 {
+			for _, zoom := range []bool{false, true} {
+				f := frame(theme.Options{Color: true, Dark: true}, w, h)
+				f.Zoomed = zoom
+				do(t, p, f, "enter", "j")
+				lines := strings.Split(p.View(f), "\n")
+				if len(lines) != h {
+					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+				}
+				for i, l := range lines {
+					if line.Width(l) != w {
+						t.Fatalf("%dx%d: line %d is %d wide: %q", w, h, i, line.Width(l), ansi.Strip(l))
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestJumpAndBack(t *testing.T) {
+	f := frame(theme.Options{}, 120, 30)
+	p := New()
+	p.sync(f)
+	p.ShowRule(ruleID(f, "-A FORWARD -o br0 -j DOCKER"), f)
+	if !strings.Contains(text(p, f), "filter/FORWARD") {
+		t.Fatal("the chain of the rule is not shown")
+	}
+	do(t, p, f, "enter")
+	if got := text(p, f); !strings.Contains(got, "filter/DOCKER ") || !strings.Contains(got, "from FORWARD") {
+		t.Fatalf("the jump was not followed:\n%s", got)
+	}
+	do(t, p, f, "esc")
+	if r, _ := p.selected(); r.rule == nil || r.rule.Jump != "DOCKER" {
+		t.Errorf("esc does not lead back to the rule that jumped: %+v", r.rule)
+	}
+	do(t, p, f, "esc")
+	if p.Deep() {
+		t.Error("esc does not lead out to the tree")
+	}
+}
+
+func ruleID(f *page.Frame, text string) int {
+	for _, t := range f.Snap.Rules.Tables {
+		for _, c := range t.Chains {
+			for i := range c.Rules {
+				if c.Rules[i].Text == text {
+					return c.Rules[i].ID
+				}
+			}
+		}
+	}
+	return -1
+}
+
+func TestSelectionFollowsTheRule(t *testing.T) {
+	f := frame(theme.Options{}, 120, 30)
+	p := New()
+	p.ShowRule(ruleID(f, "-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT"), f)
+	if r, _ := p.selected(); r.rule == nil || r.rule.Index != 3 {
+		t.Fatal("rule 3 is not selected")
+	}
+	// somebody puts two rules in at the top, one with the very same text
+	rs := uitest.Rules()
+	in := rs.Table(model.BackendLegacy, model.FamilyIPv4, "filter").Chain("INPUT")
+	in.Rules = append([]model.Rule{{Text: "-A INPUT -s 10.9.9.9/32 -j DROP"}, {Text: "-A INPUT -i lo -j ACCEPT"}}, in.Rules...)
+	rs.Generation = "gen-8"
+	rs.Number()
+	f.Snap.Rules, f.Snap.Counts, f.Snap.Previous = rs, rs.Counts(), nil
+	p.View(f)
+	if r, _ := p.selected(); r.rule == nil || r.rule.Index != 5 || !strings.Contains(r.rule.Text, "--dport 80") {
+		t.Errorf("the selection is at %+v", r.rule)
+	}
+}
+
+func TestNeverHitAndBaseline(t *testing.T) {
+	f := frame(theme.Options{}, 150, 40)
+	p := New()
+	do(t, p, f, "g", "*")
+	got := text(p, f)
+	if !strings.Contains(got, "--dport 80 ") || strings.Contains(got, "203.0.113.10/32") {
+		t.Errorf("never-hit shows\n%s", got)
+	}
+	if strings.Contains(got, "admin only") {
+		t.Error("a rule without a counter is taken for one that was never hit")
+	}
+	do(t, p, f, "*", "b")
+	if got := text(p, f); strings.Contains(got, "10344") || !strings.Contains(got, "since 03:15:09") {
+		t.Errorf("the baseline is not taken off:\n%s", got)
+	}
+	// the text changes: rules keep their baseline
+	rs := uitest.Rules()
+	rs.Table(model.BackendLegacy, model.FamilyIPv4, "raw").Chains[0].Rules = []model.Rule{{Text: "-A PREROUTING -j NOTRACK"}}
+	rs.Generation = "gen-8"
+	rs.Number()
+	c := rs.Counts()
+	next := *f.Snap
+	next.Rules, next.Counts = rs, c
+	c.Rules[ruleID(&page.Frame{Snap: &next}, "-A INPUT -d 203.0.113.10/32 -j DROP")].Packets += 5
+	f.Snap = &next
+	do(t, p, f, "*", "*")
+	for _, l := range strings.Split(text(p, f), "\n") {
+		if strings.Contains(l, "-d 203.0.113.10/32 ") && !strings.Contains(l, " 5 ") {
+			t.Errorf("after a new generation the baseline is lost: %q", l)
+		}
+	}
+}
+
+func TestFilterByTextAndByExpression(t *testing.T) {
+	f := frame(theme.Options{}, 150, 50)
+	p := New()
+	f.Filter = "smb"
+	if got := text(p, f); !strings.Contains(got, "no SMB from outside") || strings.Contains(got, "--dport 22") {
+		t.Errorf("text:\n%s", got)
+	}
+	f.Filter = "table nat"
+	if got := text(p, f); !strings.Contains(got, "MASQUERADE") || strings.Contains(got, "REJECT") {
+		t.Errorf("expression:\n%s", got)
+	}
+	f.Filter = "nothing has this"
+	if got := text(p, f); !strings.Contains(got, `no rule here is found by "nothing has this"`) {
+		t.Errorf("nothing:\n%s", got)
+	}
+}
+
+func TestAHitLightsUpAndADeathStays(t *testing.T) {
+	f := frame(theme.Options{}, 150, 30)
+	f.Player = player.New()
+	p := New()
+	find := func() string {
+		for _, l := range strings.Split(text(p, f), "\n") {
+			if strings.Contains(l, "DROP") && strings.Contains(l, "-d 203.0.113.10/32 ") {
+				return l
+			}
+		}
+		return ""
+	}
+	if l := find(); strings.Contains(l, f.Theme.Glyphs.Dead) {
+		t.Errorf("marked before anything died: %q", l)
+	}
+	f.Player.Feed(f.Snap.Journeys)
+	lit := false
+	for f.Player.Moving() {
+		f.Player.Advance(33e6)
+		lit = lit || strings.Contains(find(), f.Theme.Glyphs.Hit)
+	}
+	if !lit {
+		t.Error("the hit never lit up")
+	}
+	if l := find(); !strings.Contains(l, f.Theme.Glyphs.Dead) {
+		t.Errorf("the place of death is not marked: %q", l)
+	}
+}
+
+func TestNoRulesYet(t *testing.T) {
+	f := frame(theme.Options{}, 60, 10)
+	f.Snap = &snapshot.Snapshot{}
+	p := New()
+	do(t, p, f, "j", "enter", "esc", "b", "y")
+	if !strings.Contains(text(p, f), "reading the rules") {
+		t.Error("an empty session does not say what it waits for")
+	}
+}
+
+// big is a ruleset of n rules in ten chains.
+func big(n int) *model.Ruleset {
+	t := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter"}
+	for c := range 10 {
+		ch := &model.Chain{Name: fmt.Sprintf("CHAIN-%d", c)}
+		for i := range n / 10 {
+			ch.Rules = append(ch.Rules, model.Rule{Text: fmt.Sprintf("-A CHAIN-%d -s 10.%d.%d.0/24 -p tcp -m tcp --dport %d -j DROP", c, i/256, i%256, i%60000),
+				Target: "DROP", Counters: model.Counters{Packets: uint64(i), Bytes: uint64(i * 60), Valid: true}})
+		}
+		t.Chains = append(t.Chains, ch)
+	}
+	rs := &model.Ruleset{Generation: "big", Taken: uitest.Now(), Tables: []*model.Table{t}}
+	rs.Number()
+	return rs
+}
+
+func BenchmarkScroll100k(b *testing.B) {
+	f := frame(theme.Options{Color: true, Dark: true}, 200, 55)
+	s := *f.Snap
+	s.Rules = big(100_000)
+	s.Counts = s.Rules.Counts()
+	f.Snap = &s
+	p := New()
+	p.Do(keys.Top, f)
+	p.Do(keys.Enter, f)
+	b.ResetTimer()
+	for b.Loop() {
+		p.Do(keys.PageDown, f)
+		p.View(f)
+	}
+}

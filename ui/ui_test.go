@@ -1,0 +1,463 @@
+package ui
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/line"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/page/connections"
+	"nfscope/ui/page/rules"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+var update = flag.Bool("update", false, "write the golden files and docs/keys.md anew")
+
+// blank is a page that remembers what it was asked.
+type blank struct {
+	name string
+	did  []keys.Action
+}
+
+func (b *blank) Name() string { return b.name }
+func (b *blank) Do(a keys.Action, _ *page.Frame) tea.Cmd {
+	b.did = append(b.did, a)
+	return nil
+}
+func (b *blank) View(f *page.Frame) string {
+	return strings.Join(line.Block([]string{"", " the page " + b.name}, f.Width, f.Height, ""), "\n")
+}
+
+// fake answers actions.
+type fake struct {
+	armed []string
+	err   error
+	ended int
+}
+
+func (f *fake) Arm(s string) error { f.armed = append(f.armed, s); return f.err }
+func (f *fake) Disarm() error      { f.ended++; return f.err }
+
+// screen is a root under test, with a clock of its own.
+type screen struct {
+	*Model
+	t       *testing.T
+	at      time.Time
+	actions *fake
+}
+
+func newScreen(t *testing.T, o theme.Options, w, h int) *screen {
+	s := &screen{t: t, at: uitest.Now(), actions: &fake{}}
+	s.Model = New(Options{Pages: []page.Page{&blank{name: "Path"}, rules.New(), connections.New(), &blank{name: "Trace"}},
+		Start: "Rules", Theme: o, Actions: s.actions, Now: func() time.Time { return s.at }})
+	s.after = func(time.Duration, tea.Msg) tea.Cmd { return func() tea.Msg { return nil } }
+	s.send(tea.WindowSizeMsg{Width: w, Height: h})
+	return s
+}
+
+// send delivers a message and then what its command answers, clocks aside.
+func (s *screen) send(msg tea.Msg) {
+	_, cmd := s.Update(msg)
+	s.run(cmd)
+}
+
+// run runs a command as Bubble Tea would.
+func (s *screen) run(cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	switch msg := cmd().(type) {
+	case nil:
+	case tea.BatchMsg:
+		for _, c := range msg {
+			s.run(c)
+		}
+	default:
+		s.send(msg)
+	}
+}
+
+// settle lets every packet come to its end.
+func (s *screen) settle() {
+	for s.player.Moving() {
+		s.at = s.at.Add(tick)
+		s.player.Advance(tick)
+	}
+}
+
+func (s *screen) press(ks ...string) {
+	s.t.Helper()
+	for _, k := range ks {
+		s.send(keyPress(k))
+	}
+}
+
+func keyPress(k string) tea.KeyPressMsg {
+	special := map[string]tea.KeyPressMsg{"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "tab": {Code: tea.KeyTab},
+		"space": {Code: tea.KeySpace, Text: " "}, "down": {Code: tea.KeyDown}, "ctrl+c": {Code: 'c', Mod: tea.ModCtrl},
+		"shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift}, "backspace": {Code: tea.KeyBackspace}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl}}
+	if p, ok := special[k]; ok {
+		return p
+	}
+	return tea.KeyPressMsg{Code: []rune(k)[0], Text: k}
+}
+
+func (s *screen) typed(text string) {
+	for _, r := range text {
+		s.send(tea.KeyPressMsg{Code: r, Text: string(r)})
+	}
+}
+
+func (s *screen) text() string { return ansi.Strip(strings.Join(s.Lines(), "\n")) }
+
+func (s *screen) wants(what ...string) {
+	s.t.Helper()
+	got := s.text()
+	for _, w := range what {
+		if !strings.Contains(got, w) {
+			s.t.Errorf("the screen does not show %q:\n%s", w, got)
+		}
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for look, o := range uitest.Themes() {
+		for _, size := range uitest.Sizes() {
+			name := fmt.Sprintf("root-%s-%dx%d", look, size[0], size[1])
+			t.Run(name, func(t *testing.T) {
+				s := newScreen(t, o, size[0], size[1])
+				s.send(SnapshotMsg{uitest.Snapshot()})
+				s.settle()
+				s.at = uitest.Now()
+				s.press("enter", "j")
+				uitest.Golden(t, name, strings.Join(s.Lines(), "\n"))
+			})
+		}
+	}
+	for name, do := range map[string]func(*screen){
+		"help":    func(s *screen) { s.press("?"); s.typed("trace") },
+		"palette": func(s *screen) { s.press(":"); s.typed("trc") },
+		"filter":  func(s *screen) { s.press("a"); s.typed("tcp and prot 80") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScreen(t, theme.Options{}, 80, 24)
+			snap := uitest.Snapshot()
+			snap.Trace = snapshot.Trace{}
+			s.send(SnapshotMsg{snap})
+			s.settle()
+			s.at = uitest.Now()
+			do(s)
+			uitest.Golden(t, name, strings.Join(s.Lines(), "\n"))
+		})
+	}
+}
+
+func TestEverySizeIsExact(t *testing.T) {
+	for i, open := range []string{"", "?", ":", "a", "/", "!", "L", "3"} {
+		s := newScreen(t, theme.Options{Color: true, Dark: true}, 80, 24)
+		snap := uitest.Snapshot()
+		snap.Problems = []string{"the program nft is missing: apt install nftables", "公网入口 is not reachable"}
+		snap.Lab = &snapshot.Lab{Name: "gateway", Title: "网关 the gateway", Lesson: "# Head\n\ntext `code`\n\n- item\n",
+			Steps: []snapshot.LabStep{{Title: "one", Says: "it teaches", Result: "timeout"}, {Title: "two"}}, Current: 1}
+		s.send(SnapshotMsg{snap})
+		if open != "" {
+			s.press(open)
+		}
+		for w := i%3 + 1; w <= 220; w += 13 {
+			for h := 1; h <= 70; h += 5 {
+				s.width, s.height = w, h
+				lines := s.Lines()
+				if len(lines) != h {
+					t.Fatalf("%q at %dx%d: %d lines", open, w, h, len(lines))
+				}
+				for i, l := range lines {
+					if line.Width(l) != w {
+						t.Fatalf("%q at %dx%d: line %d is %d wide: %q", open, w, h, i, line.Width(l), ansi.Strip(l))
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestTooSmallSaysSo(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 20, 5)
+	if got := strings.Join(strings.Fields(s.text()), " "); got != "nfscope needs 40x12 cells; this is 20x5" {
+		t.Errorf("20x5: %q", got)
+	}
+	s.send(tea.WindowSizeMsg{Width: 40, Height: 12})
+	s.send(SnapshotMsg{uitest.Snapshot()})
+	s.wants("router", "dropped by rule 2 of filter")
+}
+
+func TestHeaderTellsTraceLossAndTime(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	snap := uitest.Snapshot()
+	snap.Loss.Trace = 12
+	s.send(SnapshotMsg{snap})
+	s.wants("router", "legacy", "nftables", "trace: tcp dst port 80", "27 s", "100/s", "lost 12", "1.2k ev/s")
+	s.at = s.at.Add(5 * time.Second)
+	s.wants("22 s")
+	s.send(tea.WindowSizeMsg{Width: 60, Height: 30})
+	s.wants("lost 12", "22 s")
+}
+
+func TestPauseFreezesPagesAndCounts(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	first := uitest.Snapshot()
+	first.Journeys = first.Journeys[:3]
+	s.send(SnapshotMsg{first})
+	s.settle()
+	s.press("space")
+	second := uitest.Snapshot()
+	second.Loss.Trace = 7
+	s.send(SnapshotMsg{second})
+	if s.snap != first {
+		t.Error("a paused page was given the new snapshot")
+	}
+	s.wants("PAUSED, 3 wait", "lost 7")
+	s.press("space")
+	if s.snap != second {
+		t.Error("after the pause the newest snapshot is not shown")
+	}
+}
+
+func TestNothingTicksWhenNothingMoves(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	snap := uitest.Snapshot()
+	snap.Trace = snapshot.Trace{}
+	_, cmd := s.Update(SnapshotMsg{snap})
+	if cmd == nil || !s.ticking {
+		t.Fatal("packets are on their way and no frame is asked for")
+	}
+	s.settle()
+	s.Update(frameMsg{})
+	if s.ticking {
+		t.Error("frames go on after everything stopped")
+	}
+	if _, cmd := s.Update(SnapshotMsg{snap}); cmd != nil && s.ticking || s.seconds {
+		t.Error("a snapshot without news starts a clock")
+	}
+}
+
+func TestTextInputSwallowsAllKeys(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 100, 30)
+	s.send(SnapshotMsg{uitest.Snapshot()})
+	s.press("/")
+	s.typed("q1?:smb")
+	if s.bar == nil || s.bar.Value() != "q1?:smb" || s.name() != "Rules" {
+		t.Fatalf("keys leaked out of the filter bar: %+v", s.bar)
+	}
+	s.press("ctrl+u")
+	s.typed("smb")
+	s.press("enter")
+	s.wants("only: smb", "all that is found", "LOGDROP")
+	s.press("esc")
+	if s.filters["Rules"] != "" {
+		t.Error("esc does not clear the filter")
+	}
+}
+
+func TestFilterIsCheckedAsTyped(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	s.press("4", "/")
+	s.typed("tcp and prot 80")
+	s.wants("column 9", "expected")
+	s.press("enter")
+	if s.bar == nil || s.filters["Trace"] != "" {
+		t.Error("a wrong filter was accepted")
+	}
+	s.press("ctrl+u")
+	s.typed("tcp and port 80")
+	s.press("enter")
+	if s.filters["Trace"] != "tcp and port 80" {
+		t.Errorf("the filter is %q", s.filters["Trace"])
+	}
+}
+
+func TestArmAndDisarm(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	s.press("a")
+	s.wants("30 s at 100 packets/s")
+	s.press("enter") // empty: refused
+	s.typed("tcp dst port 80")
+	s.press("enter")
+	if len(s.actions.armed) != 1 || s.actions.armed[0] != "tcp dst port 80" {
+		t.Fatalf("armed %q", s.actions.armed)
+	}
+	s.wants("tracing tcp dst port 80")
+	s.actions.err = errors.New("nf_tables: operation not permitted")
+	s.send(page.TraceRequest{Filter: "udp"})
+	s.wants("could not be armed: nf_tables: operation not permitted")
+	s.send(page.TraceRequest{Filter: "chain FORWARD"})
+	s.wants("can't be traced")
+	if len(s.actions.armed) != 2 {
+		t.Error("a filter that no packet can be held against was armed")
+	}
+	s.send(SnapshotMsg{uitest.Snapshot()})
+	s.press("x")
+	if s.actions.ended != 1 {
+		t.Error("x does not end the trace")
+	}
+}
+
+func TestStaleAnswersAreThrownAway(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	first, second := s.arm("tcp"), s.arm("udp")
+	_ = second
+	msg := first()
+	s.send(msg)
+	if s.busy == "" || strings.Contains(s.text(), "tracing tcp") {
+		t.Error("the answer to an older request was taken")
+	}
+	s.send(second())
+	s.wants("tracing udp")
+}
+
+func TestNothingToTraceInARecording(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 100, 20)
+	s.opt.Actions = nil
+	s.send(SnapshotMsg{&snapshot.Snapshot{Source: "recording a.nfs", Ended: true}})
+	s.press("a")
+	s.wants("nothing can be traced here: this is recording a.nfs")
+}
+
+func TestPagesAndRequests(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	snap := uitest.Snapshot()
+	s.send(SnapshotMsg{snap})
+	for k, want := range map[string]string{"1": "Path", "2": "Rules", "3": "Connections", "4": "Trace"} {
+		if s.press(k); s.name() != want {
+			t.Errorf("key %s leads to %s", k, s.name())
+		}
+	}
+	s.press("4", "tab")
+	if s.name() != "Path" {
+		t.Errorf("tab leads to %s", s.name())
+	}
+	s.press("shift+tab")
+	if s.name() != "Trace" {
+		t.Errorf("shift+tab leads to %s", s.name())
+	}
+	id := snap.Rules.Table(1, 2, "nat").Chain("POSTROUTING").Rules[1].ID
+	s.send(page.GotoRule{RuleID: id})
+	s.wants("nat/POSTROUTING", "--to-source 203.0.113.1")
+	s.send(page.GotoJourney{Number: 15})
+	if j, _ := s.player.Focused(); s.name() != "Trace" || j == nil || j.Number != 15 {
+		t.Error("a journey is not shown on the Trace page")
+	}
+	s.wants("#15", "dropped by the policy of filter/FORWARD")
+}
+
+func TestMouse(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	s.send(SnapshotMsg{uitest.Snapshot()})
+	if s.View().MouseMode != tea.MouseModeNone {
+		t.Error("the mouse is on from the start")
+	}
+	s.press("m")
+	if s.View().MouseMode == tea.MouseModeNone {
+		t.Error("m does not turn the mouse on")
+	}
+	s.send(tea.MouseClickMsg{X: 25, Y: 1, Button: tea.MouseLeft})
+	if s.name() != "Connections" {
+		t.Errorf("a click on the tab leads to %s", s.name())
+	}
+	s.Lines()
+	s.send(tea.MouseClickMsg{X: 4, Y: 9, Button: tea.MouseLeft})
+	s.wants("udp REPLIED, redirect")
+}
+
+func TestProblemsAndLesson(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 100, 30)
+	snap := uitest.Snapshot()
+	snap.Problems = []string{"the program nft is missing: apt install nftables"}
+	snap.Lab = &snapshot.Lab{Title: "close the door", Lesson: "# Close the door\n\nOpen **22** with `-I`.",
+		Steps: []snapshot.LabStep{{Title: "ssh", Result: "connected", Says: "rule 1 lets it in"}, {Title: "web"}}, Current: 1}
+	s.send(SnapshotMsg{snap})
+	s.wants("the program nft is missing", "2/2 web")
+	s.press("!")
+	s.wants("what does not work here", "apt install nftables")
+	s.press("esc", "L")
+	s.wants("Open 22 with -I.", "ssh: connected", "rule 1 lets it in")
+	s.press("L")
+	if s.open != nil {
+		t.Error("L does not close the lesson")
+	}
+}
+
+func TestCleanText(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	snap := uitest.Snapshot()
+	snap.Netns = "a\x1b[2Jb"
+	snap.Journeys[5].Outcome.Sentence = "evil\x1b]0;title\a"
+	snap.Rules.Tables[0].Chains[0].Name = "X\x1b[31m"
+	s.send(SnapshotMsg{snap})
+	for _, l := range s.Lines() {
+		if strings.Contains(l, "\x1b[2J") || strings.Contains(l, "\x1b]0") || strings.Contains(l, "\a") || strings.Contains(l, "\x1b[31m") {
+			t.Fatalf("foreign escape codes reach the terminal: %q", l)
+		}
+	}
+}
+
+// keyList is docs/keys.md as the keymap has it.
+func keyList() string {
+	var b strings.Builder
+	b.WriteString("# Keys\n\nMade from `ui/keys` by `go test ./ui -update`; do not edit. `?` shows the same list on the screen.\n")
+	scope := ""
+	for _, k := range keys.All() {
+		if k.Scope != scope {
+			scope = k.Scope
+			title := "Everywhere"
+			if scope != keys.Everywhere {
+				title = "On the page " + scope
+			}
+			fmt.Fprintf(&b, "\n## %s\n\n| key | what it does | name in the palette |\n| --- | --- | --- |\n", title)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", strings.Join(k.Keys, "` `"), strings.ReplaceAll(k.Help, "|", `\|`), k.Action)
+	}
+	return b.String()
+}
+
+func TestKeyListIsFresh(t *testing.T) {
+	const path = "../docs/keys.md"
+	if *update {
+		if err := os.WriteFile(path, []byte(keyList()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(b) != keyList() {
+		t.Errorf("%s is stale: go test ./ui -update writes it anew", path)
+	}
+}
+
+func BenchmarkFrame(b *testing.B) {
+	for _, start := range []string{"Rules", "Connections"} {
+		b.Run(start, func(b *testing.B) {
+			m := New(Options{Pages: []page.Page{rules.New(), connections.New()}, Start: start,
+				Theme: theme.Options{Color: true, Dark: true}, Actions: &fake{}})
+			m.Update(tea.WindowSizeMsg{Width: 200, Height: 60})
+			m.Update(SnapshotMsg{uitest.Snapshot()})
+			b.ReportAllocs()
+			for b.Loop() {
+				m.Update(frameMsg{})
+				m.View()
+			}
+		})
+	}
+}
