@@ -17,8 +17,10 @@ type Evidence struct {
 	Results  []Result
 	Journeys []*journey.Journey
 	Flows    []*flow.Flow
-	// Rules is the observed host's ruleset after the last step.
-	Rules *model.Ruleset
+	// Rules is the observed host's ruleset; Counts, of the same generation, are its
+	// counters after the last step. Where Counts is nil those of Rules itself are taken.
+	Rules  *model.Ruleset
+	Counts *model.Counts
 }
 
 // Failure is one statement of a lab that was not so.
@@ -45,7 +47,7 @@ func Check(l *Lab, ev Evidence) []Failure {
 			c.step(i)
 		}
 	}
-	if ev.Rules != nil {
+	if ev.Rules != nil && (ev.Counts == nil || ev.Counts.Generation == ev.Rules.Generation) {
 		for _, s := range l.Counters {
 			c.counter(s)
 		}
@@ -182,9 +184,16 @@ func (c *checker) counter(s Counter) {
 		if ch == nil {
 			continue
 		}
-		if rule == 0 {
+		counts := c.ev.Counts
+		switch {
+		case rule == 0 && counts != nil:
+			have = &counts.Chains[ch.ID]
+		case rule == 0:
 			have = &ch.Counters
-		} else if rule <= len(ch.Rules) {
+		case rule > len(ch.Rules):
+		case counts != nil:
+			have = &counts.Rules[ch.Rules[rule-1].ID]
+		default:
 			have = &ch.Rules[rule-1].Counters
 		}
 	}

@@ -7,12 +7,17 @@ import (
 	"testing"
 
 	"nfscope/docs/labs"
+	"nfscope/trace/guard"
 )
 
 // childEnv makes the test binary play a program of its own.
 const childEnv = "NFSCOPE_LAB_CHILD"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == guard.Arg {
+		guard.Main()
+		return
+	}
 	switch os.Getenv(childEnv) {
 	case "hold":
 		os.Exit(hold())
