@@ -14,7 +14,8 @@ import (
 // neither handle nor the numbers of its counters; a rule that spans lines becomes one
 // line. What stands in a table besides chains is kept in Table.Extra as printed.
 func ParseNFT(name string, text []byte) ([]*model.Table, []Problem) {
-	p := &nftParser{problems: problems{name: name}, chains: map[*model.Table]map[string]*model.Chain{}}
+	p := &nftParser{problems: problems{name: name}, named: map[tableKey]*model.Table{},
+		chains: map[*model.Table]map[string]*model.Chain{}}
 	p.s = string(text)
 	if msg := refuse(p.s); msg != "" {
 		return nil, []Problem{{Name: name, Msg: msg, Fatal: true}}
@@ -37,6 +38,7 @@ type nftParser struct {
 	problems
 	nftScanner
 	tables []*model.Table
+	named  map[tableKey]*model.Table // without the backend: nf_tables has one name space
 	chains map[*model.Table]map[string]*model.Chain
 	// managed names tables that a warning of nft says iptables-nft owns.
 	managed []string
@@ -81,6 +83,7 @@ func (p *nftParser) order(it item) {
 	switch {
 	case it.text == "flush ruleset":
 		p.tables = nil
+		clear(p.named)
 		return
 	case words[0] == "table":
 		if f, name, ok := p.tableName(it); ok {
@@ -90,7 +93,11 @@ func (p *nftParser) order(it item) {
 	case (words[0] == "delete" || words[0] == "destroy") && len(words) > 2 && words[1] == "table":
 		it.text = strings.Join(words[1:], " ")
 		if f, name, ok := p.tableName(it); ok {
-			p.tables = slices.DeleteFunc(p.tables, func(t *model.Table) bool { return t.Family == f && t.Name == name })
+			key := tableKey{family: f, name: name}
+			if t := p.named[key]; t != nil {
+				p.tables = slices.DeleteFunc(p.tables, func(o *model.Table) bool { return o == t })
+				delete(p.named, key)
+			}
 		}
 		return
 	}
@@ -117,12 +124,12 @@ func (p *nftParser) tableName(it item) (model.Family, string, bool) {
 
 // open finds or makes a table: a script may come back to one.
 func (p *nftParser) open(f model.Family, name string) *model.Table {
-	for _, t := range p.tables {
-		if t.Family == f && t.Name == name {
-			return t
-		}
+	key := tableKey{family: f, name: name}
+	if t := p.named[key]; t != nil {
+		return t
 	}
 	t := &model.Table{Backend: model.BackendNFTables, Family: f, Name: name}
+	p.named[key] = t
 	if slices.Contains(p.managed, f.String()+" "+name) {
 		t.Backend = model.BackendIptablesNFT
 	}

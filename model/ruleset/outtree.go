@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"nfscope/model"
@@ -50,14 +51,11 @@ func (t *treeWriter) line(s string) {
 
 // printable keeps what a text holds from steering the terminal.
 func printable(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0 {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
+	return strings.Map(func(r rune) rune { // copies only where it must
 		switch {
 		case r == '\t':
 			return ' '
-		case r < ' ' || r == 0x7f:
+		case unicode.IsControl(r), r == utf8.RuneError:
 			return '?'
 		}
 		return r
