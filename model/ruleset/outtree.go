@@ -70,7 +70,7 @@ func (t *treeWriter) table(tb *model.Table) {
 	t.line(head)
 	for _, e := range tb.Extra {
 		for l := range strings.Lines(e) {
-			t.line("  " + strings.TrimRight(l, "\n"))
+			t.line("  " + strings.ReplaceAll(strings.TrimRight(l, "\n"), "\t", "  "))
 		}
 	}
 	for _, c := range tb.Chains {
