@@ -33,9 +33,6 @@ const (
 	MethodAuto  = "auto"
 	MethodOwner = "owner"
 	MethodRaw   = "raw"
-
-	saysOwner = "owner table"
-	saysRaw   = "raw -j TRACE"
 )
 
 // Options say what to trace, how much and how long.

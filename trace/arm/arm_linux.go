@@ -53,7 +53,7 @@ func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
 	}
 	a := &Armed{opts: o, notes: p.notes, done: make(chan struct{})}
 	if o.Method != MethodRaw {
-		a.says = saysOwner
+		a.says = snapshot.MethodOwner
 		a.how, err = armOwner(ns, p, o)
 	}
 	if o.Method == MethodAuto && missing(err) {
@@ -61,7 +61,7 @@ func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
 	}
 	if o.Method == MethodRaw || o.Method == MethodAuto && missing(err) {
 		var notes []string
-		a.says = saysRaw
+		a.says = snapshot.MethodRaw
 		a.how, notes, err = armRaw(ns, p, o)
 		a.notes = append(a.notes, notes...)
 	}

@@ -26,6 +26,10 @@ const (
 	// priority is before raw (-300) and after defragmentation (-400).
 	priority = -350
 
+	// probePriority is behind every chain that anyone has reason to make, and before
+	// conntrack confirms (INT_MAX).
+	probePriority = 1 << 30
+
 	chainTrace = "trace"
 	setPorts   = "ports"
 )
@@ -62,15 +66,27 @@ func armOwner(ns *netns.Handle, p *plan, o Options) (*owner, error) {
 
 // make makes the empty table under the first name that is free.
 func (w *owner) make(socket *netlink.Conn) error {
+	vanished := false // the table of that name may go between our two looks at it
 	for n := 1; ; n++ {
 		name := fmt.Sprintf("%s%d_%d", Prefix, os.Getpid(), n)
 		err := newTable(socket, name)
-		if errors.Is(err, unix.EEXIST) && n < 1000 {
-			continue
+		if err != nil && n < 1000 {
+			taken := w.taken(name)
+			if taken || !vanished {
+				vanished = vanished || !taken
+				continue
+			}
 		}
 		w.table = &nftables.Table{Name: name, Family: nftables.TableFamilyINet, Flags: flagOwner}
 		return err
 	}
+}
+
+// taken reports whether there is such a table. The kernel says EEXIST of one, but
+// EPERM when another socket owns it.
+func (w *owner) taken(name string) bool {
+	_, err := w.conn.ListTableOfFamily(name, nftables.TableFamilyINet)
+	return err == nil
 }
 
 func newTable(socket *netlink.Conn, name string) error {
@@ -122,6 +138,7 @@ func (w *owner) fill(p *plan, o Options) error {
 				Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictGoto, Chain: chainTrace})})
 		}
 	}
+	w.probes()
 	// Both rules accept, so that a packet that two conjuncts match counts once.
 	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: []expr.Any{
 		&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(o.Rate), Unit: expr.LimitTimeSecond, Burst: uint32(o.Burst)},
@@ -135,6 +152,24 @@ func (w *owner) fill(p *plan, o Options) error {
 		&expr.Verdict{Kind: expr.VerdictAccept},
 	}})
 	return w.conn.Flush()
+}
+
+// probes adds an empty chain at the end of each hook that a packet leaves this host
+// or reaches it by. For a packet that is traced the kernel says so when its policy
+// lets it pass (nf_tables_trace.c): that is how a journey knows that the packet got
+// there, and what its headers are after SNAT. They ask for nothing, conntrack neither.
+func (w *owner) probes() {
+	for _, b := range []struct {
+		name string
+		hook *nftables.ChainHook
+	}{
+		{"input", nftables.ChainHookInput},
+		{"forward", nftables.ChainHookForward},
+		{"postrouting", nftables.ChainHookPostrouting},
+	} {
+		w.conn.AddChain(&nftables.Chain{Name: b.name, Table: w.table, Type: nftables.ChainTypeFilter,
+			Hooknum: b.hook, Priority: nftables.ChainPriorityRef(probePriority)})
+	}
 }
 
 // counters reads the two counters over a socket of its own.
@@ -161,5 +196,14 @@ func (w *owner) counters() (traced, held uint64, err error) {
 	return n[0], n[1], nil
 }
 
-// close closes the socket; the kernel removes the table before that returns.
-func (w *owner) close() error { return w.conn.CloseLasting() }
+// close deletes the table and closes the socket. Closing alone would do, but not at
+// once: a program that another goroutine is just starting holds all our descriptors
+// from its fork to its exec.
+func (w *owner) close() error {
+	w.conn.DelTable(w.table)
+	err := w.conn.Flush()
+	if errors.Is(err, unix.ENOENT) {
+		err = nil
+	}
+	return errors.Join(err, w.conn.CloseLasting())
+}

@@ -1,0 +1,180 @@
+package arm_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/trace/arm"
+	"nfscope/trace/guard"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// child arms as nfscope would, says so, and waits for its end.
+func child(method string) {
+	err := func() error {
+		ns, err := netns.Open(os.Getenv("ARM_TEST_NS"))
+		if err != nil {
+			return err
+		}
+		exe, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		g, err := guard.Start(exe)
+		if err != nil {
+			return err
+		}
+		if _, err := arm.EnableLog(ns, g); err != nil {
+			return err
+		}
+		if _, err := arm.Arm(context.Background(), ns, arm.Options{Method: method, Guard: g}); err != nil {
+			return err
+		}
+		fmt.Println("ready", g.PID())
+		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+		panic("the test wants it so")
+	}()
+	fmt.Println(err)
+	os.Exit(1)
+}
+
+// Whatever ends the process, nothing of the trace is left behind.
+func TestNothingOutlivesUs(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft", "iptables-legacy", "ip6tables-legacy")
+	for _, method := range []string{arm.MethodOwner, arm.MethodRaw} {
+		for _, way := range []string{"kill", "term", "interrupt", "panic"} {
+			t.Run(method+" "+way, func(t *testing.T) {
+				t.Parallel()
+				ns := nettest.New(t, "child")
+				sysctls := func() string {
+					return nettest.Run(t, ns, "sysctl", "net.netfilter.nf_log.2", "net.netfilter.nf_log.10")
+				}
+				before := sysctls()
+				cmd := exec.Command(os.Args[0])
+				cmd.Env = append(os.Environ(), "ARM_TEST_CHILD="+method, "ARM_TEST_NS="+ns.Name())
+				in, err1 := cmd.StdinPipe()
+				out, err2 := cmd.StdoutPipe()
+				if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+				line, err := bufio.NewReader(out).ReadString('\n')
+				pid, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
+				if err != nil || !ok {
+					t.Fatalf("the child says %q, %v", line, err)
+				}
+				guardPID, err := strconv.Atoi(pid)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fd, err := unix.PidfdOpen(guardPID, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer unix.Close(fd)
+				rules := nettest.Run(t, ns, "nft", "list", "ruleset")
+				if method == arm.MethodRaw {
+					rules = nettest.Run(t, ns, "iptables-legacy", "-t", "raw", "-S")
+				}
+				if !strings.Contains(rules, "nfscope_") || sysctls() == before {
+					t.Fatalf("the child has not armed: %s%s", rules, sysctls())
+				}
+				switch way {
+				case "panic":
+					_, err = in.Write([]byte("\n"))
+				case "term":
+					err = cmd.Process.Signal(syscall.SIGTERM)
+				case "interrupt":
+					err = cmd.Process.Signal(syscall.SIGINT)
+				default:
+					err = cmd.Process.Kill()
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = cmd.Wait()
+				for {
+					n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 20_000)
+					if n == 1 {
+						break
+					}
+					if !errors.Is(err, unix.EINTR) {
+						t.Fatalf("the guard lives on: %v", err)
+					}
+				}
+				if out := nettest.Run(t, ns, "nft", "list", "ruleset"); out != "" {
+					t.Errorf("nft list ruleset:\n%s", out)
+				}
+				if got := sysctls(); got != before {
+					t.Errorf("the sysctls hold %s, held %s", got, before)
+				}
+				nothingLeft(t, ns)
+			})
+		}
+	}
+}
+
+func TestSweepTakesOnlyWhatADeadProcessLeft(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft", "iptables-legacy", "ip6tables-legacy", "iptables-nft")
+	ns := nettest.New(t, "sweep")
+
+	if did, err := arm.Sweep(ns); err != nil || len(did) != 0 {
+		t.Errorf("in an empty namespace: %q, %v", did, err)
+	}
+	if out := nettest.Run(t, ns, "cat", "/proc/net/ip_tables_names"); out != "" {
+		t.Errorf("looking has made a table: %s", out)
+	}
+
+	gone := exec.Command("true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	dead, self := strconv.Itoa(gone.Process.Pid), strconv.Itoa(os.Getpid())
+	for _, pid := range []string{dead, self} {
+		nettest.Feed(t, ns, fmt.Sprintf("table inet nfscope_%s_1 { chain c { type filter hook output priority 5;\n}\n}\n", pid), "nft", "-f", "-")
+	}
+	nettest.Feed(t, ns, "table inet nfscope_users { }\n", "nft", "-f", "-")
+	armed := arming(t, ns, arm.Options{})
+	commands := []string{"iptables-legacy", "ip6tables-legacy", "iptables-nft"}
+	for _, c := range commands {
+		for _, pid := range []string{dead, self} {
+			nettest.Run(t, ns, c, "-t", "raw", "-N", "nfscope_"+pid+"_1")
+			nettest.Run(t, ns, c, "-t", "raw", "-A", "nfscope_"+pid+"_1", "-m", "comment", "--comment", "nfscope:"+pid)
+			nettest.Run(t, ns, c, "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-m", "multiport", "--dports", "1:9", "-m", "comment", "--comment", "nfscope:"+pid, "-j", "nfscope_"+pid+"_1")
+		}
+		nettest.Run(t, ns, c, "-t", "raw", "-A", "OUTPUT", "-m", "comment", "--comment", "a users note: nfscope:"+dead, "-j", "ACCEPT")
+	}
+	did, err := arm.Sweep(ns)
+	if err != nil || len(did) != 1+2*len(commands) {
+		t.Errorf("did %q, %v", did, err)
+	}
+	left := nettest.Run(t, ns, "nft", "list", "tables")
+	if strings.Contains(left, "nfscope_"+dead) || !strings.Contains(left, "nfscope_"+self+"_1") || !strings.Contains(left, "nfscope_users") {
+		t.Errorf("tables left:\n%s", left)
+	}
+	for _, c := range commands {
+		left := nettest.Run(t, ns, c, "-t", "raw", "-S")
+		if strings.Contains(left, "nfscope_"+dead) || strings.Count(left, "nfscope_"+self) != 3 || !strings.Contains(left, "a users note") {
+			t.Errorf("%s: left\n%s", c, left)
+		}
+	}
+	if !armed.State().Armed {
+		t.Error("a living trace was swept")
+	}
+	if _, _, err := armed.Held(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
