@@ -60,7 +60,7 @@ func (c *Canvas) Reset(w, h int) {
 func (c *Canvas) Size() (w, h int) { return c.w, c.h }
 
 // Put writes text from (x, y) to the right and gives the column behind it. Control
-// characters are shown as a dot: a rule's comment must not steer the terminal.
+// characters are shown as a question mark: a rule's comment must not steer the terminal.
 func (c *Canvas) Put(x, y int, text string, ink *Ink) int {
 	return c.PutMax(x, y, c.w-x, text, ink)
 }
@@ -78,9 +78,9 @@ func (c *Canvas) PutMax(x, y, w int, text string, ink *Ink) int {
 			break
 		}
 		if r := g[0]; r < ' ' || r == 0x7f {
-			g = "·"
+			g = "?"
 		} else if r, _ := utf8.DecodeRuneInString(g); r == utf8.RuneError || unicode.IsControl(r) {
-			g = "·"
+			g = "?"
 		}
 		c.set(x, y, g, n, ink)
 		x += n

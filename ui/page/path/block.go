@@ -243,14 +243,17 @@ func (v *view) policyLit(ev *entryView) bool {
 	return ok && ev.here && l < 0 && v.focus.Steps[v.step].Kind == "policy"
 }
 
-// entryName shortens a native chain's name where there is little room.
+// entryName shortens a native chain's name where there is little room: the family
+// goes first, then the table's letters.
 func (v *view) entryName(e *entry, w int) string {
-	if canvas.Width(e.name) > w && e.key.backend == model.BackendNFTables {
-		if _, s, ok := strings.Cut(e.name, " "); ok {
-			return s
-		}
+	if canvas.Width(e.name) <= w || e.key.backend != model.BackendNFTables {
+		return e.name
 	}
-	return e.name
+	table, chain := e.key.table, "/"+e.key.chain
+	if room := w - canvas.Width(chain); room >= 2 {
+		return canvas.Fit(table, room, v.p.Glyphs.Dots) + chain
+	}
+	return canvas.Fit(table, max(w/3, 2), v.p.Glyphs.Dots) + chain
 }
 
 func inkOr(a, b *canvas.Ink, second bool) *canvas.Ink {
@@ -303,7 +306,7 @@ func (v *view) dead(end, y int, here func(*player.Death) bool) {
 	if n > 1 {
 		s += units.Count(uint64(n), 2)
 	}
-	v.c.Put(end-canvas.Width(s), y, s, v.p.Bad)
+	v.c.PutMax(end-deathWidth, y, deathWidth, s, v.p.Bad)
 }
 
 // ruleRow draws one rule.
@@ -352,6 +355,8 @@ func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
 	room := tw
 	if w := canvas.Width(word); w > tw && v.w.brief(l.rule) == "" {
 		room = min(w, right-packetsWidth-x-1)
+	} else if pl.rule.Jump != "" { // a chain's name says more than its first letters
+		room = min(max(w, tw), 16, max((right-packetsWidth-x)*2/3, tw))
 	}
 	v.c.PutMax(x, y, min(room, right-x), canvas.Fit(word, min(room, right-x), p.Glyphs.Dots), tink)
 	x += max(room, tw) + 1
@@ -363,10 +368,13 @@ func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
 		n = units.Count(count.Packets, 4)
 	}
 	nx := right - packetsWidth
+	if !count.Valid {
+		nx = right - 1
+	}
 	if x < nx {
 		v.c.PutMax(x, y, nx-x-1, canvas.Fit(v.w.brief(l.rule), nx-x-1, p.Glyphs.Dots), ink)
 	}
-	if nx > x-1 {
+	if nx >= x {
 		v.c.Put(right-len(n), y, n, p.Dim)
 	}
 	v.dead(end, y, func(d *player.Death) bool { return d.Rule > 0 && v.isRule(d, l) && d.Base == e.key.chain })

@@ -19,7 +19,7 @@ func Brief(r *model.Rule) string {
 		out = append([]string{"goto"}, out...)
 	}
 	if r.Comment != "" {
-		out = append(out, "· "+r.Comment)
+		out = append(out, "# "+r.Comment)
 	}
 	return strings.Join(out, " ")
 }

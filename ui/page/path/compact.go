@@ -17,7 +17,7 @@ func (v *view) compact(w, h int) {
 	v.mini(w)
 	heads := v.geo
 	v.top = 3
-	v.sections(w, h, 3, v.chosen(w, h-3))
+	v.sections(w, h, 3, v.chosen(h-3))
 	// What is unfolded below is where the packets run through its chains; the wires
 	// and the other stations are above.
 	for st := range v.geo {
@@ -30,24 +30,42 @@ func (v *view) compact(w, h int) {
 
 // list draws one column: the stations below each other.
 func (v *view) list(w, h int) {
-	v.sections(w, h, 0, v.chosen(w, h-4))
+	v.sections(w, h, 0, v.chosen(h-4))
 	v.sprites()
 }
 
-// chosen says which stations are unfolded: all where there is room, else the one of
-// interest.
-func (v *view) chosen(w, h int) [5]bool {
+// chosen says which stations are unfolded: all where there is room, else those that
+// the packet in focus passes, else the one of interest.
+func (v *view) chosen(h int) [5]bool {
 	all := [5]bool{true, true, true, true, true}
-	n := 0
-	for st := range v.entries {
-		n += 2 + len(v.entries[st])
-	}
-	if n <= h {
+	if v.rows(all) <= h {
 		return all
+	}
+	if !v.pg.sel.on && v.focus != nil {
+		var way [5]bool
+		for i := range v.focus.Steps {
+			if st := index(v.focus.Steps[i].Hook); st >= 0 {
+				way[st] = true
+			}
+		}
+		if v.rows(way)+3 <= h {
+			return way
+		}
 	}
 	var one [5]bool
 	one[v.home()] = true
 	return one
+}
+
+// rows is how many rows stations take with their rules folded.
+func (v *view) rows(unfold [5]bool) int {
+	n := 0
+	for st := range unfold {
+		if unfold[st] {
+			n += 1 + max(len(v.entries[st]), 1)
+		}
+	}
+	return n
 }
 
 // mini draws NIC, stations and wires on two lines.
@@ -97,7 +115,7 @@ func (v *view) mini(w int) {
 	v.c.Put(x, 0, out, v.p.Strong)
 	// The second line: from the fork to FORWARD and up into POSTROUTING's wire.
 	v.wire(wireForward, true, seg{fork, 1, fork, 1}, seg{fork + 1, 1, fork + 2, 1})
-	v.c.Put(fork, 0, g.Fork, v.ink(wireRoute))
+	v.c.Put(fork, 0, v.fork(), v.ink(wireRoute))
 	v.c.Put(fork, 1, g.BL, v.ink(wireForward))
 	end := put(stForward, fork+4, 1)
 	v.wire(wireAcross, false, seg{end + 1, 1, join + 1, 1})
@@ -131,7 +149,7 @@ func (v *view) sections(w, h, y int, unfold [5]bool) {
 		}
 		return n
 	}
-	v.share(open, mostRules, func() bool { return total() <= room })
+	v.share(open, max(mostRules, h/2), func() bool { return total() <= room })
 	n := total()
 	tall := canvas.New(w, max(n, room, 1))
 	page := v.c

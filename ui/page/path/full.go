@@ -12,7 +12,8 @@ const (
 	minPre    = 28
 	minMid    = 34
 	minRight  = 28
-	// mostRules is how many rules of a chain are shown where there is room.
+	// mostRules is how many rules of a chain are asked for at least; on a high screen
+	// it is a share of the height.
 	mostRules = 14
 )
 
@@ -20,8 +21,8 @@ const (
 // with all rules folded, and is much taller than the screen.
 func (v *view) full(w, h int) bool {
 	extra := w - fullWidth
-	pre := minPre + extra*22/100
-	right := minRight + extra*30/100
+	pre := minPre + extra*27/100
+	right := minRight + extra*34/100
 	nic := nicWidth + extra/40
 	xPre := 1 + nic
 	xFork := xPre + pre + 1
@@ -36,10 +37,10 @@ func (v *view) full(w, h int) bool {
 	top := func() int { return max(v.height(stInput), v.height(stOutput)) }
 	low := func() int { return max(v.height(stForward), v.height(stPost)) }
 	fits := func() bool { return 3+top()+low() <= h }
-	if !v.share([]int{stInput, stForward, stOutput, stPost}, mostRules, fits) && 3+top()+low() > 2*h {
+	if !v.share([]int{stInput, stForward, stOutput, stPost}, max(mostRules, h*2/3), fits) && 3+top()+low() > 2*h {
 		return false
 	}
-	v.share([]int{stPre}, mostRules, func() bool { return 1+v.height(stPre) <= h })
+	v.share([]int{stPre}, max(mostRules, h*2/3), func() bool { return 1+v.height(stPre) <= h })
 	y2 := top() + 2
 	v.geo[stForward].y, v.geo[stPost].y = y2, y2
 	total := max(y2+1+low(), 1+v.height(stPre))
@@ -79,9 +80,18 @@ func (v *view) full(w, h int) bool {
 		v.block(st)
 	}
 	v.wire(wireDown, true, seg{xRight, v.bottom(stOutput) + 1, xRight, y2 - 1})
-	v.c.Put(xFork, 0, g.Fork, v.ink(wireRoute))
+	v.c.Put(xFork, 0, v.fork(), v.ink(wireRoute))
 	v.sprites()
 	return true
+}
+
+// fork is the sign of the routing decision. In ASCII the theme's would look like an
+// arrow's head.
+func (v *view) fork() string {
+	if v.p.Theme.ASCII {
+		return v.p.Glyphs.Cross
+	}
+	return v.p.Glyphs.Fork
 }
 
 // ink is a wire's: bright where the packet in focus went along it.

@@ -247,7 +247,7 @@ func TestChainPackets(t *testing.T) {
 func TestBrief(t *testing.T) {
 	for _, c := range []struct{ in, comment, want string }{
 		{"-A INPUT -d 203.0.113.10/32 -p tcp -m tcp --dport 80 -j DROP", "", "-d 203.0.113.10 tcp dport 80"},
-		{`-A X -m comment --comment "a \"b\" c" -j ACCEPT`, `a "b" c`, `· a "b" c`},
+		{`-A X -m comment --comment "a \"b\" c" -j ACCEPT`, `a "b" c`, `# a "b" c`},
 		{"-A P -p tcp -j DNAT --to-destination 10.0.0.1:80", "", "tcp to 10.0.0.1:80"},
 		{"-A P ! -s 10.0.0.0/8 -m conntrack --ctstate NEW", "", "! -s 10.0.0.0/8 ct NEW"},
 		{"-A P -j", "", ""}, {"", "", ""},
@@ -256,7 +256,7 @@ func TestBrief(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.in, got, c.want)
 		}
 	}
-	if got := Brief(&model.Rule{Text: `tcp dport 22 counter packets 3 bytes 180 accept comment "ssh in"`, Target: "accept", Comment: "ssh in"}); got != "tcp dport 22 · ssh in" {
+	if got := Brief(&model.Rule{Text: `tcp dport 22 counter packets 3 bytes 180 accept comment "ssh in"`, Target: "accept", Comment: "ssh in"}); got != "tcp dport 22 # ssh in" {
 		t.Errorf("nft: %q", got)
 	}
 }

@@ -94,12 +94,14 @@ func window(ls []leaf, n int, hit []int) []leaf {
 	cs = cs[:n]
 	sort.Slice(cs, func(i, j int) bool { return cs[i].at < cs[j].at })
 	out := make([]leaf, 0, n)
-	last := -1
+	last := map[*model.Chain]int{} // the place behind the last leaf of each chain
 	for _, c := range cs {
 		l := ls[c.at]
-		l.gap = l.gap || c.at > last+1
+		for i := last[l.chain]; i < c.at && !l.gap; i++ {
+			l.gap = ls[i].chain == l.chain
+		}
 		out = append(out, l)
-		last = c.at
+		last[l.chain] = c.at + 1
 	}
 	return out
 }

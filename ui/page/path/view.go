@@ -204,14 +204,25 @@ func (v *view) head() []string {
 	}
 	v.c.Put(x, 0, canvas.Fit(line, w-x, g.Dots), v.p.Strong)
 	v.c.Put(1, 1, fate, ink)
-	v.c.Put(3, 1, canvas.Fit(sentence, w-3, g.Dots), ink)
+	lines := []string{sentence}
+	if n > 2 {
+		lines = ladder.Wrap(sentence, w-4)
+	}
+	for i, l := range lines {
+		if i == n-2 { // the last line there is
+			l = strings.Join(lines[i:], " ")
+		}
+		if i < n-1 {
+			v.c.Put(3, 1+i, canvas.Fit(l, w-3, g.Dots), ink)
+		}
+	}
 	return v.c.Lines(0, n)
 }
 
 // idle says what to do while there is no packet to show.
 func (v *view) idle() string {
 	if t := &v.f.Snap.Trace; t.Armed {
-		return "trace: " + t.Filter + " · waiting for a packet"
+		return "trace: " + t.Filter + ", waiting for a packet"
 	}
 	return "no trace armed: press a, type a filter, e.g. tcp and dst port 80"
 }
@@ -237,7 +248,7 @@ func (v *view) state() string {
 	if pl.Paused() {
 		out = append(out, fmt.Sprintf("paused at step %d of %d", v.step+1, len(v.focus.Steps)))
 	}
-	return strings.Join(out, " · ")
+	return strings.Join(out, ", ")
 }
 
 // legend explains the signs.
@@ -251,7 +262,7 @@ func (v *view) legend(w int) string {
 		word string
 	}{
 		{"L", p.Backend(model.BackendLegacy), "iptables-legacy"}, {"I", p.Backend(model.BackendIptablesNFT), "iptables-nft"},
-		{"N", p.Backend(model.BackendNFTables), "nftables"}, {"6", p.Dim, "IPv6"}, {g.Packet, p.Moving, "packet"},
+		{"N", p.Backend(model.BackendNFTables), "nftables"}, {"6", p.Dim, "IPv6"}, {"~", p.Dim, "order unsure"}, {g.Packet, p.Moving, "packet"},
 		{g.Jump, p.Moving, "hit"}, {g.Dead, p.Bad, "died here"}, {g.Passed, p.Good, "passed"},
 	} {
 		if x+len(s.word)+4 > w {

@@ -3,6 +3,7 @@ package path
 import (
 	"nfscope/model"
 	"nfscope/model/journey"
+	"nfscope/ui/component/player"
 )
 
 // seg is a straight piece of a wire, ends included, in the direction of the packet.
@@ -173,7 +174,13 @@ func (v *view) stand(j *journey.Journey, i int) (st, x, y int, ok bool) {
 // sprites draws the packets above all else, the one in focus last.
 func (v *view) sprites() {
 	var way [12]seg
-	for _, s := range v.f.Player.Sprites() {
+	sprites := v.f.Player.Sprites()
+	if j := v.focus; j != nil && j.Closed && v.step == len(j.Steps)-1 &&
+		(len(sprites) == 0 || sprites[len(sprites)-1].Journey.Number != j.Number) {
+		// The packet in focus has been gone for a while: its end stays marked.
+		sprites = append(sprites, player.Sprite{Journey: j, Step: v.step, Enter: 1, Frac: float64(boolInt(v.leaves(j))), Done: true})
+	}
+	for _, s := range sprites {
 		j := s.Journey
 		if s.Step >= len(j.Steps) || v.pg.filter != nil && !v.pg.filter.Journey(j) {
 			continue

@@ -188,7 +188,7 @@ func (w *world) count(e *entry, callers map[*model.Chain]int) {
 			}
 			switch v := r.Verdict(); {
 			case v == model.VerdictAccept || v == model.VerdictQueue || v.Ends():
-				if shared {
+				if shared || !n.Valid {
 					e.atLeast = true
 				} else {
 					e.packets += n.Packets

@@ -94,12 +94,12 @@ func (pg *Page) drawList(f *page.Frame, a ladder.Area) {
 		s += " of " + itoa(all)
 	}
 	if f.Snap.Forgotten > 0 {
-		s += " · " + units.Count(f.Snap.Forgotten, 5) + " older are forgotten"
+		s += ", " + units.Count(f.Snap.Forgotten, 5) + " older are forgotten"
 	}
 	if pg.problem != "" {
-		s += " · filter: " + pg.problem
+		s += ", filter: " + pg.problem
 	} else if pg.filter != nil {
-		s += " · filter: " + pg.text
+		s += ", filter: " + pg.text
 	}
 	x := c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit(s, a.W-1, p.Glyphs.Dots), p.Title)
 	state := "following the newest"
