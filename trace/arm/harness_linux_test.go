@@ -193,9 +193,10 @@ func (s shot) fire(t *testing.T, ns *netns.Handle) {
 				// A program that is just being started may still hold the last shot's socket.
 				d := net.Dialer{LocalAddr: local, Control: func(_, _ string, c syscall.RawConn) error {
 					var e error
-					return errors.Join(c.Control(func(fd uintptr) {
+					err := c.Control(func(fd uintptr) {
 						e = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-					}), e)
+					})
+					return errors.Join(err, e)
 				}}
 				conn, err = d.Dial(s.network, s.to)
 			}
