@@ -127,10 +127,7 @@ func TestThePacketIsSeenAllTheWay(t *testing.T) {
 // mapOf is the map without head and legend.
 func mapOf(s string, f *page.Frame) string {
 	lines := strings.Split(ansi.Strip(s), "\n")
-	lines = lines[1:]
-	if f.Height >= 10 {
-		lines = lines[1:]
-	}
+	lines = lines[2:]
 	if f.Height >= 20 {
 		lines = lines[:len(lines)-1]
 	}
@@ -138,9 +135,16 @@ func mapOf(s string, f *page.Frame) string {
 }
 
 func TestTheSentenceStandsOnTop(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, time.Second)
-	if l := strings.Split(ansi.Strip(New().View(f)), "\n"); !strings.Contains(l[1], "dropped by rule 2 of filter/INPUT (iptables-legacy)") {
-		t.Errorf("top lines: %q", l[:2])
+	f := frame(120, 40, theme.Options{}, 3*time.Second)
+	if l := strings.Split(ansi.Strip(New().View(f)), "\n"); !strings.Contains(l[0], "dropped by rule 2 of filter/INPUT (iptables-legacy)") {
+		t.Errorf("top line: %q", l[0])
+	}
+	// On its way, the step at hand is told.
+	f = frame(120, 40, theme.Options{}, 0)
+	f.Player.Focus(14)
+	f.Player.Step(4)
+	if l := strings.Split(ansi.Strip(New().View(f)), "\n"); !strings.Contains(l[0], "step 4 of 12: rule 1 of filter/FORWARD (iptables-legacy), jump to DOCKER-USER") {
+		t.Errorf("top line: %q", l[0])
 	}
 }
 

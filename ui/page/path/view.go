@@ -167,16 +167,16 @@ func (v *view) note(s string) []string {
 	return v.c.Lines(0, 2)
 }
 
-// head draws the packet in focus and its sentence.
+// head says what the packet in focus meets at this step. The sentence of its end
+// stands on the root's line above; where that has no room for all of it, it stands
+// here in full.
 func (v *view) head() []string {
-	w, n := v.f.Width, 2
+	w, n := v.f.Width, 1
 	switch h := v.f.Height; {
 	case h < 2:
 		return nil
-	case h < 10:
-		n = 1
-	case h >= 20:
-		n = 3
+	case h >= 18:
+		n = 2
 	}
 	v.c.Reset(w, n)
 	g := v.p.Glyphs
@@ -184,39 +184,61 @@ func (v *view) head() []string {
 		v.c.Put(1, 0, canvas.Fit(v.idle(), w-1, g.Dots), v.p.Dim)
 		return v.c.Lines(0, n)
 	}
-	fate, ink := v.p.Fate(v.focus.Outcome.Verdict)
-	sentence := v.focus.Outcome.Sentence
-	if sentence == "" {
-		fate, sentence, ink = g.Packet, "on its way", v.p.Moving
-	}
-	if n == 1 {
-		v.c.Put(0, 0, canvas.Fit(fate+" #"+strconv.Itoa(v.focus.Number)+" "+sentence, w, g.Dots), ink)
-		return v.c.Lines(0, 1)
-	}
+	sign, words, ink := v.narrate()
 	state := v.state()
-	x := v.c.Put(1, 0, "#"+strconv.Itoa(v.focus.Number)+" ", v.p.Title)
-	line := strings.TrimPrefix(ladder.Headline(v.focus), "#"+strconv.Itoa(v.focus.Number)+" ")
-	if sw := canvas.Width(state); x+canvas.Width(line)+2+sw < w {
+	room := w - 3
+	if sw := canvas.Width(state); sw > 0 && sw+24 < w {
 		v.c.Put(w-sw-1, 0, state, v.p.Dim)
-	} else if x+20+sw < w {
-		v.c.Put(w-sw-1, 0, state, v.p.Dim)
-		line = canvas.Fit(line, w-sw-x-3, g.Dots)
+		room -= sw + 2
 	}
-	v.c.Put(x, 0, canvas.Fit(line, w-x, g.Dots), v.p.Strong)
-	v.c.Put(1, 1, fate, ink)
-	lines := []string{sentence}
-	if n > 2 {
-		lines = ladder.Wrap(sentence, w-4)
+	v.c.Put(1, 0, sign, ink)
+	lines := []string{words}
+	if n > 1 {
+		lines = ladder.Wrap(words, room)
 	}
 	for i, l := range lines {
-		if i == n-2 { // the last line there is
+		if i == n-1 { // the last line there is
 			l = strings.Join(lines[i:], " ")
 		}
-		if i < n-1 {
-			v.c.Put(3, 1+i, canvas.Fit(l, w-3, g.Dots), ink)
+		if i < n {
+			v.c.PutMax(3, i, room, canvas.Fit(l, room, g.Dots), ink)
 		}
 	}
 	return v.c.Lines(0, n)
+}
+
+// narrate puts the step at hand in words.
+func (v *view) narrate() (sign, words string, ink *canvas.Ink) {
+	j := v.focus
+	fate, ink := v.p.Fate(j.Outcome.Verdict)
+	ended := j.Closed && v.step == len(j.Steps)-1
+	if ended && canvas.Width(ladder.Headline(j))+canvas.Width(j.Outcome.Sentence)+6 > v.f.Width {
+		return fate, j.Outcome.Sentence, ink
+	}
+	s := &j.Steps[v.step]
+	where := s.Chain
+	if s.Depth == 0 {
+		where = ladder.Place(s.Backend, s.Family, s.Table, s.Chain)
+	}
+	where += " (" + s.Backend.String() + ")"
+	words = "step " + strconv.Itoa(v.step+1) + " of " + strconv.Itoa(len(j.Steps)) + ": "
+	switch s.Kind {
+	case journey.KindRule:
+		words += "rule " + strconv.Itoa(s.Rule) + " of " + where
+	default:
+		words += string(s.Kind) + " of " + where
+	}
+	words += ", " + s.Verdict.String()
+	if s.Verdict == model.VerdictJump || s.Verdict == model.VerdictGoto {
+		words += " to " + s.Target
+	}
+	if len(s.Packet) > 0 {
+		words += "; the packet now has " + ladder.Changes(s.Packet)
+	}
+	if ended {
+		return fate, words, ink
+	}
+	return v.p.Glyphs.Packet, words, v.p.Moving
 }
 
 // idle says what to do while there is no packet to show.
@@ -246,7 +268,7 @@ func (v *view) state() string {
 		out = append(out, fmt.Sprintf("x1/%.0f", 1/s))
 	}
 	if pl.Paused() {
-		out = append(out, fmt.Sprintf("paused at step %d of %d", v.step+1, len(v.focus.Steps)))
+		out = append(out, "paused")
 	}
 	return strings.Join(out, ", ")
 }
