@@ -17,27 +17,14 @@ import (
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
 	"nfscope/ui/page/connections"
+	"nfscope/ui/page/path"
 	"nfscope/ui/page/rules"
+	"nfscope/ui/page/trace"
 	"nfscope/ui/theme"
 	"nfscope/ui/uitest"
 )
 
 var update = flag.Bool("update", false, "write the golden files and docs/keys.md anew")
-
-// blank is a page that remembers what it was asked.
-type blank struct {
-	name string
-	did  []keys.Action
-}
-
-func (b *blank) Name() string { return b.name }
-func (b *blank) Do(a keys.Action, _ *page.Frame) tea.Cmd {
-	b.did = append(b.did, a)
-	return nil
-}
-func (b *blank) View(f *page.Frame) string {
-	return strings.Join(line.Block([]string{"", " the page " + b.name}, f.Width, f.Height, ""), "\n")
-}
 
 // fake answers actions.
 type fake struct {
@@ -59,7 +46,7 @@ type screen struct {
 
 func newScreen(t *testing.T, o theme.Options, w, h int) *screen {
 	s := &screen{t: t, at: uitest.Now(), actions: &fake{}}
-	s.Model = New(Options{Pages: []page.Page{&blank{name: "Path"}, rules.New(), connections.New(), &blank{name: "Trace"}},
+	s.Model = New(Options{Pages: []page.Page{path.New(), rules.New(), connections.New(), trace.New()},
 		Start: "Rules", Theme: o, Actions: s.actions, Now: func() time.Time { return s.at }})
 	s.after = func(time.Duration, tea.Msg) tea.Cmd { return func() tea.Msg { return nil } }
 	s.send(tea.WindowSizeMsg{Width: w, Height: h})
@@ -164,7 +151,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestEverySizeIsExact(t *testing.T) {
-	for i, open := range []string{"", "?", ":", "a", "/", "!", "L", "3"} {
+	for i, open := range []string{"", "?", ":", "a", "/", "!", "L", "1", "3", "4"} {
 		s := newScreen(t, theme.Options{Color: true, Dark: true}, 80, 24)
 		snap := uitest.Snapshot()
 		snap.Problems = []string{"the program nft is missing: apt install nftables", "公网入口 is not reachable"}
@@ -360,6 +347,16 @@ func TestPagesAndRequests(t *testing.T) {
 	s.wants("#15", "dropped by the policy of filter/FORWARD")
 }
 
+func TestEveryPageAnswers(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 40)
+	s.send(SnapshotMsg{uitest.Snapshot()})
+	s.settle()
+	for _, k := range []string{"1", "2", "3", "4"} {
+		s.press(k)
+		s.wants("dropped by rule 2 of filter/INPUT (iptables-legacy)")
+	}
+}
+
 func TestMouse(t *testing.T) {
 	s := newScreen(t, theme.Options{}, 120, 30)
 	s.send(SnapshotMsg{uitest.Snapshot()})
@@ -431,25 +428,25 @@ func keyList() string {
 }
 
 func TestKeyListIsFresh(t *testing.T) {
-	const path = "../docs/keys.md"
+	const file = "../docs/keys.md"
 	if *update {
-		if err := os.WriteFile(path, []byte(keyList()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(keyList()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if string(b) != keyList() {
-		t.Errorf("%s is stale: go test ./ui -update writes it anew", path)
+		t.Errorf("%s is stale: go test ./ui -update writes it anew", file)
 	}
 }
 
 func BenchmarkFrame(b *testing.B) {
-	for _, start := range []string{"Rules", "Connections"} {
+	for _, start := range []string{"Path", "Rules", "Connections", "Trace"} {
 		b.Run(start, func(b *testing.B) {
-			m := New(Options{Pages: []page.Page{rules.New(), connections.New()}, Start: start,
+			m := New(Options{Pages: []page.Page{path.New(), rules.New(), connections.New(), trace.New()}, Start: start,
 				Theme: theme.Options{Color: true, Dark: true}, Actions: &fake{}})
 			m.Update(tea.WindowSizeMsg{Width: 200, Height: 60})
 			m.Update(SnapshotMsg{uitest.Snapshot()})

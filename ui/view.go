@@ -11,6 +11,7 @@ import (
 	"nfscope/ui/component/status"
 	"nfscope/ui/component/units"
 	"nfscope/ui/keys"
+	"nfscope/ui/page"
 )
 
 // The smallest screen that shows a page.
@@ -21,15 +22,24 @@ const roomy = 20
 
 // areas tells at which line the page begins and how high it is.
 func (m *Model) areas() (top, height int) {
-	top = 3
+	top = 2
+	if !m.told() {
+		top++
+	}
 	if m.height >= roomy {
-		top = 4
+		top++
 	}
 	foot := 1
 	if m.bar != nil {
 		foot = 2
 	}
 	return top, max(0, m.height-top-foot)
+}
+
+// told reports whether the page shows the sentence itself.
+func (m *Model) told() bool {
+	t, ok := m.page().(page.Teller)
+	return ok && t.TellsSentence()
 }
 
 // View draws the screen.
@@ -54,7 +64,10 @@ func (m *Model) Lines() []string {
 		return m.small()
 	}
 	out := make([]string, 0, h)
-	out = append(out, m.header(), m.tabs(), m.sentence())
+	out = append(out, m.header(), m.tabs())
+	if !m.told() {
+		out = append(out, m.sentence())
+	}
 	if h >= roomy {
 		out = append(out, m.th.Border.Render(strings.Repeat(m.th.Glyphs.H, w)))
 	}

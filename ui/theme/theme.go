@@ -82,8 +82,8 @@ func New(o Options) *Theme {
 	t.Cursor = lipgloss.NewStyle().Reverse(true)
 	t.Legacy, t.IptablesNFT, t.NFTables = fg("#b45309", "#ff9e64"), fg("#0f766e", "#73daca"), fg("#4338ca", "#9d7cd8")
 	if o.Color {
-		t.Bar = t.Bar.Background(pick(lipgloss.Color("#e5e7eb"), lipgloss.Color("#24283b")))
-		t.Selected = lipgloss.NewStyle().Background(pick(lipgloss.Color("#dbeafe"), lipgloss.Color("#364a82")))
+		t.Bar = t.Bar.Background(pick(lipgloss.Color("#e4e4e4"), lipgloss.Color("#262626")))
+		t.Selected = lipgloss.NewStyle().Background(pick(lipgloss.Color("#d7d7ff"), lipgloss.Color("#264f78")))
 		t.Lit = t.Lit.Foreground(pick(lipgloss.Color("#b45309"), lipgloss.Color("#ffd166")))
 	}
 	return t

@@ -11,9 +11,13 @@ import (
 )
 
 // Input is one line of text. Make it with New.
-type Input struct{ m textinput.Model }
+type Input struct {
+	m textinput.Model
+	// all is true while the whole text is selected: what is typed takes its place.
+	all bool
+}
 
-// New makes an input that holds text, the cursor behind it.
+// New makes an input that holds text, all of it selected.
 func New(text string) Input {
 	m := textinput.New()
 	m.Prompt = ""
@@ -23,7 +27,7 @@ func New(text string) Input {
 	m.Focus()
 	m.SetValue(text)
 	m.CursorEnd()
-	return Input{m}
+	return Input{m, text != ""}
 }
 
 // Value is the text.
@@ -35,6 +39,12 @@ func (in *Input) Set(s string) { in.m.SetValue(s); in.m.CursorEnd() }
 // Update takes a key or a paste and reports whether the text changed.
 func (in *Input) Update(msg tea.Msg) bool {
 	old := in.m.Value()
+	if k, ok := msg.(tea.KeyPressMsg); in.all {
+		if !ok || k.Text != "" || k.Code == tea.KeyBackspace || k.Code == tea.KeyDelete {
+			in.m.SetValue("")
+		}
+		in.all = false
+	}
 	in.m, _ = in.m.Update(msg)
 	return in.m.Value() != old
 }
@@ -64,6 +74,9 @@ func (in *Input) View(th *theme.Theme, width int, hint string) string {
 		before = before[n:]
 	}
 	room -= line.Width(before)
+	if in.all {
+		return th.Selected.Render(before) + cursor(th, under) + line.Space(room)
+	}
 	return th.Text.Render(before) + cursor(th, under) + th.Text.Render(line.Fit(rest, room, th.Glyphs.Dots))
 }
 

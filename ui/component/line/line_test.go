@@ -54,3 +54,24 @@ func TestWrapLosesNothing(t *testing.T) {
 		}
 	}
 }
+
+func FuzzFit(f *testing.F) {
+	f.Add("公网\x1b[31m\u202e\xff e\u0301", 5)
+	f.Fuzz(func(t *testing.T, s string, w int) {
+		if w < 0 || w > 300 {
+			return
+		}
+		c := Clean(s)
+		if strings.ContainsAny(c, "\x1b\n\r\t\a") {
+			t.Fatalf("Clean(%q) = %q", s, c)
+		}
+		if got := Width(Fit(c, w, "…")); got != w {
+			t.Fatalf("Fit(%q, %d) is %d wide", c, w, got)
+		}
+		for _, l := range Wrap(c, w) {
+			if w > 0 && Width(l) > w {
+				t.Fatalf("Wrap(%q, %d): %q", c, w, l)
+			}
+		}
+	})
+}

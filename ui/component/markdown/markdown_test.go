@@ -42,3 +42,18 @@ func TestNoLineIsTooWide(t *testing.T) {
 		}
 	}
 }
+
+func FuzzLines(f *testing.F) {
+	f.Add(lesson, 40)
+	f.Add("**a `b** c`\n\n# \n- \n|x|", 3)
+	f.Fuzz(func(t *testing.T, src string, w int) {
+		if w < 1 || w > 300 {
+			return
+		}
+		for _, l := range Lines(theme.New(theme.Options{}), src, w) {
+			if line.Width(l) > w {
+				t.Fatalf("width %d: %q is %d wide", w, l, line.Width(l))
+			}
+		}
+	})
+}

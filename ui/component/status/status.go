@@ -108,11 +108,15 @@ func (h *Header) segments(th *theme.Theme) []segment {
 	for _, b := range h.Backends {
 		segs = append(segs, segment{text: names[b], short: b.Mark(), style: th.Backend(b), drop: 3})
 	}
+	dot := "·"
+	if th.ASCII {
+		dot = "-"
+	}
 	switch {
 	case h.Armed:
 		segs = append(segs,
 			segment{text: "trace: " + line.Clean(h.Filter), style: th.Moving},
-			segment{text: fmt.Sprintf("%s %s/s", units.Span(h.Left), units.Rate(float64(h.Rate))), style: th.Moving})
+			segment{text: fmt.Sprintf("%s %s %s/s", units.Span(h.Left), dot, units.Rate(float64(h.Rate))), style: th.Moving})
 		if h.Held > 0 {
 			segs = append(segs, segment{text: "held back " + units.Count(h.Held, 5), style: th.Warn, drop: 2})
 		}

@@ -178,6 +178,10 @@ func (p *Page) columns(width int, accounting bool) (cols []table.Column, joined 
 
 func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.Row {
 	th := f.Theme
+	dim := th.Dim
+	if selected {
+		dim = th.Text // dim is hard to read on the ground of the selection
+	}
 	out := table.Row{Over: lipgloss.NewStyle()}
 	if selected {
 		out.Over = th.Selected
@@ -185,13 +189,13 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 	gone := !fl.Gone.IsZero()
 	style := func(s lipgloss.Style) lipgloss.Style {
 		if gone {
-			return th.Dim
+			return dim
 		}
 		return s
 	}
 	arrow := th.Glyphs.H + th.Glyphs.Right
 	client, service, backend := parts(fl)
-	cells := []table.Cell{{Text: fl.Orig.Tuple.Proto.String(), Style: th.Dim}}
+	cells := []table.Cell{{Text: fl.Orig.Tuple.Proto.String(), Style: dim}}
 	if joined {
 		text := client + " " + arrow + " " + service
 		if backend != "" {
@@ -203,8 +207,8 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 		if backend != "" {
 			second = arrow
 		}
-		cells = append(cells, table.Cell{Text: client, Style: style(th.Text)}, table.Cell{Text: arrow, Style: th.Dim},
-			table.Cell{Text: service, Style: style(th.Text)}, table.Cell{Text: second, Style: th.Dim},
+		cells = append(cells, table.Cell{Text: client, Style: style(th.Text)}, table.Cell{Text: arrow, Style: dim},
+			table.Cell{Text: service, Style: style(th.Text)}, table.Cell{Text: second, Style: dim},
 			table.Cell{Text: backend, Style: style(th.Accent)})
 	}
 	word, ws := state(fl), stateStyle(th, fl)
@@ -229,13 +233,13 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 		timeout = ""
 	}
 	out.Cells = append(cells, table.Cell{Text: word, Style: style(ws)}, table.Cell{Text: fl.NAT.String(), Style: style(th.Accent)},
-		table.Cell{Text: timeout, Style: th.Dim}, table.Cell{Text: rate, Style: style(th.Moving.Bold(false))},
+		table.Cell{Text: timeout, Style: dim}, table.Cell{Text: rate, Style: style(th.Moving.Bold(false))},
 		table.Cell{Text: bytes, Style: style(th.Text)})
 	if p.ends.mark {
-		out.Cells = append(out.Cells, table.Cell{Text: mark, Style: th.Dim})
+		out.Cells = append(out.Cells, table.Cell{Text: mark, Style: dim})
 	}
 	if p.ends.zone {
-		out.Cells = append(out.Cells, table.Cell{Text: zone, Style: th.Dim})
+		out.Cells = append(out.Cells, table.Cell{Text: zone, Style: dim})
 	}
 	return out
 }

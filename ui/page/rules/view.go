@@ -150,6 +150,10 @@ func (p *Page) columns(from, to int) []table.Column {
 // draw makes a row's cells.
 func (p *Page) draw(f *page.Frame, r row, n *numbers, dead marks, selected, whole bool) table.Row {
 	th := f.Theme
+	dim := th.Dim
+	if selected {
+		dim = th.Text // dim is hard to read on the ground of the selection
+	}
 	out := table.Row{Over: lipgloss.NewStyle()}
 	if selected {
 		out.Over = th.Selected
@@ -161,7 +165,7 @@ func (p *Page) draw(f *page.Frame, r row, n *numbers, dead marks, selected, whol
 	pkts, bytes, speed := figures(c, rate)
 	quiet := th.Text
 	if c.Valid && c.Packets == 0 || !c.Valid {
-		quiet = th.Dim
+		quiet = dim
 	}
 	switch r.kind {
 	case rowHead:
@@ -177,8 +181,8 @@ func (p *Page) draw(f *page.Frame, r row, n *numbers, dead marks, selected, whol
 			policy += " " + r.chain.Policy
 		}
 		v, vs := r.chain.Policy, verdictStyle(th, r.chain.PolicyVerdict(), false)
-		out.Cells = []table.Cell{{Text: mark, Style: style}, {Text: "end", Style: th.Dim}, {Text: pkts, Style: quiet}, {Text: bytes, Style: quiet},
-			{Text: speed, Style: th.Moving.Bold(false)}, {Text: strings.ToUpper(v), Style: vs}, {Text: policy, Style: th.Dim}, {}}
+		out.Cells = []table.Cell{{Text: mark, Style: style}, {Text: "end", Style: dim}, {Text: pkts, Style: quiet}, {Text: bytes, Style: quiet},
+			{Text: speed, Style: th.Moving.Bold(false)}, {Text: strings.ToUpper(v), Style: vs}, {Text: policy, Style: dim}, {}}
 	default:
 		mark, style := dead.rule(th, r)
 		text := th.Text
@@ -196,9 +200,9 @@ func (p *Page) draw(f *page.Frame, r row, n *numbers, dead marks, selected, whol
 		if r.rule.Jump != "" {
 			target = th.Glyphs.Jump + r.rule.Jump
 		}
-		out.Cells = []table.Cell{{Text: mark, Style: style}, {Text: number(r.rule), Style: th.Dim}, {Text: pkts, Style: quiet},
+		out.Cells = []table.Cell{{Text: mark, Style: style}, {Text: number(r.rule), Style: dim}, {Text: pkts, Style: quiet},
 			{Text: bytes, Style: quiet}, {Text: speed, Style: th.Moving.Bold(false)}, {Text: target, Style: ts},
-			{Text: short(r, whole), Style: text}, {Text: r.rule.Comment, Style: th.Dim}}
+			{Text: short(r, whole), Style: text}, {Text: r.rule.Comment, Style: dim}}
 	}
 	return out
 }
