@@ -11,7 +11,6 @@ import (
 	"nfscope/ui/component/status"
 	"nfscope/ui/component/units"
 	"nfscope/ui/keys"
-	"nfscope/ui/page"
 )
 
 // The smallest screen that shows a page.
@@ -22,10 +21,7 @@ const roomy = 20
 
 // areas tells at which line the page begins and how high it is.
 func (m *Model) areas() (top, height int) {
-	top = 2
-	if !m.told() {
-		top++
-	}
+	top = 3
 	if m.height >= roomy {
 		top++
 	}
@@ -34,12 +30,6 @@ func (m *Model) areas() (top, height int) {
 		foot = 2
 	}
 	return top, max(0, m.height-top-foot)
-}
-
-// told reports whether the page shows the sentence itself.
-func (m *Model) told() bool {
-	t, ok := m.page().(page.Teller)
-	return ok && t.TellsSentence()
 }
 
 // View draws the screen.
@@ -64,10 +54,7 @@ func (m *Model) Lines() []string {
 		return m.small()
 	}
 	out := make([]string, 0, h)
-	out = append(out, m.header(), m.tabs())
-	if !m.told() {
-		out = append(out, m.sentence())
-	}
+	out = append(out, m.header(), m.tabs(), m.sentence())
 	if h >= roomy {
 		out = append(out, m.th.Border.Render(strings.Repeat(m.th.Glyphs.H, w)))
 	}
@@ -223,20 +210,20 @@ func (m *Model) hints() []keys.Action {
 	}
 	switch m.name() {
 	case "Rules":
-		out = append(out, keys.Enter, keys.NeverHit, keys.Baseline, keys.Copy)
+		out = append(out, keys.Enter, keys.NeverHit, keys.Baseline)
 	case "Connections":
-		out = append(out, keys.TraceThis, keys.Sort, keys.Copy)
+		out = append(out, keys.TraceThis, keys.Sort)
 	case "Trace":
-		out = append(out, keys.Follow, keys.Enter, keys.Copy)
+		out = append(out, keys.Follow, keys.Enter)
 	default:
 		out = append(out, keys.Enter, keys.Follow)
 	}
 	if m.latest.Lab != nil {
 		out = append(out, keys.Lesson)
 	}
-	out = append(out, keys.Filter, keys.Palette)
+	out = append(out, keys.Filter, keys.Help, keys.Palette, keys.Copy)
 	if !m.latest.Trace.Armed && len(m.snap.Journeys) > 0 {
 		out = append(out, keys.Pause, keys.StepOn)
 	}
-	return append(out, keys.Zoom, keys.Help, keys.Quit)
+	return append(out, keys.Zoom, keys.Quit)
 }

@@ -60,10 +60,6 @@ type Filtered interface {
 // clears the page's filter first.
 type Deep interface{ Deep() bool }
 
-// Teller is a page that shows the focused packet's sentence itself: the root leaves
-// its own sentence line to the page.
-type Teller interface{ TellsSentence() bool }
-
 // RuleShower is the page that GotoRule leads to.
 type RuleShower interface{ ShowRule(id int, f *Frame) }
 

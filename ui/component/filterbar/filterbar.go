@@ -4,7 +4,6 @@ package filterbar
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -89,22 +88,14 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 	}
 	switch {
 	case b.err != nil && b.Free && b.Kind == Narrow:
-		say = "looked for as text (as a filter: " + b.err.Error() + ")"
+		say = "looked for as text (no filter: " + reason(b.err) + ")"
 	case b.err != nil:
-		say, style = where(b.err)+b.err.Error(), th.Bad
+		say, style = reason(b.err), th.Bad
 	}
 	say = line.Fit(" "+line.Clean(say), width, th.Glyphs.Dots)
 	p := line.Cut(" "+prompt, width, "")
 	return []string{style.Render(say), th.Accent.Bold(true).Render(p) + b.in.View(th, width-line.Width(p), hint)}
 }
 
-// column is what an error of the filter language knows.
-type column interface{ Column() int }
-
-func where(err error) string {
-	var c column
-	if errors.As(err, &c) && !strings.Contains(err.Error(), "column") {
-		return fmt.Sprintf("column %d: ", c.Column())
-	}
-	return ""
-}
+// reason is an error's text without the word that the bar says by itself.
+func reason(err error) string { return strings.TrimPrefix(err.Error(), "filter, ") }
