@@ -187,9 +187,9 @@ func (m *Model) bottom() string {
 		}
 		return style.Render(line.Fit(" "+line.Clean(m.said.text), m.width, m.th.Glyphs.Dots))
 	}
-	right, style := "", m.th.Warn
+	right, style := "? help", m.th.Dim
 	if n := len(m.latest.Problems); n > 0 {
-		right = "! 1 problem"
+		right, style = "! 1 problem", m.th.Warn
 		if n > 1 {
 			right = "! " + units.Count(uint64(n), 3) + " problems"
 		}
@@ -221,7 +221,7 @@ func (m *Model) hints() []keys.Action {
 	if m.latest.Lab != nil {
 		out = append(out, keys.Lesson)
 	}
-	out = append(out, keys.Filter, keys.Help, keys.Palette, keys.Copy)
+	out = append(out, keys.Filter, keys.Palette, keys.Copy)
 	if !m.latest.Trace.Armed && len(m.snap.Journeys) > 0 {
 		out = append(out, keys.Pause, keys.StepOn)
 	}
