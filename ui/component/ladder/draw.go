@@ -13,14 +13,13 @@ type Area struct{ X, Y, W, H int }
 
 // Draw draws the ladder of a journey with the step that the packet stands at marked.
 // What lies ahead of that step is dim. Where the area is too low for all rungs, those
-// around the step are shown, with the numbers of what is left out.
+// around the step are shown, and the head says how many are not.
 func Draw(c *canvas.Canvas, a Area, j *journey.Journey, step int, p *canvas.Palette) {
 	rows := Rows(j)
 	cols := measure(rows, a.W-2)
 	if a.H < 2 || a.W < 4 {
 		return
 	}
-	cols.head(c, a, p)
 	h := a.H - 1
 	at := 0
 	for i := range rows {
@@ -40,26 +39,28 @@ func Draw(c *canvas.Canvas, a Area, j *journey.Journey, step int, p *canvas.Pale
 		}
 		cols.row(c, a, a.Y+1+y, r, r.Step == step, ahead, p)
 	}
-	if from > 0 {
-		more(c, a, a.Y+1, from, p)
-	}
-	if below := len(rows) - from - h; below > 0 {
-		more(c, a, a.Y+h, below, p)
-	}
+	cols.head(c, a, leftOut(from, max(len(rows)-from-h, 0)), p)
 }
 
-// more says how many rungs are left out, at the right edge of a row.
-func more(c *canvas.Canvas, a Area, y, n int, p *canvas.Palette) {
-	s := " " + strconv.Itoa(n) + " more "
-	c.PutMax(a.X+max(a.W-len(s), 0), y, a.W, s, p.Dim)
+// leftOut says how many rungs are not shown.
+func leftOut(above, below int) string {
+	switch {
+	case above > 0 && below > 0:
+		return "rule (" + strconv.Itoa(above) + " above, " + strconv.Itoa(below) + " below)"
+	case above > 0:
+		return "rule (" + strconv.Itoa(above) + " above)"
+	case below > 0:
+		return "rule (" + strconv.Itoa(below) + " below)"
+	}
+	return "rule"
 }
 
-func (cols columns) head(c *canvas.Canvas, a Area, p *canvas.Palette) {
+func (cols columns) head(c *canvas.Canvas, a Area, rule string, p *canvas.Palette) {
 	x := a.X + 2
 	for _, f := range []struct {
 		s string
 		w int
-	}{{"hook", cols.hook}, {"where", cols.where}, {"", cols.badge}, {"rule", cols.text}, {"verdict", cols.verdict}, {"packet", cols.packet}} {
+	}{{"hook", cols.hook}, {"where", cols.where}, {"", cols.badge}, {rule, cols.text}, {"verdict", cols.verdict}, {"packet", cols.packet}} {
 		if f.w > 0 {
 			c.PutMax(x, a.Y, min(f.w-1, a.X+a.W-x), f.s, p.Dim)
 		}

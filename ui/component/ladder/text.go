@@ -38,7 +38,21 @@ func measure(rows []Row, width int) columns {
 	}
 	c.where = min(c.where, max(width*3/10, 8))
 	c.packet = min(c.packet, width/4)
-	c.text = min(c.text, max(width-c.hook-c.where-c.badge-c.verdict-c.packet, 1))
+	room := max(width-c.hook-c.where-c.badge-c.verdict-c.packet, 1)
+	if c.text > room { // then comments go, and the column is as wide as what is left
+		c.text = 10
+		for i := range rows {
+			s := rows[i].ruleText()
+			if canvas.Width(s) >= room {
+				s = noComment(s)
+			}
+			c.text = max(c.text, canvas.Width(s)+1)
+		}
+	}
+	if c.packet == 0 { // what changed stands behind the rule
+		c.text = room
+	}
+	c.text = min(c.text, room)
 	return c
 }
 

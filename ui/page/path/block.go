@@ -154,7 +154,7 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 	if e.chain == nil {
 		x := v.c.PutMax(g.x+2, y, g.w-2, p.Glyphs.Ring+" conntrack", p.Dim)
 		if n := len(v.f.Snap.Flows.List); n > 0 {
-			s := units.Count(uint64(n), 4) + " flows"
+			s := units.Count(uint64(n), 4) + " flow" + "s"[:boolInt(n != 1)]
 			if x+2+len(s) <= end {
 				v.c.Put(x+1, y, s, p.Dim)
 			}

@@ -44,6 +44,7 @@ func (v *view) full(w, h int) bool {
 	y2 := top() + 2
 	v.geo[stForward].y, v.geo[stPost].y = y2, y2
 	total := max(y2+1+low(), 1+v.height(stPre))
+	v.used = total
 	v.c.Reset(w, max(total, h))
 
 	in, out := v.devices()

@@ -40,7 +40,8 @@ type selection struct {
 	station int
 	key     key // the zero key is the station's head
 	rule    int // Rule.ID, -1 for the chain
-	text    string
+	// chain and text are the rule's: its ID changes when rules are read anew.
+	chain, text string
 }
 
 // New makes the page.
@@ -61,15 +62,12 @@ func (pg *Page) prepare(f *page.Frame) {
 		}
 	}
 	s := f.Snap
-	if w := pg.world; w == nil || w.rules != s.Rules || w.counts != s.Counts || w.inUse != s.ConntrackInUse {
-		old := pg.world
-		pg.world = build(s)
-		if old == nil || old.rules != s.Rules {
-			pg.leaves = map[int][]leaf{}
-			pg.keep()
-		} else {
-			pg.world.places = old.places // the briefs stay
-		}
+	switch w := pg.world; {
+	case w == nil || w.rules != s.Rules || w.inUse != s.ConntrackInUse:
+		pg.world, pg.leaves = build(s), map[int][]leaf{}
+		pg.keep()
+	case w.counts != s.Counts:
+		pg.world = w.recount(s)
 	}
 }
 
@@ -78,11 +76,19 @@ func (pg *Page) keep() {
 	if pg.sel.rule < 0 || pg.sel.key == (key{}) {
 		return
 	}
-	if id := pg.sel.rule; id < len(pg.world.places) && pg.world.places[id].rule != nil && pg.world.places[id].rule.Text == pg.sel.text {
+	same := func(id int) bool {
+		if id >= len(pg.world.places) || pg.world.places[id].rule == nil {
+			return false
+		}
+		p, k := &pg.world.places[id], &pg.sel.key
+		return p.rule.Text == pg.sel.text && p.chain.Name == pg.sel.chain &&
+			p.table.Name == k.table && p.table.Family == k.family && p.table.Backend == k.backend
+	}
+	if same(pg.sel.rule) {
 		return
 	}
 	for id := range pg.world.places {
-		if r := pg.world.places[id].rule; r != nil && r.Text == pg.sel.text {
+		if same(id) {
 			pg.sel.rule = id
 			return
 		}
@@ -129,7 +135,7 @@ func (pg *Page) enter() tea.Cmd {
 		return page.Send(page.GotoRule{RuleID: s.rule})
 	case pg.open[s.key]:
 		if e := pg.selected(); e != nil && len(e.chain.Rules) > 0 {
-			s.rule, s.text = e.chain.Rules[0].ID, e.chain.Rules[0].Text
+			pg.choose(spot{s.station, s.key, e.chain.Rules[0].ID})
 		}
 	default:
 		pg.open[s.key] = true
@@ -254,7 +260,8 @@ func (pg *Page) moveSelection(a keys.Action) {
 func (pg *Page) choose(p spot) {
 	pg.sel = selection{on: true, station: p.station, key: p.key, rule: p.rule}
 	if p.rule >= 0 {
-		pg.sel.text = pg.world.places[p.rule].rule.Text
+		pl := &pg.world.places[p.rule]
+		pg.sel.chain, pg.sel.text = pl.chain.Name, pl.rule.Text
 	}
 }
 

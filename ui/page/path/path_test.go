@@ -243,6 +243,16 @@ func TestChainPackets(t *testing.T) {
 	if e := find(stInput, model.BackendLegacy, "filter"); e.packets != 12034+10344+17+3 || e.atLeast {
 		t.Errorf("filter/INPUT: %d packets, at least %v", e.packets, e.atLeast)
 	}
+	s := uitest.Snapshot()
+	s.Counts.Chains[s.Rules.Table(model.BackendLegacy, model.FamilyIPv4, "filter").Chain("INPUT").ID].Packets += 5
+	before := w
+	w = w.recount(s)
+	if e := find(stInput, model.BackendLegacy, "filter"); e.packets != 12034+10344+17+3+5 {
+		t.Errorf("newer counters: %d packets", e.packets)
+	}
+	if w = before; find(stInput, model.BackendLegacy, "filter").packets != 12034+10344+17+3 {
+		t.Error("a frame's world was changed under it")
+	}
 	if e := find(stInput, model.BackendNFTables, "fw"); e.counted {
 		t.Error("a native chain has no counter: there is no number")
 	}
@@ -303,6 +313,30 @@ func TestHugeAndLooping(t *testing.T) {
 	for _, k := range []keys.Action{keys.Down, keys.Right, keys.Down, keys.Enter, keys.Bottom} {
 		pg.Do(k, f)
 		fits(t, pg.View(f), 120, 40)
+	}
+}
+
+// Counters come each second; a big ruleset must not stop the screen for them.
+func BenchmarkRecount(b *testing.B) {
+	in := &model.Chain{Name: "FORWARD", Hook: model.HookForward, Policy: "DROP"}
+	t := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{in}}
+	for i := range 2000 {
+		name := fmt.Sprintf("KUBE-SVC-%d", i)
+		in.Rules = append(in.Rules, model.Rule{Text: "-A FORWARD -j " + name, Target: name, Jump: name})
+		c := &model.Chain{Name: name}
+		for range 20 {
+			c.Rules = append(c.Rules, model.Rule{Text: "-A " + name + " -j ACCEPT", Target: "ACCEPT"})
+		}
+		t.Chains = append(t.Chains, c)
+	}
+	rs := &model.Ruleset{Tables: []*model.Table{t}}
+	rs.Number()
+	f := frame(120, 40, theme.Options{}, 0)
+	f.Snap.Rules, f.Snap.Sparks = rs, nil
+	pg := New()
+	for b.Loop() {
+		f.Snap.Counts = rs.Counts()
+		_ = pg.View(f)
 	}
 }
 

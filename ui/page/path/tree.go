@@ -53,7 +53,7 @@ func (w *world) leaves(e *entry, hits map[int]bool) []leaf {
 			if r.Jump == "" || depth >= deepest {
 				continue
 			}
-			if u := e.table.Chain(r.Jump); u != nil && !slices.Contains(way, u) {
+			if u := w.chains[e.table][r.Jump]; u != nil && !slices.Contains(way, u) {
 				walk(u, depth+1, append(way, u))
 			}
 		}
@@ -119,6 +119,9 @@ func (w *world) trail(j *journey.Journey, e *entry, ls []leaf) map[int]int {
 		id := w.resolve(s)
 		out[i] = -1
 		if id < 0 {
+			if s.Depth > 0 { // the end of a user chain: it stands by its last rule
+				out[i] = at
+			}
 			continue
 		}
 		for pass := range 2 { // onward from the last hit; else anywhere

@@ -28,6 +28,8 @@ type view struct {
 	wires   [wireCount][]seg
 	deaths  []player.Death
 	hits    []clickable
+	// used is how many rows the map takes.
+	used int
 	// top is the first row that the stations' blocks may use.
 	top int
 	// legs are the wires that the packet in focus has travelled.
@@ -143,6 +145,7 @@ func (v *view) body(w, h int) []string {
 	var body []string
 	switch {
 	case w >= fullWidth && v.full(w, h-legend):
+		v.ladder(w, h-legend)
 		body = v.scroll(h - legend)
 	case w >= miniWidth && h >= 9:
 		v.compact(w, h-legend)
@@ -155,6 +158,18 @@ func (v *view) body(w, h int) []string {
 		body = append(body, v.legend(w))
 	}
 	return body
+}
+
+// ladder uses the room below the map for the steps of the packet in focus, with the
+// rules' whole texts.
+func (v *view) ladder(w, h int) {
+	if h-v.used < 8 || v.focus == nil || v.f.Zoomed {
+		return
+	}
+	for x := range w {
+		v.c.Put(x, v.used+1, v.p.Glyphs.H, v.p.Border)
+	}
+	ladder.Draw(v.c, ladder.Area{X: 0, Y: v.used + 2, W: w, H: h - v.used - 2}, v.focus, v.step, v.p)
 }
 
 // note is a body of one sentence.
@@ -266,9 +281,6 @@ func (v *view) state() string {
 		out = append(out, fmt.Sprintf("x%.0f", s))
 	} else if s < 1 {
 		out = append(out, fmt.Sprintf("x1/%.0f", 1/s))
-	}
-	if pl.Paused() {
-		out = append(out, "paused")
 	}
 	return strings.Join(out, ", ")
 }

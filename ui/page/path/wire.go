@@ -157,9 +157,9 @@ func (v *view) stand(j *journey.Journey, i int) (st, x, y int, ok bool) {
 				want = l
 			}
 		}
-		if id >= 0 {
+		if id >= 0 || want >= 0 {
 			for _, r := range ev.rows {
-				if r.rule == id && (want < 0 || r.leaf == want) {
+				if r.leaf == want || want < 0 && r.rule == id {
 					y = r.y
 					break
 				}

@@ -31,6 +31,14 @@ type entry struct {
 	packets uint64
 	counted bool
 	atLeast bool
+	// calls are the user chains that can be reached from here; shared ones from another
+	// base chain too.
+	calls []called
+}
+
+type called struct {
+	chain  *model.Chain
+	shared bool
 }
 
 // station is a hook with its base chains in the order in which a packet meets them.
@@ -57,6 +65,7 @@ type world struct {
 	inUse    bool
 	stations [5]station
 	places   []place // by Rule.ID
+	chains   map[*model.Table]map[string]*model.Chain
 	// also says what the map does not show: tables of other families.
 	also string
 }
@@ -87,9 +96,16 @@ func build(s *snapshot.Snapshot) *world {
 	}
 	_, n := w.rules.Size()
 	w.places = make([]place, n)
+	w.chains = map[*model.Table]map[string]*model.Chain{}
 	other := map[model.Family]int{}
 	callers := map[*model.Chain]int{}
+	calls := map[*model.Chain][]*model.Chain{}
 	for _, t := range w.rules.Tables {
+		names := make(map[string]*model.Chain, len(t.Chains))
+		for _, c := range t.Chains {
+			names[c.Name] = c
+		}
+		w.chains[t] = names
 		for _, c := range t.Chains {
 			for i := range c.Rules {
 				if id := c.Rules[i].ID; id >= 0 && id < n {
@@ -102,7 +118,8 @@ func build(s *snapshot.Snapshot) *world {
 			if t.Family == model.FamilyBridge || t.Family == model.FamilyARP {
 				other[t.Family]++
 			}
-			for u := range reach(t, c) {
+			calls[c] = reach(names, c)
+			for _, u := range calls[c] {
 				callers[u]++
 			}
 		}
@@ -121,7 +138,10 @@ func build(s *snapshot.Snapshot) *world {
 			if b.Chain.Device != "" {
 				e.name = b.Chain.Device + " " + e.name
 			}
-			w.count(&e, callers)
+			for _, u := range calls[e.chain] {
+				e.calls = append(e.calls, called{u, callers[u] > 1})
+			}
+			w.count(&e)
 			st.entries = append(st.entries, e)
 		}
 		if w.tracks(st) {
@@ -150,29 +170,44 @@ func alsoWords(other map[model.Family]int) string {
 	return "not on this map: " + strings.Join(out, ", ") + " (see Rules)"
 }
 
-// reach lists the user chains that can be reached from a chain.
-func reach(t *model.Table, c *model.Chain) map[*model.Chain]bool {
-	seen := map[*model.Chain]bool{}
-	var walk func(*model.Chain)
-	walk = func(c *model.Chain) {
-		for i := range c.Rules {
-			if c.Rules[i].Jump == "" {
-				continue
+// recount gives the same rules with newer counters.
+func (w *world) recount(s *snapshot.Snapshot) *world {
+	n := *w
+	n.counts = s.Counts
+	for i := range n.stations {
+		es := slices.Clone(n.stations[i].entries)
+		for k := range es {
+			if es[k].chain != nil {
+				n.count(&es[k])
 			}
-			if u := t.Chain(c.Rules[i].Jump); u != nil && !seen[u] {
+		}
+		n.stations[i].entries = es
+	}
+	return &n
+}
+
+// reach lists the user chains that can be reached from a chain.
+func reach(names map[string]*model.Chain, c *model.Chain) []*model.Chain {
+	var out []*model.Chain
+	seen := map[*model.Chain]bool{}
+	for todo := []*model.Chain{c}; len(todo) > 0; {
+		c := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for i := range c.Rules {
+			if u := names[c.Rules[i].Jump]; c.Rules[i].Jump != "" && u != nil && !seen[u] {
 				seen[u] = true
-				walk(u)
+				out, todo = append(out, u), append(todo, u)
 			}
 		}
 	}
-	walk(c)
-	return seen
+	return out
 }
 
 // count tells how many packets entered a base chain. The kernel counts only those
 // that reached the policy; the others ended in a rule, here or in a user chain.
 // Where such a rule is shared or not understood, the number is a lower bound.
-func (w *world) count(e *entry, callers map[*model.Chain]int) {
+func (w *world) count(e *entry) {
+	e.packets, e.counted, e.atLeast = 0, false, false
 	if w.counts == nil || e.chain.ID >= len(w.counts.Chains) || !w.counts.Chains[e.chain.ID].Valid {
 		return
 	}
@@ -199,8 +234,8 @@ func (w *world) count(e *entry, callers map[*model.Chain]int) {
 		}
 	}
 	add(e.chain, false)
-	for u := range reach(e.table, e.chain) {
-		add(u, callers[u] > 1)
+	for _, u := range e.calls {
+		add(u.chain, u.shared)
 	}
 	if most > e.packets {
 		e.packets = most
