@@ -31,6 +31,7 @@ type app struct {
 	// closers undo, last first.
 	closers []func()
 	guard   *guard.Guard
+	armed   func()
 }
 
 // later has fn run when the command is over, whatever happens.
@@ -121,14 +122,14 @@ func (a *app) terminal() bool {
 	return ok1 && ok2 && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
 }
 
-// width is how wide plain text may be.
+// width is how wide plain text may be; 0, as wide as it takes, where no terminal wraps it.
 func (a *app) width() int {
 	if f, ok := a.out.(*os.File); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 			return w
 		}
 	}
-	return 120
+	return 0
 }
 
 // open opens the namespace that --netns names.

@@ -17,17 +17,18 @@ func main() {
 		guard.Main()
 		return
 	}
-	os.Exit(run())
+	os.Exit(run(nil))
 }
 
 // run carries out the command line and gives the exit status. Everything is cleaned
-// up when it returns, whatever happened.
-func run() (status int) {
+// up when it returns, whatever happened. armed, if not nil, is called when a trace is
+// armed: tests put a panic there.
+func run(armed func()) (status int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	// A closed stdout is an error of write like any other, so that clean-up runs.
 	signal.Ignore(syscall.SIGPIPE)
-	a := &app{ctx: ctx, in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	a := &app{ctx: ctx, in: os.Stdin, out: os.Stdout, err: os.Stderr, armed: armed}
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "nfscope: a defect: %v\n", p)

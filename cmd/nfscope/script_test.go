@@ -2,15 +2,27 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"nfscope/trace/guard"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nfscope": main})
+	testscript.Main(m, map[string]func(){"nfscope": main, "nfscope-panics": panics})
+}
+
+// panics is nfscope with a defect that shows when a trace is armed.
+func panics() {
+	if len(os.Args) > 1 && os.Args[1] == guard.Arg {
+		guard.Main()
+		return
+	}
+	os.Exit(run(func() { panic("a test's") }))
 }
 
 // TestScripts runs the command line as a shell would.

@@ -99,6 +99,9 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	over := s.Done()
 	fmt.Fprintf(a.err, "tracing %s for %v, at most %d packets a second\n", f, o.span, o.rate)
 
+	if a.armed != nil {
+		a.armed()
+	}
 	p := newJourneyPrinter(a.out, o.json, a.width(), after(f))
 	p.limit = o.count
 	ctx, stop := withCancel(a.ctx)
