@@ -51,10 +51,11 @@ func (a *app) show() error {
 		return err
 	}
 	c := collect.New(store.New(journey.Options{}), time.Now)
-	s, err := a.watch(ns, c.Put)
+	s, err := a.session(ns, c.Put)
 	if err != nil {
 		return err
 	}
+	s.Watch(a.ctx)
 	return a.tui(c, tuiOptions{actions: &sessionActions{a, s}})
 }
 

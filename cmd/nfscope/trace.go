@@ -85,13 +85,14 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		}
 		put = func(it feed.Item) { w.Put(it); c.Put(it) }
 	}
-	s, err := a.watch(ns, put)
+	s, err := a.session(ns, put)
 	if err != nil {
 		return err
 	}
 	if _, err := s.Rules(a.ctx); err != nil { // what is traced is named by them
 		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
 	}
+	s.Watch(a.ctx)
 	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method}
 	if err := s.Arm(a.ctx, t); err != nil {
 		return lacking(err)
@@ -179,8 +180,8 @@ func after(f *filter.Filter) *filter.Filter {
 	return f
 }
 
-// watch opens a live session that follows rules and connections.
-func (a *app) watch(ns *netns.Handle, put func(feed.Item)) (*live.Session, error) {
+// session opens a live session that ends with the command.
+func (a *app) session(ns *netns.Handle, put func(feed.Item)) (*live.Session, error) {
 	g, err := a.startGuard()
 	if err != nil {
 		return nil, err
@@ -189,7 +190,6 @@ func (a *app) watch(ns *netns.Handle, put func(feed.Item)) (*live.Session, error
 	if err != nil {
 		return nil, err
 	}
-	s.Watch(a.ctx)
 	a.later(func() { _ = s.Close() })
 	return s, nil
 }

@@ -83,6 +83,7 @@ func (s *Session) sawRules(rs *model.Ruleset) {
 }
 
 // Rules reads the rules once and puts them. A trace needs them to name what it sees.
+// It is called before Watch, which has the reader to itself.
 func (s *Session) Rules(ctx context.Context) (*model.Ruleset, error) {
 	rs, err := s.rules.Snapshot(ctx)
 	if err != nil {
