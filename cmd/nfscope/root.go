@@ -18,9 +18,9 @@ func (a *app) rootCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use: "nfscope", Short: "An oscilloscope for netfilter",
-		Long: "Nfscope shows what netfilter does: the tables and chains of iptables (legacy and nft,\n" +
-			"IPv4 and IPv6) and nftables with their counters, the connections with their NAT, and\n" +
-			"which rule a packet hit. Without a command it opens the terminal UI.",
+		Long: "Nfscope is an oscilloscope for netfilter. It shows the tables and chains of iptables\n" +
+			"(legacy and nft, IPv4 and IPv6) and nftables with their counters, the connections with\n" +
+			"their NAT, and which rule a packet hit. Without a command it opens the terminal UI.",
 		Example: "  nfscope                  look at this host\n  nfscope --netns router   look at a namespace\n  nfscope demo             no root needed",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -88,7 +88,7 @@ func (a *app) showFile(name string) error {
 	c.Put(feed.Item{Host: &feed.Host{Name: name, Source: "file " + name}})
 	c.Put(feed.Item{Rules: rs})
 	if bad > 0 {
-		c.Put(feed.Item{Problem: fmt.Sprintf("%s: %d places could not be understood; `nfscope rules --file %s` names them", name, bad, name)})
+		c.Put(feed.Item{Problem: fmt.Sprintf("%s: %s could not be understood; `nfscope rules --file %s` says what", name, places(bad), name)})
 	}
 	return a.tui(c, tuiOptions{actions: noActions{"a file cannot be traced"}, page: "Rules"})
 }

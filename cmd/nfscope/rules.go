@@ -93,9 +93,16 @@ func (a *app) rulesOfFile(name, format string) error {
 		err = a.printRules(rs, format)
 	}
 	if err == nil && bad > 0 {
-		err = usagef("%s: %d places could not be understood; the rest is shown", name, bad)
+		err = usagef("%s: %s could not be understood; the rest is shown", name, places(bad))
 	}
 	return err
+}
+
+func places(n int) string {
+	if n == 1 {
+		return "one place"
+	}
+	return fmt.Sprintf("%d places", n)
 }
 
 // readRulesFile parses a file, and says on stderr what in it could not be understood.
@@ -119,7 +126,9 @@ func (a *app) readRulesFile(name string) (rs *model.Ruleset, doc *ruleset.Docume
 			return nil, nil, 0, usage(p)
 		}
 		fmt.Fprintln(a.err, "nfscope:", p.Error())
-		bad++
+		if p.Line > 0 { // what is said of the whole file is a remark
+			bad++
+		}
 	}
 	return rs, doc, bad, nil
 }

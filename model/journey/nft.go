@@ -14,7 +14,8 @@ func (f *Fold) nft(e *Event) {
 	if e.Packet != nil {
 		w := f.nftWalk(e)
 		if b != nil && !b.takesNFT(w, e) {
-			f.close(b)
+			// The id is another packet's now. The journey stays open: the legacy
+			// tracer's events of its packet may still be on their way.
 			b = nil
 		}
 		if b == nil {

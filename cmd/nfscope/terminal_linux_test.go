@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"nfscope/trace/nettest"
+	"nfscope/trace/netns"
+)
+
+var terminals atomic.Int64
+
+// terminal is a real terminal with a program in it.
+type terminal struct {
+	t      *testing.T
+	socket string
+	// status is the file the program's exit status is written to.
+	status string
+}
+
+// inTerminal starts a shell command in a terminal of its own, in tmux.
+func inTerminal(t *testing.T, width, height int, command string) *terminal {
+	t.Helper()
+	nettest.Kernel(t, "tmux")
+	tm := &terminal{t: t, socket: fmt.Sprintf("nfs-test-%d-%d", os.Getpid(), terminals.Add(1)), status: filepath.Join(t.TempDir(), "status")}
+	tm.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-e", "PATH="+os.Getenv("PATH"),
+		command+"; echo $? > "+tm.status)
+	t.Cleanup(func() { _ = exec.Command("tmux", "-L", tm.socket, "kill-server").Run() })
+	return tm
+}
+
+func (tm *terminal) tmux(args ...string) string {
+	tm.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-L", tm.socket}, args...)...).CombinedOutput()
+	if err != nil {
+		tm.t.Fatalf("tmux %v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+func (tm *terminal) keys(keys ...string) { tm.t.Helper(); tm.tmux(append([]string{"send-keys"}, keys...)...) }
+
+func (tm *terminal) resize(width, height int) {
+	tm.t.Helper()
+	tm.tmux("resize-window", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height))
+}
+
+// see waits until the screen shows a text.
+func (tm *terminal) see(texts ...string) {
+	tm.t.Helper()
+	waitFor(tm.t, fmt.Sprintf("%q on the screen", texts), func() error {
+		screen := tm.tmux("capture-pane", "-p")
+		// A sentence may be cut or wrapped by the width: lines are joined.
+		flat := strings.Join(strings.Fields(screen), " ")
+		for _, x := range texts {
+			if !strings.Contains(flat, x) {
+				return fmt.Errorf("the screen:\n%s", screen)
+			}
+		}
+		return nil
+	})
+}
+
+// ended waits for the program's end and checks its status.
+func (tm *terminal) ended(status int) {
+	tm.t.Helper()
+	waitFor(tm.t, "the program's end", func() error {
+		b, err := os.ReadFile(tm.status)
+		if err != nil {
+			return err
+		}
+		if got := strings.TrimSpace(string(b)); got != fmt.Sprint(status) {
+			tm.t.Fatalf("exit status %s, want %d", got, status)
+		}
+		return nil
+	})
+}
+
+// TestDemoInTerminal drives the real program through the live demo, as a user would.
+func TestDemoInTerminal(t *testing.T) {
+	nettest.Kernel(t, "tmux", "iptables-legacy-restore")
+	t.Parallel()
+	tm := inTerminal(t, 200, 60, "nfscope demo close-the-door")
+	tm.see("dropped by rule 2 of filter/INPUT (iptables-legacy): -A INPUT -d 203.0.113.10/32 -j DROP", "PREROUTING", "POSTROUTING")
+	tm.keys("4")
+	tm.see("following the newest", "hook where rule")
+	tm.keys("3")
+	tm.see("client", "service", "backend")
+	tm.keys("2")
+	tm.see("iptables-legacy", "ip filter", "INPUT")
+	tm.keys("?")
+	tm.see("the Path page", "command palette")
+	tm.keys("Escape")
+	tm.keys("L")
+	tm.see("Close the door")
+	tm.keys("Escape")
+	tm.keys("1")
+	tm.keys("Space")
+	tm.see("paused")
+	tm.keys("Space")
+	for _, s := range [][2]int{{80, 24}, {40, 12}, {20, 5}, {120, 40}} {
+		tm.resize(s[0], s[1])
+		if s[0] > 20 {
+			tm.see("PREROUTING")
+		} else {
+			tm.see("20x5") // what it needs, in a sentence that fits
+		}
+	}
+	lab := namespaces(t, "nfs-close-the-door-")
+	if len(lab) == 0 {
+		t.Error("no lab namespaces while the demo runs")
+	}
+	tm.keys("q")
+	tm.ended(exitDone)
+	waitFor(t, "the lab to be gone", func() error {
+		for _, n := range namespaces(t, "nfs-close-the-door-") {
+			for _, l := range lab {
+				if n == l && !othersLab(n, tm) {
+					return fmt.Errorf("%s is still there", n)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// othersLab is false: a namespace is named by the process that made it, and those of
+// parallel tests end by themselves.
+func othersLab(string, *terminal) bool { return false }
+
+func namespaces(t *testing.T, prefix string) []string {
+	t.Helper()
+	l, err := netns.List(prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// TestTraceInTerminal arms a trace by hand, in a namespace with rules, and reads the
+// sentence of a real packet.
+func TestTraceInTerminal(t *testing.T) {
+	nettest.Kernel(t, "tmux", "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, "table inet fw {\n chain forward { type filter hook forward priority 0; policy accept; udp dport 9 drop\n }\n}\n", "nft", "-f", "-")
+	tm := inTerminal(t, 120, 40, "NO_COLOR=1 nfscope --netns "+n.Router.Name())
+	tm.see("PREROUTING", "FORWARD")
+	tm.keys("a")
+	tm.keys("-l", "udp and dst port 9x")
+	tm.see("column 18")
+	tm.keys("BSpace")
+	tm.keys("Enter")
+	tm.see("trace: udp and dst port 9")
+	ping(t, n)
+	tm.see("dropped by rule 1 of inet fw/forward (nftables): udp dport 9 drop")
+	if screen := tm.tmux("capture-pane", "-e", "-p"); strings.Contains(screen, "\x1b[3") || strings.Contains(screen, "\x1b[4") && strings.Contains(screen, ";5;") {
+		t.Errorf("colours in spite of NO_COLOR:\n%q", screen)
+	}
+	tm.keys("x")
+	tm.see("no trace")
+	if rules := nettest.Run(t, n.Router, "nft", "list", "tables"); strings.Contains(rules, "nfscope") {
+		t.Errorf("disarmed, and still there: %s", rules)
+	}
+	tm.keys("C-c")
+	tm.ended(exitDone)
+}
+
+func ping(t *testing.T, n *nettest.Routed) {
+	t.Helper()
+	nettest.Run(t, n.Client, "sh", "-c", "exec 3>/dev/udp/10.2.0.2/9 2>/dev/null || true")
+}
