@@ -67,9 +67,10 @@ func NewFold(o Options) *Fold {
 
 // SetRules says by which ruleset the events that follow are to be understood.
 // confirmed is when the ruleset before was last known to be in force: journeys with
-// later steps may have been read by the wrong one, and say so.
+// later steps may have been read by the wrong one, and say so. A zero confirmed says
+// that both have the same rules.
 func (f *Fold) SetRules(r Rules, confirmed time.Time) {
-	if f.rules != nil {
+	if f.rules != nil && !confirmed.IsZero() {
 		for _, b := range f.open {
 			if b.last.After(confirmed) {
 				b.doubt, b.dirty = rulesMoved, true

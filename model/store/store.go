@@ -151,7 +151,7 @@ func (s *Store) setRules(rs *model.Ruleset, at time.Time) {
 	confirmed := s.confirmed
 	if s.rules != nil && sameText(s.rules, rs) {
 		// The generation moves with everything in nf_tables, our own arming included.
-		confirmed = at
+		confirmed = time.Time{}
 	}
 	s.fold.SetRules(ruleset.NewIndex(rs), confirmed)
 	s.rules, s.counts, s.before = rs, rs.Counts(), nil
