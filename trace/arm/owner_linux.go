@@ -46,7 +46,7 @@ func armOwner(ns *netns.Handle, p *plan, o Options) (*owner, error) {
 	// google/nftables v0.3.0 does not send a table's flags, so the table is made by
 	// hand on the library's own lasting socket; all the rest belongs to that socket.
 	var socket *netlink.Conn
-	conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(ns.Fd()),
+	conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(ns.NetNS()),
 		nftables.WithSockOptions(func(c *netlink.Conn) error { socket = c; return nil }))
 	if err != nil {
 		return nil, fmt.Errorf("open nf_tables: %w", err)
@@ -174,7 +174,7 @@ func (w *owner) probes() {
 
 // counters reads the two counters over a socket of its own.
 func (w *owner) counters() (traced, held uint64, err error) {
-	conn, err := nftables.New(nftables.WithNetNSFd(w.ns.Fd()))
+	conn, err := nftables.New(nftables.WithNetNSFd(w.ns.NetNS()))
 	if err != nil {
 		return 0, 0, err
 	}

@@ -62,7 +62,7 @@ var ours = regexp.MustCompile(`^` + Prefix + `([0-9]+)_[0-9]+$`)
 
 // sweepTables deletes our tables that no socket owns; it gives all tables' names.
 func sweepTables(ns *netns.Handle) (did []string, all []nftRaw, err error) {
-	conn, err := nftables.New(nftables.WithNetNSFd(ns.Fd()))
+	conn, err := nftables.New(nftables.WithNetNSFd(ns.NetNS()))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
-	nsfd "github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
 
 	"nfscope/trace/netns"
 )
@@ -15,7 +13,7 @@ import (
 // LocalAddrs gives the addresses of a namespace's interfaces with their prefix
 // lengths, as flow.Host.Local wants them.
 func LocalAddrs(ns *netns.Handle) ([]netip.Prefix, error) {
-	conn, err := netlink.NewHandleAt(nsfd.NsHandle(ns.Fd()), unix.NETLINK_ROUTE)
+	conn, err := ns.Rtnetlink()
 	if err != nil {
 		return nil, fmt.Errorf("read the addresses of namespace %q: %w", ns.Name(), err)
 	}

@@ -226,7 +226,7 @@ func (r *Reader) refused(doing string, err error) error {
 }
 
 func (r *Reader) dial() (*netlink.Conn, error) {
-	return netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: r.ns.Fd()})
+	return netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: r.ns.NetNS()})
 }
 
 // table tells what is known of the table as a whole.

@@ -6,11 +6,8 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
-	nsfd "github.com/vishvananda/netns"
 
 	"nfscope/trace/netns"
-
-	"golang.org/x/sys/unix"
 )
 
 // retry is how long an index that was not found is not asked for again.
@@ -29,7 +26,7 @@ type Table struct {
 
 // Open opens the table of a namespace. The handle may be closed afterwards.
 func Open(ns *netns.Handle) (*Table, error) {
-	conn, err := netlink.NewHandleAt(nsfd.NsHandle(ns.Fd()), unix.NETLINK_ROUTE)
+	conn, err := ns.Rtnetlink()
 	if err != nil {
 		return nil, fmt.Errorf("open rtnetlink in namespace %q: %w", ns.Name(), err)
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,7 +22,7 @@ func (n *Network) wire(ctx context.Context) error {
 		}
 	}()
 	for _, host := range n.lab.Hosts {
-		h, err := netlink.NewHandleAt(netns.NsHandle(n.hosts[host.Name].Fd()), unix.NETLINK_ROUTE)
+		h, err := n.hosts[host.Name].Rtnetlink()
 		if err != nil {
 			return fmt.Errorf("host %s: open a netlink socket: %w", host.Name, err)
 		}

@@ -13,7 +13,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // runDir is where iproute2 keeps named namespaces (ip-netns(8)).
@@ -23,6 +25,9 @@ const runDir = "/var/run/netns"
 type Handle struct {
 	name string
 	ns   netns.NsHandle
+	// here is true for the namespace we are in: it is never entered, since that would
+	// ask for CAP_SYS_ADMIN, which a container with CAP_NET_ADMIN lacks.
+	here bool
 }
 
 // Current opens the namespace of the calling thread. Its name is "".
@@ -31,7 +36,7 @@ func Current() (*Handle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the current network namespace: %w", err)
 	}
-	return &Handle{ns: ns}, nil
+	return &Handle{ns: ns, here: true}, nil
 }
 
 // Open opens a namespace by what the user wrote: a name of ip-netns(8), a process
@@ -57,7 +62,17 @@ func Open(target string) (*Handle, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open network namespace %q: %w", target, err)
 	}
-	return &Handle{name: target, ns: ns}, nil
+	return &Handle{name: target, ns: ns, here: here(ns)}, nil
+}
+
+// here reports whether ns is the namespace of the calling thread.
+func here(ns netns.NsHandle) bool {
+	home, err := netns.Get()
+	if err != nil {
+		return false
+	}
+	defer home.Close()
+	return ns.Equal(home)
 }
 
 // Create makes a named namespace, as `ip netns add` does, without entering it.
@@ -109,8 +124,30 @@ func List(prefix string) ([]string, error) {
 // Name is what Open or Create was given.
 func (h *Handle) Name() string { return h.name }
 
-// Fd is the file descriptor, as netlink libraries take it.
+// Fd is the file descriptor.
 func (h *Handle) Fd() int { return int(h.ns) }
+
+// NetNS is the namespace as mdlayher/netlink's Config and the libraries on it take
+// it: 0, which changes nothing, for the one we are in.
+func (h *Handle) NetNS() int {
+	if h.here {
+		return 0
+	}
+	return int(h.ns)
+}
+
+// Rtnetlink opens an rtnetlink socket in the namespace.
+func (h *Handle) Rtnetlink() (*netlink.Handle, error) {
+	ns := h.ns
+	if h.here {
+		ns = netns.None()
+	}
+	conn, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open rtnetlink in namespace %q: %w", h.name, err)
+	}
+	return conn, nil
+}
 
 // Close closes the handle.
 func (h *Handle) Close() error { return h.ns.Close() }
@@ -118,6 +155,9 @@ func (h *Handle) Close() error { return h.ns.Close() }
 // Do runs fn in the namespace, on a thread locked to it. A socket opened in fn
 // stays in the namespace; a goroutine started in fn does not.
 func (h *Handle) Do(fn func() error) error {
+	if h.here {
+		return fn()
+	}
 	return onThread(func() error {
 		if err := netns.Set(h.ns); err != nil {
 			return fmt.Errorf("enter network namespace %q: %w", h.name, err)

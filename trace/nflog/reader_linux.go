@@ -64,7 +64,7 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 	if r.stamps, err = openStamps(); err != nil {
 		return err
 	}
-	r.log, err = nflog.Open(&nflog.Config{NetNS: ns.Fd(), Group: group, Copymode: nflog.CopyPacket,
+	r.log, err = nflog.Open(&nflog.Config{NetNS: ns.NetNS(), Group: group, Copymode: nflog.CopyPacket,
 		Bufsize: CopyRange, QThresh: 1, Flags: nflog.FlagSeq, Logger: logger{r}})
 	if err != nil {
 		return fmt.Errorf("open NFLOG in namespace %q: %w", ns.Name(), err)

@@ -38,7 +38,7 @@ func (s *nftSocket) open() error {
 	if s.c != nil {
 		return nil
 	}
-	c, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: s.ns.Fd()})
+	c, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: s.ns.NetNS()})
 	if err != nil {
 		return fmt.Errorf("open a netlink socket in the namespace: %w", err)
 	}
