@@ -3,12 +3,10 @@
 package connections
 
 import (
-	"fmt"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
-	"nfscope/model"
 	"nfscope/model/filter"
 	"nfscope/model/flow"
 	"nfscope/ui/component/list"
@@ -83,31 +81,11 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	}
 	switch a {
 	case keys.TraceThis:
-		return page.Send(page.TraceRequest{Filter: traceFilter(fl)})
+		return page.Send(page.TraceRequest{Filter: filter.ForFlow(fl)})
 	case keys.Copy:
 		return page.Send(page.CopyRequest{Text: fl.Orig.Tuple.Proto.String() + " " + fl.Line()})
 	}
 	return nil
-}
-
-// traceFilter catches both directions of a flow, before and after translation: the
-// reply of a NATed flow comes with other addresses.
-func traceFilter(f *flow.Flow) string {
-	o, r := f.Orig.Tuple, f.Reply.Tuple
-	one := pair(o)
-	if back := r.Reverse(); back != o && r.Src.IsValid() {
-		return "(" + one + ") or (" + pair(r) + ")"
-	}
-	return one
-}
-
-// pair is a filter for a tuple in both directions.
-func pair(t model.Tuple) string {
-	s := fmt.Sprintf("%s and host %s and host %s", t.Proto, t.Src, t.Dst)
-	if t.Proto.Ports() {
-		s += fmt.Sprintf(" and port %d and port %d", t.SPort, t.DPort)
-	}
-	return s
 }
 
 // match turns the text of the filter bar into a test; nil for an empty one.

@@ -143,7 +143,7 @@ func TestFilter(t *testing.T) {
 func TestTraceOfAFlowCatchesBothDirections(t *testing.T) {
 	f := frame(theme.Options{}, 160, 40)
 	for _, fl := range f.Snap.Flows.List {
-		s := traceFilter(fl)
+		s := filter.ForFlow(fl)
 		flt, err := filter.Parse(s)
 		if err != nil || flt.Check(filter.Packets) != nil {
 			t.Fatalf("%q: %v", s, err)
