@@ -10,9 +10,11 @@ import (
 
 	"nfscope/model/feed"
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 	"nfscope/trace/arm"
 	"nfscope/trace/nflog"
 	"nfscope/trace/nftrace"
+	"nfscope/trace/rules"
 )
 
 // tracing is one armed trace with its readers.
@@ -79,7 +81,23 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 		}
 	}
 	tr.armed, err = arm.Arm(ctx, s.ns, arm.Options{Filter: t.Filter, Rate: t.Rate, For: t.For, Method: t.Method, Guard: s.guard})
+	if err == nil && tr.armed.State().Method == snapshot.MethodRaw {
+		s.reread(ctx)
+	}
 	return err
+}
+
+// reread reads the rules at once: the raw method has changed them, and what is traced
+// is named by their numbers. The session's own reader belongs to Watch.
+func (s *Session) reread(ctx context.Context) {
+	r, err := rules.Open(s.ns)
+	if err != nil {
+		return // Watch says so
+	}
+	defer r.Close()
+	if rs, err := r.Snapshot(ctx); err == nil {
+		s.put(feed.Item{Time: rs.Taken, Rules: rs})
+	}
 }
 
 // startLegacy takes NFLOG's group first: only who has it may set the sysctls.
