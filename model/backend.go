@@ -45,5 +45,9 @@ func (b *Backend) UnmarshalText(t []byte) error {
 			return nil
 		}
 	}
+	if n, ok := numbered(string(t), "backend-"); ok {
+		*b = Backend(n)
+		return nil
+	}
 	return fmt.Errorf("unknown backend %q", t)
 }

@@ -53,5 +53,8 @@ func ParseFamily(s string) (Family, error) {
 			return f, nil
 		}
 	}
+	if n, ok := numbered(s, "family-"); ok {
+		return Family(n), nil
+	}
 	return 0, fmt.Errorf("unknown family %q: expected ip, ip6, inet, arp, bridge or netdev", s)
 }

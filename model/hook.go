@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -75,7 +74,19 @@ func ParseHook(s string) (Hook, bool) {
 			return Hook(i), true
 		}
 	}
-	return 0, false
+	n, ok := numbered(s, "hook-")
+	return Hook(n), ok
+}
+
+// numbered reads back what String gives of a number that has no name, so that a
+// recording of a newer kernel can be read again.
+func numbered(s, prefix string) (uint8, bool) {
+	digits, ok := strings.CutPrefix(s, prefix)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 8)
+	return uint8(n), err == nil
 }
 
 // Priority orders the base chains of one hook, lowest first
@@ -96,31 +107,37 @@ const (
 // BuiltinChain tells hook and priority of a built-in chain of an iptables table
 // (net/ipv4/netfilter/iptable_*.c). ok is false for a user chain.
 func BuiltinChain(table, chain string) (h Hook, p Priority, ok bool) {
-	hooks := map[string]Hook{
-		"PREROUTING": HookPrerouting, "INPUT": HookInput, "FORWARD": HookForward,
-		"OUTPUT": HookOutput, "POSTROUTING": HookPostrouting,
-	}
-	in := map[string]string{
-		"raw": "PREROUTING OUTPUT", "mangle": "PREROUTING INPUT FORWARD OUTPUT POSTROUTING",
-		"nat": "PREROUTING INPUT OUTPUT POSTROUTING", "filter": "INPUT FORWARD OUTPUT",
-		"security": "INPUT FORWARD OUTPUT",
-	}
-	h, known := hooks[chain]
-	if !known || !slices.Contains(strings.Fields(in[table]), chain) {
+	switch chain {
+	case "PREROUTING":
+		h = HookPrerouting
+	case "INPUT":
+		h = HookInput
+	case "FORWARD":
+		h = HookForward
+	case "OUTPUT":
+		h = HookOutput
+	case "POSTROUTING":
+		h = HookPostrouting
+	default:
 		return HookNone, 0, false
 	}
 	switch table {
 	case "raw":
-		p = PriorityRaw
+		p, ok = PriorityRaw, h == HookPrerouting || h == HookOutput
 	case "mangle":
-		p = PriorityMangle
+		p, ok = PriorityMangle, true
 	case "nat":
-		p = PriorityDstNAT
+		p, ok = PriorityDstNAT, h != HookForward
 		if h == HookInput || h == HookPostrouting {
 			p = PrioritySrcNAT
 		}
+	case "filter":
+		p, ok = PriorityFilter, h != HookPrerouting && h != HookPostrouting
 	case "security":
-		p = PrioritySecurity
+		p, ok = PrioritySecurity, h != HookPrerouting && h != HookPostrouting
+	}
+	if !ok {
+		return HookNone, 0, false
 	}
 	return h, p, true
 }

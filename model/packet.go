@@ -122,6 +122,10 @@ type Packet struct {
 	IPID     uint16
 	// FlowLabel is IPv6's.
 	FlowLabel uint32
+	// Extended is true where IPv6 extension headers stand before the transport header.
+	// Where they were cut off Proto is the first one's number: nf_tables' trace hands
+	// over 40 bytes of network header, whatever comes between.
+	Extended bool
 	// FragOffset is in bytes; MoreFragments is IPv4's or IPv6's MF bit.
 	FragOffset    int
 	MoreFragments bool
@@ -208,6 +212,7 @@ type packetJSON struct {
 	TOS       uint8    `json:"tos,omitempty"`
 	IPID      uint16   `json:"ip_id,omitempty"`
 	FlowLabel uint32   `json:"flow_label,omitempty"`
+	Extended  bool     `json:"extended,omitempty"`
 	Frag      int      `json:"frag_offset,omitempty"`
 	More      bool     `json:"more_fragments,omitempty"`
 	Mark      uint32   `json:"mark,omitempty"`
@@ -216,7 +221,7 @@ type packetJSON struct {
 // MarshalJSON writes the packet as contract nfscope/journey/1 has it.
 func (p Packet) MarshalJSON() ([]byte, error) {
 	j := packetJSON{Length: p.Length, Flags: p.Flags.List(), Seq: p.Seq, Ack: p.Ack, TTL: p.TTL, TOS: p.TOS,
-		IPID: p.IPID, FlowLabel: p.FlowLabel, Frag: p.FragOffset, More: p.MoreFragments, Mark: p.Mark}
+		IPID: p.IPID, FlowLabel: p.FlowLabel, Extended: p.Extended, Frag: p.FragOffset, More: p.MoreFragments, Mark: p.Mark}
 	if p.Src.IsValid() {
 		j.Proto, j.Src, j.Dst = p.Proto.String(), p.Src.String(), p.Dst.String()
 	}
@@ -236,7 +241,7 @@ func (p *Packet) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*p = Packet{Length: j.Length, Seq: j.Seq, Ack: j.Ack, TTL: j.TTL, TOS: j.TOS, IPID: j.IPID,
-		FlowLabel: j.FlowLabel, FragOffset: j.Frag, MoreFragments: j.More, Mark: j.Mark}
+		FlowLabel: j.FlowLabel, Extended: j.Extended, FragOffset: j.Frag, MoreFragments: j.More, Mark: j.Mark}
 	if j.Proto != "" {
 		var ok bool
 		if p.Proto, ok = ParseProto(j.Proto); !ok {
@@ -335,6 +340,10 @@ func (p *Packet) ipv6(b []byte) (rest []byte, err error) {
 	p.TOS, p.FlowLabel = uint8(w>>20), w&0xfffff
 	p.Length = 40 + int(binary.BigEndian.Uint16(b[4:]))
 	p.Proto, p.TTL = Proto(b[6]), b[7]
+	switch p.Proto {
+	case 0, 43, 44, 60, ProtoAH: // ipv6_ext_hdr (net/ipv6/exthdrs_core.c)
+		p.Extended = true
+	}
 	p.Src, p.Dst = netip.AddrFrom16([16]byte(b[8:])), netip.AddrFrom16([16]byte(b[24:]))
 	return p.skipExtensions(b[40:]), nil
 }
@@ -344,7 +353,7 @@ func (p *Packet) ipv6(b []byte) (rest []byte, err error) {
 func (p *Packet) skipExtensions(b []byte) []byte {
 	for len(b) >= 8 {
 		switch p.Proto {
-		case 0, 43, 60, 135: // hop-by-hop, routing, destination options, mobility
+		case 0, 43, 60: // hop-by-hop, routing, destination options
 			n := (int(b[1]) + 1) * 8
 			p.Proto, b = Proto(b[0]), b[min(n, len(b)):]
 		case 44: // fragment

@@ -48,6 +48,10 @@ func (v *Verdict) UnmarshalText(t []byte) error {
 			return nil
 		}
 	}
+	if n, ok := numbered(string(t), "verdict-"); ok {
+		*v = Verdict(n)
+		return nil
+	}
 	return fmt.Errorf("unknown verdict %q", t)
 }
 

@@ -32,8 +32,16 @@ func Diff(a, b *model.Packet) Delta {
 	return d
 }
 
-// numeric tells the fields whose JSON value is a number.
-var numeric = map[string]bool{"sport": true, "dport": true, "icmp_id": true, "length": true, "ttl": true}
+// text is a number as the field's value, "" where the field is no number.
+func (c Change) text(n uint64) string {
+	switch c.Field {
+	case "sport", "dport", "icmp_id", "length", "ttl":
+		return strconv.FormatUint(n, 10)
+	case "mark", "tos":
+		return fmt.Sprintf("%#x", n)
+	}
+	return ""
+}
 
 // MarshalJSON writes an object, numbers as numbers.
 func (d Delta) MarshalJSON() ([]byte, error) {
@@ -43,15 +51,20 @@ func (d Delta) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		v := []byte(c.Value)
-		if !numeric[c.Field] {
-			if n, err := strconv.ParseUint(c.Value, 0, 32); err == nil && (c.Field == "mark" || c.Field == "tos") {
-				v = strconv.AppendUint(nil, n, 10)
-			} else {
-				v, _ = json.Marshal(c.Value)
-			}
+		key, err := json.Marshal(c.Field)
+		if err != nil {
+			return nil, err
 		}
-		fmt.Fprintf(&b, "%q:%s", c.Field, v)
+		b.Write(append(key, ':'))
+		if n, err := strconv.ParseUint(c.Value, 0, 32); err == nil && c.Value == c.text(n) {
+			b.Write(strconv.AppendUint(nil, n, 10))
+			continue
+		}
+		v, err := json.Marshal(c.Value)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(v)
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
@@ -61,27 +74,39 @@ func (d Delta) MarshalJSON() ([]byte, error) {
 func (d *Delta) UnmarshalJSON(b []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.UseNumber()
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return fmt.Errorf("packet change: expected an object")
+	t, err := dec.Token()
+	if err != nil {
+		return err
 	}
-	*d = nil
+	if *d = nil; t == nil {
+		return nil
+	}
+	if t != json.Delim('{') {
+		return fmt.Errorf("packet change: expected an object, not %.40s", b)
+	}
 	for dec.More() {
 		k, err := dec.Token()
 		if err != nil {
 			return err
 		}
-		v, err := dec.Token()
-		if err != nil {
+		c := Change{Field: fmt.Sprint(k)}
+		var v any
+		if err := dec.Decode(&v); err != nil {
 			return err
 		}
-		field, value := fmt.Sprint(k), fmt.Sprint(v)
-		if field == "mark" || field == "tos" {
-			if n, err := strconv.ParseUint(value, 10, 32); err == nil {
-				value = fmt.Sprintf("%#x", n)
+		switch v := v.(type) {
+		case string:
+			c.Value = v
+		case json.Number:
+			n, err := strconv.ParseUint(string(v), 10, 32)
+			if c.Value = c.text(n); err != nil || c.Value == "" {
+				c.Value = string(v)
 			}
+		default:
+			return fmt.Errorf("packet change %q: expected a text or a number", c.Field)
 		}
-		*d = append(*d, Change{field, value})
+		*d = append(*d, c)
 	}
-	_, err := dec.Token()
+	_, err = dec.Token()
 	return err
 }

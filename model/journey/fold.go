@@ -1,6 +1,8 @@
 package journey
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"nfscope/model"
@@ -17,6 +19,7 @@ type Rules interface {
 	Chain(b model.Backend, f model.Family, table, chain string) (*model.Table, *model.Chain)
 	NFTChain(f model.Family, table, chain string) (*model.Table, *model.Chain)
 	ByHandle(f model.Family, table, chain string, handle uint64) (*model.Table, *model.Chain, *model.Rule)
+	Ruleset() *model.Ruleset
 }
 
 // Flows finds the conntrack entry of a packet; either answer may be nil.
@@ -42,28 +45,44 @@ type Fold struct {
 	rules Rules
 	flows Flows
 
-	number    int
-	open      []*builder // oldest first
-	byID      map[uint32]*builder
-	byKey     map[packetKey][]*builder
-	done      []*Journey
-	forgotten uint64
-	lost      uint64
-	gaps      uint64
+	number int
+	// head and tail are the journeys under way, the one longest quiet first.
+	head, tail *builder
+	open       int
+	byID       map[uint32]*builder
+	byKey      map[packetKey]*builder // the oldest; the others follow by same
+	bases      *bases
+	seen       [SourceGap + 1]bool
+	done       []*Journey // by number
+	forgotten  uint64
+	lost       uint64
+	gaps       uint64
+	// missed counts all losses, one of unknown size as one: a journey's own are those
+	// since it began.
+	missed uint64
+	// now is the newest event's time, torn when events were last missing by it.
+	now, torn time.Time
 	// view is the last answer of Journeys, nil when something changed.
 	view []*Journey
 }
 
 // NewFold makes an empty Fold. Zero options get defaults: 2000 journeys, 250 ms.
 func NewFold(o Options) *Fold {
-	if o.Keep == 0 {
+	if o.Keep <= 0 {
 		o.Keep = 2000
 	}
-	if o.Quiet == 0 {
+	if o.Quiet <= 0 {
 		o.Quiet = 250 * time.Millisecond
 	}
-	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey][]*builder{}}
+	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}}
 }
+
+const (
+	// maxOpen is how many journeys are under way at once, unless more are to be kept.
+	maxOpen = 4096
+	// maxSame is how many of them may look the same.
+	maxSame = 64
+)
 
 // SetRules says by which ruleset the events that follow are to be understood.
 // confirmed is when the ruleset before was last known to be in force: journeys with
@@ -71,20 +90,24 @@ func NewFold(o Options) *Fold {
 // that both have the same rules.
 func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 	if f.rules != nil && !confirmed.IsZero() {
-		for _, b := range f.open {
+		for b := f.head; b != nil; b = b.next {
 			if b.last.After(confirmed) {
-				b.doubt, b.dirty = rulesMoved, true
+				b.suspect(rulesMoved)
 			}
 		}
 		for i, j := range f.done {
-			if n := len(j.Steps); n > 0 && j.Steps[n-1].Time.After(confirmed) {
-				c := *j
-				c.Complete, c.Why = false, rulesMoved
-				f.done[i] = &c
+			if !j.Complete || !slices.ContainsFunc(j.Steps, func(s Step) bool { return s.Time.After(confirmed) }) {
+				continue
 			}
+			c := *j
+			c.Complete, c.Why = false, rulesMoved
+			f.done[i] = &c
 		}
 	}
-	f.rules, f.view = r, nil
+	f.rules, f.bases, f.view = r, nil, nil
+	if r != nil {
+		f.bases = basesOf(r.Ruleset())
+	}
 }
 
 const rulesMoved = "the rules changed while it was under way: numbers and texts may be those of other rules"
@@ -93,7 +116,15 @@ const rulesMoved = "the rules changed while it was under way: numbers and texts 
 func (f *Fold) SetFlows(l Flows) { f.flows = l }
 
 // SetProbes says whether the armed trace has probe chains.
-func (f *Fold) SetProbes(on bool) { f.opt.Probes = on }
+func (f *Fold) SetProbes(on bool) {
+	if on == f.opt.Probes {
+		return
+	}
+	f.opt.Probes, f.view = on, nil
+	for b := f.head; b != nil; b = b.next {
+		b.dirty = true
+	}
+}
 
 // Lost gives the events known to be lost, and the number of losses of unknown size.
 func (f *Fold) Lost() (events, gaps uint64) { return f.lost, f.gaps }
@@ -107,44 +138,42 @@ func (f *Fold) Count() int { return f.number }
 // Event folds one event.
 func (f *Fold) Event(e *Event) {
 	f.view = nil
+	if e.Time.After(f.now) {
+		f.now = e.Time
+	}
 	if e.Lost > 0 || e.Source == SourceGap {
 		f.gap(e.Lost)
 	}
-	if e.Packet != nil && e.HasMark {
-		e.Packet.Mark = e.Mark
+	if e.Packet != nil && e.HasMark && e.Packet.Mark != e.Mark {
+		c, p := *e, *e.Packet // others hold the event too
+		p.Mark, c.Packet = e.Mark, &p
+		e = &c
 	}
 	switch e.Source {
 	case SourceLegacy:
+		f.seen[SourceLegacy] = true
 		f.legacy(e)
 	case SourceNFT:
+		f.seen[SourceNFT] = true
 		f.nft(e)
 	}
 }
 
-// gap notes a loss on every journey that may have suffered it.
+// gap notes a loss. Every journey under way may have suffered it.
 func (f *Fold) gap(n uint64) {
 	f.lost += n
 	if n == 0 {
 		f.gaps++
 	}
-	for _, b := range f.open {
-		b.gaps += max(n, 1)
-		b.dirty = true
-	}
+	f.missed += max(n, 1)
+	f.torn = f.now
 }
 
 // Tick closes the journeys of which nothing was heard for a while, and reports
 // whether there were any.
 func (f *Fold) Tick(now time.Time) (closed bool) {
-	for len(f.open) > 0 {
-		i := 0
-		for i < len(f.open) && now.Sub(f.open[i].last) < f.opt.Quiet {
-			i++
-		}
-		if i == len(f.open) {
-			return closed
-		}
-		f.close(f.open[i])
+	for f.head != nil && now.Sub(f.head.last) >= f.opt.Quiet {
+		f.close(f.head)
 		closed = true
 	}
 	return closed
@@ -152,8 +181,8 @@ func (f *Fold) Tick(now time.Time) (closed bool) {
 
 // Flush closes everything: the trace has ended.
 func (f *Fold) Flush() {
-	for len(f.open) > 0 {
-		f.close(f.open[0])
+	for f.head != nil {
+		f.close(f.head)
 	}
 }
 
@@ -163,20 +192,79 @@ func (f *Fold) Journeys() []*Journey {
 	if f.view != nil {
 		return f.view
 	}
-	f.view = make([]*Journey, 0, len(f.done)+len(f.open))
-	f.view = append(f.view, f.done...)
-	for _, b := range f.open {
-		f.view = append(f.view, f.render(b))
+	open := make([]*Journey, 0, f.open)
+	for b := f.head; b != nil; b = b.next {
+		open = append(open, f.render(b))
 	}
+	slices.SortFunc(open, func(a, b *Journey) int { return cmp.Compare(a.Number, b.Number) })
+	f.view = make([]*Journey, 0, len(f.done)+len(open))
+	for _, j := range f.done {
+		for len(open) > 0 && open[0].Number < j.Number {
+			f.view, open = append(f.view, open[0]), open[1:]
+		}
+		f.view = append(f.view, j)
+	}
+	f.view = append(f.view, open...)
 	return f.view
 }
 
 // begin opens a journey.
 func (f *Fold) begin(e *Event) *builder {
+	if f.open >= max(f.opt.Keep, maxOpen) {
+		f.hurry(f.head)
+	}
 	f.number++
-	b := &builder{number: f.number, first: e.Time, last: e.Time, dirty: true}
-	f.open = append(f.open, b)
+	b := &builder{number: f.number, first: e.Time, last: e.Time, dirty: true, bases: f.bases, probed: f.opt.Probes,
+		missed: f.missed, late: !f.torn.IsZero() && e.Time.Sub(f.torn) < f.opt.Quiet}
+	if f.rules == nil {
+		b.doubt = unlisted
+	}
+	f.open++
+	f.append(b)
 	return b
+}
+
+// hurry closes a journey before its time, because too many are under way.
+func (f *Fold) hurry(b *builder) {
+	if !b.settled(f.opt.Probes) {
+		f.torn = f.now // what comes of it still begins a journey in the middle
+	}
+	f.close(b)
+}
+
+// touch notes when a journey was last heard of.
+func (f *Fold) touch(b *builder, at time.Time) {
+	b.dirty = true
+	if at.After(b.last) {
+		b.last = at
+	}
+	if b != f.tail {
+		f.remove(b)
+		f.append(b)
+	}
+}
+
+func (f *Fold) append(b *builder) {
+	if b.prev = f.tail; b.prev == nil {
+		f.head = b
+	} else {
+		b.prev.next = b
+	}
+	f.tail = b
+}
+
+func (f *Fold) remove(b *builder) {
+	if b.prev == nil {
+		f.head = b.next
+	} else {
+		b.prev.next = b.next
+	}
+	if b.next == nil {
+		f.tail = b.prev
+	} else {
+		b.next.prev = b.prev
+	}
+	b.prev, b.next = nil, nil
 }
 
 // close ends a journey and files it, in the order of the numbers.
@@ -187,74 +275,19 @@ func (f *Fold) close(b *builder) {
 		delete(f.byID, b.id)
 	}
 	f.unkey(b)
-	for i, o := range f.open {
-		if o == b {
-			f.open = append(f.open[:i], f.open[i+1:]...)
-			break
-		}
-	}
+	f.remove(b)
+	f.open--
 	j := f.render(b)
+	if len(f.done) >= f.opt.Keep {
+		gone := len(f.done) - f.opt.Keep*3/4 // by the quarter, so that moving is rare
+		n := copy(f.done, f.done[gone:])
+		clear(f.done[n:])
+		f.done = f.done[:n]
+		f.forgotten += uint64(gone)
+	}
 	i := len(f.done)
 	for i > 0 && f.done[i-1].Number > j.Number {
 		i--
 	}
-	if len(f.done) >= f.opt.Keep {
-		gone := len(f.done) - f.opt.Keep*3/4 // by the quarter, so that moving is rare
-		f.done = f.done[:copy(f.done, f.done[gone:])]
-		f.forgotten += uint64(gone)
-		i = max(0, i-gone)
-	}
-	f.done = append(f.done, nil)
-	copy(f.done[i+1:], f.done[i:])
-	f.done[i] = j
-}
-
-// packetKey is what stays the same in a packet from its first hook to its last,
-// address translation included.
-type packetKey struct {
-	family model.Family
-	proto  model.Proto
-	ipid   uint16
-	label  uint32
-	length int
-	frag   int
-	seq    uint32
-	ack    uint32
-	flags  model.TCPFlags
-	icmp   uint16
-}
-
-func keyOf(p *model.Packet) packetKey {
-	k := packetKey{family: p.Family, proto: p.Proto, ipid: p.IPID, label: p.FlowLabel, length: p.Length,
-		frag: p.FragOffset, seq: p.Seq, ack: p.Ack, flags: p.Flags}
-	if p.Proto.ICMP() {
-		k.icmp = uint16(p.ICMPType)<<8 | uint16(p.ICMPCode)
-	}
-	return k
-}
-
-func (f *Fold) key(b *builder, p *model.Packet) {
-	if b.keyed {
-		return
-	}
-	b.key, b.keyed = keyOf(p), true
-	f.byKey[b.key] = append(f.byKey[b.key], b)
-}
-
-func (f *Fold) unkey(b *builder) {
-	if !b.keyed {
-		return
-	}
-	l := f.byKey[b.key]
-	for i, o := range l {
-		if o == b {
-			l = append(l[:i:i], l[i+1:]...)
-			break
-		}
-	}
-	if len(l) == 0 {
-		delete(f.byKey, b.key)
-	} else {
-		f.byKey[b.key] = l
-	}
+	f.done = slices.Insert(f.done, i, j)
 }

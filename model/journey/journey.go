@@ -35,13 +35,13 @@ type Step struct {
 	Depth int  `json:"depth,omitempty"`
 	Kind  Kind `json:"kind"`
 	// Rule is the rule's number from 1; 0 where the step is no rule.
-	Rule    int    `json:"rule,omitempty"`
+	Rule    int    `json:"rule"`
 	Handle  uint64 `json:"handle"`
-	Text    string `json:"text,omitempty"`
+	Text    string `json:"text"`
 	Comment string `json:"comment,omitempty"`
 	// Verdict is what the step did to the walk.
 	Verdict model.Verdict `json:"verdict"`
-	Target  string        `json:"target,omitempty"`
+	Target  string        `json:"target"`
 	// Packet holds what changed in the packet before this step.
 	Packet Delta `json:"packet,omitempty"`
 	// Because holds the conditions looked at.
@@ -87,11 +87,11 @@ const (
 type Culprit struct {
 	Backend model.Backend `json:"backend"`
 	Family  model.Family  `json:"family"`
-	Table   string        `json:"table,omitempty"`
-	Chain   string        `json:"chain,omitempty"`
+	Table   string        `json:"table"`
+	Chain   string        `json:"chain"`
 	Kind    string        `json:"kind"` // rule, policy, kernel
-	Rule    int           `json:"rule,omitempty"`
-	Text    string        `json:"text,omitempty"`
+	Rule    int           `json:"rule"`
+	Text    string        `json:"text"`
 	Reason  string        `json:"reason,omitempty"`
 }
 
@@ -117,8 +117,8 @@ type Journey struct {
 	Start  time.Time    `json:"start"`
 	Origin string       `json:"origin"` // trace, sim
 	Family model.Family `json:"family"`
-	In     string       `json:"in,omitempty"`
-	Out    string       `json:"out,omitempty"`
+	In     string       `json:"in"`
+	Out    string       `json:"out"`
 	Path   string       `json:"path"`
 	// Packet is the packet as it was first seen.
 	Packet  model.Packet `json:"packet"`
@@ -126,7 +126,7 @@ type Journey struct {
 	Outcome Outcome      `json:"outcome"`
 	NAT     *NAT         `json:"nat,omitempty"`
 	// Flow is the conntrack ID, 0 where none is known.
-	Flow     uint32 `json:"flow,omitempty"`
+	Flow     uint32 `json:"flow"`
 	CTState  string `json:"ct_state,omitempty"`
 	Complete bool   `json:"complete"`
 	// Why says what makes the journey incomplete.
@@ -134,15 +134,41 @@ type Journey struct {
 	Gaps uint64 `json:"gaps"`
 	// Closed is true once no more steps are expected.
 	Closed      bool     `json:"-"`
-	Assumptions []string `json:"assumptions,omitempty"`
+	Assumptions []string `json:"assumptions"`
 	Possible    []string `json:"possible,omitempty"`
 }
 
-// MarshalJSON adds the schema.
+// MarshalJSON adds the schema; lists are never null.
 func (j *Journey) MarshalJSON() ([]byte, error) {
 	type plain Journey
+	p := plain(*j)
+	if p.Steps == nil {
+		p.Steps = []Step{}
+	}
+	if p.Assumptions == nil {
+		p.Assumptions = []string{}
+	}
 	return json.Marshal(struct {
 		Schema string `json:"schema"`
 		*plain
-	}{Schema, (*plain)(j)})
+	}{Schema, &p})
+}
+
+// UnmarshalJSON reads a step of a Journey; which rule of which ruleset it was is not said.
+func (s *Step) UnmarshalJSON(b []byte) error {
+	type plain Step
+	if err := json.Unmarshal(b, (*plain)(s)); err != nil {
+		return err
+	}
+	s.RuleID = -1
+	return nil
+}
+
+// MarshalJSON writes the class as a list, never null.
+func (n NAT) MarshalJSON() ([]byte, error) {
+	type plain NAT
+	if n.Class == nil {
+		n.Class = []string{}
+	}
+	return json.Marshal(plain(n))
 }

@@ -15,17 +15,17 @@ func (f *Fold) legacy(e *Event) {
 		return
 	}
 	at := legacyPlace(e)
-	b := f.legacyHome(at, e)
+	k := keyOf(e.Packet)
+	b := f.legacyHome(at, e, k)
 	if b == nil {
 		b = f.begin(e)
+		f.room(k)
+		f.key(b, k)
+		f.compare(b, e, at)
 	}
-	f.key(b, e.Packet)
 	b.stamped(e.Stamp)
 	w := b.legacy
 	if w == nil || !w.continues(at, e) {
-		if w != nil {
-			w.settle(model.VerdictAccept)
-		}
 		base := strings.ToUpper(at.hook.String())
 		w = &walk{source: SourceLegacy, backend: model.BackendLegacy, family: e.Family, table: e.Table,
 			place: at, base: base, stack: []string{base}}
@@ -38,8 +38,19 @@ func (f *Fold) legacy(e *Event) {
 	if w.out == "" {
 		w.out = e.Out
 	}
-	f.legacyStep(w, e)
-	b.last, b.dirty = e.Time, true
+	f.legacyStep(b, w, e)
+	f.touch(b, e.Time)
+}
+
+// room closes the oldest journey of a key that too many have.
+func (f *Fold) room(k packetKey) {
+	n := 0
+	for b := f.byKey[k]; b != nil; b = b.same {
+		n++
+	}
+	if n >= maxSame {
+		f.hurry(f.byKey[k])
+	}
 }
 
 // legacyPlace tells hook and priority by the table and the hook in the packet header.
@@ -52,27 +63,28 @@ func legacyPlace(e *Event) place {
 }
 
 // legacyHome finds the journey an event belongs to, nil where it begins one.
-func (f *Fold) legacyHome(at place, e *Event) *builder {
-	var weak []*builder
-	for _, b := range f.byKey[keyOf(e.Packet)] {
+func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
+	var weak, strong *builder
+	for b := f.byKey[k]; b != nil; b = b.same {
 		if !b.takesLegacy(at, e) {
 			continue
 		}
+		best := &weak
 		if sameStamp(b.stamp, e.Stamp) {
-			return b
+			best = &strong
 		}
-		weak = append(weak, b)
+		// Of two packets that look the same the older one is ahead.
+		if *best == nil {
+			*best = b
+			continue
+		}
+		(*best).suspect(twins)
+		b.suspect(twins)
 	}
-	if len(weak) == 0 {
-		return nil
+	if strong != nil {
+		return strong
 	}
-	// Of two packets that look the same the older one is ahead.
-	best := weak[0]
-	for _, b := range weak[1:] {
-		const doubt = "another packet with the same headers was under way: steps may belong to the other"
-		best.doubt, b.doubt, b.dirty = doubt, doubt, true
-	}
-	return best
+	return weak
 }
 
 func sameStamp(a, b time.Time) bool { return !a.IsZero() && a.Equal(b) }
@@ -93,32 +105,10 @@ func (b *builder) stamped(at time.Time) {
 
 // takesLegacy reports whether the event can be the packet's next.
 func (b *builder) takesLegacy(at place, e *Event) bool {
-	if b.stampSure && !e.Stamp.IsZero() && !b.stamp.Equal(e.Stamp) {
+	if b.stampSure && !e.Stamp.IsZero() && !b.stamp.Equal(e.Stamp) || !b.fits(at, e) {
 		return false
 	}
-	if in := b.inside(); in != "" && e.In != "" && in != e.In {
-		return false
-	}
-	if !akin(b.face(at), e.Packet) && !sameStamp(b.stamp, e.Stamp) {
-		return false
-	}
-	for _, w := range b.walks {
-		if w.verdict.Ends() && w.place.before(at) {
-			return false
-		}
-		if r, s := rank(w.place.hook), rank(at.hook); r == s && w.place.hook != at.hook {
-			return false // a packet sees one of input, forward and output
-		}
-		// A locally made packet and one from the wire never share a way.
-		if w.place.hook == model.HookOutput && rank(at.hook) < rank(model.HookOutput) ||
-			at.hook == model.HookOutput && rank(w.place.hook) < rank(model.HookOutput) {
-			return false
-		}
-	}
-	if b.legacy == nil {
-		return true
-	}
-	return b.legacy.continues(at, e) || b.legacy.place.before(at) && !b.legacy.verdict.Ends()
+	return b.legacy == nil || b.legacy.continues(at, e) || b.legacy.place.before(at) && !b.legacy.verdict.Ends()
 }
 
 // continues reports whether the event goes on in the same table and hook: never
@@ -127,7 +117,7 @@ func (w *walk) continues(at place, e *Event) bool {
 	if w.table != e.Table || w.family != e.Family || w.place != at || w.verdict != model.VerdictUnknown {
 		return false
 	}
-	if e.Chain == w.steps[len(w.steps)-1].Chain && e.Chain == w.top() {
+	if n := len(w.steps); n > 0 && e.Chain == w.steps[n-1].Chain && e.Chain == w.top() {
 		return e.Num > w.lastNum
 	}
 	return true
@@ -137,9 +127,19 @@ func (w *walk) continues(at place, e *Event) bool {
 // its matches and before its target (ip_tables.c, trace_packet), and names an
 // unconditional ACCEPT, DROP or RETURN like the end of the chain: only the number
 // of rules tells the two apart.
-func (f *Fold) legacyStep(w *walk, e *Event) {
-	w.settle(model.VerdictContinue)
-	w.arrive(e.Chain)
+func (f *Fold) legacyStep(b *builder, w *walk, e *Event) {
+	if strings.HasPrefix(e.Chain, ProbePrefix) { // where -j TRACE stands
+		b.began = true
+		return
+	}
+	w.goesOn(e.Chain)
+	if !w.arrive(e.Chain) {
+		if len(w.steps) == 0 && w == b.walks[0] {
+			b.late = true
+		} else {
+			b.torn = true
+		}
+	}
 	w.lastNum = e.Num
 	s := Step{Chain: e.Chain, Time: e.Time, RuleID: -1}
 	var c *model.Chain
@@ -147,6 +147,9 @@ func (f *Fold) legacyStep(w *walk, e *Event) {
 		_, c = f.rules.Chain(model.BackendLegacy, e.Family, e.Table, e.Chain)
 	}
 	to := ""
+	if (c == nil || !numbered(c, e)) && (f.rules == nil || !f.grown(c, e)) {
+		b.suspect(unlisted)
+	}
 	switch {
 	case c != nil && e.Num >= 1 && e.Num <= len(c.Rules):
 		r := &c.Rules[e.Num-1]
@@ -157,7 +160,7 @@ func (f *Fold) legacyStep(w *walk, e *Event) {
 	case e.Kind == EventReturn:
 		s.Kind, s.Verdict = KindEnd, model.VerdictReturn
 		if c == nil {
-			s.Note = "the chain is not in the ruleset that was read: this may be its last rule"
+			s.Verdict, s.Note = model.VerdictUnknown, "the chain is not in the ruleset that was read: this may be its last rule"
 		}
 	case e.Kind == EventPolicy:
 		s.Kind = KindPolicy
@@ -170,4 +173,27 @@ func (f *Fold) legacyStep(w *walk, e *Event) {
 		s.Kind, s.Rule, s.Note = KindRule, e.Num, "the chain is not in the ruleset that was read"
 	}
 	w.add(s, e.Packet, to)
+}
+
+// grown reports whether the chain is known but for the rules that arm this trace: where
+// there are no owner tables they stand at the head of raw's chains, and the ruleset
+// may have been read before. So may raw itself be missing from it.
+func (f *Fold) grown(c *model.Chain, e *Event) bool {
+	return !f.opt.Probes && e.Table == "raw" && e.Kind == EventPolicy && (c == nil || e.Num > len(c.Rules))
+}
+
+// numbered reports whether the event's number can be of this chain: a ruleset that
+// was read before the rules changed betrays itself here.
+func numbered(c *model.Chain, e *Event) bool {
+	if e.Num < 1 || e.Num > len(c.Rules) {
+		return e.Kind != EventRule && e.Num == len(c.Rules)+1
+	}
+	if e.Kind == EventRule {
+		return true
+	}
+	switch c.Rules[e.Num-1].Verdict() {
+	case model.VerdictAccept, model.VerdictDrop, model.VerdictReturn, model.VerdictQueue:
+		return true
+	}
+	return false
 }

@@ -7,51 +7,65 @@ import (
 	"nfscope/model"
 )
 
+// probePriority is where the armed trace's probe chains stand (trace/arm): behind
+// every other chain of their hook. Its arming chains stand before every other.
+const probePriority = 1 << 30
+
 // nft folds one NFT_MSG_TRACE event. The first event of every base chain carries
 // the packet's headers; those that follow carry the id only.
 func (f *Fold) nft(e *Event) {
 	b := f.byID[e.ID]
-	if e.Packet != nil {
-		w := f.nftWalk(e)
+	var w *walk
+	switch {
+	case e.Packet != nil:
+		w = f.nftWalk(e)
 		if b != nil && !b.takesNFT(w, e) {
 			// The id is another packet's now. The journey stays open: the legacy
 			// tracer's events of its packet may still be on their way.
 			b = nil
 		}
 		if b == nil {
-			if b = f.legacyTwin(w, e); b == nil {
-				b = f.begin(e)
-			}
-			b.id, b.hasID = e.ID, true
-			f.byID[e.ID] = b
-		}
-		f.key(b, e.Packet)
-		if b.nft != nil {
-			b.nft.settle(model.VerdictAccept)
+			b = f.nftHome(w, e)
 		}
 		b.nft = w
 		b.insert(w)
-		f.nftStep(w, e)
-	} else {
-		if b == nil {
+	case b != nil && b.nft != nil && b.nft.goesWith(e):
+		w = b.nft
+	default: // the event that carried the headers is missing
+		w = f.nftWalk(e)
+		if b == nil || b.over(w.place) {
 			b = f.begin(e)
-			b.id, b.hasID = e.ID, true
-			f.byID[e.ID] = b
+			f.name(b, e.ID)
 		}
-		w := f.nftWalk(e)
-		if cur := b.nft; cur != nil && cur.table == e.Table && cur.family == e.Family {
-			w = cur
-		} else {
-			b.torn = true
-			b.nft = w
-			b.insert(w)
-		}
-		f.nftStep(w, e)
+		b.torn = true
+		b.nft = w
+		b.insert(w)
 	}
-	b.last, b.dirty = e.Time, true
+	f.nftStep(b, w, e)
+	f.touch(b, e.Time)
 	if e.CT != nil {
 		b.ct, b.hasCT = *e.CT, true
 	}
+}
+
+// nftHome finds the journey whose packet an id now stands for, or begins one.
+func (f *Fold) nftHome(w *walk, e *Event) *builder {
+	k := keyOf(e.Packet)
+	b := f.legacyTwin(w, e, k)
+	if b == nil {
+		b = f.begin(e)
+		f.room(k)
+		f.key(b, k)
+		f.compare(b, e, w.place)
+	}
+	f.name(b, e.ID)
+	return b
+}
+
+// name notes the id that a journey's events have.
+func (f *Fold) name(b *builder, id uint32) {
+	b.id, b.hasID = id, true
+	f.byID[id] = b
 }
 
 // nftWalk makes the walk that an event would begin.
@@ -62,10 +76,10 @@ func (f *Fold) nftWalk(e *Event) *walk {
 		w.hidden = true
 		h, ok := model.ParseHook(e.Chain)
 		if ok && h != model.HookPrerouting && h != model.HookOutput {
-			w.probe, w.place = h, place{h, 1 << 30}
+			w.probe, w.place = h, place{h, probePriority}
 			return w
 		}
-		w.place = place{hookByDevices(e), -1 << 30}
+		w.place = place{hookByDevices(e), -probePriority}
 		return w
 	}
 	if f.rules != nil {
@@ -79,7 +93,7 @@ func (f *Fold) nftWalk(e *Event) *walk {
 		}
 	}
 	// A trace that was switched on inside a user chain: the base chain is unknown.
-	w.place = place{hookByDevices(e), 0}
+	w.vague, w.place = true, place{hookByDevices(e), 0}
 	return w
 }
 
@@ -98,53 +112,68 @@ func hookByDevices(e *Event) model.Hook {
 // (jhash of the skb's address, net/netfilter/nf_tables_trace.c), so a hook that
 // goes backwards or other headers mean another packet.
 func (b *builder) takesNFT(w *walk, e *Event) bool {
-	if b.closed {
+	if b.keyed && b.key != keyOf(e.Packet) || !b.fits(w.place, e) {
 		return false
 	}
-	if b.keyed && b.key != keyOf(e.Packet) {
-		return false
+	n := b.nft
+	return n == nil || n.place.before(w.place) || n.place == w.place && (n.table != w.table || n.family != w.family || n.base != w.base)
+}
+
+// goesWith reports whether an event without headers goes on in the walk.
+func (w *walk) goesWith(e *Event) bool {
+	return w.table == e.Table && w.family == e.Family && w.verdict == model.VerdictUnknown &&
+		(e.Kind != EventPolicy || e.Chain == w.base || w.vague)
+}
+
+// over reports whether no event at a place can be the packet's any more.
+func (b *builder) over(at place) bool {
+	for _, w := range b.walks {
+		if w.verdict.Ends() {
+			return true
+		}
 	}
-	if b.nft == nil {
-		return true
-	}
-	if b.nft.verdict.Ends() {
-		return false
-	}
-	return b.nft.place.before(w.place) || b.nft.place == w.place && (b.nft.table != w.table || b.nft.family != w.family)
+	return b.nft != nil && at.before(b.nft.place)
 }
 
 // legacyTwin finds the journey that the legacy tracer's events of the same packet
 // began: the two come over different sockets, in any order.
-func (f *Fold) legacyTwin(w *walk, e *Event) *builder {
-	for _, b := range f.byKey[keyOf(e.Packet)] {
-		if b.hasID || len(b.walks) == 0 || b.walks[0].place.before(w.place) && rank(b.walks[0].place.hook) != rank(w.place.hook) {
+func (f *Fold) legacyTwin(w *walk, e *Event, k packetKey) *builder {
+	var twin *builder
+	for b := f.byKey[k]; b != nil; b = b.same {
+		if b.hasID || !b.fits(w.place, e) {
 			continue
 		}
-		if in := b.inside(); in != "" && e.In != "" && in != e.In {
+		if twin == nil {
+			twin = b
 			continue
 		}
-		if akin(b.face(w.place), e.Packet) {
-			return b
-		}
+		twin.suspect(twins)
+		b.suspect(twins)
 	}
-	return nil
+	return twin
 }
 
 // nftStep adds the step that an event tells of.
-func (f *Fold) nftStep(w *walk, e *Event) {
-	if w.hidden {
+func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
+	if w.hidden && !e.Verdict.Ends() {
 		if e.Packet != nil {
 			w.head = e.Packet
 		}
 		return
 	}
-	w.settle(model.VerdictContinue)
-	w.arrive(e.Chain)
+	w.hidden = false // our own table drops nothing: somebody has changed it
+	if w.vague {
+		f.locate(b, w, e.Chain)
+	}
+	w.goesOn(e.Chain)
+	if !w.arrive(e.Chain) {
+		b.torn = true
+	}
 	s := Step{Chain: e.Chain, Time: e.Time, RuleID: -1, Verdict: e.Verdict}
 	switch {
 	case e.Kind == EventPolicy:
 		s.Kind = KindPolicy
-	case e.Handle == 0 && w.depth() > 0:
+	case e.Handle == 0 && (e.Chain != w.base || w.vague):
 		s.Kind, s.Verdict = KindEnd, model.VerdictReturn
 	case e.Handle == 0:
 		// The marker of a base chain's end: the policy event follows, but the headers
@@ -155,13 +184,38 @@ func (f *Fold) nftStep(w *walk, e *Event) {
 		return
 	default:
 		s.Kind, s.Handle = KindRule, e.Handle
-		f.nftRule(&s, e)
+		if !f.nftRule(&s, e) {
+			b.suspect(unlisted)
+		}
 	}
 	w.add(s, e.Packet, e.To)
 }
 
-// nftRule fills in what the ruleset knows of the rule.
-func (f *Fold) nftRule(s *Step, e *Event) {
+// locate puts a walk that began in a user chain where it belongs, once an event
+// names the base chain.
+func (f *Fold) locate(b *builder, w *walk, chain string) {
+	if f.rules == nil {
+		return
+	}
+	_, c := f.rules.NFTChain(w.family, w.table, chain)
+	if c == nil || !c.Base() {
+		return
+	}
+	w.vague, w.base, w.place, w.stack = false, chain, place{c.Hook, c.Priority}, []string{chain}
+	for i := range w.steps {
+		w.steps[i].Base, w.steps[i].Hook = chain, c.Hook
+	}
+	for i, o := range b.walks {
+		if o == w {
+			b.walks = append(b.walks[:i], b.walks[i+1:]...)
+			break
+		}
+	}
+	b.insert(w)
+}
+
+// nftRule fills in what the ruleset knows of the rule, and reports whether it does.
+func (f *Fold) nftRule(s *Step, e *Event) bool {
 	var r *model.Rule
 	if f.rules != nil {
 		_, _, r = f.rules.ByHandle(e.Family, e.Table, e.Chain, e.Handle)
@@ -171,7 +225,7 @@ func (f *Fold) nftRule(s *Step, e *Event) {
 	}
 	if r == nil {
 		s.Note = fmt.Sprintf("handle %d is not in the ruleset that was read", e.Handle)
-		return
+		return false
 	}
 	s.Rule, s.Text, s.Comment, s.RuleID = r.Index, r.Text, r.Comment, r.ID
 	if r.Target != "" {
@@ -181,4 +235,5 @@ func (f *Fold) nftRule(s *Step, e *Event) {
 	if s.Verdict == model.VerdictDrop && r.Verdict() == model.VerdictReject {
 		s.Verdict = model.VerdictReject
 	}
+	return true
 }

@@ -12,7 +12,7 @@ func (f *Fold) outcome(b *builder, j *Journey) {
 	var end model.Hook // the hook whose last chain saw the packet
 	var last *walk
 	for _, w := range b.walks {
-		if w.verdict.Ends() {
+		if w.verdict.Ends() && len(w.steps) > 0 {
 			b.ending(j, w)
 			return
 		}
@@ -35,13 +35,30 @@ func (f *Fold) outcome(b *builder, j *Journey) {
 	case !b.closed:
 		o.By.Kind = "kernel"
 		o.Sentence = "under way"
-	case !f.opt.Probes && last != nil && last.verdict == model.VerdictAccept && rank(last.place.hook) >= rank(model.HookInput):
+	case undecided(j):
+		s := &j.Steps[len(j.Steps)-1]
+		o.By = culprit(s)
+		o.Sentence = "last seen at " + o.By.words() + "; what that did is not known"
+	case !f.opt.Probes && last != nil && last.verdict == model.VerdictAccept && b.throughAll(last.place.hook):
 		// Without probe chains the last word of the last chain is all there is.
 		accepted(j, "accepted by every chain that was traced")
 	default:
 		o.By.Kind = "kernel"
-		o.Sentence = vanished(b)
+		o.Sentence = f.vanished(b)
 	}
+}
+
+// undecided reports whether the last that was seen is a step whose verdict is not known.
+func undecided(j *Journey) bool {
+	n := len(j.Steps)
+	return n > 0 && j.Steps[n-1].Verdict == model.VerdictUnknown
+}
+
+// throughAll reports whether no chain is left that would have told of the packet,
+// had it gone on from the hook it was last seen in.
+func (b *builder) throughAll(h model.Hook) bool {
+	at, ok := last(h)
+	return ok && b.missing(at) == nil
 }
 
 // ending fills in a drop, a reject or a theft.
@@ -116,19 +133,41 @@ func lastAccept(steps []Step) *Step {
 }
 
 // vanished says where a packet was seen last that nobody dropped.
-func vanished(b *builder) string {
-	if len(b.walks) == 0 {
+func (f *Fold) vanished(b *builder) string {
+	at, _ := b.reach()
+	where := "last seen in the " + at.hook.String() + " hook"
+	switch {
+	case len(b.walks) == 0:
 		return "nothing but its end was seen"
+	case at.hook == model.HookNone:
+		where = "last seen in an unknown hook"
 	}
-	w := b.walks[len(b.walks)-1]
-	where := "the " + w.place.hook.String() + " hook"
-	if w.place.hook == model.HookNone {
-		where = "an unknown hook"
+	switch {
+	case b.gaps > 0 || b.torn:
+		return where + "; events were lost"
+	case !f.opt.Probes && !b.shows(at.hook):
+		return where + "; nothing would show it after that"
 	}
-	if b.gaps > 0 || b.torn {
-		return "last seen in " + where + "; events were lost"
+	return where + ", no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"
+}
+
+// shows reports whether chains follow on a hook, whichever way the packet goes.
+func (b *builder) shows(h model.Hook) bool {
+	if b.bases == nil {
+		return false
 	}
-	return "last seen in " + where + ", no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"
+	has := func(h model.Hook) bool {
+		for i := range b.bases[h] {
+			if b.bases[h][i].family.Carries(b.key.family) {
+				return true
+			}
+		}
+		return false
+	}
+	if h == model.HookPrerouting {
+		return has(model.HookInput) && (has(model.HookForward) || has(model.HookPostrouting))
+	}
+	return true
 }
 
 // culprit names the step that decided.

@@ -3,6 +3,7 @@ package journey
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"nfscope/model"
 	"nfscope/model/flow"
@@ -11,18 +12,19 @@ import (
 // render makes the journey as far as it is known. The answer never changes; a
 // journey that goes on gets a new one.
 func (f *Fold) render(b *builder) *Journey {
-	if b.pub != nil && !b.dirty {
+	if b.pub != nil && !b.dirty && b.gaps == f.missed-b.missed {
 		return b.pub
 	}
-	j := &Journey{ID: fmt.Sprintf("t%d", b.number), Number: b.number, Start: b.first, Origin: "trace",
+	b.gaps = f.missed - b.missed
+	j := &Journey{ID: "t" + strconv.Itoa(b.number), Number: b.number, Start: b.first, Origin: "trace",
 		Path: PathUnknown, Gaps: b.gaps, Closed: b.closed}
 	first, last := b.lay(j)
 	if first != nil {
 		j.Packet, j.Family = *first, first.Family
 	}
 	fl := f.join(b, j, first)
-	j.NAT = b.nat(j, fl, first, last)
 	f.outcome(b, j)
+	j.NAT = b.nat(j, fl, first, last)
 	f.complete(b, j)
 	b.pub, b.dirty = j, false
 	return j
@@ -32,12 +34,23 @@ func (f *Fold) render(b *builder) *Journey {
 // gives the first and the last headers seen.
 func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 	var shown *model.Packet // as the step before had it
+	n := 0
+	for _, w := range b.walks {
+		n += len(w.steps)
+	}
+	j.Steps = make([]Step, 0, n)
 	see := func(p *model.Packet) {
 		if last = p; first == nil {
 			first = p
 		}
 	}
-	for _, w := range b.walks {
+	for i := range len(b.walks) - 1 {
+		// Of chains at one place the one that dropped the packet was the last.
+		if w := b.walks[i]; w.verdict.Ends() && w.place == b.walks[i+1].place {
+			b.walks[i], b.walks[i+1] = b.walks[i+1], w
+		}
+	}
+	for k, w := range b.walks {
 		if w.in != "" && j.In == "" {
 			j.In = w.in
 		}
@@ -63,10 +76,21 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 				shown = p
 				see(p)
 			}
+			if s.Verdict == model.VerdictUnknown && i == len(w.steps)-1 && b.passed(k) {
+				s.Verdict, s.Note = model.VerdictAccept, inferred
+			}
 			j.Steps = append(j.Steps, s)
 		}
 	}
+	if j.Path == PathUnknown && b.sent && b.inside() != "" {
+		j.Path = PathForward // what came in and is sent out
+	}
 	return first, last
+}
+
+// passed reports whether the packet was seen behind a walk.
+func (b *builder) passed(k int) bool {
+	return k < len(b.walks)-1 && b.walks[k].place.before(b.walks[len(b.walks)-1].place)
 }
 
 // join finds the conntrack entry: by its ID where the kernel told it, else by the
@@ -74,12 +98,13 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 func (f *Fold) join(b *builder, j *Journey, first *model.Packet) *flow.Flow {
 	var fl *flow.Flow
 	if b.hasCT {
+		// An untracked packet has no entry, though one of its tuple may be left.
 		j.Flow, j.CTState = b.ct.ID, ctState(b.ct.State)
-		if f.flows != nil {
+		if f.flows != nil && b.ct.ID != 0 {
 			fl = f.flows.ByID(b.ct.ID)
 		}
 	}
-	if fl == nil && f.flows != nil && first != nil {
+	if fl == nil && f.flows != nil && first != nil && j.CTState != "UNTRACKED" {
 		if fl = f.flows.ByTuple(first.Tuple()); fl != nil && j.Flow == 0 {
 			j.Flow = fl.ID
 		}
@@ -122,9 +147,16 @@ func (b *builder) nat(j *Journey, fl *flow.Flow, first, last *model.Packet) *NAT
 			class = append(class, c)
 		}
 	}
-	// The legacy tracer never shows a packet after SNAT: conntrack knows.
-	if fl != nil && len(class) > 0 && from == fl.Orig.Tuple {
-		to = fl.Reply.Tuple.Reverse()
+	// The legacy tracer never shows a packet after SNAT, nor a reply after its source
+	// was put back: conntrack knows what becomes of a packet that was let through.
+	reply := b.hasCT && b.ct.Direction == 1
+	if fl != nil && (j.Outcome.Verdict == Accepted || len(class) > 0 && j.Outcome.Verdict == Unknown) {
+		switch from {
+		case fl.Orig.Tuple:
+			to = fl.Reply.Tuple.Reverse()
+		case fl.Reply.Tuple:
+			to, reply = fl.Orig.Tuple.Reverse(), true
+		}
 	}
 	n := &NAT{}
 	if from.Src != to.Src || from.SPort != to.SPort {
@@ -140,7 +172,7 @@ func (b *builder) nat(j *Journey, fl *flow.Flow, first, last *model.Packet) *NAT
 		class = fl.NAT.Class
 	}
 	if len(class) == 0 {
-		class = guessClass(n, b.hasCT && b.ct.Direction == 1)
+		class = guessClass(n, reply)
 	}
 	for _, c := range class {
 		if !slices.Contains(n.Class, string(c)) {
@@ -167,11 +199,23 @@ func guessClass(n *NAT, reply bool) []flow.Class {
 	return c
 }
 
+// unbegun reports whether the packet may have been traced before the first event.
+func (f *Fold) unbegun(b *builder) bool {
+	if b.began {
+		return false
+	}
+	if b.late || f.opt.Probes || len(b.walks) == 0 {
+		return true
+	}
+	h := b.walks[0].place.hook
+	return rank(h) > rank(model.HookPrerouting) && h != model.HookOutput
+}
+
 // complete says whether the ladder is whole, and why not.
 func (f *Fold) complete(b *builder, j *Journey) {
-	start := model.HookNone
-	if len(b.walks) > 0 {
-		start = b.walks[0].place.hook
+	at, end := b.reach()
+	if !end && !f.opt.Probes && j.Outcome.Verdict == Accepted {
+		at, _ = last(at.hook)
 	}
 	switch {
 	case b.gaps > 0:
@@ -180,13 +224,36 @@ func (f *Fold) complete(b *builder, j *Journey) {
 		j.Why = "events in its middle are missing"
 	case b.doubt != "":
 		j.Why = b.doubt
-	case rank(start) > rank(model.HookPrerouting) && start != model.HookOutput:
+	case f.unbegun(b):
 		j.Why = "its beginning was not seen: events were lost, or another's trace rule began here"
+	case b.contradicted():
+		j.Why = "it goes on behind the rule that ended it: rules or packets were mistaken"
+	case b.vague():
+		j.Why = "the trace was switched on in a user chain, and its base chain was not seen"
 	case !b.closed:
 		j.Why = "under way"
-	case j.Outcome.Verdict == Unknown:
-		j.Why = "its end was not seen"
 	default:
-		j.Complete = true
+		if c := b.missing(at); c != nil {
+			j.Why = "no event of " + c.table + "/" + c.name + " was seen, which it met: events were lost or came too late"
+		} else if j.Outcome.Verdict == Unknown {
+			j.Why = "its end was not seen"
+		} else {
+			j.Complete = true
+		}
 	}
+}
+
+// contradicted reports whether a walk follows one that ended the packet's way.
+func (b *builder) contradicted() bool {
+	n := len(b.walks) - 1
+	for i, w := range b.walks {
+		if w.verdict.Ends() && i < n && w.place.before(b.walks[n].place) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) vague() bool {
+	return slices.ContainsFunc(b.walks, func(w *walk) bool { return w.vague })
 }

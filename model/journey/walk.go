@@ -50,7 +50,9 @@ type walk struct {
 	probe model.Hook
 	// hidden walks belong to nfscope's own table.
 	hidden bool
-	steps  []Step
+	// vague walks began in a user chain: base and place are guessed.
+	vague bool
+	steps []Step
 	// packets holds the headers each step's event carried, nil where it carried none.
 	packets []*model.Packet
 	// head holds headers that came without a step: those of a hidden walk, or of the
@@ -87,19 +89,18 @@ func (w *walk) top() string {
 }
 
 // arrive puts the stack right for an event in chain: a chain on the stack means
-// that those above it came back.
-func (w *walk) arrive(chain string) {
+// that those above it came back. It reports whether the way there is known: the
+// base chain may have been left for good by a goto and still has the policy; all
+// else comes of a step that was lost.
+func (w *walk) arrive(chain string) bool {
 	for i := len(w.stack) - 1; i >= 0; i-- {
 		if w.stack[i] == chain {
 			w.stack = w.stack[:i+1]
-			return
+			return true
 		}
 	}
-	if len(w.stack) == 0 {
-		w.stack = append(w.stack, chain)
-		return
-	}
-	w.stack[len(w.stack)-1] = chain // a goto, or a step that was lost
+	w.stack[len(w.stack)-1] = chain
+	return chain == w.base || w.vague
 }
 
 // add appends a step and follows its verdict.
@@ -124,15 +125,20 @@ func (w *walk) add(s Step, p *model.Packet, to string) {
 	}
 }
 
-// settle corrects a verdict that was not known when its event came: the packet
-// went on, so the rule let it.
-func (w *walk) settle(v model.Verdict) {
-	if n := len(w.steps); n > 0 && w.steps[n-1].Verdict == model.VerdictUnknown {
-		w.steps[n-1].Verdict = v
-		w.steps[n-1].Note = "what the target did is inferred from what came after"
-		if v == model.VerdictAccept {
-			w.verdict = v
-		}
+const inferred = "what the target did is inferred from what came after"
+
+// goesOn corrects a verdict that was not known when its event came: the walk went
+// on in chain, so the rule let it, or came back from its chain.
+func (w *walk) goesOn(chain string) {
+	n := len(w.steps)
+	if n == 0 || w.steps[n-1].Verdict != model.VerdictUnknown {
+		return
+	}
+	s := &w.steps[n-1]
+	s.Verdict, s.Note = model.VerdictContinue, inferred
+	if chain != s.Chain && len(w.stack) > 1 {
+		s.Verdict = model.VerdictReturn
+		w.stack = w.stack[:len(w.stack)-1]
 	}
 }
 
@@ -150,7 +156,16 @@ type builder struct {
 	first, last time.Time
 	ct          CT
 	hasCT       bool
+	prev, next  *builder // in the order of last
+	same        *builder // the next of the same key
+	bases       *bases   // of the ruleset in force when it began
+	probed      bool     // probe chains were there when it began
+	began       bool     // our own chain that switched the trace on is among the walks
+	way         model.Hook
+	sent        bool   // came to postrouting
+	missed      uint64 // Fold.missed when it began
 	gaps        uint64
+	late        bool   // events that were lost may have been its beginning
 	torn        bool   // events in the middle are missing
 	doubt       string // why its steps may be another packet's
 	closed      bool
@@ -161,6 +176,10 @@ type builder struct {
 // insert puts a walk where the packet's way has it; at the same place the one that
 // came first stays first.
 func (b *builder) insert(w *walk) {
+	if !w.vague {
+		b.went(w.place.hook)
+	}
+	b.began = b.began || w.hidden && w.probe == model.HookNone
 	i := len(b.walks)
 	for i > 0 && w.place.before(b.walks[i-1].place) {
 		i--
@@ -170,18 +189,19 @@ func (b *builder) insert(w *walk) {
 	b.walks[i] = w
 }
 
-// face is the packet as it was last seen at or before a place.
-func (b *builder) face(at place) *model.Packet {
+// face is the packet as it was last seen at or before a place, and where.
+func (b *builder) face(at place) (*model.Packet, place) {
 	var p *model.Packet
+	var seen place
 	for _, w := range b.walks {
 		if p != nil && at.before(w.place) {
 			break
 		}
 		if q := w.lastPacket(); q != nil {
-			p = q
+			p, seen = q, w.place
 		}
 	}
-	return p
+	return p, seen
 }
 
 // inside is the name of the interface the packet came in by.
@@ -192,13 +212,4 @@ func (b *builder) inside() string {
 		}
 	}
 	return ""
-}
-
-// akin reports whether q can be p after address translation: the same packet with
-// the same ends, or with one end or its ports rewritten.
-func akin(p, q *model.Packet) bool {
-	if p == nil || q == nil {
-		return true
-	}
-	return p.Src == q.Src || p.Dst == q.Dst
 }
