@@ -3,21 +3,19 @@
 package store
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"nfscope/model"
 	"nfscope/model/feed"
+	"nfscope/model/filter"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
 )
-
-// sparkLength is how many rates a spark has.
-const sparkLength = 16
 
 // Store is the state of a session. It is not safe for concurrent use, and has no
 // clock: every Item carries its time.
@@ -27,29 +25,40 @@ type Store struct {
 	rules   *model.Ruleset
 	counts  *model.Counts
 	before  *model.Counts
-	sparks  map[string][]float64
+	sparks  sparks
+	// tracked is true where the rules ask for conntrack.
+	tracked bool
 	fold    *journey.Fold
 	flows   flow.Table
 	index   flowIndex
 	list    []*flow.Flow // nil when flows changed
 	table   snapshot.Flows
 	trace   snapshot.Trace
+	after   *filter.Filter // nil where the kernel matches all of the trace's filter
 	lab     *snapshot.Lab
 	// confirmed is when the ruleset was last known to be the one in force.
 	confirmed time.Time
 	problems  []string
 	flowLoss  uint64
 	flowGaps  uint64
-	dropped   uint64
-	ended     bool
-	rate      rate
-	events    uint64
-	dirty     bool
+	// dropped counts what queues threw away; the fold was told of the events among it.
+	dropped, droppedEvents uint64
+	ended                  bool
+	rate                   rate
+	events                 uint64
+	dirty                  bool
+	// swept is when flows were last looked through for those that are gone; stale
+	// counts those that the index still has.
+	swept time.Time
+	stale int
 }
+
+// sweep is how often the flows are looked through: all of them, each time.
+const sweep = time.Second
 
 // New makes an empty Store.
 func New(o journey.Options) *Store {
-	s := &Store{fold: journey.NewFold(o), sparks: map[string][]float64{}, index: newFlowIndex()}
+	s := &Store{fold: journey.NewFold(o), index: newFlowIndex()}
 	s.fold.SetFlows(&s.index)
 	s.host = feed.Host{Name: "host", Source: "live"}
 	return s
@@ -73,8 +82,7 @@ func (s *Store) Apply(it *feed.Item) {
 	case it.Table != nil:
 		s.table = *it.Table
 	case it.Trace != nil:
-		s.trace = *it.Trace
-		s.fold.SetProbes(it.Trace.Method == snapshot.MethodOwner)
+		s.setTrace(it.Trace)
 	case it.Lab != nil:
 		s.lab = it.Lab
 	case it.Host != nil:
@@ -84,12 +92,17 @@ func (s *Store) Apply(it *feed.Item) {
 	}
 }
 
-// Dropped counts items that a queue threw away before they came here.
-func (s *Store) Dropped(n uint64) {
-	if n > 0 {
-		s.dropped += n
-		s.dirty = true
-		s.fold.Event(&journey.Event{Source: journey.SourceGap, Lost: n})
+// Dropped counts trace events and flow changes that a queue threw away before they
+// came here. A lost flow change costs no journey anything, and the next dump mends it.
+func (s *Store) Dropped(events, flows uint64) {
+	if events+flows == 0 {
+		return
+	}
+	s.dropped += events + flows
+	s.dirty = true
+	if events > 0 {
+		s.droppedEvents += events
+		s.fold.Event(&journey.Event{Source: journey.SourceGap, Lost: events})
 	}
 }
 
@@ -104,9 +117,17 @@ func (s *Store) Tick(now time.Time) {
 	if s.fold.Tick(now) {
 		s.dirty = true
 	}
-	if s.flows.Expire(now) > 0 {
-		s.list, s.dirty = nil, true
-		s.index.rebuild(s.flows.List())
+	if now.Sub(s.swept) >= sweep {
+		s.swept = now
+		if n := s.flows.Expire(now); n > 0 {
+			s.list, s.dirty = nil, true
+			s.stale += n
+		}
+		// A flow that is gone may be found a while longer; making the index anew costs
+		// all flows, so there must be many to let go of.
+		if s.stale > s.flows.Live()+1024 {
+			s.reindex()
+		}
 	}
 	if s.rate.tick(now) {
 		s.dirty = true
@@ -126,7 +147,7 @@ func (s *Store) Events() uint64 { return s.events }
 func (s *Store) Loss() snapshot.Loss {
 	lost, gaps := s.fold.Lost()
 	// The fold was told of what the queue dropped; it is counted once.
-	return snapshot.Loss{Trace: lost - s.dropped, Flows: s.flowLoss, Gaps: gaps + s.flowGaps, Dropped: s.dropped}
+	return snapshot.Loss{Trace: lost - s.droppedEvents, Flows: s.flowLoss, Gaps: gaps + s.flowGaps, Dropped: s.dropped}
 }
 
 // Snapshot freezes the state.
@@ -140,11 +161,33 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 	fl.List = s.list
 	return &snapshot.Snapshot{
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
-		Rules: s.rules, Counts: s.counts, Previous: s.before, Sparks: s.chainSparks(),
-		ConntrackInUse: s.conntrack(), Flows: fl,
-		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
+		Rules: s.rules, Counts: s.counts, Previous: s.before, Sparks: s.sparks.list(),
+		ConntrackInUse: s.tracked || s.flows.Live() > 0, Flows: fl,
+		Journeys: s.wanted(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
 	}
+}
+
+// setTrace notes the trace's state, and which part of its filter the kernel could not
+// match: journeys that came along for that are left out once they are whole.
+func (s *Store) setTrace(t *snapshot.Trace) {
+	if t.Filter != s.trace.Filter || s.after == nil {
+		s.after = nil
+		if f, err := filter.Parse(t.Filter); err == nil && len(f.After()) > 0 {
+			s.after = f
+		}
+	}
+	s.trace = *t
+	s.fold.SetProbes(t.Method == snapshot.MethodOwner)
+}
+
+// wanted lists the journeys that the filter chose.
+func (s *Store) wanted() []*journey.Journey {
+	all := s.fold.Journeys()
+	if s.after == nil {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(j *journey.Journey) bool { return j.Closed && !s.after.Journey(j) })
 }
 
 func (s *Store) setRules(rs *model.Ruleset, at time.Time) {
@@ -156,6 +199,8 @@ func (s *Store) setRules(rs *model.Ruleset, at time.Time) {
 	s.fold.SetRules(ruleset.NewIndex(rs), confirmed)
 	s.rules, s.counts, s.before = rs, rs.Counts(), nil
 	s.confirmed = at
+	s.sparks.reset(rs, s.counts)
+	s.tracked = asksConntrack(rs)
 	s.rehost()
 }
 
@@ -171,84 +216,39 @@ func sameText(a, b *model.Ruleset) bool {
 }
 
 func (s *Store) setCounts(c *model.Counts) {
-	if s.rules == nil || c.Generation != s.rules.Generation || len(c.Rules) != len(s.counts.Rules) {
+	if s.rules == nil || c.Generation != s.rules.Generation || len(c.Rules) != len(s.counts.Rules) || len(c.Chains) != len(s.counts.Chains) {
 		return // of a ruleset that is gone, or not here yet
 	}
 	s.before, s.counts = s.counts, c
 	s.confirmed = c.Taken
-	dt := c.Taken.Sub(s.before.Taken).Seconds()
-	if dt <= 0 {
-		return
-	}
-	for _, t := range s.rules.Tables {
-		for _, ch := range t.Chains {
-			a, b := Passed(ch, s.before), Passed(ch, c)
-			if !b.Valid || b.Packets < a.Packets {
-				continue
-			}
-			k := chainKey(t, ch)
-			l := append(s.sparks[k], float64(b.Packets-a.Packets)/dt)
-			if len(l) > sparkLength {
-				l = slices.Clone(l[len(l)-sparkLength:])
-			}
-			s.sparks[k] = l
-		}
-	}
+	s.sparks.add(c, c.Taken.Sub(s.before.Taken).Seconds())
 }
 
-// Passed is how many packets went through a chain as far as counters tell: its own
-// where the backend keeps one (the policy's counter), plus those of its rules that
-// end the walk. Counters of a chain are of its policy only.
-func Passed(ch *model.Chain, c *model.Counts) model.Counters {
-	sum := c.Chains[ch.ID]
-	for i := range ch.Rules {
-		r := &ch.Rules[i]
-		if n := c.Rules[r.ID]; n.Valid && r.Verdict() != model.VerdictContinue && r.Jump == "" {
-			sum.Packets += n.Packets
-			sum.Bytes += n.Bytes
-			sum.Valid = true
-		}
-	}
-	return sum
-}
-
-func chainKey(t *model.Table, c *model.Chain) string {
-	return fmt.Sprintf("%s %s %s %s", t.Backend, t.Family, t.Name, c.Name)
-}
-
-func (s *Store) chainSparks() [][]float64 {
-	if s.rules == nil {
-		return nil
-	}
-	chains, _ := s.rules.Size()
-	out := make([][]float64, chains)
-	if len(s.sparks) == 0 {
-		return out
-	}
-	for _, t := range s.rules.Tables {
+// asksConntrack reports whether the rules make packets meet conntrack: by a nat
+// chain, or a match or statement that looks at the connection.
+func asksConntrack(rs *model.Ruleset) bool {
+	for _, t := range rs.Tables {
 		for _, c := range t.Chains {
-			if c.Base() {
-				out[c.ID] = slices.Clone(s.sparks[chainKey(t, c)])
-			}
-		}
-	}
-	return out
-}
-
-// conntrack reports whether packets meet conntrack here: entries exist, or a nat
-// table or a conntrack match asks for it.
-func (s *Store) conntrack() bool {
-	if s.flows.Live() > 0 {
-		return true
-	}
-	if s.rules == nil {
-		return false
-	}
-	for _, t := range s.rules.Tables {
-		for _, c := range t.Chains {
-			if c.Type == "nat" || t.Backend != model.BackendNFTables && t.Name == "nat" {
+			if c.Type == "nat" || t.Backend != model.BackendNFTables && t.Name == "nat" && c.Base() {
 				return true
 			}
+			for i := range c.Rules {
+				if meetsConntrack(t.Backend, c.Rules[i].Text) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func meetsConntrack(b model.Backend, rule string) bool {
+	if b == model.BackendNFTables {
+		return strings.HasPrefix(rule, "ct ") || strings.Contains(rule, " ct ")
+	}
+	for _, what := range []string{"-m conn", "-m state ", "-j CONNMARK ", "-j CT "} { // -m connmark, connlimit, ...
+		if strings.Contains(rule, what) {
+			return !strings.Contains(rule, "--notrack")
 		}
 	}
 	return false
@@ -265,12 +265,18 @@ func (s *Store) setFlow(e *flow.Event) {
 	s.flows.Apply(*e)
 	switch {
 	case e.Type == flow.EventDumpEnd:
-		s.index.rebuild(s.flows.List())
+		s.reindex()
 	case e.Flow != nil:
 		if f := s.flows.Get(e.Flow.Key()); f != nil {
 			s.index.put(f)
 		}
 	}
+}
+
+// reindex lets go of the flows that are gone.
+func (s *Store) reindex() {
+	s.index.rebuild(s.flows.List())
+	s.stale = 0
 }
 
 func (s *Store) setHost(h *feed.Host) {
@@ -291,7 +297,7 @@ func (s *Store) rehost() {
 	}
 	s.flows.SetHost(flow.HostFrom(s.rules, local))
 	s.list = nil
-	s.index.rebuild(s.flows.List())
+	s.reindex()
 }
 
 // problem notes a sentence once; said again it moves to the end.

@@ -4,6 +4,7 @@ package collect
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // Interval is the least time between two snapshots.
-const Interval = 33 * time.Millisecond
+const Interval = time.Second / 30
 
 // limit is how many packets and flow changes wait at most; then the oldest goes.
 const limit = 1 << 16
@@ -27,10 +28,14 @@ type Collector struct {
 	items   []*feed.Item // nil where one was thrown away
 	head    int          // no lossy item stands before it
 	lossy   int
-	dropped uint64
+	holes   int // how many of items are nil
+	dropped lost
 	ended   bool
 	wake    chan struct{}
 }
+
+// lost counts what was thrown away.
+type lost struct{ events, flows uint64 }
 
 // New makes a Collector over a store. clock is time.Now for live sources; a replay
 // has a clock of its own.
@@ -45,19 +50,33 @@ func (c *Collector) Put(it feed.Item) {
 	c.mu.Lock()
 	if !it.Must() {
 		if c.lossy == limit {
-			for c.items[c.head] == nil || c.items[c.head].Must() {
-				c.head++
-			}
-			c.items[c.head] = nil
-			c.head++
-			c.dropped++
-			c.lossy--
+			c.drop()
 		}
 		c.lossy++
 	}
 	c.items = append(c.items, &it)
 	c.mu.Unlock()
 	c.poke()
+}
+
+// drop throws the oldest lossy item away.
+func (c *Collector) drop() {
+	for c.items[c.head] == nil || c.items[c.head].Must() {
+		c.head++
+	}
+	if c.items[c.head].Event != nil {
+		c.dropped.events++
+	} else {
+		c.dropped.flows++
+	}
+	c.items[c.head] = nil
+	c.head++
+	c.lossy--
+	c.holes++
+	if c.holes >= limit { // a reader that stands still must not cost memory without end
+		c.items = slices.DeleteFunc(c.items, func(it *feed.Item) bool { return it == nil })
+		c.head, c.holes = 0, 0
+	}
 }
 
 // End says that nothing more will come.
@@ -103,9 +122,9 @@ func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 func (c *Collector) Drain() {
 	c.mu.Lock()
 	items, dropped, ended := c.items, c.dropped, c.ended
-	c.items, c.head, c.lossy, c.dropped, c.ended = nil, 0, 0, 0, false
+	c.items, c.head, c.lossy, c.holes, c.dropped, c.ended = nil, 0, 0, 0, lost{}, false
 	c.mu.Unlock()
-	c.store.Dropped(dropped)
+	c.store.Dropped(dropped.events, dropped.flows)
 	for _, it := range items {
 		if it != nil {
 			c.store.Apply(it)

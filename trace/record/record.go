@@ -5,17 +5,13 @@
 package record
 
 import (
-	"bufio"
 	"compress/gzip"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
 	"time"
 
-	"nfscope/model"
 	"nfscope/model/feed"
 )
 
@@ -53,7 +49,10 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	if err := rw.enc.Encode(h); err != nil {
 		return nil, fmt.Errorf("write recording: %w", err)
 	}
-	return rw, gz.Flush()
+	if err := gz.Flush(); err != nil {
+		return nil, fmt.Errorf("write recording: %w", err)
+	}
+	return rw, nil
 }
 
 // flushEvery bounds what a crash can cost.
@@ -86,80 +85,4 @@ func (w *Writer) Close() error {
 		return fmt.Errorf("write recording: %w", w.err)
 	}
 	return nil
-}
-
-// ErrCut says that a recording ends in the middle: what was read before is whole.
-var ErrCut = errors.New("the recording is cut short; all that was whole has been read")
-
-// Reader reads a recording.
-type Reader struct {
-	Header
-	name string
-	in   *bufio.Reader
-	line int
-}
-
-// NewReader reads the header. name is the file's, for errors.
-func NewReader(name string, r io.Reader) (*Reader, error) {
-	gz, err := gzip.NewReader(r)
-	if err != nil {
-		return nil, fmt.Errorf("%s is no nfscope recording: expected a file made with `nfscope trace -w`: %w", name, err)
-	}
-	rr := &Reader{name: name, in: bufio.NewReaderSize(gz, 1<<16)}
-	b, err := rr.readLine()
-	if err != nil || json.Unmarshal(b, &rr.Header) != nil || rr.Schema == "" {
-		return nil, fmt.Errorf("%s:1: no recording header, expected an object with \"schema\":%q", name, Schema)
-	}
-	if rr.Schema != Schema {
-		return nil, fmt.Errorf("%s is a recording of another form, %q; this nfscope reads %q", name, rr.Schema, Schema)
-	}
-	return rr, nil
-}
-
-func (r *Reader) readLine() ([]byte, error) {
-	r.line++
-	return r.in.ReadBytes('\n')
-}
-
-// Next gives the next item; io.EOF at the end, ErrCut where the file ends early.
-func (r *Reader) Next() (feed.Item, error) {
-	var it feed.Item
-	b, err := r.readLine()
-	switch {
-	case errors.Is(err, io.EOF) && len(b) == 0:
-		return it, io.EOF
-	case err != nil:
-		return it, fmt.Errorf("%s:%d: %w", r.name, r.line, ErrCut)
-	}
-	if err := json.Unmarshal(b, &it); err != nil {
-		return it, fmt.Errorf("%s:%d: an item that cannot be read: %w", r.name, r.line, err)
-	}
-	number(it.Rules)
-	return it, nil
-}
-
-// number restores what a Ruleset's JSON leaves out.
-func number(rs *model.Ruleset) {
-	if rs != nil {
-		rs.Number()
-	}
-}
-
-// Play gives all items to put at the pace they were recorded at, times speed; with
-// speed 0 at once. It returns nil at the end of the recording, ErrCut's sentence
-// where that came early.
-func (r *Reader) Play(ctx context.Context, c *Clock, put func(feed.Item)) error {
-	for {
-		it, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := c.wait(ctx, it.Time); err != nil {
-			return err
-		}
-		put(it)
-	}
 }

@@ -1,0 +1,405 @@
+package record
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"nfscope/model"
+	"nfscope/model/feed"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/model/store"
+)
+
+var t0 = time.Date(2026, 11, 20, 10, 0, 0, 123456789, time.UTC)
+
+func at(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
+
+// items is one of every kind, with every field set.
+func items() []feed.Item {
+	rs := &model.Ruleset{Netns: "r", Generation: "g1", Taken: at(0), Warnings: []string{"w"}, Tables: []*model.Table{
+		{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "fw", Flags: "owner", Handle: 4, Extra: []string{"set s { type ipv4_addr; }"},
+			Chains: []*model.Chain{{Name: "in", Hook: model.HookInput, Priority: -150, Type: "filter", Device: "eth0", Policy: "drop", Extra: []string{"comment \"x\""}, Handle: 9,
+				Counters: model.Counters{Packets: 1, Bytes: 2, Valid: true}, Rules: []model.Rule{
+					{Handle: 12, Text: "udp dport 9 jump sub comment \"a <b> & \u2028\"", Target: "jump", Jump: "sub", Comment: "a <b> & \u2028", Marked: "odd", Counters: model.Counters{Packets: 3, Bytes: 4, Valid: true}},
+					{Handle: 13, Text: "goto sub", Target: "goto", Jump: "sub", Goto: true}}},
+				{Name: "sub", Handle: 10}}},
+		{Backend: model.BackendLegacy, Family: model.FamilyIPv6, Name: "raw", Chains: []*model.Chain{{Name: "PREROUTING", Hook: model.HookPrerouting, Priority: -300, Policy: "ACCEPT"}}},
+	}}
+	rs.Number()
+	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), SPort: 1000, DPort: 80,
+		Transport: true, Length: 60, Flags: model.SYN | model.ECE, Seq: 7, Ack: 8, TTL: 63, TOS: 4, IPID: 77, Mark: 5}
+	p6 := &model.Packet{Family: model.FamilyIPv6, Proto: model.ProtoICMPv6, Src: netip.MustParseAddr("fd00::1"), Dst: netip.MustParseAddr("fd00::2"),
+		Transport: true, ICMPType: 128, ICMPID: 3, Length: 64, Seq: 1, TTL: 64, FlowLabel: 99}
+	tup := model.Tuple{Proto: model.ProtoTCP, Src: p.Src, Dst: p.Dst, SPort: 1000, DPort: 80}
+	fl := &flow.Flow{ID: 42, Family: model.FamilyIPv4, State: "ESTABLISHED", Status: flow.SrcNAT | flow.Assured, Timeout: 3 * time.Second, Mark: 1, Zone: 2,
+		Orig:   flow.Side{Tuple: tup, Count: model.Counters{Packets: 1, Bytes: 60, Valid: true}},
+		Reply:  flow.Side{Tuple: tup.Reverse(), Count: model.Counters{Packets: 2, Bytes: 120, Valid: true}},
+		Labels: []byte{1, 2}, Helper: "ftp", Start: at(-9), Seen: at(4), Gone: at(4), NAT: flow.NAT{Class: []flow.Class{flow.ClassSNAT}, Client: "a", Service: "b", Backend: "c"}}
+	return []feed.Item{
+		{Time: at(0), Host: &feed.Host{Name: "r", Kernel: "6.18", Local: []string{"10.0.0.1/24"}, Source: "lab x"}},
+		{Time: at(0), Rules: rs},
+		{Time: at(1), Counts: &model.Counts{Generation: "g1", Taken: at(1), Rules: []model.Counters{{Packets: 9, Bytes: 8, Valid: true}, {}}, Chains: []model.Counters{{}, {}, {Valid: true}}}},
+		{Time: at(2), Trace: &snapshot.Trace{Armed: true, Filter: "tcp", Until: at(99), Rate: 5, Held: 6, Method: snapshot.MethodOwner, Notes: []string{"n"}}},
+		{Time: at(3), Event: &journey.Event{Source: journey.SourceNFT, Time: at(3), Seq: 3, Family: model.FamilyInet, Table: "fw", Chain: "in", Kind: journey.EventRule, ID: 0xdeadbeef, Handle: 12,
+			Verdict: model.VerdictJump, To: "sub", Packet: p, In: "eth0", Out: "eth1", PhysIn: "p0", PhysOut: "p1", Mark: 5, HasMark: true, CT: &journey.CT{ID: 42, Direction: 1, Status: 8, State: 2}}},
+		{Time: at(3), Event: &journey.Event{Source: journey.SourceLegacy, Time: at(3), Seq: 4, Family: model.FamilyIPv6, Table: "raw", Chain: "PREROUTING", Kind: journey.EventPolicy,
+			Hook: model.HookPrerouting, Num: 1, Stamp: at(2), Packet: p6}},
+		{Time: at(3), Event: &journey.Event{Source: journey.SourceGap, Time: at(3), Lost: 11}},
+		{Time: at(4), Flow: &flow.Event{Type: flow.EventDestroy, Time: at(4), Flow: fl}},
+		{Time: at(4), Flow: &flow.Event{Type: flow.EventGap, Time: at(4), Lost: 2}},
+		{Time: at(4), Flow: &flow.Event{Type: flow.EventDumpBegin, Time: at(4)}},
+		{Time: at(4), Flow: &flow.Event{Type: flow.EventDumpEnd, Time: at(4), Flows: 3}},
+		{Time: at(5), Table: &snapshot.Flows{Accounting: true, Timestamps: true, Ready: true, Count: 3, Max: 9}},
+		{Time: at(6), Lab: &snapshot.Lab{Name: "l", Title: "t", Lesson: "# x", Hosts: []string{"a"}, Steps: []snapshot.LabStep{{Title: "t", Says: "s", Result: "r"}}, Current: 1}},
+		{Time: at(7), Problem: "a <sentence> & more"},
+	}
+}
+
+func write(tb testing.TB, list []feed.Item) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	w, err := NewWriter(&b, Header{Version: "v1", Created: t0, Title: "a test"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, it := range list {
+		w.Put(it)
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// raw makes a recording of lines that nobody checked.
+func raw(tb testing.TB, lines ...string) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	gz := gzip.NewWriter(&b)
+	for _, l := range lines {
+		if _, err := io.WriteString(gz, l+"\n"); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := gz.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+const header = `{"schema":"nfscope/recording/1","version":"v1"}`
+
+// read gives all items and what ended them, nil for the end.
+func read(b []byte) (list []feed.Item, err error) {
+	r, err := NewReader("file", bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	for {
+		it, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return list, err
+		}
+		list = append(list, it)
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	want := items()
+	b := write(t, want)
+	r, err := NewReader("file", bytes.NewReader(b))
+	if err != nil || r.Title != "a test" || r.Version != "v1" || !r.Created.Equal(t0) {
+		t.Fatalf("header %+v, %v", r, err)
+	}
+	got, err := read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Ruleset's two private numbers come back by Number, checked by Size below.
+	opts := cmp.Options{cmpopts.IgnoreUnexported(model.Ruleset{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })}
+	if d := cmp.Diff(want, got, opts); d != "" {
+		t.Errorf("written (-) and read (+):\n%s", d)
+	}
+	if c, n := got[1].Rules.Size(); c != 3 || n != 2 || got[1].Rules.Tables[0].Chains[0].Rules[1].ID != 1 {
+		t.Errorf("%d chains and %d rules", c, n)
+	}
+}
+
+// TestReplayIsLive: a recording folds to the very state that the live items made.
+func TestReplayIsLive(t *testing.T) {
+	t.Parallel()
+	live := store.New(journey.Options{})
+	for _, it := range items() {
+		live.Tick(it.Time)
+		live.Apply(&it)
+	}
+	live.End()
+	replayed := store.New(journey.Options{})
+	r, err := NewReader("file", bytes.NewReader(write(t, items())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Play(context.Background(), NewClock(0), func(it feed.Item) { replayed.Tick(it.Time); replayed.Apply(&it) }); err != nil {
+		t.Fatal(err)
+	}
+	replayed.End()
+	opts := cmp.Options{cmpopts.IgnoreUnexported(model.Ruleset{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })}
+	a, b := live.Snapshot(at(99)), replayed.Snapshot(at(99))
+	if len(a.Journeys) != 2 || a.Loss.Trace != 11 {
+		t.Errorf("the live fold: %d journeys, loss %+v", len(a.Journeys), a.Loss)
+	}
+	if d := cmp.Diff(a, b, opts); d != "" {
+		t.Errorf("live (-) and replayed (+):\n%s", d)
+	}
+}
+
+// TestCutShort: a recording cut anywhere gives what was whole, and says that it is cut.
+func TestCutShort(t *testing.T) {
+	t.Parallel()
+	b := write(t, items())
+	all := len(items())
+	most := 0
+	for n := range b {
+		list, err := read(b[:n])
+		switch {
+		case err == nil:
+			t.Fatalf("cut at %d of %d: taken for whole", n, len(b))
+		case len(list) < most:
+			t.Fatalf("cut at %d: %d items, %d when it was shorter", n, len(list), most)
+		case len(list) > 0 && !errors.Is(err, ErrCut):
+			t.Fatalf("cut at %d: %v", n, err)
+		}
+		most = len(list)
+	}
+	if most != all {
+		t.Errorf("%d items of %d before the last byte", most, all)
+	}
+}
+
+// TestDamaged: bytes that were changed are an error and no other recording.
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	b := write(t, items())
+	for n := 10; n < len(b); n += 7 {
+		bad := bytes.Clone(b)
+		bad[n] ^= 0x41
+		if list, err := read(bad); err == nil && len(list) != len(items()) {
+			t.Errorf("changed at %d: %d items and no error", n, len(list))
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		file []byte
+		want string
+	}{
+		{"empty", nil, "file is no nfscope recording: expected a file made with `nfscope trace -w`"},
+		{"text", []byte("hello"), "file is no nfscope recording"},
+		{"no header", raw(t, "{}"), `file:1: no recording header, expected an object with "schema":"nfscope/recording/1"`},
+		{"no JSON", raw(t, "hello"), "file:1: no recording header"},
+		{"another form", raw(t, `{"schema":"nfscope/recording/2"}`), `file is a recording of another form, "nfscope/recording/2"; this nfscope reads "nfscope/recording/1"`},
+		{"bad item", raw(t, header, `{"Event":7}`), "file:2: an item that cannot be read"},
+		{"null table", raw(t, header, `{"Rules":{"Tables":[null]}}`), "file:2: an item that cannot be: table 0 is null"},
+		{"null chain", raw(t, header, `{"Rules":{"Tables":[{"Name":"x","Chains":[null]}]}}`), `file:2: an item that cannot be: chain 0 of table "x" is null`},
+		{"step", raw(t, header, `{"Lab":{"Current":5}}`), "file:2: an item that cannot be: step 5 of a lab that has 0"},
+	} {
+		if _, err := read(c.file); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+	// What a later nfscope may write is said to be left out.
+	list, err := read(raw(t, header, `{"Time":"2026-11-20T10:00:00Z","Smell":{}}`, `{"Problem":"x"}`))
+	if err != nil || len(list) != 2 || !strings.Contains(list[0].Problem, "file:2: an item of a kind that this nfscope does not know") || list[1].Problem != "x" {
+		t.Errorf("an unknown kind: %+v, %v", list, err)
+	}
+}
+
+// endless is a line without an end.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = ' '
+	}
+	return len(b), nil
+}
+
+// TestLongLine: a small file that unpacks to a line without end is refused.
+func TestLongLine(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	gz, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	_, _ = io.WriteString(gz, header+"\n{\"Problem\":\"")
+	_, _ = io.CopyN(gz, endless{}, lineLimit+1)
+	_ = gz.Close()
+	if _, err := read(b.Bytes()); err == nil || !strings.Contains(err.Error(), "file:2: the line is longer than the 64 MB an item may have") {
+		t.Errorf("%d bytes of file: %v", b.Len(), err)
+	}
+}
+
+// TestWriterError: the first error ends writing and comes out of Close.
+func TestWriterError(t *testing.T) {
+	t.Parallel()
+	full := errors.New("no space left")
+	if _, err := NewWriter(writer(func([]byte) (int, error) { return 0, full }), Header{}); !errors.Is(err, full) {
+		t.Errorf("the header on a full disk: %v", err)
+	}
+	n := 0
+	w, err := NewWriter(writer(func(b []byte) (int, error) {
+		if n += len(b); n > 500 {
+			return 0, full
+		}
+		return len(b), nil
+	}), Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10_000 {
+		w.Put(feed.Item{Problem: fmt.Sprint(i * 7919)})
+	}
+	if err := w.Close(); !errors.Is(err, full) {
+		t.Errorf("Close: %v", err)
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(b []byte) (int, error) { return w(b) }
+
+// TestFlushed: what was written is readable before Close, as after a kill -9; items
+// that must arrive are written at once.
+func TestFlushed(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	w, err := NewWriter(&b, Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := items()
+	for range 1000 {
+		w.Put(list[4])
+	}
+	got, err := read(b.Bytes())
+	if !errors.Is(err, ErrCut) || len(got) < 1000-flushEvery {
+		t.Errorf("%d of 1000 events, then %v", len(got), err)
+	}
+	w.Put(feed.Item{Problem: "x"})
+	if got, _ = read(b.Bytes()); len(got) != 1001 {
+		t.Errorf("%d of 1001 items after one that must arrive", len(got))
+	}
+}
+
+func TestPace(t *testing.T) {
+	t.Parallel()
+	list := []feed.Item{{Time: at(0), Problem: "a"}, {Time: at(400), Problem: "b"}, {Time: at(300), Problem: "c"}, {Time: at(800), Problem: "d"}}
+	b := write(t, list)
+	for _, c := range []struct {
+		speed    float64
+		min, max time.Duration
+	}{{0, 0, 300 * time.Millisecond}, {4, 200 * time.Millisecond, time.Second}, {1, 800 * time.Millisecond, 3 * time.Second}} {
+		r, err := NewReader("file", iotest.HalfReader(bytes.NewReader(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		clock := NewClock(c.speed)
+		if !clock.Now().IsZero() {
+			t.Errorf("speed %v: it is %v before the first item", c.speed, clock.Now())
+		}
+		start, said := time.Now(), ""
+		err = r.Play(context.Background(), clock, func(it feed.Item) {
+			said += it.Problem
+			if now := clock.Now(); now.Before(it.Time) {
+				t.Errorf("speed %v: %s came at %v, it is of %v", c.speed, it.Problem, now, it.Time)
+			}
+		})
+		if took := time.Since(start); err != nil || said != "abcd" || took < c.min || took > c.max {
+			t.Errorf("speed %v: %q in %v, %v", c.speed, said, took, err)
+		}
+		if now := clock.Now(); now.Before(at(800)) {
+			t.Errorf("speed %v: the clock ends at %v", c.speed, now)
+		}
+	}
+}
+
+// TestPlayEnds: a context ends the longest wait.
+func TestPlayEnds(t *testing.T) {
+	t.Parallel()
+	r, err := NewReader("file", bytes.NewReader(write(t, []feed.Item{{Time: at(0), Problem: "a"}, {Time: at(3_600_000), Problem: "b"}})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Play(ctx, NewClock(1), func(feed.Item) { stop() }) }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Play: %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Play goes on")
+	}
+}
+
+// FuzzReader: whatever is in the lines, reading and folding them neither panics nor
+// asks for memory without end.
+func FuzzReader(f *testing.F) {
+	for _, it := range items() {
+		b, err := json.Marshal(it)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte(`{"Rules":{"Tables":[null]}}`))
+	f.Add([]byte(`{"Lab":{"Current":-1}}`))
+	var all []byte
+	for _, it := range items() {
+		b, _ := json.Marshal(it)
+		all = append(append(all, b...), '\n')
+	}
+	f.Add(all)
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		r, err := NewReader("file", bytes.NewReader(raw(t, header, string(lines))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := store.New(journey.Options{})
+		for {
+			it, err := r.Next()
+			if err != nil {
+				break
+			}
+			st.Tick(it.Time)
+			st.Apply(&it)
+		}
+		st.End()
+		for _, j := range st.Snapshot(at(0)).Journeys {
+			if _, err := json.Marshal(j); err != nil {
+				t.Errorf("a journey without JSON: %v", err)
+			}
+		}
+	})
+}
