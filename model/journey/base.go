@@ -69,6 +69,28 @@ func (b *builder) missing(reach place) *base {
 	return nil
 }
 
+// conntrackPriority is where conntrack stands in prerouting and output
+// (NF_IP_PRI_CONNTRACK). Between the chains of other hooks, and on either side of it,
+// nothing but a chain drops packets.
+const conntrackPriority = -200
+
+// untold finds the legacy chain that a packet last seen at a place met next, and that
+// told nothing. The tracer of legacy tables may be off, another program having its
+// group: then a packet that vanished was not dropped by the kernel for certain.
+func (b *builder) untold(at place) *base {
+	if b.bases == nil || int(at.hook) >= len(b.bases) {
+		return nil
+	}
+	for i := range b.bases[at.hook] {
+		c := &b.bases[at.hook][i]
+		apart := (at.hook == model.HookPrerouting || at.hook == model.HookOutput) && at.priority < conntrackPriority && c.priority > conntrackPriority
+		if c.legacy && !apart && !c.place.before(at) && c.family.Carries(b.key.family) && !b.walked(c) {
+			return c
+		}
+	}
+	return nil
+}
+
 // passes reports whether a hook is on the packet's way to reach.
 func (b *builder) passes(h model.Hook, reach place) bool {
 	switch h {

@@ -148,6 +148,9 @@ func (f *Fold) vanished(b *builder) string {
 	case !f.opt.Probes && !b.shows(at.hook):
 		return where + "; nothing would show it after that"
 	}
+	if c := b.untold(at); c != nil {
+		return where + "; " + Where(model.BackendLegacy, c.family, c.table, c.name) + ", which it met there, told nothing: it is not traced, or its event was lost"
+	}
 	return where + ", no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"
 }
 

@@ -1,0 +1,55 @@
+package journey
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/ruleset"
+)
+
+// TestUntold: where legacy tables are not traced, a packet that a rule of theirs may
+// have dropped is not said to be dropped by the kernel.
+func TestUntold(t *testing.T) {
+	t.Parallel()
+	base := func(name string, h model.Hook, p model.Priority) *model.Chain {
+		return &model.Chain{Name: name, Hook: h, Priority: p, Policy: "ACCEPT", Rules: []model.Rule{{Target: "DROP", Text: "-j DROP"}}}
+	}
+	nft := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "fw", Chains: []*model.Chain{
+		base("in", model.HookInput, 0), base("pre", model.HookPrerouting, -290)}}
+	legacy := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{base("INPUT", model.HookInput, 0)}}
+	mangle := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "mangle", Chains: []*model.Chain{base("PREROUTING", model.HookPrerouting, -150)}}
+	const kernel, untold = "no rule dropped it: the kernel did", "told nothing: it is not traced, or its event was lost"
+	for _, c := range []struct {
+		name   string
+		tables []*model.Table
+		chain  string
+		want   string
+	}{
+		{"a legacy chain in the same hook", []*model.Table{nft, legacy}, "in", "last seen in the input hook; filter/INPUT (iptables-legacy), which it met there, " + untold},
+		{"no legacy chain", []*model.Table{nft}, "in", kernel},
+		{"one in another hook", []*model.Table{nft, mangle}, "in", kernel},
+		{"conntrack stands between", []*model.Table{nft, mangle}, "pre", kernel},
+	} {
+		rs := &model.Ruleset{Tables: c.tables}
+		rs.Number()
+		f := NewFold(Options{Probes: true})
+		f.SetRules(ruleset.NewIndex(rs), time.Time{})
+		p := model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Length: 30, IPID: 1}
+		now := time.Unix(1, 0)
+		e := Event{Source: SourceNFT, Time: now, ID: 1, Family: model.FamilyInet, In: "eth0"}
+		first := e
+		first.Table, first.Chain, first.Kind, first.Handle, first.Packet = ProbePrefix+"1", "prerouting", EventRule, 1, &p
+		f.Event(&first)
+		q := p
+		e.Table, e.Chain, e.Kind, e.Verdict, e.Packet = "fw", c.chain, EventPolicy, model.VerdictAccept, &q
+		f.Event(&e)
+		f.Flush()
+		j := f.Journeys()[0]
+		if !strings.Contains(j.Outcome.Sentence, c.want) || j.Outcome.Verdict != Unknown || j.Complete {
+			t.Errorf("%s: %s, %q, want %q; complete %v", c.name, j.Outcome.Verdict, j.Outcome.Sentence, c.want, j.Complete)
+		}
+	}
+}
