@@ -2,9 +2,10 @@ package rules
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
+	"math/bits"
 
 	"nfscope/model"
 )
@@ -57,44 +58,114 @@ func decodeInfo(b []byte) (tableInfo, error) {
 	return i, nil
 }
 
+// blobSum tells whether two reads of a table found the same rules: the table's shape and
+// two checksums over its entries without what packets change. Both are the processor's
+// own instructions, and neither depends on the run of the program.
+type blobSum struct {
+	info             tableInfo
+	castagnoli, ieee uint32
+}
+
+func (s blobSum) String() string {
+	return fmt.Sprintf("%x %x %x %d %d %08x%08x", s.info.valid, s.info.hooks, s.info.underflows, s.info.entries, s.info.size, s.castagnoli, s.ieee)
+}
+
 // blob is what the kernel's copy of a legacy table says about structure and counters.
 type blob struct {
+	sum blobSum
+	// chains are as of structure's last run: they hold as long as sum does.
 	chains []blobChain
-	// sum is the hash of the entries without what packets change.
-	sum [sha256.Size]byte
+	// cells are the counters of all entries, in the kernel's order.
+	cells []model.Counters
 	// packets is the sum of all counters.
 	packets uint64
 }
 
+// blobChain is a chain and where its counters stand in blob.cells.
 type blobChain struct {
 	name string
 	hook model.Hook // HookNone for user chains
-	// policy counts the packets that reached the policy; not Valid in user chains.
-	policy model.Counters
+	// first and end are the entries of the chain's rules.
+	first, end int
+	// policy is the entry that counts the packets that reached the policy; -1 in user chains.
+	policy int
 	// verdict is the policy's name, "" in user chains.
 	verdict string
-	rules   []model.Counters
 }
 
-func (b *blob) chain(name string) *blobChain {
-	for i := range b.chains {
-		if b.chains[i].name == name {
-			return &b.chains[i]
+func (b *blob) rules(c *blobChain) []model.Counters { return b.cells[c.first:c.end] }
+
+func (b *blob) policy(c *blobChain) model.Counters {
+	if c.policy < 0 {
+		return model.Counters{}
+	}
+	return b.cells[c.policy]
+}
+
+// chunk is how much of a table is hashed at a time: little enough to be in the cache
+// still, since the walk over it was just there.
+const chunk = 32 << 10
+
+// scan takes the counters of all entries of a legacy table, as IPT_SO_GET_ENTRIES gives
+// them, and the table's sum, in one pass. Counters in entries are zeroed on the way, so
+// that the sum holds for the rules alone. b.chains is left as it is.
+func (b *blob) scan(l layout, info tableInfo, entries []byte) error {
+	if int(info.entries) > len(entries)/(l.size+targetSize) {
+		return fmt.Errorf("%d entries in %d bytes", info.entries, len(entries))
+	}
+	if cap(b.cells) < int(info.entries) {
+		b.cells = make([]model.Counters, info.entries)
+	}
+	cells := b.cells[:info.entries]
+	b.cells = cells
+	table := crc32.MakeTable(crc32.Castagnoli)
+	sum := blobSum{info: info}
+	b.packets = 0
+	n, hashed, off := 0, 0, 0
+	for off < len(entries) {
+		e := entries[off:]
+		if len(e) < l.size+targetSize {
+			return fmt.Errorf("entry at %d cut short", off)
+		}
+		target := int(binary.NativeEndian.Uint16(e[l.target:]))
+		next := int(binary.NativeEndian.Uint16(e[l.target+2:]))
+		if target < l.size || next < target+targetSize || next > len(e) {
+			return fmt.Errorf("entry at %d: target at %d, next at %d, %d bytes left", off, target, next, len(e))
+		}
+		if n == len(cells) {
+			return fmt.Errorf("more than the %d entries that the kernel tells", n)
+		}
+		counters := e[l.counters : l.counters+16]
+		c := &cells[n]
+		c.Packets, c.Bytes, c.Valid = binary.NativeEndian.Uint64(counters), binary.NativeEndian.Uint64(counters[8:]), true
+		b.packets += c.Packets
+		clear(counters)
+		clear(e[l.comefrom : l.comefrom+4])
+		n++
+		off += next
+		if off-hashed >= chunk || off == len(entries) {
+			sum.castagnoli = crc32.Update(sum.castagnoli, table, entries[hashed:off])
+			sum.ieee = crc32.Update(sum.ieee, crc32.IEEETable, entries[hashed:off])
+			hashed = off
 		}
 	}
+	if n != len(cells) {
+		return fmt.Errorf("%d entries, but the kernel tells of %d", n, len(cells))
+	}
+	b.sum = sum
 	return nil
 }
 
-// walkBlob reads the entries of a legacy table, as IPT_SO_GET_ENTRIES gives them. A
-// built-in chain begins at its hook's entry and ends with the policy at the hook's
-// underflow; a user chain begins with an ERROR target that names it and ends with a
-// RETURN that nobody wrote; an ERROR ends the table (iptables, libiptc.c).
-// Counters in entries are zeroed on the way, so that the hash holds for the rules alone.
-func walkBlob(l layout, info tableInfo, entries []byte) (*blob, error) {
-	b := &blob{}
+// structure finds the chains among entries that scan has gone through. A built-in chain
+// begins at its hook's entry and ends with the policy at the hook's underflow; a user
+// chain begins with an ERROR target that names it and ends with a RETURN that nobody
+// wrote; an ERROR ends the table (iptables, libiptc.c).
+func structure(l layout, info tableInfo, entries []byte) ([]blobChain, error) {
+	chains := make([]blobChain, 0, bits.OnesCount32(info.valid))
 	var cur *blobChain
 	underflow, open := 0, false
-	closeUser := func() error {
+	n, off := 0, 0
+	end := func() error {
 		if cur == nil {
 			return nil
 		}
@@ -102,65 +173,53 @@ func walkBlob(l layout, info tableInfo, entries []byte) (*blob, error) {
 			return fmt.Errorf("chain %s has no policy", cur.name)
 		}
 		if cur.hook == model.HookNone {
-			if len(cur.rules) == 0 {
+			if cur.end = n - 1; cur.end < cur.first {
 				return fmt.Errorf("user chain %s has no end", cur.name)
 			}
-			cur.rules = cur.rules[:len(cur.rules)-1]
 		}
 		return nil
 	}
-	for off := 0; off < len(entries); {
+	begin := func(c blobChain) {
+		chains = append(chains, c)
+		cur = &chains[len(chains)-1]
+	}
+	policy := func(target []byte) {
+		cur.end, cur.policy, cur.verdict, open = n, n, policyName(target), false
+	}
+	for off < len(entries) {
 		e := entries[off:]
-		if len(e) < l.size+targetSize {
-			return nil, fmt.Errorf("entry at %d cut short", off)
-		}
 		target := int(binary.NativeEndian.Uint16(e[l.target:]))
 		next := int(binary.NativeEndian.Uint16(e[l.target+2:]))
-		if target < l.size || next < target+targetSize || next > len(e) {
-			return nil, fmt.Errorf("entry at %d: target at %d, next at %d, %d bytes left", off, target, next, len(e))
-		}
 		e = e[:next]
-		c := model.Counters{Valid: true,
-			Packets: binary.NativeEndian.Uint64(e[l.counters:]), Bytes: binary.NativeEndian.Uint64(e[l.counters+8:])}
-		b.packets += c.Packets
-		clear(e[l.counters : l.counters+16])
-		clear(e[l.comefrom : l.comefrom+4])
-
-		switch h, name := info.hookAt(off), targetName(e[target:]); {
+		switch h := info.hookAt(off); {
 		case h != model.HookNone:
-			if err := closeUser(); err != nil {
+			if err := end(); err != nil {
 				return nil, err
 			}
-			b.chains = append(b.chains, blobChain{name: builtinName(h), hook: h})
-			cur, open, underflow = &b.chains[len(b.chains)-1], true, int(info.underflows[h-1])
-			if off == underflow {
-				cur.policy, cur.verdict, open = c, policyName(e[target:]), false
-			} else {
-				cur.rules = append(cur.rules, c)
+			begin(blobChain{name: builtinName(h), hook: h, first: n, end: n})
+			if open, underflow = true, int(info.underflows[h-1]); off == underflow {
+				policy(e[target:])
 			}
 		case open && off == underflow:
-			cur.policy, cur.verdict, open = c, policyName(e[target:]), false
-		case !open && name == "ERROR":
-			if err := closeUser(); err != nil {
+			policy(e[target:])
+		case !open && isError(e[target:]):
+			if err := end(); err != nil {
 				return nil, err
 			}
 			cur = nil
 			if off+next < len(entries) {
-				b.chains = append(b.chains, blobChain{name: cstring(e[target+targetSize:], errorName)})
-				cur = &b.chains[len(b.chains)-1]
+				begin(blobChain{name: cstring(e[target+targetSize:], errorName), first: n + 1, end: n + 1, policy: -1})
 			}
 		case cur == nil || cur.hook != model.HookNone && !open:
 			return nil, fmt.Errorf("entry at %d is in no chain", off)
-		default:
-			cur.rules = append(cur.rules, c)
 		}
+		n++
 		off += next
 	}
 	if cur != nil {
 		return nil, fmt.Errorf("the table ends inside chain %s", cur.name)
 	}
-	b.sum = sha256.Sum256(entries)
-	return b, nil
+	return chains, nil
 }
 
 func (i *tableInfo) hookAt(off int) model.Hook {
@@ -176,8 +235,9 @@ func builtinName(h model.Hook) string {
 	return [...]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}[h-model.HookPrerouting]
 }
 
-// targetName is the name in a struct xt_entry_target; "" is the standard target.
-func targetName(b []byte) string { return cstring(b[2:], targetSize-3) }
+// isError tells whether a struct xt_entry_target names the target ERROR; "" is the
+// standard target.
+func isError(b []byte) bool { return string(b[2:8]) == "ERROR\x00" }
 
 // policyName reads the verdict of a standard target: -NF_ACCEPT-1 or -NF_DROP-1.
 func policyName(b []byte) string {

@@ -36,7 +36,11 @@ func entry(l layout, name string, verdict int32, packets, bytes uint64) []byte {
 func filterBlob(l layout, scale uint64) (tableInfo, []byte) {
 	var b []byte
 	info := tableInfo{valid: 1<<1 | 1<<2 | 1<<3}
-	add := func(e []byte) uint32 { b = append(b, e...); return uint32(len(b) - len(e)) }
+	add := func(e []byte) uint32 {
+		b = append(b, e...)
+		info.entries++
+		return uint32(len(b) - len(e))
+	}
 	info.hooks[1] = add(entry(l, "", -2, 1*scale, 10*scale))
 	add(entry(l, "", 1000, 2*scale, 20*scale))
 	info.underflows[1] = add(entry(l, "", -1, 3*scale, 30*scale))
@@ -52,34 +56,53 @@ func filterBlob(l layout, scale uint64) (tableInfo, []byte) {
 	return info, b
 }
 
+// walk scans a table and finds its chains.
+func walk(l layout, info tableInfo, entries []byte) (*blob, error) {
+	b := &blob{}
+	err := b.scan(l, info, entries)
+	if err == nil {
+		b.chains, err = structure(l, info, entries)
+	}
+	return b, err
+}
+
+func (b *blob) chain(name string) *blobChain {
+	for i := range b.chains {
+		if b.chains[i].name == name {
+			return &b.chains[i]
+		}
+	}
+	return nil
+}
+
 func TestWalkBlob(t *testing.T) {
 	t.Parallel()
 	for _, f := range legacyFamilies() {
 		l := layoutOf(f)
 		info, entries := filterBlob(l, 1)
-		b, err := walkBlob(l, info, entries)
+		b, err := walk(l, info, entries)
 		if err != nil {
 			t.Fatal(f, err)
 		}
 		in := b.chain("INPUT")
-		if len(b.chains) != 4 || in == nil || len(in.rules) != 2 || in.verdict != "DROP" || in.hook != model.HookInput ||
-			in.policy != (model.Counters{Packets: 3, Bytes: 30, Valid: true}) || in.rules[1].Bytes != 20 {
+		if len(b.chains) != 4 || in == nil || len(b.rules(in)) != 2 || in.verdict != "DROP" || in.hook != model.HookInput ||
+			b.policy(in) != (model.Counters{Packets: 3, Bytes: 30, Valid: true}) || b.rules(in)[1].Bytes != 20 {
 			t.Fatalf("%s: %+v", f, b.chains)
 		}
 		web := b.chain("WEB")
-		if web == nil || len(web.rules) != 1 || web.rules[0].Packets != 6 || web.policy.Valid {
+		if web == nil || len(b.rules(web)) != 1 || b.rules(web)[0].Packets != 6 || b.policy(web).Valid {
 			t.Fatalf("%s: %+v", f, web)
 		}
 		if b.packets != 28 {
 			t.Errorf("%s: %d packets in all, want 28", f, b.packets)
 		}
 		info, entries = filterBlob(l, 1000)
-		if again, err := walkBlob(l, info, entries); err != nil || again.sum != b.sum {
+		if again, err := walk(l, info, entries); err != nil || again.sum != b.sum {
 			t.Errorf("%s: counters changed the hash (%v)", f, err)
 		}
 		info, entries = filterBlob(l, 1)
 		binary.NativeEndian.PutUint32(entries[len(entries)-len(entry(l, "ERROR", 0, 0, 0))-8:], 0xfffffffe)
-		if again, err := walkBlob(l, info, entries); err != nil || again.sum == b.sum {
+		if again, err := walk(l, info, entries); err != nil || again.sum == b.sum {
 			t.Errorf("%s: another verdict has the same hash (%v)", f, err)
 		}
 	}
@@ -89,14 +112,25 @@ func TestWalkBlobRefuses(t *testing.T) {
 	t.Parallel()
 	l := layoutOf(model.FamilyIPv4)
 	for want, damage := range map[string]func(*tableInfo, []byte) []byte{
-		"cut short":         func(_ *tableInfo, b []byte) []byte { return b[:len(b)-1-len(entry(l, "ERROR", 0, 0, 0))+targetSize] },
-		"next at 0":         func(_ *tableInfo, b []byte) []byte { binary.NativeEndian.PutUint16(b[l.target+2:], 0); return b },
+		"cut short": func(i *tableInfo, b []byte) []byte {
+			i.entries--
+			return b[:len(b)-1-len(entry(l, "ERROR", 0, 0, 0))+targetSize]
+		},
+		"next at 0":       func(_ *tableInfo, b []byte) []byte { binary.NativeEndian.PutUint16(b[l.target+2:], 0); return b },
+		"more than the 8": func(i *tableInfo, b []byte) []byte { i.entries--; return b },
+		"entries in":      func(i *tableInfo, b []byte) []byte { i.entries++; return b },
+		"kernel tells of": func(i *tableInfo, b []byte) []byte { // the last entry is long enough for two
+			i.entries++
+			last := b[len(b)-len(entry(l, "ERROR", 0, 0, 0)):]
+			binary.NativeEndian.PutUint16(last[l.target+2:], uint16(len(last)+200))
+			return append(b, make([]byte, 200)...)
+		},
 		"in no chain":       func(i *tableInfo, b []byte) []byte { i.valid = 0; return b },
 		"has no policy":     func(i *tableInfo, b []byte) []byte { i.underflows[1] = 1; return b },
-		"ends inside chain": func(_ *tableInfo, b []byte) []byte { return b[:len(b)-len(entry(l, "ERROR", 0, 0, 0))] },
+		"ends inside chain": func(i *tableInfo, b []byte) []byte { i.entries--; return b[:len(b)-len(entry(l, "ERROR", 0, 0, 0))] },
 	} {
 		info, entries := filterBlob(l, 1)
-		if _, err := walkBlob(l, info, damage(&info, entries)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := walk(l, info, damage(&info, entries)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
@@ -108,20 +142,20 @@ func TestWalkBlobRefuses(t *testing.T) {
 func FuzzWalkBlob(f *testing.F) {
 	for _, fam := range legacyFamilies() {
 		info, entries := filterBlob(layoutOf(fam), 1)
-		f.Add(fam == model.FamilyIPv6, info.valid, info.hooks[1], info.underflows[1], entries)
+		f.Add(fam == model.FamilyIPv6, info.valid, info.hooks[1], info.underflows[1], info.entries, entries)
 	}
-	f.Fuzz(func(t *testing.T, v6 bool, valid, hook, underflow uint32, entries []byte) {
+	f.Fuzz(func(t *testing.T, v6 bool, valid, hook, underflow, count uint32, entries []byte) {
 		l := layoutOf(model.FamilyIPv4)
 		if v6 {
 			l = layoutOf(model.FamilyIPv6)
 		}
 		info, _ := filterBlob(l, 1)
-		info.valid, info.hooks[1], info.underflows[1] = valid, hook, underflow
-		b, err := walkBlob(l, info, entries)
+		info.valid, info.hooks[1], info.underflows[1], info.entries = valid, hook, underflow, count
+		b, err := walk(l, info, entries)
 		if err == nil {
 			n := 0
 			for _, c := range b.chains {
-				n += len(c.rules)
+				n += len(b.rules(&c))
 			}
 			if n*l.size > len(entries) {
 				t.Fatalf("%d rules from %d bytes", n, len(entries))

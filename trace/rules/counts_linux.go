@@ -15,114 +15,204 @@ import (
 // Snapshot gave, from the kernel. It runs no program. When the namespace no longer
 // has that ruleset it returns ErrStale.
 func (r *Reader) Counts(ctx context.Context, rs *model.Ruleset) (*model.Counts, error) {
+	begin := time.Now()
 	st, err := r.observe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if st.key() != rs.Generation {
+	if st.key != rs.Generation {
 		return nil, ErrStale
 	}
-	counts, _, err := r.fill(ctx, st, rs)
+	counts, _, err := r.fill(ctx, st, rs, nil)
+	if err == nil {
+		err = r.still(ctx, st)
+	}
 	switch {
 	case gone(err):
 		return nil, ErrStale
 	case err != nil:
 		return nil, r.explain(err)
 	}
-	if !st.nft {
-		return counts, nil
-	}
-	gen, _, err := r.generation(ctx)
-	if err != nil {
-		return nil, r.explain(err)
-	}
-	if gen != st.gen {
-		return nil, ErrStale
+	r.spent = time.Since(begin)
+	if st.nft {
+		r.spent *= time.Duration(len(r.nft)) // on as many cores
 	}
 	return counts, nil
+}
+
+// still is errMoved where nf_tables is no longer at st's generation.
+func (r *Reader) still(ctx context.Context, st *state) error {
+	if !st.nft {
+		return nil
+	}
+	if gen, _, err := r.generation(ctx); err != nil || gen != st.gen {
+		return errors.Join(err, errMoved)
+	}
+	return nil
 }
 
 // gone reports whether err says that the ruleset changed under the reader: a dump was
 // interrupted, or what it asked for is not there any more.
 func gone(err error) bool { return errors.Is(err, errMoved) || errors.Is(err, unix.ENOENT) }
 
+// join says where the counters of a ruleset are in the kernel, so that a refresh needs
+// no names: by position in the legacy tables, by request in nf_tables.
+type join struct {
+	rs  *model.Ruleset
+	key string // of the state that it holds for
+	// legacy are the places of the chains that are the same in text and kernel.
+	legacy []legacyPlace
+	// nft are the chains with rules, long ones first: they are to be begun first.
+	nft []nftPlace
+	// base are the chains of nf_tables that may have a counter of their own.
+	base []nftPlace
+	// owner is the table of each chain, and first its first rule, by Chain.ID.
+	chains []*model.Chain
+	owner  []*model.Table
+	first  []int32
+	odd    []string
+}
+
+// legacyPlace is a chain of table.
+type legacyPlace struct {
+	family     model.Family
+	table      string
+	id, rule   int32 // Chain.ID, ID of the first rule
+	first, end int32 // entries of the rules
+	policy     int32 // entry of the policy, -1 where there is none
+}
+
+type nftPlace struct {
+	table *model.Table
+	chain *model.Chain
+	rule  int // ID of the first rule
+}
+
+// longChain is the length from which a chain is begun before the others.
+const longChain = 256
+
+// joined is the join of rs and st, made anew where one of them is another.
+func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
+	if r.join != nil && r.join.rs == rs && r.join.key == st.key {
+		return r.join
+	}
+	j := &join{rs: rs, key: st.key}
+	n, _ := rs.Size()
+	j.chains, j.owner, j.first = make([]*model.Chain, 0, n), make([]*model.Table, 0, n), make([]int32, 0, n)
+	var short []nftPlace
+	rule := 0
+	for _, t := range rs.Tables {
+		if t.Backend == model.BackendLegacy {
+			j.addLegacy(st.legacy[t.Family].tables[t.Name], t, rule)
+		}
+		for _, c := range t.Chains {
+			j.chains, j.owner, j.first = append(j.chains, c), append(j.owner, t), append(j.first, int32(rule))
+			if t.Backend != model.BackendLegacy {
+				p := nftPlace{t, c, rule}
+				if c.Base() {
+					j.base = append(j.base, p)
+				}
+				switch {
+				case len(c.Rules) >= longChain:
+					j.nft = append(j.nft, p)
+				case len(c.Rules) > 0:
+					short = append(short, p)
+				}
+			}
+			rule += len(c.Rules)
+		}
+	}
+	j.nft = append(j.nft, short...)
+	r.join = j
+	return j
+}
+
+// addLegacy finds the chains of a table among the kernel's. Both mostly have them in
+// the same order.
+func (j *join) addLegacy(b *legacyTable, t *model.Table, rule int) {
+	var names map[string]*blobChain
+	for i, c := range t.Chains {
+		var bc *blobChain
+		switch {
+		case b == nil:
+		case i < len(b.chains) && b.chains[i].name == c.Name:
+			bc = &b.chains[i]
+		default:
+			if names == nil {
+				names = make(map[string]*blobChain, len(b.chains))
+				for i := range b.chains {
+					names[b.chains[i].name] = &b.chains[i]
+				}
+			}
+			bc = names[c.Name]
+		}
+		if bc == nil || bc.end-bc.first != len(c.Rules) {
+			j.odd = append(j.odd, fmt.Sprintf("chain %s of the legacy %s table %s is not the same in text and in the kernel: it is shown without counters", c.Name, familyWord(t.Family), t.Name))
+		} else {
+			j.legacy = append(j.legacy, legacyPlace{family: t.Family, table: t.Name, id: int32(c.ID), rule: int32(rule),
+				first: int32(bc.first), end: int32(bc.end), policy: int32(bc.policy)})
+		}
+		rule += len(c.Rules)
+	}
+}
+
 // fill reads the counters of rs. odd says where the text and the kernel disagree:
-// those rules get no counter rather than another rule's.
-func (r *Reader) fill(ctx context.Context, st *state, rs *model.Ruleset) (counts *model.Counts, odd []string, err error) {
+// those rules get no counter rather than another rule's. The tables in known are left
+// out: their counters came with their text.
+func (r *Reader) fill(ctx context.Context, st *state, rs *model.Ruleset, known map[*model.Table]bool) (counts *model.Counts, odd []string, err error) {
+	j := r.joined(st, rs)
 	chains, rules := rs.Size()
 	counts = &model.Counts{Generation: rs.Generation, Taken: time.Now(),
 		Rules: make([]model.Counters, rules), Chains: make([]model.Counters, chains)}
-	type chainKey struct {
-		tableKey
-		chain string
-	}
-	policies := map[chainKey]model.Counters{}
-	var buf []nftRule
-	for _, t := range rs.Tables {
-		if t.Backend == model.BackendLegacy {
-			odd = append(odd, fillLegacy(st.legacy[t.Family].blobs[t.Name], t, counts)...)
-			continue
-		}
-		key := tableKey{t.Family, t.Name}
-		if len(policies) == 0 {
-			list, err := r.nft.chains(ctx)
-			if err != nil {
-				return nil, nil, err
-			}
-			for _, c := range list {
-				policies[chainKey{tableKey{c.family, c.table}, c.name}] = c.counters
-			}
-		}
-		for _, c := range t.Chains {
-			counts.Chains[c.ID] = policies[chainKey{key, c.Name}]
-			if len(c.Rules) == 0 {
-				continue
-			}
-			if buf, err = r.nft.rules(ctx, t.Family, t.Name, c.Name, buf[:0]); err != nil {
-				return nil, nil, err
-			}
-			if missing := fillChain(buf, c, counts); missing > 0 {
-				odd = append(odd, fmt.Sprintf("%d rules of chain %s in table %s were printed but not found in the kernel: they are shown without counters", missing, c.Name, key))
-			}
-		}
-	}
-	return counts, odd, nil
+	r.fillLegacy(st, j, counts)
+	missing, err := r.fillNFT(ctx, j, counts, known)
+	return counts, append(missing, j.odd...), err
 }
 
-func fillLegacy(b *blob, t *model.Table, counts *model.Counts) (odd []string) {
-	for _, c := range t.Chains {
-		var bc *blobChain
-		if b != nil {
-			bc = b.chain(c.Name)
+func (r *Reader) fillLegacy(st *state, j *join, counts *model.Counts) {
+	var t *legacyTable
+	var of legacyPlace
+	for i := range j.legacy {
+		p := &j.legacy[i]
+		if t == nil || p.table != of.table || p.family != of.family {
+			t, of = st.legacy[p.family].tables[p.table], *p
 		}
-		if bc == nil || len(bc.rules) != len(c.Rules) {
-			odd = append(odd, fmt.Sprintf("chain %s of the legacy %s table %s is not the same in text and in the kernel: it is shown without counters", c.Name, familyWord(t.Family), t.Name))
-			continue
-		}
-		counts.Chains[c.ID] = bc.policy
-		for i := range c.Rules {
-			counts.Rules[c.Rules[i].ID] = bc.rules[i]
+		copy(counts.Rules[p.rule:], t.cells[p.first:p.end])
+		if p.policy >= 0 {
+			counts.Chains[p.id] = t.cells[p.policy]
 		}
 	}
-	return odd
 }
 
-// fillChain joins by handle; both lists are in the same order. It counts the rules
-// that have no handle or that the kernel does not have.
-func fillChain(kernel []nftRule, c *model.Chain, counts *model.Counts) (missing int) {
-	next := 0
-	for i := range c.Rules {
-		ru := &c.Rules[i]
-		at := next
-		for at < len(kernel) && kernel[at].handle != ru.Handle {
-			at++
-		}
-		if ru.Handle == 0 || at == len(kernel) {
-			missing++
+func (r *Reader) fillNFT(ctx context.Context, j *join, counts *model.Counts, known map[*model.Table]bool) (odd []string, err error) {
+	for _, p := range j.base {
+		if known[p.table] {
+			counts.Chains[p.chain.ID] = p.chain.Counters
 			continue
 		}
-		counts.Rules[ru.ID] = kernel[at].counters
-		next = at + 1
+		c, err := r.nft[0].chain(ctx, p.table.Family, p.table.Name, p.chain.Name)
+		if err != nil {
+			return nil, err
+		}
+		counts.Chains[p.chain.ID] = c.counters
 	}
-	return missing
+	missing := make([]int, len(j.nft)) // each by one goroutine
+	err = r.spread(ctx, len(j.nft), func(s *nftSocket, i int) (err error) {
+		p := &j.nft[i]
+		into := counts.Rules[p.rule : p.rule+len(p.chain.Rules)]
+		if known[p.table] {
+			for i := range into {
+				into[i] = p.chain.Rules[i].Counters
+			}
+			return nil
+		}
+		missing[i], err = s.count(ctx, p.table, p.chain, into)
+		return err
+	})
+	for i, n := range missing {
+		if p := &j.nft[i]; n > 0 {
+			odd = append(odd, fmt.Sprintf("%d rules of chain %s in table %s were printed but not found in the kernel: they are shown without counters", n, p.chain.Name, tableKey{p.table.Family, p.table.Name}))
+		}
+	}
+	return odd, err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -26,19 +27,30 @@ const (
 type legacySocket struct {
 	ns     *netns.Handle
 	family model.Family
-	fd     int // -1 while there is none
-	buf    []byte
+	fd     int                                        // -1 while there is none
 	pause  func(context.Context, time.Duration) error // a test puts its own here
-	// packets is each table's blob.packets as it was last.
-	packets map[string]uint64
+	// tables are those that were read, by name.
+	tables map[string]*legacyTable
 	// known are tables that the caller says are there, for where the kernel won't list them.
 	known []string
 }
 
-// legacyState is what the kernel has of one family.
+// legacyTable is what stays of a table between two reads, so that the next costs little.
+type legacyTable struct {
+	blob
+	buf []byte // mapped, outside of Go's heap: the collector must not double it
+	// trusted is true as long as the bytes in buf that the kernel does not write are
+	// those that it did not write for sum either: zeroes.
+	trusted bool
+	// was is blob.packets as it was last.
+	was uint64
+}
+
+// legacyState is what the kernel has of one family. Its tables hold until the next read.
 type legacyState struct {
-	names []string // in the kernel's order
-	blobs map[string]*blob
+	names  []string // in the kernel's order
+	tables map[string]*legacyTable
+	key    string
 	// unlisted says why the names could not be read.
 	unlisted error
 }
@@ -83,13 +95,42 @@ func (l *legacySocket) open() error {
 	})
 }
 
-func (l *legacySocket) close() error {
-	if l.fd < 0 {
-		return nil
+func (l *legacySocket) close() (err error) {
+	for name := range l.tables {
+		err = errors.Join(err, l.forget(name))
 	}
-	err := unix.Close(l.fd)
+	if l.fd < 0 {
+		return err
+	}
+	err = errors.Join(err, unix.Close(l.fd))
 	l.fd = -1
 	return err
+}
+
+// forget gives back the memory of a table.
+func (l *legacySocket) forget(name string) error {
+	t := l.tables[name]
+	delete(l.tables, name)
+	return t.unmap()
+}
+
+func (t *legacyTable) unmap() error {
+	if t.buf == nil {
+		return nil
+	}
+	err := unix.Munmap(t.buf)
+	t.buf, t.trusted = nil, false
+	return err
+}
+
+// rest gives the buffers' memory back to the system until the next read. Zeroes come in
+// its place, which is what a table may be read into.
+func (l *legacySocket) rest() {
+	for _, t := range l.tables {
+		if t.buf != nil {
+			_ = unix.Madvise(t.buf, unix.MADV_DONTNEED) // else it only stays
+		}
+	}
 }
 
 func (l *legacySocket) getsockopt(opt int, b []byte) error {
@@ -106,45 +147,88 @@ func (l *legacySocket) getsockopt(opt int, b []byte) error {
 	return nil
 }
 
-// read gets every registered table.
+// read gets every registered table. One that vanishes meanwhile is left out, so that
+// the key becomes another.
 func (l *legacySocket) read(ctx context.Context) (legacyState, error) {
-	st := legacyState{blobs: map[string]*blob{}}
-	st.names, st.unlisted = l.names()
-	if st.unlisted != nil {
-		st.names = l.known
-	}
-	if len(st.names) == 0 {
-		return st, nil
-	}
-	if err := l.open(); err != nil {
+	st := legacyState{tables: map[string]*legacyTable{}}
+	names, err := l.listed(&st)
+	if err != nil {
 		return st, err
 	}
-	for _, name := range st.names {
-		b, err := l.settled(ctx, name)
-		if err != nil {
+	for name := range l.tables {
+		if !slices.Contains(names, name) {
+			_ = l.forget(name)
+		}
+	}
+	for _, name := range names {
+		t, err := l.settled(ctx, name)
+		switch {
+		case errors.Is(err, unix.ENOENT):
+			continue
+		case err != nil:
 			return st, fmt.Errorf("read the legacy table %s of %s: %w", name, familyWord(l.family), err)
 		}
-		st.blobs[name] = b
+		st.names = append(st.names, name)
+		st.tables[name] = t
+		st.key += name + " " + t.sum.String() + "\n"
 	}
+	st.key = fmt.Sprintf("%s %s%v", l.family, st.key, st.unlisted)
 	return st, nil
+}
+
+// listed gives the names of the tables, with the socket open where there are any.
+func (l *legacySocket) listed(st *legacyState) (names []string, err error) {
+	names, st.unlisted = l.names()
+	if st.unlisted != nil {
+		names = l.known
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	return names, l.open()
+}
+
+// same tells, without reading the tables, whether they are by their names and shapes
+// those that were read last.
+func (l *legacySocket) same() (bool, error) {
+	names, err := l.listed(&legacyState{})
+	if err != nil || len(names) != len(l.tables) {
+		return false, err
+	}
+	for _, name := range names {
+		t := l.tables[name]
+		if t == nil {
+			return false, nil
+		}
+		info, err := l.info(name)
+		if err != nil || info != t.sum.info {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // settled reads a table and, where its counters fell, again for a quarter of a second:
 // whoever replaces a table puts in the new one with counters of zero first and adds
 // the old counts in a second step. Counters that stay low were zeroed.
-func (l *legacySocket) settled(ctx context.Context, table string) (*blob, error) {
+func (l *legacySocket) settled(ctx context.Context, name string) (*legacyTable, error) {
+	t := l.tables[name]
+	if t == nil {
+		t = &legacyTable{}
+		l.tables[name] = t
+	}
 	wait := time.Millisecond
 	for {
-		b, err := l.table(table)
-		fell := err == nil && b.packets < l.packets[table]
+		err := l.table(name, t)
+		fell := err == nil && t.packets < t.was
 		if err != nil && !errors.Is(err, unix.EAGAIN) {
 			return nil, err
 		}
 		if err == nil && !fell || wait > 128*time.Millisecond {
 			if err == nil {
-				l.packets[table] = b.packets
+				t.was = t.packets
 			}
-			return b, err
+			return t, err
 		}
 		if err := l.pause(ctx, wait); err != nil {
 			return nil, err
@@ -164,29 +248,95 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// table reads one table. EAGAIN means that it was replaced between the two calls.
-func (l *legacySocket) table(name string) (*blob, error) {
-	head := make([]byte, infoSize)
+// info asks for a table's shape. A name that is not registered would be created.
+func (l *legacySocket) info(name string) (tableInfo, error) {
+	var head [infoSize]byte
 	copy(head[:nameSize-1], name)
-	if err := l.getsockopt(getInfo, head); err != nil {
-		return nil, err
+	if err := l.getsockopt(getInfo, head[:]); err != nil {
+		return tableInfo{}, err
 	}
-	info, err := decodeInfo(head)
+	return decodeInfo(head[:])
+}
+
+// table reads one table. EAGAIN means that it was replaced between the two calls.
+//
+// The kernel leaves the bytes behind the end of a match's or target's name as they are
+// in our buffer, so what stands there must always be the same, or the sum is not that
+// of the rules. It need not be cleared before each read: where the rules are the same
+// as last time the kernel writes the same bytes and leaves the same ones, and these
+// were zero. Where the sum is another than last time, the buffer is cleared and the
+// table read once more.
+func (l *legacySocket) table(name string, t *legacyTable) error {
+	info, err := l.info(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	need := entriesOff + int(info.size)
-	if cap(l.buf) < need {
-		l.buf = make([]byte, need)
+	if err := t.room(entriesOff + int(info.size)); err != nil {
+		return err
 	}
-	b := l.buf[:need]
-	clear(b) // the kernel leaves the bytes behind a match's name as they are
+	last, trusted := t.sum, t.trusted && info == t.sum.info
+	t.trusted = false
+	if !trusted {
+		clear(t.buf)
+	}
+	if err := l.entries(name, info, t); err != nil {
+		return err
+	}
+	if trusted && t.sum == last {
+		t.trusted = true
+		return nil
+	}
+	if trusted {
+		clear(t.buf)
+		if err := l.entries(name, info, t); err != nil {
+			return err
+		}
+	}
+	if t.chains, err = structure(layoutOf(l.family), info, t.raw(info)); err != nil {
+		return err
+	}
+	t.trusted = true
+	return nil
+}
+
+// entries reads and scans a table's entries.
+func (l *legacySocket) entries(name string, info tableInfo, t *legacyTable) error {
+	b := t.buf[:entriesOff+int(info.size)]
+	clear(b[:entriesOff])
 	copy(b[:nameSize-1], name)
 	binary.NativeEndian.PutUint32(b[nameSize:], info.size)
 	if err := l.getsockopt(getEntries, b); err != nil {
-		return nil, err
+		return err
 	}
-	return walkBlob(layoutOf(l.family), info, b[entriesOff:])
+	return t.scan(layoutOf(l.family), info, t.raw(info))
+}
+
+func (t *legacyTable) raw(info tableInfo) []byte {
+	return t.buf[entriesOff : entriesOff+int(info.size)]
+}
+
+// hugePage is the size that the kernel can map at once on most machines.
+const hugePage = 2 << 20
+
+// room makes the buffer large enough, and gives back one that is far too large.
+func (t *legacyTable) room(need int) error {
+	if need <= len(t.buf) && len(t.buf) <= 2*need+hugePage {
+		return nil
+	}
+	if err := t.unmap(); err != nil {
+		return err
+	}
+	size := (need + 4095) &^ 4095
+	if need > hugePage {
+		size = (need + hugePage - 1) &^ (hugePage - 1)
+	}
+	b, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return fmt.Errorf("get %d bytes of memory: %w", size, err)
+	}
+	_ = unix.Madvise(b, unix.MADV_HUGEPAGE) // a table of 60 MB is 15,000 small pages
+	t.buf = b
+	return nil
 }
 
 func familyWord(f model.Family) string {

@@ -72,17 +72,14 @@ type nftRule struct {
 // comes without the nested and byte-order flags.
 func attrs(b []byte, fn func(typ uint16, v []byte) error) error {
 	for len(b) > 0 {
-		if len(b) < 4 {
-			return errCut
-		}
-		n := int(binary.NativeEndian.Uint16(b))
-		if n < 4 || n > len(b) {
-			return errCut
-		}
-		if err := fn(binary.NativeEndian.Uint16(b[2:])&0x3fff, b[4:n]); err != nil {
+		typ, v, rest, err := cutAttr(b)
+		if err != nil {
 			return err
 		}
-		b = b[min((n+3)&^3, len(b)):]
+		if err := fn(typ, v); err != nil {
+			return err
+		}
+		b = rest
 	}
 	return nil
 }
@@ -268,4 +265,66 @@ func (r *nftRule) expression(b []byte) error {
 		r.xt = true
 	}
 	return nil
+}
+
+// ruleCounter reads the handle and the first counter of a rule, as decodeRule does, at
+// the cost of a few comparisons: it sees every rule of the ruleset at each refresh.
+func ruleCounter(b []byte) (handle uint64, c model.Counters, err error) {
+	_, b, err = message(b)
+	for err == nil && len(b) > 0 {
+		var typ uint16
+		var v []byte
+		typ, v, b, err = cutAttr(b)
+		switch {
+		case err != nil:
+		case typ == attrRuleHandle:
+			err = be64(v, &handle)
+		case typ == attrRuleExprs:
+			for err == nil && len(v) > 0 {
+				var expr []byte
+				if _, expr, v, err = cutAttr(v); err == nil && !c.Valid {
+					err = exprCounter(expr, &c)
+				}
+			}
+		}
+	}
+	if err != nil {
+		return 0, model.Counters{}, err
+	}
+	return handle, c, nil
+}
+
+// exprCounter reads an expression if it is a counter.
+func exprCounter(b []byte, c *model.Counters) error {
+	counter := false
+	var data []byte
+	for len(b) > 0 {
+		typ, v, rest, err := cutAttr(b)
+		if err != nil {
+			return err
+		}
+		b = rest
+		switch typ {
+		case attrExprName:
+			counter = string(v) == "counter\x00" || string(v) == "counter"
+		case attrExprData:
+			data = v
+		}
+	}
+	if !counter {
+		return nil
+	}
+	return decodeCounter(data, c)
+}
+
+// cutAttr cuts one attribute off.
+func cutAttr(b []byte) (typ uint16, v, rest []byte, err error) {
+	if len(b) < 4 {
+		return 0, nil, nil, errCut
+	}
+	n := int(binary.NativeEndian.Uint16(b))
+	if n < 4 || n > len(b) {
+		return 0, nil, nil, errCut
+	}
+	return binary.NativeEndian.Uint16(b[2:]) & 0x3fff, b[4:n], b[min((n+3)&^3, len(b)):], nil
 }

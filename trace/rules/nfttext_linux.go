@@ -21,6 +21,8 @@ func (k tableKey) String() string { return k.family.String() + " " + k.name }
 type kernelTable struct {
 	tableKey
 	chains []kernelChain
+	// names are the places of the chains: a linear search would be quadratic.
+	names map[string]int
 }
 
 type kernelChain struct {
@@ -30,17 +32,15 @@ type kernelChain struct {
 }
 
 func (k *kernelTable) chain(name string) *kernelChain {
-	for i := range k.chains {
-		if k.chains[i].name == name {
-			return &k.chains[i]
-		}
+	if i, ok := k.names[name]; ok {
+		return &k.chains[i]
 	}
 	return nil
 }
 
 // kernelTables lists the user's tables with their chains.
 func (r *Reader) kernelTables(ctx context.Context) ([]*kernelTable, error) {
-	tables, err := r.nft.tables(ctx)
+	tables, err := r.nft[0].tables(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the tables of nf_tables: %w", err)
 	}
@@ -50,19 +50,20 @@ func (r *Reader) kernelTables(ctx context.Context) ([]*kernelTable, error) {
 		if strings.HasPrefix(t.name, OwnPrefix) {
 			continue
 		}
-		k := &kernelTable{tableKey: tableKey{t.family, t.name}}
+		k := &kernelTable{tableKey: tableKey{t.family, t.name}, names: map[string]int{}}
 		at[k.tableKey] = k
 		list = append(list, k)
 	}
 	if len(list) == 0 {
 		return nil, nil
 	}
-	chains, err := r.nft.chains(ctx)
+	chains, err := r.nft[0].chains(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the chains of nf_tables: %w", err)
 	}
 	for _, c := range chains {
 		if k := at[tableKey{c.family, c.table}]; k != nil {
+			k.names[c.name] = len(k.chains)
 			k.chains = append(k.chains, kernelChain{nftChain: c})
 		}
 	}
@@ -70,18 +71,17 @@ func (r *Reader) kernelTables(ctx context.Context) ([]*kernelTable, error) {
 }
 
 func (r *Reader) dumpRules(ctx context.Context, k *kernelTable) error {
-	for i := range k.chains {
+	return r.spread(ctx, len(k.chains), func(s *nftSocket, i int) (err error) {
 		c := &k.chains[i]
 		if c.read {
-			continue
+			return nil
 		}
-		var err error
-		if c.rules, err = r.nft.rules(ctx, k.family, k.name, c.name, nil); err != nil {
+		if c.rules, err = s.rules(ctx, k.family, k.name, c.name); err != nil {
 			return fmt.Errorf("dump chain %s of table %s: %w", c.name, k, err)
 		}
 		c.read = true
-	}
-	return nil
+		return nil
+	})
 }
 
 // nftText reads the tables of nf_tables: those of iptables-nft with iptables-nft-save,
@@ -122,17 +122,27 @@ func (r *Reader) nftText(ctx context.Context, p *part) error {
 // iptablesNFT reads the tables under iptables' names. It gives those that really are
 // iptables-nft's.
 func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kernelTable, p *part) ([]tableKey, error) {
+	var path string
+	var out []byte
+	var err error
+	printed := make(chan struct{})
+	go func() { // the program takes longer than the dumps, which can run beside it
+		defer close(printed)
+		if path, err = r.programs.save(ctx, model.BackendIptablesNFT, f); err == nil {
+			out, err = r.programs.run(ctx, path, "-c")
+		}
+	}()
 	names := make([]string, len(named))
+	var dumped error
 	for i, k := range named {
 		names[i] = k.name
-		if err := r.dumpRules(ctx, k); err != nil {
-			return nil, err
+		if dumped == nil {
+			dumped = r.dumpRules(ctx, k)
 		}
 	}
-	path, err := r.programs.save(ctx, model.BackendIptablesNFT, f)
-	var out []byte
-	if err == nil {
-		out, err = r.programs.run(ctx, path, "-c")
+	<-printed
+	if dumped != nil {
+		return nil, dumped
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -155,7 +165,10 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 		case i < 0 || refused[k.name] || k.writtenByNFT():
 			continue
 		}
-		joinIptables(k, parsed[i], p)
+		before := len(p.warnings)
+		if joinIptables(k, parsed[i], p); len(p.warnings) == before {
+			p.counted = append(p.counted, parsed[i])
+		}
 		p.tables = append(p.tables, parsed[i])
 		mine = append(mine, k.tableKey)
 	}
@@ -193,8 +206,10 @@ func (k *kernelTable) writtenByNFT() bool {
 // netlink knows: handles, and which chains exist. iptables-nft-save prints the built-in
 // chains of a table even where the kernel has none.
 func joinIptables(k *kernelTable, t *model.Table, p *part) {
-	var chains []*model.Chain
+	chains := make([]*model.Chain, 0, len(k.chains))
+	printed := make(map[string]bool, len(t.Chains))
 	for _, c := range t.Chains {
+		printed[c.Name] = true
 		kc := k.chain(c.Name)
 		switch {
 		case kc != nil:
@@ -214,7 +229,7 @@ func joinIptables(k *kernelTable, t *model.Table, p *part) {
 		chains = append(chains, c)
 	}
 	for i := range k.chains {
-		if t.Chain(k.chains[i].name) == nil {
+		if !printed[k.chains[i].name] {
 			p.warn("chain %s of table %s was not printed by iptables-nft-save: its rules are shown without text", k.chains[i].name, k)
 			chains = append(chains, bareChain(&k.chains[i], "iptables-nft-save did not print it"))
 		}
@@ -223,7 +238,7 @@ func joinIptables(k *kernelTable, t *model.Table, p *part) {
 }
 
 func joinChain(kc *kernelChain, c *model.Chain) {
-	c.Handle = kc.handle
+	c.Handle, c.Counters = kc.handle, kc.counters
 	c.Hook, c.Priority, c.Type = kc.hook, kc.priority, kc.typ
 	if kc.device != "" && c.Device == "" {
 		c.Device = kc.device
@@ -294,9 +309,13 @@ func (r *Reader) native(ctx context.Context, want []*kernelTable, p *part) error
 }
 
 func joinNative(k *kernelTable, t *model.Table, p *part) {
+	printed := make(map[string]*model.Chain, len(t.Chains))
+	for _, c := range t.Chains {
+		printed[c.Name] = c
+	}
 	for i := range k.chains {
 		kc := &k.chains[i]
-		if c := t.Chain(kc.name); c != nil {
+		if c := printed[kc.name]; c != nil {
 			joinChain(kc, c)
 			continue
 		}

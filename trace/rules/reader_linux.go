@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,11 +17,15 @@ import (
 // Reader reads the rules of one network namespace. It is for one goroutine at a time.
 type Reader struct {
 	ns       *netns.Handle
-	nft      nftSocket
+	nft      []*nftSocket // sockets of them; the first does what needs only one
 	legacy   []*legacySocket
 	programs programs
 	// cache holds what was read of each part at the part's generation.
 	cache map[string]cached
+	// join belongs to the ruleset that was counted last.
+	join *join
+	// spent is the processor time that the last Counts took, at most.
+	spent time.Duration
 }
 
 type cached struct {
@@ -31,14 +36,17 @@ type cached struct {
 // Open makes a Reader for a namespace. The handle must stay open as long as the
 // Reader is used. Reading needs CAP_NET_ADMIN in the namespace's user namespace.
 func Open(ns *netns.Handle) (*Reader, error) {
-	r := &Reader{ns: ns, nft: nftSocket{ns: ns}, cache: map[string]cached{}}
+	r := &Reader{ns: ns, cache: map[string]cached{}}
+	for range sockets {
+		r.nft = append(r.nft, &nftSocket{ns: ns, fd: -1})
+	}
 	for _, f := range legacyFamilies() {
-		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, pause: pause, packets: map[string]uint64{}})
+		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, pause: pause, tables: map[string]*legacyTable{}})
 	}
 	r.programs = programs{find: findProgram, run: func(ctx context.Context, path string, args ...string) ([]byte, error) {
 		return ns.Output(ctx, nil, path, args...)
 	}}
-	if err := r.nft.open(); err != nil && !noNFT(err) {
+	if err := r.nft[0].open(); err != nil && !noNFT(err) {
 		return nil, r.explain(err)
 	}
 	return r, nil
@@ -46,7 +54,10 @@ func Open(ns *netns.Handle) (*Reader, error) {
 
 // Close closes the Reader's sockets.
 func (r *Reader) Close() error {
-	err := r.nft.close()
+	var err error
+	for _, s := range r.nft {
+		err = errors.Join(err, s.close())
+	}
 	for _, l := range r.legacy {
 		err = errors.Join(err, l.close())
 	}
@@ -64,11 +75,14 @@ func (r *Reader) Assume(f model.Family, tables ...string) {
 	}
 }
 
-// state is what the kernel has at one moment, without text.
+// state is what the kernel has at one moment, without text. Its legacy tables hold until
+// the next is observed, its keys for ever.
 type state struct {
 	nft    bool // nf_tables is there
 	gen    uint32
 	legacy map[model.Family]legacyState
+	// key is the generation of everything. Two states with one key have the same text.
+	key string
 }
 
 // observe asks for nf_tables' generation and reads the legacy tables, which have none.
@@ -78,6 +92,7 @@ func (r *Reader) observe(ctx context.Context) (*state, error) {
 	if st.gen, st.nft, err = r.generation(ctx); err != nil {
 		return nil, r.explain(err)
 	}
+	h := sha256.New()
 	for _, l := range r.legacy {
 		ls, err := l.read(ctx)
 		if err == nil && errors.Is(ls.unlisted, unix.EPERM) {
@@ -87,12 +102,14 @@ func (r *Reader) observe(ctx context.Context) (*state, error) {
 			return nil, r.explain(err)
 		}
 		st.legacy[l.family] = ls
+		_, _ = h.Write([]byte(ls.key))
 	}
+	st.key = fmt.Sprintf("%d-%x", st.gen, h.Sum(nil)[:8])
 	return st, nil
 }
 
 func (r *Reader) generation(ctx context.Context) (uint32, bool, error) {
-	id, ok, err := r.nft.generation(ctx)
+	id, ok, err := r.nft[0].generation(ctx)
 	if noNFT(err) {
 		return 0, false, nil
 	}
@@ -119,25 +136,7 @@ func (r *Reader) where() string {
 	return "this network namespace"
 }
 
-// key is the generation of everything. Two states with one key have the same text.
-func (s *state) key() string {
-	h := sha256.New()
-	for _, f := range legacyFamilies() {
-		_, _ = h.Write([]byte(s.legacyKey(f)))
-	}
-	return fmt.Sprintf("%d-%x", s.gen, h.Sum(nil)[:8])
-}
-
 func (s *state) nftKey() string { return fmt.Sprint(s.nft, s.gen) }
-
-func (s *state) legacyKey(f model.Family) string {
-	ls := s.legacy[f]
-	h := sha256.New()
-	for _, name := range ls.names {
-		_, _ = fmt.Fprintf(h, "%s %x\n", name, ls.blobs[name].sum)
-	}
-	return fmt.Sprintf("%s %x %v", f, h.Sum(nil), ls.unlisted)
-}
 
 // Generation names the present text of all tables: nf_tables' generation and a hash
 // of the legacy tables without their counters. It changes with every change of a
@@ -147,5 +146,5 @@ func (r *Reader) Generation(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return st.key(), nil
+	return st.key, nil
 }

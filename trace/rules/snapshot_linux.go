@@ -30,18 +30,21 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 		if err != nil {
 			return nil, err
 		}
-		moved = moved || before.key() != after.key()
+		moved = moved || before.key != after.key
 		if moved && try < tries {
-
 			continue
 		}
-		rs := &model.Ruleset{Netns: r.ns.Name(), Generation: before.key(), Taken: time.Now()}
+		rs := &model.Ruleset{Netns: r.ns.Name(), Generation: before.key, Taken: time.Now()}
+		known := map[*model.Table]bool{}
 		for _, p := range parts {
 			rs.Tables = append(rs.Tables, p.tables...)
+			for _, t := range p.counted {
+				known[t] = true
+			}
 			rs.Warnings = append(rs.Warnings, p.warnings...)
 		}
 		rs.Number()
-		counts, odd, err := r.fill(ctx, after, rs)
+		counts, odd, err := r.fill(ctx, after, rs, known)
 		if gone(err) {
 			if try < tries {
 				continue
@@ -68,7 +71,9 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 type part struct {
 	name, key string
 	tables    []*model.Table
-	warnings  []string
+	// counted are those tables whose counters are the kernel's already.
+	counted  []*model.Table
+	warnings []string
 }
 
 func (p *part) warn(format string, args ...any) {
@@ -79,7 +84,7 @@ func (p *part) warn(format string, args ...any) {
 func (r *Reader) parts(ctx context.Context, st *state) ([]*part, error) {
 	var list []*part
 	for _, l := range r.legacy {
-		p := &part{name: "legacy " + l.family.String(), key: st.legacyKey(l.family)}
+		p := &part{name: "legacy " + l.family.String(), key: st.legacy[l.family].key}
 		list = append(list, p)
 		if !r.recall(p) {
 			if err := r.legacyText(ctx, l.family, st.legacy[l.family], p); err != nil {
@@ -107,11 +112,12 @@ func (r *Reader) recall(p *part) bool {
 }
 
 // keep remembers parts that were read without a complaint; the others are tried again.
+// Nobody changes a table once the snapshot is out, so that the cache may hold the same.
 func (r *Reader) keep(parts []*part) {
 	for _, p := range parts {
 		delete(r.cache, p.name)
 		if len(p.warnings) == 0 {
-			r.cache[p.name] = cached{key: p.key, tables: clone(p.tables)}
+			r.cache[p.name] = cached{key: p.key, tables: p.tables}
 		}
 	}
 }
@@ -167,7 +173,7 @@ func (r *Reader) legacyText(ctx context.Context, f model.Family, ls legacyState,
 			if why == "" {
 				p.warn("the legacy %s table %s is registered, but iptables-legacy-save did not print it: its rules are shown without text", familyWord(f), name)
 			}
-			t = bareLegacy(f, name, ls.blobs[name], why)
+			t = bareLegacy(f, name, ls.tables[name], why)
 		}
 		p.tables = append(p.tables, t)
 	}
@@ -201,15 +207,16 @@ func (r *Reader) legacySave(ctx context.Context, path string, f model.Family, ls
 // unknownText stands where the program that prints a rule is missing.
 const unknownText = "# text unknown"
 
-func bareLegacy(f model.Family, name string, b *blob, why string) *model.Table {
+func bareLegacy(f model.Family, name string, b *legacyTable, why string) *model.Table {
 	t := &model.Table{Backend: model.BackendLegacy, Family: f, Name: name}
-	for _, bc := range b.chains {
-		c := &model.Chain{Name: bc.name, Hook: bc.hook, Counters: bc.policy}
+	for i := range b.chains {
+		bc := &b.chains[i]
+		c := &model.Chain{Name: bc.name, Hook: bc.hook, Counters: b.policy(bc)}
 		if bc.hook != model.HookNone {
 			_, c.Priority, _ = model.BuiltinChain(name, bc.name)
 			c.Policy = bc.verdict
 		}
-		for _, rc := range bc.rules {
+		for _, rc := range b.rules(bc) {
 			c.Rules = append(c.Rules, model.Rule{Text: unknownText, Marked: why, Counters: rc})
 		}
 		t.Chains = append(t.Chains, c)
