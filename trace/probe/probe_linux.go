@@ -75,14 +75,24 @@ func programs() []Finding {
 		{"ip6tables-nft-save", "rules of iptables-nft, IPv6", "iptables"},
 		{"nft", "rules of nftables", "nftables"},
 	} {
-		path, err := exec.LookPath(p.program)
+		path, err := lookPath(p.program)
 		if err != nil {
-			f = append(f, Finding{p.program, Missing, "the text of " + p.for_ + " cannot be read without it", "apt-get install " + p.pkg})
+			f = append(f, Finding{p.program, Missing, "the text of the " + p.for_ + " cannot be read without it", "apt-get install " + p.pkg})
 			continue
 		}
 		f = append(f, Finding{p.program, Works, path, ""})
 	}
 	return f
+}
+
+// lookPath finds a program, also where the PATH of a user who is not root seldom looks.
+func lookPath(name string) (path string, err error) {
+	for _, dir := range []string{"", "/usr/sbin/", "/sbin/", "/usr/local/sbin/"} {
+		if path, err = exec.LookPath(dir + name); err == nil {
+			return path, nil
+		}
+	}
+	return "", err
 }
 
 // trial is something to try in the namespace made for it.
@@ -139,7 +149,7 @@ func trials() []trial {
 // tried makes a namespace, tries everything in it and removes it.
 func tried(ctx context.Context) []Finding {
 	var f []Finding
-	ns, err := netns.Create(fmt.Sprintf("nfs-doctor-%d", os.Getpid()))
+	ns, err := netns.Create(fmt.Sprintf("nfs-doctor-%d-trial", os.Getpid())) // a name that clean knows
 	if err != nil {
 		for _, t := range trials() {
 			f = append(f, Finding{t.feature, Unknown, "could not be tried: no namespace can be made: " + err.Error(), "sudo nfscope doctor"})
@@ -179,31 +189,33 @@ func logOwners(ns *netns.Handle) []Finding {
 		feature := "nf_log owner " + l.family
 		owner, err := sysctl(ns, "net/netfilter/nf_log/"+l.key)
 		switch {
+		case errors.Is(err, os.ErrNotExist):
+			f = append(f, Finding{feature, Missing, err.Error(), "modprobe nf_log_syslog nfnetlink_log"})
 		case err != nil:
-			f = append(f, Finding{feature, Unknown, err.Error(), ""})
+			f = append(f, refused(Finding{Feature: feature}, err))
 		case owner == "nfnetlink_log":
 			f = append(f, Finding{feature, Note, "nfnetlink_log already: someone traces legacy tables, or set it for good", ""})
 		default:
+			if owner == "NONE" {
+				owner = "none"
+			}
 			f = append(f, Finding{feature, Works, owner + "; set to nfnetlink_log while a trace of legacy tables is armed, then put back", ""})
 		}
 	}
 	return f
 }
 
-// group0 looks for a process that has NFLOG group 0, as ulogd likes to
-// (net/netfilter/nfnetlink_log.c, seq_show: group and port id come first).
+// group0 looks for a process that has NFLOG group 0, as ulogd likes to.
 func group0(ns *netns.Handle) Finding {
 	f := Finding{Feature: "NFLOG group 0", State: Works, Says: "free for the legacy trace"}
-	b, err := read(ns, "/proc/thread-self/net/netfilter/nfnetlink_log")
-	if err != nil {
-		f.State, f.Says = Unknown, err.Error()
-		return f
-	}
-	for _, line := range strings.Split(string(b), "\n") {
-		if w := strings.Fields(line); len(w) > 1 && w[0] == "0" {
-			f.State, f.Says = Off, "taken by the netlink port "+w[1]+", such as ulogd: the legacy trace cannot run beside it"
-			f.Fix = "give the other program another group (ulogd: group=1), or stop it while tracing"
-		}
+	switch who, err := nflog.Holder(ns, nflog.TraceGroup); {
+	case errors.Is(err, os.ErrNotExist):
+		f.State, f.Says, f.Fix = Missing, "this kernel has no NFLOG", "modprobe nfnetlink_log"
+	case err != nil:
+		return refused(f, err)
+	case who != "":
+		f.State, f.Says = Off, "read by "+who+": the legacy trace cannot run beside it"
+		f.Fix = "give the other program another group (ulogd: group=1), or stop it while tracing"
 	}
 	return f
 }
@@ -217,8 +229,10 @@ func accounting(ns *netns.Handle) []Finding {
 	} {
 		v, err := sysctl(ns, "net/netfilter/"+s.key)
 		switch {
-		case err != nil:
+		case errors.Is(err, os.ErrNotExist):
 			f = append(f, Finding{s.feature, Missing, err.Error(), "modprobe nf_conntrack"})
+		case err != nil:
+			f = append(f, refused(Finding{Feature: s.feature}, err))
 		case v == "0":
 			f = append(f, Finding{s.feature, Off, s.off, "sysctl -w net.netfilter." + s.key + "=1"})
 		default:
@@ -233,14 +247,12 @@ func inUse(ctx context.Context, ns *netns.Handle) Finding {
 	f := Finding{Feature: "backends in use", State: Note}
 	r, err := rules.Open(ns)
 	if err != nil {
-		f.State, f.Says = Unknown, err.Error()
-		return f
+		return refused(f, err)
 	}
 	defer r.Close()
 	rs, err := r.Snapshot(ctx)
 	if err != nil {
-		f.State, f.Says = Unknown, err.Error()
-		return f
+		return refused(f, err)
 	}
 	var names []string
 	nft, legacy := false, false
@@ -252,7 +264,7 @@ func inUse(ctx context.Context, ns *netns.Handle) Finding {
 			}
 		}
 		if n > 0 {
-			names = append(names, fmt.Sprintf("%s (%d tables)", b, n))
+			names = append(names, fmt.Sprintf("%s (%s)", b, tables(n)))
 			legacy = legacy || b == model.BackendLegacy
 			nft = nft || b != model.BackendLegacy
 		}
@@ -264,6 +276,22 @@ func inUse(ctx context.Context, ns *netns.Handle) Finding {
 		f.Says = strings.Join(names, ", ") + ": legacy and nf_tables both decide, and a drop in either wins"
 	default:
 		f.Says = strings.Join(names, ", ")
+	}
+	return f
+}
+
+func tables(n int) string {
+	if n == 1 {
+		return "1 table"
+	}
+	return fmt.Sprintf("%d tables", n)
+}
+
+// refused fills in a feature that could not be looked at.
+func refused(f Finding, err error) Finding {
+	f.State, f.Says = Unknown, "could not be looked at: "+err.Error()
+	if errors.Is(err, os.ErrPermission) {
+		f.Fix = "sudo nfscope doctor"
 	}
 	return f
 }
