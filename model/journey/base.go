@@ -146,5 +146,5 @@ func (b *builder) settled(probes bool) bool {
 	if !end && !probes {
 		at, end = last(at.hook)
 	}
-	return end && b.missing(at) == nil
+	return end && b.missing(at) == nil && b.unfinished(at) == nil
 }

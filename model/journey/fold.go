@@ -60,6 +60,9 @@ type Fold struct {
 	// missed counts all losses, one of unknown size as one: a journey's own are those
 	// since it began.
 	missed uint64
+	// cut are the keys of journeys that were closed before all their events had come, and
+	// when: what is late looks like another packet's.
+	cut map[packetKey]time.Time
 	// now is the newest event's time, torn when events were last missing by it.
 	now, torn time.Time
 	// view is the last answer of Journeys, nil when something changed.
@@ -74,7 +77,7 @@ func NewFold(o Options) *Fold {
 	if o.Quiet <= 0 {
 		o.Quiet = 250 * time.Millisecond
 	}
-	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}}
+	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}, cut: map[packetKey]time.Time{}}
 }
 
 const (
@@ -278,6 +281,13 @@ func (f *Fold) close(b *builder) {
 	f.remove(b)
 	f.open--
 	j := f.render(b)
+	if b.keyed && f.seen[SourceLegacy] && f.seen[SourceNFT] && !b.settled(f.opt.Probes) {
+		if len(f.cut) >= maxOpen {
+			clear(f.cut)
+			f.torn = f.now
+		}
+		f.cut[b.key] = f.now
+	}
 	if len(f.done) >= f.opt.Keep {
 		gone := len(f.done) - f.opt.Keep*3/4 // by the quarter, so that moving is rare
 		n := copy(f.done, f.done[gone:])

@@ -22,6 +22,8 @@ func (f *Fold) legacy(e *Event) {
 		f.room(k)
 		f.key(b, k)
 		f.compare(b, e, at)
+	} else if !b.stampSure {
+		b.assume(at, e)
 	}
 	b.stamped(e.Stamp)
 	w := b.legacy

@@ -57,6 +57,8 @@ func (f *Fold) nftHome(w *walk, e *Event) *builder {
 		f.room(k)
 		f.key(b, k)
 		f.compare(b, e, w.place)
+	} else {
+		b.assume(w.place, e)
 	}
 	f.name(b, e.ID)
 	return b

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"nfscope/model"
 	"nfscope/model/flow"
@@ -199,16 +200,25 @@ func guessClass(n *NAT, reply bool) []flow.Class {
 	return c
 }
 
-// unbegun reports whether the packet may have been traced before the first event.
+// unbegun reports whether the packet may have been traced before the first event. A
+// trace begins in our own chain, in the legacy raw table, which alone takes -j TRACE
+// (xt_TRACE.c), or at a rule of nf_tables that says so.
 func (f *Fold) unbegun(b *builder) bool {
+	if b.late && f.seen[SourceLegacy] && f.seen[SourceNFT] {
+		return true // one tracer's beginning says nothing of the other's
+	}
 	if b.began {
 		return false
 	}
 	if b.late || f.opt.Probes || len(b.walks) == 0 {
 		return true
 	}
-	h := b.walks[0].place.hook
-	return rank(h) > rank(model.HookPrerouting) && h != model.HookOutput
+	if slices.ContainsFunc(b.walks, func(w *walk) bool { return w.source == SourceLegacy && w.table == "raw" }) {
+		return false
+	}
+	w := b.walks[0]
+	return w.source == SourceLegacy || len(w.steps) == 0 ||
+		w.steps[0].Target != "TRACE" && !strings.Contains(w.steps[0].Text, "nftrace set 1")
 }
 
 // complete says whether the ladder is whole, and why not.
@@ -233,7 +243,9 @@ func (f *Fold) complete(b *builder, j *Journey) {
 	case !b.closed:
 		j.Why = "under way"
 	default:
-		if c := b.missing(at); c != nil {
+		if w := b.unfinished(at); w != nil {
+			j.Why = "the end of its way through " + w.table + "/" + w.base + " was not seen: events were lost or came too late"
+		} else if c := b.missing(at); c != nil {
 			j.Why = "no event of " + c.table + "/" + c.name + " was seen, which it met: events were lost or came too late"
 		} else if j.Outcome.Verdict == Unknown {
 			j.Why = "its end was not seen"
@@ -241,6 +253,17 @@ func (f *Fold) complete(b *builder, j *Journey) {
 			j.Complete = true
 		}
 	}
+}
+
+// unfinished finds a base chain that the packet left in a way that no event tells of.
+func (b *builder) unfinished(reach place) *walk {
+	for _, w := range b.walks {
+		if n := len(w.steps); !w.hidden && w.verdict == model.VerdictUnknown && w.place.before(reach) &&
+			(n == 0 || w.steps[n-1].Verdict != model.VerdictUnknown) {
+			return w
+		}
+	}
+	return nil
 }
 
 // contradicted reports whether a walk follows one that ended the packet's way.

@@ -126,6 +126,14 @@ func (b *builder) fits(at place, e *Event) bool {
 	return kin(p, pat, e.Packet, at)
 }
 
+// assume notes that an event was taken for the packet's though its ends differ:
+// translated, or another's.
+func (b *builder) assume(at place, e *Event) {
+	if p, _ := b.face(at); p != nil && (p.Src != e.Packet.Src || p.Dst != e.Packet.Dst || p.SPort != e.Packet.SPort || p.DPort != e.Packet.DPort) {
+		b.assumed = true
+	}
+}
+
 // apart reports whether no packet that went where this one did comes to a hook: it
 // sees one of input, forward and output; what is delivered is not sent out; what is
 // made here does not come in. Over loopback it is sent, and comes in again, as two
@@ -181,11 +189,20 @@ func (f *Fold) compare(b *builder, e *Event, at place) {
 	if !f.seen[SourceLegacy] || !f.seen[SourceNFT] {
 		return // one stream alone is in order
 	}
+	if at, ok := f.cut[b.key]; ok {
+		if e.Time.Sub(at) < 8*f.opt.Quiet {
+			b.suspect(twins)
+		} else {
+			delete(f.cut, b.key)
+		}
+	}
 	for o := f.byKey[b.key]; o != nil; o = o.same {
-		if o == b || len(o.walks) == 0 || o.apart(at.hook, e.In) || o.settled(f.opt.Probes) {
+		if o == b || len(o.walks) == 0 {
 			continue
 		}
-		if p, pat := o.face(at); kin(p, pat, e.Packet, at) {
+		p, pat := o.face(at)
+		like := !o.apart(at.hook, e.In) && !o.settled(f.opt.Probes) && kin(p, pat, e.Packet, at)
+		if like || o.assumed && p != nil && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst) {
 			o.suspect(twins)
 			b.suspect(twins)
 		}

@@ -163,6 +163,7 @@ type builder struct {
 	began       bool     // our own chain that switched the trace on is among the walks
 	way         model.Hook
 	sent        bool   // came to postrouting
+	assumed     bool   // an event with other ends was taken for the packet's
 	missed      uint64 // Fold.missed when it began
 	gaps        uint64
 	late        bool   // events that were lost may have been its beginning
