@@ -166,6 +166,32 @@ func (h *Handle) Do(fn func() error) error {
 	})
 }
 
+// Scratch runs fn in a new namespace without a name, with lo up, that goes away with
+// what fn opens in it. It needs CAP_SYS_ADMIN.
+func Scratch(fn func() error) error {
+	return onThread(func() error {
+		ns, err := netns.New()
+		if err != nil {
+			return fmt.Errorf("make a network namespace to try something in: %w", err)
+		}
+		defer ns.Close()
+		h := &Handle{ns: ns}
+		conn, err := h.Rtnetlink()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		lo, err := conn.LinkByName("lo")
+		if err == nil {
+			err = conn.LinkSetUp(lo)
+		}
+		if err != nil {
+			return fmt.Errorf("set lo up: %w", err)
+		}
+		return fn()
+	})
+}
+
 // onThread runs fn on a thread that is put back into its own namespace, and that
 // dies with its goroutine where that fails.
 func onThread(fn func() error) error {

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"nfscope/trace/netns"
 )
 
 // stamps holds a socket with SO_TIMESTAMPNS. As long as any socket of the host has
@@ -35,13 +37,30 @@ func openStamps() (stamps, error) {
 		return stamps{fd: -1}, fmt.Errorf("switch receive stamps on: %w", err)
 	}
 	s := stamps{fd: fd}
-	if toSelf(fd) != nil { // no loopback to try it on
-		return s, nil
+	if netns.Scratch(func() error { return s.await() }) != nil {
+		time.Sleep(patience / 4) // nowhere to try it: most likely they are on by then
+	}
+	return s, nil
+}
+
+// await waits until packets are stamped. The switch is the host's, so it is tried in a
+// namespace of our own, where no trace and no conntrack sees the packets.
+func (s *stamps) await() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		return err
+	}
+	if err := toSelf(fd); err != nil {
+		return err
 	}
 	for end := time.Now().Add(patience); !s.on && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		s.on = stamped(fd)
 	}
-	return s, nil
+	return nil
 }
 
 // toSelf connects a UDP socket to itself over loopback.
