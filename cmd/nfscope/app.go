@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -30,8 +33,10 @@ type app struct {
 	live bool
 	// closers undo, last first.
 	closers []func()
-	guard   *guard.Guard
-	armed   func()
+	// failed is the first error of a closer.
+	failed error
+	guard  *guard.Guard
+	armed  func()
 }
 
 // later has fn run when the command is over, whatever happens.
@@ -55,12 +60,12 @@ func (a *app) command() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&a.netns, "netns", "", "look at this network namespace: a `NAME` of ip-netns(8), a process id, or a path")
 	f.StringVar(&a.lang, "lang", "", "language of lessons: `en` or zh (default from LANG)")
-	f.StringVar(&a.glyphs, "glyphs", "unicode", "draw with `unicode` or ascii")
+	f.StringVar(&a.glyphs, "glyphs", "", "draw with `unicode` or ascii (default ascii where the locale is not UTF-8)")
 	f.StringVar(&a.logFile, "log-file", "", "write a log to `FILE`")
 	f.BoolVar(&a.debug, "debug", false, "log more")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.prepare() }
 	root.AddCommand(a.demoCommand(), a.rulesCommand(), a.connsCommand(), a.traceCommand(), a.replayCommand(),
-		a.doctorCommand(), a.cleanCommand(), versionCommand())
+		a.doctorCommand(), a.cleanCommand(), manCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.Args = usageArgs(c.Args)
 	}
@@ -91,6 +96,12 @@ func (a *app) prepare() error {
 	if a.lang != "en" && a.lang != "zh" {
 		return usagef("--lang %q: expected en or zh", a.lang)
 	}
+	if a.glyphs == "" {
+		a.glyphs = "unicode"
+		if asciiLocale() {
+			a.glyphs = "ascii"
+		}
+	}
 	if a.glyphs != "unicode" && a.glyphs != "ascii" {
 		return usagef("--glyphs %q: expected unicode or ascii", a.glyphs)
 	}
@@ -115,16 +126,23 @@ func (a *app) openLog() error {
 	return nil
 }
 
-// terminal reports whether the TUI can be shown: keys come from one, pixels go to one.
+// descriptor is what may be a terminal.
+type descriptor interface{ Fd() uintptr }
+
+// terminal reports whether the TUI can be shown: keys come from one, pixels go to one,
+// and it can do more than print.
 func (a *app) terminal() bool {
-	in, ok1 := a.in.(*os.File)
-	out, ok2 := a.out.(*os.File)
+	if t := os.Getenv("TERM"); runtime.GOOS != "windows" && (t == "" || t == "dumb") {
+		return false
+	}
+	in, ok1 := a.in.(descriptor)
+	out, ok2 := a.out.(descriptor)
 	return ok1 && ok2 && term.IsTerminal(int(in.Fd())) && term.IsTerminal(int(out.Fd()))
 }
 
 // width is how wide plain text may be; 0, as wide as it takes, where no terminal wraps it.
 func (a *app) width() int {
-	if f, ok := a.out.(*os.File); ok {
+	if f, ok := a.out.(descriptor); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
 			return w
 		}
@@ -138,12 +156,19 @@ func (a *app) open() (*netns.Handle, error) {
 	switch {
 	case errors.Is(err, netns.ErrUnsupported):
 		return nil, lacking(fmt.Errorf("netfilter needs Linux; here `nfscope replay FILE`, `nfscope rules --file FILE` and `nfscope demo --recorded` work"))
+	case errors.Is(err, fs.ErrPermission):
+		return nil, lacking(fmt.Errorf("%w; it needs CAP_SYS_PTRACE or root: run it with sudo", err))
 	case err != nil && a.netns != "":
 		return nil, usage(err)
 	case err != nil:
 		return nil, err
 	}
 	a.later(func() { _ = ns.Close() })
+	if a.netns != "" {
+		if err := ns.Do(func() error { return nil }); errors.Is(err, syscall.EINVAL) {
+			return nil, usagef("--netns %s is no network namespace: expected a name of ip-netns(8), a process id, or a path such as /proc/1/ns/net", a.netns)
+		}
+	}
 	return ns, nil
 }
 

@@ -42,8 +42,9 @@ func (a *app) clean() error {
 	for _, r := range removed {
 		fmt.Fprintln(a.out, "removed", r)
 	}
-	if len(removed) == 0 {
+	err = errors.Join(errs...)
+	if len(removed) == 0 && err == nil {
 		fmt.Fprintln(a.out, "nothing was left to remove")
 	}
-	return errors.Join(errs...)
+	return err
 }

@@ -24,7 +24,7 @@ func (a *app) connsCommand() *cobra.Command {
 			"With --follow, print what becomes new, changes and ends, until interrupted.",
 		Example: "  nfscope conns dnat\n  nfscope conns --follow tcp and dst port 443\n  nfscope conns --json | jq .nat",
 		RunE: func(_ *cobra.Command, args []string) error {
-			fl, err := parseFilter(args)
+			fl, err := parseFilter(args, filter.Flows)
 			if err != nil {
 				return err
 			}
@@ -36,9 +36,13 @@ func (a *app) connsCommand() *cobra.Command {
 	return c
 }
 
-// parseFilter reads the FILTER that the command line's words make up.
-func parseFilter(args []string) (*filter.Filter, error) {
+// parseFilter reads the FILTER that the command line's words make up, of things of a
+// kind.
+func parseFilter(args []string, k filter.Kind) (*filter.Filter, error) {
 	f, err := filter.Parse(strings.Join(args, " "))
+	if err == nil {
+		err = f.Check(k)
+	}
 	return f, usage(err)
 }
 
@@ -48,6 +52,7 @@ type connPrinter struct {
 	json   bool
 	follow bool
 	filter *filter.Filter
+	say    func(problem string)
 	host   *flow.Host
 	stats  stats
 	err    error
@@ -61,7 +66,8 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 	if err := needAdmin("reading conntrack"); err != nil {
 		return err
 	}
-	p := &connPrinter{out: bufio.NewWriter(a.out), json: asJSON, follow: follow, filter: fl, stats: stats{start: time.Now()}}
+	p := &connPrinter{out: bufio.NewWriter(a.out), json: asJSON, follow: follow, filter: fl, stats: stats{start: time.Now()},
+		say: func(problem string) { fmt.Fprintln(a.err, "nfscope:", problem) }}
 	if local, err := conntrack.LocalAddrs(ns); err == nil {
 		if rr, err := rules.Open(ns); err == nil {
 			if rs, err := rr.Snapshot(a.ctx); err == nil {
@@ -101,6 +107,9 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 
 // item prints one item; stop ends the watch when nobody reads any more.
 func (p *connPrinter) item(it feed.Item, stop func()) {
+	if it.Problem != "" {
+		p.say(it.Problem)
+	}
 	if it.Flow == nil || p.err != nil {
 		return
 	}

@@ -26,8 +26,12 @@ func (a *app) doctor(asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	findings := probe.Run(a.ctx, ns)
+	if a.ctx.Err() != nil { // what was not tried any more is no finding
+		return errInterrupted
+	}
 	enc := json.NewEncoder(a.out)
-	for _, f := range probe.Run(a.ctx, ns) {
+	for _, f := range findings {
 		if asJSON {
 			if err := enc.Encode(struct {
 				Schema string `json:"schema"`

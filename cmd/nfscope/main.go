@@ -28,7 +28,8 @@ func run(armed func()) (status int) {
 	defer stop()
 	// A closed stdout is an error of write like any other, so that clean-up runs.
 	signal.Ignore(syscall.SIGPIPE)
-	a := &app{ctx: ctx, in: os.Stdin, out: os.Stdout, err: os.Stderr, armed: armed}
+	out := &output{file: os.Stdout}
+	a := &app{ctx: ctx, in: os.Stdin, out: out, err: os.Stderr, armed: armed}
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "nfscope: a defect: %v\n", p)
@@ -38,6 +39,12 @@ func run(armed func()) (status int) {
 	}()
 	err := a.command().ExecuteContext(ctx)
 	a.close()
+	if err == nil {
+		err = a.failed
+	}
+	if err == nil {
+		err = out.failed()
+	}
 	if err == nil && ctx.Err() != nil && a.live {
 		err = errInterrupted
 	}

@@ -51,11 +51,11 @@ func (a *app) replayPlain(name string, r io.Reader, asJSON bool) error {
 	if err != nil {
 		return usage(err)
 	}
+	p := newJourneyPrinter(a.out, asJSON, a.width(), nil)
 	if !asJSON {
-		fmt.Fprintf(a.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)
+		fmt.Fprintf(p.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)
 	}
 	st := store.New(journey.Options{Keep: 1 << 16})
-	p := newJourneyPrinter(a.out, asJSON, a.width(), nil)
 	n, playErr := 0, error(nil)
 	start := time.Now()
 	for {

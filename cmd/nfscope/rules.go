@@ -34,8 +34,10 @@ func (a *app) rulesCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, w := range rs.Warnings {
-				fmt.Fprintln(a.err, "nfscope:", w)
+			if format != "tree" { // which ends with them
+				for _, w := range rs.Warnings {
+					fmt.Fprintln(a.err, "nfscope:", w)
+				}
 			}
 			return a.printRules(rs, format)
 		},

@@ -39,7 +39,7 @@ func (a *app) traceCommand() *cobra.Command {
 			if len(args) == 0 {
 				return usagef("trace: a FILTER is missing, such as `tcp and dst port 80`; `ip or ip6` is everything")
 			}
-			f, err := parseFilter(args)
+			f, err := parseFilter(args, filter.Journeys)
 			if err != nil {
 				return err
 			}
@@ -205,10 +205,13 @@ func (a *app) recordTo(name, title string) (*record.Writer, error) {
 		return nil, err
 	}
 	a.later(func() {
-		if err := w.Close(); err != nil {
-			fmt.Fprintln(a.err, "nfscope:", err)
+		err := w.Close()
+		if cerr := file.Close(); err == nil {
+			err = cerr
 		}
-		_ = file.Close()
+		if err != nil && a.failed == nil {
+			a.failed = fmt.Errorf("%s: %w", name, err)
+		}
 	})
 	return w, nil
 }

@@ -77,7 +77,10 @@ func (s *Store) Apply(it *feed.Item) {
 		s.events++
 		s.fold.Event(it.Event)
 	case it.Flow != nil:
-		s.rate.add(it.Time, 1)
+		switch it.Flow.Type { // a dump is a reading of ours
+		case flow.EventNew, flow.EventUpdate, flow.EventDestroy:
+			s.rate.add(it.Time, 1)
+		}
 		s.setFlow(it.Flow)
 	case it.Table != nil:
 		s.table = *it.Table

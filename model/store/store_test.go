@@ -308,6 +308,9 @@ func TestDroppedFlowsHurtNoJourney(t *testing.T) {
 func TestRateProblemsEnd(t *testing.T) {
 	t.Parallel()
 	s := New(journey.Options{})
+	for _, typ := range []flow.EventType{flow.EventDumpBegin, flow.EventDump, flow.EventDumpEnd} { // no events
+		change(s, 0, typ, tcpFlow(1, 1, ""))
+	}
 	for i := range 10 {
 		s.Apply(legacy(i*100, uint16(i), "INPUT", 2))
 	}

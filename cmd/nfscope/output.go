@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+	"sync"
+)
+
+// output is stdout. It remembers the first error, so that what a library wrote and did
+// not check, such as the help, cannot fail in silence.
+type output struct {
+	file *os.File
+	mu   sync.Mutex
+	err  error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.file.Write(b)
+	if err != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.err == nil {
+			o.err = err
+		}
+	}
+	return n, err
+}
+
+// Fd is the file's, by which a terminal is known.
+func (o *output) Fd() uintptr { return o.file.Fd() }
+
+// failed is the first error of a write.
+func (o *output) failed() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
