@@ -1,0 +1,328 @@
+package journey
+
+import (
+	"encoding/json"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/flow"
+	"nfscope/model/ruleset"
+)
+
+func udp(dst string, id uint16) *model.Packet {
+	return &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, Transport: true, Length: 60, TTL: 64,
+		Src: netip.MustParseAddr("10.0.0.5"), Dst: netip.MustParseAddr(dst), SPort: 4000, DPort: 53, IPID: id}
+}
+
+func rulesOf(tables ...*model.Table) Rules {
+	rs := &model.Ruleset{Tables: tables}
+	rs.Number()
+	return ruleset.NewIndex(rs)
+}
+
+func legacyTable(name string, c ...*model.Chain) *model.Table {
+	return &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: name, Chains: c}
+}
+
+func nftTable(name string, c ...*model.Chain) *model.Table {
+	return &model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: name, Chains: c}
+}
+
+// line is a legacy event: table:chain:kind:num at a hook.
+func line(table, chain string, kind EventKind, num int, h model.Hook, p *model.Packet) Event {
+	e := Event{Source: SourceLegacy, Time: began, Family: p.Family, Table: table, Chain: chain, Kind: kind, Num: num, Hook: h, Packet: p, HasMark: true}
+	if h != model.HookOutput {
+		e.In = "r0"
+	}
+	if h != model.HookPrerouting && h != model.HookInput {
+		e.Out = "r1"
+	}
+	return e
+}
+
+func message(chain string, kind EventKind, handle uint64, v model.Verdict, p *model.Packet) Event {
+	return Event{Source: SourceNFT, Time: began, Family: model.FamilyInet, Table: "fw", Chain: chain, Kind: kind, Handle: handle, Verdict: v, Packet: p, ID: 7, HasMark: true, In: "r0"}
+}
+
+func arming(p *model.Packet) Event {
+	e := message("trace", EventRule, 9, model.VerdictAccept, p)
+	e.Table = "nfscope_1_1"
+	return e
+}
+
+func probe(h model.Hook, p *model.Packet) Event {
+	e := message(h.String(), EventPolicy, 0, model.VerdictAccept, p)
+	e.Table = "nfscope_1_1"
+	if h != model.HookInput {
+		e.Out = "r1"
+	}
+	return e
+}
+
+func folded(r Rules, o Options, events ...Event) (*Fold, []*Journey) {
+	f := NewFold(o)
+	if r != nil {
+		f.SetRules(r, time.Time{})
+	}
+	for i := range events {
+		f.Event(&events[i])
+	}
+	f.Flush()
+	return f, f.Journeys()
+}
+
+// TestOutcomes holds sentence, culprit and completeness of single packets.
+func TestOutcomes(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	raw := legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT"), builtin("raw", "OUTPUT", "ACCEPT"))
+	start := line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p)
+	input := func(policy string, rules ...model.Rule) *model.Table {
+		return legacyTable("filter", builtin("filter", "INPUT", policy, rules...), builtin("filter", "FORWARD", "ACCEPT"), chainOf("a:b", 0, 0, "", always("DROP")))
+	}
+	in := func(kind EventKind, num int) Event { return line("filter", "INPUT", kind, num, model.HookInput, p) }
+	fw := func(policy string, rules ...model.Rule) *model.Table {
+		return nftTable("fw", chainOf("in", model.HookInput, 0, policy, rules...), chainOf("u", 0, 0, "", target("accept")))
+	}
+	for _, c := range []struct {
+		name     string
+		rules    Rules
+		probes   bool
+		events   []Event
+		verdict  string
+		sentence string // begins with
+		why      string // part; "" where complete
+	}{
+		{"drop", rulesOf(raw, input("ACCEPT", target("DROP"))), false, []Event{start, in(EventRule, 1)}, Dropped,
+			"dropped by rule 1 of filter/INPUT (iptables-legacy): -p udp -j DROP", ""},
+		{"unconditional drop reads policy", rulesOf(raw, input("ACCEPT", target("ACCEPT"), always("DROP"), target("ACCEPT"))), false, []Event{start, in(EventPolicy, 2)}, Dropped,
+			"dropped by rule 2 of filter/INPUT (iptables-legacy): -j DROP", ""},
+		{"policy drop", rulesOf(raw, input("DROP", target("ACCEPT"))), false, []Event{start, in(EventPolicy, 2)}, Dropped,
+			"dropped by the policy of filter/INPUT (iptables-legacy)", ""},
+		{"reject", rulesOf(raw, input("DROP", target("REJECT"))), false, []Event{start, in(EventRule, 1)}, Rejected, "rejected by rule 1 of filter/INPUT", ""},
+		{"a colon in a chain's name", rulesOf(raw, input("DROP", jump("a:b"))), false,
+			[]Event{start, in(EventRule, 1), line("filter", "a:b", EventReturn, 1, model.HookInput, p)}, Dropped, "dropped by rule 1 of filter/a:b (iptables-legacy): -j DROP", ""},
+		{"RETURN in a built-in chain", rulesOf(raw, input("DROP", target("RETURN"), target("ACCEPT"))), false, []Event{start, in(EventRule, 1), in(EventPolicy, 3)}, Dropped,
+			"dropped by the policy of filter/INPUT", ""},
+		{"accept without probes", rulesOf(raw, input("DROP", target("ACCEPT"))), false, []Event{start, in(EventRule, 1)}, Accepted,
+			"accepted by every chain that was traced, accepted by rule 1 of filter/INPUT", ""},
+		{"queued", rulesOf(raw, input("ACCEPT", target("NFQUEUE"))), false, []Event{start, in(EventRule, 1)}, Queued, "queued to user space by rule 1 of filter/INPUT", ""},
+		{"a target nobody knows is the last", rulesOf(raw, input("ACCEPT", target("MYSTERY"))), false, []Event{start, in(EventRule, 1)}, Unknown,
+			"last seen at rule 1 of filter/INPUT (iptables-legacy): -p udp -j MYSTERY; what that did is not known", "its end was not seen"},
+		{"no ruleset", nil, false, []Event{start, in(EventRule, 1)}, Unknown, "last seen at rule 1 of filter/INPUT", unlisted},
+		{"the ruleset is older: number", rulesOf(raw, input("ACCEPT")), false, []Event{start, in(EventRule, 3)}, Unknown, "last seen at rule 3", unlisted},
+		{"the ruleset is older: policy's number", rulesOf(raw, input("ACCEPT", target("DROP"))), false, []Event{start, in(EventPolicy, 5)}, Accepted, "accepted", unlisted},
+		{"the ruleset is older: a jump is no policy", rulesOf(raw, input("ACCEPT", jump("a:b"))), false, []Event{start, in(EventPolicy, 1)}, Unknown, "", unlisted},
+		{"not routed, without probes", rulesOf(raw, input("ACCEPT")), false, []Event{start}, Unknown, "last seen in the prerouting hook, no rule dropped it: the kernel did", "its end was not seen"},
+		{"nothing after prerouting", rulesOf(raw), false, []Event{start}, Unknown,
+			"last seen in the prerouting hook; nothing would show it after that", "its end was not seen"},
+		{"vanished before a probe", rulesOf(fw("accept")), true, []Event{arming(p)}, Unknown, "last seen in the prerouting hook, no rule dropped it: the kernel did", "its end was not seen"},
+		{"delivered", rulesOf(fw("drop", target("accept"))), true, []Event{arming(p), message("in", EventRule, 10, model.VerdictAccept, p), probe(model.HookInput, p)}, Accepted,
+			"delivered to this host, accepted by rule 1 of inet fw/in (nftables): -p udp -j accept", ""},
+		{"nothing decided", rulesOf(), true, []Event{arming(p), probe(model.HookForward, p), probe(model.HookPostrouting, p)}, Accepted, "sent out of r1: no rule and no policy decided", ""},
+		{"handle not found", rulesOf(fw("accept", target("drop"))), true, []Event{arming(p), message("in", EventRule, 99, model.VerdictDrop, p)}, Dropped,
+			"dropped by a rule of inet fw/in (nftables) (handle 99 is not in the ruleset that was read)", unlisted},
+		{"reject shows as drop", rulesOf(fw("accept", target("reject"))), true, []Event{arming(p), message("in", EventRule, 10, model.VerdictDrop, p)}, Rejected, "rejected by rule 1 of inet fw/in", ""},
+		{"stolen", rulesOf(fw("accept", target("fwd"))), true, []Event{arming(p), message("in", EventRule, 10, model.VerdictStolen, p)}, Unknown, "taken over by rule 1 of inet fw/in", "its end was not seen"},
+		{"a chain without an event", rulesOf(input("ACCEPT"), fw("accept")), true,
+			[]Event{arming(p), message("in", EventPolicy, 0, model.VerdictAccept, p), probe(model.HookInput, p)}, Accepted, "delivered", "no event of filter/INPUT was seen"},
+		{"another's trace rule in a user chain", rulesOf(fw("drop")), false, []Event{message("u", EventRule, 10, model.VerdictAccept, p)}, Unknown, "", "its beginning was not seen"},
+		{"another's trace rule in a user chain, the base chain is told", rulesOf(fw("drop")), false,
+			[]Event{message("u", EventRule, 0, model.VerdictContinue, p), message("in", EventPolicy, 0, model.VerdictDrop, nil)}, Dropped, "dropped by the policy of inet fw/in (nftables)", "its beginning was not seen"},
+		{"a drop in our own table", rulesOf(), true, []Event{func() Event { e := arming(p); e.Verdict = model.VerdictDrop; return e }()}, Dropped, "dropped by a rule of inet nfscope_1_1/trace", unlisted},
+		{"headers were lost", rulesOf(fw("drop")), true, []Event{message("in", EventPolicy, 0, model.VerdictDrop, nil)}, Dropped, "dropped by the policy", "events in its middle are missing"},
+		{"a gap", rulesOf(fw("drop")), true, []Event{arming(p), {Source: SourceGap, Lost: 3, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "3 events were lost"},
+		{"right after a gap", rulesOf(fw("drop")), false, []Event{{Source: SourceGap, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "its beginning was not seen"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, list := folded(c.rules, Options{Probes: c.probes}, c.events...)
+			if len(list) != 1 {
+				t.Fatalf("%d journeys", len(list))
+			}
+			j := list[0]
+			if j.Outcome.Verdict != c.verdict || !strings.HasPrefix(j.Outcome.Sentence, c.sentence) {
+				t.Errorf("%s: %s\nwant %s: %s", j.Outcome.Verdict, j.Outcome.Sentence, c.verdict, c.sentence)
+			}
+			if j.Complete != (c.why == "") || !strings.Contains(j.Why, c.why) {
+				t.Errorf("complete %v: %q, want %q", j.Complete, j.Why, c.why)
+			}
+			contract(t, j)
+		})
+	}
+}
+
+// contract checks that all the fields of nfscope/journey/1 are there, none null, and
+// that reading gives back what was written.
+func contract(t *testing.T, j *Journey) {
+	t.Helper()
+	b, err := json.Marshal(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m map[string]any
+	if err := json.Unmarshal(b, &m); err != nil {
+		t.Fatal(err)
+	}
+	fields(t, m, map[string]any{"schema": "", "id": "", "start": "", "origin": "", "family": "", "in": "", "out": "", "path": "",
+		"packet": map[string]any{}, "steps": []any{}, "outcome": map[string]any{}, "flow": 0.0, "complete": true, "gaps": 0.0, "assumptions": []any{}})
+	fields(t, m["outcome"], map[string]any{"verdict": "", "sentence": "", "by": map[string]any{}})
+	fields(t, m["outcome"].(map[string]any)["by"], map[string]any{"backend": "", "family": "", "table": "", "chain": "", "kind": "", "rule": 0.0, "text": ""})
+	for _, s := range m["steps"].([]any) {
+		fields(t, s, map[string]any{"backend": "", "hook": "", "family": "", "table": "", "chain": "", "kind": "", "rule": 0.0, "handle": 0.0,
+			"text": "", "verdict": "", "target": ""})
+	}
+	if kind := j.Outcome.By.Kind; !slices.Contains([]string{"rule", "policy", "kernel"}, kind) {
+		t.Errorf("outcome by kind %q", kind)
+	}
+	var back Journey
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := json.Marshal(&back); err != nil || string(c) != string(b) {
+		t.Errorf("%v: read and written again:\n%s\n%s", err, b, c)
+	}
+}
+
+func fields(t *testing.T, got any, want map[string]any) {
+	t.Helper()
+	m, _ := got.(map[string]any)
+	for k, v := range want {
+		if reflect.TypeOf(m[k]) != reflect.TypeOf(v) {
+			t.Errorf("field %q is %T, want %T in %v", k, m[k], v, got)
+		}
+	}
+}
+
+type oneFlow struct{ *flow.Flow }
+
+func (o oneFlow) ByID(id uint32) *flow.Flow { return o.Flow }
+func (o oneFlow) ByTuple(t model.Tuple) *flow.Flow {
+	if t == o.Orig.Tuple || t == o.Reply.Tuple {
+		return o.Flow
+	}
+	return nil
+}
+
+// TestNAT holds the translation of both directions, where TRACE shows only one part.
+func TestNAT(t *testing.T) {
+	orig := udp("10.2.0.2", 5)
+	reply := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, Transport: true, Length: 70, TTL: 60, IPID: 9,
+		Src: netip.MustParseAddr("10.2.0.2"), SPort: 53, Dst: netip.MustParseAddr("203.0.113.1"), DPort: 40001}
+	fl := &flow.Flow{ID: 77, Orig: flow.Side{Tuple: orig.Tuple()}, Reply: flow.Side{Tuple: reply.Tuple()}, NAT: flow.NAT{Class: []flow.Class{flow.ClassMasquerade}}}
+	restored := *reply
+	restored.Dst, restored.DPort = orig.Src, orig.SPort
+	rules := rulesOf(legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT")), legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT", target("DROP"))))
+	pre := func(p *model.Packet) Event { return line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p) }
+	fwd := func(p *model.Packet, kind EventKind, num int) Event {
+		return line("filter", "FORWARD", kind, num, model.HookForward, p)
+	}
+	for _, c := range []struct {
+		name     string
+		events   []Event
+		src, dst []string
+	}{
+		{"a later packet of the flow", []Event{pre(orig), fwd(orig, EventPolicy, 2)}, []string{"10.0.0.5:4000", "203.0.113.1:40001"}, nil},
+		{"a reply", []Event{pre(reply), fwd(&restored, EventPolicy, 2)}, nil, []string{"203.0.113.1:40001", "10.0.0.5:4000"}},
+		{"dropped before it was translated", []Event{pre(orig), fwd(orig, EventRule, 1)}, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := NewFold(Options{})
+			f.SetRules(rules, time.Time{})
+			f.SetFlows(oneFlow{fl})
+			for i := range c.events {
+				f.Event(&c.events[i])
+			}
+			f.Flush()
+			j := f.Journeys()[0]
+			contract(t, j)
+			if c.src == nil && c.dst == nil {
+				if j.NAT != nil {
+					t.Fatalf("translated: %+v", j.NAT)
+				}
+				return
+			}
+			if j.NAT == nil || !slices.Equal(j.NAT.Src, c.src) || !slices.Equal(j.NAT.Dst, c.dst) || !slices.Equal(j.NAT.Class, []string{"masquerade"}) {
+				t.Errorf("%+v, want %v %v", j.NAT, c.src, c.dst)
+			}
+			if j.Flow != 77 {
+				t.Errorf("flow %d", j.Flow)
+			}
+		})
+	}
+}
+
+// TestLoopback folds a packet that is sent to this host itself: two journeys.
+func TestLoopback(t *testing.T) {
+	p := udp("10.0.0.5", 0)
+	at := func(e Event, in, out string) Event { e.In, e.Out = in, out; return e }
+	out := line("filter", "OUTPUT", EventPolicy, 1, model.HookOutput, p)
+	post := line("mangle", "POSTROUTING", EventPolicy, 1, model.HookPostrouting, p)
+	in := line("filter", "INPUT", EventPolicy, 1, model.HookInput, p)
+	second := arming(p)
+	second.ID = 8
+	end := probe(model.HookInput, p)
+	end.ID = 8
+	rules := rulesOf(legacyTable("filter", builtin("filter", "INPUT", "ACCEPT"), builtin("filter", "OUTPUT", "ACCEPT")),
+		legacyTable("mangle", builtin("mangle", "POSTROUTING", "ACCEPT")))
+	_, list := folded(rules, Options{Probes: true}, at(arming(p), "", "lo"), at(probe(model.HookPostrouting, p), "", "lo"), at(second, "lo", ""), at(end, "lo", ""),
+		at(out, "", "lo"), at(post, "", "lo"), at(in, "lo", ""))
+	if len(list) != 2 || list[0].Path != PathOutput || list[1].Path != PathInput || !list[0].Complete || !list[1].Complete {
+		for _, j := range list {
+			t.Errorf("%s %v %q: %s", j.Path, j.Complete, j.Why, told(j))
+		}
+		t.Fatalf("%d journeys", len(list))
+	}
+}
+
+// TestExtended joins an IPv6 packet with extension headers, of which nf_tables' trace
+// shows the first one only.
+func TestExtended(t *testing.T) {
+	ip := []byte{0x60, 0, 0, 1, 0, 16, 0, 64, 15: 5, 23: 1, 39: 2}
+	full, err := model.DecodePacket(model.FamilyIPv6, append(slices.Clone(ip), 17, 0, 1, 4, 0, 0, 0, 0, 0, 99, 0, 53, 0, 8, 0, 0), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut, err := model.DecodePacket(model.FamilyIPv6, ip, []byte{0, 99, 0, 53, 0, 8, 0, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if full.Proto != model.ProtoUDP || full.DPort != 53 || !full.Extended || !cut.Extended {
+		t.Fatalf("%+v\n%+v", full, cut)
+	}
+	tb := legacyTable("filter", builtin("filter", "INPUT", "DROP"))
+	tb.Family = model.FamilyIPv6
+	_, list := folded(rulesOf(tb), Options{Probes: true}, arming(&cut), line("filter", "INPUT", EventPolicy, 1, model.HookInput, &full))
+	if len(list) != 1 || list[0].Outcome.Verdict != Dropped || !list[0].Complete {
+		t.Fatalf("%d journeys, %s", len(list), list[0].Outcome.Sentence)
+	}
+}
+
+// TestRulesMove marks what was folded after the rules were last known to be in force.
+func TestRulesMove(t *testing.T) {
+	r := rulesOf(legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT")), legacyTable("filter", builtin("filter", "INPUT", "DROP")))
+	f := NewFold(Options{})
+	f.SetRules(r, time.Time{})
+	for i := range 3 {
+		p := udp("10.1.0.1", uint16(i+1))
+		a, b := line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p), line("filter", "INPUT", EventPolicy, 1, model.HookInput, p)
+		a.Time, b.Time = began.Add(time.Duration(i)*time.Second), began.Add(time.Duration(i)*time.Second)
+		f.Event(&a)
+		f.Event(&b)
+	}
+	f.Tick(began.Add(1500 * time.Millisecond))
+	before := f.Journeys()
+	f.SetRules(r, began.Add(500*time.Millisecond))
+	f.Flush()
+	for i, j := range f.Journeys() {
+		if want := i == 0; j.Complete != want || j.Complete == (j.Why == rulesMoved) {
+			t.Errorf("journey %d: complete %v: %s", i, j.Complete, j.Why)
+		}
+	}
+	if !before[1].Complete {
+		t.Error("what was handed out has changed")
+	}
+}
