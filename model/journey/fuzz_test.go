@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,8 @@ func FuzzEventJSON(f *testing.F) {
 	f.Add(byte(2), byte(7), byte(3), uint64(1<<60), "a:b", "\x00", []byte{0x45, 0, 0, 33, 1, 2, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 1, 2, 3, 4})
 	f.Add(byte(200), byte(99), byte(250), uint64(3), "", "r0", []byte{0x60, 0, 0, 1, 0, 16, 44, 64, 23: 1, 39: 2, 47: 0})
 	f.Fuzz(func(t *testing.T, family, hook, verdict byte, n uint64, chain, in string, b []byte) {
+		// Go's JSON turns other bytes into U+FFFD; iptables and nft print them as they are.
+		chain, in = strings.ToValidUTF8(chain, "?"), strings.ToValidUTF8(in, "?")
 		e := Event{Source: SourceNFT, Time: began, Seq: n, Family: model.Family(family), Chain: chain, Hook: model.Hook(hook), Handle: n,
 			Verdict: model.Verdict(verdict), In: in, Mark: uint32(n), HasMark: true, CT: &CT{ID: uint32(n)}}
 		if p, err := model.DecodePacket(0, b, nil); err == nil {
