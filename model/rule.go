@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Counters are the packets and bytes a rule or a chain has seen.
 type Counters struct {
@@ -18,6 +21,7 @@ type Rule struct {
 	// Handle is nf_tables' handle; 0 in legacy tables and in files.
 	Handle uint64
 	// Text is the rule as the backend's own save command prints it, without counters.
+	// Where nothing could print it, it is a comment: "# ...".
 	Text string
 	// Target is the name after -j or -g, or nft's verdict or terminal statement in
 	// its own spelling; "" where the rule has none.
@@ -41,6 +45,8 @@ func (r *Rule) Verdict() Verdict {
 		return VerdictGoto
 	case r.Jump != "":
 		return VerdictJump
+	case r.Target == "" && strings.HasPrefix(r.Text, "#"):
+		return VerdictUnknown // nobody knows its target
 	}
 	return TargetVerdict(r.Target)
 }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// masqueraded is a routed network whose router masquerades, and a connection through it
+// that stays open: client 10.1.0.2, router, server 10.2.0.2:80.
+func masqueraded(t *testing.T) (*nettest.Routed, func() net.Conn) {
+	t.Helper()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -d 10.1.0.1 --dport 8080 -j DNAT --to-destination 10.2.0.2:80\n-A POSTROUTING -o r1 -j MASQUERADE\nCOMMIT\n", "iptables-legacy-restore")
+	listen(t, n.Server, "10.2.0.2:80")
+	return n, func() net.Conn {
+		var c net.Conn
+		nettest.Do(t, n.Client, func() (err error) {
+			c, err = net.Dial("tcp", "10.1.0.1:8080")
+			return err
+		})
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+}
+
+func listen(t *testing.T, ns *netns.Handle, addr string) {
+	t.Helper()
+	nettest.Do(t, ns, func() error {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				defer c.Close()
+			}
+		}()
+		return nil
+	})
+}
+
+// TestConnsJSON holds `conns --json` against the contract, field by field.
+func TestConnsJSON(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "sysctl")
+	t.Parallel()
+	n, dial := masqueraded(t)
+	nettest.Run(t, n.Router, "sysctl", "-w", "net.netfilter.nf_conntrack_acct=1", "net.netfilter.nf_conntrack_timestamp=1")
+	c := dial()
+	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
+	out, errs := launch(t, "nfscope", "--netns", n.Router.Name(), "conns", "--json", "tcp and dnat and src port "+port).ends(exitDone)
+	list := objects(t, out)
+	if len(list) != 2 || errs != "" {
+		t.Fatalf("want one flow and the stats:\n%s%s", out, errs)
+	}
+	endsWithStats(t, list)
+	f := list[0]
+	for _, w := range []struct {
+		path string
+		want any
+	}{
+		{"schema", "nfscope/flow/1"}, {"event", "dump"}, {"family", "ip"}, {"proto", "tcp"}, {"state", "ESTABLISHED"},
+		{"orig.src", "10.1.0.2"}, {"orig.dst", "10.1.0.1"}, {"orig.dport", 8080.0}, {"reply.src", "10.2.0.2"}, {"reply.sport", 80.0}, {"reply.dst", "10.2.0.1"},
+		{"nat.client", "10.1.0.2:" + port}, {"nat.service", "10.1.0.1:8080"}, {"nat.backend", "10.2.0.2:80"},
+		{"mark", 0.0}, {"zone", 0.0}, {"labels", ""}, {"helper", ""}, {"offload", false},
+	} {
+		if got := at(f, strings.Split(w.path, ".")...); got != w.want {
+			t.Errorf("%s is %v, want %v in %v", w.path, got, w.want, f)
+		}
+	}
+	for _, path := range []string{"id", "timeout_ns", "orig.sport", "orig.packets", "orig.bytes", "reply.dport", "reply.packets", "reply.bytes"} {
+		if v, ok := at(f, strings.Split(path, ".")...).(float64); !ok || v <= 0 {
+			t.Errorf("%s is %v", path, at(f, strings.Split(path, ".")...))
+		}
+	}
+	if v := at(f, "timeout_ns").(float64); v < 1e9 || v > 1e16 {
+		t.Errorf("timeout_ns is %v: no nanoseconds", v)
+	}
+	if s, ok := f["start"].(string); !ok || !strings.Contains(s, "T") {
+		t.Errorf("start is %v", f["start"])
+	}
+	has := func(path string, want ...string) {
+		t.Helper()
+		l, _ := at(f, strings.Split(path, ".")...).([]any)
+		for _, w := range want {
+			found := false
+			for _, v := range l {
+				found = found || v == w
+			}
+			if !found {
+				t.Errorf("%s has no %s: %v", path, w, l)
+			}
+		}
+	}
+	has("status", "ASSURED", "SEEN_REPLY", "CONFIRMED", "SRC_NAT", "DST_NAT")
+	has("nat.class", "dnat", "masquerade")
+
+	// The filter chooses.
+	out, _ = launch(t, "nfscope", "--netns", n.Router.Name(), "conns", "--json", "udp").ends(exitDone)
+	if list := objects(t, out); len(list) != 1 {
+		t.Errorf("udp: %s", out)
+	}
+	out, _ = launch(t, "nfscope", "--netns", n.Router.Name(), "conns").ends(exitDone)
+	if !strings.Contains(out, "10.1.0.2:"+port+" -> 10.1.0.1:8080 -> 10.2.0.2:80") {
+		t.Errorf("as text: %s", out)
+	}
+}
+
+// TestConnsFollow follows a real connection from its first packet to its end.
+func TestConnsFollow(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "conntrack")
+	t.Parallel()
+	n, dial := masqueraded(t)
+	// One that is there already shows that the table was read, and so that events come.
+	first := dial()
+	_, old, _ := net.SplitHostPort(first.LocalAddr().String())
+	r := launch(t, "nfscope", "--netns", n.Router.Name(), "conns", "--follow", "--json", "tcp")
+	r.line("the first one", func(l string) bool { return strings.Contains(l, `"sport":`+old) })
+	c := dial()
+	_, port, _ := net.SplitHostPort(c.LocalAddr().String())
+	event := func(what string) func(string) bool {
+		return func(l string) bool {
+			return strings.Contains(l, `"event":"`+what+`"`) && strings.Contains(l, `"sport":`+port)
+		}
+	}
+	r.line("the new connection", event("new"))
+	r.line("its update", event("update"))
+	nettest.Run(t, n.Router, "conntrack", "-D", "-p", "tcp", "--sport", port)
+	r.line("its end", event("destroy"))
+	r.signal(os.Interrupt)
+	out, _ := r.ends(exitInterrupted)
+	endsWithStats(t, objects(t, out))
+}
+
+// TestConnsWithoutEvents: where the kernel sends none, that is said.
+func TestConnsWithoutEvents(t *testing.T) {
+	nettest.Kernel(t, "sysctl")
+	t.Parallel()
+	ns := nettest.New(t, "host")
+	nettest.Run(t, ns, "sysctl", "-w", "net.netfilter.nf_conntrack_events=0")
+	r := launch(t, "nfscope", "--netns", ns.Name(), "conns", "--follow")
+	r.hears("net.netfilter.nf_conntrack_events is 0; `sysctl -w net.netfilter.nf_conntrack_events=2`")
+	r.signal(os.Interrupt)
+	r.ends(exitInterrupted)
+}

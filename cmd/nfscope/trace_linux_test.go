@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+const dropForwarded = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -p udp --dport 9 -j DROP\nCOMMIT\n"
+
+// tracing starts `nfscope trace` in a namespace and returns when it is armed.
+func tracing(t *testing.T, ns *netns.Handle, args ...string) *running {
+	t.Helper()
+	r := launch(t, "nfscope", append([]string{"--netns", ns.Name(), "trace"}, args...)...)
+	r.hears("tracing ")
+	return r
+}
+
+// TestTraceRecordReplay: what a trace printed is what its recording prints.
+func TestTraceRecordReplay(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
+	file := filepath.Join(t.TempDir(), "case.nfs")
+	r := tracing(t, n.Router, "--json", "--count", "3", "-w", file, "udp and dst host 10.2.0.2")
+	for _, port := range []int{9, 10, 9} {
+		datagram(t, n.Client, fmt.Sprint("10.2.0.2:", port))
+	}
+	out, errs := r.ends(exitDone)
+	if !strings.Contains(errs, "3 packets in ") {
+		t.Errorf("it said %s", errs)
+	}
+	live := objects(t, out)
+	if len(live) != 4 {
+		t.Fatalf("%d lines:\n%s", len(live), out)
+	}
+	if s := endsWithStats(t, live); s["journeys"] != 3.0 || s["lost"] != 0.0 {
+		t.Errorf("stats %v", s)
+	}
+	again, _ := launch(t, "nfscope", "replay", "--json", file).ends(exitDone)
+	cut := func(s string) string { return s[:strings.Index(s, `{"schema":"nfscope/stats/1"`)] }
+	if cut(again) != cut(out) {
+		t.Errorf("the replay prints\n%s\nthe trace did\n%s", again, out)
+	}
+	text, _ := launch(t, "nfscope", "replay", "--plain", file).ends(exitDone)
+	for _, want := range []string{"trace: udp and dst host 10.2.0.2, recorded 20", "dropped by rule 1 of filter/FORWARD", "3 packets, "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in the replay:\n%s", want, text)
+		}
+	}
+}
+
+// TestTraceEnds: by the time that is up, and by ctrl-C with what there is.
+func TestTraceEnds(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
+	start := time.Now()
+	tracing(t, n.Router, "--for", "500ms", "udp").ends(exitDone)
+	if took := time.Since(start); took < 500*time.Millisecond || took > 10*time.Second {
+		t.Errorf("--for 500ms took %v", took)
+	}
+	r := tracing(t, n.Router, "--json", "udp and dst port 9")
+	datagram(t, n.Client, "10.2.0.2:9")
+	r.line("the packet", func(l string) bool { return strings.Contains(l, `"dport":9`) })
+	datagram(t, n.Client, "10.2.0.2:9")
+	r.signal(os.Interrupt)
+	out, errs := r.ends(exitInterrupted)
+	endsWithStats(t, objects(t, out))
+	if !strings.Contains(errs, "packets in ") {
+		t.Errorf("it said %s", errs)
+	}
+}
+
+// TestTraceAfterKernel: what the arming rule cannot match is matched afterwards.
+func TestTraceAfterKernel(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
+	r := tracing(t, n.Router, "--json", "--count", "1", "udp and out r1 and not dropped")
+	r.hears("more is traced and filtered afterwards: ")
+	datagram(t, n.Client, "10.1.0.1:11") // to the router itself
+	datagram(t, n.Client, "10.2.0.2:9")  // dropped
+	datagram(t, n.Client, "10.2.0.2:10")
+	out, _ := r.ends(exitDone)
+	if list := objects(t, out); len(list) != 2 || at(list[0], "packet", "dport") != 10.0 || list[0]["out"] != "r1" {
+		t.Errorf("want the one that left by r1:\n%s", out)
+	}
+}
+
+// TestTraceHeld: the kernel holds back what is over the rate, and that is told.
+func TestTraceHeld(t *testing.T) {
+	nettest.Kernel(t)
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	r := tracing(t, n.Router, "--rate", "5", "--for", "2s", "udp and dst port 10")
+	for range 200 {
+		datagram(t, n.Client, "10.2.0.2:10")
+	}
+	_, errs := r.ends(exitDone)
+	m := regexp.MustCompile(`(\d+) packets in .*, lost 0, (\d+) packets held back by the limit of 5/s`).FindStringSubmatch(errs)
+	if m == nil {
+		t.Fatalf("it said %s", errs)
+	}
+	var traced, held int
+	fmt.Sscan(m[1], &traced)
+	fmt.Sscan(m[2], &held)
+	if traced+held != 200 || traced < 1 || traced > 40 {
+		t.Errorf("%d traced and %d held back of 200", traced, held)
+	}
+}
+
+// TestTwoTraces: one reader has NFLOG's group. The second trace says what it cannot
+// have and goes on with nf_tables; only the first touches the sysctl.
+func TestTwoTraces(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
+	nettest.Feed(t, n.Router, "table inet fw {\n chain forward { type filter hook forward priority -5; policy accept; udp dport 11 drop; }\n}\n", "nft", "-f", "-")
+	look := func() string { // addresses settle by themselves
+		return regexp.MustCompile(`(?m)^.*( fe80::| mtu ).*\n`).ReplaceAllString(tidy(world(t, n.Router)), "")
+	}
+	before := look()
+	logger := func() string {
+		return strings.TrimSpace(nettest.Run(t, n.Router, "cat", "/proc/sys/net/netfilter/nf_log/2"))
+	}
+	old := logger()
+
+	first := tracing(t, n.Router, "--json", "udp")
+	second := tracing(t, n.Router, "--json", "udp")
+	l := second.hears("legacy tables are not traced: ")
+	if !strings.Contains(l, fmt.Sprintf("(process %d)", first.cmd.Process.Pid)) {
+		t.Errorf("the holder is not named: %s", l)
+	}
+	doctor, _ := launch(t, "nfscope", "--netns", n.Router.Name(), "doctor").ends(exitDone)
+	if !regexp.MustCompile(fmt.Sprintf(`off +NFLOG group 0 +read by .* \(process %d\)`, first.cmd.Process.Pid)).MatchString(doctor) {
+		t.Errorf("doctor does not name the holder:\n%s", doctor)
+	}
+	datagram(t, n.Client, "10.2.0.2:11")
+	for _, r := range []*running{first, second} {
+		r.line("the drop by nftables", func(l string) bool { return strings.Contains(l, "dropped by rule 1 of inet fw/forward (nftables)") })
+	}
+	// A drop in a legacy table: the second must not say that the kernel did it.
+	datagram(t, n.Client, "10.2.0.2:9")
+	first.line("the drop by legacy", func(l string) bool {
+		return strings.Contains(l, "dropped by rule 1 of filter/FORWARD (iptables-legacy)")
+	})
+	second.line("no guess", func(l string) bool {
+		return strings.Contains(l, `"dport":9`) && strings.Contains(l, "filter/FORWARD (iptables-legacy), which it met there, told nothing") && strings.Contains(l, `"complete":false`)
+	})
+
+	// The second ends: the first goes on as it was.
+	second.signal(os.Interrupt)
+	second.ends(exitInterrupted)
+	if got := logger(); got != "nfnetlink_log" {
+		t.Errorf("the second has put %s back under the first", got)
+	}
+	datagram(t, n.Client, "10.2.0.2:9")
+	first.line("another drop by legacy", func(l string) bool {
+		return strings.Contains(l, "dropped by rule 1 of filter/FORWARD (iptables-legacy)")
+	})
+
+	// The first ends before a third, which never had the group: it goes on with nf_tables.
+	third := tracing(t, n.Router, "--json", "udp")
+	first.signal(os.Interrupt)
+	first.ends(exitInterrupted)
+	if got := logger(); got != old {
+		t.Errorf("nf_log is %s, was %s", got, old)
+	}
+	datagram(t, n.Client, "10.2.0.2:11")
+	third.line("the drop by nftables", func(l string) bool { return strings.Contains(l, "dropped by rule 1 of inet fw/forward (nftables)") })
+	third.signal(os.Interrupt)
+	third.ends(exitInterrupted)
+	waitFor(t, "the namespace to be as it was", func() error {
+		if after := look(); after != before {
+			return fmt.Errorf("before:\n%s\nafter:\n%s", before, after)
+		}
+		return nil
+	})
+}
