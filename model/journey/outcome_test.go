@@ -135,6 +135,13 @@ func TestOutcomes(t *testing.T) {
 			[]Event{message("u", EventRule, 0, model.VerdictContinue, p), message("in", EventPolicy, 0, model.VerdictDrop, nil)}, Dropped, "dropped by the policy of inet fw/in (nftables)", "its beginning was not seen"},
 		{"a drop in our own table", rulesOf(), true, []Event{func() Event { e := arming(p); e.Verdict = model.VerdictDrop; return e }()}, Dropped, "dropped by a rule of inet nfscope_1_1/trace", unlisted},
 		{"headers were lost", rulesOf(fw("drop")), true, []Event{message("in", EventPolicy, 0, model.VerdictDrop, nil)}, Dropped, "dropped by the policy", "events in its middle are missing"},
+		{"a way that does not end", rulesOf(input("ACCEPT", jump("a:b"))), true, []Event{arming(p), in(EventRule, 1), probe(model.HookInput, p)}, Accepted, "delivered",
+			"the end of its way through filter/INPUT was not seen"},
+		{"a chain that nothing called", rulesOf(raw, input("ACCEPT", target("LOG"))), false,
+			[]Event{start, in(EventRule, 1), line("filter", "a:b", EventReturn, 1, model.HookInput, p)}, Dropped, "dropped by", "events in its middle are missing"},
+		{"no headers behind an accept", rulesOf(fw("accept", target("accept"), target("drop"))), true,
+			[]Event{arming(p), message("in", EventRule, 10, model.VerdictAccept, p), message("in", EventRule, 11, model.VerdictDrop, nil)}, Dropped, "dropped by", "events in its middle are missing"},
+		{"no arming event", rulesOf(raw, input("DROP")), true, []Event{start, in(EventPolicy, 1)}, Dropped, "dropped by", "its beginning was not seen"},
 		{"a gap", rulesOf(fw("drop")), true, []Event{arming(p), {Source: SourceGap, Lost: 3, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "3 events were lost"},
 		{"right after a gap", rulesOf(fw("drop")), false, []Event{{Source: SourceGap, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "its beginning was not seen"},
 	} {
@@ -324,5 +331,90 @@ func TestRulesMove(t *testing.T) {
 	}
 	if !before[1].Complete {
 		t.Error("what was handed out has changed")
+	}
+}
+
+// rungs are a journey's steps as rung prints them.
+func rungs(j *Journey) (l []string) {
+	for i := range j.Steps {
+		l = append(l, rung(&j.Steps[i]))
+	}
+	return l
+}
+
+// TestInferred settles a target that nobody knows by what follows.
+func TestInferred(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	rules := rulesOf(legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT", target("MYSTERY"))), legacyTable("filter",
+		builtin("filter", "INPUT", "DROP", target("MYSTERY"), jump("A"), target("ACCEPT")), chainOf("A", 0, 0, "", target("MYSTERY"), target("DROP"))))
+	in := func(chain string, num int) Event {
+		return line("filter", chain, EventRule, num, model.HookInput, p)
+	}
+	_, list := folded(rules, Options{}, line("raw", "PREROUTING", EventRule, 1, model.HookPrerouting, p), in("INPUT", 1), in("INPUT", 2), in("A", 1), in("INPUT", 3))
+	want := []string{"L raw/PREROUTING 1 accept", "L filter/INPUT 1 continue", "L filter/INPUT 2 jump", " L filter/A 1 return", "L filter/INPUT 3 accept"}
+	if !slices.Equal(rungs(list[0]), want) || !list[0].Complete || list[0].Steps[0].Note != inferred || list[0].Steps[3].Note != inferred {
+		t.Errorf("%v %q\n%q\n%q", list[0].Complete, list[0].Why, rungs(list[0]), want)
+	}
+}
+
+// TestSamePlace puts the chain that dropped the packet last among those of its place,
+// whichever tracer was read first.
+func TestSamePlace(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	rules := rulesOf(legacyTable("filter", builtin("filter", "INPUT", "ACCEPT")), nftTable("fw", chainOf("in", model.HookInput, 0, "accept", target("drop"))))
+	_, list := folded(rules, Options{Probes: true}, arming(p), message("in", EventRule, 10, model.VerdictDrop, p), line("filter", "INPUT", EventPolicy, 1, model.HookInput, p))
+	if want := []string{"L filter/INPUT policy accept", "N fw/in 1 drop"}; len(list) != 1 || !slices.Equal(rungs(list[0]), want) || !list[0].Complete {
+		t.Errorf("%d journeys, %q", len(list), rungs(list[0]))
+	}
+}
+
+// TestTwins doubts what cannot be told apart.
+func TestTwins(t *testing.T) {
+	p := udp("10.1.0.1", 0)
+	rules := rulesOf(legacyTable("filter", builtin("filter", "INPUT", "DROP", jump("A")), chainOf("A", 0, 0, "")))
+	in := func(kind EventKind, num, second int) Event {
+		e := line("filter", "INPUT", kind, num, model.HookInput, p)
+		e.Stamp = began.Add(time.Duration(second) * time.Second)
+		return e
+	}
+	t.Run("two begun by legacy", func(t *testing.T) {
+		_, list := folded(rules, Options{Probes: true}, in(EventPolicy, 2, 1), in(EventPolicy, 2, 2), arming(p))
+		if len(list) != 2 || list[0].Why != twins || list[1].Why != twins {
+			t.Errorf("%d journeys, %q", len(list), list[0].Why)
+		}
+	})
+	t.Run("the rest of one that was closed", func(t *testing.T) {
+		f := NewFold(Options{Probes: true})
+		f.SetRules(rules, time.Time{})
+		first, other, second, rest := in(EventRule, 1, 1), arming(udp("10.1.0.9", 9)), arming(p), in(EventPolicy, 2, 1)
+		other.ID = 99
+		second.Time, rest.Time = began.Add(time.Second), began.Add(time.Second)
+		f.Event(&first)
+		f.Event(&other)
+		f.Tick(second.Time)
+		f.Event(&second)
+		f.Event(&rest)
+		f.Flush()
+		for _, j := range f.Journeys() {
+			if j.Complete {
+				t.Errorf("complete: %q", rungs(j))
+			}
+		}
+	})
+}
+
+// TestUntracked joins no entry that an earlier packet of the tuple left.
+func TestUntracked(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	f := NewFold(Options{Probes: true})
+	f.SetRules(rulesOf(), time.Time{})
+	f.SetFlows(oneFlow{&flow.Flow{ID: 77, Orig: flow.Side{Tuple: p.Tuple()}, Reply: flow.Side{Tuple: udp("10.1.0.9", 1).Tuple().Reverse()}}})
+	a, b := arming(p), probe(model.HookInput, p)
+	b.CT = &CT{State: 64}
+	f.Event(&a)
+	f.Event(&b)
+	f.Flush()
+	if j := f.Journeys()[0]; j.CTState != "UNTRACKED" || j.Flow != 0 || j.NAT != nil || !j.Complete {
+		t.Errorf("%s flow %d nat %+v %q", j.CTState, j.Flow, j.NAT, j.Why)
 	}
 }
