@@ -153,10 +153,20 @@ func (m *Model) clock() time.Time {
 func (m *Model) left() time.Duration { return max(0, m.latest.Trace.Until.Sub(m.clock())) }
 
 // frame is what the page may draw from now.
-func (m *Model) frame() *page.Frame {
+func (m *Model) frame() *page.Frame { return m.frameOf(m.page()) }
+
+func (m *Model) frameOf(p page.Page) *page.Frame {
 	_, height := m.areas()
-	return &page.Frame{Snap: m.snap, Player: m.player, Theme: m.th, Width: m.width, Height: height,
-		Now: m.clock(), Filter: m.filters[m.name()], Zoomed: m.zoomed}
+	f := &page.Frame{Snap: m.snap, Player: m.player, Theme: m.th, Width: m.width, Height: height,
+		Now: m.clock(), Zoomed: m.zoomed}
+	if p == nil {
+		return f
+	}
+	f.Filter = m.filters[p.Name()]
+	if _, live := p.(page.Live); live && m.bar != nil && m.bar.Kind == filterbar.Narrow && m.bar.Page == p.Name() {
+		f.Filter = m.bar.Value()
+	}
+	return f
 }
 
 // check tells what is wrong with a filter for a page.

@@ -19,6 +19,12 @@ type (
 	forgetMsg struct{ id int }
 )
 
+// workedMsg brings the answer of a page's piece of work.
+type workedMsg struct {
+	page   page.Worker
+	answer any
+}
+
 // Update takes one message. It does no I/O: what may block runs in a command.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
@@ -50,6 +56,9 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		if msg.id == m.said.id {
 			m.said.text = ""
 		}
+	case workedMsg:
+		p, _ := msg.page.(page.Page)
+		msg.page.Done(msg.answer, m.frameOf(p))
 	case armedMsg, disarmedMsg:
 		return m.answered(msg)
 	case tea.KeyPressMsg:
@@ -90,7 +99,7 @@ func (m *Model) swap(s *snapshot.Snapshot) tea.Cmd {
 }
 
 // wake starts the clocks that are needed and not running: frames while something
-// moves, seconds while a trace counts down.
+// moves, seconds while a trace counts down; and the work that the page has.
 func (m *Model) wake() tea.Cmd {
 	var cmds []tea.Cmd
 	if !m.ticking && m.player.Moving() {
@@ -104,6 +113,11 @@ func (m *Model) wake() tea.Cmd {
 		m.seconds = true
 		wait := m.left()%time.Second + 5*time.Millisecond
 		cmds = append(cmds, m.after(wait, secondMsg{}))
+	}
+	if w, ok := m.page().(page.Worker); ok {
+		if run := w.Work(m.frame()); run != nil {
+			cmds = append(cmds, func() tea.Msg { return workedMsg{w, run()} })
+		}
 	}
 	return tea.Batch(cmds...)
 }

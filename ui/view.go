@@ -210,7 +210,7 @@ func (m *Model) hints() []keys.Action {
 	}
 	switch m.name() {
 	case "Rules":
-		out = append(out, keys.Enter, keys.NeverHit, keys.Baseline)
+		out = append(out, keys.Enter, keys.Filter, keys.NeverHit, keys.Callers, keys.Hottest, keys.Baseline)
 	case "Connections":
 		out = append(out, keys.TraceThis, keys.Sort)
 	case "Trace":
@@ -221,7 +221,10 @@ func (m *Model) hints() []keys.Action {
 	if m.latest.Lab != nil {
 		out = append(out, keys.Lesson)
 	}
-	out = append(out, keys.Filter, keys.Palette, keys.Copy)
+	if m.name() != "Rules" {
+		out = append(out, keys.Filter)
+	}
+	out = append(out, keys.Palette, keys.Copy)
 	if !m.latest.Trace.Armed && len(m.snap.Journeys) > 0 {
 		out = append(out, keys.Pause, keys.StepOn)
 	}

@@ -56,6 +56,9 @@ const (
 	Lesson    Action = "lesson"
 	Baseline  Action = "baseline"
 	Problems  Action = "problems"
+	Hottest   Action = "hottest"
+	Callers   Action = "callers"
+	Changes   Action = "changes"
 )
 
 // Everywhere is the scope of bindings that hold on each page.
@@ -105,6 +108,9 @@ func All() []Binding {
 		{[]string{"q", "ctrl+c"}, Quit, "quit and clean up", all},
 		{[]string{"*"}, NeverHit, "only rules that were never hit", "Rules"},
 		{[]string{"b"}, Baseline, "count from now (the kernel's counters stay)", "Rules"},
+		{[]string{"o"}, Hottest, "hottest first within a chain", "Rules"},
+		{[]string{"u"}, Callers, "who jumps to this chain", "Rules"},
+		{[]string{"D"}, Changes, "what changed in the rules", "Rules"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
 	}

@@ -60,6 +60,21 @@ type Filtered interface {
 // clears the page's filter first.
 type Deep interface{ Deep() bool }
 
+// Worker is a page with work that takes longer than a frame may, such as a search
+// through 100,000 rules. The root asks the page that is shown for it after every
+// message, runs it beside the screen and brings the answer back.
+type Worker interface {
+	// Work gives the next piece of work, nil where none is due or one is under way. What
+	// it gives runs in another goroutine: it must touch nothing that the page uses meanwhile.
+	Work(f *Frame) func() any
+	// Done takes the answer. The page throws it away where nobody waits for it any more.
+	Done(answer any, f *Frame)
+}
+
+// Live is a page that is narrowed while a filter is typed, not only once it is
+// accepted: its View never waits for what a filter finds.
+type Live interface{ Live() }
+
 // RuleShower is the page that GotoRule leads to.
 type RuleShower interface{ ShowRule(id int, f *Frame) }
 

@@ -75,6 +75,9 @@ func (c *Cursor[K]) Select(key K, at func(int) K) bool {
 // Want selects a row by identity once Sync finds it.
 func (c *Cursor[K]) Want(key K) { c.key, c.has, c.version = key, true, nil }
 
+// Forget lets go of the selected row: at the next Sync the row in its place is selected.
+func (c *Cursor[K]) Forget() { c.has, c.version = false, nil }
+
 // Index is the number of the selected row, 0 where the list is empty.
 func (c *Cursor[K]) Index() int { return c.index }
 

@@ -1,5 +1,6 @@
 // Package tree draws nested rows that fold. It keeps the selection and what is
-// folded by the rows' identity; what the rows are is the owner's to say.
+// folded by the rows' identity; what the rows are is the owner's to say, and what
+// they look like is asked for those in sight only.
 package tree
 
 import (
@@ -12,14 +13,22 @@ import (
 
 // Node is one row. Children follow their parent and are one deeper.
 type Node[K comparable] struct {
-	Key   K
-	Depth int
-	Text  string
-	Style lipgloss.Style
-	// Note stands at the right, dim.
-	Note string
+	Key K
+	// Ref is the owner's own: what the node stands for.
+	Ref   int32
+	Depth uint8
 	// Folds is true where the node has children; Closed that it starts folded.
 	Folds, Closed bool
+}
+
+// Face is what a node looks like.
+type Face struct {
+	Text  string
+	Style lipgloss.Style
+	// Notes are what may stand at the right, dim where NoteStyle is not set: the first
+	// that fits.
+	Notes     []string
+	NoteStyle lipgloss.Style
 }
 
 // Tree is the selection over the nodes last given to Set.
@@ -49,13 +58,13 @@ func (t *Tree[K]) refold() {
 	hidden := -1
 	for i := range t.all {
 		n := &t.all[i]
-		if hidden >= 0 && n.Depth > hidden {
+		if hidden >= 0 && int(n.Depth) > hidden {
 			continue
 		}
 		hidden = -1
 		t.shown = append(t.shown, i)
 		if n.Folds && !t.Open(n) {
-			hidden = n.Depth
+			hidden = int(n.Depth)
 		}
 	}
 	t.change++
@@ -114,7 +123,7 @@ func (t *Tree[K]) Select(key K) bool {
 	if at < 0 {
 		return false
 	}
-	depth := t.all[at].Depth
+	depth, opened := t.all[at].Depth, false
 	for i := at - 1; i >= 0 && depth > 0; i-- {
 		if n := &t.all[i]; n.Depth < depth {
 			depth = n.Depth
@@ -123,19 +132,23 @@ func (t *Tree[K]) Select(key K) bool {
 					t.turned = map[K]bool{}
 				}
 				t.turned[n.Key] = !t.turned[n.Key]
+				opened = true
 			}
 		}
 	}
-	t.refold()
+	if opened {
+		t.refold()
+	}
 	return t.Cursor.Select(key, t.At)
 }
 
 // View draws exactly height lines of width cells. focus tells whether keys go here.
-func (t *Tree[K]) View(th *theme.Theme, width, height int, focus bool) []string {
+func (t *Tree[K]) View(th *theme.Theme, width, height int, focus bool, face func(*Node[K]) Face) []string {
 	from, to := t.Cursor.Window(height)
 	out := make([]string, 0, max(height, 0))
 	for i := from; i < to; i++ {
 		n := &t.all[t.shown[i]]
+		c := face(n)
 		fold := " "
 		if n.Folds {
 			fold = th.Glyphs.Jump
@@ -143,10 +156,13 @@ func (t *Tree[K]) View(th *theme.Theme, width, height int, focus bool) []string 
 				fold = th.Glyphs.Down
 			}
 		}
-		text := line.Space(2*n.Depth) + fold + " " + line.Clean(n.Text)
-		note := line.Clean(n.Note)
-		if line.Width(note)+8 > width || line.Width(text)+line.Width(note)+1 > width {
-			note = ""
+		text := line.Space(2*int(n.Depth)) + fold + " " + line.Clean(c.Text)
+		note := ""
+		for _, s := range c.Notes {
+			if s = line.Clean(s); s != "" && line.Width(s)+8 <= width && line.Width(text)+line.Width(s)+1 <= width {
+				note = s
+				break
+			}
 		}
 		body := line.Fit(text, width-line.Width(note), th.Glyphs.Dots)
 		over := lipgloss.NewStyle()
@@ -159,9 +175,9 @@ func (t *Tree[K]) View(th *theme.Theme, width, height int, focus bool) []string 
 				}
 			}
 		}
-		s := n.Style.Inherit(over).Render(body)
+		s := c.Style.Inherit(over).Render(body)
 		if note != "" {
-			s += th.Dim.Inherit(over).Render(note)
+			s += c.NoteStyle.Inherit(over).Render(note)
 		}
 		out = append(out, s)
 	}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"nfscope/model"
+	"nfscope/ui/page"
 )
 
 // baseline is the counters from which the page counts, our own: the kernel's are
@@ -21,32 +22,63 @@ func (b *baseline) move(x *index) {
 	chains, rules := x.rs.Size()
 	c := &model.Counts{Generation: x.rs.Generation, Taken: b.counts.Taken,
 		Rules: make([]model.Counters, rules), Chains: make([]model.Counters, chains)}
-	old := map[rowKey]model.Counters{}
-	for id, r := range b.index.rules {
-		if r.rule != nil && id < len(b.counts.Rules) {
-			old[b.index.key(r)] = b.counts.Rules[id]
+	for at, p := range x.chains {
+		was, ok := int32(at), at < len(b.index.chains) && b.index.chainKey(int32(at)) == x.chainKey(int32(at))
+		if !ok {
+			was, ok = b.index.chain(x.chainKey(int32(at)))
 		}
-	}
-	for _, t := range b.index.rs.Tables {
-		for _, ch := range t.Chains {
-			if ch.ID < len(b.counts.Chains) {
-				old[rowKey{kind: rowPolicy, chain: keyOf(t, ch)}] = b.counts.Chains[ch.ID]
-			}
+		if !ok {
+			continue
 		}
-	}
-	for id, r := range x.rules {
-		if r.rule != nil {
-			c.Rules[id] = old[x.key(r)]
+		old := b.index.chains[was].chain
+		if old.ID < len(b.counts.Chains) && p.chain.ID < len(c.Chains) {
+			c.Chains[p.chain.ID] = b.counts.Chains[old.ID]
 		}
-	}
-	for _, t := range x.rs.Tables {
-		for _, ch := range t.Chains {
-			if ch.ID < len(c.Chains) {
-				c.Chains[ch.ID] = old[rowKey{kind: rowPolicy, chain: keyOf(t, ch)}]
-			}
-		}
+		b.moveRules(old, p.chain, c)
 	}
 	b.counts, b.index = c, x
+}
+
+func (b *baseline) moveRules(old, now *model.Chain, c *model.Counts) {
+	type name struct {
+		handle uint64
+		text   string
+		nth    int
+	}
+	var where map[name]int // made where rules do not stand where they stood
+	names := func(rules []model.Rule, each func(name, *model.Rule)) {
+		seen := map[string]int{}
+		for i := range rules {
+			r := &rules[i]
+			if r.Handle != 0 {
+				each(name{handle: r.Handle}, r)
+				continue
+			}
+			each(name{text: r.Text, nth: seen[r.Text]}, r)
+			seen[r.Text]++
+		}
+	}
+	same := 0
+	for same < len(old.Rules) && same < len(now.Rules) && old.Rules[same].Handle == now.Rules[same].Handle && old.Rules[same].Text == now.Rules[same].Text {
+		b.copy(&old.Rules[same], &now.Rules[same], c)
+		same++
+	}
+	if same == len(now.Rules) || same == len(old.Rules) {
+		return
+	}
+	where = map[name]int{}
+	names(old.Rules[same:], func(n name, r *model.Rule) { where[n] = r.Index - 1 })
+	names(now.Rules[same:], func(n name, r *model.Rule) {
+		if i, ok := where[n]; ok {
+			b.copy(&old.Rules[i], r, c)
+		}
+	})
+}
+
+func (b *baseline) copy(old, now *model.Rule, c *model.Counts) {
+	if old.ID < len(b.counts.Rules) && now.ID < len(c.Rules) {
+		c.Rules[now.ID] = b.counts.Rules[old.ID]
+	}
 }
 
 // numbers are the counters of the moment, with the rate since the reading before.
@@ -54,6 +86,23 @@ type numbers struct {
 	now, before *model.Counts
 	base        *model.Counts
 	seconds     float64
+}
+
+// numbers are the counters of the frame.
+func (p *Page) numbers(f *page.Frame) *numbers {
+	n := &numbers{}
+	s := f.Snap
+	if s.Counts != nil && s.Counts.Generation == s.Rules.Generation {
+		n.now = s.Counts
+		if s.Previous != nil && s.Previous.Generation == s.Counts.Generation {
+			n.before = s.Previous
+			n.seconds = s.Counts.Taken.Sub(s.Previous.Taken).Seconds()
+		}
+	}
+	if p.base.on {
+		n.base = p.base.counts
+	}
+	return n
 }
 
 // read gives the counters of one rule or chain; rate is below 0 where it is not known.
@@ -84,11 +133,16 @@ func (n *numbers) read(list func(*model.Counts) []model.Counters, id int, text m
 func ofRules(c *model.Counts) []model.Counters  { return c.Rules }
 func ofChains(c *model.Counts) []model.Counters { return c.Chains }
 
-// counters of a row: a rule's own, of a chain's end and heading the chain's.
+// rule gives the counters of a rule.
+func (n *numbers) rule(r *model.Rule) (model.Counters, float64) {
+	return n.read(ofRules, r.ID, r.Counters)
+}
+
+// of gives the counters of a row: a rule's own, of a chain's end and heading the chain's.
 func (n *numbers) of(r row) (model.Counters, float64) {
 	switch {
 	case r.rule != nil:
-		return n.read(ofRules, r.rule.ID, r.rule.Counters)
+		return n.rule(r.rule)
 	case r.chain != nil && r.chain.Base():
 		return n.read(ofChains, r.chain.ID, r.chain.Counters)
 	}

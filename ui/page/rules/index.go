@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"nfscope/model"
+	"nfscope/model/provenance"
+	"nfscope/model/ruleset"
 )
 
 // chainKey names a chain over the generations of a ruleset. An empty Chain is the
@@ -16,9 +18,9 @@ type chainKey struct {
 	Extra        string
 }
 
-// rowKey names a row of the rules panel. Rules of nf_tables go by handle, legacy
-// ones by text and by how many of the same text stand before, so that a rule put in
-// above moves nothing.
+// rowKey names a row over the generations of a ruleset. Rules of nf_tables go by
+// handle, legacy ones by text and by how many of the same text stand before, so that
+// a rule put in above moves nothing.
 type rowKey struct {
 	chain  chainKey
 	kind   rowKind
@@ -36,7 +38,17 @@ const (
 	rowText           // a line of a set
 )
 
-// row is one line of the rules panel.
+// ref is a row within one ruleset, small, because lists of 100,000 are made of them:
+// a chain's place and the rule's place in it, or below 0 an object and its line.
+type ref struct{ at, n int32 }
+
+// The places in a chain that are no rule's.
+const (
+	headOf = -1
+	endOf  = -2
+)
+
+// row is what a ref stands for.
 type row struct {
 	kind  rowKind
 	table *model.Table
@@ -45,44 +57,123 @@ type row struct {
 	text  string
 }
 
-// index is what is looked up in one ruleset, made once for it.
+// index is what is looked up in one ruleset. Making it takes time in proportion to
+// the chains only; what is costly besides is made when it is wanted.
 type index struct {
-	rs    *model.Ruleset
-	rules []row   // by Rule.ID
-	nth   []int32 // by Rule.ID
+	rs      *model.Ruleset
+	names   *ruleset.Index
+	chains  []place // by their place, which is Chain.ID
+	tables  []span
+	objects []object
+	rules   int
+	// origins are who made the chains asked for so far.
+	origins map[int32]origin
+	// lines are those of the object that was looked at last.
+	lines struct {
+		of   int32
+		text []string
+	}
+}
+
+type place struct {
+	table *model.Table
+	chain *model.Chain
+}
+
+// span is a table with its part of chains and objects.
+type span struct {
+	table                    *model.Table
+	chains, chainsEnd        int32
+	objects, objectsEnd      int32
+	firstOfBackend, anything bool
+}
+
+type object struct {
+	table *model.Table
+	name  string
+	text  string
+}
+
+type origin struct {
+	provenance.Origin
+	ok bool
 }
 
 func newIndex(rs *model.Ruleset) *index {
-	_, n := rs.Size()
-	x := &index{rs: rs, rules: make([]row, n), nth: make([]int32, n)}
+	n, _ := rs.Size()
+	x := &index{rs: rs, names: ruleset.NewIndex(rs), chains: make([]place, 0, n), origins: map[int32]origin{}}
+	x.lines.of = -1
+	last := model.BackendUnknown
 	for _, t := range rs.Tables {
+		s := span{table: t, chains: int32(len(x.chains)), objects: int32(len(x.objects)), firstOfBackend: t.Backend != last}
+		last = t.Backend
 		for _, c := range t.Chains {
-			var seen map[string]int32
-			for i := range c.Rules {
-				r := &c.Rules[i]
-				if r.ID >= n { // not numbered: shown, never looked up
-					continue
-				}
-				x.rules[r.ID] = row{kind: rowRule, table: t, chain: c, rule: r}
-				if r.Handle == 0 {
-					if seen == nil {
-						seen = make(map[string]int32, len(c.Rules))
-					}
-					x.nth[r.ID] = seen[r.Text]
-					seen[r.Text]++
-				}
-			}
+			x.chains = append(x.chains, place{t, c})
+			x.rules += len(c.Rules)
 		}
+		for i, e := range t.Extra {
+			x.objects = append(x.objects, object{t, objectName(i, e), e})
+		}
+		s.chainsEnd, s.objectsEnd = int32(len(x.chains)), int32(len(x.objects))
+		s.anything = s.chainsEnd > s.chains || s.objectsEnd > s.objects
+		x.tables = append(x.tables, s)
 	}
 	return x
 }
 
-// rule finds a rule by ID.
-func (x *index) rule(id int) (row, bool) {
-	if id < 0 || id >= len(x.rules) || x.rules[id].rule == nil {
-		return row{}, false
+// row gives what a ref stands for.
+func (x *index) row(r ref) row {
+	if r.at < 0 {
+		o := &x.objects[-1-r.at]
+		text := ""
+		if l := x.text(-1 - r.at); int(r.n) < len(l) {
+			text = l[r.n]
+		}
+		return row{kind: rowText, table: o.table, text: text}
 	}
-	return x.rules[id], true
+	p := x.chains[r.at]
+	out := row{table: p.table, chain: p.chain}
+	switch r.n {
+	case headOf:
+		out.kind = rowHead
+	case endOf:
+		out.kind = rowPolicy
+	default:
+		out.rule = &p.chain.Rules[r.n]
+	}
+	return out
+}
+
+// text gives the lines of an object.
+func (x *index) text(object int32) []string {
+	if x.lines.of != object {
+		x.lines.of, x.lines.text = object, strings.Split(x.objects[object].text, "\n")
+	}
+	return x.lines.text
+}
+
+// rule finds a rule by its ID.
+func (x *index) rule(id int) (ref, bool) {
+	_, c, r := x.names.Rule(id)
+	if r == nil {
+		return ref{}, false
+	}
+	return x.of(c, r.Index-1)
+}
+
+// of is the ref of a place in a chain.
+func (x *index) of(c *model.Chain, n int) (ref, bool) {
+	if c == nil || c.ID >= len(x.chains) || x.chains[c.ID].chain != c {
+		return ref{}, false
+	}
+	return ref{int32(c.ID), int32(n)}, true
+}
+
+// chain finds a chain's place by its name.
+func (x *index) chain(k chainKey) (int32, bool) {
+	_, c := x.names.Chain(k.Backend, k.Family, k.Table, k.Chain)
+	r, ok := x.of(c, 0)
+	return r.at, ok
 }
 
 func keyOf(t *model.Table, c *model.Chain) chainKey {
@@ -93,83 +184,90 @@ func keyOf(t *model.Table, c *model.Chain) chainKey {
 	return k
 }
 
-func (x *index) key(r row) rowKey {
-	k := rowKey{kind: r.kind}
-	if r.table != nil {
-		k.chain = keyOf(r.table, r.chain)
-	}
+func (x *index) chainKey(at int32) chainKey { return keyOf(x.chains[at].table, x.chains[at].chain) }
+
+// key names a row so that another ruleset may have it too.
+func (x *index) key(r ref) rowKey {
+	w := x.row(r)
+	k := rowKey{kind: w.kind, chain: keyOf(w.table, w.chain)}
 	switch {
-	case r.kind == rowText:
-		k.text = r.text
-	case r.rule == nil:
-	case r.rule.Handle != 0:
-		k.handle = r.rule.Handle
+	case w.kind == rowText:
+		k.chain.Extra, k.text = x.objects[-1-r.at].name, w.text
+	case w.rule == nil:
+	case w.rule.Handle != 0:
+		k.handle = w.rule.Handle
 	default:
-		k.text = r.rule.Text
-		if r.rule.ID < len(x.nth) {
-			k.nth = int(x.nth[r.rule.ID])
+		k.text = w.rule.Text
+		for i := range w.chain.Rules[:r.n] {
+			if w.chain.Rules[i].Text == k.text {
+				k.nth++
+			}
 		}
 	}
 	return k
 }
 
-// rows lists what a scope holds, narrowed to the rules that keep lets through.
-// Headings stand where more than one chain is listed.
-func (x *index) rows(scope chainKey, keep func(row) bool) []row {
-	var out []row
-	for _, t := range x.rs.Tables {
-		if scope.Backend != model.BackendUnknown && scope.Backend != t.Backend ||
-			scope.Table != "" && (scope.Table != t.Name || scope.Family != t.Family) {
-			continue
-		}
-		if scope.Extra != "" {
-			return extra(t, scope.Extra)
-		}
-		for _, c := range t.Chains {
-			if scope.Chain != "" && scope.Chain != c.Name {
-				continue
-			}
-			head := len(out)
-			if scope.Chain == "" {
-				out = append(out, row{kind: rowHead, table: t, chain: c})
-			}
-			body := len(out)
-			for i := range c.Rules {
-				r := row{kind: rowRule, table: t, chain: c, rule: &c.Rules[i]}
-				if keep == nil || keep(r) {
-					out = append(out, r)
+// find is the row of that name.
+func (x *index) find(k rowKey) (ref, bool) {
+	if k.kind == rowText {
+		for i := range x.objects {
+			if o := &x.objects[i]; keyOf(o.table, nil) == (chainKey{Backend: k.chain.Backend, Family: k.chain.Family, Table: k.chain.Table}) && o.name == k.chain.Extra {
+				for n, l := range x.text(int32(i)) {
+					if l == k.text {
+						return ref{-1 - int32(i), int32(n)}, true
+					}
 				}
 			}
-			switch {
-			case keep != nil && len(out) == body:
-				out = out[:head]
-			case keep == nil && c.Base():
-				out = append(out, row{kind: rowPolicy, table: t, chain: c})
+		}
+		return ref{}, false
+	}
+	at, ok := x.chain(k.chain)
+	if !ok {
+		return ref{}, false
+	}
+	switch k.kind {
+	case rowHead:
+		return ref{at, headOf}, true
+	case rowPolicy:
+		return ref{at, endOf}, true
+	}
+	nth := k.nth
+	rules := x.chains[at].chain.Rules
+	for i := range rules {
+		if k.handle != 0 && rules[i].Handle == k.handle {
+			return ref{at, int32(i)}, true
+		}
+		if k.handle == 0 && rules[i].Text == k.text {
+			if nth == 0 {
+				return ref{at, int32(i)}, true
 			}
+			nth--
 		}
 	}
-	return out
+	return ref{}, false
 }
 
-// extra lists the lines of a set; name may go on with one of its lines.
-func extra(t *model.Table, name string) []row {
-	name, _, _ = strings.Cut(name, "\n")
-	for i, e := range t.Extra {
-		if extraKey(i, e) != name {
-			continue
-		}
-		var out []row
-		for _, l := range strings.Split(e, "\n") {
-			out = append(out, row{kind: rowText, table: t, text: l})
-		}
-		return out
+// origin tells who made a chain.
+func (x *index) origin(at int32) (provenance.Origin, bool) {
+	o, known := x.origins[at]
+	if !known {
+		p := x.chains[at]
+		o.Origin, o.ok = provenance.Chain(p.table, p.chain)
+		x.origins[at] = o
 	}
-	return nil
+	return o.Origin, o.ok
 }
 
-// extraKey names an object of a table by its first line; i tells those apart that
+// ruleOrigin tells who made a rule.
+func (x *index) ruleOrigin(r ref) (provenance.Origin, bool) {
+	p := x.chains[r.at]
+	o, ok := x.origin(r.at)
+	return provenance.Rule(p.table, p.chain, &p.chain.Rules[r.n], o, ok)
+}
+
+// objectName names an object of a table by its first line; i tells those apart that
 // have none.
-func extraKey(i int, text string) string {
+func objectName(i int, text string) string {
 	first, _, _ := strings.Cut(text, "\n")
 	first = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(first), "{"))
 	if first == "" {

@@ -13,104 +13,182 @@ import (
 
 // treeVersion is what the tree depends on.
 type treeVersion struct {
-	index  *index
-	filter string
-	theme  *theme.Theme
+	index *index
+	hits  *hits
 }
 
-func (p *Page) syncTree(f *page.Frame) {
-	v := treeVersion{p.index, f.Filter, f.Theme}
-	p.tree.Set(v, func() []tree.Node[chainKey] { return p.index.nodes(f.Theme, match(f.Filter)) })
-	if v.filter != p.nodes.filter || p.nodes.index == nil {
-		p.start(f)
+// The kinds of a node, beside chains, whose Ref is their place: below 0.
+const (
+	nodeAll     = -1
+	nodeBackend = -2
+	nodeTable   = -3
+	nodeLine    = -4
+	nodeObject  = -5 // and below: objects by their place
+)
+
+func (p *Page) syncTree(f *page.Frame, h *hits) {
+	v := treeVersion{p.index, h}
+	if v == p.nodes {
+		return
 	}
+	was := p.nodes
 	p.nodes = v
+	if h != nil && was.hits == nil && p.before == nil {
+		s := p.here()
+		s.back = p.back
+		p.before, p.acted = &s, false
+	}
+	p.tree.Set(v, func() []tree.Node[chainKey] { return p.index.nodes(h) })
+	switch {
+	case h != nil && h.text != p.topFor: // nothing found may be out of sight
+		p.topFor = h.text
+		p.tree.Select(chainKey{})
+		p.back = nil
+	case f.Filter == "" && p.before != nil:
+		s := *p.before
+		p.before, p.topFor = nil, ""
+		if !p.acted {
+			p.returnTo(s)
+			p.back = s.back
+		}
+	case was.index == nil:
+		p.start()
+	}
 }
 
 // start selects the first chain that has rules, so that the page does not open on
-// an empty panel; under a new filter everything, so that nothing found is out of sight.
-func (p *Page) start(f *page.Frame) {
-	if f.Filter != "" {
-		p.tree.Select(chainKey{})
-		p.back = nil
-		return
-	}
-	if p.nodes.index != nil {
-		return
-	}
-	for _, t := range p.index.rs.Tables {
-		for _, c := range t.Chains {
-			if c.Hook == model.HookInput && len(c.Rules) > 0 {
-				p.tree.Select(keyOf(t, c))
-				return
-			}
+// an empty panel.
+func (p *Page) start() {
+	for _, c := range p.index.chains {
+		if c.chain.Hook == model.HookInput && len(c.chain.Rules) > 0 {
+			p.tree.Select(keyOf(c.table, c.chain))
+			return
 		}
 	}
 }
 
-// nodes lists backends, tables, chains and sets. With a filter the notes count what
-// it finds, and what holds nothing is dim.
-func (x *index) nodes(th *theme.Theme, want func(row) bool) []tree.Node[chainKey] {
-	_, total := x.rs.Size()
-	out := []tree.Node[chainKey]{{Text: "all rules", Note: units.Count(uint64(total), 6), Style: th.Text}}
-	at := func(t *model.Table, c *model.Chain) int {
-		n := 0
-		for i := range c.Rules {
-			if want(row{kind: rowRule, table: t, chain: c, rule: &c.Rules[i]}) {
-				n++
+// treeLines is how many lines of a set the tree unfolds; the panel shows all.
+const treeLines = 200
+
+// nodes lists backends, tables, chains and sets; with hits only those that have some.
+func (x *index) nodes(h *hits) []tree.Node[chainKey] {
+	out := make([]tree.Node[chainKey], 0, len(x.chains)+2*len(x.tables)+2)
+	out = append(out, tree.Node[chainKey]{Ref: nodeAll})
+	backend := model.BackendUnknown
+	for i := range x.tables {
+		s := &x.tables[i]
+		if h != nil && h.start[s.chains] == h.start[s.chainsEnd] && !s.named(x, h.text) {
+			continue
+		}
+		if s.table.Backend != backend {
+			backend = s.table.Backend
+			out = append(out, tree.Node[chainKey]{Key: chainKey{Backend: backend}, Ref: nodeBackend, Folds: true})
+		}
+		k := keyOf(s.table, nil)
+		out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeTable, Depth: 1, Folds: s.anything})
+		for at := s.chains; at < s.chainsEnd; at++ {
+			if h == nil || h.start[at] < h.start[at+1] {
+				k.Chain = x.chains[at].chain.Name
+				out = append(out, tree.Node[chainKey]{Key: k, Ref: at, Depth: 2})
 			}
 		}
-		return n
-	}
-	found := 0
-	last := model.BackendUnknown
-	for _, t := range x.rs.Tables {
-		if t.Backend != last {
-			last = t.Backend
-			out = append(out, tree.Node[chainKey]{Key: chainKey{Backend: last}, Text: last.String(),
-				Style: th.Backend(last).Bold(true), Folds: true})
-		}
-		k := keyOf(t, nil)
-		out = append(out, tree.Node[chainKey]{Key: k, Depth: 1, Text: t.Family.String() + " " + t.Name, Note: t.Flags,
-			Style: th.Strong, Folds: len(t.Chains)+len(t.Extra) > 0})
-		for _, c := range t.Chains {
-			n := tree.Node[chainKey]{Key: keyOf(t, c), Depth: 2, Text: c.Name, Style: th.Text}
-			if c.Base() {
-				n.Note = fmt.Sprintf("%s %d", c.Hook, c.Priority)
-				if strings.EqualFold(c.Name, c.Hook.String()) {
-					n.Note = c.Priority.String()
-				}
-			}
-			switch {
-			case want != nil:
-				hits := at(t, c)
-				found += hits
-				n.Note = ""
-				if hits > 0 {
-					n.Note = units.Count(uint64(hits), 6)
-				} else {
-					n.Style = th.Dim
-				}
-			case len(c.Rules) == 0:
-				n.Style = th.Dim
-			}
-			out = append(out, n)
-		}
-		for i, e := range t.Extra {
-			ek := k
-			ek.Extra = extraKey(i, e)
-			out = append(out, tree.Node[chainKey]{Key: ek, Depth: 2, Text: ek.Extra, Style: th.Accent, Folds: true, Closed: true})
-			for j, r := range extra(t, ek.Extra) {
-				lk := ek
-				lk.Extra = fmt.Sprintf("%s\n%d", ek.Extra, j)
-				if j > 0 && r.text != "}" {
-					out = append(out, tree.Node[chainKey]{Key: lk, Depth: 3, Text: r.text, Style: th.Dim})
-				}
+		k.Chain = ""
+		for at := s.objects; at < s.objectsEnd; at++ {
+			if o := &x.objects[at]; h == nil || containsFold(o.name, strings.ToLower(h.text)) {
+				k.Extra = o.name
+				out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeObject - at, Depth: 2, Folds: true, Closed: true})
+				out = objectLines(out, k, o.text)
 			}
 		}
-	}
-	if want != nil {
-		out[0].Text, out[0].Note = "all that is found", units.Count(uint64(found), 6)
 	}
 	return out
 }
+
+// named reports whether an object of the table has the text in its name.
+func (s *span) named(x *index, text string) bool {
+	low := strings.ToLower(text)
+	for _, o := range x.objects[s.objects:s.objectsEnd] {
+		if containsFold(o.name, low) {
+			return true
+		}
+	}
+	return false
+}
+
+func objectLines(out []tree.Node[chainKey], k chainKey, text string) []tree.Node[chainKey] {
+	name := k.Extra
+	n := 0
+	for l := range strings.Lines(text) {
+		if l = strings.TrimRight(l, "\r\n"); n > 0 && l != "}" {
+			k.Extra = name + "\n" + l
+			out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeLine, Depth: 3})
+		}
+		if n++; n > treeLines {
+			break
+		}
+	}
+	return out
+}
+
+// face is what a node looks like.
+func (p *Page) face(th *theme.Theme, n *tree.Node[chainKey]) tree.Face {
+	x, h := p.index, p.nodes.hits
+	out := tree.Face{Style: th.Text, NoteStyle: th.Dim}
+	note := func(s string) { out.Notes = []string{s} }
+	switch {
+	case n.Ref == nodeAll && h != nil:
+		out.Text = "all that is found"
+		note(units.Count(uint64(len(h.rules)), 6))
+	case n.Ref == nodeAll:
+		out.Text = "all rules"
+		note(units.Count(uint64(x.rules), 6))
+	case n.Ref == nodeBackend:
+		out.Text, out.Style = n.Key.Backend.String(), th.Backend(n.Key.Backend).Bold(true)
+	case n.Ref == nodeTable:
+		out.Text, out.Style = n.Key.Family.String()+" "+n.Key.Table, th.Strong
+		if t := x.rs.Table(n.Key.Backend, n.Key.Family, n.Key.Table); t != nil {
+			note(t.Flags)
+		}
+	case n.Ref == nodeLine:
+		_, l, _ := strings.Cut(n.Key.Extra, "\n")
+		out.Text, out.Style = l, th.Dim
+	case n.Ref <= nodeObject:
+		out.Text, out.Style = n.Key.Extra, th.Accent
+	default:
+		p.chainFace(th, n.Ref, &out)
+	}
+	return out
+}
+
+func (p *Page) chainFace(th *theme.Theme, at int32, out *tree.Face) {
+	c := p.index.chains[at].chain
+	out.Text = c.Name
+	if h := p.nodes.hits; h != nil {
+		out.Notes = []string{units.Count(uint64(h.start[at+1]-h.start[at]), 6)}
+		return
+	}
+	if len(c.Rules) == 0 {
+		out.Style = th.Dim
+	}
+	maker, _ := p.index.origin(at)
+	words, word := p.marks.says(c)
+	switch {
+	case words != "":
+		out.Notes = []string{words, word}
+		if maker.Name != "" {
+			out.Notes = []string{maker.Name + ", " + words, words, word}
+		}
+		if len(c.Rules) > 0 {
+			out.NoteStyle = th.Warn
+		}
+	case c.Base() && strings.EqualFold(c.Name, c.Hook.String()):
+		out.Notes = []string{c.Priority.String()}
+	case c.Base():
+		out.Notes = []string{fmt.Sprintf("%s %d", c.Hook, c.Priority)}
+	default:
+		out.Notes = []string{maker.Name}
+	}
+}
+
+// treeWidth is the width of the tree beside the rules.
+func treeWidth(width int) int { return max(26, min(48, width/4)) }

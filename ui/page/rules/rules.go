@@ -3,8 +3,6 @@
 package rules
 
 import (
-	"strings"
-
 	tea "charm.land/bubbletea/v2"
 
 	"nfscope/model"
@@ -18,35 +16,47 @@ import (
 // Page is the Rules page. Make it with New.
 type Page struct {
 	tree   tree.Tree[chainKey]
-	cursor list.Cursor[rowKey]
+	cursor list.Cursor[ref]
 	inRows bool // keys go to the rules, not to the tree
 
 	index *index
 	nodes treeVersion
-	list  listVersion
-	rows  []row
+	shown listVersion
+	rows  []ref
 	base  baseline
 	never bool
-	back  []place
+	hot   bool
+	back  []spot
+	trail history
 	// version grows with every new list of rows; the cursor looks for its row then.
 	version int
 	height  int // of the rows in sight at the last View
+
+	// What is worked on beside the screen; see work.go.
+	busy     bool
+	search   *search
+	searched float64
+	hits     *hits
+	marks    *marks
+	older    *model.Ruleset // that the ruleset is still to be held against
+	news     []batch        // of changes, newest last
+	glow     map[*model.Rule]glow
+
+	menu *menu // nil while none is open
+	// before is where the page was before a filter moved it; acted is true once
+	// something was done under the filter.
+	before *spot
+	acted  bool
+	topFor string // the filter for which the tree went to the top
 }
 
-// place is where a jump was followed from.
-type place struct {
-	scope chainKey
-	row   rowKey
-}
-
-// listVersion is what the rows depend on.
-type listVersion struct {
-	index  *index
+// spot is where the page was: what a jump, a caller or a filter leads back to.
+type spot struct {
 	scope  chainKey
-	filter string
-	never  bool
-	counts *model.Counts // only where never is
-	base   *model.Counts
+	row    rowKey
+	has    bool // a row was selected
+	inRows bool
+	back   []spot
 }
 
 // New makes the page.
@@ -59,7 +69,7 @@ func (p *Page) Name() string { return "Rules" }
 func (p *Page) Filters() (filter.Kind, bool) { return filter.Rules, true }
 
 // Deep reports whether Back leads somewhere.
-func (p *Page) Deep() bool { return len(p.back) > 0 || p.inRows }
+func (p *Page) Deep() bool { return len(p.back) > 0 || p.inRows || p.menu != nil }
 
 // narrow is the width below which one panel is shown at a time.
 const narrow = 76
@@ -72,27 +82,64 @@ func (p *Page) sync(f *page.Frame) bool {
 		return false
 	}
 	if p.index == nil || p.index.rs != rs {
-		p.index = newIndex(rs)
-		p.base.move(p.index)
+		p.swap(rs)
 	}
-	p.syncTree(f)
-	v := listVersion{index: p.index, scope: p.scope(), filter: f.Filter, never: p.never}
+	if p.index.rules <= small {
+		for run := p.due(f); run != nil; run = p.due(f) {
+			p.take(run(), f)
+		}
+	}
+	h := p.hits
+	switch {
+	case f.Filter == "":
+		p.hits, p.search, h = nil, nil, nil
+	case h != nil && h.index != p.index:
+		h = nil
+	}
+	p.syncTree(f, h)
+	v := listVersion{index: p.index, scope: p.scope(), filter: f.Filter, hits: h, never: p.never, hot: p.hot}
+	if h != nil {
+		v.filter = h.text // an older one, while the newer is looked for
+	}
 	if p.base.on {
 		v.base = p.base.counts
 	}
-	if p.never {
+	if p.never || p.hot {
 		v.counts = f.Snap.Counts
 	}
-	if v != p.list || p.rows == nil {
-		p.list = v
-		p.rows = p.index.rows(v.scope, p.keep(f))
+	if v != p.shown || p.rows == nil {
+		p.shown = v
+		p.rows = p.list(v, p.numbers(f))
 		p.version++
 	}
 	p.cursor.Sync(p.version, len(p.rows), p.at)
 	return true
 }
 
-func (p *Page) at(i int) rowKey { return p.index.key(p.rows[i]) }
+// swap takes another ruleset. What the user has selected is found again by name.
+func (p *Page) swap(rs *model.Ruleset) {
+	old, x := p.index, newIndex(rs)
+	p.index = x
+	p.base.move(x)
+	p.trail.move(old, x)
+	if old == nil {
+		return
+	}
+	p.settleNews()
+	if p.older == nil { // else more than one came since, and the first is what was seen
+		p.older = old.rs
+	}
+	if r, ok := p.cursor.Key(); ok {
+		if r, ok = x.find(old.key(r)); ok {
+			p.cursor.Want(r)
+		} else {
+			p.cursor.Forget()
+		}
+	}
+	p.search, p.marks, p.rows = nil, nil, nil
+}
+
+func (p *Page) at(i int) ref { return p.rows[i] }
 
 // scope is what the tree has selected.
 func (p *Page) scope() chainKey {
@@ -102,64 +149,24 @@ func (p *Page) scope() chainKey {
 	return chainKey{}
 }
 
-// keep tells which rules the filter and the never-hit mode leave; nil for all.
-func (p *Page) keep(f *page.Frame) func(row) bool {
-	want := match(f.Filter)
-	if !p.never {
-		return want
-	}
-	n := p.numbers(f)
-	return func(r row) bool {
-		c, _ := n.of(r)
-		return c.Valid && c.Packets == 0 && (want == nil || want(r))
-	}
-}
-
-// match turns the text of the filter bar into a test of rules; nil for an empty one.
-func match(text string) func(row) bool {
-	if text == "" {
-		return nil
-	}
-	if flt, err := filter.Parse(text); err == nil && flt.Check(filter.Rules) == nil {
-		return func(r row) bool { return flt.Rule(r.table, r.chain, r.rule, r.rule.Counters) }
-	}
-	low := strings.ToLower(text)
-	return func(r row) bool {
-		return strings.Contains(strings.ToLower(r.rule.Text), low) || strings.Contains(strings.ToLower(r.chain.Name), low)
-	}
-}
-
-// numbers are the counters of the frame.
-func (p *Page) numbers(f *page.Frame) *numbers {
-	n := &numbers{}
-	s := f.Snap
-	if s.Counts != nil && s.Counts.Generation == s.Rules.Generation {
-		n.now = s.Counts
-		if s.Previous != nil && s.Previous.Generation == s.Counts.Generation {
-			n.before = s.Previous
-			n.seconds = s.Counts.Taken.Sub(s.Previous.Taken).Seconds()
-		}
-	}
-	if p.base.on {
-		n.base = p.base.counts
-	}
-	return n
-}
-
 // Do carries out an action.
 func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	if !p.sync(f) {
 		return nil
 	}
 	defer p.sync(f)
+	p.acted = true
+	if p.menu != nil {
+		return p.doMenu(a)
+	}
 	if p.move(a) {
 		return nil
 	}
 	switch a {
 	case keys.Enter:
-		return p.enter(f, true)
+		return p.enter(true)
 	case keys.Right:
-		return p.enter(f, false)
+		return p.enter(false)
 	case keys.Left, keys.Back:
 		p.out(a)
 	case keys.NeverHit:
@@ -167,6 +174,15 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 			return page.Send(page.Say{Text: "only rules that were never hit; * again shows all"})
 		}
 		return page.Send(page.Say{Text: "all rules"})
+	case keys.Hottest:
+		if p.hot = !p.hot; p.hot {
+			return page.Send(page.Say{Text: "hottest first within each chain; the kernel still asks by number (o: in order again)"})
+		}
+		return page.Send(page.Say{Text: "in the kernel's order"})
+	case keys.Callers:
+		return p.callers()
+	case keys.Changes:
+		return p.changes(f)
 	case keys.Baseline:
 		return p.setBaseline(f)
 	case keys.Copy:
@@ -179,8 +195,7 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 
 // move carries out what moves the selection.
 func (p *Page) move(a keys.Action) bool {
-	by := map[keys.Action]int{keys.Up: -1, keys.Down: 1, keys.PageUp: -max(1, p.height-1), keys.PageDown: max(1, p.height-1),
-		keys.Top: -1 << 30, keys.Bottom: 1 << 30}[a]
+	by := steps(a, p.height)
 	if by == 0 {
 		return false
 	}
@@ -189,20 +204,38 @@ func (p *Page) move(a keys.Action) bool {
 		return true
 	}
 	p.tree.Cursor.Move(by, p.tree.At)
-	p.back = nil // another chain by hand: the jumps are left
 	return true
 }
 
-// selected is the row the keys speak of; in the tree there is none.
+// steps is how many rows an action moves by, 0 where it moves nothing.
+func steps(a keys.Action, height int) int {
+	switch a {
+	case keys.Up:
+		return -1
+	case keys.Down:
+		return 1
+	case keys.PageUp:
+		return -max(1, height-1)
+	case keys.PageDown:
+		return max(1, height-1)
+	case keys.Top:
+		return -1 << 30
+	case keys.Bottom:
+		return 1 << 30
+	}
+	return 0
+}
+
+// selected is the row that keys act on.
 func (p *Page) selected() (row, bool) {
-	if i := p.cursor.Index(); i < len(p.rows) && p.inRows {
-		return p.rows[i], true
+	if i := p.cursor.Index(); i < len(p.rows) {
+		return p.index.row(p.rows[i]), true
 	}
 	return row{}, false
 }
 
 // enter goes from the tree to the rules, and from a rule after its jump.
-func (p *Page) enter(f *page.Frame, hard bool) tea.Cmd {
+func (p *Page) enter(hard bool) tea.Cmd {
 	if !p.inRows {
 		if n := p.tree.Selected(); n != nil && n.Folds && !p.tree.Open(n) {
 			p.tree.Fold(true)
@@ -218,38 +251,62 @@ func (p *Page) enter(f *page.Frame, hard bool) tea.Cmd {
 	case !ok:
 		return nil
 	case r.kind == rowHead && hard:
-		p.follow(keyOf(r.table, r.chain))
+		p.goTo(keyOf(r.table, r.chain), ref{}, false)
 	case r.rule != nil && r.rule.Jump != "":
-		if r.table.Chain(r.rule.Jump) == nil {
-			return page.Send(page.Say{Text: "there is no chain " + r.rule.Jump + " in this table"})
-		}
 		k := keyOf(r.table, r.chain)
 		k.Chain = r.rule.Jump
-		p.follow(k)
+		if _, ok := p.index.chain(k); !ok {
+			return page.Send(page.Say{Text: "there is no chain " + r.rule.Jump + " in this table"})
+		}
+		p.goTo(k, ref{}, false)
 	case hard && r.rule != nil:
 		return page.Send(page.Say{Text: "rule " + number(r.rule) + " jumps nowhere"})
 	}
 	return nil
 }
 
-func (p *Page) follow(k chainKey) {
-	from := place{scope: p.scope(), row: p.at(p.cursor.Index())}
-	if p.tree.Select(k) {
-		p.back = append(p.back, from)
-		p.cursor = list.Cursor[rowKey]{}
-		p.version++
+// here is the spot that Back returns to.
+func (p *Page) here() spot {
+	s := spot{scope: p.scope(), inRows: p.inRows}
+	if r, ok := p.cursor.Key(); ok {
+		s.row, s.has = p.index.key(r), true
+	}
+	return s
+}
+
+// goTo shows a chain, and a row of it where has says so; Back returns.
+func (p *Page) goTo(k chainKey, to ref, has bool) {
+	from := p.here()
+	if !p.tree.Select(k) {
+		return
+	}
+	p.back = append(p.back, from)
+	p.inRows = true
+	p.cursor = list.Cursor[ref]{}
+	if has {
+		p.cursor.Want(to)
+	}
+	p.version++
+}
+
+// returnTo goes to a spot.
+func (p *Page) returnTo(s spot) {
+	p.inRows = s.inRows
+	if !p.tree.Select(s.scope) || !s.has {
+		return
+	}
+	if r, ok := p.index.find(s.row); ok {
+		p.cursor.Want(r)
 	}
 }
 
 // out goes back after a jump, or from the rules to the tree, or up in the tree.
 func (p *Page) out(a keys.Action) {
 	switch n := len(p.back); {
-	case p.inRows && n > 0:
+	case n > 0 && (p.inRows || a == keys.Back):
 		from := p.back[n-1]
 		p.back = p.back[:n-1]
-		if p.tree.Select(from.scope) {
-			p.cursor.Want(from.row)
-		}
+		p.returnTo(from)
 	case p.inRows:
 		p.inRows = false
 	case a == keys.Left:
@@ -280,9 +337,10 @@ func (p *Page) ShowRule(id int, f *page.Frame) {
 	if !ok {
 		return
 	}
-	p.never, p.back, p.inRows = false, nil, true
-	if p.tree.Select(keyOf(r.table, r.chain)) {
-		p.cursor.Want(p.index.key(r))
+	p.never, p.back, p.inRows, p.menu = false, nil, true, nil
+	if p.tree.Select(p.index.chainKey(r.at)) {
+		p.sync(f)
+		p.cursor.Want(r)
 		p.sync(f)
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"nfscope/model/journey"
 	"nfscope/ui/component/inspector"
 	"nfscope/ui/component/line"
-	"nfscope/ui/component/table"
+	"nfscope/ui/component/overlay"
+	"nfscope/ui/component/tree"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
 	"nfscope/ui/theme"
@@ -21,18 +22,54 @@ import (
 // View draws the tree beside the rules, or one of them where there is no room for both.
 func (p *Page) View(f *page.Frame) string {
 	if !p.sync(f) {
-		return strings.Join(line.Block([]string{"", f.Theme.Dim.Render("  reading the rules" + f.Theme.Glyphs.Dots)}, f.Width, f.Height, ""), "\n")
+		return strings.Join(p.waiting(f), "\n")
 	}
+	news := p.newsLine(f)
+	body := *f
+	if news != "" && f.Height > 6 {
+		body.Height--
+	} else {
+		news = ""
+	}
+	lines := p.body(&body)
+	if p.menu != nil {
+		lines = overlay.Center(lines, p.menu.view(f.Theme, f.Width, body.Height), f.Width)
+	}
+	if news != "" {
+		lines = append(lines, f.Theme.Warn.Render(line.Fit(line.Clean(news), f.Width, f.Theme.Glyphs.Dots)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// waiting is the page while no rules were read yet.
+func (p *Page) waiting(f *page.Frame) []string {
+	th := f.Theme
+	where := ""
+	if f.Snap.Netns != "" {
+		where = " of " + line.Clean(f.Snap.Netns)
+	}
+	out := []string{"", th.Moving.Render("  reading the rules" + where + th.Glyphs.Dots),
+		th.Dim.Render("  every table of every backend once; a large host takes some seconds")}
+	for i, s := range f.Snap.Problems {
+		if i >= len(f.Snap.Problems)-3 {
+			out = append(out, th.Warn.Render("  ! "+line.Clean(s)))
+		}
+	}
+	return line.Block(out, f.Width, f.Height, th.Glyphs.Dots)
+}
+
+func (p *Page) body(f *page.Frame) []string {
+	face := func(n *tree.Node[chainKey]) tree.Face { return p.face(f.Theme, n) }
 	left := p.split(f)
 	switch left {
 	case 0:
-		return strings.Join(p.panel(f, f.Width), "\n")
+		return p.panel(f, f.Width)
 	case f.Width:
 		p.height = f.Height
-		return strings.Join(p.tree.View(f.Theme, f.Width, f.Height, true), "\n")
+		return p.tree.View(f.Theme, f.Width, f.Height, true, face)
 	}
-	t := p.tree.View(f.Theme, left, f.Height, !p.inRows)
-	return strings.Join(line.Beside(t, p.panel(f, f.Width-left-3), " "+f.Theme.Border.Render(f.Theme.Glyphs.V)+" "), "\n")
+	t := p.tree.View(f.Theme, left, f.Height, !p.inRows, face)
+	return line.Beside(t, p.panel(f, f.Width-left-3), " "+f.Theme.Border.Render(f.Theme.Glyphs.V)+" ")
 }
 
 // split is the width of the tree: all, nothing or a part.
@@ -44,7 +81,7 @@ func (p *Page) split(f *page.Frame) int {
 		}
 		return f.Width
 	}
-	return max(26, min(36, f.Width/4))
+	return treeWidth(f.Width)
 }
 
 // panel draws the rules: a title, the table, and the selected rule in full.
@@ -57,13 +94,10 @@ func (p *Page) panel(f *page.Frame, width int) []string {
 		return line.Block(out, width, f.Height, th.Glyphs.Dots)
 	}
 	from, to := p.cursor.Window(p.height)
-	n := p.numbers(f)
-	lay := table.Fit(p.columns(from, to), width)
-	whole := !lay.Shown(5) // no column for the target: it stays in the text
-	out = append(out, lay.Head(th))
-	dead := deaths(f)
+	d := p.drawing(f, from, to, width)
+	out = append(out, d.lay.Head(th))
 	for i := from; i < to; i++ {
-		out = append(out, lay.Row(th, p.draw(f, p.rows[i], n, dead, i == p.cursor.Index(), whole)))
+		out = append(out, d.lay.Row(th, d.row(p.rows[i], i == p.cursor.Index())))
 	}
 	if len(p.rows) == 0 {
 		out = append(out, th.Dim.Render("  "+p.none(f)))
@@ -74,6 +108,8 @@ func (p *Page) panel(f *page.Frame, width int) []string {
 
 func (p *Page) none(f *page.Frame) string {
 	switch {
+	case p.search != nil && p.shown.hits == nil:
+		return "looking for " + strconv.Quote(f.Filter) + f.Theme.Glyphs.Dots
 	case p.never:
 		return "every rule here was hit (* shows all)"
 	case f.Filter != "":
@@ -90,19 +126,19 @@ func (p *Page) title(f *page.Frame, width int) string {
 	badge := lipgloss.NewStyle()
 	if k.Backend != model.BackendUnknown {
 		name, badge = k.Backend.String(), th.Backend(k.Backend)
+	} else if p.shown.hits != nil {
+		name = count(len(p.shown.hits.rules), "rule found", "rules found")
 	}
 	if k.Table != "" {
 		note = k.Backend.String() + ", " + k.Family.String()
 		name = k.Table
 	}
+	rates := ""
 	if k.Chain != "" {
 		name += "/" + k.Chain
-		if t := f.Snap.Rules.Table(k.Backend, k.Family, k.Table); t != nil {
-			if c := t.Chain(k.Chain); c != nil && c.Base() {
-				note += fmt.Sprintf("; hook %s, priority %d", c.Hook, c.Priority)
-			} else if c != nil {
-				note += "; user chain"
-			}
+		if n := p.tree.Selected(); n != nil && n.Ref >= 0 {
+			note += "; " + p.chainNote(th, n.Ref)
+			rates = chainSpark(f, p.index.chains[n.Ref].chain)
 		}
 	}
 	for i := len(p.back) - 1; i >= 0 && k.Chain != ""; i-- {
@@ -111,100 +147,63 @@ func (p *Page) title(f *page.Frame, width int) string {
 			break
 		}
 	}
-	right := ""
+	right := th.Warn.Render(strings.Join(p.modes(), ", "))
+	if p.search != nil {
+		right = th.Moving.Render(fmt.Sprintf("looking for %s: %d %%", strconv.Quote(line.Cut(line.Clean(p.search.hits.text), 20, th.Glyphs.Dots)), int(p.searched*100)))
+	}
+	left := badge.Bold(true).Render(line.Cut(line.Clean(name), width, th.Glyphs.Dots)) + "  "
+	if rates != "" && width >= roomy {
+		left += th.Accent.Render(rates) + "  "
+	}
+	left += th.Dim.Render(line.Clean(note))
+	return line.Spread(left, right, width, th.Glyphs.Dots)
+}
+
+// modes are the words for what is not as usual in the list.
+func (p *Page) modes() []string {
+	var out []string
+	if p.hot {
+		out = append(out, "hottest first")
+	}
 	if p.never {
-		right = "never hit"
+		out = append(out, "never hit")
 	}
 	if p.base.on {
-		right = strings.TrimPrefix(right+", since "+p.base.counts.Taken.Format("15:04:05"), ", ")
-	}
-	left := badge.Bold(true).Render(line.Cut(line.Clean(name), width, th.Glyphs.Dots)) + "  " + th.Dim.Render(line.Clean(note))
-	return line.Spread(left, th.Warn.Render(right), width, th.Glyphs.Dots)
-}
-
-// columns of the table. Those of counters stay as wide as they are; the comment gets
-// room only where a rule in sight has one.
-func (p *Page) columns(from, to int) []table.Column {
-	comment, targets := 0, 8
-	for _, r := range p.rows[from:to] {
-		if r.rule != nil {
-			comment = max(comment, line.Width(r.rule.Comment))
-			targets = max(targets, min(12, line.Width(r.rule.Target)+min(1, len(r.rule.Jump))))
-		}
-	}
-	c := []table.Column{
-		{Title: " ", Min: 1},
-		{Title: "num", Min: 4, Right: true},
-		{Title: "packets", Min: 8, Right: true},
-		{Title: "bytes", Min: 7, Right: true, Drop: 3},
-		{Title: "/s", Min: 4, Right: true, Drop: 2},
-		{Title: "target", Min: targets, Drop: 1},
-		{Title: "rule", Min: 22, Flex: 4},
-	}
-	if comment > 0 {
-		c = append(c, table.Column{Title: "comment", Min: min(max(comment, 8), 14), Flex: 1, Drop: 4})
-	}
-	return c
-}
-
-// draw makes a row's cells.
-func (p *Page) draw(f *page.Frame, r row, n *numbers, dead marks, selected, whole bool) table.Row {
-	th := f.Theme
-	dim := th.Dim
-	if selected {
-		dim = th.Text // dim is hard to read on the ground of the selection
-	}
-	out := table.Row{Over: lipgloss.NewStyle()}
-	if selected {
-		out.Over = th.Selected
-		if !p.inRows {
-			out.Over = lipgloss.NewStyle()
-		}
-	}
-	c, rate := n.of(r)
-	pkts, bytes, speed := figures(c, rate)
-	quiet := th.Text
-	if c.Valid && c.Packets == 0 || !c.Valid {
-		quiet = dim
-	}
-	switch r.kind {
-	case rowHead:
-		out.Span = true
-		out.Cells = []table.Cell{{Text: heading(r), Style: th.Backend(r.table.Backend).Bold(true)}}
-	case rowText:
-		out.Span = true
-		out.Cells = []table.Cell{{Text: strings.ReplaceAll(r.text, "\t", "    "), Style: th.Text}}
-	case rowPolicy:
-		mark, style := dead.policy(th, r)
-		policy := "policy"
-		if whole {
-			policy += " " + r.chain.Policy
-		}
-		v, vs := r.chain.Policy, verdictStyle(th, r.chain.PolicyVerdict(), false)
-		out.Cells = []table.Cell{{Text: mark, Style: style}, {Text: "end", Style: dim}, {Text: pkts, Style: quiet}, {Text: bytes, Style: quiet},
-			{Text: speed, Style: th.Moving.Bold(false)}, {Text: strings.ToUpper(v), Style: vs}, {Text: policy, Style: dim}, {}}
-	default:
-		mark, style := dead.rule(th, r)
-		text := th.Text
-		if r.rule.Marked != "" {
-			text = th.Warn
-		}
-		if glow := f.Player.Lit(r.rule.ID); glow > 0 {
-			mark, style = th.Glyphs.Hit, th.Lit
-			if glow > 0.25 && !selected {
-				out.Over = th.Lit
-				out.Plain = true
-			}
-		}
-		target, ts := r.rule.Target, verdictStyle(th, r.rule.Verdict(), r.rule.Jump != "")
-		if r.rule.Jump != "" {
-			target = th.Glyphs.Jump + r.rule.Jump
-		}
-		out.Cells = []table.Cell{{Text: mark, Style: style}, {Text: number(r.rule), Style: dim}, {Text: pkts, Style: quiet},
-			{Text: bytes, Style: quiet}, {Text: speed, Style: th.Moving.Bold(false)}, {Text: target, Style: ts},
-			{Text: short(r, whole), Style: text}, {Text: r.rule.Comment, Style: dim}}
+		out = append(out, "since "+p.base.counts.Taken.Format("15:04:05"))
 	}
 	return out
+}
+
+// chainNote says what kind of chain it is, who made it, and what is wrong with it.
+func (p *Page) chainNote(th *theme.Theme, at int32) string {
+	c := p.index.chains[at].chain
+	note := "user chain"
+	if c.Base() {
+		note = fmt.Sprintf("hook %s, priority %d", c.Hook, c.Priority)
+	}
+	if o, ok := p.index.origin(at); ok {
+		note = "by " + o.Name + ", " + note
+		if o.About != "" {
+			note = o.About + ", " + note
+		}
+	}
+	if words, _ := p.marks.says(c); words != "" {
+		note = words + "; " + note
+	}
+	return note
+}
+
+// chainSpark draws a base chain's last rates, the newest in figures.
+func chainSpark(f *page.Frame, c *model.Chain) string {
+	if c.ID >= len(f.Snap.Sparks) || len(f.Snap.Sparks[c.ID]) == 0 {
+		return ""
+	}
+	rates := f.Snap.Sparks[c.ID]
+	s := spark(f.Theme, rates, 8)
+	if s == "" {
+		return ""
+	}
+	return s + " " + units.Rate(rates[len(rates)-1]) + "/s"
 }
 
 func figures(c model.Counters, rate float64) (pkts, bytes, speed string) {
@@ -294,6 +293,15 @@ func (p *Page) detail(f *page.Frame, width int) []string {
 	}
 	th := f.Theme
 	items := []inspector.Item{{Value: r.rule.Text, Style: th.Text}}
+	if at, ok := p.cursor.Key(); ok {
+		if o, ok := p.index.ruleOrigin(at); ok {
+			made := o.Name
+			if o.About != "" {
+				made += ": " + o.About
+			}
+			items = append(items, inspector.Item{Name: "made by", Value: made, Style: th.Accent})
+		}
+	}
 	if r.rule.Handle != 0 {
 		items = append(items, inspector.Item{Name: "handle", Value: strconv.FormatUint(r.rule.Handle, 10), Style: th.Dim})
 	}
@@ -320,12 +328,12 @@ func lastHit(js []*journey.Journey, r row) *journey.Journey {
 	return nil
 }
 
-// marks are the places where packets died, as rows know them.
-type marks map[rowKey]string
+// marksOfDeath are the places where packets died, as rows know them.
+type marksOfDeath map[rowKey]string
 
 // deaths reads the player's marks.
-func deaths(f *page.Frame) marks {
-	m := marks{}
+func deaths(f *page.Frame) marksOfDeath {
+	m := marksOfDeath{}
 	for _, d := range f.Player.Deaths() {
 		k := rowKey{chain: chainKey{Backend: d.Backend, Family: d.Family, Table: d.Table, Chain: d.Chain}, kind: rowPolicy}
 		if d.Rule > 0 {
@@ -336,18 +344,18 @@ func deaths(f *page.Frame) marks {
 	return m
 }
 
-func (m marks) sign(th *theme.Theme, k rowKey) (string, lipgloss.Style) {
+func (m marksOfDeath) sign(th *theme.Theme, k rowKey) (string, lipgloss.Style) {
 	if v, ok := m[k]; ok {
 		return th.Fate(v)
 	}
 	return "", th.Text
 }
 
-func (m marks) rule(th *theme.Theme, r row) (string, lipgloss.Style) {
+func (m marksOfDeath) rule(th *theme.Theme, r row) (string, lipgloss.Style) {
 	return m.sign(th, rowKey{chain: keyOf(r.table, r.chain), kind: rowRule, nth: r.rule.Index})
 }
 
-func (m marks) policy(th *theme.Theme, r row) (string, lipgloss.Style) {
+func (m marksOfDeath) policy(th *theme.Theme, r row) (string, lipgloss.Style) {
 	return m.sign(th, rowKey{chain: keyOf(r.table, r.chain), kind: rowPolicy})
 }
 
@@ -356,6 +364,10 @@ func (p *Page) Click(x, y int, f *page.Frame) tea.Cmd {
 	if !p.sync(f) {
 		return nil
 	}
+	if p.menu != nil {
+		return nil
+	}
+	p.acted = true
 	left := p.split(f)
 	if x < left {
 		p.inRows, p.back = false, nil

@@ -1,0 +1,135 @@
+package rules
+
+import (
+	"slices"
+
+	"nfscope/model"
+)
+
+// listVersion is what the rows depend on.
+type listVersion struct {
+	index  *index
+	scope  chainKey
+	filter string
+	hits   *hits
+	never  bool
+	hot    bool
+	counts *model.Counts // only where never or hot is
+	base   *model.Counts
+}
+
+// list makes the rows of a scope. It takes time in proportion to the rules in it.
+func (p *Page) list(v listVersion, n *numbers) []ref {
+	x := v.index
+	rows := []ref{} // not nil: it was made
+	for i := range x.tables {
+		s := &x.tables[i]
+		t := s.table
+		if v.scope.Backend != model.BackendUnknown && v.scope.Backend != t.Backend ||
+			v.scope.Table != "" && (v.scope.Table != t.Name || v.scope.Family != t.Family) {
+			continue
+		}
+		switch {
+		case v.scope.Extra != "":
+			return x.object(s, v.scope.Extra)
+		case v.scope.Chain != "":
+			if at, ok := x.chain(v.scope); ok {
+				return p.chainRows(rows, at, v, n, false)
+			}
+			return rows
+		}
+		for at := s.chains; at < s.chainsEnd; at++ {
+			rows = p.chainRows(rows, at, v, n, true)
+		}
+	}
+	return rows
+}
+
+// chainRows adds one chain's rows.
+func (p *Page) chainRows(rows []ref, at int32, v listVersion, n *numbers, head bool) []ref {
+	c := v.index.chains[at].chain
+	start := len(rows)
+	if head {
+		rows = append(rows, ref{at, headOf})
+	}
+	body := len(rows)
+	add := func(i int32) {
+		if v.never {
+			if cnt, _ := n.rule(&c.Rules[i]); !cnt.Valid || cnt.Packets > 0 {
+				return
+			}
+		}
+		rows = append(rows, ref{at, i})
+	}
+	narrowed := v.never || v.filter != ""
+	switch {
+	case v.filter != "" && v.hits == nil: // not known yet
+	case v.filter != "":
+		for _, i := range v.hits.in(at) {
+			add(i)
+		}
+	default:
+		for i := range c.Rules {
+			add(int32(i))
+		}
+	}
+	if v.hot {
+		hottest(rows[body:], c, n)
+	}
+	switch {
+	case narrowed && len(rows) == body:
+		rows = rows[:start]
+	case !narrowed && c.Base():
+		rows = append(rows, ref{at, endOf})
+	}
+	return rows
+}
+
+// hottest orders a chain's rows by packets a second, then by packets; rules that are
+// equal in both stay in the order in which the kernel asks them.
+func hottest(rows []ref, c *model.Chain, n *numbers) {
+	if len(rows) < 2 {
+		return
+	}
+	type heat struct {
+		row     ref
+		rate    float64
+		packets uint64
+	}
+	list := make([]heat, len(rows))
+	for i, r := range rows {
+		cnt, rate := n.rule(&c.Rules[r.n])
+		list[i] = heat{r, rate, cnt.Packets}
+	}
+	slices.SortStableFunc(list, func(a, b heat) int {
+		switch {
+		case a.rate > b.rate:
+			return -1
+		case a.rate < b.rate:
+			return 1
+		case a.packets > b.packets:
+			return -1
+		case a.packets < b.packets:
+			return 1
+		}
+		return 0
+	})
+	for i := range list {
+		rows[i] = list[i].row
+	}
+}
+
+// object lists the lines of a set; name may go on with one of its lines.
+func (x *index) object(s *span, name string) []ref {
+	rows := []ref{}
+	for i := s.objects; i < s.objectsEnd; i++ {
+		if x.objects[i].name != name {
+			continue
+		}
+		for n := range x.text(i) {
+			rows = append(rows, ref{-1 - i, int32(n)})
+		}
+		break
+	}
+	return rows
+}

@@ -1,0 +1,179 @@
+package rules
+
+import (
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"nfscope/model/provenance"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/table"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+)
+
+// drawing is what the rows of one frame have in common.
+type drawing struct {
+	p     *Page
+	f     *page.Frame
+	th    *theme.Theme
+	n     *numbers
+	dead  marksOfDeath
+	lay   table.Layout
+	whole bool // no column for the target: it stays in the text
+	// makers are the rules' where there is a column for them: where not all in sight
+	// are their chain's.
+	makers map[ref]provenance.Origin
+}
+
+// The columns, by place.
+const (
+	colMark = iota
+	colNumber
+	colPackets
+	colBytes
+	colRate
+	colTrend
+	colTarget
+	colMaker
+	colRule
+	colComment
+)
+
+// roomy is the width of the panel from which there is room for sparks.
+const roomy = 100
+
+// drawing finds the columns for the rows from before to. Those of counters stay as
+// wide as they are; maker and comment get room only where a rule in sight has one.
+func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
+	d := &drawing{p: p, f: f, th: f.Theme, n: p.numbers(f), dead: deaths(f)}
+	comment, targets, maker := 0, 8, 0
+	for _, r := range p.rows[from:to] {
+		if r.at < 0 || r.n < 0 {
+			continue
+		}
+		rule := &p.index.chains[r.at].chain.Rules[r.n]
+		comment = max(comment, line.Width(rule.Comment))
+		targets = max(targets, min(12, line.Width(rule.Target)+min(1, len(rule.Jump))))
+		o, ok := p.index.ruleOrigin(r)
+		if chain, known := p.index.origin(r.at); ok && (!known || chain.Name != o.Name) {
+			if d.makers == nil {
+				d.makers = map[ref]provenance.Origin{}
+			}
+			d.makers[r] = o
+			maker = max(maker, line.Width(o.Name))
+		}
+	}
+	c := []table.Column{
+		colMark:    {Title: " ", Min: 1},
+		colNumber:  {Title: "num", Min: 4, Right: true},
+		colPackets: {Title: "packets", Min: 8, Right: true},
+		colBytes:   {Title: "bytes", Min: 7, Right: true, Drop: 4},
+		colRate:    {Title: "/s", Min: 4, Right: true, Drop: 2},
+		colTrend:   {Title: "trend", Min: trailLength, Right: true, Drop: 6},
+		colTarget:  {Title: "target", Min: targets, Drop: 1},
+		colMaker:   {Title: "by", Min: max(maker, 1), Drop: 3},
+		colRule:    {Title: "rule", Min: 22, Flex: 4},
+		colComment: {Title: "comment", Min: min(max(comment, 8), 14), Flex: 1, Drop: 5},
+	}
+	if p.hot {
+		c[colRate].Sorted = -1
+	}
+	for _, gone := range []struct {
+		col int
+		is  bool
+	}{{colMaker, maker == 0}, {colComment, comment == 0}, {colTrend, width < roomy}} {
+		if gone.is {
+			c[gone.col] = table.Column{Drop: 9, Min: width + 1} // never fits
+		}
+	}
+	d.lay = table.Fit(c, width)
+	d.whole = !d.lay.Shown(colTarget)
+	return d
+}
+
+// row makes a row's cells.
+func (d *drawing) row(at ref, selected bool) table.Row {
+	th := d.th
+	r := d.p.index.row(at)
+	dim := th.Dim
+	if selected {
+		dim = th.Text // dim is hard to read on the ground of the selection
+	}
+	out := table.Row{Over: lipgloss.NewStyle()}
+	if selected && d.p.inRows {
+		out.Over = th.Selected
+	}
+	span := func(text string, style lipgloss.Style) {
+		out.Span, out.Cells = true, []table.Cell{{Text: text, Style: style}}
+	}
+	switch r.kind {
+	case rowHead:
+		text := heading(r)
+		if o, ok := d.p.index.origin(at.at); ok {
+			text += ", by " + o.Name
+			if o.About != "" {
+				text += " (" + o.About + ")"
+			}
+		}
+		span(text, th.Backend(r.table.Backend).Bold(true))
+		return out
+	case rowText:
+		span(strings.ReplaceAll(r.text, "\t", "    "), th.Text)
+		return out
+	}
+	out.Cells = make([]table.Cell, colComment+1)
+	put := func(col int, text string, style lipgloss.Style) {
+		out.Cells[col] = table.Cell{Text: text, Style: style}
+	}
+	c, rate := d.n.of(r)
+	pkts, bytes, speed := figures(c, rate)
+	quiet := th.Text
+	if c.Valid && c.Packets == 0 || !c.Valid {
+		quiet = dim
+	}
+	put(colPackets, pkts, quiet)
+	put(colBytes, bytes, quiet)
+	put(colRate, speed, th.Moving.Bold(false))
+	if r.kind == rowPolicy {
+		mark, style := d.dead.policy(th, r)
+		policy := "policy"
+		if d.whole {
+			policy += " " + r.chain.Policy
+		}
+		put(colMark, mark, style)
+		put(colNumber, "end", dim)
+		put(colTarget, strings.ToUpper(r.chain.Policy), verdictStyle(th, r.chain.PolicyVerdict(), false))
+		put(colRule, policy, dim)
+		return out
+	}
+	mark, style := d.dead.rule(th, r)
+	if m, s, ok := d.p.lit(d.f, r.rule); ok {
+		mark, style = m, s
+		if !selected {
+			out.Over = lipgloss.NewStyle().Bold(true)
+		}
+	}
+	text := th.Text
+	if r.rule.Marked != "" {
+		text = th.Warn
+	}
+	if glow := d.f.Player.Lit(r.rule.ID); glow > 0 {
+		mark, style = th.Glyphs.Hit, th.Lit
+		if glow > 0.25 && !selected {
+			out.Over, out.Plain = th.Lit, true
+		}
+	}
+	target := r.rule.Target
+	if r.rule.Jump != "" {
+		target = th.Glyphs.Jump + r.rule.Jump
+	}
+	put(colMark, mark, style)
+	put(colNumber, number(r.rule), dim)
+	put(colTrend, spark(th, d.p.trail.see(r.rule.ID, rate, d.n), trailLength), th.Accent)
+	put(colTarget, target, verdictStyle(th, r.rule.Verdict(), r.rule.Jump != ""))
+	put(colMaker, d.makers[at].Name, th.Accent)
+	put(colRule, short(r, d.whole), text)
+	put(colComment, r.rule.Comment, dim)
+	return out
+}
