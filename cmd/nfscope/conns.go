@@ -100,7 +100,9 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		p.stats.print(p.out)
+		if err := p.stats.print(p.out); err != nil {
+			return err
+		}
 	}
 	return p.out.Flush()
 }

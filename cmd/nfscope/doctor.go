@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,7 @@ func (a *app) doctor(asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	s := stats{start: time.Now()}
 	findings := probe.Run(a.ctx, ns)
 	if a.ctx.Err() != nil { // what was not tried any more is no finding
 		return errInterrupted
@@ -49,6 +51,9 @@ func (a *app) doctor(asJSON bool) error {
 				return err
 			}
 		}
+	}
+	if asJSON {
+		return s.print(a.out)
 	}
 	return nil
 }

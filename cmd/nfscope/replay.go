@@ -84,9 +84,12 @@ func (a *app) replayPlain(name string, r io.Reader, asJSON bool) error {
 	loss := st.Loss()
 	s := stats{events: st.Events(), journeys: uint64(p.printed), lost: loss.Trace + loss.Dropped, gaps: loss.Gaps, start: start}
 	if asJSON {
-		s.print(p.out)
+		err = s.print(p.out)
 	} else {
-		fmt.Fprintf(p.out, "%d packets, %d events, lost %d\n", s.journeys, s.events, s.lost)
+		_, err = fmt.Fprintf(p.out, "%d packets, %d events, lost %d\n", s.journeys, s.events, s.lost)
+	}
+	if err != nil {
+		return err
 	}
 	if err := p.out.Flush(); err != nil {
 		return err

@@ -13,8 +13,8 @@ type stats struct {
 	start                        time.Time
 }
 
-func (s *stats) print(w io.Writer) {
-	_ = json.NewEncoder(w).Encode(struct {
+func (s *stats) print(w io.Writer) error {
+	return json.NewEncoder(w).Encode(struct {
 		Schema   string `json:"schema"`
 		Events   uint64 `json:"events"`
 		Journeys uint64 `json:"journeys"`

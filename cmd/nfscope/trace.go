@@ -146,7 +146,9 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 func (a *app) traceEnd(p *journeyPrinter, o traceFlags, last *snapshot.Snapshot, start time.Time, events uint64) error {
 	s := stats{events: events, journeys: uint64(p.printed), lost: last.Loss.Trace + last.Loss.Dropped, gaps: last.Loss.Gaps, start: start}
 	if o.json {
-		s.print(p.out)
+		if err := s.print(p.out); err != nil {
+			return err
+		}
 	}
 	if err := p.out.Flush(); err != nil {
 		return err

@@ -81,6 +81,36 @@ func TestTraceEnds(t *testing.T) {
 	}
 }
 
+// TestTraceReaderLeaves: with nobody reading any more the trace ends, without a word
+// and with nothing left.
+func TestTraceReaderLeaves(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "sh")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
+	// head reads a line and goes; each packet is a write.
+	r := launch(t, "sh", "-c", `{ nfscope --netns "$0" trace udp; echo "status $?" >&2; } | head -1`, n.Router.Name())
+	r.hears("tracing ")
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for gone := false; !gone; {
+		datagram(t, n.Client, "10.2.0.2:9")
+		select {
+		case l := <-r.said:
+			r.errs.WriteString(l + "\n")
+			gone = strings.HasPrefix(l, "status ")
+		case <-tick.C:
+		}
+	}
+	out, errs := r.ends(exitDone)
+	if strings.Count(out, "\n") != 1 || strings.Contains(errs, "nfscope:") || !strings.Contains(errs, "status 0\n") {
+		t.Errorf("%s%s", out, errs)
+	}
+	if tables := nettest.Run(t, n.Router, "nft", "list", "tables"); strings.Contains(tables, "nfscope") {
+		t.Errorf("left behind: %s", tables)
+	}
+}
+
 // TestTraceAfterKernel: what the arming rule cannot match is matched afterwards.
 func TestTraceAfterKernel(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ type tracing struct {
 	nflog *nflog.Reader
 	notes []string
 	held  uint64 // packets that matched and were over the rate
+	told  []string
 
 	stop    context.CancelFunc
 	readers sync.WaitGroup
@@ -180,7 +182,36 @@ func (s *Session) tell(tr *tracing, armed bool) {
 		}
 	}
 	st.Held = tr.held
+	s.complain(tr)
 	s.put(feed.Item{Trace: &st})
+}
+
+// complain tells once of messages that could not be read, and of what would help where
+// events are lost.
+func (s *Session) complain(tr *tracing) {
+	if tr.nft != nil {
+		st := tr.nft.Stats()
+		s.trouble(tr, "nf_tables trace", st.First, st.Lost, st.Note)
+	}
+	if tr.nflog != nil {
+		st := tr.nflog.Stats()
+		s.trouble(tr, "legacy trace", st.First, st.Lost, st.Note)
+	}
+}
+
+func (s *Session) trouble(tr *tracing, name string, malformed error, lost uint64, note string) {
+	say := func(text string) {
+		if !slices.Contains(tr.told, text) {
+			tr.told = append(tr.told, text)
+			s.put(feed.Item{Problem: text})
+		}
+	}
+	if malformed != nil {
+		say(fmt.Sprintf("a message of the %s could not be read and counts as lost: %v", name, malformed))
+	}
+	if lost > 0 && note != "" {
+		say(fmt.Sprintf("events of the %s were lost: %s", name, note))
+	}
 }
 
 // Disarm ends the armed trace, if there is one, and waits until nothing is left.
