@@ -109,7 +109,7 @@ func matchForms() []form {
 			rate := g.pick(fmt.Sprintf("%d/sec", 1+g.IntN(100000)), fmt.Sprintf("%d/min", 1+g.IntN(5000)), fmt.Sprintf("%d/hour", 1+g.IntN(5000)),
 				fmt.Sprintf("%d/d", 1+g.IntN(5000))) + " " + g.maybe(fmt.Sprintf("--hashlimit-burst %d", 1+g.IntN(100)))
 			if g.IntN(3) == 0 {
-				rate = fmt.Sprintf("%d%sb/s ", 1+g.IntN(1000), g.pick("", "k", "m"))
+				rate = fmt.Sprintf("%d%sb/s ", 16+g.IntN(1000), g.pick("", "k", "m"))
 			}
 			l := g.some(" ", "--hashlimit-mode "+g.some(",", "srcip", "dstip", "srcport", "dstport"), "--hashlimit-name "+g.unique("h"),
 				fmt.Sprintf("--hashlimit-htable-size %d", 1+g.IntN(1000)), fmt.Sprintf("--hashlimit-htable-max %d", 1+g.IntN(1000)),

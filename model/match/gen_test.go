@@ -45,7 +45,7 @@ func (g *gen) rng(top int) string {
 	case 0:
 		return fmt.Sprint(a)
 	case 1:
-		return fmt.Sprintf("%d:", a)
+		return fmt.Sprintf("%d:", max(a, 1)) // "0:" negated is lost, see TestTraps
 	case 2:
 		return fmt.Sprintf(":%d", a)
 	}

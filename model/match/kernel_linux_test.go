@@ -262,3 +262,57 @@ func TestAbsent(t *testing.T) {
 		}
 	}
 }
+
+// TestTraps holds down where what a program saves is not what it was given, so that
+// nobody takes its text for the truth. What we print keeps the meaning.
+func TestTraps(t *testing.T) {
+	t.Parallel()
+	const refused = "refused"
+	traps := []struct {
+		only, text  string // only is a family's or a program's name, "" for all
+		legacy, nft string
+	}{
+		{"", "! -i +", "", "! -i +"}, // never, and legacy's text says always
+		{"", "-p tcp -m tcp ! --dport 0:65535", "-p tcp -m tcp", "-p tcp"},
+		{"", "-p udp -m udp ! --sport 0:65535", "-p udp -m udp", "-p udp"},
+		{"", "-p udp -m udp ! --sport 0:9", "-p udp -m udp ! --sport 0:9", "-p udp -m udp --sport 10:65535"},
+		{"", "-p esp -m esp ! --espspi 0:4294967295", "-p esp -m esp", "-p esp -m esp"},
+		{"", "-m connbytes ! --connbytes 5:5 --connbytes-mode packets --connbytes-dir both", "-m connbytes --connbytes 5:5 --connbytes-mode packets --connbytes-dir both", "-m connbytes --connbytes 5:5 --connbytes-mode packets --connbytes-dir both"},
+		{"iptables", "-m conntrack --ctorigsrc 10.0.0.1/255.0.255.0", "-m conntrack --ctorigsrc 10.0.0.1", "-m conntrack --ctorigsrc 10.0.0.1"},
+		{"ip6tables", "-m conntrack --ctorigsrc fd00::1/ffff::ffff", "-m conntrack --ctorigsrc fd00::1", "-m conntrack --ctorigsrc fd00::1"},
+		{"", "-p ipcomp -m ipcomp", "-p ipcomp -m ipcomp --ipcompspi 0", "-p ipcomp -m ipcomp --ipcompspi 0"},
+		{"", "-p ipcomp -m ipcomp --ipcompspi 0:4294967295", "-p ipcomp -m ipcomp", "-p ipcomp -m ipcomp"},
+		{"", "-p tcp -m tcp --dport 80 -m tcp --sport 81", "-p tcp -m tcp --dport 80 -m tcp --sport 81", "-p tcp -m tcp --sport 81 --dport 80"},
+		{"", "-p tcp -m tcp --tcp-flags FIN FIN -m tcp --tcp-flags SYN SYN", "-p tcp -m tcp --tcp-flags FIN FIN -m tcp --tcp-flags SYN SYN", "-p tcp -m tcp --tcp-flags SYN SYN"},
+		{"", "-j NFLOG --nflog-range 5", "-j NFLOG --nflog-range 5", "-j NFLOG"},
+		{"", "-p tcp -j TCPMSS --set-mss 42", refused, "-p tcp -j TCPMSS --set-mss 42"},
+		{"", "-p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14:15", "-p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14:15", "-p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14:15"},
+		{"", "-p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15:16", refused, refused},
+		{"", "-p tcp --dport ! 80", refused, refused},
+		{"", "-s ! ::1", refused, refused},
+		{"", "-p tcp -jDROP", refused, refused},
+		{"", "--dport 80 -p tcp", refused, refused},
+	}
+	for _, p := range programs(t) {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			p.open(t)
+			for _, c := range traps {
+				if !strings.HasPrefix(p.name, c.only+"-") && c.only != "" {
+					continue
+				}
+				want := c.legacy
+				if strings.HasSuffix(p.name, "nft") {
+					want = c.nft
+				}
+				have := refused
+				if saved, err := p.load([]rule{{"mangle", c.text}}); err == nil {
+					have = strings.TrimPrefix(strings.TrimPrefix(strings.Join(saved["mangle"], "|"), "-A g"), " ")
+				}
+				if have != want {
+					t.Errorf("%s: %s\n  want %s\n  have %s", p.name, c.text, want, have)
+				}
+			}
+		})
+	}
+}

@@ -203,14 +203,12 @@ func TestWords(t *testing.T) {
 	for text, want := range map[string]string{
 		"-A INPUT -s 10.0.0.0/8 ! -i eth0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.2.0.2:8080": "from 10.0.0.0/8, not in eth0, tcp, dport 80 -> DNAT 10.2.0.2:8080",
 		"-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT":                                    "state RELATED,ESTABLISHED -> ACCEPT",
-		"-A INPUT -j web":         "every packet -> web",
-		"-A INPUT -m socket":      "socket",
+		"-A INPUT -j web":           "every packet -> web",
+		"-A INPUT -m socket":        "socket",
 		"-A P -m connmark --mark 1": "connmark 0x1",
 	} {
 		if got := match.Parse(text, model.FamilyIPv4).Words(); got != want {
-			t.Errorf("%s
-  want %s
-  have %s", text, want, got)
+			t.Errorf("%s\n  want %s\n  have %s", text, want, got)
 		}
 	}
 }
