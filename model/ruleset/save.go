@@ -40,7 +40,12 @@ func (d *Document) WriteTo(w io.Writer) (int64, error) {
 // understood stays in the Document (and in Table.Extra, where a table was open).
 // The result's strings are parts of one copy of text.
 func ParseSave(name string, text []byte, o Options) (*Document, []Problem) {
-	d := &Document{text: string(text)}
+	return ParseSaveText(name, string(text), o)
+}
+
+// ParseSaveText is ParseSave without the copy: the result's strings are parts of text.
+func ParseSaveText(name, text string, o Options) (*Document, []Problem) {
+	d := &Document{text: text}
 	p := &saveParser{doc: d, opts: o, problems: problems{name: name}, family: o.Family, backend: o.Backend, seen: map[tableKey]bool{}}
 	if msg := refuse(d.text); msg != "" {
 		return d, []Problem{{Name: name, Msg: msg, Fatal: true}}

@@ -139,7 +139,7 @@ func TestWalkBlobRefuses(t *testing.T) {
 	}
 }
 
-func FuzzWalkBlob(f *testing.F) {
+func FuzzScan(f *testing.F) {
 	for _, fam := range legacyFamilies() {
 		info, entries := filterBlob(layoutOf(fam), 1)
 		f.Add(fam == model.FamilyIPv6, info.valid, info.hooks[1], info.underflows[1], info.entries, entries)

@@ -2,17 +2,19 @@ package rules
 
 import (
 	"bytes"
+	"unsafe"
 
 	"nfscope/model"
 	"nfscope/model/ruleset"
 )
 
-// parseSave reads what an iptables-save program printed.
+// parseSave reads what an iptables-save program printed. The text is the tables' from
+// then on: of 16 MB there is to be one copy.
 func parseSave(program string, text []byte, b model.Backend, f model.Family) ([]*model.Table, []string) {
 	if len(bytes.TrimSpace(text)) == 0 { // no table: the program prints nothing
 		return nil, nil
 	}
-	doc, problems := ruleset.ParseSave(program, text, ruleset.Options{Backend: b, Family: f})
+	doc, problems := ruleset.ParseSaveText(program, unsafe.String(&text[0], len(text)), ruleset.Options{Backend: b, Family: f})
 	return doc.Tables(), sentences(problems)
 }
 

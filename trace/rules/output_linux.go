@@ -1,0 +1,55 @@
+package rules
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/trace/netns"
+)
+
+// limit is how long a program may take to print rules. 100,000 rules take nft 6 s.
+const limit = time.Minute
+
+// output runs a program in a namespace and gives what it printed, in one piece of just
+// that size. The program writes to a file in memory, not to a pipe: it never waits for
+// us, and 16 MB need no buffer that doubles.
+func output(ctx context.Context, ns *netns.Handle, path string, args ...string) ([]byte, error) {
+	fd, err := unix.MemfdCreate("nfscope", unix.MFD_CLOEXEC)
+	if err != nil { // forbidden, as by some seccomp filters
+		return ns.Output(ctx, nil, path, args...)
+	}
+	file := os.NewFile(uintptr(fd), "memfd:nfscope")
+	defer file.Close()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = file, &errs
+	if err := ns.Start(cmd); err != nil {
+		return nil, fmt.Errorf("run %s: %w", path, err)
+	}
+	if err := cmd.Wait(); err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = fmt.Errorf("it was stopped after %s", limit)
+		}
+		return nil, fmt.Errorf("%s %s: %w: %s", path, strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read what %s printed: %w", path, err)
+	}
+	text := make([]byte, info.Size())
+	if _, err := io.ReadFull(io.NewSectionReader(file, 0, info.Size()), text); err != nil {
+		return nil, fmt.Errorf("read what %s printed: %w", path, err)
+	}
+	return text, nil
+}
