@@ -171,16 +171,23 @@ func partOf(c byte) bool {
 func speaksOfNet(text string, n netip.Prefix) bool {
 	v4 := n.Addr().Is4()
 	for i := 0; i < len(text); {
-		c := text[i]
-		if !isHex(c) && (v4 || c != ':') {
+		if c := text[i]; !isHex(c) && (v4 || c != ':') {
 			i++
 			continue
 		}
-		j := i
-		for j < len(text) && (isHex(text[j]) || strings.IndexByte(".:/-", text[j]) >= 0) {
-			j++
+		j, points, colons := i, 0, 0
+	word:
+		for ; j < len(text); j++ {
+			switch c := text[j]; {
+			case c == '.':
+				points++
+			case c == ':':
+				colons++
+			case c != '/' && c != '-' && !isHex(c):
+				break word
+			}
 		}
-		if word := text[i:j]; len(word) > 1 && (v4 && strings.IndexByte(word, '.') > 0 || !v4 && strings.IndexByte(word, ':') >= 0) && overlaps(word, n) {
+		if (v4 && points >= 3 || !v4 && colons >= 2) && overlaps(text[i:j], n) {
 			return true
 		}
 		for j < len(text) && partOf(text[j]) { // the rest of a name

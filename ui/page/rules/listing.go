@@ -74,7 +74,7 @@ func (p *Page) chainRows(rows []ref, at int32, v listVersion, n *numbers, head b
 		}
 	}
 	if v.hot {
-		hottest(rows[body:], c, n)
+		p.hottest(rows[body:], c, n)
 	}
 	switch {
 	case narrowed && len(rows) == body:
@@ -85,31 +85,32 @@ func (p *Page) chainRows(rows []ref, at int32, v listVersion, n *numbers, head b
 	return rows
 }
 
+// heat is how hot a rule is.
+type heat struct {
+	row     ref
+	rate    float64
+	packets uint64
+}
+
 // hottest orders a chain's rows by packets a second, then by packets; rules that are
 // equal in both stay in the order in which the kernel asks them.
-func hottest(rows []ref, c *model.Chain, n *numbers) {
-	if len(rows) < 2 {
-		return
-	}
-	type heat struct {
-		row     ref
-		rate    float64
-		packets uint64
-	}
-	list := make([]heat, len(rows))
+func (p *Page) hottest(rows []ref, c *model.Chain, n *numbers) {
+	list := p.heats[:0]
+	sorted := true
 	for i, r := range rows {
 		cnt, rate := n.rule(&c.Rules[r.n])
-		list[i] = heat{r, rate, cnt.Packets}
+		list = append(list, heat{r, rate, cnt.Packets})
+		sorted = sorted && (i == 0 || !hotter(list[i], list[i-1]))
+	}
+	p.heats = list
+	if sorted {
+		return
 	}
 	slices.SortStableFunc(list, func(a, b heat) int {
 		switch {
-		case a.rate > b.rate:
+		case hotter(a, b):
 			return -1
-		case a.rate < b.rate:
-			return 1
-		case a.packets > b.packets:
-			return -1
-		case a.packets < b.packets:
+		case hotter(b, a):
 			return 1
 		}
 		return 0
@@ -118,6 +119,8 @@ func hottest(rows []ref, c *model.Chain, n *numbers) {
 		rows[i] = list[i].row
 	}
 }
+
+func hotter(a, b heat) bool { return a.rate > b.rate || a.rate == b.rate && a.packets > b.packets }
 
 // object lists the lines of a set; name may go on with one of its lines.
 func (x *index) object(s *span, name string) []ref {

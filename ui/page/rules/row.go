@@ -47,13 +47,14 @@ const roomy = 100
 // wide as they are; maker and comment get room only where a rule in sight has one.
 func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 	d := &drawing{p: p, f: f, th: f.Theme, n: p.numbers(f), dead: deaths(f)}
-	comment, targets, maker := 0, 8, 0
+	comment, targets, maker, text := 0, 8, 0, 0
 	for _, r := range p.rows[from:to] {
 		if r.at < 0 || r.n < 0 {
 			continue
 		}
 		rule := &p.index.chains[r.at].chain.Rules[r.n]
 		comment = max(comment, line.Width(rule.Comment))
+		text = max(text, line.Width(short(p.index.row(r), false)))
 		targets = max(targets, min(12, line.Width(rule.Target)+min(1, len(rule.Jump))))
 		o, ok := p.index.ruleOrigin(r)
 		if chain, known := p.index.origin(r.at); ok && (!known || chain.Name != o.Name) {
@@ -73,8 +74,8 @@ func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 		colTrend:   {Title: "trend", Min: trailLength, Right: true, Drop: 6},
 		colTarget:  {Title: "target", Min: targets, Drop: 1},
 		colMaker:   {Title: "by", Min: max(maker, 1), Drop: 3},
-		colRule:    {Title: "rule", Min: 22, Flex: 4},
-		colComment: {Title: "comment", Min: min(max(comment, 8), 14), Flex: 1, Drop: 5},
+		colRule:    {Title: "rule", Min: 22, Flex: want(text, 22)},
+		colComment: {Title: "comment", Min: min(max(comment, 8), 14), Flex: want(comment, 14), Drop: 5},
 	}
 	if p.hot {
 		c[colRate].Sorted = -1
@@ -91,6 +92,10 @@ func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 	d.whole = !d.lay.Shown(colTarget)
 	return d
 }
+
+// want is a column's share of what is left over, by the width that it still lacks; in
+// large steps, so that columns seldom move while the rows scroll.
+func want(width, has int) int { return max(1, (width-has+15)/16) }
 
 // row makes a row's cells.
 func (d *drawing) row(at ref, selected bool) table.Row {

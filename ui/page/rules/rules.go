@@ -23,6 +23,7 @@ type Page struct {
 	nodes treeVersion
 	shown listVersion
 	rows  []ref
+	heats []heat // room to sort in
 	base  baseline
 	never bool
 	hot   bool
@@ -98,8 +99,11 @@ func (p *Page) sync(f *page.Frame) bool {
 	}
 	p.syncTree(f, h)
 	v := listVersion{index: p.index, scope: p.scope(), filter: f.Filter, hits: h, never: p.never, hot: p.hot}
-	if h != nil {
+	switch {
+	case h != nil:
 		v.filter = h.text // an older one, while the newer is looked for
+	case p.topFor == "":
+		v.filter = "" // the first is looked for: all stays in sight until it is found
 	}
 	if p.base.on {
 		v.base = p.base.counts

@@ -230,35 +230,3 @@ func TestNoRulesYet(t *testing.T) {
 		t.Error("an empty session does not say what it waits for")
 	}
 }
-
-// big is a ruleset of n rules in ten chains.
-func big(n int) *model.Ruleset {
-	t := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter"}
-	for c := range 10 {
-		ch := &model.Chain{Name: fmt.Sprintf("CHAIN-%d", c)}
-		for i := range n / 10 {
-			ch.Rules = append(ch.Rules, model.Rule{Text: fmt.Sprintf("-A CHAIN-%d -s 10.%d.%d.0/24 -p tcp -m tcp --dport %d -j DROP", c, i/256, i%256, i%60000),
-				Target: "DROP", Counters: model.Counters{Packets: uint64(i), Bytes: uint64(i * 60), Valid: true}})
-		}
-		t.Chains = append(t.Chains, ch)
-	}
-	rs := &model.Ruleset{Generation: "big", Taken: uitest.Now(), Tables: []*model.Table{t}}
-	rs.Number()
-	return rs
-}
-
-func BenchmarkScroll100k(b *testing.B) {
-	f := frame(theme.Options{Color: true, Dark: true}, 200, 55)
-	s := *f.Snap
-	s.Rules = big(100_000)
-	s.Counts = s.Rules.Counts()
-	f.Snap = &s
-	p := New()
-	p.Do(keys.Top, f)
-	p.Do(keys.Enter, f)
-	b.ResetTimer()
-	for b.Loop() {
-		p.Do(keys.PageDown, f)
-		p.View(f)
-	}
-}
