@@ -24,7 +24,8 @@ type Snapshot struct {
 	// Counts, Previous belong to Rules; Previous is nil at first.
 	Counts   *model.Counts
 	Previous *model.Counts
-	// Sparks hold up to the last 16 packet rates of each chain (Chain.ID), newest last.
+	// Sparks hold up to the last 16 packet rates of each base chain (Chain.ID), newest
+	// last; user chains have none.
 	Sparks [][]float64
 	// ConntrackInUse is true where conntrack entries exist or rules need them.
 	ConntrackInUse bool
