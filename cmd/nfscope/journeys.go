@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"nfscope/model/filter"
 	"nfscope/model/journey"
 	"nfscope/ui/component/ladder"
 )
@@ -16,15 +15,13 @@ type journeyPrinter struct {
 	out   *bufio.Writer
 	json  bool
 	width int
-	// filter is what the kernel could not match of the trace's filter; nil for all.
-	filter *filter.Filter
-	seen   map[int]bool
+	seen  map[int]bool
 	// printed counts; limit ends printing, 0 for none.
 	printed, limit int
 }
 
-func newJourneyPrinter(w io.Writer, asJSON bool, width int, f *filter.Filter) *journeyPrinter {
-	return &journeyPrinter{out: bufio.NewWriter(w), json: asJSON, width: width, filter: f, seen: map[int]bool{}}
+func newJourneyPrinter(w io.Writer, asJSON bool, width int) *journeyPrinter {
+	return &journeyPrinter{out: bufio.NewWriter(w), json: asJSON, width: width, seen: map[int]bool{}}
 }
 
 // print prints what is new in the list. full is true when the limit is reached.
@@ -37,9 +34,6 @@ func (p *journeyPrinter) print(list []*journey.Journey) (full bool, err error) {
 			return true, p.out.Flush()
 		}
 		p.seen[j.Number] = true
-		if p.filter != nil && !p.filter.Journey(j) {
-			continue
-		}
 		p.printed++
 		if err := p.one(j); err != nil {
 			return false, err

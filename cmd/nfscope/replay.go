@@ -51,7 +51,7 @@ func (a *app) replayPlain(name string, r io.Reader, asJSON bool) error {
 	if err != nil {
 		return usage(err)
 	}
-	p := newJourneyPrinter(a.out, asJSON, a.width(), nil)
+	p := newJourneyPrinter(a.out, asJSON, a.width())
 	if !asJSON {
 		fmt.Fprintf(p.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)
 	}

@@ -103,7 +103,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	if a.armed != nil {
 		a.armed()
 	}
-	p := newJourneyPrinter(a.out, o.json, a.width(), after(f))
+	p := newJourneyPrinter(a.out, o.json, a.width())
 	p.limit = o.count
 	ctx, stop := withCancel(a.ctx)
 	defer stop()
@@ -171,15 +171,6 @@ func (a *app) say(snap *snapshot.Snapshot, said map[string]bool) {
 			}
 		}
 	}
-}
-
-// after is the filter where a part of it runs after the kernel, nil where the kernel
-// matches all of it.
-func after(f *filter.Filter) *filter.Filter {
-	if len(f.After()) == 0 {
-		return nil
-	}
-	return f
 }
 
 // session opens a live session that ends with the command.

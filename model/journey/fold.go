@@ -44,6 +44,8 @@ type Fold struct {
 	opt   Options
 	rules Rules
 	flows Flows
+	// chose tells which closed journeys are kept; nil keeps all.
+	chose func(*Journey) bool
 
 	number int
 	// head and tail are the journeys under way, the one longest quiet first.
@@ -114,6 +116,11 @@ func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 }
 
 const rulesMoved = "the rules changed while it was under way: numbers and texts may be those of other rules"
+
+// SetChosen says which journeys are kept from now on, once they are closed: the bit
+// that makes a packet traced tells nothing of who set it, so another's traced packets
+// come along. nil keeps all.
+func (f *Fold) SetChosen(chose func(*Journey) bool) { f.chose = chose }
 
 // SetFlows says where conntrack entries are found.
 func (f *Fold) SetFlows(l Flows) { f.flows = l }
@@ -287,6 +294,9 @@ func (f *Fold) close(b *builder) {
 			f.torn = f.now
 		}
 		f.cut[b.key] = f.now
+	}
+	if f.chose != nil && !f.chose(j) {
+		return
 	}
 	if len(f.done) >= f.opt.Keep {
 		gone := len(f.done) - f.opt.Keep*3/4 // by the quarter, so that moving is rare

@@ -34,7 +34,6 @@ type Store struct {
 	list    []*flow.Flow // nil when flows changed
 	table   snapshot.Flows
 	trace   snapshot.Trace
-	after   *filter.Filter // nil where the kernel matches all of the trace's filter
 	lab     *snapshot.Lab
 	// confirmed is when the ruleset was last known to be the one in force.
 	confirmed time.Time
@@ -166,31 +165,23 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
 		Rules: s.rules, Counts: s.counts, Previous: s.before, Sparks: s.sparks.list(),
 		ConntrackInUse: s.tracked || s.flows.Live() > 0, Flows: fl,
-		Journeys: s.wanted(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
+		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
 	}
 }
 
-// setTrace notes the trace's state, and which part of its filter the kernel could not
-// match: journeys that came along for that are left out once they are whole.
+// setTrace notes the trace's state. Journeys that its filter did not choose are let go
+// when they are closed: more is armed than a filter says where the kernel cannot match
+// a word of it, and another's trace shows its packets to us.
 func (s *Store) setTrace(t *snapshot.Trace) {
-	if t.Filter != s.trace.Filter || s.after == nil {
-		s.after = nil
-		if f, err := filter.Parse(t.Filter); err == nil && len(f.After()) > 0 {
-			s.after = f
+	if t.Filter != s.trace.Filter {
+		s.fold.SetChosen(nil)
+		if f, err := filter.Parse(t.Filter); err == nil && !f.Empty() {
+			s.fold.SetChosen(f.Chose)
 		}
 	}
 	s.trace = *t
 	s.fold.SetProbes(t.Method == snapshot.MethodOwner)
-}
-
-// wanted lists the journeys that the filter chose.
-func (s *Store) wanted() []*journey.Journey {
-	all := s.fold.Journeys()
-	if s.after == nil {
-		return all
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(j *journey.Journey) bool { return j.Closed && !s.after.Journey(j) })
 }
 
 func (s *Store) setRules(rs *model.Ruleset, at time.Time) {

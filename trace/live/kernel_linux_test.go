@@ -2,11 +2,14 @@ package live
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/trace/arm"
 	"nfscope/trace/nettest"
 )
 
@@ -136,6 +139,45 @@ func packetCases() []packetCase {
 			native:  `table inet fw { chain out { type filter hook output priority 0; policy accept; udp dport 9 accept; }; }`,
 			verdict: "accepted", path: "output", sentence: "sent out of r1, accepted by rule 1 of inet fw/out (nftables)",
 			steps: []string{"N fw/out 1 accept"}},
+		{name: "native SNAT of an IPv6 packet", from: "client", to: "[fd02::2]:9",
+			native:  `table ip6 n { chain post { type nat hook postrouting priority 100; udp dport 9 snat to fd02::1; }; }`,
+			verdict: "accepted", path: "forward", sentence: "sent out of r1", nat: "[snat] src [[fd01::2]:PORT [fd02::1]:PORT]",
+			steps: []string{"N n/post 1 accept"}},
+		{name: "native unconditional drop in a user chain", from: "client", to: "10.2.0.2:9",
+			native: `table inet fw {
+				chain sub { counter drop; }
+				chain forward { type filter hook forward priority 0; policy accept; goto sub; }
+			}`,
+			verdict: "dropped", path: "forward", sentence: "dropped by rule 1 of inet fw/sub (nftables): counter drop",
+			steps: []string{"N fw/forward 1 goto", "N fw/sub 1 drop"}},
+		{name: "native dropped before routing", from: "client", to: "10.2.0.2:9",
+			native:  `table ip fw { chain pre { type filter hook prerouting priority -300; udp dport 9 mark set 7 drop; }; }`,
+			verdict: "dropped", path: "unknown", sentence: "dropped by rule 1 of ip fw/pre (nftables)",
+			steps: []string{"N fw/pre 1 drop"}},
+		{name: "iptables-nft SNAT and DNAT", from: "client", to: "10.1.0.1:99",
+			nft4: "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n" +
+				"-A PREROUTING -p udp -m udp --dport 99 -j DNAT --to-destination 10.2.0.2:9\n-A POSTROUTING -d 10.2.0.2/32 -j SNAT --to-source 10.2.0.1\nCOMMIT\n",
+			verdict: "accepted", path: "forward", sentence: "sent out of r1", nat: "[dnat snat] src [10.1.0.2:PORT 10.2.0.1:PORT] dst [10.1.0.1:99 10.2.0.2:9]",
+			steps: []string{"I nat/PREROUTING 1 accept", "I nat/POSTROUTING 1 accept dst=10.2.0.2 dport=9"}},
+		{name: "iptables-nft unconditional drop in a user chain", from: "client", to: "10.2.0.2:9",
+			nft4:    accept4 + ":A - [0:0]\n-A FORWARD -j A\n-A A -j DROP\nCOMMIT\n",
+			verdict: "dropped", path: "forward", sentence: "dropped by rule 1 of filter/A (iptables-nft): -A A -j DROP",
+			steps: []string{"I filter/FORWARD 1 jump", " I filter/A 1 drop"}},
+		{name: "iptables-nft local out dropped by policy", from: "router", to: "10.2.0.2:9",
+			nft4:    "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT DROP [0:0]\n-A OUTPUT -p tcp -j ACCEPT\nCOMMIT\n",
+			verdict: "dropped", path: "output", sentence: "dropped by the policy of filter/OUTPUT (iptables-nft)",
+			steps: []string{"I filter/OUTPUT policy drop"}},
+		{name: "legacy local in, accepted by rule, TCP", from: "client", to: "10.1.0.1:9", tcp: true,
+			legacy: "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n" +
+				"*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --dport 9 -j ACCEPT\nCOMMIT\n",
+			verdict: "accepted", path: "input", sentence: "accepted by rule 1 of filter/INPUT (iptables-legacy): -A INPUT -p tcp -m tcp --dport 9 -j ACCEPT",
+			steps: []string{"L mangle/PREROUTING policy accept", "L mangle/INPUT policy accept", "L filter/INPUT 1 accept"}},
+		{name: "legacy IPv6 policy and DNAT", from: "client", to: "[fd01::1]:99",
+			legacy6: "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n" +
+				"-A PREROUTING -p udp -m udp --dport 99 -j DNAT --to-destination [fd02::2]:9\nCOMMIT\n" +
+				"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n",
+			verdict: "dropped", path: "forward", sentence: "dropped by the policy of filter/FORWARD (iptables-legacy, IPv6)", nat: "[dnat] dst [[fd01::1]:99 [fd02::2]:9]",
+			steps: []string{"L nat/PREROUTING 1 accept", "L filter/FORWARD policy drop dst=fd02::2 dport=9"}},
 
 		{name: "legacy accepts, nft drops", from: "client", to: "10.2.0.2:9",
 			legacy:  accept4 + "-A FORWARD -p udp -j ACCEPT\nCOMMIT\n",
@@ -158,39 +200,44 @@ func TestPackets(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
 	t.Parallel()
 	for _, c := range packetCases() {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			n := nettest.NewRouted(t)
-			for _, l := range []struct {
-				text, program string
-				args          []string
-			}{{c.legacy, "iptables-legacy-restore", nil}, {c.legacy6, "ip6tables-legacy-restore", nil},
-				{c.nft4, "iptables-nft-restore", nil}, {c.nft6, "ip6tables-nft-restore", nil}, {c.native, "nft", []string{"-f", "-"}}} {
-				if l.text != "" {
-					nettest.Feed(t, n.Router, l.text, l.program, l.args...)
-				}
-			}
-			proto, from := "udp", n.Client
-			if c.tcp {
-				proto = "tcp"
-			}
-			if c.from == "router" {
-				from = n.Router
-			}
-			port := c.to[strings.LastIndexByte(c.to, ':')+1:]
-			s := open(t, n.Router, Trace{Filter: parse(t, proto+" and dst port "+port)})
-			if c.tcp {
-				_, _ = nettest.Dial(t, from, "tcp", "", c.to, 300*time.Millisecond)
-			} else {
-				udp(t, from, c.to)
-			}
-			j := s.journey("the packet", func(*journey.Journey) bool { return true })
-			check(t, &c, j)
-		})
+		t.Run(c.name, func(t *testing.T) { onePacket(t, c, arm.MethodOwner) })
+		if c.legacy+c.legacy6 != "" && c.nft4+c.nft6+c.native == "" {
+			t.Run(c.name+", armed by raw", func(t *testing.T) { onePacket(t, c, arm.MethodRaw) })
+		}
 	}
 }
 
-func check(t *testing.T, c *packetCase, j *journey.Journey) {
+func onePacket(t *testing.T, c packetCase, method string) {
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	for _, l := range []struct {
+		text, program string
+		args          []string
+	}{{c.legacy, "iptables-legacy-restore", nil}, {c.legacy6, "ip6tables-legacy-restore", nil},
+		{c.nft4, "iptables-nft-restore", nil}, {c.nft6, "ip6tables-nft-restore", nil}, {c.native, "nft", []string{"-f", "-"}}} {
+		if l.text != "" {
+			nettest.Feed(t, n.Router, l.text, l.program, l.args...)
+		}
+	}
+	proto, from := "udp", n.Client
+	if c.tcp {
+		proto = "tcp"
+	}
+	if c.from == "router" {
+		from = n.Router
+	}
+	port := c.to[strings.LastIndexByte(c.to, ':')+1:]
+	s := open(t, n.Router, Trace{Filter: parse(t, proto+" and dst port "+port), Method: method})
+	if c.tcp {
+		_, _ = nettest.Dial(t, from, "tcp", "", c.to, 300*time.Millisecond)
+	} else {
+		udp(t, from, c.to)
+	}
+	j := s.journey("the packet", func(*journey.Journey) bool { return true })
+	check(t, &c, method, j)
+}
+
+func check(t *testing.T, c *packetCase, method string, j *journey.Journey) {
 	t.Helper()
 	bad := func(what string, got, want any) {
 		t.Errorf("%s: %v, want %v\n%s", what, got, want, describe(j))
@@ -198,7 +245,8 @@ func check(t *testing.T, c *packetCase, j *journey.Journey) {
 	if j.Outcome.Verdict != c.verdict {
 		bad("verdict", j.Outcome.Verdict, c.verdict)
 	}
-	if !strings.Contains(j.Outcome.Sentence, c.sentence) {
+	// Without the owner table's probes nobody sees where an accepted packet went.
+	if raw := method == arm.MethodRaw && c.verdict == "accepted"; !raw && !strings.Contains(j.Outcome.Sentence, c.sentence) {
 		bad("sentence", j.Outcome.Sentence, c.sentence)
 	}
 	if j.Path != c.path {
@@ -210,7 +258,11 @@ func check(t *testing.T, c *packetCase, j *journey.Journey) {
 	if c.steps != nil {
 		var got []string
 		for i := range j.Steps {
-			got = append(got, line(&j.Steps[i]))
+			if st := &j.Steps[i]; method != arm.MethodRaw || st.Table != "raw" {
+				got = append(got, line(st))
+			} else if strings.HasPrefix(st.Chain, journey.ProbePrefix) {
+				bad("a step of our own", line(st), "none")
+			}
 		}
 		if strings.Join(got, "\n") != strings.Join(c.steps, "\n") {
 			bad("steps", strings.Join(got, " | "), strings.Join(c.steps, " | "))
@@ -229,5 +281,25 @@ func check(t *testing.T, c *packetCase, j *journey.Journey) {
 	}
 	if nat != c.nat {
 		bad("nat", nat, c.nat)
+	}
+}
+
+// TestOthersPackets traces beside a rule of the user that traces other packets: the
+// kernel shows both to us, and we keep our own.
+func TestOthersPackets(t *testing.T) {
+	nettest.Kernel(t, "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, "table ip theirs {\n chain pre { type filter hook prerouting priority -310; udp dport 10 meta nftrace set 1\n }\n}\n", "nft", "-f", "-")
+	s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9")})
+	udp(t, n.Client, "10.2.0.2:10")
+	udp(t, n.Client, "10.2.0.2:9")
+	snap := s.wait("our packet", func(snap *snapshot.Snapshot) bool {
+		return slices.ContainsFunc(snap.Journeys, func(j *journey.Journey) bool { return j.Closed && j.Packet.DPort == 9 })
+	})
+	for _, j := range snap.Journeys {
+		if j.Closed && j.Packet.DPort != 9 {
+			t.Errorf("another's packet was kept: %s", describe(j))
+		}
 	}
 }
