@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"nfscope/trace/capability"
 )
 
 // marker is the variable that tells the process inside what it is: the parent's pid
@@ -45,13 +47,7 @@ func EnterUserns(args []string) (ran bool, status int, err error) {
 
 // Privileged reports whether this process may make namespaces and change rules in them.
 func Privileged() bool {
-	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&hdr, &data[0]); err != nil {
-		return false
-	}
-	has := func(c uint) bool { return data[c/32].Effective&(1<<(c%32)) != 0 }
-	return has(unix.CAP_SYS_ADMIN) && has(unix.CAP_NET_ADMIN) && has(unix.CAP_NET_RAW)
+	return capability.Has(capability.SysAdmin, capability.NetAdmin, capability.NetRaw)
 }
 
 // CanUserns reports whether an ordinary user can build labs here: nil, or one sentence

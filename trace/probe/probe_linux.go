@@ -13,6 +13,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/filter"
 	"nfscope/trace/arm"
+	"nfscope/trace/capability"
 	"nfscope/trace/conntrack"
 	"nfscope/trace/lab"
 	"nfscope/trace/netns"
@@ -41,23 +42,16 @@ func kernel() Finding {
 	return Finding{"kernel", Note, "Linux " + unix.ByteSliceToString(u.Release[:]), ""}
 }
 
-// has reports whether an effective capability is there.
-func has(c int) bool {
-	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	return unix.Capget(&hdr, &data[0]) == nil && data[c/32].Effective&(1<<(c%32)) != 0
-}
-
 func capabilities() []Finding {
 	var f []Finding
 	for _, c := range []struct {
-		n          int
+		n          uint
 		name, for_ string
 	}{
-		{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN", "reading rules and conntrack, tracing"},
-		{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "other namespaces, live labs as root"},
+		{capability.NetAdmin, "CAP_NET_ADMIN", "reading rules and conntrack, tracing"},
+		{capability.SysAdmin, "CAP_SYS_ADMIN", "other namespaces, live labs as root"},
 	} {
-		if has(c.n) {
+		if capability.Has(c.n) {
 			f = append(f, Finding{c.name, Works, c.for_, ""})
 		} else {
 			f = append(f, Finding{c.name, Missing, c.for_ + " need it", "sudo nfscope ..."})

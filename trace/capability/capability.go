@@ -1,0 +1,2 @@
+// Package capability tells which of Linux's capabilities the process has.
+package capability
