@@ -117,7 +117,8 @@ func TestTraceAfterKernel(t *testing.T) {
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
-	r := tracing(t, n.Router, "--json", "--count", "1", "udp and out r1 and not dropped")
+	file := filepath.Join(t.TempDir(), "case.nfs")
+	r := tracing(t, n.Router, "--json", "--count", "1", "-w", file, "udp and out r1 and not dropped")
 	r.hears("more is traced and filtered afterwards: ")
 	datagram(t, n.Client, "10.1.0.1:11") // to the router itself
 	datagram(t, n.Client, "10.2.0.2:9")  // dropped
@@ -125,6 +126,11 @@ func TestTraceAfterKernel(t *testing.T) {
 	out, _ := r.ends(exitDone)
 	if list := objects(t, out); len(list) != 2 || at(list[0], "packet", "dport") != 10.0 || list[0]["out"] != "r1" {
 		t.Errorf("want the one that left by r1:\n%s", out)
+	}
+	// Its replay filters likewise.
+	out, _ = launch(t, "nfscope", "replay", "--json", file).ends(exitDone)
+	if list := objects(t, out); len(list) != 2 || at(list[0], "packet", "dport") != 10.0 {
+		t.Errorf("replayed:\n%s", out)
 	}
 }
 

@@ -371,3 +371,26 @@ func TestConntrackInUse(t *testing.T) {
 		}
 	}
 }
+
+// TestFilteredAfterwards: what the kernel could not match chooses among the journeys.
+func TestFilteredAfterwards(t *testing.T) {
+	t.Parallel()
+	s := New(journey.Options{})
+	s.Apply(&feed.Item{Time: t0, Rules: parse(t, "1", twoRules)})
+	s.Apply(&feed.Item{Time: t0, Trace: &snapshot.Trace{Armed: true, Filter: "udp and not dropped"}})
+	s.Apply(legacy(0, 1, "INPUT", 2)) // dropped
+	s.Apply(legacy(1, 2, "INPUT", 3)) // the policy
+	if n := len(s.Snapshot(at(2)).Journeys); n != 2 {
+		t.Errorf("%d journeys under way, want both", n)
+	}
+	s.Tick(at(1000))
+	if l := s.Snapshot(at(1000)).Journeys; len(l) != 1 || l[0].Packet.IPID != 2 || len(s.Journeys()) != 1 {
+		t.Fatalf("%d journeys, want the one that was not dropped", len(l))
+	}
+	s.Apply(&feed.Item{Time: at(1001), Trace: &snapshot.Trace{Armed: true, Filter: "udp"}})
+	s.Apply(legacy(1002, 3, "INPUT", 2))
+	s.Tick(at(2000))
+	if l := s.Journeys(); l[len(l)-1].Packet.IPID != 3 {
+		t.Errorf("another filter, and the drop is left out still")
+	}
+}
