@@ -54,6 +54,7 @@ type connPrinter struct {
 	filter *filter.Filter
 	say    func(problem string)
 	host   *flow.Host
+	table  flow.Table // in following, what is known
 	stats  stats
 	err    error
 }
@@ -73,6 +74,7 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 			if rs, err := rr.Snapshot(a.ctx); err == nil {
 				h := flow.HostFrom(rs, local)
 				p.host = &h
+				p.table.SetHost(h)
 			}
 			_ = rr.Close()
 		}
@@ -115,31 +117,74 @@ func (p *connPrinter) item(it feed.Item, stop func()) {
 	if it.Flow == nil || p.err != nil {
 		return
 	}
-	e := *it.Flow
-	switch e.Type {
-	case flow.EventDumpBegin, flow.EventDumpEnd:
-		return
-	case flow.EventGap:
-		p.stats.lost += e.Lost
-		p.stats.gaps++
-	default:
-		p.stats.events++
-		if p.host != nil {
-			f := *e.Flow
-			f.NAT = flow.Classify(&f, *p.host)
-			e.Flow = &f
+	for _, e := range p.told(*it.Flow) {
+		if e.Flow != nil && !p.filter.Flow(e.Flow) {
+			continue
 		}
-		if !p.filter.Flow(e.Flow) {
-			return
+		if p.print(&e); p.err != nil {
+			break
 		}
 	}
-	p.print(&e)
 	if p.err == nil && p.follow {
 		p.err = p.out.Flush()
 	}
 	if p.err != nil && stop != nil {
 		stop()
 	}
+}
+
+// told is what an event has to tell the user: of a reading of the whole table only
+// what is new in it, and what is no longer there.
+func (p *connPrinter) told(e flow.Event) []flow.Event {
+	var before *flow.Flow
+	switch e.Type {
+	case flow.EventGap:
+		p.stats.lost += e.Lost
+		p.stats.gaps++
+		return []flow.Event{e}
+	case flow.EventDumpBegin:
+	case flow.EventDumpEnd:
+		defer p.table.Expire(e.Time)
+	default:
+		p.stats.events++
+		if !p.follow { // one reading: nothing to remember
+			f := *e.Flow
+			if p.host != nil {
+				f.NAT = flow.Classify(&f, *p.host)
+			}
+			e.Flow = &f
+			return []flow.Event{e}
+		}
+		before = p.table.Get(e.Flow.Key())
+	}
+	p.table.Apply(e)
+	switch e.Type {
+	case flow.EventDumpBegin:
+		return nil
+	case flow.EventDumpEnd:
+		return p.left(e.Time)
+	case flow.EventDump:
+		if before != nil {
+			return nil
+		}
+	}
+	// The table knows what an update leaves out: counters, start, what did not change.
+	if f := p.table.Get(e.Flow.Key()); f != nil {
+		e.Flow = f
+	}
+	return []flow.Event{e}
+}
+
+// left lists the flows that a reading found gone: those older than every reader send
+// no event when they end.
+func (p *connPrinter) left(at time.Time) []flow.Event {
+	var gone []flow.Event
+	for _, f := range p.table.List() {
+		if f.Gone.Equal(at) {
+			gone = append(gone, flow.Event{Type: flow.EventDestroy, Time: at, Flow: f})
+		}
+	}
+	return gone
 }
 
 func (p *connPrinter) print(e *flow.Event) {
