@@ -35,20 +35,18 @@ type finder struct {
 }
 
 func newFinder(text string) *finder {
-	f := &finder{}
-	if flt, err := filter.Parse(text); err == nil && flt.Check(filter.Rules) == nil {
-		f.expr = flt
-		return f
-	}
-	f.text = strings.ToLower(text)
+	f := &finder{text: strings.ToLower(text)}
 	f.exact = strings.ToUpper(f.text) == f.text
+	// A bare address is a filter too, but that asks for the very network; here the
+	// rules are wanted that it comes under.
 	if n, err := strconv.ParseUint(text, 10, 16); err == nil && n > 0 {
 		f.port, f.whole = uint16(n), true
-	}
-	if a, err := netip.ParseAddr(text); err == nil {
+	} else if a, err := netip.ParseAddr(text); err == nil {
 		f.net, f.whole = netip.PrefixFrom(a.Unmap().WithZone(""), a.Unmap().BitLen()), true
 	} else if n, err := netip.ParsePrefix(text); err == nil && n.Bits() > 0 {
 		f.net, f.whole = n.Masked(), true
+	} else if flt, err := filter.Parse(text); err == nil && flt.Check(filter.Rules) == nil {
+		f.expr = flt
 	}
 	if len(f.text) >= 2 {
 		for _, n := range provenance.Names() {

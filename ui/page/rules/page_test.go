@@ -1,0 +1,294 @@
+package rules
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+// chainNamed finds a chain of the legacy filter table.
+func chainNamed(rs *model.Ruleset, name string) *model.Chain {
+	return rs.Table(model.BackendLegacy, model.FamilyIPv4, "filter").Chain(name)
+}
+
+// change gives the frame another ruleset, as the reader would.
+func change(f *page.Frame, edit func(*model.Ruleset)) {
+	rs := uitest.Rules()
+	edit(rs)
+	rs.Generation += "x"
+	rs.Number()
+	next := *f.Snap
+	next.Rules, next.Counts, next.Previous = rs, rs.Counts(), nil
+	f.Snap = &next
+}
+
+func wants(t *testing.T, got string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(got, w) {
+			t.Errorf("%q is not shown:\n%s", w, got)
+		}
+	}
+}
+
+func TestWhoJumpsHere(t *testing.T) {
+	f := frame(theme.Options{}, 120, 30)
+	p := New()
+	p.ShowRule(ruleID(f, "-A LOGDROP -j DROP"), f)
+	do(t, p, f, "u")
+	wants(t, text(p, f), "1 rule jumps to LOGDROP", "filter/INPUT", "goto", "--dports 137,138,139,445")
+	do(t, p, f, "enter")
+	if r, _ := p.selected(); r.rule == nil || r.rule.Index != 4 || r.chain.Name != "INPUT" {
+		t.Fatalf("enter does not lead to the caller: %+v", r.rule)
+	}
+	do(t, p, f, "esc")
+	if r, _ := p.selected(); r.rule == nil || r.rule.Text != "-A LOGDROP -j DROP" {
+		t.Errorf("esc does not lead back to where u was pressed: %+v", r.rule)
+	}
+	do(t, p, f, "u", "esc")
+	if p.menu != nil || !p.inRows {
+		t.Error("esc does not just close the list")
+	}
+	// the rules change while the list is open
+	do(t, p, f, "u")
+	change(f, func(rs *model.Ruleset) {
+		in := chainNamed(rs, "INPUT")
+		in.Rules = append([]model.Rule{{Text: "-A INPUT -i lo -j ACCEPT"}}, in.Rules...)
+	})
+	do(t, p, f, "enter")
+	if r, _ := p.selected(); r.rule == nil || r.rule.Index != 5 || r.rule.Jump != "LOGDROP" {
+		t.Errorf("after a change the list leads to %+v", r.rule)
+	}
+}
+
+func TestUnusedChainsAndLoops(t *testing.T) {
+	f := frame(theme.Options{}, 200, 40)
+	change(f, func(rs *model.Ruleset) {
+		tb := rs.Table(model.BackendLegacy, model.FamilyIPv4, "filter")
+		jump := func(to string) []model.Rule { return []model.Rule{{Text: "-j " + to, Target: to, Jump: to}} }
+		tb.Chains = append(tb.Chains, user("LONELY", jump("SECOND")...), user("SECOND", model.Rule{Text: "-j DROP", Target: "DROP"}),
+			user("A", jump("B")...), user("B", jump("A")...))
+	})
+	p := New()
+	got := text(p, f)
+	for chain, says := range map[string]string{"LONELY": "nothing jumps here", "SECOND": "only unused chains jump here", "  A ": "loop: A > B > A", "  B ": "loop: A > B > A"} {
+		ok := false
+		for _, l := range strings.Split(got, "\n") {
+			ok = ok || strings.Contains(l, chain) && strings.Contains(l, says)
+		}
+		if !ok {
+			t.Errorf("%q is not said of %s:\n%s", says, chain, got)
+		}
+	}
+	if strings.Count(got, "nothing jumps here") != 1 {
+		t.Errorf("said of chains that are called:\n%s", got)
+	}
+	p.tree.Select(chainKey{model.BackendLegacy, model.FamilyIPv4, "filter", "LONELY", ""})
+	if cmd := p.callers(); cmd == nil || p.menu != nil {
+		t.Error("a list of no callers is opened")
+	}
+}
+
+func user(name string, rules ...model.Rule) *model.Chain {
+	return &model.Chain{Name: name, Rules: rules}
+}
+
+func TestHottestFirst(t *testing.T) {
+	f := frame(theme.Options{}, 150, 30)
+	p := New()
+	p.ShowRule(ruleID(f, "-A FORWARD -i eth1 -o eth0 -j ACCEPT"), f)
+	do(t, p, f, "o")
+	wants(t, text(p, f), "hottest first")
+	var order []int
+	for _, r := range p.rows {
+		if r.n >= 0 {
+			order = append(order, p.index.row(r).rule.Index)
+		}
+	}
+	if len(order) != 5 || order[0] != 1 || order[1] != 2 || order[2] != 5 || p.rows[5].n != endOf {
+		t.Errorf("the order is %v", order)
+	}
+	if r, _ := p.selected(); r.rule.Index != 5 {
+		t.Errorf("the selection went to rule %d", r.rule.Index)
+	}
+	// another rule gets hot: it comes up, the selection stays
+	next := *f.Snap
+	c := *next.Counts
+	c.Rules = append([]model.Counters(nil), c.Rules...)
+	c.Taken = c.Taken.Add(time.Second)
+	c.Rules[ruleID(f, "-A FORWARD -o br0 -j DOCKER")].Packets += 1e6
+	next.Counts, next.Previous = &c, next.Counts
+	f.Snap = &next
+	p.View(f)
+	if r := p.index.row(p.rows[0]); r.rule.Jump != "DOCKER" {
+		t.Errorf("the hottest is %+v", r.rule)
+	}
+	if r, _ := p.selected(); r.rule.Index != 5 {
+		t.Errorf("the selection went to rule %d", r.rule.Index)
+	}
+	do(t, p, f, "o")
+	if r := p.index.row(p.rows[0]); r.rule.Index != 1 {
+		t.Error("o does not lead back to the kernel's order")
+	}
+}
+
+func TestSparksOfRulesInSight(t *testing.T) {
+	f := frame(theme.Options{}, 180, 30)
+	p := New()
+	p.ShowRule(ruleID(f, "-A FORWARD -i eth1 -o eth0 -j ACCEPT"), f)
+	second := func(hits uint64) {
+		next := *f.Snap
+		c := *next.Counts
+		c.Rules = append([]model.Counters(nil), c.Rules...)
+		c.Taken = c.Taken.Add(time.Second)
+		c.Rules[ruleID(f, "-A FORWARD -i eth1 -o eth0 -j ACCEPT")].Packets += hits
+		next.Counts, next.Previous = &c, next.Counts
+		f.Snap = &next
+		p.View(f)
+		p.View(f) // drawn twice: counted once
+	}
+	next := *f.Snap
+	next.Previous = next.Counts
+	f.Snap = &next
+	p.View(f)
+	for _, n := range []uint64{100, 200, 0, 400} {
+		second(n)
+	}
+	wants(t, text(p, f), "▃▅▁█")
+	if strings.Contains(text(p, f), "▃▅▁██") {
+		t.Error("a reading is counted twice")
+	}
+	// a ruleset with a rule put in above keeps the spark
+	change(f, func(rs *model.Ruleset) {
+		c := chainNamed(rs, "FORWARD")
+		c.Rules = append([]model.Rule{{Text: "-A FORWARD -i lo -j ACCEPT", Counters: model.Counters{Valid: true}}}, c.Rules...)
+	})
+	p.View(f)
+	second(400)
+	wants(t, text(p, f), "▃▅▁██")
+}
+
+func TestProvenance(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	p.ShowRule(ruleID(f, "-A FORWARD -o br0 -j DOCKER"), f)
+	got := text(p, f)
+	wants(t, got, " by ", "made by   docker")
+	for _, l := range strings.Split(got, "\n") {
+		if strings.Contains(l, "▸DOCKER ") && !strings.Contains(l, "docker") {
+			t.Errorf("no badge: %q", l)
+		}
+		if strings.Contains(l, "any packet") && strings.Contains(l, "RETURN") && strings.Contains(l, "docker") {
+			t.Errorf("a badge too many: %q", l)
+		}
+	}
+	f.Filter = "docker"
+	got = text(p, f)
+	wants(t, got, "-o br0", "10.2.0.3/32", "by docker")
+	if strings.Contains(got, "abuse 2026") == false {
+		t.Error("the chain's name finds its rules, whoever made them")
+	}
+	if strings.Contains(got, "--dport 22") {
+		t.Errorf("rules of nobody are found:\n%s", got)
+	}
+}
+
+func TestTheRulesChangeUnderYou(t *testing.T) {
+	f := frame(theme.Options{}, 120, 30)
+	p := New()
+	p.ShowRule(ruleID(f, "-A FORWARD -o br0 -j DOCKER"), f)
+	do(t, p, f, "D")
+	if p.menu != nil {
+		t.Error("a list of no changes is opened")
+	}
+	change(f, func(rs *model.Ruleset) {}) // another generation, the same rules
+	if got := text(p, f); strings.Contains(got, "rules changed") {
+		t.Errorf("nothing changed:\n%s", got)
+	}
+	change(f, func(rs *model.Ruleset) {
+		c := chainNamed(rs, "FORWARD")
+		c.Rules = append([]model.Rule{{Text: "-A FORWARD -s 192.0.2.1/32 -j DROP", Target: "DROP"}, {Text: "-A FORWARD -s 192.0.2.2/32 -j DROP", Target: "DROP"}}, c.Rules[:4]...)
+	})
+	p.View(f)
+	f.Now = f.Now.Add(3 * time.Second)
+	got := text(p, f)
+	wants(t, got, "rules changed 3 s ago: +2 -1 in filter/FORWARD (press D)")
+	for _, l := range strings.Split(got, "\n") {
+		if strings.Contains(l, "192.0.2.") && !strings.Contains(l, "│ + ") {
+			t.Errorf("a new rule does not glow: %q", l)
+		}
+	}
+	if r, _ := p.selected(); r.rule == nil || r.rule.Jump != "DOCKER" {
+		t.Errorf("the selection went to %+v", r.rule)
+	}
+	do(t, p, f, "D")
+	wants(t, text(p, f), "changes of the rules", "+2 -1 in filter/FORWARD", "-s 192.0.2.2/32", "-i eth1 -o eth0")
+	do(t, p, f, "j", "enter")
+	if r, _ := p.selected(); r.rule == nil || !strings.Contains(r.rule.Text, "192.0.2.2") {
+		t.Errorf("enter leads to %+v", r.rule)
+	}
+	f.Now = f.Now.Add(newsTime)
+	if got := text(p, f); strings.Contains(got, "rules changed") || strings.Contains(got, "│ + ") {
+		t.Errorf("old news:\n%s", got)
+	}
+	// what is gone leads nowhere, and says so
+	change(f, func(rs *model.Ruleset) {})
+	p.View(f)
+	do(t, p, f, "D")
+	wants(t, text(p, f), "+1 -2 in filter/FORWARD")
+	do(t, p, f, "G")
+	do(t, p, f, "k", "k") // to an added rule of the older batch
+	if cmd := p.doMenu("open"); cmd == nil || p.menu == nil {
+		t.Error("a rule that is gone is gone to")
+	}
+}
+
+func TestAFilterLeadsBack(t *testing.T) {
+	f := frame(theme.Options{}, 120, 30)
+	p := New()
+	p.ShowRule(ruleID(f, "-A DOCKER -d 10.2.0.3/32 -p tcp -m tcp --dport 8080 -j ACCEPT"), f)
+	for _, s := range []string{"s", "sm", "smb"} {
+		f.Filter = s
+		p.View(f)
+	}
+	wants(t, text(p, f), "all that is found")
+	f.Filter = ""
+	p.View(f)
+	if r, _ := p.selected(); r.rule == nil || r.chain.Name != "DOCKER" || r.rule.Index != 1 || !p.inRows {
+		t.Errorf("a filter that is given up leads to %+v", r.rule)
+	}
+	f.Filter = "smb"
+	p.View(f)
+	do(t, p, f, "G")
+	f.Filter = ""
+	p.View(f)
+	if r, _ := p.selected(); r.rule == nil || r.chain.Name == "DOCKER" {
+		t.Errorf("what was selected under the filter is let go of: %+v", r)
+	}
+}
+
+func TestASetOfManyIsCutInTheTree(t *testing.T) {
+	f := frame(theme.Options{}, 120, 30)
+	change(f, func(rs *model.Ruleset) {
+		tb := rs.Tables[len(rs.Tables)-1]
+		tb.Extra = []string{"set many {\n" + strings.Repeat("\t10.0.0.1,\n", 100_000) + "}"}
+	})
+	p := New()
+	p.View(f)
+	if n := len(p.index.nodes(nil)); n > 300 {
+		t.Errorf("a set of 100,000 lines makes %d rows of the tree", n)
+	}
+	k := chainKey{model.BackendNFTables, model.FamilyInet, "fw", "", "set many"}
+	if !p.tree.Select(k) {
+		t.Fatal("the set is not there")
+	}
+	wants(t, text(p, f), "10.0.0.1,")
+	if len(p.rows) != 100_002 {
+		t.Errorf("the panel has %d lines of the set", len(p.rows))
+	}
+}
