@@ -162,6 +162,12 @@ type Counts struct {
 	Taken      time.Time
 	Rules      []Counters
 	Chains     []Counters
+	// Part lists the IDs of the rules that were read at Taken, ascending, where only some
+	// were: those on the screen. All else is as it was at Whole, so that only these have a
+	// rate since the Counts before. nil where everything is of Taken.
+	Part []int `json:",omitempty"`
+	// Whole is when everything was read; zero where that is Taken.
+	Whole time.Time `json:",omitzero"`
 }
 
 // Counts gives the counters that came with the text.

@@ -102,9 +102,9 @@ func (b *blob) policy(c *blobChain) model.Counters {
 	return b.cells[c.policy]
 }
 
-// chunk is how much of a table is hashed at a time: little enough to be in the cache
-// still, since the walk over it was just there.
-const chunk = 32 << 10
+// chunk is how much of a table is hashed at a time: little enough to be in the nearest
+// cache still, since the walk over it was just there (32 KB take twice as long).
+const chunk = 4 << 10
 
 // scan takes the counters of all entries of a legacy table, as IPT_SO_GET_ENTRIES gives
 // them, and the table's sum, in one pass. Counters in entries are zeroed on the way, so

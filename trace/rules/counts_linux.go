@@ -24,8 +24,8 @@ func (r *Reader) Counts(ctx context.Context, rs *model.Ruleset) (*model.Counts, 
 		return nil, ErrStale
 	}
 	counts, _, err := r.fill(ctx, st, rs, nil)
-	if err == nil {
-		err = r.still(ctx, st)
+	if err == nil && st.nft {
+		err = r.still(ctx, st.gen, st.nft)
 	}
 	switch {
 	case gone(err):
@@ -34,21 +34,20 @@ func (r *Reader) Counts(ctx context.Context, rs *model.Ruleset) (*model.Counts, 
 		return nil, r.explain(err)
 	}
 	r.spent = time.Since(begin)
-	if st.nft {
+	if len(r.join.dumps) > few {
 		r.spent *= time.Duration(len(r.nft)) // on as many cores
 	}
+	r.last, r.whole = counts, counts.Taken
 	return counts, nil
 }
 
-// still is errMoved where nf_tables is no longer at st's generation.
-func (r *Reader) still(ctx context.Context, st *state) error {
-	if !st.nft {
-		return nil
+// still is errMoved where nf_tables is no longer at a generation.
+func (r *Reader) still(ctx context.Context, gen uint32, nft bool) error {
+	now, there, err := r.generation(ctx)
+	if err == nil && (now != gen || there != nft) {
+		err = errMoved
 	}
-	if gen, _, err := r.generation(ctx); err != nil || gen != st.gen {
-		return errors.Join(err, errMoved)
-	}
-	return nil
+	return err
 }
 
 // gone reports whether err says that the ruleset changed under the reader: a dump was
@@ -60,10 +59,13 @@ func gone(err error) bool { return errors.Is(err, errMoved) || errors.Is(err, un
 type join struct {
 	rs  *model.Ruleset
 	key string // of the state that it holds for
+	nft bool   // and whether nf_tables is there,
+	gen uint32 // and its generation
 	// legacy are the places of the chains that are the same in text and kernel.
 	legacy []legacyPlace
-	// nft are the chains with rules, long ones first: they are to be begun first.
-	nft []nftPlace
+	// dumps are the chains of nf_tables with rules, long ones first: they are to be begun
+	// first.
+	dumps []nftPlace
 	// base are the chains of nf_tables that may have a counter of their own.
 	base []nftPlace
 	// owner is the table of each chain, and first its first rule, by Chain.ID.
@@ -96,7 +98,7 @@ func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
 	if r.join != nil && r.join.rs == rs && r.join.key == st.key {
 		return r.join
 	}
-	j := &join{rs: rs, key: st.key}
+	j := &join{rs: rs, key: st.key, nft: st.nft, gen: st.gen}
 	n, _ := rs.Size()
 	j.chains, j.owner, j.first = make([]*model.Chain, 0, n), make([]*model.Table, 0, n), make([]int32, 0, n)
 	var short []nftPlace
@@ -114,7 +116,7 @@ func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
 				}
 				switch {
 				case len(c.Rules) >= longChain:
-					j.nft = append(j.nft, p)
+					j.dumps = append(j.dumps, p)
 				case len(c.Rules) > 0:
 					short = append(short, p)
 				}
@@ -122,7 +124,7 @@ func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
 			rule += len(c.Rules)
 		}
 	}
-	j.nft = append(j.nft, short...)
+	j.dumps = append(j.dumps, short...)
 	r.join = j
 	return j
 }
@@ -196,9 +198,9 @@ func (r *Reader) fillNFT(ctx context.Context, j *join, counts *model.Counts, kno
 		}
 		counts.Chains[p.chain.ID] = c.counters
 	}
-	missing := make([]int, len(j.nft)) // each by one goroutine
-	err = r.spread(ctx, len(j.nft), func(s *nftSocket, i int) (err error) {
-		p := &j.nft[i]
+	missing := make([]int, len(j.dumps)) // each by one goroutine
+	err = r.spread(ctx, len(j.dumps), func(s *nftSocket, i int) (err error) {
+		p := &j.dumps[i]
 		into := counts.Rules[p.rule : p.rule+len(p.chain.Rules)]
 		if known[p.table] {
 			for i := range into {
@@ -210,7 +212,7 @@ func (r *Reader) fillNFT(ctx context.Context, j *join, counts *model.Counts, kno
 		return err
 	})
 	for i, n := range missing {
-		if p := &j.nft[i]; n > 0 {
+		if p := &j.dumps[i]; n > 0 {
 			odd = append(odd, fmt.Sprintf("%d rules of chain %s in table %s were printed but not found in the kernel: they are shown without counters", n, p.chain.Name, tableKey{p.table.Family, p.table.Name}))
 		}
 	}

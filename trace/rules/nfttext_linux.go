@@ -149,7 +149,7 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 	}
 	if err != nil {
 		if slices.ContainsFunc(named, (*kernelTable).xt) {
-			p.warn("the %s tables %s of iptables-nft are shown as nft prints them, which leaves out arguments of matches: %v", f, strings.Join(names, ", "), err)
+			p.fail("the %s tables %s of iptables-nft are shown as nft prints them, which leaves out arguments of matches: %v", f, strings.Join(names, ", "), err)
 		}
 		return nil, nil
 	}
@@ -219,7 +219,7 @@ func joinIptables(k *kernelTable, t *model.Table, p *part) {
 					c.Rules[i].Handle = kc.rules[i].handle
 				}
 			} else {
-				p.warn("chain %s of table %s has %d rules, but iptables-nft-save printed %d: they are shown without handles and counters", c.Name, k, len(kc.rules), len(c.Rules))
+				p.fail("chain %s of table %s has %d rules, but iptables-nft-save printed %d: they are shown without handles and counters", c.Name, k, len(kc.rules), len(c.Rules))
 			}
 		case len(c.Rules) == 0:
 			continue
@@ -230,7 +230,7 @@ func joinIptables(k *kernelTable, t *model.Table, p *part) {
 	}
 	for i := range k.chains {
 		if !printed[k.chains[i].name] {
-			p.warn("chain %s of table %s was not printed by iptables-nft-save: its rules are shown without text", k.chains[i].name, k)
+			p.fail("chain %s of table %s was not printed by iptables-nft-save: its rules are shown without text", k.chains[i].name, k)
 			chains = append(chains, bareChain(&k.chains[i], "iptables-nft-save did not print it"))
 		}
 	}
@@ -277,7 +277,7 @@ func (r *Reader) native(ctx context.Context, want []*kernelTable, p *part) error
 	var parsed []*model.Table
 	if err != nil {
 		why = err.Error()
-		p.warn("the nftables tables (%s) are shown without the text of their rules: %s", joinKeys(want), why)
+		p.fail("the nftables tables (%s) are shown without the text of their rules: %s", joinKeys(want), why)
 	} else {
 		var problems []string
 		parsed, problems = parseNFT("nft list", out)
@@ -291,7 +291,7 @@ func (r *Reader) native(ctx context.Context, want []*kernelTable, p *part) error
 			continue
 		}
 		if why == "" {
-			p.warn("table %s was not printed by nft: its rules are shown without text", k)
+			p.fail("table %s was not printed by nft: its rules are shown without text", k)
 		}
 		if err := r.dumpRules(ctx, k); err != nil {
 			return err

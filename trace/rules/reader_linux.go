@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,8 +25,16 @@ type Reader struct {
 	cache map[string]cached
 	// join belongs to the ruleset that was counted last.
 	join *join
+	// last are the counters that were read last, of join's ruleset, and whole is when all
+	// of them were.
+	last  *model.Counts
+	whole time.Time
 	// spent is the processor time that the last Counts took, at most.
 	spent time.Duration
+	// unread is true where the last Snapshot lacks text that another may bring.
+	unread bool
+	// visible tells Watch what is on the screen; nil where nobody does.
+	visible atomic.Pointer[func() (chains, rules []int)]
 }
 
 type cached struct {

@@ -34,6 +34,14 @@ func (*Reader) Counts(context.Context, *model.Ruleset) (*model.Counts, error) {
 	return nil, netns.ErrUnsupported
 }
 
+// CountsOf fails with netns.ErrUnsupported.
+func (*Reader) CountsOf(context.Context, *model.Ruleset, []int, []int) (*model.Counts, error) {
+	return nil, netns.ErrUnsupported
+}
+
+// Focus does nothing.
+func (*Reader) Focus(func() (chains, rules []int)) {}
+
 // Watch says once that it cannot.
 func (*Reader) Watch(_ context.Context, _ time.Duration, emit func(feed.Item)) {
 	emit(feed.Item{Problem: netns.ErrUnsupported.Error()})

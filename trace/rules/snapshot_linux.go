@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"nfscope/model"
@@ -21,6 +20,9 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, l := range r.legacy {
+			l.rest() // the text needs the memory more
+		}
 		parts, err := r.parts(ctx, before)
 		moved := gone(err)
 		if err != nil && !moved {
@@ -36,12 +38,14 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 		}
 		rs := &model.Ruleset{Netns: r.ns.Name(), Generation: before.key, Taken: time.Now()}
 		known := map[*model.Table]bool{}
+		r.unread = false
 		for _, p := range parts {
 			rs.Tables = append(rs.Tables, p.tables...)
 			for _, t := range p.counted {
 				known[t] = true
 			}
 			rs.Warnings = append(rs.Warnings, p.warnings...)
+			r.unread = r.unread || p.unread
 		}
 		rs.Number()
 		counts, odd, err := r.fill(ctx, after, rs, known)
@@ -62,6 +66,7 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 		}
 		if counts != nil {
 			apply(rs, counts)
+			r.last, r.whole = counts, counts.Taken
 		}
 		return rs, nil
 	}
@@ -74,6 +79,14 @@ type part struct {
 	// counted are those tables whose counters are the kernel's already.
 	counted  []*model.Table
 	warnings []string
+	// unread is true where text is missing that another try may bring.
+	unread bool
+}
+
+// fail is warn about text that could not be had.
+func (p *part) fail(format string, args ...any) {
+	p.unread = true
+	p.warn(format, args...)
 }
 
 func (p *part) warn(format string, args ...any) {
@@ -158,50 +171,66 @@ func (r *Reader) legacyText(ctx context.Context, f model.Family, ls legacyState,
 		return nil
 	}
 	parsed := map[string]*model.Table{}
-	why := ""
-	if path, err := r.programs.save(ctx, model.BackendLegacy, f); err != nil {
-		why = err.Error()
-	} else if why = r.legacySave(ctx, path, f, ls, p, parsed); ctx.Err() != nil {
-		return ctx.Err()
+	why := map[string]string{} // by table
+	path, err := r.programs.save(ctx, model.BackendLegacy, f)
+	if err != nil {
+		for _, name := range ls.names {
+			why[name] = err.Error()
+		}
+	} else {
+		r.legacySave(ctx, path, f, ls, p, parsed, why)
 	}
-	if why != "" {
-		p.warn("the legacy %s tables (%s) are shown without the text of their rules: %s", familyWord(f), strings.Join(ls.names, ", "), why)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	for _, name := range ls.names {
 		t := parsed[name]
+		switch {
+		case t != nil:
+		case why[name] == "":
+			p.fail("the legacy %s table %s is registered, but iptables-legacy-save did not print it: its rules are shown without text", familyWord(f), name)
+		default:
+			p.fail("the legacy %s table %s is shown without the text of its rules: %s", familyWord(f), name, why[name])
+		}
 		if t == nil {
-			if why == "" {
-				p.warn("the legacy %s table %s is registered, but iptables-legacy-save did not print it: its rules are shown without text", familyWord(f), name)
-			}
-			t = bareLegacy(f, name, ls.tables[name], why)
+			t = bareLegacy(f, name, ls.tables[name], why[name])
 		}
 		p.tables = append(p.tables, t)
 	}
 	return nil
 }
 
-// legacySave runs the program, once for all tables where it can list them itself.
-// It gives the reason why nothing came.
-func (r *Reader) legacySave(ctx context.Context, path string, f model.Family, ls legacyState, p *part, into map[string]*model.Table) string {
-	runs := [][]string{{"-c"}}
-	if ls.unlisted != nil {
-		runs = nil
-		for _, name := range ls.names {
-			runs = append(runs, []string{"-c", "-t", name})
-		}
-	}
-	for _, args := range runs {
-		out, err := r.programs.run(ctx, path, args...)
+// legacySave runs the program, once for all tables where it can list them itself. A rule
+// that it does not know, from a newer kernel, ends it: then each table is tried alone, so
+// that only its own has no text. why takes the reasons.
+func (r *Reader) legacySave(ctx context.Context, path string, f model.Family, ls legacyState, p *part, into map[string]*model.Table, why map[string]string) {
+	run := func(args ...string) error {
+		out, err := r.programs.run(ctx, path, append([]string{"-c"}, args...)...)
 		if err != nil {
-			return err.Error()
+			return err
 		}
 		tables, problems := parseSave(path, out, model.BackendLegacy, f)
 		p.warnings = append(p.warnings, problems...)
 		for _, t := range tables {
 			into[t.Name] = t
 		}
+		return nil
 	}
-	return ""
+	if ls.unlisted == nil {
+		err := run()
+		if err == nil {
+			return
+		}
+		if len(ls.names) == 1 {
+			why[ls.names[0]] = err.Error()
+			return
+		}
+	}
+	for _, name := range ls.names {
+		if err := run("-t", name); err != nil {
+			why[name] = err.Error()
+		}
+	}
 }
 
 // unknownText stands where the program that prints a rule is missing.

@@ -3,21 +3,38 @@ package rules
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"nfscope/model"
 	"nfscope/model/feed"
 )
 
-// rest is how many times the duration of a Snapshot must pass before the next: a
-// ruleset that never stands still must not eat a core.
-const rest = 4
+const (
+	// rest is how many times the duration of a Snapshot must pass before the next: a
+	// ruleset that never stands still must not eat a core.
+	rest = 4
+	// calm is how many times the processor time of a Counts must pass before the next:
+	// counting takes 5 % of a core at most, however many rules there are.
+	calm = 20
+	// patientFrom and patientTo bound how long a text that could not be read is left
+	// before it is tried again.
+	patientFrom, patientTo = 10 * time.Second, 5 * time.Minute
+)
+
+// Focus tells Watch what is on the screen: whole chains by Chain.ID, and single rules by
+// Rule.ID, of the ruleset that was emitted last. Where there are so many rules that all
+// cannot be counted every time, Watch counts these every time. visible is called from
+// Watch's goroutine.
+func (r *Reader) Focus(visible func() (chains, rules []int)) { r.visible.Store(&visible) }
 
 // Watch emits the ruleset, its counters every so often, and the ruleset again when it
-// changed. What does not work is emitted as a sentence, once until it changes. Watch
-// works on the caller's goroutine and returns when ctx is done.
+// changed. Where counting everything takes long it is done less often, and in between
+// only what Focus tells of is counted (Counts.Part). What does not work is emitted as a
+// sentence, once until it changes, and tried again. Watch works on the caller's goroutine
+// and returns when ctx is done.
 func (r *Reader) Watch(ctx context.Context, every time.Duration, emit func(feed.Item)) {
-	w := watcher{r: r, emit: emit, said: map[string]bool{}}
+	w := watcher{r: r, emit: emit, said: map[string]bool{}, patience: patientFrom}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -38,13 +55,19 @@ type watcher struct {
 	said map[string]bool
 	// failed is true while the last step failed.
 	failed bool
-	// notBefore is when the next Snapshot may be taken.
-	notBefore time.Time
+	// notBefore is when the next Snapshot may be taken, whole when all may be counted.
+	notBefore, whole time.Time
+	// again is when text that could not be read is tried again, patience how long after
+	// the next time.
+	again    time.Time
+	patience time.Duration
 }
 
 func (w *watcher) step(ctx context.Context) {
-	if w.rs != nil {
-		counts, err := w.r.Counts(ctx, w.rs)
+	begin := time.Now()
+	retry := w.rs != nil && w.r.unread && begin.After(w.again)
+	if w.rs != nil && !retry {
+		err := w.count(ctx, begin)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -53,7 +76,6 @@ func (w *watcher) step(ctx context.Context) {
 				w.failed = false
 				w.say(w.rs.Warnings)
 			}
-			w.emit(feed.Item{Time: counts.Taken, Counts: counts})
 			return
 		case !errors.Is(err, ErrStale):
 			w.failed = true
@@ -61,7 +83,6 @@ func (w *watcher) step(ctx context.Context) {
 			return
 		}
 	}
-	begin := time.Now()
 	if begin.Before(w.notBefore) {
 		return
 	}
@@ -75,9 +96,38 @@ func (w *watcher) step(ctx context.Context) {
 		w.say([]string{err.Error()})
 		return
 	}
-	w.rs = rs
+	if w.r.unread {
+		w.again, w.patience = time.Now().Add(w.patience), min(2*w.patience, patientTo)
+	} else {
+		w.patience = patientFrom
+	}
+	if retry && rs.Generation == w.rs.Generation && slices.Equal(rs.Warnings, w.rs.Warnings) {
+		return // nothing came of it
+	}
+	w.rs, w.whole = rs, time.Time{}
 	w.emit(feed.Item{Time: rs.Taken, Rules: rs})
 	w.say(rs.Warnings)
+}
+
+// count emits counters: all of them, or those on the screen where it is not yet time.
+func (w *watcher) count(ctx context.Context, now time.Time) error {
+	var counts *model.Counts
+	var err error
+	if now.Before(w.whole) {
+		var chains, rules []int
+		if visible := w.r.visible.Load(); visible != nil && *visible != nil {
+			chains, rules = (*visible)()
+		}
+		if counts, err = w.r.CountsOf(ctx, w.rs, chains, rules); err == nil && len(counts.Part) == 0 {
+			return nil // nothing was counted, but the ruleset is the same
+		}
+	} else if counts, err = w.r.Counts(ctx, w.rs); err == nil {
+		w.whole = time.Now().Add(calm * w.r.spent)
+	}
+	if err == nil {
+		w.emit(feed.Item{Time: counts.Taken, Counts: counts})
+	}
+	return err
 }
 
 // say emits the sentences that did not stand in the last list.

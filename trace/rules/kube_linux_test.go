@@ -1,0 +1,178 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/ruleset/rulesettest"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// kubeServices makes 5,000 rules.
+const kubeServices = 600
+
+// cluster is a namespace with a Kubernetes node's rules, and what a test needs of them.
+func cluster(t *testing.T, variant string) *netns.Handle {
+	t.Helper()
+	nettest.Kernel(t, "iptables-"+variant+"-restore", "iptables-"+variant+"-save")
+	ns := nettest.New(t, "kube")
+	nettest.Feed(t, ns, rulesettest.Kube(kubeServices), "iptables-"+variant+"-restore", "-c")
+	nettest.Run(t, ns, "ip", "route", "add", "10.0.0.0/8", "dev", "lo")
+	return ns
+}
+
+// visit opens connections to services: nobody answers, but the first packet has gone
+// through the rules.
+func visit(t *testing.T, ns *netns.Handle, services ...int) {
+	t.Helper()
+	for _, s := range services {
+		_, _ = nettest.Dial(t, ns, "tcp", "", fmt.Sprintf("10.96.%d.%d:80", s>>8, s&255), 20*time.Millisecond)
+	}
+}
+
+func backend(variant string) model.Backend {
+	if variant == "nft" {
+		return model.BackendIptablesNFT
+	}
+	return model.BackendLegacy
+}
+
+// TestKubeText: the generator's order of chains is what the programs print.
+func TestKubeText(t *testing.T) {
+	t.Parallel()
+	want := saved(rulesettest.KubeSaved(kubeServices))
+	for _, variant := range []string{"legacy", "nft"} {
+		ns := cluster(t, variant)
+		if got := saved(nettest.Run(t, ns, "iptables-"+variant+"-save", "-c")); !slices.Equal(got, want) {
+			t.Errorf("%s prints other lines: %d of %d", variant, len(got), len(want))
+		}
+	}
+}
+
+// TestKubeCounts: after real packets every counter, by its place, is that of save -c.
+func TestKubeCounts(t *testing.T) {
+	t.Parallel()
+	for _, variant := range []string{"legacy", "nft"} {
+		t.Run(variant, func(t *testing.T) {
+			t.Parallel()
+			ns := cluster(t, variant)
+			r := open(t, ns)
+			rs := clean(t, r)
+			chains, rules := rs.Size()
+			if wc, wr := rulesettest.KubeSize(kubeServices); chains < wc-1 || chains > wc || rules != wr {
+				t.Fatalf("%d chains and %d rules, want %d and %d", chains, rules, wc, wr)
+			}
+			g := rs.Generation
+			for round := range 2 {
+				visit(t, ns, 3, 599, 3*round+1)
+				rs := refreshed(t, r, rs)
+				nat := rs.Table(backend(variant), model.FamilyIPv4, "nat")
+				want := saved(nettest.Run(t, ns, "iptables-"+variant+"-save", "-c"))
+				if got := printed(nat); !slices.Equal(got, want) {
+					for i := range min(len(got), len(want)) {
+						if got[i] != want[i] {
+							t.Errorf("got  %s\nwant %s", got[i], want[i])
+						}
+					}
+				}
+				if n := nat.Chain("KUBE-SERVICES").Rules[3].Counters.Packets; n < uint64(3+round+1) {
+					t.Errorf("service 3 counted %d packets", n)
+				}
+			}
+			if other := generation(t, open(t, ns)); other != g {
+				t.Errorf("another reader calls it generation %s, not %s", other, g)
+			}
+			// A change that leaves the sizes as they were.
+			nettest.Run(t, ns, "iptables-"+variant, "-t", "nat", "-R", "KUBE-MARK-MASQ", "1", "-j", "MARK", "--set-xmark", "0x8000/0x8000")
+			if _, err := r.Counts(t.Context(), rs); !errors.Is(err, ErrStale) {
+				t.Errorf("Counts after a change: %v, want ErrStale", err)
+			}
+			agree(t, clean(t, r), backend(variant), model.FamilyIPv4, nettest.Run(t, ns, "iptables-"+variant+"-save", "-c"))
+		})
+	}
+}
+
+// TestCountsOf: only what is asked for is refreshed, and it is right.
+func TestCountsOf(t *testing.T) {
+	t.Parallel()
+	ns := cluster(t, "nft")
+	r := open(t, ns)
+	rs := clean(t, r)
+	nat := rs.Table(model.BackendIptablesNFT, model.FamilyIPv4, "nat")
+	portals := nat.Chain("KUBE-SERVICES")
+	visit(t, ns, 3, 4, 5)
+	masq := nat.Chain("KUBE-POSTROUTING")
+	rules := []int{portals.Rules[5].ID, portals.Rules[3].ID, portals.Rules[3].ID, -1, 1 << 30}
+	c, err := r.CountsOf(t.Context(), rs, []int{masq.ID, -1, 1 << 30}, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := []int{portals.Rules[3].ID, portals.Rules[5].ID}
+	for _, ru := range masq.Rules {
+		part = append(part, ru.ID)
+	}
+	slices.Sort(part)
+	if !slices.Equal(c.Part, part) || c.Whole.IsZero() || !c.Taken.After(c.Whole) {
+		t.Errorf("read %v, want %v; whole at %v, taken at %v", c.Part, part, c.Whole, c.Taken)
+	}
+	whole, err := r.Counts(t.Context(), rs)
+	if err != nil || whole.Part != nil {
+		t.Fatal(whole.Part, err)
+	}
+	for id := range c.Rules {
+		want := rs.Counts().Rules[id]
+		if slices.Contains(part, id) {
+			want = whole.Rules[id]
+		}
+		if c.Rules[id] != want {
+			t.Errorf("rule %d: %+v, want %+v", id, c.Rules[id], want)
+		}
+	}
+	if a, b := c.Rules[portals.Rules[3].ID].Packets, portals.Rules[3].Counters.Packets; a <= b {
+		t.Errorf("service 3 counted %d packets, before %d", a, b)
+	}
+	// All of it, by single rules and by chains: as Counts.
+	var all, chains []int
+	for id := range whole.Rules {
+		all = append(all, id)
+	}
+	for id := range whole.Chains {
+		chains = append(chains, id)
+	}
+	for _, w := range [][2][]int{{nil, all}, {chains, nil}} {
+		if c, err := r.CountsOf(t.Context(), rs, w[0], w[1]); err != nil || !slices.Equal(c.Rules, whole.Rules) || !slices.Equal(c.Part, all) {
+			t.Errorf("all rules are not what Counts gives: %v", err)
+		}
+	}
+	nettest.Run(t, ns, "iptables-nft", "-t", "nat", "-A", "OUTPUT", "-j", "ACCEPT")
+	if _, err := r.CountsOf(t.Context(), rs, nil, all); !errors.Is(err, ErrStale) {
+		t.Errorf("after a change: %v, want ErrStale", err)
+	}
+}
+
+// TestCountsOfLegacy: legacy counters stay, and a change of the table's size is seen.
+func TestCountsOfLegacy(t *testing.T) {
+	t.Parallel()
+	ns := cluster(t, "legacy")
+	r := open(t, ns)
+	rs := clean(t, r)
+	visit(t, ns, 3)
+	c, err := r.CountsOf(t.Context(), rs, []int{0, 1, 2}, []int{0, 1, 2})
+	if err != nil || len(c.Part) != 0 || !slices.Equal(c.Rules, rs.Counts().Rules) {
+		t.Errorf("%v was read: %v", c.Part, err)
+	}
+	for _, change := range []string{"iptables-legacy -t nat -N NEW", "iptables-legacy -t raw -L", "ip6tables-legacy -L"} {
+		rs := clean(t, r)
+		f := strings.Fields(change)
+		nettest.Run(t, ns, f[0], f[1:]...)
+		if _, err := r.CountsOf(t.Context(), rs, nil, nil); !errors.Is(err, ErrStale) {
+			t.Errorf("after %s: %v, want ErrStale", change, err)
+		}
+	}
+}
