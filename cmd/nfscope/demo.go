@@ -218,11 +218,13 @@ func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), sl
 		}
 		put(it)
 	}
+	wait := settle // the first packet does not let the user wait
 	_, err := lab.Play(ctx, n, emit, func(lab.Step) error {
-		if slow {
-			return pause(ctx, gap)
+		if !slow {
+			return ctx.Err()
 		}
-		return ctx.Err()
+		defer func() { wait = gap }()
+		return pause(ctx, wait)
 	})
 	return err
 }
