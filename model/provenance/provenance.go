@@ -40,7 +40,14 @@ func Chain(t *model.Table, c *model.Chain) (Origin, bool) {
 		return Origin{}, false
 	}
 	if name := byChain(c.Name); name != "" {
-		return Origin{name, aboutChain(name, c.Name)}, true
+		o := Origin{name, aboutChain(name, c.Name)}
+		if name == "kube-proxy" && ofService(c.Name) && len(c.Rules) > 0 {
+			// Its name is a hash; all its rules speak of the one service.
+			if s, _ := service(c.Rules[0].Comment); s != "" {
+				o.About = "service " + s
+			}
+		}
+		return o, true
 	}
 	if strings.HasPrefix(t.Name, "shorewall") || short(t) && hasChain(t, isShorewall) && shorewallChain(c.Name) {
 		return Origin{Name: "shorewall"}, true

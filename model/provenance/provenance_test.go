@@ -125,6 +125,18 @@ func read(t *testing.T, table, rule string) (*model.Table, *model.Chain, *model.
 	return nil, nil, nil
 }
 
+// A service's chains have hashes for names: their rules tell whose they are.
+func TestChainOfAService(t *testing.T) {
+	tb, ch, _ := read(t, "nat", `-A KUBE-SEP-YIL6JZP7A3QYXJU2 -s 10.244.0.2/32 -m comment --comment "kube-system/kube-dns:dns" -j KUBE-MARK-MASQ`)
+	if o, _ := Of(tb, ch, nil); o != (Origin{"kube-proxy", "service kube-system/kube-dns:dns"}) {
+		t.Errorf("%q", o)
+	}
+	tb, ch, _ = read(t, "nat", `-A KUBE-SERVICES -m comment --comment "kube-system/kube-dns:dns cluster IP" -j KUBE-SVC-TCOU7JCQXEZGVUNU`)
+	if o, _ := Of(tb, ch, nil); o != (Origin{"kube-proxy", ""}) {
+		t.Errorf("the chain of all services: %q", o)
+	}
+}
+
 func TestNativeTables(t *testing.T) {
 	for _, c := range []struct {
 		table, chain string

@@ -10,17 +10,27 @@ import "strings"
 //	masquerade traffic for default/web:http external destinations
 //	default/web:http has no endpoints
 func service(comment string) (name, endpoint string) {
-	words := strings.Fields(comment)
-	for i, w := range words {
+	for rest := comment; rest != ""; {
+		var w string
+		w, rest, _ = strings.Cut(rest, " ")
 		if serviceName(w) {
-			name = strings.TrimSuffix(w, ":")
-			if i+2 < len(words) && words[i+1] == "->" {
-				endpoint = words[i+2]
+			if to, ok := strings.CutPrefix(rest, "-> "); ok {
+				endpoint, _, _ = strings.Cut(to, " ")
 			}
-			return name, endpoint
+			return strings.TrimSuffix(w, ":"), endpoint
 		}
 	}
 	return "", ""
+}
+
+// ofService tells the chains that kube-proxy makes for one service or one endpoint.
+func ofService(chain string) bool {
+	for _, p := range []string{"KUBE-SVC-", "KUBE-SEP-", "KUBE-EXT-", "KUBE-SVL-", "KUBE-FW-", "KUBE-XLB-"} {
+		if strings.HasPrefix(chain, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // serviceName tells namespace/name and namespace/name:port, whose parts are DNS labels.

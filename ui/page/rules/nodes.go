@@ -185,6 +185,10 @@ func (p *Page) chainFace(th *theme.Theme, at int32, out *tree.Face) {
 		out.Notes = []string{c.Priority.String()}
 	case c.Base():
 		out.Notes = []string{fmt.Sprintf("%s %d", c.Hook, c.Priority)}
+	case maker.Name == "kube-proxy": // the prefix tells it; which service does not show
+		out.Notes = []string{strings.TrimPrefix(maker.About, "service "), maker.Name}
+	case maker.About != "":
+		out.Notes = []string{maker.Name + ", " + maker.About, maker.Name}
 	default:
 		out.Notes = []string{maker.Name}
 	}

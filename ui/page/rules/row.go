@@ -41,7 +41,7 @@ const (
 )
 
 // roomy is the width of the panel from which there is room for sparks.
-const roomy = 100
+const roomy = 120
 
 // drawing finds the columns for the rows from before to. Those of counters stay as
 // wide as they are; maker and comment get room only where a rule in sight has one.
@@ -83,7 +83,7 @@ func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 	for _, gone := range []struct {
 		col int
 		is  bool
-	}{{colMaker, maker == 0}, {colComment, comment == 0}, {colTrend, width < roomy}} {
+	}{{colMaker, maker == 0}, {colComment, comment == 0}, {colTrend, width < roomy || d.n.before == nil}} {
 		if gone.is {
 			c[gone.col] = table.Column{Drop: 9, Min: width + 1} // never fits
 		}
