@@ -123,6 +123,7 @@ func (a *app) openLog() error {
 		w = f
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})))
+	slog.Info("nfscope", "version", version(), "arguments", os.Args[1:])
 	return nil
 }
 

@@ -3,6 +3,7 @@
 package journey
 
 import (
+	"fmt"
 	"time"
 
 	"nfscope/model"
@@ -17,6 +18,16 @@ const (
 	SourceNFT                      // NFT_MSG_TRACE (net/netfilter/nf_tables_trace.c)
 	SourceGap
 )
+
+// String names the source as the log does.
+func (s Source) String() string {
+	if int(s) < len(sourceNames) {
+		return sourceNames[s]
+	}
+	return fmt.Sprintf("source-%d", uint8(s))
+}
+
+var sourceNames = [...]string{"none", "legacy", "nft", "gap"}
 
 // EventKind is what the kernel said happened. What it means is for the fold to
 // say: legacy TRACE writes policy or return for an unconditional rule.

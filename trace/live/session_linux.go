@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -47,10 +48,27 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 		if it.Rules != nil {
 			s.sawRules(it.Rules)
 		}
+		note(&it)
 		put(it)
 	}
 	s.put(feed.Item{Host: s.host(about)})
 	return s, nil
+}
+
+// note writes an item to the log.
+func note(it *feed.Item) {
+	switch {
+	case it.Problem != "":
+		slog.Warn(it.Problem)
+	case it.Rules != nil:
+		chains, rules := it.Rules.Size()
+		slog.Info("rules read", "generation", it.Rules.Generation, "tables", len(it.Rules.Tables), "chains", chains, "rules", rules)
+	case it.Trace != nil:
+		slog.Debug("trace", "armed", it.Trace.Armed, "filter", it.Trace.Filter, "method", it.Trace.Method, "held", it.Trace.Held)
+	case it.Event != nil && slog.Default().Enabled(context.Background(), slog.LevelDebug):
+		e := it.Event
+		slog.Debug("event", "source", e.Source, "family", e.Family, "table", e.Table, "chain", e.Chain, "num", e.Num, "handle", e.Handle, "id", e.ID, "lost", e.Lost)
+	}
 }
 
 func (s *Session) host(about About) *feed.Host {

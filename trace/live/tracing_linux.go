@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -54,6 +55,8 @@ func (s *Session) Arm(ctx context.Context, t Trace) error {
 	s.mu.Lock()
 	s.armed = tr
 	s.mu.Unlock()
+	st := tr.armed.State()
+	slog.Info("trace armed", "filter", st.Filter, "method", st.Method, "rate", st.Rate, "until", st.Until)
 	s.tell(tr, true)
 	s.done.Add(1)
 	go s.mind(ctx, tr)
@@ -141,6 +144,7 @@ func (s *Session) mind(ctx context.Context, tr *tracing) {
 	}
 	s.tell(tr, true) // the last count of what was held back
 	tr.end()
+	slog.Info("trace ended", "held", tr.held, "error", tr.err)
 	s.mu.Lock()
 	if s.armed == tr {
 		s.armed = nil
