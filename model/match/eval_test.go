@@ -1,0 +1,120 @@
+package match_test
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+	"nfscope/model/match"
+)
+
+// TestEval: one packet, and what each rule says of it.
+func TestEval(t *testing.T) {
+	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.1.0.2"), Dst: netip.MustParseAddr("10.2.0.2"),
+		SPort: 40000, DPort: 8080, Transport: true, Flags: model.SYN, TTL: 64, Length: 60, TOS: 0x10}
+	f := &match.Facts{In: match.Of("eth0"), Out: match.Of(""), Mark: match.Of(uint32(0x15)), Backend: model.BackendLegacy,
+		Connection: match.Of(&match.Connection{State: "UNTRACKED"})}
+	for _, c := range []struct{ rule, answer, why string }{
+		{"-p tcp --dport 80", "no", "tcp dport: want 80, have 8080, no"},
+		{"-p tcp ! --dport 80", "yes", "tcp dport: want not 80, have 8080, yes"},
+		{"-p tcp -m multiport --ports 80,40000:40001", "yes", ""},
+		{"-p udp", "no", "protocol: want udp, have tcp, no"},
+		{"! -s 10.1.0.0/16", "no", "source: want not 10.1.0.0/16, have 10.1.0.2, no"},
+		{"-s 10.0.0.2/255.0.0.255", "yes", ""},
+		{"-i eth+ -o eth0", "no", "out interface: want eth0, have none, no"},
+		{"! -i +", "no", ""},
+		{"-p tcp ! --dport 0:65535", "no", ""},
+		{"-p tcp --syn", "yes", ""},
+		{"-p tcp --tcp-option 5", "unknown", "not known: the header's options"},
+		{"-m mark --mark 0x5/0xf", "yes", ""},
+		{"-m mark ! --mark 0x15", "no", "mark mark: want not 0x15, have 0x15, no"},
+		{"-m conntrack ! --ctstate ESTABLISHED", "yes", "have UNTRACKED"}, // and yet it is not NEW
+		{"-m state --state NEW", "no", ""},
+		{"-m set --match-set blocked src", "unknown", "not known: the members of the set"},
+		{"-m set --match-set blocked src -p udp", "no", ""},
+		{"-m statistic --mode random --probability 0.25", "unknown", "a chance of 0.25"},
+		{"-m statistic --mode random --probability 1", "yes", ""},
+		{"-m owner --uid-owner 0", "unknown", "the sender's socket"},
+		{"-m nosuch --x", "unknown", "nfscope does not know"},
+		{"-m ttl --ttl-gt 63 -m length --length 0:60 -m tos --tos Minimize-Delay -m dscp --dscp 4", "yes", ""},
+		{"-m comment --comment x", "yes", ""},
+		{"-f", "no", ""},
+	} {
+		r := match.Parse(c.rule, model.FamilyIPv4)
+		a, why := r.Eval(p, f)
+		var l []string
+		for _, b := range why {
+			_ = journey.Because(b) // the ladder's own form
+			l = append(l, b.Match+": want "+b.Want+", have "+b.Have+", "+b.Result)
+		}
+		if a.String() != c.answer || !strings.Contains(strings.Join(l, "\n"), c.why) {
+			t.Errorf("%s: %v, want %s\n  %s", c.rule, a, c.answer, strings.Join(l, "\n  "))
+		}
+	}
+	if a, _ := match.Parse("-j ACCEPT", model.FamilyIPv6).Eval(p, f); a != match.No {
+		t.Error("an IPv6 rule matches an IPv4 packet")
+	}
+}
+
+// TestEvalBackends: where the programs make different things of one text.
+func TestEvalBackends(t *testing.T) {
+	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, SPort: 5, DPort: 7, Transport: true}
+	late := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, FragOffset: 40}
+	for _, c := range []struct {
+		packet           *model.Packet
+		rule             string
+		legacy, nft, any match.Answer
+	}{
+		{p, "-p udp -m udp ! --sport 5 ! --dport 1", match.No, match.Unsure, match.Unsure},
+		{p, "-p udp -m udp ! --sport 5 ! --dport 7", match.No, match.No, match.No},
+		{p, "-p udp -m udp ! --sport 6 ! --dport 8", match.Yes, match.Yes, match.Yes},
+		{p, "-p udp -m udp ! --sport 5:6 ! --dport 1", match.No, match.No, match.No},
+		{p, "-p udp -m udp ! --sport 0:65535", match.No, match.Yes, match.Unsure},
+		{late, "-p udp -m udp --sport 5", match.No, match.Unsure, match.Unsure},
+		{late, "-p udp -m udp", match.No, match.No, match.No},
+		{late, "-p udp -m multiport --ports 5", match.No, match.No, match.No},
+	} {
+		r := match.Parse(c.rule, model.FamilyIPv4)
+		legacy, _ := r.Eval(c.packet, &match.Facts{Backend: model.BackendLegacy})
+		nft, _ := r.Eval(c.packet, &match.Facts{Backend: model.BackendIptablesNFT})
+		unknown, _ := r.Eval(c.packet, &match.Facts{})
+		if legacy != c.legacy || nft != c.nft || unknown != c.any {
+			t.Errorf("%s: legacy %v, nft %v, not known %v; want %v, %v, %v", c.rule, legacy, nft, unknown, c.legacy, c.nft, c.any)
+		}
+	}
+}
+
+// TestEvalConnection: conntrack's conditions, with and without a connection.
+func TestEvalConnection(t *testing.T) {
+	p := &model.Packet{Family: model.FamilyIPv4}
+	orig := model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.1.0.2"), Dst: netip.MustParseAddr("192.0.2.1"), SPort: 1000, DPort: 80}
+	c := &match.Connection{State: "NEW", Status: match.Of([]string{"CONFIRMED", "DNAT"}), Reply: match.Of(false), Original: match.Of(orig),
+		Answered: match.Of(model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.2.0.2"), Dst: orig.Src, SPort: 8080, DPort: 1000})}
+	for _, q := range []struct {
+		rule          string
+		with, without match.Answer
+	}{
+		{"--ctstate NEW", match.Yes, match.No},
+		{"--ctstate DNAT", match.Yes, match.No},
+		{"--ctstate INVALID", match.No, match.Yes},
+		{"! --ctstate NEW", match.No, match.Yes},
+		{"--ctorigdst 192.0.2.0/24 --ctproto 6", match.Yes, match.No},
+		{"--ctreplsrc 192.0.2.1", match.No, match.No},
+		{"! --ctreplsrc 192.0.2.1", match.Yes, match.No},
+		{"--ctstate INVALID --ctorigdst 192.0.2.1", match.No, match.Yes}, // the kernel looks no further
+		{"--ctrepldstport 1000 --ctorigdstport 80:90", match.Yes, match.No},
+		{"--ctdir REPLY", match.No, match.No},
+		{"--ctstatus NONE", match.No, match.No},
+		{"--ctstatus CONFIRMED,ASSURED", match.Yes, match.No},
+		{"--ctexpire 5", match.Unsure, match.No},
+	} {
+		r := match.Parse("-m conntrack "+q.rule, model.FamilyIPv4)
+		with, _ := r.Eval(p, &match.Facts{Connection: match.Of(c)})
+		without, _ := r.Eval(p, &match.Facts{Connection: match.Of[*match.Connection](nil)})
+		if blind, _ := r.Eval(p, &match.Facts{}); with != q.with || without != q.without || blind != match.Unsure {
+			t.Errorf("%s: with a connection %v, without %v, nothing known %v; want %v, %v, unknown", q.rule, with, without, blind, q.with, q.without)
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package match_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model"
+	"nfscope/model/match"
+	"nfscope/trace/nettest"
+)
+
+// near writes rules from so few values that random packets meet them.
+func (g *gen) near() string {
+	few := func(s ...string) string { return g.not() + g.pick(s...) }
+	src := g.fam("10.99.0.2|10.99.0.9|10.98.0.1", "fd99::2|fd99::9|fd98::1")
+	dst := g.fam("10.99.0.1|10.99.0.3|10.99.0.4", "fd99::1|fd99::3|fd99::4")
+	one := func(l string) string { return g.pick(strings.Split(l, "|")...) }
+	mask := func() string {
+		return g.pick("", g.fam("/24", "/64"), g.fam("/16", "/16"), g.fam("/255.0.0.255", "/ffff::ffff"), g.fam("/31", "/127"))
+	}
+	port := func() string {
+		return g.pick(fmt.Sprint(g.IntN(6)), fmt.Sprintf("%d:%d", g.IntN(3), 3+g.IntN(3)), "2:")
+	}
+	l := []string{
+		few("-s " + one(src) + mask()), few("-d " + one(dst) + mask()), few("-o "+g.pick("d0", "d+", "lo", "d"), "-i "+g.pick("d0", "lo", "x+")),
+		"-m iprange " + few("--src-range "+g.fam("10.98.0.1-10.99.0.5", "fd98::-fd99::5"), "--dst-range "+g.fam("10.99.0.2-10.99.0.3", "fd99::2-fd99::3")),
+		"-m mark " + few(fmt.Sprintf("--mark %d", g.IntN(4)), fmt.Sprintf("--mark %d/0x%x", g.IntN(4), 1+g.IntN(3))),
+		"-m length " + few("--length 48", "--length 0:50", "--length 50:", "--length 48:90"),
+		"-m tos " + few("--tos 0x10", "--tos 0x00", "--tos Minimize-Delay", "--tos 0x10/0xf0", "--tos 1/3"),
+		"-m dscp " + few("--dscp 0", "--dscp 4", "--dscp 46"),
+		g.fam("-m ttl ", "-m hl ") + g.pick("! ", "") + g.fam("--ttl", "--hl") + "-eq " + fmt.Sprint(62+g.IntN(4)),
+		g.fam("-m ttl --ttl-lt 64", "-m hl --hl-gt 63"), "-m comment --comment x",
+	}
+	if !g.v6 {
+		l = append(l, g.not()+"-f")
+	}
+	switch icmp := g.fam("icmp", "icmp6"); g.IntN(5) {
+	case 0:
+		l = append(l, "-p tcp -m tcp "+g.some(" ", g.not()+"--sport "+port(), g.not()+"--dport "+port(), g.not()+g.pick("--syn", "--tcp-flags SYN,ACK SYN", "--tcp-flags ALL NONE",
+			"--tcp-flags ALL ACK,PSH")), "-p tcp -m ecn "+g.some(" ", g.not()+"--ecn-tcp-ece", g.not()+"--ecn-tcp-cwr", g.not()+fmt.Sprintf("--ecn-ip-ect %d", g.IntN(4))), "-p tcp -m tcp")
+	case 1:
+		l = append(l, "-p udp -m udp "+g.some(" ", g.not()+"--sport "+port(), g.not()+"--dport "+port()), "-p udp -m udp")
+	case 2:
+		l = append(l, "-p "+icmp+" -m "+icmp+" "+g.not()+g.fam("--icmp-type ", "--icmpv6-type ")+g.pick(g.fam("any", "128"), g.fam("8", "129"), g.fam("3", "1"), g.fam("3/1", "1/4")))
+	case 3:
+		l = append(l, "-p "+g.pick("tcp", "udp")+" -m multiport "+g.not()+g.pick("--sports ", "--dports ", "--ports ")+g.pick("1", "1,3", "2:4", "0,4:5"))
+	default:
+		l = append(l, few("-p "+g.pick("tcp", "udp", "47", g.fam("icmp", "icmpv6"))))
+	}
+	g.Shuffle(len(l), func(i, j int) { l[i], l[j] = l[j], l[i] })
+	out := l[:1+g.IntN(3)]
+	if protos := strings.Count(strings.Join(out, " "), "-p "); protos > 1 {
+		return g.near()
+	}
+	return strings.Join(out, " ")
+}
+
+// packet makes the bytes of a random packet.
+func (g *gen) packet() (b []byte, mark uint32) {
+	proto := []byte{6, 17, 1, 47}[g.IntN(4)]
+	if g.v6 && proto == 1 {
+		proto = 58
+	}
+	flags := []byte{0x02, 0x10, 0x12, 0x18, 0x00, 0xc2, 0x42}[g.IntN(7)]
+	body := make([]byte, 20+g.IntN(40))
+	switch proto {
+	case 6, 17:
+		binary.BigEndian.PutUint16(body, uint16(g.IntN(6)))
+		binary.BigEndian.PutUint16(body[2:], uint16(g.IntN(6)))
+		if proto == 6 {
+			body[12], body[13] = 0x50, flags
+		} else {
+			binary.BigEndian.PutUint16(body[4:], uint16(len(body)))
+		}
+	case 1:
+		body[0], body[1] = []byte{8, 0, 3}[g.IntN(3)], byte(g.IntN(2))
+	case 58:
+		body[0], body[1] = []byte{128, 129, 1}[g.IntN(3)], byte(g.IntN(2)*4)
+	}
+	ip := func(l string) []byte { return netip.MustParseAddr(g.pick(strings.Split(l, "|")...)).AsSlice() }
+	tos, ttl, later := []byte{0, 0x10, 0xb8, 0x11, 1}[g.IntN(5)], byte(62+g.IntN(4)), g.IntN(8) == 0
+	if !g.v6 {
+		h := make([]byte, 20)
+		h[0], h[1], h[8], h[9] = 0x45, tos, ttl, proto
+		binary.BigEndian.PutUint16(h[2:], uint16(20+len(body)))
+		binary.BigEndian.PutUint16(h[4:], uint16(1+g.IntN(60000)))
+		if later {
+			binary.BigEndian.PutUint16(h[6:], 5)
+		}
+		copy(h[12:], ip("10.99.0.2|10.99.0.9|10.98.0.1"))
+		copy(h[16:], ip("10.99.0.1|10.99.0.3|10.99.0.4"))
+		return append(h, body...), uint32(g.IntN(4))
+	}
+	if later {
+		frag := make([]byte, 8)
+		frag[0] = proto
+		binary.BigEndian.PutUint16(frag[2:], 5<<3)
+		body, proto = append(frag, body...), 44
+	}
+	h := make([]byte, 40)
+	binary.BigEndian.PutUint32(h, 6<<28|uint32(tos)<<20)
+	binary.BigEndian.PutUint16(h[4:], uint16(len(body)))
+	h[6], h[7] = proto, ttl
+	copy(h[8:], ip("fd99::2|fd99::9|fd98::1"))
+	copy(h[24:], ip("fd99::1|fd99::3|fd99::4"))
+	return append(h, body...), uint32(g.IntN(4))
+}
+
+// send puts a whole packet on its way out.
+func (p *program) send(t *testing.T, b []byte, mark uint32) {
+	t.Helper()
+	nettest.Do(t, p.ns, func() error {
+		af, to := unix.AF_INET, unix.Sockaddr(nil)
+		if p.family == model.FamilyIPv6 {
+			af, to = unix.AF_INET6, &unix.SockaddrInet6{Addr: [16]byte(b[24:])}
+		} else {
+			to = &unix.SockaddrInet4{Addr: [4]byte(b[16:])}
+		}
+		fd, err := unix.Socket(af, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(mark)); err != nil {
+			return err
+		}
+		return unix.Sendto(fd, b, 0, to)
+	})
+}
+
+// counts reads the packet counters of chain g.
+func (p *program) counts(t *testing.T) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	out, err := p.ns.Output(ctx, nil, "env", p.lock, p.name+"-save", "-c", "-t", "filter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var l []string
+	for _, s := range strings.Split(string(out), "\n") {
+		if n, text, ok := strings.Cut(s, "] "); ok && strings.HasPrefix(text, "-A g ") {
+			l = append(l, strings.Split(n, ":")[0])
+		}
+	}
+	return l
+}
+
+// nearConn writes conditions on the connection.
+func (g *gen) nearConn() string {
+	addr := func(l string) string { return g.pick(strings.Split(l, "|")...) + g.pick("", g.fam("/24", "/64")) }
+	src, dst := addr(g.fam("10.99.0.2|10.99.0.9|10.98.0.1", "fd99::2|fd99::9|fd98::1")), addr(g.fam("10.99.0.1|10.99.0.3", "fd99::1|fd99::3"))
+	port := func() string { return g.pick(fmt.Sprint(g.IntN(6)), "1:3", "2:") }
+	l := []string{g.not() + "--ctstate " + g.some(",", "NEW", "ESTABLISHED", "UNTRACKED", "INVALID", "RELATED"),
+		g.not() + "--ctorigsrc " + src, g.not() + "--ctorigdst " + dst, g.not() + "--ctreplsrc " + dst, g.not() + "--ctrepldst " + src,
+		"--ctdir " + g.pick("ORIGINAL", "REPLY"), g.not() + "--ctstatus " + g.pick("SEEN_REPLY,ASSURED", "NONE")}
+	s := "-m conntrack " + strings.Join(l[g.IntN(len(l)):][:1], " ") + " " + g.maybe(l[0])
+	if strings.Count(s, "--ctstate") > 1 {
+		s = "-m conntrack " + l[0]
+	}
+	if g.IntN(3) == 0 {
+		s += " --ctproto 17 " + g.some(" ", g.not()+"--ctorigsrcport "+port(), g.not()+"--ctorigdstport "+port(), g.not()+"--ctreplsrcport "+port(), g.not()+"--ctrepldstport "+port())
+	}
+	return g.pick(s, s, "-m state "+g.not()+"--state "+g.some(",", "NEW", "UNTRACKED", "INVALID"), "-m connmark "+g.not()+"--mark "+g.pick("0", "1", "0/0xff"))
+}
+
+// TestEvalAgrees sends random packets through random rules: a rule's counter must move
+// when Eval says yes, and stand still when it says no.
+func TestEvalAgrees(t *testing.T) {
+	t.Parallel()
+	for _, p := range programs(t) {
+		for _, about := range []string{"headers", "connection"} {
+			p := *p
+			t.Run(p.name+"/"+about, func(t *testing.T) {
+				t.Parallel()
+				p.agree(t, about == "connection")
+			})
+		}
+	}
+}
+
+func (p *program) agree(t *testing.T, conn bool) {
+	p.open(t)
+	nettest.Feed(t, p.ns, "link add d0 type veth peer name d1\nlink set d0 arp off\nlink set d1 up\naddr add 10.99.0.2/24 dev d0\naddr add fd99::2/64 dev d0 nodad\nlink set d0 up\n", "ip", "-batch", "-")
+	seed := rand.Uint64()
+	t.Logf("random seed %d", seed)
+	g := &gen{Rand: rand.New(rand.NewPCG(seed, 3)), v6: p.family == model.FamilyIPv6}
+	var rules []*match.Rule
+	var b strings.Builder
+	write := g.near
+	if conn {
+		write = g.nearConn
+		b.WriteString("*raw\n-A OUTPUT -p 47 -j CT --notrack\nCOMMIT\n")
+	}
+	b.WriteString("*filter\n:g - [0:0]\n-A OUTPUT -d " + g.fam("10.99.0.0/24", "fd99::/64") + " -j g\n")
+	for range 400 {
+		r := match.Parse("-A g "+write(), p.family)
+		if len(r.Unknown) > 0 {
+			t.Fatalf("%s: %v", r, r.Unknown)
+		}
+		rules = append(rules, r)
+		b.WriteString(r.String() + "\n")
+	}
+	nettest.Feed(t, p.ns, b.String()+"COMMIT\n", "env", p.lock, p.name+"-restore")
+	backend := model.BackendLegacy
+	if strings.HasSuffix(p.name, "nft") {
+		backend = model.BackendIptablesNFT
+	}
+	before := p.counts(t)
+	answers := map[match.Answer]int{}
+	for n := 0; n < 25; {
+		raw, mark := g.packet()
+		packet, err := model.DecodePacket(p.family, raw, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts := &match.Facts{Backend: backend, In: match.Of(""), Out: match.Of("d0"), Mark: match.Of(mark)}
+		if conn {
+			if packet.Proto != model.ProtoUDP && packet.Proto != model.ProtoGRE || packet.FragOffset > 0 ||
+				packet.Proto == model.ProtoUDP && (packet.SPort == 0 || packet.DPort == 0) {
+				continue // conntrack has an opinion of its own on those
+			}
+			c := &match.Connection{State: "UNTRACKED"}
+			if packet.Proto == model.ProtoUDP { // nobody answers: each is the first of its kind
+				c = &match.Connection{State: "NEW", Status: match.Of([]string{"CONFIRMED"}), Reply: match.Of(false), Mark: match.Of(uint32(0)),
+					Original: match.Of(packet.Tuple()), Answered: match.Of(packet.Tuple().Reverse())}
+			}
+			facts.Connection = match.Of(c)
+		}
+		n++
+		p.send(t, raw, mark)
+		after := p.counts(t)
+		if len(after) != len(rules) || len(before) != len(rules) {
+			t.Fatalf("%d and %d counters of %d rules", len(before), len(after), len(rules))
+		}
+		for i, r := range rules {
+			a, why := r.Eval(&packet, facts)
+			answers[a]++
+			both := strings.Contains(r.String(), "! --sport") && strings.Contains(r.String(), "! --dport")
+			if a == match.Unsure && (packet.FragOffset > 0 || both && backend == model.BackendIptablesNFT) {
+				continue // what programs get wrong, each in its way: see eval.go
+			}
+			if moved := after[i] != before[i]; a == match.Unsure || moved != (a == match.Yes) {
+				t.Errorf("%s\n  packet %s, %+v\n  we say %v, the counter went from %s to %s\n  %v", r, &packet, packet, a, before[i], after[i], why)
+			}
+		}
+		if t.Failed() {
+			return
+		}
+		before = slices.Clone(after)
+	}
+	t.Log(answers)
+	if answers[match.Yes] < 300 || answers[match.No] < 300 {
+		t.Errorf("%v: too few of one kind to prove anything", answers)
+	}
+}
