@@ -292,6 +292,7 @@ func TestTraps(t *testing.T) {
 		{"", "-s ! ::1", refused, refused},
 		{"", "-p tcp -jDROP", refused, refused},
 		{"", "--dport 80 -p tcp", refused, refused},
+		{"iptables", "-d 10.0.0.1,10.0.0.2", "-d 10.0.0.1/32|-A g -d 10.0.0.2/32", "-d 10.0.0.1/32|-A g -d 10.0.0.2/32"}, // one line, two rules
 	}
 	for _, p := range programs(t) {
 		t.Run(p.name, func(t *testing.T) {
@@ -311,6 +312,42 @@ func TestTraps(t *testing.T) {
 				}
 				if have != want {
 					t.Errorf("%s: %s\n  want %s\n  have %s", p.name, c.text, want, have)
+				}
+			}
+		})
+	}
+}
+
+// TestListing: what iptables -S and -S -v print reads as what iptables-save prints.
+func TestListing(t *testing.T) {
+	t.Parallel()
+	for _, p := range programs(t) {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			p.open(t)
+			g := &gen{Rand: rand.New(rand.NewPCG(5, 5)), v6: p.family == model.FamilyIPv6, tag: "l"}
+			var rules []rule
+			for range 60 {
+				table, text := g.rule(nil, nil)
+				if table == "filter" && !strings.Contains(text, "QUEUE") {
+					rules = append(rules, rule{table, text})
+				}
+			}
+			saved, err := p.load(rules)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{{"-S", "g"}, {"-S", "g", "-v"}} {
+				out := nettest.Run(t, p.ns, "env", append([]string{p.lock, p.name, "-w"}, args...)...)
+				lines := slices.DeleteFunc(strings.Split(strings.TrimSpace(out), "\n"), func(s string) bool { return !strings.HasPrefix(s, "-A") })
+				if len(lines) != len(saved["filter"]) || len(lines) < 5 {
+					t.Fatalf("%d lines of %d rules", len(lines), len(saved["filter"]))
+				}
+				for i, l := range lines {
+					r := match.Parse(l, p.family)
+					if r.String() != saved["filter"][i] || len(r.Unknown) > 0 || r.Counters.Valid != (len(args) == 3) {
+						t.Errorf("%s\n  we read %s %v\n  saved   %s", l, r, r.Unknown, saved["filter"][i])
+					}
 				}
 			}
 		})

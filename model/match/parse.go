@@ -28,7 +28,7 @@ func Parse(text string, f model.Family) *Rule {
 func read(text string, f model.Family, proto *Option) *parser {
 	p := &parser{rule: &Rule{Family: f}, words: split(text), proto: proto}
 	p.head()
-	p.scopes = []scope{{ext: baseOptions, match: -1}}
+	p.scopes = append(make([]scope, 0, 4), scope{ext: baseOptions, match: -1})
 	for len(p.words) > 0 {
 		p.option()
 	}
@@ -49,6 +49,9 @@ type parser struct {
 	matches []Match
 	scopes  []scope
 	proto   *Option
+	// args and texts are room for one option's arguments.
+	args  [2]word
+	texts [2]string
 }
 
 // head reads counters, command, chain and position.
@@ -62,10 +65,12 @@ func (p *parser) head() {
 	if len(p.words) < 2 {
 		return
 	}
-	verbs := map[string]string{"-A": "-A", "--append": "-A", "-I": "-I", "--insert": "-I", "-D": "-D", "--delete": "-D",
-		"-R": "-R", "--replace": "-R", "-C": "-C", "--check": "-C"}
-	v := verbs[p.words[0].text]
-	if v == "" {
+	v := p.words[0].text
+	switch v {
+	case "-A", "-I", "-D", "-R", "-C":
+	case "--append", "--insert", "--delete", "--replace", "--check":
+		v = "-" + strings.ToUpper(v[2:3])
+	default:
 		return
 	}
 	p.rule.Verb, p.rule.Chain, p.words = v, p.words[1].text, p.words[2:]
@@ -180,7 +185,7 @@ func cut(s string) (name, value string, attached bool) {
 // known reads the arguments of an option that is known.
 func (p *parser) known(at int, o *option, neg bool, w word, value string, attached bool) {
 	p.words = p.words[1:]
-	var args []word
+	args := p.args[:0]
 	if attached {
 		args = append(args, word{text: value})
 	}
@@ -208,7 +213,7 @@ func (p *parser) known(at int, o *option, neg bool, w word, value string, attach
 	case p.has(at, out.Name):
 		out.Unknown = "it is given twice"
 	case o.parse != nil:
-		in := input{family: p.rule.Family}
+		in := input{family: p.rule.Family, words: p.texts[:0]}
 		for _, a := range args {
 			in.words = append(in.words, a.text)
 		}
@@ -230,24 +235,14 @@ func (p *parser) known(at int, o *option, neg bool, w word, value string, attach
 			args = args[1:]
 		}
 		if len(args) > 0 {
-			out.Value = Words(args)
+			out.Value = Words(slices.Clone(args))
 		}
 	}
 	p.keep(at, out)
 	if at == 0 && out.Name == "-p" && out.Unknown == "" {
-		p.proto = &out
+		seen := out
+		p.proto = &seen
 	}
-}
-
-// valueReason says why a value is not understood.
-func valueReason(option, value string) string {
-	switch option {
-	case "-s", "-d", "--sport", "--dport", "--sports", "--dports", "--ports", "--uid-owner", "--gid-owner", "--to-ports":
-		if value != "" && (value[0]|0x20 >= 'a' && value[0]|0x20 <= 'z') && !strings.Contains(value, ":") {
-			return "a name that only its host can look up"
-		}
-	}
-	return "a value that nfscope does not understand"
 }
 
 // oldNegation tells whether a "!" stands behind the option, where iptables had it
@@ -350,64 +345,6 @@ func (p *parser) target(name string, jump bool) {
 	p.scopes = append(p.scopes, scope{e, name, -2})
 }
 
-// implicit loads the module of the rule's protocol, as iptables does when it meets an
-// option that nobody knows; here only where that helps.
-func (p *parser) implicit(option string) bool {
-	if p.proto == nil || p.proto.Negated {
-		return false
-	}
-	proto, _ := p.proto.Value.(Proto)
-	name, ok := protoModules[proto]
-	e := lookup(matches, name, p.rule.Family)
-	if !ok || e == nil || slices.ContainsFunc(p.scopes, func(s scope) bool { return s.name == name && s.match >= 0 }) {
-		return false
-	}
-	with := parser{scopes: append(slices.Clone(p.scopes), scope{ext: e})}
-	if _, o := with.find(option); o == nil {
-		return false
-	}
-	p.load(name)
-	return true
-}
-
-// find looks an option up as getopt_long does with iptables' tables: the rule's own
-// options, then what was named last, then what was named before; the whole name, or a
-// beginning that only one name has.
-func (p *parser) find(name string) (at int, found *option) {
-	order := []int{0}
-	for i := len(p.scopes) - 1; i > 0; i-- {
-		order = append(order, i)
-	}
-	for _, i := range order {
-		if e := p.scopes[i].ext; e != nil {
-			for j := range e.options {
-				if slices.Contains(e.options[j].names, name) {
-					return i, &e.options[j]
-				}
-			}
-		}
-	}
-	if !strings.HasPrefix(name, "--") || len(name) < 3 {
-		return 0, nil
-	}
-	for _, i := range order {
-		if e := p.scopes[i].ext; e != nil {
-			for j := range e.options {
-				if !slices.ContainsFunc(e.options[j].names, func(n string) bool { return strings.HasPrefix(n, name) }) {
-					continue
-				}
-				if found != nil && found != &e.options[j] {
-					return 0, nil // ambiguous
-				}
-				if found == nil {
-					at, found = i, &e.options[j]
-				}
-			}
-		}
-	}
-	return at, found
-}
-
 // finish brings what was read into the order and the form of iptables-save.
 func (p *parser) finish() {
 	r := p.rule
@@ -431,7 +368,7 @@ func (e *extension) canon(r *Rule, o []Option) []Option {
 	if e.finish != nil {
 		o = e.finish(r, o)
 	}
-	if !e.asGiven {
+	if !e.asGiven && len(o) > 1 {
 		slices.SortStableFunc(o, func(a, b Option) int { return e.rankOf(&a) - e.rankOf(&b) })
 	}
 	return o

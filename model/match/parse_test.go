@@ -2,6 +2,7 @@ package match_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -120,6 +121,21 @@ func TestReason(t *testing.T) {
 		r := match.Parse(text, model.FamilyIPv4)
 		if len(r.Unknown) == 0 || r.Unknown[0].Why != want {
 			t.Errorf("%s: %v, want %s", text, r.Unknown, want)
+		}
+	}
+}
+
+// TestAll: the list of issue 3.
+func TestAll(t *testing.T) {
+	known := match.Modules()
+	for _, n := range strings.Fields(`tcp udp udplite sctp dccp icmp icmp6 multiport iprange mac mark connmark conntrack state addrtype set
+		limit hashlimit recent statistic owner comment length ttl hl tos dscp ecn pkttype physdev policy rpfilter connlimit connbytes
+		helper time string u32 bpf tcpmss esp ah rt frag hbh dst socket cgroup realm nfacct quota
+		ACCEPT DROP RETURN QUEUE REJECT LOG NFLOG MARK CONNMARK CT NOTRACK SNAT DNAT MASQUERADE REDIRECT NETMAP TPROXY NFQUEUE
+		SYNPROXY SET TOS DSCP ECN TTL HL TCPMSS TCPOPTSTRIP CLASSIFY TEE TRACE AUDIT CHECKSUM SECMARK CONNSECMARK IDLETIMER LED
+		RATEEST HMARK DNPT SNPT`) {
+		if !slices.Contains(known, n) {
+			t.Errorf("%s is not known", n)
 		}
 	}
 }

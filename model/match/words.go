@@ -12,7 +12,7 @@ type word struct {
 // part words, double quotes hold them together, a backslash counts inside quotes
 // only, and a quote in a word's middle begins another word.
 func split(s string) []word {
-	var ws []word
+	ws := make([]word, 0, 16)
 	for i := 0; i < len(s); {
 		switch s[i] {
 		case ' ', '\t', '\r', '\n':
