@@ -165,11 +165,20 @@ func partOf(c byte) bool {
 }
 
 // speaksOfNet tells whether one of the addresses, networks and ranges that stand in a
-// rule's text has addresses in common with n. A network of all addresses is none.
+// rule's text has addresses in common with n. A network of all addresses is none, and
+// neither is one that is negated, unless it is n itself.
 func speaksOfNet(text string, n netip.Prefix) bool {
 	v4 := n.Addr().Is4()
+	list := false // of a negated set: != { a, b }
 	for i := 0; i < len(text); {
-		if c := text[i]; !isHex(c) && (v4 || c != ':') {
+		c := text[i]
+		switch {
+		case c == '{':
+			list = strings.HasSuffix(text[:i], "!= ")
+		case c == '}':
+			list = false
+		}
+		if !isHex(c) && (v4 || c != ':') {
 			i++
 			continue
 		}
@@ -185,7 +194,7 @@ func speaksOfNet(text string, n netip.Prefix) bool {
 				break word
 			}
 		}
-		if (v4 && points >= 3 || !v4 && colons >= 2) && overlaps(text[i:j], n) {
+		if (v4 && points >= 3 || !v4 && colons >= 2) && overlaps(text[i:j], n) && (!list && !negated(text[:i]) || isJust(text[i:j], n)) {
 			return true
 		}
 		for j < len(text) && partOf(text[j]) { // the rest of a name
@@ -194,6 +203,25 @@ func speaksOfNet(text string, n netip.Prefix) bool {
 		i = j
 	}
 	return false
+}
+
+// negated tells whether what follows is to be something else.
+func negated(before string) bool {
+	for _, s := range []string{"! -s ", "! -d ", "! --src-range ", "! --dst-range ", "!= "} {
+		if strings.HasSuffix(before, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// isJust tells whether a word is n and no other address.
+func isJust(word string, n netip.Prefix) bool {
+	if p, err := netip.ParsePrefix(word); err == nil {
+		return p.Masked() == n
+	}
+	a, err := netip.ParseAddr(word)
+	return err == nil && n.IsSingleIP() && a == n.Addr()
 }
 
 func isHex(c byte) bool {

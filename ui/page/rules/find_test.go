@@ -39,6 +39,7 @@ func TestFind(t *testing.T) {
 		9:  `-A FORWARD ! -d 10.0.0.12/32 -p udp -m udp --sport 53 -j DROP`,
 		10: `-A FORWARD -m mark --mark 0x22/0xff -m limit --limit 22/sec -j ACCEPT`,
 		11: `-A FORWARD -p tcp -m tcp --dport 1024: -j ACCEPT`,
+		12: `-A FORWARD ! -s 10.0.0.0/8 -j DROP`,
 	}
 	var rules []model.Rule
 	for _, s := range save {
@@ -72,6 +73,7 @@ func TestFind(t *testing.T) {
 		"docker":       {8}, // by its maker
 		"match-set":    {3},
 		"dst port 443": {2},
+		"10.0.0.0/8":   {0, 1, 5, 7, 12},
 		"nothing":      nil,
 	} {
 		if got := found(text, "FORWARD", model.BackendLegacy, rules...); !slices.Equal(got, want) {
@@ -85,9 +87,10 @@ func TestFind(t *testing.T) {
 		{Text: `ip saddr { 10.0.0.0/24, 10.5.0.1-10.5.0.9 } tcp dport { 22, 8000-8100 } accept`},
 		{Text: `ip6 daddr 2001:db8::/32 udp sport != 53 drop`},
 		{Text: `tcp dport @web jump limits`},
+		{Text: `ip saddr != { 10.0.0.0/24, 10.5.0.4 } ip daddr != 10.0.0.0/8 drop`},
 	}
 	for text, want := range map[string][]int{
-		"10.0.0.77": {0}, "10.5.0.4": {0}, "10.5.0.10": nil, "2001:db8:1::5": {1}, "2001:db9::1": nil,
+		"10.0.0.77": {0}, "10.5.0.4": {0, 3}, "10.7.7.7": nil, "10.5.0.10": nil, "2001:db8:1::5": {1}, "2001:db9::1": nil,
 		"8099": {0}, "22": {0}, "53": {1}, "@web": {2},
 	} {
 		if got := found(text, "input", model.BackendNFTables, nft...); !slices.Equal(got, want) {

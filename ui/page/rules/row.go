@@ -18,7 +18,7 @@ type drawing struct {
 	f     *page.Frame
 	th    *theme.Theme
 	n     *numbers
-	dead  marksOfDeath
+	dead  map[ref]string // where packets died, and how
 	lay   table.Layout
 	whole bool // no column for the target: it stays in the text
 	// makers are the rules' where there is a column for them: where not all in sight
@@ -46,7 +46,7 @@ const roomy = 120
 // drawing finds the columns for the rows from before to. Those of counters stay as
 // wide as they are; maker and comment get room only where a rule in sight has one.
 func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
-	d := &drawing{p: p, f: f, th: f.Theme, n: p.numbers(f), dead: deaths(f)}
+	d := &drawing{p: p, f: f, th: f.Theme, n: p.numbers(f), dead: p.deaths(f)}
 	comment, targets, maker, text := 0, 8, 0, 0
 	for _, r := range p.rows[from:to] {
 		if r.at < 0 || r.n < 0 {
@@ -141,7 +141,7 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 	put(colBytes, bytes, quiet)
 	put(colRate, speed, th.Moving.Bold(false))
 	if r.kind == rowPolicy {
-		mark, style := d.dead.policy(th, r)
+		mark, style := d.died(at)
 		policy := "policy"
 		if d.whole {
 			policy += " " + r.chain.Policy
@@ -152,7 +152,7 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 		put(colRule, policy, dim)
 		return out
 	}
-	mark, style := d.dead.rule(th, r)
+	mark, style := d.died(at)
 	if m, s, ok := d.p.lit(d.f, r.rule); ok {
 		mark, style = m, s
 		if !selected {

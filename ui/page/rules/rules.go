@@ -29,6 +29,7 @@ type Page struct {
 	hot   bool
 	back  []spot
 	trail history
+	dead  deaths
 	// version grows with every new list of rows; the cursor looks for its row then.
 	version int
 	height  int // of the rows in sight at the last View

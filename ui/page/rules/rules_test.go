@@ -57,11 +57,53 @@ func TestGolden(t *testing.T) {
 			})
 		}
 	}
+	for name, open := range map[string]func(*Page, *page.Frame){
+		"callers": func(p *Page, f *page.Frame) {
+			p.ShowRule(ruleID(f, "-A LOGDROP -j DROP"), f)
+			do(t, p, f, "u")
+		},
+		"changes": func(p *Page, f *page.Frame) {
+			p.ShowRule(ruleID(f, "-A FORWARD -o br0 -j DOCKER"), f)
+			shift(f)
+			p.View(f)
+			do(t, p, f, "D")
+		},
+		"changed": func(p *Page, f *page.Frame) {
+			p.ShowRule(ruleID(f, "-A FORWARD -o br0 -j DOCKER"), f)
+			shift(f)
+			p.View(f)
+			do(t, p, f, "o")
+		},
+		"found": func(p *Page, f *page.Frame) { f.Filter = "10.2.0.2" },
+	} {
+		for _, s := range uitest.Sizes() {
+			name := fmt.Sprintf("%s-%dx%d", name, s[0], s[1])
+			t.Run(name, func(t *testing.T) {
+				f := frame(theme.Options{}, s[0], s[1]-5)
+				p := New()
+				open(p, f)
+				uitest.Golden(t, name, p.View(f))
+			})
+		}
+	}
 	t.Run("all", func(t *testing.T) {
 		f := frame(theme.Options{}, 120, 70)
 		p := New()
 		do(t, p, f, "g")
 		uitest.Golden(t, "rules-all", p.View(f))
+	})
+}
+
+// shift changes the rules under the page: two come in, one goes, a set grows, and a
+// chain that nothing jumps to is there.
+func shift(f *page.Frame) {
+	change(f, func(rs *model.Ruleset) {
+		c := chainNamed(rs, "FORWARD")
+		c.Rules = append([]model.Rule{{Text: "-A FORWARD -s 192.0.2.1/32 -j DROP", Target: "DROP"}, {Text: "-A FORWARD -s 192.0.2.2/32 -j DROP", Target: "DROP"}}, c.Rules[:4]...)
+		last := rs.Tables[len(rs.Tables)-1]
+		last.Extra[0] = strings.Replace(last.Extra[0], "192.0.2.0/24", "192.0.2.0/24, 203.0.113.7", 1)
+		first := rs.Table(model.BackendLegacy, model.FamilyIPv4, "filter")
+		first.Chains = append(first.Chains, user("LONELY", model.Rule{Text: "-A LONELY -j DROP", Target: "DROP"}))
 	})
 }
 
@@ -73,6 +115,9 @@ func TestEverySizeIsExact(t *testing.T) {
 				f := frame(theme.Options{Color: true, Dark: true}, w, h)
 				f.Zoomed = zoom
 				do(t, p, f, "enter", "j")
+				if h%4 == 0 {
+					do(t, p, f, "g", "u")
+				}
 				lines := strings.Split(p.View(f), "\n")
 				if len(lines) != h {
 					t.Fatalf("%dx%d: %d lines", w, h, len(lines))

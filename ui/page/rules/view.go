@@ -254,6 +254,8 @@ func short(r row, whole bool) string {
 	for _, flag := range []string{"-j ", "-g "} {
 		if t := flag + r.rule.Target; s == t {
 			return "any packet"
+		} else if rest, ok := strings.CutPrefix(s, t+" "); ok {
+			return "any packet " + rest
 		} else if i := strings.LastIndex(s, " "+t); i >= 0 && (len(s) == i+1+len(t) || s[i+1+len(t)] == ' ') {
 			return s[:i] + s[i+1+len(t):]
 		}
@@ -326,37 +328,6 @@ func lastHit(js []*journey.Journey, r row) *journey.Journey {
 		}
 	}
 	return nil
-}
-
-// marksOfDeath are the places where packets died, as rows know them.
-type marksOfDeath map[rowKey]string
-
-// deaths reads the player's marks.
-func deaths(f *page.Frame) marksOfDeath {
-	m := marksOfDeath{}
-	for _, d := range f.Player.Deaths() {
-		k := rowKey{chain: chainKey{Backend: d.Backend, Family: d.Family, Table: d.Table, Chain: d.Chain}, kind: rowPolicy}
-		if d.Rule > 0 {
-			k.kind, k.nth = rowRule, d.Rule
-		}
-		m[k] = d.Verdict
-	}
-	return m
-}
-
-func (m marksOfDeath) sign(th *theme.Theme, k rowKey) (string, lipgloss.Style) {
-	if v, ok := m[k]; ok {
-		return th.Fate(v)
-	}
-	return "", th.Text
-}
-
-func (m marksOfDeath) rule(th *theme.Theme, r row) (string, lipgloss.Style) {
-	return m.sign(th, rowKey{chain: keyOf(r.table, r.chain), kind: rowRule, nth: r.rule.Index})
-}
-
-func (m marksOfDeath) policy(th *theme.Theme, r row) (string, lipgloss.Style) {
-	return m.sign(th, rowKey{chain: keyOf(r.table, r.chain), kind: rowPolicy})
 }
 
 // Click selects what is under the mouse.
