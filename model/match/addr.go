@@ -182,7 +182,7 @@ var (
 	shortNet = kind{1, func(in input) (Value, bool) {
 		n, ok := parseNet(in.words[0], in.family)
 		n.Short = true
-		return n, ok
+		return n, ok && n.Bits() >= 0 // iptables loads another mask as that of one address
 	}}
 	longNet = kind{1, func(in input) (Value, bool) {
 		n, ok := parseNet(in.words[0], in.family)

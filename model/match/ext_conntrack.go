@@ -20,7 +20,7 @@ func conntrackMatches() []extension {
 		{name: "connbytes", options: []option{
 			opt("--connbytes", one(connbytes)).not(),
 			opt("--connbytes-mode", words(false, "packets", "bytes", "avgpkt")),
-			opt("--connbytes-dir", words(false, "original", "reply", "both"))}},
+			opt("--connbytes-dir", words(false, "original", "reply", "both"))}, finish: finishConnbytes},
 		{name: "connlabel", options: []option{opt("--label", quoted).not(), flag("--set")}},
 		{name: "helper", options: []option{opt("--helper", textUpTo(29)).not()}},
 	}
@@ -62,6 +62,18 @@ func finishConnlimit(r *Rule, o []Option) []Option {
 	}
 	if o = add(o, "--connlimit-mask", Number{N: size}); !hasAny(o, "--connlimit-daddr") {
 		o = add(o, "--connlimit-saddr", nil)
+	}
+	return o
+}
+
+// finishConnbytes marks a negation that iptables keeps by exchanging the ends, and so
+// loses where both are the same.
+func finishConnbytes(r *Rule, o []Option) []Option {
+	if c := find(o, "--connbytes"); c != nil && c.Negated && c.Unknown == "" {
+		if v, ok := c.Value.(Range); ok && v.Lo == v.Hi {
+			c.Unknown = "a negation that iptables loses"
+			r.Unknown = append(r.Unknown, Unknown{optionText(c), c.Unknown})
+		}
 	}
 	return o
 }

@@ -278,7 +278,7 @@ func TestTraps(t *testing.T) {
 		{"", "-p udp -m udp ! --sport 0:9", "-p udp -m udp ! --sport 0:9", "-p udp -m udp --sport 10:65535"},
 		{"", "-p esp -m esp ! --espspi 0:4294967295", "-p esp -m esp", "-p esp -m esp"},
 		{"", "-m connbytes ! --connbytes 5:5 --connbytes-mode packets --connbytes-dir both", "-m connbytes --connbytes 5:5 --connbytes-mode packets --connbytes-dir both", "-m connbytes --connbytes 5:5 --connbytes-mode packets --connbytes-dir both"},
-		{"iptables", "-m conntrack --ctorigsrc 10.0.0.1/255.0.255.0", "-m conntrack --ctorigsrc 10.0.0.1", "-m conntrack --ctorigsrc 10.0.0.1"},
+		{"iptables", "-m conntrack --ctorigsrc 10.0.0.1/255.0.255.0", "-m conntrack --ctorigsrc 10.0.0.1", "-m conntrack --ctorigsrc 10.0.0.1"}, // and so it is loaded
 		{"ip6tables", "-m conntrack --ctorigsrc fd00::1/ffff::ffff", "-m conntrack --ctorigsrc fd00::1", "-m conntrack --ctorigsrc fd00::1"},
 		{"", "-p ipcomp -m ipcomp", "-p ipcomp -m ipcomp --ipcompspi 0", "-p ipcomp -m ipcomp --ipcompspi 0"},
 		{"", "-p ipcomp -m ipcomp --ipcompspi 0:4294967295", "-p ipcomp -m ipcomp", "-p ipcomp -m ipcomp"},

@@ -102,11 +102,13 @@ func TestUnknown(t *testing.T) {
 // TestReason: the reason tells a name from nonsense.
 func TestReason(t *testing.T) {
 	for text, want := range map[string]string{
-		"-s www.example.org":               "a name that only its host can look up",
-		"-p tcp --dport ssh":               "a name that only its host can look up",
-		"-p tcp --dport 99999":             "a value that nfscope does not understand",
-		"-m nosuch --x 1":                  "a match that nfscope does not know",
-		"-p tcp --nosuch":                  "an option that nfscope does not know",
+		"-s www.example.org":                            "a name that only its host can look up",
+		"-p tcp --dport ssh":                            "a name that only its host can look up",
+		"-p tcp --dport 99999":                          "a value that nfscope does not understand",
+		"-m nosuch --x 1":                               "a match that nfscope does not know",
+		"-p tcp --nosuch":                               "an option that nfscope does not know",
+		"-m conntrack --ctorigsrc 10.0.0.1/255.0.255.0": "a mask that iptables loads as that of one address",
+		"-m connbytes ! --connbytes 5:5 --connbytes-mode bytes --connbytes-dir both": "a negation that iptables loses",
 		"-m comment ! --comment x":         "it cannot be negated",
 		"-m tcp --dport 80 --dport 81":     "it is given twice",
 		"-j DNAT --to-destination":         "it lacks an argument",

@@ -78,6 +78,10 @@ func valueReason(option, value string) string {
 		if value != "" && (value[0]|0x20 >= 'a' && value[0]|0x20 <= 'z') && !strings.Contains(value, ":") {
 			return "a name that only its host can look up"
 		}
+	case "--ctorigsrc", "--ctorigdst", "--ctreplsrc", "--ctrepldst", "--tunnel-src", "--tunnel-dst":
+		if strings.Contains(value, "/") {
+			return "a mask that iptables loads as that of one address"
+		}
 	}
 	return "a value that nfscope does not understand"
 }
