@@ -4,6 +4,8 @@ package filterbar
 
 import (
 	"errors"
+	"net/netip"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -86,7 +88,9 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 		prompt, hint = "trace ", "tcp and dst port 80"
 		say = "enter: trace for " + b.Bounds + "   esc: don't"
 	}
-	switch {
+	switch kind := number(b.Value()); {
+	case b.Free && b.Kind == Narrow && kind != "":
+		say = kind
 	case b.err != nil && b.Free && b.Kind == Narrow:
 		say = "looked for as text (no filter: " + reason(b.err) + ")"
 	case b.err != nil:
@@ -95,6 +99,20 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 	say = line.Fit(" "+line.Clean(say), width, th.Glyphs.Dots)
 	p := line.Cut(" "+prompt, width, "")
 	return []string{style.Render(say), th.Accent.Bold(true).Render(p) + b.in.View(th, width-line.Width(p), hint)}
+}
+
+// number says how a bare number or address is looked for, "" for other text.
+func number(s string) string {
+	if n, err := strconv.ParseUint(s, 10, 16); err == nil && n > 0 {
+		return "a port, alone or in a range; and the number in the text"
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return "an address: rules that name it, or a network or a range that holds it"
+	}
+	if p, err := netip.ParsePrefix(s); err == nil && p.Bits() > 0 {
+		return "a network: rules that name one which overlaps it"
+	}
+	return ""
 }
 
 // reason is an error's text without the word that the bar says by itself.

@@ -15,6 +15,7 @@ import (
 type treeVersion struct {
 	index *index
 	hits  *hits
+	aside chainKey
 }
 
 // The kinds of a node, beside chains, whose Ref is their place: below 0.
@@ -27,22 +28,20 @@ const (
 )
 
 func (p *Page) syncTree(f *page.Frame, h *hits) {
-	v := treeVersion{p.index, h}
-	if v == p.nodes {
+	was := p.nodes
+	if was.index == p.index && was.hits == h && was.aside == p.aside {
 		return
 	}
-	was := p.nodes
-	p.nodes = v
 	if h != nil && was.hits == nil && p.before == nil {
 		s := p.here()
 		s.back = p.back
 		p.before, p.acted = &s, false
 	}
-	p.tree.Set(v, func() []tree.Node[chainKey] { return p.index.nodes(h) })
+	p.setTree(h)
 	switch {
 	case h != nil && h.text != p.topFor: // nothing found may be out of sight
 		p.topFor = h.text
-		p.tree.Select(chainKey{})
+		p.reveal(chainKey{})
 		p.back = nil
 	case f.Filter == "" && p.before != nil:
 		s := *p.before
@@ -54,6 +53,12 @@ func (p *Page) syncTree(f *page.Frame, h *hits) {
 	case was.index == nil:
 		p.start()
 	}
+}
+
+// setTree gives the tree its nodes.
+func (p *Page) setTree(h *hits) {
+	p.nodes = treeVersion{p.index, h, p.aside}
+	p.tree.Set(p.nodes, func() []tree.Node[chainKey] { return p.index.nodes(h, p.aside) })
 }
 
 // start selects the first chain that has rules, so that the page does not open on
@@ -70,24 +75,26 @@ func (p *Page) start() {
 // treeLines is how many lines of a set the tree unfolds; the panel shows all.
 const treeLines = 200
 
-// nodes lists backends, tables, chains and sets; with hits only those that have some.
-func (x *index) nodes(h *hits) []tree.Node[chainKey] {
+// nodes lists backends, tables, chains and sets; with hits only those that have some,
+// and the chain that a jump led to.
+func (x *index) nodes(h *hits, aside chainKey) []tree.Node[chainKey] {
 	out := make([]tree.Node[chainKey], 0, len(x.chains)+2*len(x.tables)+2)
 	out = append(out, tree.Node[chainKey]{Ref: nodeAll})
 	backend := model.BackendUnknown
 	for i := range x.tables {
 		s := &x.tables[i]
-		if h != nil && h.start[s.chains] == h.start[s.chainsEnd] && !s.named(x, h.text) {
+		k := keyOf(s.table, nil)
+		here := aside.Chain != "" && aside.Backend == k.Backend && aside.Family == k.Family && aside.Table == k.Table
+		if h != nil && h.start[s.chains] == h.start[s.chainsEnd] && !here && !s.named(x, h.text) {
 			continue
 		}
 		if s.table.Backend != backend {
 			backend = s.table.Backend
 			out = append(out, tree.Node[chainKey]{Key: chainKey{Backend: backend}, Ref: nodeBackend, Folds: true})
 		}
-		k := keyOf(s.table, nil)
 		out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeTable, Depth: 1, Folds: s.anything})
 		for at := s.chains; at < s.chainsEnd; at++ {
-			if h == nil || h.start[at] < h.start[at+1] {
+			if h == nil || h.start[at] < h.start[at+1] || here && x.chains[at].chain.Name == aside.Chain {
 				k.Chain = x.chains[at].chain.Name
 				out = append(out, tree.Node[chainKey]{Key: k, Ref: at, Depth: 2})
 			}

@@ -272,6 +272,27 @@ func TestAFilterLeadsBack(t *testing.T) {
 	}
 }
 
+func TestAJumpLeadsOutOfTheFilter(t *testing.T) {
+	f := frame(theme.Options{}, 140, 30)
+	p := New()
+	f.Filter = "-o br0"
+	p.View(f)
+	do(t, p, f, "enter", "j")
+	if r, _ := p.selected(); r.rule == nil || r.rule.Jump != "DOCKER" {
+		t.Fatalf("selected %+v", r.rule)
+	}
+	do(t, p, f, "enter")
+	wants(t, text(p, f), "filter/DOCKER", "10.2.0.3/32", "10.2.0.2/32", "from ")
+	do(t, p, f, "esc")
+	if r, _ := p.selected(); r.rule == nil || r.rule.Jump != "DOCKER" || !strings.Contains(text(p, f), "1 rule found") {
+		t.Errorf("esc does not lead back to what was found: %+v", r.rule)
+	}
+	p.ShowRule(ruleID(f, "-A DOCKER-USER -j RETURN"), f) // from another page
+	if r, _ := p.selected(); r.rule == nil || r.rule.Text != "-A DOCKER-USER -j RETURN" {
+		t.Errorf("a rule that the filter hides is not shown: %+v", r.rule)
+	}
+}
+
 func TestASetOfManyIsCutInTheTree(t *testing.T) {
 	f := frame(theme.Options{}, 120, 30)
 	change(f, func(rs *model.Ruleset) {
@@ -280,7 +301,7 @@ func TestASetOfManyIsCutInTheTree(t *testing.T) {
 	})
 	p := New()
 	p.View(f)
-	if n := len(p.index.nodes(nil)); n > 300 {
+	if n := len(p.index.nodes(nil, chainKey{})); n > 300 {
 		t.Errorf("a set of 100,000 lines makes %d rows of the tree", n)
 	}
 	k := chainKey{model.BackendNFTables, model.FamilyInet, "fw", "", "set many"}

@@ -50,6 +50,8 @@ type Page struct {
 	before *spot
 	acted  bool
 	topFor string // the filter for which the tree went to the top
+	// aside is the chain that a jump led to: it is shown in full, whatever the filter.
+	aside chainKey
 }
 
 // spot is where the page was: what a jump, a caller or a filter leads back to.
@@ -105,6 +107,9 @@ func (p *Page) sync(f *page.Frame) bool {
 		v.filter = h.text // an older one, while the newer is looked for
 	case p.topFor == "":
 		v.filter = "" // the first is looked for: all stays in sight until it is found
+	}
+	if p.aside.Chain != "" && v.scope == p.aside {
+		v.filter, v.hits = "", nil
 	}
 	if p.base.on {
 		v.base = p.base.counts
@@ -209,6 +214,7 @@ func (p *Page) move(a keys.Action) bool {
 		return true
 	}
 	p.tree.Cursor.Move(by, p.tree.At)
+	p.aside = chainKey{}
 	return true
 }
 
@@ -282,7 +288,7 @@ func (p *Page) here() spot {
 // goTo shows a chain, and a row of it where has says so; Back returns.
 func (p *Page) goTo(k chainKey, to ref, has bool) {
 	from := p.here()
-	if !p.tree.Select(k) {
+	if !p.reveal(k) {
 		return
 	}
 	p.back = append(p.back, from)
@@ -294,10 +300,20 @@ func (p *Page) goTo(k chainKey, to ref, has bool) {
 	p.version++
 }
 
+// reveal selects a chain in the tree; where a filter hides it, it is shown in full.
+func (p *Page) reveal(k chainKey) bool {
+	p.aside = chainKey{}
+	if p.nodes.hits != nil && k.Chain != "" {
+		p.aside = k
+		p.setTree(p.nodes.hits)
+	}
+	return p.tree.Select(k)
+}
+
 // returnTo goes to a spot.
 func (p *Page) returnTo(s spot) {
 	p.inRows = s.inRows
-	if !p.tree.Select(s.scope) || !s.has {
+	if !p.reveal(s.scope) || !s.has {
 		return
 	}
 	if r, ok := p.index.find(s.row); ok {
@@ -343,7 +359,7 @@ func (p *Page) ShowRule(id int, f *page.Frame) {
 		return
 	}
 	p.never, p.back, p.inRows, p.menu = false, nil, true, nil
-	if p.tree.Select(p.index.chainKey(r.at)) {
+	if p.reveal(p.index.chainKey(r.at)) {
 		p.sync(f)
 		p.cursor.Want(r)
 		p.sync(f)

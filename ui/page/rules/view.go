@@ -142,8 +142,12 @@ func (p *Page) title(f *page.Frame, width int) string {
 		}
 	}
 	for i := len(p.back) - 1; i >= 0 && k.Chain != ""; i-- {
-		if p.back[i].scope.Chain != "" {
-			note = "from " + p.back[i].scope.Chain + ", esc goes back; " + note
+		if from := p.back[i]; from.scope.Chain != "" || from.row.chain.Chain != "" {
+			name := from.scope.Chain
+			if name == "" {
+				name = from.row.chain.Chain
+			}
+			note = "from " + name + ", esc goes back; " + note
 			break
 		}
 	}
