@@ -50,3 +50,16 @@ func TestWindowHoldsTheSelection(t *testing.T) {
 		t.Errorf("an unchanged list was asked for %d rows", asked)
 	}
 }
+
+func TestForget(t *testing.T) {
+	var c Cursor[string]
+	rows := []string{"a", "b", "c"}
+	c.Sync(1, 3, at(rows))
+	c.Go(1, at(rows))
+	c.Forget()
+	rows = []string{"x", "y", "b"}
+	c.Sync(2, 3, at(rows))
+	if k, _ := c.Key(); k != "y" {
+		t.Errorf("selected %q, want the row in the place of the one that was let go of", k)
+	}
+}

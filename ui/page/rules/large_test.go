@@ -119,6 +119,24 @@ func BenchmarkScroll100k(b *testing.B) {
 	}
 }
 
+// BenchmarkSwap100k is the frame after somebody changed the rules; what is made beside
+// the screen (the diff, the jump graph) is not part of it.
+func BenchmarkSwap100k(b *testing.B) {
+	f := largeFrame(rulesettest.KubeServices)
+	other := largeFrame(rulesettest.KubeServices)
+	p := New()
+	p.View(f)
+	work(p, f)
+	p.Do(keys.Baseline, f)
+	for b.Loop() {
+		f, other = other, f
+		p.View(f)
+		b.StopTimer()
+		work(p, f)
+		b.StartTimer()
+	}
+}
+
 // BenchmarkFilter100k measures a key in the filter bar until the frame behind it, and
 // beside that the whole search.
 func BenchmarkFilter100k(b *testing.B) {

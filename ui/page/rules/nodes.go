@@ -8,7 +8,6 @@ import (
 	"nfscope/ui/component/tree"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
-	"nfscope/ui/theme"
 )
 
 // treeVersion is what the tree depends on.
@@ -138,8 +137,8 @@ func objectLines(out []tree.Node[chainKey], k chainKey, text string) []tree.Node
 }
 
 // face is what a node looks like.
-func (p *Page) face(th *theme.Theme, n *tree.Node[chainKey]) tree.Face {
-	x, h := p.index, p.nodes.hits
+func (p *Page) face(f *page.Frame, nums *numbers, n *tree.Node[chainKey]) tree.Face {
+	th, x, h := f.Theme, p.index, p.nodes.hits
 	out := tree.Face{Style: th.Text, NoteStyle: th.Dim}
 	note := func(s string) { out.Notes = []string{s} }
 	switch {
@@ -162,13 +161,13 @@ func (p *Page) face(th *theme.Theme, n *tree.Node[chainKey]) tree.Face {
 	case n.Ref <= nodeObject:
 		out.Text, out.Style = n.Key.Extra, th.Accent
 	default:
-		p.chainFace(th, n.Ref, &out)
+		p.chainFace(f, nums, n.Ref, &out)
 	}
 	return out
 }
 
-func (p *Page) chainFace(th *theme.Theme, at int32, out *tree.Face) {
-	c := p.index.chains[at].chain
+func (p *Page) chainFace(f *page.Frame, nums *numbers, at int32, out *tree.Face) {
+	th, c := f.Theme, p.index.chains[at].chain
 	out.Text = c.Name
 	if h := p.nodes.hits; h != nil {
 		out.Notes = []string{units.Count(uint64(h.start[at+1]-h.start[at]), 6)}
@@ -199,6 +198,42 @@ func (p *Page) chainFace(th *theme.Theme, at int32, out *tree.Face) {
 	default:
 		out.Notes = []string{maker.Name}
 	}
+	if rate := p.chainRate(f, nums, c); rate > 0 {
+		// What passes now goes before what never changes.
+		speed := units.Rate(rate) + "/s"
+		out.Notes = append([]string{speed + "  " + out.Notes[0], speed}, out.Notes...)
+	}
+}
+
+// manyCallers is the number of callers up to which a chain's rate is summed up.
+const manyCallers = 64
+
+// chainRate is how many packets a second come into a chain: a base chain's as it was
+// counted, of another what the rules count that call it. Below 0 it is not known.
+func (p *Page) chainRate(f *page.Frame, n *numbers, c *model.Chain) float64 {
+	if c.Base() {
+		if c.ID < len(f.Snap.Sparks) {
+			if rates := f.Snap.Sparks[c.ID]; len(rates) > 0 {
+				return rates[len(rates)-1]
+			}
+		}
+		return -1
+	}
+	if n.before == nil || p.marks == nil || p.marks.index != p.index {
+		return -1
+	}
+	if k := p.marks.graph.CallerCount(c); k == 0 || k > manyCallers {
+		return -1
+	}
+	sum := 0.0
+	for _, call := range p.marks.graph.Callers(c) {
+		_, rate := n.rule(call.Rule)
+		if rate < 0 {
+			return -1
+		}
+		sum += rate
+	}
+	return sum
 }
 
 // treeWidth is the width of the tree beside the rules.

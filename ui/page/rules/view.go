@@ -59,7 +59,8 @@ func (p *Page) waiting(f *page.Frame) []string {
 }
 
 func (p *Page) body(f *page.Frame) []string {
-	face := func(n *tree.Node[chainKey]) tree.Face { return p.face(f.Theme, n) }
+	nums := p.numbers(f)
+	face := func(n *tree.Node[chainKey]) tree.Face { return p.face(f, nums, n) }
 	left := p.split(f)
 	switch left {
 	case 0:
@@ -138,7 +139,7 @@ func (p *Page) title(f *page.Frame, width int) string {
 		name += "/" + k.Chain
 		if n := p.tree.Selected(); n != nil && n.Ref >= 0 {
 			note += "; " + p.chainNote(th, n.Ref)
-			rates = chainSpark(f, p.index.chains[n.Ref].chain)
+			rates = p.chainSpark(f, p.index.chains[n.Ref].chain)
 		}
 	}
 	for i := len(p.back) - 1; i >= 0 && k.Chain != ""; i-- {
@@ -197,17 +198,17 @@ func (p *Page) chainNote(th *theme.Theme, at int32) string {
 	return note
 }
 
-// chainSpark draws a base chain's last rates, the newest in figures.
-func chainSpark(f *page.Frame, c *model.Chain) string {
-	if c.ID >= len(f.Snap.Sparks) || len(f.Snap.Sparks[c.ID]) == 0 {
+// chainSpark draws a base chain's last rates, of any chain the newest in figures.
+func (p *Page) chainSpark(f *page.Frame, c *model.Chain) string {
+	rate := p.chainRate(f, p.numbers(f), c)
+	if rate <= 0 {
 		return ""
 	}
-	rates := f.Snap.Sparks[c.ID]
-	s := spark(f.Theme, rates, 8)
-	if s == "" {
-		return ""
+	s := units.Rate(rate) + "/s"
+	if c.ID < len(f.Snap.Sparks) {
+		s = strings.TrimSpace(spark(f.Theme, f.Snap.Sparks[c.ID], 8) + " " + s)
 	}
-	return s + " " + units.Rate(rates[len(rates)-1]) + "/s"
+	return s
 }
 
 func figures(c model.Counters, rate float64) (pkts, bytes, speed string) {
