@@ -67,11 +67,19 @@ var hashModes = namesOf("", "srcip", "srcport", "dstip", "dstport")
 // finishHashlimit turns a negation into the opposite option and leaves out defaults.
 func finishHashlimit(r *Rule, o []Option) []Option {
 	var rate Value
+	matchRate := hasAny(o, "--hashlimit-rate-match")
 	for i := range o {
 		if o[i].Unknown != "" || o[i].Name != "--hashlimit-upto" && o[i].Name != "--hashlimit-above" {
 			continue
 		}
 		rate = o[i].Value
+		if v, ok := rate.(Rate); ok && matchRate && v.written > 1 { // then iptables forgets the unit
+			unit := v.written
+			v = rateOf(max(v.period/unit, 1), 1000000)
+			v.written = unit
+			rate, o[i].Value = v, v
+			o = add(o, "--hashlimit-rate-interval", Number{N: unit})
+		}
 		if o[i].Negated {
 			o[i].Negated = false
 			if o[i].Name == "--hashlimit-upto" {

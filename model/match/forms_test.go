@@ -94,12 +94,12 @@ func matchForms() []form {
 			if g.v6 { // the kernel's IPv6 has no more
 				types = func() string { return g.some(",", "UNICAST", "LOCAL", "ANYCAST", "MULTICAST", "UNREACHABLE") }
 			}
-			return "-m addrtype " + g.some(" ", g.not()+"--src-type "+types(), g.not()+"--dst-type "+types())
+			return "-m addrtype " + g.some(" ", g.not()+"--src-type "+types(), g.not()+"--dst-type "+types()) + g.maybe(g.pick(" --limit-iface-in", " --limit-iface-out"))
 		}},
 		{"set", 0, "", "", func(g *gen) string {
 			set := g.pick("ip"+g.fam("4", "6")+" src", "ip"+g.fam("4", "6")+" dst", "port"+g.fam("4", "6")+" src,dst", "port"+g.fam("4", "6")+" dst,dst")
 			return "-m set " + g.not() + "--match-set " + set + " " + g.any("--return-nomatch", "! --update-counters", "! --update-subcounters",
-				g.not()+"--packets-eq 3", "--bytes-gt 1000")
+				g.pick(g.not()+"--packets-eq 3", "--packets-lt 9", "--packets-gt 5"), g.pick(g.not()+"--bytes-eq 7", "--bytes-lt 88", "--bytes-gt 1000"))
 		}},
 		{"limit", 0, "", "", func(g *gen) string {
 			return "-m limit " + g.maybe("--limit "+g.pick(fmt.Sprint(1+g.IntN(100)), fmt.Sprintf("%d/sec", 1+g.IntN(5000)), fmt.Sprintf("%d/minute", 1+g.IntN(500)),
@@ -118,7 +118,8 @@ func matchForms() []form {
 			if !strings.Contains(l, "-name ") {
 				l += " --hashlimit-name " + g.unique("h")
 			}
-			return "-m hashlimit --hashlimit-" + g.pick("upto ", "above ") + rate + " " + l
+			l += g.maybe(" --hashlimit-rate-match" + g.maybe(fmt.Sprintf(" --hashlimit-rate-interval %d", 1+g.IntN(9))))
+			return "-m hashlimit " + g.not() + "--hashlimit-" + g.pick("upto ", "above ") + rate + " " + l
 		}},
 		{"recent", 0, "", "", func(g *gen) string {
 			s := "-m recent " + g.not() + g.pick("--set", "--remove", g.pick("--rcheck", "--update")+" "+g.any(fmt.Sprintf("--hitcount %d", 1+g.IntN(20)), "--rttl")+
@@ -153,7 +154,7 @@ func matchForms() []form {
 		}},
 		{"physdev", 0, "", "", func(g *gen) string {
 			return "-m physdev " + g.some(" ", g.not()+"--physdev-is-in", g.not()+"--physdev-in "+g.iface(), g.not()+"--physdev-is-bridged",
-				g.not()+"--physdev-out "+g.iface())
+				g.not()+"--physdev-is-out", g.not()+"--physdev-out "+g.iface())
 		}},
 		{"policy", 0, "", "", func(g *gen) string {
 			if g.yes() {
@@ -178,6 +179,9 @@ func matchForms() []form {
 		}},
 		{"helper", 0, "", "", func(g *gen) string { return "-m helper " + g.not() + "--helper " + g.pick("ftp", "sip-5060", `"a b"`) }},
 		{"time", 0, "", "", func(g *gen) string {
+			if g.IntN(4) == 0 {
+				return "-m time --timestart 22:00 --timestop 03:00 --contiguous"
+			}
 			return "-m time " + g.any("--timestart "+g.pick("01:02:03", "8:00", "08:09"), "--timestop "+g.pick("17:30", "23:59:58"), g.not()+"--weekdays "+
 				g.pick(g.some(",", "Mon", "Tue", "Wed", "Thu", "Sat"), "6,7", "Mo,Friday"), g.not()+"--monthdays "+g.some(",", "1", "2", "15", "31"),
 				"--datestart "+g.pick("2026-01-02T03:04:05", "2026-11", "2026-11-20"), "--datestop "+g.pick("2030-01-02T03", "2031"), "--kerneltz")
@@ -198,7 +202,9 @@ func matchForms() []form {
 		{"ah", 6, "", "", func(g *gen) string {
 			return "-m ah " + g.any(g.not()+"--ahspi "+g.rng(100000), g.not()+"--ahlen 8", "--ahres")
 		}},
-		{"ipcomp", 0, "ipcomp", "", func(g *gen) string { return "-m ipcomp " + g.not() + "--ipcompspi " + g.rng(60000) }},
+		{"ipcomp", 0, "ipcomp", "", func(g *gen) string {
+			return "-m ipcomp " + g.not() + "--ipcompspi " + g.rng(60000) + g.maybe(" --compres")
+		}},
 		{"rt", 6, "", "", func(g *gen) string {
 			if g.yes() {
 				return "-m rt --rt-type 0 " + g.any("--rt-0-res", "--rt-0-addrs fd00::1,fd00::2"+g.maybe(" --rt-0-not-strict"), g.not()+"--rt-len 42")
@@ -276,6 +282,9 @@ func targetForms() []form {
 			return "-j MARK " + g.pick("--set-xmark "+g.mark(), "--set-mark "+g.mark(), "--and-mark 0xff", "--or-mark 7", "--xor-mark 0x10")
 		}},
 		{"CONNMARK", 0, "", "", func(g *gen) string {
+			if g.IntN(4) == 0 {
+				return "-j CONNMARK " + g.pick("--save-mark", "--restore-mark --mask 0xf", "--set-xmark 0x1/0xff") + g.pick(" --left-shift-mark 3", " --right-shift-mark 5")
+			}
 			return "-j CONNMARK " + g.pick("--set-xmark "+g.mark(), "--set-mark "+g.mark(), "--and-mark 0xff", "--or-mark 7", "--xor-mark 0x10",
 				g.pick("--save-mark ", "--restore-mark ")+g.pick("", "--mask 0xff", g.any("--nfmask 0xf0", "--ctmask 0xff")))
 		}},
@@ -317,7 +326,9 @@ func targetForms() []form {
 			return "-j TOS " + g.pick("--set-tos 0x10", "--set-tos 0x10/0x3f", "--set-tos Maximize-Reliability", "--and-tos 0x0f", "--or-tos 4", "--xor-tos 0x80")
 		}},
 		{"DSCP", 0, "", "mangle", func(g *gen) string { return "-j DSCP " + g.pick("--set-dscp 46", "--set-dscp-class AF41") }},
-		{"ECN", 4, "tcp", "mangle", plain("-j ECN --ecn-tcp-remove")},
+		{"ECN", 4, "tcp", "mangle", func(g *gen) string {
+			return "-j ECN " + g.pick("--ecn-tcp-remove", g.some(" ", "--ecn-tcp-ece 1", "--ecn-tcp-cwr "+g.pick("0", "1"), "--ecn-ip-ect 2"))
+		}},
 		{"TTL", 4, "", "mangle", hops("TTL", "ttl")},
 		{"HL", 6, "", "mangle", hops("HL", "hl")},
 		{"TCPMSS", 0, "tcp", "mangle", func(g *gen) string {
@@ -332,11 +343,16 @@ func targetForms() []form {
 		{"AUDIT", 0, "", "", func(g *gen) string { return "-j AUDIT --type " + g.pick("accept", "DROP", "reject") }},
 		{"CHECKSUM", 0, "", "mangle", plain("-j CHECKSUM --checksum-fill")},
 		{"CONNSECMARK", 0, "", "mangle", func(g *gen) string { return "-j CONNSECMARK " + g.pick("--save", "--restore") }},
-		{"IDLETIMER", 0, "", "", func(g *gen) string { return "-j IDLETIMER --timeout 600 --label " + g.unique("i") }},
+		{"IDLETIMER", 0, "", "", func(g *gen) string {
+			return "-j IDLETIMER --timeout 600 --label " + g.unique("i") + g.maybe(" --alarm")
+		}},
 		{"RATEEST", 0, "", "", func(g *gen) string {
 			return "-j RATEEST --rateest-name " + g.unique("e") + " " + g.pick("--rateest-interval 250ms --rateest-ewmalog 500ms", "--rateest-ewmalog 2s --rateest-interval 1s")
 		}},
 		{"HMARK", 0, "", "mangle", func(g *gen) string {
+			if g.IntN(3) == 0 {
+				return "-j HMARK --hmark-mod 7 --hmark-rnd 1 " + g.pick("--hmark-spi 4", "--hmark-spi-mask 0xff00", "--hmark-sport 80 --hmark-dport-mask 0xff")
+			}
 			return "-j HMARK --hmark-mod " + fmt.Sprint(1+g.IntN(1000)) + " --hmark-rnd 0xfeedcafe " + g.some(" ", "--hmark-src-prefix 24", "--hmark-dst-prefix 32",
 				"--hmark-sport-mask 0xffff", "--hmark-dport 0x50", "--hmark-proto-mask 0xff") + " " + g.any("--hmark-offset 5", "--hmark-tuple ct")
 		}},

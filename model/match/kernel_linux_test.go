@@ -155,6 +155,12 @@ func (p *program) saves(text string) string {
 	return r.String()
 }
 
+// tag makes names that no other program, batch or process uses: IDLETIMER's labels are
+// the whole host's.
+func (p *program) tag(batch int) string {
+	return fmt.Sprintf("%x%c%d", os.Getpid(), 'a'+rune(len(p.name)), batch) // the names differ in length
+}
+
 func (p *program) printed(r rule) string {
 	return strings.TrimPrefix(match.Parse(r.text, p.family).String(), "-A g ")
 }
@@ -175,8 +181,8 @@ func TestRoundTrip(t *testing.T) {
 			t.Parallel()
 			p.open(t)
 			total := 0
-			for _, seed := range seeds(t) {
-				g := &gen{Rand: rand.New(rand.NewPCG(seed, 7)), v6: p.family == model.FamilyIPv6, tag: "x"}
+			for i, seed := range seeds(t) {
+				g := &gen{Rand: rand.New(rand.NewPCG(seed, 7)), v6: p.family == model.FamilyIPv6, tag: p.tag(i)}
 				if strings.HasSuffix(p.name, "nft") {
 					g.without = "QUEUE" // see absent
 				}
@@ -230,6 +236,8 @@ var absent = map[string]struct{ program, text, why string }{
 	"LED":        {"", `-j LED --led-trigger-id "a"`, "CONFIG_NETFILTER_XT_TARGET_LED is off"},
 	"SECMARK":    {"", "-j SECMARK --selctx system_u:object_r:http_t:s0", "no security module runs"},
 	"CT helper":  {"", "-j CT --helper ftp", "CONFIG_NF_CONNTRACK_FTP is off"},
+	"IDLETIMER":  {"", "-j IDLETIMER --timeout 5 --label x --send_nl_msg", "iptables 1.8.9 has no such option"},
+	"bpf":        {"", "-m bpf --object-pinned /sys/fs/bpf/none", "nothing is pinned there"},
 	"CT timeout": {"", "-j CT --timeout web", "no timeout policy of that name"},
 	"QUEUE":      {"nft", "-j QUEUE", "iptables-nft makes nf_tables' own queue of it, and CONFIG_NFT_QUEUE is off"},
 }
@@ -325,7 +333,7 @@ func TestListing(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			p.open(t)
-			g := &gen{Rand: rand.New(rand.NewPCG(5, 5)), v6: p.family == model.FamilyIPv6, tag: "l"}
+			g := &gen{Rand: rand.New(rand.NewPCG(5, 5)), v6: p.family == model.FamilyIPv6, tag: p.tag(9)}
 			var rules []rule
 			for range 60 {
 				table, text := g.rule(nil, nil)

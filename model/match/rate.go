@@ -11,8 +11,9 @@ import (
 type Rate struct {
 	N   uint64
 	Per string
-	// written is the unit as it was written, in seconds.
-	written uint64
+	// written is the unit as it was written, in seconds, and period the time between
+	// packets that came of it, in the scale of the module.
+	written, period uint64
 }
 
 // String prints 3/hour.
@@ -71,7 +72,7 @@ func parseRate(s string, scale uint64) (Value, bool) {
 		}
 		r = again
 	}
-	r.written = per
+	r.written, r.period = per, scale*per/n
 	return r, true
 }
 

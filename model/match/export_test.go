@@ -1,0 +1,17 @@
+package match
+
+import "strings"
+
+// OptionNames lists, for the tests, every option that iptables-save may print, as
+// "module --option".
+func OptionNames() []string {
+	var l []string
+	for _, t := range []map[string]*extension{matches, targets} {
+		for n, e := range t {
+			for i := range e.options {
+				l = append(l, strings.TrimPrefix(n, "6:")+" "+e.options[i].name())
+			}
+		}
+	}
+	return l
+}
