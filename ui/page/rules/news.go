@@ -40,18 +40,15 @@ type glow struct {
 	until time.Time
 }
 
-// report takes the changes that led to the ruleset shown.
-func (p *Page) report(changes []diff.Change, f *page.Frame) {
+// report takes the changes that led to the ruleset shown, and their summary.
+func (p *Page) report(changes []diff.Change, words string, f *page.Frame) {
 	if len(changes) == 0 {
 		return // the generation moved, the rules did not
 	}
-	b := batch{at: f.Now, changes: changes, words: summary(changes)}
-	clear(p.glow)
+	b := batch{at: f.Now, changes: changes, words: words}
+	p.glow = map[*model.Rule]glow{}
 	for i := range changes {
 		if r := changes[i].Rule; r != nil && len(p.glow) < keptChanges {
-			if p.glow == nil {
-				p.glow = map[*model.Rule]glow{}
-			}
 			p.glow[r] = glow{changes[i].Kind, b.at.Add(glowTime)}
 		}
 	}
@@ -79,8 +76,11 @@ func (p *Page) settleNews() {
 	}
 }
 
-// summary says how much changed, and where.
+// summary says how much changed, and where; "" where nothing did.
 func summary(changes []diff.Change) string {
+	if len(changes) == 0 {
+		return ""
+	}
 	add, gone, other := diff.Summary(changes)
 	var n []string
 	for _, c := range []struct {

@@ -26,6 +26,7 @@ type (
 		index   *index
 		older   *model.Ruleset
 		changes []diff.Change
+		words   string
 	}
 )
 
@@ -80,7 +81,10 @@ func (p *Page) due(f *page.Frame) func() any {
 		}
 	case p.older != nil:
 		older := p.older
-		return func() any { return compared{x, older, diff.Rulesets(older, x.rs)} }
+		return func() any {
+			changes := diff.Rulesets(older, x.rs)
+			return compared{x, older, changes, summary(changes)}
+		}
 	case p.marks == nil || p.marks.index != x:
 		return func() any { return newMarks(x) }
 	}
@@ -106,7 +110,7 @@ func (p *Page) take(answer any, f *page.Frame) {
 	case compared:
 		if a.index == p.index && a.older == p.older {
 			p.older = nil
-			p.report(a.changes, f)
+			p.report(a.changes, a.words, f)
 		}
 	case *marks:
 		if a.index == p.index {
