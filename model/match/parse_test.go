@@ -103,6 +103,7 @@ func TestUnknown(t *testing.T) {
 func TestReason(t *testing.T) {
 	for text, want := range map[string]string{
 		"-s www.example.org":                            "a name that only its host can look up",
+		"-s 2001:db8::1/32":                             "an address of the other family, or a mask that is none",
 		"-p tcp --dport ssh":                            "a name that only its host can look up",
 		"-p tcp --dport 99999":                          "a value that nfscope does not understand",
 		"-m nosuch --x 1":                               "a match that nfscope does not know",

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -73,6 +74,10 @@ func (p *parser) from(i int) int {
 
 // valueReason says why a value is not understood.
 func valueReason(option, value string) string {
+	addr, _, _ := strings.Cut(value, "/")
+	if _, err := netip.ParseAddr(addr); err == nil && strings.ContainsAny(addr, ".:") && (option == "-s" || option == "-d") {
+		return "an address of the other family, or a mask that is none"
+	}
 	switch option {
 	case "-s", "-d", "--sport", "--dport", "--sports", "--dports", "--ports", "--uid-owner", "--gid-owner", "--to-ports":
 		if value != "" && (value[0]|0x20 >= 'a' && value[0]|0x20 <= 'z') && !strings.Contains(value, ":") {
