@@ -110,8 +110,8 @@ func TestNothingIsWrittenAtRest(t *testing.T) {
 			t.Fatal("the program does not answer")
 		}
 	}
-	settled := func() string { // the renderer draws by its own clock: until two looks agree
-		last := ""
+	settled := func() string { // the renderer draws by its own clock: until five looks agree
+		last, same := "", 0
 		for tick := time.NewTicker(100 * time.Millisecond); ; {
 			select {
 			case <-tick.C:
@@ -119,10 +119,12 @@ func TestNothingIsWrittenAtRest(t *testing.T) {
 				t.Fatal("the screen never comes to rest")
 			}
 			now := out.text()
-			if now == last && strings.Contains(now, "KUBE-SERVICES") {
+			if same++; now != last {
+				same = 0
+			}
+			if last = now; same >= 4 && strings.Contains(now, "KUBE-SERVICES") {
 				return now
 			}
-			last = now
 		}
 	}
 	send()

@@ -55,7 +55,7 @@ func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 		rule := &p.index.chains[r.at].chain.Rules[r.n]
 		comment = max(comment, line.Width(rule.Comment))
 		text = max(text, line.Width(short(p.index.row(r), false)))
-		targets = max(targets, min(12, line.Width(rule.Target)+min(1, len(rule.Jump))))
+		targets = max(targets, line.Width(rule.Target)+min(1, len(rule.Jump)))
 		o, ok := p.index.ruleOrigin(r)
 		if chain, known := p.index.origin(r.at); ok && (!known || chain.Name != o.Name) {
 			if d.makers == nil {
@@ -72,7 +72,7 @@ func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 		colBytes:   {Title: "bytes", Min: 7, Right: true, Drop: 4},
 		colRate:    {Title: "/s", Min: 4, Right: true, Drop: 2},
 		colTrend:   {Title: "trend", Min: trailLength, Right: true, Drop: 6},
-		colTarget:  {Title: "target", Min: targets, Drop: 1},
+		colTarget:  {Title: "target", Min: min(targets, 12), Flex: want(targets, 12) - 1, Drop: 1},
 		colMaker:   {Title: "by", Min: max(maker, 1), Drop: 3},
 		colRule:    {Title: "rule", Min: 22, Flex: want(text, 22)},
 		colComment: {Title: "comment", Min: min(max(comment, 8), 14), Flex: want(comment, 14), Drop: 5},
@@ -95,7 +95,7 @@ func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 
 // want is a column's share of what is left over, by the width that it still lacks; in
 // large steps, so that columns seldom move while the rows scroll.
-func want(width, has int) int { return max(1, (width-has+15)/16) }
+func want(width, has int) int { return 1 + max(0, width-has+7)/8 }
 
 // row makes a row's cells.
 func (d *drawing) row(at ref, selected bool) table.Row {
@@ -114,14 +114,14 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 	}
 	switch r.kind {
 	case rowHead:
-		text := heading(r)
+		by := ""
 		if o, ok := d.p.index.origin(at.at); ok {
-			text += ", by " + o.Name
+			by = "by " + o.Name + "; "
 			if o.About != "" {
-				text += " (" + o.About + ")"
+				by = o.About + ", " + by
 			}
 		}
-		span(text, th.Backend(r.table.Backend).Bold(true))
+		span(heading(r, by), th.Backend(r.table.Backend).Bold(true))
 		return out
 	case rowText:
 		span(strings.ReplaceAll(r.text, "\t", "    "), th.Text)

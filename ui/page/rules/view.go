@@ -268,12 +268,13 @@ func short(r row, whole bool) string {
 	return s
 }
 
-func heading(r row) string {
-	s := fmt.Sprintf("%s %s/%s", r.table.Family, r.table.Name, r.chain.Name)
+// heading is a chain's; by tells of who made it.
+func heading(r row, by string) string {
+	s := fmt.Sprintf("%s %s/%s   %s%s", r.table.Family, r.table.Name, r.chain.Name, by, r.table.Backend)
 	if r.chain.Base() {
-		return fmt.Sprintf("%s   %s, hook %s, priority %d", s, r.table.Backend, r.chain.Hook, r.chain.Priority)
+		return fmt.Sprintf("%s, hook %s, priority %d", s, r.chain.Hook, r.chain.Priority)
 	}
-	return s + "   " + r.table.Backend.String() + ", user chain"
+	return s + ", user chain"
 }
 
 // plain is a row as text for the clipboard.
@@ -284,7 +285,7 @@ func plain(r row) string {
 	case r.kind == rowPolicy:
 		return fmt.Sprintf("%s/%s policy %s", r.table.Name, r.chain.Name, r.chain.Policy)
 	case r.kind == rowHead:
-		return heading(r)
+		return heading(r, "")
 	}
 	return r.text
 }
