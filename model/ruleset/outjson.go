@@ -67,7 +67,7 @@ func WriteJSON(w io.Writer, rs *model.Ruleset, counts *model.Counts) error {
 		j.raw(`,"chains":[`)
 		for k, c := range t.Chains {
 			j.comma(k)
-			j.value(makeChainJSON(c, counts))
+			j.value(makeChainJSON(t, c, counts))
 		}
 		j.raw("]}")
 	}
@@ -84,7 +84,7 @@ func WriteJSON(w io.Writer, rs *model.Ruleset, counts *model.Counts) error {
 	return j.w.Flush()
 }
 
-func makeChainJSON(c *model.Chain, counts *model.Counts) chainJSON {
+func makeChainJSON(t *model.Table, c *model.Chain, counts *model.Counts) chainJSON {
 	j := chainJSON{Name: c.Name, Type: c.Type, Device: c.Device, Handle: c.Handle, Extra: c.Extra,
 		Rules: make([]ruleJSON, len(c.Rules))}
 	if c.Base() {
@@ -96,7 +96,7 @@ func makeChainJSON(c *model.Chain, counts *model.Counts) chainJSON {
 	for i := range c.Rules {
 		r := &c.Rules[i]
 		j.Rules[i] = ruleJSON{Index: r.Index, Handle: r.Handle, Text: r.Text, Target: r.Target, Jump: r.Jump,
-			Comment: r.Comment, Goto: r.Goto, Marked: r.Marked}
+			Comment: r.Comment, Goto: r.Goto, Marked: Doubt(t, r)}
 		if n := ruleCounters(r, counts); n.Valid {
 			j.Rules[i].Packets, j.Rules[i].Bytes = &n.Packets, &n.Bytes
 		}

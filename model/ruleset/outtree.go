@@ -75,7 +75,7 @@ func (t *treeWriter) table(tb *model.Table) {
 	}
 	for _, c := range tb.Chains {
 		t.line("  " + c.Name + "  " + t.about(c))
-		t.rules(c)
+		t.rules(tb, c)
 	}
 }
 
@@ -109,7 +109,7 @@ func (t *treeWriter) about(c *model.Chain) string {
 	return s
 }
 
-func (t *treeWriter) rules(c *model.Chain) {
+func (t *treeWriter) rules(tb *model.Table, c *model.Chain) {
 	// The columns are as wide as their widest number.
 	index, packets, bytes := len(strconv.Itoa(len(c.Rules))), 1, 1
 	for i := range c.Rules {
@@ -126,8 +126,8 @@ func (t *treeWriter) rules(c *model.Chain) {
 			p, b = strconv.FormatUint(n.Packets, 10), strconv.FormatUint(n.Bytes, 10)
 		}
 		t.line(fmt.Sprintf("    %*d  %*s %*s  %s", index, r.Index, packets, p, bytes, b, strings.TrimPrefix(r.Text, own)))
-		if r.Marked != "" {
-			t.line(fmt.Sprintf("    %*s  ? %s", index, "", r.Marked))
+		if doubt := Doubt(tb, r); doubt != "" {
+			t.line(fmt.Sprintf("    %*s  ? %s", index, "", doubt))
 		}
 	}
 }

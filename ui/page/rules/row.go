@@ -6,6 +6,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"nfscope/model/provenance"
+	"nfscope/model/ruleset"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/table"
 	"nfscope/ui/page"
@@ -160,7 +161,7 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 		}
 	}
 	text := th.Text
-	if r.rule.Marked != "" {
+	if ruleset.Doubt(r.table, r.rule) != "" {
 		text = th.Warn
 	}
 	if glow := d.f.Player.Lit(r.rule.ID); glow > 0 {

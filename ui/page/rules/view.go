@@ -10,6 +10,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/journey"
+	"nfscope/model/ruleset"
 	"nfscope/ui/component/inspector"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/overlay"
@@ -313,8 +314,8 @@ func (p *Page) detail(f *page.Frame, width int) []string {
 	if r.rule.Handle != 0 {
 		items = append(items, inspector.Item{Name: "handle", Value: strconv.FormatUint(r.rule.Handle, 10), Style: th.Dim})
 	}
-	if r.rule.Marked != "" {
-		items = append(items, inspector.Item{Name: "note", Value: r.rule.Marked, Style: th.Warn})
+	if doubt := ruleset.Doubt(r.table, r.rule); doubt != "" {
+		items = append(items, inspector.Item{Name: "note", Value: doubt, Style: th.Warn})
 	}
 	if j := lastHit(f.Snap.Journeys, r); j != nil {
 		_, style := th.Fate(j.Outcome.Verdict)
