@@ -85,7 +85,7 @@ func must(b *testing.B, err error) {
 
 func save(b *testing.B, ns *netns.Handle, program string, args ...string) func() {
 	return func() {
-		_, err := output(b.Context(), ns, program, args...)
+		_, err := output(b.Context(), ns, longest, program, args...)
 		must(b, err)
 	}
 }

@@ -16,13 +16,13 @@ import (
 	"nfscope/trace/netns"
 )
 
-// limit is how long a program may take to print rules. 100,000 rules take nft 6 s.
-const limit = time.Minute
+// longest is how long a program may take to print rules. 100,000 rules take nft 6 s.
+const longest = time.Minute
 
 // output runs a program in a namespace and gives what it printed, in one piece of just
-// that size. The program writes to a file in memory, not to a pipe: it never waits for
+// that size; after limit it is stopped. The program writes to a file in memory, not to a pipe: it never waits for
 // us, and 16 MB need no buffer that doubles.
-func output(ctx context.Context, ns *netns.Handle, path string, args ...string) ([]byte, error) {
+func output(ctx context.Context, ns *netns.Handle, limit time.Duration, path string, args ...string) ([]byte, error) {
 	fd, err := unix.MemfdCreate("nfscope", unix.MFD_CLOEXEC)
 	if err != nil { // forbidden, as by some seccomp filters
 		return ns.Output(ctx, nil, path, args...)

@@ -53,7 +53,7 @@ func Open(ns *netns.Handle) (*Reader, error) {
 		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, pause: pause, tables: map[string]*legacyTable{}})
 	}
 	r.programs = programs{find: findProgram, run: func(ctx context.Context, path string, args ...string) ([]byte, error) {
-		return output(ctx, ns, path, args...)
+		return output(ctx, ns, longest, path, args...)
 	}}
 	if err := r.nft[0].open(); err != nil && !noNFT(err) {
 		return nil, r.explain(err)

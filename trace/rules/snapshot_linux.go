@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"nfscope/model"
@@ -183,19 +184,25 @@ func (r *Reader) legacyText(ctx context.Context, f model.Family, ls legacyState,
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	var reasons []string
+	tables := map[string][]string{} // by reason
 	for _, name := range ls.names {
 		t := parsed[name]
-		switch {
-		case t != nil:
-		case why[name] == "":
-			p.fail("the legacy %s table %s is registered, but iptables-legacy-save did not print it: its rules are shown without text", familyWord(f), name)
-		default:
-			p.fail("the legacy %s table %s is shown without the text of its rules: %s", familyWord(f), name, why[name])
-		}
 		if t == nil {
-			t = bareLegacy(f, name, ls.tables[name], why[name])
+			reason := why[name]
+			if reason == "" {
+				reason = "iptables-legacy-save did not print them"
+			}
+			if tables[reason] == nil {
+				reasons = append(reasons, reason)
+			}
+			tables[reason] = append(tables[reason], name)
+			t = bareLegacy(f, name, ls.tables[name], reason)
 		}
 		p.tables = append(p.tables, t)
+	}
+	for _, reason := range reasons {
+		p.fail("the legacy %s tables (%s) are shown without the text of their rules: %s", familyWord(f), strings.Join(tables[reason], ", "), reason)
 	}
 	return nil
 }

@@ -1,0 +1,248 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model"
+	"nfscope/model/feed"
+	"nfscope/trace/nettest"
+)
+
+// environ makes the reader's programs run with these variables.
+func environ(r *Reader, vars ...string) {
+	run := r.programs.run
+	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+		return run(ctx, "/usr/bin/env", append(append(append([]string{}, vars...), path), args...)...)
+	}
+}
+
+// TestNewerKernel: a rule whose match the program does not know, as from a newer kernel,
+// costs its own table the text and no other, and is tried again.
+func TestNewerKernel(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore")
+	ns := nettest.New(t, "newer")
+	nettest.Feed(t, ns, filterRules, "iptables-legacy-restore")
+	nettest.Run(t, ns, "iptables-legacy", "-t", "mangle", "-A", "INPUT", "-m", "statistic", "--mode", "nth", "--every", "2", "--packet", "0")
+	packets(t, ns, 3)
+	libs, err := filepath.Glob("/usr/lib/*/xtables/libxt_*.so")
+	if err != nil || len(libs) == 0 {
+		nettest.Skip(t, "needs iptables' extensions in /usr/lib")
+	}
+	dir := t.TempDir() // the extensions of an older iptables
+	for _, lib := range libs {
+		if name := filepath.Base(lib); name != "libxt_statistic.so" {
+			if err := os.Symlink(lib, filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r := open(t, ns)
+	good := r.programs
+	environ(r, "XTABLES_LIBDIR="+dir)
+	rs := snapshot(t, r)
+	filter, mangle := rs.Table(model.BackendLegacy, model.FamilyIPv4, "filter"), rs.Table(model.BackendLegacy, model.FamilyIPv4, "mangle")
+	if ru := filter.Chain("INPUT").Rules[0]; ru.Jump != "WEB" || ru.Marked != "" {
+		t.Errorf("filter suffers too: %+v", ru)
+	}
+	ru := mangle.Chain("INPUT").Rules[0]
+	if ru.Text != unknownText || !strings.Contains(ru.Marked, "statistic") || ru.Counters.Packets == 0 {
+		t.Errorf("mangle: %+v", ru)
+	}
+	if all := strings.Join(rs.Warnings, "\n"); !strings.Contains(all, "mangle") || strings.Contains(all, "filter") {
+		t.Errorf("warnings:\n%s", all)
+	}
+	if !r.unread {
+		t.Error("it is not to be tried again")
+	}
+	refreshed(t, r, rs)
+	r.programs = good // iptables was brought up to date
+	if ru := clean(t, r).Table(model.BackendLegacy, model.FamilyIPv4, "mangle").Chain("INPUT").Rules[0]; !strings.Contains(ru.Text, "--every 2") || r.unread {
+		t.Errorf("tried again: %+v", ru)
+	}
+}
+
+// TestLockHeld: what others do behind the lock of iptables is nothing that reading waits for.
+func TestLockHeld(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore")
+	ns := nettest.New(t, "lock")
+	for _, p := range []string{"iptables-legacy-restore", "iptables-nft-restore"} {
+		nettest.Feed(t, ns, filterRules, p)
+	}
+	name := filepath.Join(t.TempDir(), "lock") // not the host's: others work here
+	lock, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := ns.Output(ctx, nil, "env", "XTABLES_LOCKFILE="+name, "iptables-legacy", "-w", "-S"); err == nil {
+		t.Fatal("the lock is not held: iptables -S went through")
+	}
+	r := open(t, ns)
+	environ(r, "XTABLES_LOCKFILE="+name)
+	begin := time.Now()
+	rs := clean(t, r)
+	refreshed(t, r, rs)
+	if d := time.Since(begin); d > 10*time.Second {
+		t.Errorf("it took %s", d)
+	}
+}
+
+// TestVanishes: a table that goes away while it is read is not there the second time.
+func TestVanishes(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-nft-restore", "nft")
+	ns := nettest.New(t, "vanish")
+	nettest.Feed(t, ns, filterRules, "iptables-nft-restore")
+	nettest.Run(t, ns, "nft", "add table inet t; add chain inet t c; add rule inet t c counter")
+	r := open(t, ns)
+	run, runs := r.programs.run, 0
+	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+		if runs++; runs == 1 {
+			nettest.Run(t, ns, "nft", "delete", "table", "inet", "t")
+			nettest.Run(t, ns, "nft", "delete", "table", "ip", "filter")
+			nettest.Run(t, ns, "nft", "delete", "table", "ip", "mangle")
+		}
+		return run(ctx, path, args...)
+	}
+	if rs := clean(t, r); len(rs.Tables) != 0 {
+		t.Errorf("%d tables after they vanished", len(rs.Tables))
+	}
+}
+
+// TestNeverStill: a ruleset that moves at every look is shown all the same, with the
+// reason, and is stale at once.
+func TestNeverStill(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-nft-restore", "nft")
+	ns := nettest.New(t, "restless")
+	nettest.Feed(t, ns, filterRules, "iptables-nft-restore")
+	r := open(t, ns)
+	run := r.programs.run
+	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+		nettest.Run(t, ns, "nft", "add table inet x; delete table inet x")
+		return run(ctx, path, args...)
+	}
+	rs := snapshot(t, r)
+	if len(rs.Tables) != 2 || !strings.Contains(strings.Join(rs.Warnings, "\n"), "kept changing") {
+		t.Errorf("%d tables, warnings %q", len(rs.Tables), rs.Warnings)
+	}
+	if _, err := r.Counts(t.Context(), rs); !errors.Is(err, ErrStale) {
+		t.Errorf("Counts: %v, want ErrStale", err)
+	}
+	r.programs.run = run
+	clean(t, r)
+}
+
+// TestHangs: a program that never ends is given up, and the rules are shown without text.
+func TestHangs(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "sleep")
+	ns := nettest.New(t, "hang")
+	nettest.Feed(t, ns, filterRules, "iptables-legacy-restore")
+	r := open(t, ns)
+	r.programs.run = func(ctx context.Context, path string, _ ...string) ([]byte, error) {
+		return output(ctx, ns, 20*time.Millisecond, "sleep", "60")
+	}
+	rs := snapshot(t, r)
+	if all := strings.Join(rs.Warnings, "\n"); !strings.Contains(all, "stopped after 20ms") || !r.unread {
+		t.Errorf("warnings:\n%s", all)
+	}
+	if ru := rs.Table(model.BackendLegacy, model.FamilyIPv4, "filter").Chain("INPUT").Rules[0]; ru.Text != unknownText || ru.Marked == "" {
+		t.Errorf("%+v", ru)
+	}
+}
+
+// TestWatchTriesAgain: text that could not be read comes later without a change of the
+// rules, and the same failure is not told again.
+func TestWatchTriesAgain(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore")
+	ns := nettest.New(t, "again")
+	nettest.Feed(t, ns, filterRules, "iptables-legacy-restore")
+	r := open(t, ns)
+	run, fails := r.programs.run, 0
+	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+		if fails < 6 { // for both tables, then for each: two snapshots
+			fails++
+			return nil, errors.New("not today")
+		}
+		return run(ctx, path, args...)
+	}
+	var got []feed.Item
+	w := watcher{r: r, emit: func(i feed.Item) { got = append(got, i) }, said: map[string]bool{}}
+	for range 8 { // patience is zero: each step tries again
+		w.step(t.Context())
+		w.notBefore = time.Time{}
+	}
+	var texts []string
+	problems := 0
+	for _, i := range got {
+		if i.Problem != "" {
+			problems++
+		}
+		if i.Rules != nil {
+			texts = append(texts, i.Rules.Table(model.BackendLegacy, model.FamilyIPv4, "filter").Chain("INPUT").Rules[0].Text)
+		}
+	}
+	if len(texts) != 2 || texts[0] != unknownText || texts[1] == unknownText || problems != 1 || fails != 6 {
+		t.Errorf("rules %q, %d problems, %d failures", texts, problems, fails)
+	}
+}
+
+// TestWatchFocus: where counting everything takes long, what is on the screen is counted
+// in between.
+func TestWatchFocus(t *testing.T) {
+	t.Parallel()
+	ns := cluster(t, "nft")
+	r := open(t, ns)
+	var part, whole, none int
+	var last *model.Counts
+	w := watcher{r: r, emit: func(i feed.Item) {
+		if i.Counts == nil {
+			return
+		}
+		if last = i.Counts; last.Part == nil {
+			whole++
+		} else {
+			part++
+		}
+	}, said: map[string]bool{}, patience: time.Hour}
+	w.step(t.Context())
+	id := w.rs.Table(model.BackendIptablesNFT, model.FamilyIPv4, "nat").Chain("KUBE-SERVICES").Rules[3].ID
+	w.step(t.Context())
+	if whole != 1 || time.Until(w.whole) <= 0 || r.spent <= 0 {
+		t.Fatalf("%d times all was counted, the next time at %s, spent %s", whole, w.whole, r.spent)
+	}
+	w.whole = time.Now().Add(time.Hour)
+	w.step(t.Context()) // nobody looks: nothing is counted
+	if none = part + whole; none != 1 {
+		t.Errorf("counted %d times", none)
+	}
+	r.Focus(func() (chains, rules []int) { return nil, []int{id} })
+	before := last.Rules[id].Packets
+	visit(t, ns, 3)
+	w.step(t.Context())
+	if part != 1 || last.Rules[id].Packets <= before {
+		t.Errorf("%d parts, %d packets, before %d", part, last.Rules[id].Packets, before)
+	}
+	w.whole = time.Time{}
+	w.step(t.Context())
+	if whole != 2 {
+		t.Errorf("%d times all was counted", whole)
+	}
+}
