@@ -109,6 +109,7 @@ type saveParser struct {
 	missing map[string]bool // targets already complained about
 	block   []model.Chain   // chains are made in blocks
 	last    *model.Chain    // the chain of the last rule
+	at      int             // its place, or an earlier one
 	// arena holds the rules in the order of the text; a chain's rules are a part of it
 	// as long as they stand together. tail is the chain that ends where it ends.
 	arena []model.Rule
@@ -196,7 +197,7 @@ func (p *saveParser) begin(name string, col int) {
 func (p *saveParser) open(name string) {
 	p.table = &model.Table{Name: name}
 	p.chains, p.missing = map[string]*model.Chain{}, nil
-	p.v6, p.last, p.tail, p.loose, p.arena = false, nil, nil, false, nil
+	p.v6, p.last, p.at, p.tail, p.loose, p.arena = false, nil, 0, nil, false, nil
 }
 
 // need opens a table for text that names none.
@@ -214,6 +215,14 @@ func (p *saveParser) need(col int) {
 func (p *saveParser) chain(name string) *model.Chain {
 	if p.last != nil && p.last.Name == name {
 		return p.last
+	}
+	// iptables-save prints the rules in the order of the chains; some are empty.
+	all := p.table.Chains
+	for i := p.at; i < min(p.at+4, len(all)); i++ {
+		if all[i].Name == name {
+			p.at = i
+			return all[i]
+		}
 	}
 	return p.chains[name]
 }

@@ -213,8 +213,9 @@ func BenchmarkSnapshot(b *testing.B) {
 			program := "iptables-" + backend + "-save"
 			text, err := ns.Output(b.Context(), nil, program, "-c")
 			must(b, err)
+			words := string(text)
 			var all race
-			all.add("parse", func() { ruleset.ParseSave("f", text, ruleset.Options{}) })
+			all.add("parse", func() { ruleset.ParseSaveText("f", words, ruleset.Options{}) })
 			all.add("save", save(b, ns, program, "-c"))
 			all.add("snapshot", func() {
 				clear(r.cache)
