@@ -21,9 +21,7 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, l := range r.legacy {
-			l.rest() // the text needs the memory more
-		}
+		r.rest() // the text needs the memory more
 		parts, err := r.parts(ctx, before)
 		moved := gone(err)
 		if err != nil && !moved {
@@ -70,6 +68,13 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 			r.last, r.whole = counts, counts.Taken
 		}
 		return rs, nil
+	}
+}
+
+// rest gives back the memory that legacy tables were read into.
+func (r *Reader) rest() {
+	for _, l := range r.legacy {
+		l.rest()
 	}
 }
 
