@@ -1,0 +1,271 @@
+package sets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/set"
+	"nfscope/trace/netns"
+)
+
+// tries is how often a dump is made anew when the ruleset changes under it.
+const tries = 4
+
+// Reader reads the sets of one network namespace. It holds nothing open, and may be
+// used by several goroutines at once.
+type Reader struct {
+	ns *netns.Handle
+	// has tells which subsystems the kernel has, without loading one.
+	has modules
+
+	mu      sync.Mutex
+	version uint8 // of ipset's protocol, 0 while nobody has asked
+}
+
+// Open makes a Reader of a namespace, which must stay open as long as it is used.
+func Open(ns *netns.Handle) (*Reader, error) { return &Reader{ns: ns, has: modules{root: "/"}}, nil }
+
+// Close does nothing: every reading has a socket of its own.
+func (*Reader) Close() error { return nil }
+
+// List gives the headers of all ipsets and all named sets and maps of nf_tables. What it
+// costs does not grow with the members. Where the kernel has no ip_set or no nf_tables,
+// there are none: nothing is loaded to find out. Where one of the two cannot be read, the
+// other's sets come with the error.
+func (r *Reader) List(ctx context.Context) ([]set.Set, error) {
+	list, err := r.ipsets(ctx)
+	more, nerr := r.nftSets(ctx)
+	return append(list, more...), errors.Join(err, nerr)
+}
+
+func (r *Reader) ipsets(ctx context.Context) (list []set.Set, err error) {
+	err = r.askIPSet(ctx, "", true, func(m ipsetMessage) error {
+		if !m.head {
+			return nil
+		}
+		s, err := decodeIPSet(m)
+		list = append(list, s)
+		return err
+	})
+	return list, r.refused("ipsets", err)
+}
+
+func (r *Reader) nftSets(ctx context.Context) (list []set.Set, err error) {
+	if !r.has.nfTables() {
+		return nil, nil
+	}
+	for range tries {
+		list = nil
+		err = ask(ctx, r.ns, askNFTSets(), false, func(b []byte) error {
+			s, named, err := decodeNFTSet(b)
+			if named {
+				list = append(list, s)
+			}
+			return err
+		})
+		if !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return list, r.refused("the sets of nf_tables", err)
+	}
+	for i := range list {
+		r.countCatchAll(ctx, &list[i])
+	}
+	return list, ctx.Err()
+}
+
+// countCatchAll adds the element * to a set's count: the kernel leaves it out.
+func (r *Reader) countCatchAll(ctx context.Context, s *set.Set) {
+	if s.Backend != set.NFT || !s.CountKnown {
+		return
+	}
+	var flags request
+	flags.add(nftElemFlags, 0, 0, 0, nftElemCatchAll)
+	err := ask(ctx, r.ns, askElement(byte(s.Family), s.Table, s.Name, flags), false, func([]byte) error {
+		s.Count++
+		return nil
+	})
+	if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {
+		s.CountKnown = false // older kernels know no *, but they tell no count either
+	}
+}
+
+// missing tells that nfnetlink has no such subsystem (nfnetlink.c), or the kernel no nfnetlink.
+func missing(err error) bool {
+	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EPROTONOSUPPORT)
+}
+
+// Header reads one set's header anew. It fails with ErrGone where there is none of that name.
+func (r *Reader) Header(ctx context.Context, k set.Key) (s set.Set, err error) {
+	found := false
+	if k.Backend == set.IPSet {
+		err = r.askIPSet(ctx, k.Name, true, func(m ipsetMessage) (err error) {
+			if m.head {
+				found = true
+				s, err = decodeIPSet(m)
+			}
+			return err
+		})
+	} else if r.has.nfTables() {
+		err = ask(ctx, r.ns, askNFTSet(byte(k.Family), k.Table, k.Name), false, func(b []byte) (err error) {
+			found = true
+			s, _, err = decodeNFTSet(b)
+			return err
+		})
+	}
+	if err == nil && !found {
+		err = unix.ENOENT
+	}
+	if err == nil {
+		r.countCatchAll(ctx, &s)
+	}
+	return s, r.refused(k.String(), err)
+}
+
+// Members gives up to n members from place from on. The dump ends when it has them, so
+// that the first page of a large set costs what a small set does; a later page costs the
+// reading of all before it, but not their memory. s must come from List or Header. It
+// fails with ErrGone where the set went away.
+func (r *Reader) Members(ctx context.Context, s set.Set, from, n int) (set.Page, error) {
+	p := set.Page{Set: s.Key, From: from}
+	if from < 0 || n <= 0 {
+		return p, fmt.Errorf("members %d to %d of %s: a page begins at 0 or later and has at least one member", from, from+n, s.Key)
+	}
+	at := 0
+	err := r.each(ctx, s, func(decode func() (set.Member, error)) error {
+		at++
+		switch {
+		case at <= from:
+			return nil
+		case len(p.Members) == n:
+			p.More = true
+			return errEnough
+		}
+		m, err := decode()
+		p.Members = append(p.Members, m)
+		return err
+	}, func() { at, p.Members, p.More = 0, nil, false })
+	p.Moved = errors.Is(err, errMoved)
+	if p.Moved || errors.Is(err, errEnough) {
+		err = nil
+	}
+	return p, r.refused(s.String(), err)
+}
+
+// Count counts a set's members: the kernel says how many they are, or all are read, with
+// nothing kept. s must come from List or Header.
+func (r *Reader) Count(ctx context.Context, s set.Set) (uint64, error) {
+	if h, err := r.Header(ctx, s.Key); err != nil || h.CountKnown {
+		return h.Count, err
+	}
+	var n uint64
+	err := r.each(ctx, s, func(func() (set.Member, error)) error {
+		n++
+		return nil
+	}, func() { n = 0 })
+	return n, r.refused(s.String(), err)
+}
+
+// each calls fn with every member of a set, not decoded yet, and again before it begins
+// anew. It gives errMoved when the last try was disturbed too.
+func (r *Reader) each(ctx context.Context, s set.Set, fn func(decode func() (set.Member, error)) error, again func()) (err error) {
+	if s.Backend == set.IPSet {
+		typ := s.Type
+		return r.askIPSet(ctx, s.Name, false, func(m ipsetMessage) error {
+			if v := find(m.header, ipsetAttrTypeName); v != nil {
+				typ = text(v) // destroyed and made anew, perhaps
+			}
+			return attrs(m.adt, func(_ uint16, v []byte) error {
+				return fn(func() (set.Member, error) { return decodeIPSetMember(typ, v) })
+			})
+		})
+	}
+	if !r.has.nfTables() {
+		return unix.ENOENT
+	}
+	for i := range tries {
+		if i > 0 {
+			again()
+		}
+		w := intervals{pairs: pairs(&s.Layout)}
+		w.emit = func(e element, last []byte) error {
+			return fn(func() (set.Member, error) { return decodeElement(&s.Layout, e, last) })
+		}
+		last := i == tries-1
+		err = ask(ctx, r.ns, askElements(byte(s.Family), s.Table, s.Name), last, func(b []byte) error { return eachElement(b, w.push) })
+		if err == nil || last && err == errMoved {
+			if ferr := w.finish(); ferr != nil {
+				return errors.Join(err, ferr)
+			}
+		}
+		if !errors.Is(err, errMoved) {
+			return err
+		}
+	}
+	return err
+}
+
+// askIPSet asks for one ipset, or all where name is "".
+func (r *Reader) askIPSet(ctx context.Context, name string, headers bool, each func(ipsetMessage) error) error {
+	none := func() error {
+		if name != "" {
+			return unix.ENOENT
+		}
+		return nil
+	}
+	if !r.has.ipset() {
+		return none()
+	}
+	v, err := r.protocol(ctx)
+	if err == nil {
+		err = ask(ctx, r.ns, askIPSets(v, name, headers), false, func(b []byte) error {
+			m, err := splitIPSet(b)
+			if err != nil {
+				return err
+			}
+			return each(m)
+		})
+	}
+	if missing(err) {
+		return none()
+	}
+	return err
+}
+
+// protocol is the version of ipset's protocol to speak.
+func (r *Reader) protocol(ctx context.Context) (uint8, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.version == 0 {
+		err := ask(ctx, r.ns, askProtocol(), false, func(b []byte) (err error) {
+			r.version, err = ipsetVersions(b)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return r.version, nil
+}
+
+// refused says in one sentence why something could not be read.
+func (r *Reader) refused(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.ENOENT):
+		return fmt.Errorf("%s in namespace %q: %w", what, r.ns.Name(), ErrGone)
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("reading %s in namespace %q needs CAP_NET_ADMIN: run nfscope as root (%w)", what, r.ns.Name(), err)
+	}
+	return fmt.Errorf("read %s in namespace %q: %w", what, r.ns.Name(), err)
+}
