@@ -93,6 +93,9 @@ func (m *Model) header() string {
 	if s.Source != "live" {
 		h.Source = s.Source
 	}
+	if of, ok := strings.CutPrefix(s.Source, "recording"); ok {
+		h.Replay, h.Source = true, strings.TrimPrefix(of, ": ")
+	}
 	if h.Paused {
 		h.Waiting = m.player.Waiting()
 	}
@@ -189,10 +192,7 @@ func (m *Model) bottom() string {
 	}
 	right, style := "? help", m.th.Dim
 	if n := len(m.latest.Problems); n > 0 {
-		right, style = "! 1 problem", m.th.Warn
-		if n > 1 {
-			right = "! " + units.Count(uint64(n), 3) + " problems"
-		}
+		right, style = "! "+units.Plural(uint64(n), 3, "problem"), m.th.Warn
 	}
 	if m.busy != "" {
 		right, style = line.Clean(m.busy)+m.th.Glyphs.Dots, m.th.Moving

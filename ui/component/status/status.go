@@ -18,8 +18,10 @@ import (
 
 // Header is what the first line tells.
 type Header struct {
-	Netns    string
-	Source   string // "" where it goes without saying
+	Netns  string
+	Source string // "" where it goes without saying
+	// Replay tells that nothing of this happens now.
+	Replay   bool
 	Backends []model.Backend
 	// Armed tells whether a trace runs; Filter, Left and Rate are its own.
 	Armed  bool
@@ -36,6 +38,9 @@ type Header struct {
 	Speed      float64
 	Ended      bool
 }
+
+// readable is what stays of a long filter before other segments are dropped.
+const readable = 24
 
 // segment is a part of the header. The highest drop goes first where the line is
 // too short; one with drop 0 stays. short is taken before anything is dropped.
@@ -63,6 +68,15 @@ func (h *Header) View(th *theme.Theme, width int) string {
 			}
 		}
 	}
+	squeeze := func(least int) { // the filter gives way, down to least cells
+		over := total() - width
+		for i, s := range segs {
+			if over > 0 && strings.HasPrefix(s.text, "trace: ") {
+				segs[i].text = line.Cut(s.text, min(max(least, line.Width(s.text)-over), line.Width(s.text)), th.Glyphs.Dots)
+			}
+		}
+	}
+	squeeze(readable)
 	for total() > width {
 		worst := -1
 		for i, s := range segs {
@@ -75,13 +89,7 @@ func (h *Header) View(th *theme.Theme, width int) string {
 		}
 		segs = append(segs[:worst], segs[worst+1:]...)
 	}
-	if over := total() - width; over > 0 { // the filter gives way
-		for i, s := range segs {
-			if strings.HasPrefix(s.text, "trace: ") {
-				segs[i].text = line.Cut(s.text, max(6, line.Width(s.text)-over), th.Glyphs.Dots)
-			}
-		}
-	}
+	squeeze(8)
 	left, right := "", ""
 	for _, s := range segs {
 		t := s.style.Inherit(th.Bar).Render(s.text)
@@ -93,14 +101,18 @@ func (h *Header) View(th *theme.Theme, width int) string {
 	}
 	right += th.Bar.Render(" ")
 	gap := width - line.Width(left) - line.Width(right)
-	if gap < 0 {
-		return line.Fit(left+right, width, "")
+	if gap < 0 { // what was lost stays to be seen
+		return line.Fit(line.Fit(left, max(0, width-line.Width(right)), th.Glyphs.Dots)+right, width, "")
 	}
 	return left + th.Bar.Render(line.Space(gap)) + right
 }
 
 func (h *Header) segments(th *theme.Theme) []segment {
-	segs := []segment{{text: "nfscope", style: th.Title, drop: 7}, {text: line.Clean(h.Netns), style: th.Strong}}
+	segs := []segment{{text: "nfscope", style: th.Title, drop: 7}}
+	if h.Replay {
+		segs = append(segs, segment{text: "REPLAY", style: th.Warn.Bold(true)})
+	}
+	segs = append(segs, segment{text: line.Clean(h.Netns), style: th.Strong})
 	if h.Source != "" {
 		segs = append(segs, segment{text: line.Clean(h.Source), style: th.Dim, drop: 4})
 	}
@@ -133,12 +145,12 @@ func (h *Header) segments(th *theme.Theme) []segment {
 	if h.Speed != 1 && h.Speed > 0 {
 		segs = append(segs, segment{text: fmt.Sprintf("x%g", h.Speed), style: th.Dim, right: true, drop: 5})
 	}
-	lost := segment{text: "lost " + units.Count(h.Lost, 6), style: th.Dim, right: true, drop: 1}
+	lost := segment{text: "lost " + units.Count(h.Lost, 6), style: th.Dim, right: true}
 	if h.Lost > 0 || h.Gaps > 0 {
-		lost.style, lost.drop = th.Bad, 0
+		lost.style = th.Bad
 	}
 	if h.Gaps > 0 {
-		lost.text += fmt.Sprintf(" +%d gaps", h.Gaps)
+		lost.text += " +" + units.Plural(h.Gaps, 6, "gap")
 	}
 	segs = append(segs, lost, segment{text: units.Rate(h.Events) + " ev/s", style: th.Dim, right: true, drop: 4})
 	if h.Recording {

@@ -18,6 +18,14 @@ func Count(n uint64, digits int) string {
 	return short(float64(n), 1000, "")
 }
 
+// Plural prints a number as Count does, and what is counted: 1 packet, 2 packets.
+func Plural(n uint64, digits int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return Count(n, digits) + " " + noun
+}
+
 // Bytes prints an amount of bytes, powers of 1024: 820 B, 1.2 kB, 34 MB.
 func Bytes(n uint64) string { return short(float64(n), 1024, " ") + "B" }
 
