@@ -42,6 +42,9 @@ func (r *Reader) partly(ctx context.Context, j *join, want []portion) (*model.Co
 			return nil, errMoved
 		}
 	}
+	if len(want) == 0 {
+		return &model.Counts{Generation: r.last.Generation, Taken: time.Now(), Whole: r.whole, Rules: r.last.Rules, Chains: r.last.Chains}, nil
+	}
 	c := &model.Counts{Generation: r.last.Generation, Taken: time.Now(), Whole: r.whole,
 		Rules: slices.Clone(r.last.Rules), Chains: r.last.Chains}
 	s := r.nft[0]
@@ -72,9 +75,6 @@ func (r *Reader) partly(ctx context.Context, j *join, want []portion) (*model.Co
 		for _, i := range p.places {
 			c.Part = append(c.Part, p.rule+i)
 		}
-	}
-	if len(want) == 0 {
-		return c, nil
 	}
 	return c, r.still(ctx, j.gen, j.nft)
 }
