@@ -128,7 +128,7 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 		}
 		return m.say("mouse off")
 	case keys.Arm:
-		return m.openArm()
+		return m.openArm(m.latest.Trace.Filter)
 	case keys.Disarm:
 		return m.disarm()
 	case keys.Lesson:
@@ -179,11 +179,11 @@ func (m *Model) accept() tea.Cmd {
 	return nil
 }
 
-func (m *Model) openArm() tea.Cmd {
+// openArm opens the bar where a trace is armed, with a text to begin with.
+func (m *Model) openArm(text string) tea.Cmd {
 	if m.opt.Actions == nil {
 		return m.complain("nothing can be traced here: this is " + m.what())
 	}
-	text := m.latest.Trace.Filter
 	m.bar = filterbar.New(filterbar.Arm, m.name(), text, armable)
 	m.bar.Bounds = m.opt.Bounds
 	return nil

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"nfscope/ui/page"
 	"nfscope/ui/theme"
 	"nfscope/ui/uitest"
 )
@@ -21,5 +22,18 @@ func TestReplayIsNamed(t *testing.T) {
 	s.send(SnapshotMsg{uitest.Snapshot()})
 	if strings.Contains(s.text(), "REPLAY") {
 		t.Errorf("a live trace is no replay:\n%s", s.text())
+	}
+}
+
+// A connection that is over is not traced: the bar opens for new ones like it.
+func TestArmRequestOpensTheBar(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 80, 24)
+	s.send(page.ArmRequest{Filter: "tcp and dst port 80", Why: "this connection is over"})
+	s.wants("this connection is over; enter: trace for 30 s", "tcp and dst port 80")
+	if len(s.actions.armed) != 0 {
+		t.Fatalf("armed %q", s.actions.armed)
+	}
+	if s.press("enter"); len(s.actions.armed) != 1 {
+		t.Error("enter does not arm")
 	}
 }

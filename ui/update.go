@@ -69,6 +69,11 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		return m.click(msg)
 	case page.TraceRequest:
 		return m.arm(msg.Filter)
+	case page.ArmRequest:
+		if cmd := m.openArm(msg.Filter); cmd != nil {
+			return cmd
+		}
+		m.bar.Why = msg.Why
 	case page.CopyRequest:
 		return tea.Batch(tea.SetClipboard(msg.Text), m.say("copied: "+msg.Text))
 	case page.Say:

@@ -85,6 +85,9 @@ type JourneyShower interface{ ShowJourney(number int, f *Frame) }
 type (
 	// TraceRequest asks for a trace with this filter.
 	TraceRequest struct{ Filter string }
+	// ArmRequest opens the bar where a trace is armed, with this filter; Why says what
+	// kept the page from asking for a trace at once.
+	ArmRequest struct{ Filter, Why string }
 	// CopyRequest puts a text on the user's clipboard (OSC 52).
 	CopyRequest struct{ Text string }
 	// GotoRule shows a rule on the Rules page, by its ID in the ruleset.

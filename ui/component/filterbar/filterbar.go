@@ -35,6 +35,9 @@ type Bar struct {
 	Free bool
 	// Bounds say how long and how fast a trace may be, in words.
 	Bounds string
+	// Why says, before anything else, what the bar was opened for; "" where the user
+	// asked for it.
+	Why string
 
 	in    input.Input
 	check func(string) error
@@ -87,6 +90,9 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 	if b.Kind == Arm {
 		prompt, hint = "trace ", "tcp and dst port 80"
 		say = "enter: trace for " + b.Bounds + "   esc: don't"
+		if b.Why != "" {
+			say = b.Why + "; " + say
+		}
 	}
 	switch kind := number(b.Value()); {
 	case b.Free && b.Kind == Narrow && kind != "":

@@ -3,6 +3,7 @@
 package connections
 
 import (
+	"fmt"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -22,6 +23,9 @@ type Page struct {
 	ends   ends
 	height int
 	detail bool // the inspector has the screen, where there is no room for both
+	// held is the connection that the user chose: it stays in the list when it is over,
+	// so that the cursor, and what a key does next, never falls to another one.
+	held *flow.Flow
 }
 
 // New makes the page.
@@ -38,9 +42,15 @@ func (p *Page) Deep() bool { return p.detail }
 
 func (p *Page) sync(f *page.Frame) {
 	p.rates.learn(f, p.order.by == byRate)
-	p.order.sync(f, &p.rates)
+	p.order.sync(f, &p.rates, p.held)
 	p.cursor.Sync(p.order.version, len(p.order.list), p.at)
+	if p.held != nil {
+		p.hold()
+	}
 }
+
+// hold keeps the newest form of the selected flow.
+func (p *Page) hold() { p.held = p.Selected() }
 
 func (p *Page) at(i int) flow.Key { return p.order.list[i].Key() }
 
@@ -59,6 +69,7 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		keys.Top: -1 << 30, keys.Bottom: 1 << 30}[a]
 	if by != 0 {
 		p.cursor.Move(by, p.at)
+		p.hold()
 		return nil
 	}
 	switch a {
@@ -81,11 +92,32 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	}
 	switch a {
 	case keys.TraceThis:
+		p.hold()
+		if !fl.Gone.IsZero() { // nothing of it will come any more
+			return page.Send(page.ArmRequest{Filter: like(fl), Why: "it is over: this catches new ones"})
+		}
 		return page.Send(page.TraceRequest{Filter: filter.ForFlow(fl)})
 	case keys.Copy:
 		return page.Send(page.CopyRequest{Text: fl.Orig.Tuple.Proto.String() + " " + fl.Line()})
 	}
 	return nil
+}
+
+// like is a filter for new connections of the same kind: those of the same client to
+// the same service, from any port, and the answers.
+func like(fl *flow.Flow) string {
+	proto, _, _ := strings.Cut(filter.ForFlow(fl), " and (")
+	o, r := fl.Orig.Tuple, fl.Reply.Tuple
+	there := fmt.Sprintf("src host %s and dst host %s", o.Src, o.Dst)
+	back := fmt.Sprintf("src host %s and dst host %s", r.Src, r.Dst)
+	if o.Proto.Ports() {
+		there += fmt.Sprintf(" and dst port %d", o.DPort)
+		back += fmt.Sprintf(" and src port %d", r.SPort)
+	}
+	if !r.Src.IsValid() || !r.Dst.IsValid() {
+		return proto + " and " + there
+	}
+	return proto + " and (" + there + " or " + back + ")"
 }
 
 // match turns the text of the filter bar into a test; nil for an empty one.

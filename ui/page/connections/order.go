@@ -65,7 +65,9 @@ func (o *order) next() {
 	o.down = o.by == byRate || o.by == byBytes
 }
 
-func (o *order) sync(f *page.Frame, r *rates) {
+// sync makes the list anew where it must be. held stays in it, even when the table has
+// let go of it.
+func (o *order) sync(f *page.Frame, r *rates, held *flow.Flow) {
 	m := made{f.Snap.Version, f.Filter, o.by, o.down}
 	same := m
 	same.snapshot = o.made.snapshot
@@ -92,7 +94,38 @@ func (o *order) sync(f *page.Frame, r *rates) {
 			slices.Reverse(list)
 		}
 	}
+	if held != nil && (want == nil || want(held)) {
+		list = o.keep(list, held, f.Snap.Time)
+	}
 	o.list = list
+}
+
+// keep puts a flow that the table has let go of where it was: behind those that stood
+// before it and are still there.
+func (o *order) keep(list []*flow.Flow, held *flow.Flow, now time.Time) []*flow.Flow {
+	k := held.Key()
+	if slices.ContainsFunc(list, func(f *flow.Flow) bool { return f.Key() == k }) {
+		return list
+	}
+	before := map[flow.Key]bool{}
+	for _, f := range o.list {
+		if f.Key() == k {
+			break
+		}
+		before[f.Key()] = true
+	}
+	at := 0
+	for i, f := range list {
+		if before[f.Key()] {
+			at = i + 1
+		}
+	}
+	if held.Gone.IsZero() {
+		over := *held
+		over.Gone = now
+		held = &over
+	}
+	return slices.Insert(list, at, held)
 }
 
 // compare orders two flows; nil where the table's own order is wanted.

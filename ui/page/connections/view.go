@@ -114,7 +114,11 @@ func (p *Page) title(f *page.Frame, width int) string {
 	if len(p.order.list) != len(t.List) {
 		n = units.Count(uint64(len(p.order.list)), 7) + " of " + n
 	}
-	left := th.Strong.Render(n+" connections") + "  " + th.Dim.Render("by "+p.order.name())
+	noun := " connections"
+	if n == "1" {
+		noun = " connection"
+	}
+	left := th.Strong.Render(n+noun) + "  " + th.Dim.Render("by "+p.order.name())
 	if t.Max > 0 {
 		use := fmt.Sprintf("table %s of %s", units.Count(uint64(t.Count), 7), units.Count(uint64(t.Max), 7))
 		style := th.Dim
@@ -299,7 +303,7 @@ func count(s flow.Side) string {
 	if !s.Count.Valid {
 		return ""
 	}
-	return fmt.Sprintf(", %s packets, %s", units.Count(s.Count.Packets, 9), units.Bytes(s.Count.Bytes))
+	return fmt.Sprintf(", %s, %s", units.Plural(s.Count.Packets, 9, "packet"), units.Bytes(s.Count.Bytes))
 }
 
 // Click selects the row under the mouse.
@@ -308,6 +312,7 @@ func (p *Page) Click(_, y int, f *page.Frame) tea.Cmd {
 	from, to := p.cursor.Window(p.height)
 	if i := from + y - 2; y >= 2 && i < to {
 		p.cursor.Go(i, p.at)
+		p.hold()
 	}
 	return nil
 }
