@@ -39,7 +39,10 @@ func attrs(b []byte, fn func(typ uint16, v []byte) error) error {
 func find(b []byte, want uint16) []byte {
 	for len(b) > 0 {
 		typ, v, rest, err := cutAttr(b)
-		if err != nil || typ == want {
+		if err != nil {
+			return nil
+		}
+		if typ == want {
 			return v
 		}
 		b = rest

@@ -216,18 +216,22 @@ func eachElement(b []byte, fn func(element) error) error {
 	if len(b) < 4 {
 		return errCut
 	}
-	return attrs(b[4:], func(typ uint16, v []byte) error {
-		if typ != nftListElements {
-			return nil
+	list := find(b[4:], nftListElements)
+	for len(list) > 0 {
+		_, v, rest, err := cutAttr(list)
+		if err != nil {
+			return err
 		}
-		return attrs(v, func(_ uint16, v []byte) error {
-			e, err := splitElement(v)
-			if err != nil {
-				return err
-			}
-			return fn(e)
-		})
-	})
+		list = rest
+		e, err := splitElement(v)
+		if err != nil {
+			return err
+		}
+		if err := fn(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func splitElement(b []byte) (e element, err error) {

@@ -38,6 +38,9 @@ func (*Reader) Close() error { return nil }
 // other's sets come with the error.
 func (r *Reader) List(ctx context.Context) ([]set.Set, error) {
 	list, err := r.ipsets(ctx)
+	if errors.Is(err, unix.EPERM) { // the other would say the same
+		return nil, err
+	}
 	more, nerr := r.nftSets(ctx)
 	return append(list, more...), errors.Join(err, nerr)
 }
@@ -51,7 +54,7 @@ func (r *Reader) ipsets(ctx context.Context) (list []set.Set, err error) {
 		list = append(list, s)
 		return err
 	})
-	return list, r.refused("ipsets", err)
+	return list, r.refused("the sets", err)
 }
 
 func (r *Reader) nftSets(ctx context.Context) (list []set.Set, err error) {
@@ -141,7 +144,7 @@ func (r *Reader) Members(ctx context.Context, s set.Set, from, n int) (set.Page,
 		return p, fmt.Errorf("members %d to %d of %s: a page begins at 0 or later and has at least one member", from, from+n, s.Key)
 	}
 	at := 0
-	err := r.each(ctx, s, func(decode func() (set.Member, error)) error {
+	err := r.each(ctx, s, func(raw *member) error {
 		at++
 		switch {
 		case at <= from:
@@ -150,7 +153,7 @@ func (r *Reader) Members(ctx context.Context, s set.Set, from, n int) (set.Page,
 			p.More = true
 			return errEnough
 		}
-		m, err := decode()
+		m, err := raw.decode()
 		p.Members = append(p.Members, m)
 		return err
 	}, func() { at, p.Members, p.More = 0, nil, false })
@@ -168,40 +171,61 @@ func (r *Reader) Count(ctx context.Context, s set.Set) (uint64, error) {
 		return h.Count, err
 	}
 	var n uint64
-	err := r.each(ctx, s, func(func() (set.Member, error)) error {
+	err := r.each(ctx, s, func(*member) error {
 		n++
 		return nil
 	}, func() { n = 0 })
 	return n, r.refused(s.String(), err)
 }
 
-// each calls fn with every member of a set, not decoded yet, and again before it begins
-// anew. It gives errMoved when the last try was disturbed too.
-func (r *Reader) each(ctx context.Context, s set.Set, fn func(decode func() (set.Member, error)) error, again func()) (err error) {
+// member is one that is not decoded yet. Its bytes are the socket's.
+type member struct {
+	layout *set.Layout // nil for an ipset
+	elem   element
+	last   []byte
+	typ    string // of the ipset
+	bytes  []byte
+}
+
+func (m *member) decode() (set.Member, error) {
+	if m.layout == nil {
+		return decodeIPSetMember(m.typ, m.bytes)
+	}
+	return decodeElement(m.layout, m.elem, m.last)
+}
+
+// each calls fn with every member of a set, and again before it begins anew. It gives
+// errMoved when the last try was disturbed too.
+func (r *Reader) each(ctx context.Context, s set.Set, fn func(*member) error, again func()) (err error) {
 	if s.Backend == set.IPSet {
-		typ := s.Type
+		raw := &member{typ: s.Type}
+		one := func(_ uint16, v []byte) error {
+			raw.bytes = v
+			return fn(raw)
+		}
 		return r.askIPSet(ctx, s.Name, false, func(m ipsetMessage) error {
 			if v := find(m.header, ipsetAttrTypeName); v != nil {
-				typ = text(v) // destroyed and made anew, perhaps
+				raw.typ = text(v) // destroyed and made anew, perhaps
 			}
-			return attrs(m.adt, func(_ uint16, v []byte) error {
-				return fn(func() (set.Member, error) { return decodeIPSetMember(typ, v) })
-			})
+			return attrs(m.adt, one)
 		})
 	}
 	if !r.has.nfTables() {
 		return unix.ENOENT
 	}
+	raw := &member{layout: &s.Layout}
 	for i := range tries {
 		if i > 0 {
 			again()
 		}
 		w := intervals{pairs: pairs(&s.Layout)}
 		w.emit = func(e element, last []byte) error {
-			return fn(func() (set.Member, error) { return decodeElement(&s.Layout, e, last) })
+			raw.elem, raw.last = e, last
+			return fn(raw)
 		}
+		push := w.push
 		last := i == tries-1
-		err = ask(ctx, r.ns, askElements(byte(s.Family), s.Table, s.Name), last, func(b []byte) error { return eachElement(b, w.push) })
+		err = ask(ctx, r.ns, askElements(byte(s.Family), s.Table, s.Name), last, func(b []byte) error { return eachElement(b, push) })
 		if err == nil || last && err == errMoved {
 			if ferr := w.finish(); ferr != nil {
 				return errors.Join(err, ferr)
@@ -265,7 +289,7 @@ func (r *Reader) refused(what string, err error) error {
 	case errors.Is(err, unix.ENOENT):
 		return fmt.Errorf("%s in namespace %q: %w", what, r.ns.Name(), ErrGone)
 	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("reading %s in namespace %q needs CAP_NET_ADMIN: run nfscope as root (%w)", what, r.ns.Name(), err)
+		return fmt.Errorf("reading %s in namespace %q needs CAP_NET_ADMIN there and CAP_SYS_ADMIN to enter it: run nfscope as root, or with sudo (%w)", what, r.ns.Name(), err)
 	}
 	return fmt.Errorf("read %s in namespace %q: %w", what, r.ns.Name(), err)
 }

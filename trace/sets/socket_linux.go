@@ -16,6 +16,8 @@ const (
 	// readBuffer is how much one recvmsg may give. The kernel fills dump messages up
 	// to the largest buffer it has seen, at most 32 KB (af_netlink.c, netlink_dump).
 	readBuffer = 64 << 10
+	// shortBuffer is enough for one answer, which the kernel makes in a page.
+	shortBuffer = 16 << 10
 	// patience is how often a read looks whether it is still wanted. The kernel makes
 	// a dump while it is read, so that nothing waits in practice.
 	patience = 200 * time.Millisecond
@@ -57,8 +59,12 @@ func ask(ctx context.Context, ns *netns.Handle, r request, bear bool, each func(
 }
 
 func receive(ctx context.Context, fd int, seq uint32, dump, bear bool, each func([]byte) error) error {
-	buf := make([]byte, readBuffer)
-	moved := false
+	buf := make([]byte, shortBuffer)
+	if dump {
+		buf = make([]byte, readBuffer)
+	}
+	moved, first := false, true
+	var generation uint16
 	for {
 		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_TRUNC)
 		switch {
@@ -81,6 +87,13 @@ func receive(ctx context.Context, fd int, seq uint32, dump, bear bool, each func
 				continue
 			}
 			moved = moved || dump && h.flags&flagIntr != 0
+			if h.typ != msgError && h.typ != msgDone && len(body) >= 4 {
+				// nf_tables does not set the flag in dumps of elements, but all its
+				// messages have the generation in nfgenmsg's res_id; ipset's have 0.
+				now := binary.BigEndian.Uint16(body[2:])
+				moved = moved || !first && now != generation
+				generation, first = now, false
+			}
 			if h.typ == msgError || h.typ == msgDone {
 				if e := errno(body); e != 0 {
 					return unix.Errno(e)

@@ -1,0 +1,111 @@
+package sets
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model/set"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// many members are enough to tell what grows with them from what does not.
+const many = 200_000
+
+// fill makes an ipset and two sets of nf_tables, of addresses and of intervals, with n members.
+func fill(t testing.TB, ns *netns.Handle, n int) {
+	t.Helper()
+	var ip, nft, spans strings.Builder
+	fmt.Fprintf(&ip, "create all hash:ip maxelem %d\n", n)
+	nft.WriteString("table inet t { set plain { type ipv4_addr; elements = {")
+	spans.WriteString("set spans { type ipv4_addr; flags interval; elements = {")
+	for i := range n {
+		a := fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255)
+		fmt.Fprintf(&ip, "add all %s\n", a)
+		fmt.Fprintf(&nft, "%s,", a)
+		if i%10 == 0 { // the program is slow with these
+			fmt.Fprintf(&spans, "%s-10.%d.%d.%d,", a, (i+5)>>16, (i+5)>>8&255, (i+5)&255)
+		}
+	}
+	nettest.Feed(t, ns, ip.String(), "ipset", "restore")
+	nettest.Feed(t, ns, nft.String()+"} }\n"+spans.String()+"} }\n}\n", "nft", "-f", "-")
+}
+
+// cost runs fn once to warm up and then five times: the shortest time, and the bytes it
+// asked of the heap, live or not.
+func cost(fn func()) (best time.Duration, bytes uint64) {
+	best = time.Hour
+	fn()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 5 {
+		start := time.Now()
+		fn()
+		best = min(best, time.Since(start))
+	}
+	runtime.ReadMemStats(&after)
+	return best, (after.TotalAlloc - before.TotalAlloc) / 5
+}
+
+// TestMany: naming a set of 200,000 members, counting it and looking at its first page
+// cost what they do for a set of 20, and no reading keeps more than its page. It is not
+// parallel: it looks at the heap.
+func TestMany(t *testing.T) {
+	nettest.Kernel(t, "ipset", "nft")
+	small, large := nettest.New(t, "small"), nettest.New(t, "large")
+	fill(t, small, 20)
+	start := time.Now()
+	fill(t, large, many)
+	t.Logf("filled in %s", time.Since(start))
+	rs, rl := reader(t, small), reader(t, large)
+	few, all := list(t, rs), list(t, rl)
+	alike := func(what string, a, b func()) {
+		t.Helper()
+		ta, ma := cost(a)
+		tb, mb := cost(b)
+		t.Logf("%s: %s and %d bytes for 20 members, %s and %d bytes for %d", what, ta, ma, tb, mb, many)
+		if mb > ma+ma/4+4096 {
+			t.Errorf("%s: %d bytes of heap, %d for a small set", what, mb, ma)
+		}
+		if tb > 10*ta+5*time.Millisecond {
+			t.Errorf("%s: %s, %s for a small set", what, tb, ta)
+		}
+	}
+	alike("List", func() { list(t, rs) }, func() { list(t, rl) })
+	page := func(r *Reader, s set.Set, from, n, want int) func() {
+		return func() {
+			t.Helper()
+			p, err := r.Members(t.Context(), s, from, n)
+			if err != nil || len(p.Members) != want || p.Moved {
+				t.Errorf("%s from %d: %d members, want %d, moved: %t, %v", s.Key, from, len(p.Members), want, p.Moved, err)
+			}
+		}
+	}
+	for name, n := range map[string]int{"all": many, "plain": many, "spans": many / 10} {
+		a, b := few[name], all[name]
+		if a.Type == "" || b.Type == "" {
+			t.Fatalf("%s is not listed", name)
+		}
+		if b.CountKnown && b.Count != uint64(n) {
+			t.Errorf("%s has %d members, want %d", name, b.Count, n)
+		}
+		alike("first page of "+name, page(rs, a, 0, 2, 2), page(rl, b, 0, 2, 2))
+		last, bytes := cost(page(rl, b, n-2, 10, 2))
+		t.Logf("last page of %s: %s, %d bytes", name, last, bytes)
+		if bytes > 200<<10 { // the read buffer is 64 KB of it
+			t.Errorf("last page of %s: %d bytes of heap", name, bytes)
+		}
+		took, bytes := cost(func() {
+			if got, err := rl.Count(t.Context(), b); err != nil || got != uint64(n) {
+				t.Errorf("Count of %s: %d, %v", name, got, err)
+			}
+		})
+		t.Logf("Count of %s: %s, %d bytes", name, took, bytes)
+		if bytes > 300<<10 {
+			t.Errorf("Count of %s: %d bytes of heap", name, bytes)
+		}
+	}
+}
