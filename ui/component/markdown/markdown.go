@@ -28,15 +28,21 @@ func Lines(th *theme.Theme, src string, width int) []string {
 			para = nil
 		}
 	}
-	code := false
+	code, inList := false, false
 	for _, l := range strings.Split(strings.ReplaceAll(src, "\r\n", "\n"), "\n") {
 		trimmed := strings.TrimSpace(l)
+		if trimmed != "" && l == strings.TrimLeft(l, " \t") { // else it goes on
+			inList = list.MatchString(l)
+		}
 		switch {
 		case strings.HasPrefix(trimmed, "```"):
 			flush()
 			code = !code
 		case code:
-			out = append(out, th.Accent.Render(line.Cut("  "+line.Clean(strings.TrimRight(l, " ")), width, th.Glyphs.Dots)))
+			out = append(out, verbatim(th, l, width)...)
+		case trimmed != "" && len(para) == 0 && !inList && (strings.HasPrefix(l, "    ") || strings.HasPrefix(l, "\t")):
+			l, _ = strings.CutPrefix(strings.TrimPrefix(l, "\t"), "    ")
+			out = append(out, verbatim(th, l, width)...)
 		case trimmed == "":
 			flush()
 			if len(out) > 0 && out[len(out)-1] != "" {
@@ -78,6 +84,26 @@ func Lines(th *theme.Theme, src string, width int) []string {
 		out = out[:len(out)-1]
 	}
 	return out
+}
+
+// verbatim draws a line of code as it stands. What is longer than the screen goes on
+// in lines that are indented further: half a command is none.
+func verbatim(th *theme.Theme, l string, width int) []string {
+	rest := line.Clean(strings.ReplaceAll(strings.TrimRight(l, " \t"), "\t", "    "))
+	lead := "  "
+	var out []string
+	for {
+		room := width - len(lead)
+		if line.Width(rest) <= room || room < 8 {
+			return append(out, th.Accent.Render(line.Cut(lead+rest, width, th.Glyphs.Dots)))
+		}
+		head := line.Cut(rest, room, "")
+		if i := strings.LastIndex(head, " "); i > room/3 && !strings.HasPrefix(rest[len(head):], " ") {
+			head = head[:i]
+		}
+		out = append(out, th.Accent.Render(lead+strings.TrimRight(head, " ")))
+		rest, lead = strings.TrimLeft(rest[len(head):], " "), "      "
+	}
 }
 
 // glue stands for a space inside of a mark, where a line must not break.

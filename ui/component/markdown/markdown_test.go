@@ -32,6 +32,27 @@ with -I and 80 with -A.
 	}
 }
 
+// A block that four spaces or a tab indent stands as it was written.
+func TestIndentedCode(t *testing.T) {
+	th := theme.New(theme.Options{})
+	src := "Two ports:\n\n    iptables -A INPUT -d 203.0.113.10 -j DROP\n    iptables -A INPUT   -p tcp\n\tnft list ruleset\n\nSo:\n\n- one\n\n    goes on\n"
+	want := `Two ports:
+
+  iptables -A INPUT -d 203.0.113.10
+      -j DROP
+  iptables -A INPUT   -p tcp
+  nft list ruleset
+
+So:
+
+- one
+
+goes on`
+	if got := ansi.Strip(strings.Join(Lines(th, src, 36), "\n")); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestNoLineIsTooWide(t *testing.T) {
 	th := theme.New(theme.Options{Color: true, Dark: true})
 	for w := 2; w < 60; w++ {
@@ -45,6 +66,7 @@ func TestNoLineIsTooWide(t *testing.T) {
 
 func FuzzLines(f *testing.F) {
 	f.Add(lesson, 40)
+	f.Add("a\n\n    iptables -A INPUT -d 203.0.113.10 -j DROP\n\tnft\n", 20)
 	f.Add("**a `b** c`\n\n# \n- \n|x|", 3)
 	f.Fuzz(func(t *testing.T, src string, w int) {
 		if w < 1 || w > 300 {
