@@ -125,7 +125,7 @@ func (v *view) leaf(l *leaf) Truth {
 		}
 		return truth((fam == model.FamilyIPv4) == (l.word == "ip"))
 	case "proto":
-		if !seen {
+		if !seen || hidden(p) {
 			return Unknown
 		}
 		return truth(p.Proto == l.proto)
@@ -133,7 +133,7 @@ func (v *view) leaf(l *leaf) Truth {
 		return either(l.dir, inNet(p.Src, l.prefix), inNet(p.Dst, l.prefix))
 	case "portrange":
 		switch {
-		case !seen || p.Proto.Ports() && !p.Transport:
+		case !seen || hidden(p) || p.Proto.Ports() && !p.Transport:
 			return Unknown
 		case !p.Proto.Ports():
 			return No
@@ -147,6 +147,19 @@ func (v *view) leaf(l *leaf) Truth {
 		return truth(p.Mark&l.mask == l.value)
 	}
 	return Unknown
+}
+
+// hidden reports whether the packet's protocol was cut off behind IPv6 extension
+// headers: then its number is the first of those (ipv6_ext_hdr, net/ipv6/exthdrs_core.c).
+func hidden(p *model.Packet) bool {
+	if !p.Extended || p.Transport {
+		return false
+	}
+	switch p.Proto {
+	case 0, 43, 44, 60, model.ProtoAH: // hop-by-hop, routing, fragment, destination options
+		return true
+	}
+	return false
 }
 
 func inNet(a netip.Addr, p netip.Prefix) Truth {
