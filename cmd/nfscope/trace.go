@@ -36,7 +36,7 @@ func (a *app) traceCommand() *cobra.Command {
 			"every table of every backend, with the rule that decided. The trace ends by itself.",
 		Example: "  nfscope trace tcp and dst port 80\n  nfscope trace --for 10s --json host 10.2.0.2 and not port 22",
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if strings.TrimSpace(strings.Join(args, " ")) == "" {
 				return usagef("trace: a FILTER is missing, such as `tcp and dst port 80`; `ip or ip6` is everything")
 			}
 			f, err := parseFilter(args, filter.Journeys)
