@@ -5,6 +5,8 @@ package markdown
 import (
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 
@@ -14,7 +16,7 @@ import (
 
 var (
 	list   = regexp.MustCompile(`^(\s*)([-*+]|\d+[.)])\s+(.*)$`)
-	marks  = regexp.MustCompile("\\*\\*([^*]+)\\*\\*|`([^`]+)`|\\[([^\\]]+)\\]\\([^)]+\\)")
+	marks  = regexp.MustCompile("\\*\\*([^*]+)\\*\\*|`([^`]+)`|\\[([^\\]]+)\\]\\([^)]+\\)|\\*([^*\\s](?:[^*]*[^*\\s])?)\\*")
 	header = regexp.MustCompile(`^(#{1,6})\s+(.*?)\s*#*$`)
 )
 
@@ -22,11 +24,12 @@ var (
 func Lines(th *theme.Theme, src string, width int) []string {
 	var out []string
 	var para []string
+	head := "" // of the list item that para is
 	flush := func() {
 		if len(para) > 0 {
-			out = append(out, wrap(th, strings.Join(para, " "), width, "", "", th.Text)...)
-			para = nil
+			out = append(out, wrap(th, join(para), width, head, line.Space(len(head)), th.Text)...)
 		}
+		para, head = nil, ""
 	}
 	code, inList := false, false
 	for _, l := range strings.Split(strings.ReplaceAll(src, "\r\n", "\n"), "\n") {
@@ -69,12 +72,10 @@ func Lines(th *theme.Theme, src string, width int) []string {
 			if len(mark) == 1 {
 				mark = "-"
 			}
-			head := line.Space(len(m[1])) + mark + " "
-			out = append(out, wrap(th, m[3], width, head, line.Space(len(head)), th.Text)...)
-		case strings.HasPrefix(l, "  ") && len(para) == 0 && len(out) > 0 && out[len(out)-1] != "":
-			// the next line of a list item
-			indent := line.Space(len(l) - len(strings.TrimLeft(l, " ")))
-			out = append(out, wrap(th, trimmed, width, indent, indent, th.Text)...)
+			head, para = line.Space(len(m[1]))+mark+" ", []string{m[3]}
+		case head != "" && l == trimmed: // a paragraph behind the list
+			flush()
+			para = append(para, trimmed)
 		default:
 			para = append(para, trimmed)
 		}
@@ -82,6 +83,21 @@ func Lines(th *theme.Theme, src string, width int) []string {
 	flush()
 	for len(out) > 0 && out[len(out)-1] == "" {
 		out = out[:len(out)-1]
+	}
+	return out
+}
+
+// join makes one text of a paragraph's lines. Between two Chinese characters a line
+// break is no space.
+func join(lines []string) string {
+	out := lines[0]
+	for _, l := range lines[1:] {
+		a, _ := utf8.DecodeLastRuneInString(out)
+		b, _ := utf8.DecodeRuneInString(l)
+		if !unicode.Is(unicode.Han, a) || !unicode.Is(unicode.Han, b) {
+			out += " "
+		}
+		out += l
 	}
 	return out
 }
@@ -139,6 +155,8 @@ func inline(th *theme.Theme, s string, style lipgloss.Style) string {
 			b.WriteString(th.Strong.Inherit(style).Render(s[m[2]:m[3]]))
 		case m[4] >= 0:
 			b.WriteString(th.Accent.Render(s[m[4]:m[5]]))
+		case m[8] >= 0:
+			b.WriteString(style.Italic(true).Render(s[m[8]:m[9]]))
 		default:
 			b.WriteString(style.Underline(true).Render(s[m[6]:m[7]]))
 		}

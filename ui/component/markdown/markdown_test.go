@@ -19,8 +19,7 @@ func TestLesson(t *testing.T) {
 Drop everything to X, then open 22
 with -I and 80 with -A.
 
-1. ssh passes
-   at rule 1
+1. ssh passes at rule 1
 2. port 80 dies
 
   iptables -A INPUT -j DROP
@@ -49,6 +48,17 @@ So:
 
 goes on`
 	if got := ansi.Strip(strings.Join(Lines(th, src, 36), "\n")); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A list item is one paragraph, however its source is broken; a line break between two
+// Chinese characters is no space.
+func TestItemsAreParagraphs(t *testing.T) {
+	th := theme.New(theme.Options{})
+	src := "- the notes say\n  that it is *open* now\n- 规则的位置就\n  是含义\n\n2 * 3 * 4\n"
+	want := "- the notes say that it\n  is open now\n- 规则的位置就是含义\n\n2 * 3 * 4"
+	if got := ansi.Strip(strings.Join(Lines(th, src, 24), "\n")); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
