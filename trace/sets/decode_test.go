@@ -171,3 +171,55 @@ func FuzzNFT(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMember: whatever is typed becomes a key of the set's length or an error.
+func FuzzMember(f *testing.F) {
+	f.Add(uint32(7<<6|13), "10.0.0.1 . 80", "hash:ip,port", "10.0.0.1,tcp:80")
+	f.Add(uint32(29<<12|41<<6|23), `echo-request . "eth0" . 1:10`, "hash:net,iface", "::/0,physdev:eth0")
+	f.Add(uint32(26), "new", "bitmap:ip,mac", "10.0.0.1,aa:bb:cc:dd:ee:ff")
+	f.Fuzz(func(t *testing.T, keyType uint32, nft, typ, ipset string) {
+		s := set.Set{Type: typ, Addresses: 2, Layout: set.Layout{KeyType: keyType, KeyLen: 4}}
+		if kinds := parts(keyType); len(kinds) > 1 {
+			s.Layout.KeyLen = 0
+			for _, k := range kinds {
+				t, _ := datatypeOf(k)
+				s.Layout.KeyLen += uint32(t.size+3) &^ 3
+			}
+		} else if t, _ := datatypeOf(keyType); t.size > 0 {
+			s.Layout.KeyLen = uint32(t.size)
+		}
+		if key, err := encodeNFT(&s, nft); err == nil && len(key) != int(s.Layout.KeyLen) {
+			t.Errorf("%q of type %s is %x, not %d bytes", nft, typeName(keyType), key, s.Layout.KeyLen)
+		}
+		if a, err := encodeIPSet(&s, ipset); err == nil {
+			if _, err := decodeIPSetMember(typ, a); err != nil {
+				t.Errorf("%q of type %s does not come back: %v", ipset, typ, err)
+			}
+		}
+	})
+}
+
+// TestEveryType: every type of ipset, those this kernel lacks too, reads back what it is
+// asked for.
+func TestEveryType(t *testing.T) {
+	for typ, members := range map[string][]string{
+		"bitmap:ip": {"10.0.0.1"}, "bitmap:ip,mac": {"10.0.0.1,AA:BB:CC:0D:EE:FF"}, "bitmap:port": {"80"},
+		"hash:ip": {"10.0.0.1"}, "hash:mac": {"AA:BB:CC:0D:EE:FF"}, "hash:ip,mac": {"10.0.0.1,AA:BB:CC:0D:EE:FF"},
+		"hash:net": {"10.0.0.0/8", "10.0.0.1"}, "hash:net,net": {"10.0.0.0/8,0.0.0.0/0", "1.2.3.4,10.0.0.0/8"},
+		"hash:ip,port":  {"10.0.0.1,tcp:80", "10.0.0.1,icmp:TOS-host-redirect", "10.0.0.1,icmp:3/99", "10.0.0.1,200:0", "10.0.0.1,ipv6-icmp:echo-reply"},
+		"hash:net,port": {"10.0.0.0/8,udp:53"}, "hash:ip,port,ip": {"10.0.0.1,sctp:5,10.0.0.2"}, "hash:ip,port,net": {"10.0.0.1,gre:0,10.0.0.0/8"},
+		"hash:net,port,net": {"10.0.0.0/8,tcp:80,1.2.3.4"}, "hash:ip,mark": {"10.0.0.1,0x00000012"}, "hash:net,iface": {"10.0.0.0/8,physdev:eth0", "0.0.0.0/0,eth0"},
+		"list:set": {"other"},
+	} {
+		for _, want := range members {
+			a, err := encodeIPSet(&set.Set{Type: typ, Addresses: 2}, want)
+			if err != nil {
+				t.Errorf("%s: %v", typ, err)
+				continue
+			}
+			if m, err := decodeIPSetMember(typ, a); err != nil || m.Line(set.IPSet) != want {
+				t.Errorf("%s: %q, want %q, %v", typ, m.Line(set.IPSet), want, err)
+			}
+		}
+	}
+}

@@ -18,6 +18,9 @@ const (
 
 	ipsetCmdProtocol = 1
 	ipsetCmdList     = 7
+	ipsetCmdTest     = 11
+
+	ipsetErrExist = 4103 // what IPSET_CMD_TEST says of no member
 
 	ipsetFlagListHeader = 1 << 2
 
@@ -52,7 +55,6 @@ const (
 	ipsetMaxElem    = 19
 	ipsetNetmask    = 20
 	ipsetBucketSize = 21
-	ipsetResize     = 22
 	ipsetSize       = 23
 	ipsetElements   = 24
 	ipsetReferences = 25

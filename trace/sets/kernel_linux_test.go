@@ -184,6 +184,7 @@ func TestIPSet(t *testing.T) {
 		}
 		same(t, name, lines(t, r, s, 100), slices.Clone(want.members))
 		same(t, name+" by pages of one", lines(t, r, s, 1), want.members)
+		hasAll(t, r, s)
 		if h, err := r.Header(t.Context(), s.Key); err != nil || h.Options != s.Options {
 			t.Errorf("Header of %s: %+v, %v", name, h, err)
 		}
@@ -242,6 +243,7 @@ func TestNFT(t *testing.T) {
 		s.CountKnown = false
 		same(t, name, lines(t, r, s, 100), slices.Clone(w.members))
 		same(t, name+" by pages of one", lines(t, r, s, 1), w.members)
+		hasAll(t, r, s)
 	}
 	if s := got["ty"]; s.Comment != "hey" || s.Size != 10 {
 		t.Errorf("ty has comment %q and size %d", s.Comment, s.Size)
@@ -332,5 +334,76 @@ func TestModules(t *testing.T) {
 	}
 	if now := (modules{root: "/"}); !now.nfTables() {
 		t.Error("this kernel's nf_tables is not seen")
+	}
+}
+
+// hasAll looks every member up that is no range, and what is none.
+func hasAll(t *testing.T, r *Reader, s set.Set) {
+	t.Helper()
+	p, err := r.Members(t.Context(), s, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range p.Members {
+		text := m.Text
+		if s.Backend == set.NFT && (m.Text == "*" || strings.ContainsAny(text, "/*") || strings.Contains(text, "-") && spans.MatchString(text)) ||
+			s.Type == "bitmap:ip,mac" && !strings.Contains(text, ",") {
+			continue
+		}
+		want := !m.NoMatch // what is taken out of a net is not in the set
+		if has, err := r.Contains(t.Context(), s, text); err != nil || has != want {
+			t.Errorf("Contains of %s, %q: %t, want %t, %v", s.Key, text, has, want, err)
+		}
+	}
+}
+
+// spans matches ranges of numbers and addresses, not names with a hyphen.
+var spans = regexp.MustCompile(`[0-9a-f]-(0x)?[0-9a-f:]`)
+
+// TestContains: what is within an interval or a net is in the set, what is beside it is
+// not, and what cannot be a member is said to be none.
+func TestContains(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft", "ipset")
+	ns := nettest.New(t, "contains")
+	nettest.Run(t, ns, "nft", "-f", "testdata/sets.nft")
+	nettest.Feed(t, ns, "create port bitmap:port range 1-100\nadd port 5\ncreate nets hash:net,port\nadd nets 10.0.0.0/8,udp:53\nadd nets 10.1.0.0/16,udp:53 nomatch\n"+
+		"create six hash:net family inet6\nadd six 2001:db8::/32\ncreate icmp hash:ip,port\nadd icmp 10.0.0.1,icmp:echo-request\n", "ipset", "restore")
+	r := reader(t, ns)
+	l := list(t, r)
+	for _, c := range []struct {
+		set, member string
+		want        bool
+	}{
+		{"port", "5", true}, {"port", "6", false}, {"nets", "10.2.3.4,udp:53", true}, {"nets", "10.2.3.4,udp:54", false}, {"nets", "10.2.3.4,53", false},
+		{"nets", "10.1.3.4,udp:53", false}, {"nets", "10.0.0.0/8,udp:53", true}, {"six", "2001:db8::5", true}, {"six", "2001:db9::5", false},
+		{"icmp", "10.0.0.1,icmp:8/0", true}, {"icmp", "10.0.0.1,icmp:0/0", false},
+		{"a", "10.200.3.4 . 85", true}, {"a", "10.200.3.4 . 91", false}, {"a", "1.2.3.5 . 22", true}, {"a", "1.2.3.7 . 22", false},
+		{"isv", "79", true}, {"isv", "81", false}, {"isv", "95", true}, {"isv", "0", true}, {"isv", "65535", true}, {"isv", "59999", false},
+		{"b", "200.0.0.1", true}, {"mi", "7", true}, {"mi", "0x0000000a", false}, {"m", "5", true}, {"m", "0x05000000", false},
+		{"i", `"wlan0"`, true}, {"i", "eth1", false}, {"v", "fe80::1", true}, {"v", "::6", false}, {"hs", "7", true}, {"hh", "1 . 2 . 3 . 0:4 . 5 . 6", false},
+		{"mci", `0x00000005 . "eth0" . 8`, true}, {"mci", `0x00000006 . "eth0" . 8`, false}, {"cs", "new", true}, {"cs", "related", false},
+	} {
+		has, err := r.Contains(t.Context(), l[c.set], c.member)
+		if err != nil || has != c.want {
+			t.Errorf("%s in %s: %t, want %t, %v", c.member, l[c.set].Key, has, c.want, err)
+		}
+	}
+	for name, members := range map[string][]string{
+		"port": {"x", "5,6", "tcp:5"}, "nets": {"10.0.0.1", "::1,tcp:5", "10.0.0.1,frob:5", "10.0.0.1,tcp:x"}, "six": {"1.2.3.4", "fe80::1%eth0"},
+		"icmp": {"10.0.0.0/8,icmp:8/0", "10.0.0.1,icmp:echo"}, "a": {"1.2.3.4", "1.2.3.4 . http", "::1 . 80"}, "isv": {"", "65536", "1-2"},
+	} {
+		for _, m := range members {
+			if has, err := r.Contains(t.Context(), l[name], m); has || err == nil || !strings.Contains(err.Error(), "cannot be looked up in "+l[name].String()) {
+				t.Errorf("%q in %s: %t, %v", m, name, has, err)
+			}
+		}
+	}
+	nettest.Run(t, ns, "ipset", "destroy", "port")
+	nettest.Run(t, ns, "nft", "delete set inet t isv")
+	for _, name := range []string{"port", "isv"} {
+		if _, err := r.Contains(t.Context(), l[name], "5"); !errors.Is(err, ErrGone) {
+			t.Errorf("in a set that is gone: %v", err)
+		}
 	}
 }

@@ -9,6 +9,7 @@ const (
 	msgDone  = 3
 
 	flagRequest = 1
+	flagAck     = 4
 	flagDump    = 0x300
 	flagIntr    = 0x10
 
@@ -69,6 +70,15 @@ func askIPSets(version uint8, name string, headers bool) request {
 
 // netOrder marks a number as big-endian (NLA_F_NET_BYTEORDER): ipset insists.
 const netOrder = 1 << 14
+
+// askIPSetTest asks whether an ipset has a member: the answer is an error number.
+func askIPSetTest(version uint8, name string, member request) request {
+	r := newRequest(subsystemIPSet, ipsetCmdTest, flagRequest|flagAck, 2)
+	r.add(ipsetAttrProtocol, version)
+	r.name(ipsetAttrSetName, name)
+	r.add(ipsetAttrData|nested, member...)
+	return r
+}
 
 func askNFTSets() request { return newRequest(subsystemNFT, nftMsgGetSet, flagRequest|flagDump, 0) }
 

@@ -164,7 +164,7 @@ func valueText(typ, order uint32, interval bool, fields []uint32, v, last []byte
 		if !ok {
 			unknown = t.name
 		}
-		if (t.host || order == 1) && !interval && t.name != "ifname" && t.name != "string" {
+		if (t.host || order == 1) && !interval && !t.string() {
 			v = reversed(v)
 		}
 		return t.span(v, last), unknown
@@ -183,7 +183,7 @@ func valueText(typ, order uint32, interval bool, fields []uint32, v, last []byte
 		if last != nil {
 			hi = last[:sizes[i]]
 		}
-		if t.host && !interval && t.name != "ifname" {
+		if t.host && !interval && !t.string() {
 			lo, hi = reversed(lo), reversed(hi)
 		}
 		out = append(out, t.span(lo, hi))
@@ -249,7 +249,7 @@ func (t datatype) span(lo, hi []byte) string {
 	switch {
 	case ok && t.prefix:
 		return t.print(lo) + "/" + strconv.Itoa(n)
-	case ok && n%8 == 0 && (t.name == "ifname" || t.name == "string"):
+	case ok && n%8 == 0 && t.string():
 		return `"` + text(lo[:n/8]) + `*"`
 	}
 	return t.print(lo) + "-" + t.print(hi)

@@ -178,6 +178,51 @@ func (r *Reader) Count(ctx context.Context, s set.Set) (uint64, error) {
 	return n, r.refused(s.String(), err)
 }
 
+// Contains asks the kernel whether a set matches one member, written as Member.Text is,
+// without ranges: 10.0.0.1,tcp:80 or 10.0.0.1 . 80. A net or an interval around it is
+// enough, and nft's * too. Nothing is counted by it and nothing else read. s must come
+// from List or Header. It fails with ErrGone where the set went away.
+func (r *Reader) Contains(ctx context.Context, s set.Set, member string) (bool, error) {
+	var err error
+	switch {
+	case s.Backend == set.IPSet:
+		a, perr := encodeIPSet(&s, member)
+		if perr != nil {
+			return false, perr
+		}
+		err = unix.ENOENT
+		if r.has.ipset() {
+			var v uint8
+			if v, err = r.protocol(ctx); err == nil {
+				err = ask(ctx, r.ns, askIPSetTest(v, s.Name, a), false, func([]byte) error { return nil })
+			}
+		}
+		if errors.Is(err, unix.Errno(ipsetErrExist)) {
+			return false, nil
+		}
+	default:
+		key, perr := encodeNFT(&s, member)
+		if perr != nil {
+			return false, perr
+		}
+		var value, a, star request
+		value.add(nftDataValue, key...)
+		a.add(nftElemKey|nested, value...)
+		star.add(nftElemFlags, 0, 0, 0, nftElemCatchAll)
+		err = unix.ENOENT
+		for _, e := range []request{a, star} {
+			if r.has.nfTables() && errors.Is(err, unix.ENOENT) {
+				err = ask(ctx, r.ns, askElement(byte(s.Family), s.Table, s.Name, e), false, func([]byte) error { return nil })
+			}
+		}
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) { // of the element, or of the set
+			_, err = r.Header(ctx, s.Key)
+			return false, err
+		}
+	}
+	return err == nil, r.refused(s.String(), err)
+}
+
 // member is one that is not decoded yet. Its bytes are the socket's.
 type member struct {
 	layout *set.Layout // nil for an ipset

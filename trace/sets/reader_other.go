@@ -33,3 +33,8 @@ func (*Reader) Members(context.Context, set.Set, int, int) (set.Page, error) {
 
 // Count fails with netns.ErrUnsupported.
 func (*Reader) Count(context.Context, set.Set) (uint64, error) { return 0, netns.ErrUnsupported }
+
+// Contains fails with netns.ErrUnsupported.
+func (*Reader) Contains(context.Context, set.Set, string) (bool, error) {
+	return false, netns.ErrUnsupported
+}
