@@ -67,6 +67,7 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 			apply(rs, counts)
 			r.last, r.whole = counts, counts.Taken
 		}
+		r.rest() // whoever gets the ruleset has work to do first
 		return rs, nil
 	}
 }
