@@ -76,6 +76,23 @@ func (e Entry) String() string {
 	return string(e.Kind)
 }
 
+// undone is the sentence that says what was done about what a dead process left.
+func (e Entry) undone(pid int) string {
+	in := ""
+	if e.NS != nil && e.NS.Name != "" {
+		in = " in namespace " + e.NS.Name
+	}
+	switch e.Kind {
+	case KindSysctl:
+		return fmt.Sprintf("set the sysctl %s%s back to %s, which the dead process %d had set to %s", strings.ReplaceAll(e.Path, "/", "."), in, e.Old, pid, e.Ours)
+	case KindIptables:
+		return fmt.Sprintf("took out%s what the dead process %d had put in: %s", in, pid, strings.Join(e.Command, " "))
+	case KindNetns:
+		return fmt.Sprintf("removed the network namespace %s, which the dead process %d had made", e.Name, pid)
+	}
+	return fmt.Sprintf("removed the file %s, which the dead process %d had made", e.Path, pid)
+}
+
 // Leftover is what a killed process and its killed guard have left.
 type Leftover struct {
 	// File is the guard's note of it.

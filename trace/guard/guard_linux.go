@@ -20,50 +20,95 @@ import (
 
 // Guard is our end of the guard. Its methods may be called from any goroutine. A nil
 // *Guard guards nothing and refuses nothing.
+//
+// A guard process that dies is started again and told of all that is not undone.
+// Where that fails the Guard is lost: it takes no more changes, and Close undoes them.
 type Guard struct {
-	mu   sync.Mutex
-	conn *net.UnixConn
-	cmd  *exec.Cmd
-	last int
+	exe, dir string
+	lost     chan struct{}
+
+	mu     sync.Mutex
+	proc   *keeper // nil when lost
+	err    error   // why it is lost
+	held   ledger
+	last   int
+	starts int
+	closed bool
 }
 
-// answerTime is how long the guard may take to answer: it only notes things down.
-const answerTime = 10 * time.Second
+// keeper is one guard process, and our socket to it.
+type keeper struct {
+	conn *net.UnixConn
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+	err  error         // how, readable then
+}
+
+const (
+	// answerTime is how long the guard may take to answer: it only notes things down.
+	answerTime = 10 * time.Second
+	// mostStarts bounds how often a guard is started: who kills it that often wants it
+	// dead.
+	mostStarts = 10
+)
 
 // Start starts the guard; exe is the program to run (os.Executable), whose main calls
 // Main. When it returns, the guard is watching.
 func Start(exe string) (*Guard, error) { return startIn(exe, Dir) }
 
 func startIn(exe, dir string) (*Guard, error) {
+	g := &Guard{exe: exe, dir: dir, lost: make(chan struct{}), starts: 1}
+	p, err := launch(exe, exe, dir)
+	if err != nil {
+		return nil, fmt.Errorf("start the guard %s: %w", exe, err)
+	}
+	g.proc = p
+	go g.mind(p)
+	return g, nil
+}
+
+// launch runs path, which calls itself name, as a guard, and waits for it to answer.
+func launch(path, name, dir string) (*keeper, error) {
 	// A socket of packets, not a pipe: it carries the namespace's descriptor, which
 	// may have no name, and its other end reads the end of file when we die.
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("start the guard: %w", err)
+		return nil, err
 	}
 	theirs := os.NewFile(uintptr(fds[1]), "guard")
 	conn, err := unixConn(os.NewFile(uintptr(fds[0]), "guard"))
 	if err != nil {
 		_ = theirs.Close()
-		return nil, fmt.Errorf("start the guard: %w", err)
+		return nil, err
 	}
-	cmd := exec.Command(exe, Arg, dir, strconv.Itoa(os.Getpid()))
+	cmd := exec.Command(path, Arg, dir, strconv.Itoa(os.Getpid()))
+	cmd.Args[0] = name
 	cmd.Stdin, cmd.Dir = theirs, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // so that ctrl-C does not reach it
 	err = cmd.Start()
 	_ = theirs.Close() // else a guard that ends at once would go unseen
 	if err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("start the guard: %w", err)
+		return nil, err
 	}
-	g := &Guard{conn: conn, cmd: cmd}
-	if err := g.ask(message{Op: "hello"}, nil); err != nil {
-		_ = conn.Close()
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		return nil, fmt.Errorf("start the guard %s: %w", exe, err)
+	p := &keeper{conn: conn, cmd: cmd, done: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	if err := p.ask(message{Op: "hello"}, nil); err != nil {
+		p.kill()
+		return nil, err
 	}
-	return g, nil
+	return p, nil
+}
+
+// kill ends a guard without letting it undo anything: it must be dead before its
+// socket is closed.
+func (p *keeper) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+	_ = p.conn.Close()
 }
 
 func unixConn(f *os.File) (*net.UnixConn, error) {
@@ -77,6 +122,70 @@ func unixConn(f *os.File) (*net.UnixConn, error) {
 		return nil, fmt.Errorf("descriptor is a %T, not a unix socket", c)
 	}
 	return u, nil
+}
+
+// mind waits for a guard's death.
+func (g *Guard) mind(p *keeper) {
+	<-p.done
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.replace(p)
+}
+
+// replace starts another guard for one that is dead or does not answer, and hands over
+// all that is held. The caller holds mu.
+func (g *Guard) replace(p *keeper) {
+	if g.closed || g.proc != p || g.proc == nil {
+		return // Close has it, or it is replaced already
+	}
+	p.kill()
+	g.proc = nil
+	err := fmt.Errorf("the guard died %d times", g.starts)
+	for g.proc == nil && g.starts < mostStarts {
+		g.starts++
+		// The program's file may be another by now, or gone; we ourselves are not.
+		var next *keeper
+		if next, err = launch("/proc/self/exe", g.exe, g.dir); err != nil {
+			continue
+		}
+		for _, h := range g.held {
+			if err = next.ask(message{"hold", h.Entry}, h.ns); err != nil {
+				break
+			}
+		}
+		if err != nil {
+			next.kill()
+			continue
+		}
+		g.proc = next
+		go g.mind(next)
+	}
+	if g.proc == nil {
+		g.err = fmt.Errorf("the guard, which cleans up where nfscope is killed, is gone and does not start again: %w", err)
+		_ = g.note().write(g.held) // so that Sweep can help if we are killed too
+		close(g.lost)
+	}
+}
+
+func (g *Guard) note() *note { return newNote(g.dir, os.Getpid()) }
+
+// Lost is closed when the guard is dead and no other could be started: from then on
+// nothing undoes our changes if we are killed. It is nil for a nil Guard.
+func (g *Guard) Lost() <-chan struct{} {
+	if g == nil {
+		return nil
+	}
+	return g.lost
+}
+
+// Err says why the guard is lost, nil where it is not.
+func (g *Guard) Err() error {
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
 }
 
 // Sysctl tells of a sysctl that is about to be set in a namespace: path as in
@@ -110,21 +219,28 @@ func (g *Guard) hold(e Entry, ns *netns.Handle) (int, error) {
 	if err := e.check(); err != nil {
 		return 0, err
 	}
-	g.mu.Lock()
-	g.last++
-	e.ID = g.last
-	g.mu.Unlock()
+	h := held{Entry: e}
 	if ns != nil {
 		id, err := identify(ns)
 		if err != nil {
 			return 0, fmt.Errorf("guard: %w", err)
 		}
-		e.NS = id
+		// A handle of our own: the caller's may be closed when another guard wants it.
+		if h.ns, err = netns.Open("/proc/self/fd/" + strconv.Itoa(ns.Fd())); err != nil {
+			return 0, fmt.Errorf("guard: %w", err)
+		}
+		h.NS = id
 	}
-	if err := g.ask(message{"hold", e}, ns); err != nil {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.last++
+	h.ID = g.last
+	if err := g.tell(message{"hold", h.Entry}, h.ns); err != nil {
+		h.close()
 		return 0, fmt.Errorf("guard %s: %w", e, err)
 	}
-	return e.ID, nil
+	g.held = append(g.held, h)
+	return h.ID, nil
 }
 
 // Undone tells that we undid a change ourselves.
@@ -132,10 +248,36 @@ func (g *Guard) Undone(id int) error {
 	if g == nil {
 		return nil
 	}
-	if err := g.ask(message{"undone", Entry{ID: id}}, nil); err != nil {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held.drop(id) // first: another guard need not hear of it
+	err := g.tell(message{"undone", Entry{ID: id}}, nil)
+	if err != nil && g.err != nil { // nobody else keeps the note
+		err = g.note().write(g.held)
+	}
+	if err != nil {
 		return fmt.Errorf("guard: %w", err)
 	}
 	return nil
+}
+
+// tell sends a message, to another guard where this one is dead. The caller holds mu.
+func (g *Guard) tell(m message, ns *netns.Handle) error {
+	for {
+		p := g.proc
+		switch {
+		case g.closed:
+			return errors.New("the guard was let go already")
+		case p == nil:
+			return g.err
+		}
+		err := p.ask(m, ns)
+		var refused refusal
+		if err == nil || errors.As(err, &refused) {
+			return err
+		}
+		g.replace(p)
+	}
 }
 
 // PID is the guard's process id, 0 where there is none.
@@ -143,43 +285,67 @@ func (g *Guard) PID() int {
 	if g == nil {
 		return 0
 	}
-	return g.cmd.Process.Pid
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.proc == nil {
+		return 0
+	}
+	return g.proc.cmd.Process.Pid
 }
 
-// Close lets the guard go. What was not undone by then, it undoes; Close waits for it.
+// Close lets the guard go. What was not undone by then, it undoes, or we do where it
+// is dead; Close waits for it. Only the first call does anything.
 func (g *Guard) Close() error {
 	if g == nil {
 		return nil
 	}
-	if err := g.conn.Close(); errors.Is(err, net.ErrClosed) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
 		return nil
 	}
-	if err := g.cmd.Wait(); err != nil {
-		return fmt.Errorf("the guard could not undo everything: %w; `nfscope clean` shows what is left", err)
+	g.closed = true
+	defer g.held.close()
+	if p := g.proc; p != nil {
+		_ = p.conn.Close()
+		<-p.done
+		if p.err == nil {
+			return nil
+		}
+	}
+	err := g.held.undo()
+	if werr := g.note().write(g.held); err == nil {
+		err = werr
+	}
+	if err != nil {
+		return fmt.Errorf("not everything could be undone: %w; `nfscope clean` tries again", err)
 	}
 	return nil
 }
 
+// refusal is the guard's own word.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 // ask sends a message and waits for the guard to say that it has it.
-func (g *Guard) ask(m message, ns *netns.Handle) error {
+func (p *keeper) ask(m message, ns *netns.Handle) error {
 	b, err := json.Marshal(m)
 	if err != nil {
-		return err
+		return refusal(err.Error())
 	}
 	var oob []byte
 	if ns != nil {
 		oob = unix.UnixRights(ns.Fd())
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if err := g.conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+	if err := p.conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
 		return err
 	}
-	if _, _, err := g.conn.WriteMsgUnix(b, oob, nil); err != nil {
+	if _, _, err := p.conn.WriteMsgUnix(b, oob, nil); err != nil {
 		return fmt.Errorf("the guard is gone: %w", err)
 	}
 	buf := make([]byte, 4096)
-	n, err := g.conn.Read(buf)
+	n, err := p.conn.Read(buf)
 	if err != nil {
 		return fmt.Errorf("the guard does not answer: %w", err)
 	}
@@ -189,7 +355,7 @@ func (g *Guard) ask(m message, ns *netns.Handle) error {
 	}
 	switch {
 	case r.Error != "":
-		return errors.New(r.Error)
+		return refusal(r.Error)
 	case r.ID != m.Entry.ID:
 		return fmt.Errorf("the guard answers for %d, asked was %d", r.ID, m.Entry.ID)
 	}

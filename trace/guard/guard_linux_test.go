@@ -42,7 +42,7 @@ func child() error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GUARD_TEST_CHILD") == "unnamed" {
+	if strings.HasPrefix(os.Getenv("GUARD_TEST_CHILD"), "unnamed") {
 		if err := netns.Delete(name); err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func newVictim(t *testing.T, mode string) *victim {
 	}
 	t.Cleanup(func() {
 		_ = v.ns.Close()
-		if mode != "unnamed" {
+		if !strings.HasPrefix(mode, "unnamed") {
 			_ = netns.Delete(v.name)
 		}
 		_ = netns.Delete(v.name + "-more")
@@ -234,7 +234,7 @@ func TestGuardOutlivesSignals(t *testing.T) {
 func TestSweepFinishesAfterBothWereKilled(t *testing.T) {
 	t.Parallel()
 	v := newVictim(t, "both")
-	if list, err := leftovers(v.dir); err != nil || len(list) != 0 {
+	if list, err := leftovers(v.dir, nil); err != nil || len(list) != 0 {
 		t.Errorf("of living processes: %v, %v", list, err)
 	}
 	if err := syscall.Kill(v.guard, syscall.SIGSTOP); err != nil {
@@ -247,16 +247,16 @@ func TestSweepFinishesAfterBothWereKilled(t *testing.T) {
 	}
 	v.guardEnds(t)
 	v.expect(t, true)
-	list, err := leftovers(v.dir)
+	list, err := leftovers(v.dir, nil)
 	if err != nil || len(list) != 1 || len(list[0].Entries) != 4 || list[0].PID != v.cmd.Process.Pid {
 		t.Fatalf("leftovers %+v, %v", list, err)
 	}
-	did, err := sweep(v.dir)
+	did, err := sweep(v.dir, nil)
 	if err != nil || len(did) != 4 {
 		t.Errorf("sweep did %q, %v", did, err)
 	}
 	v.expect(t, false)
-	if did, err := sweep(v.dir); err != nil || len(did) != 0 {
+	if did, err := sweep(v.dir, nil); err != nil || len(did) != 0 {
 		t.Errorf("a second sweep did %q, %v", did, err)
 	}
 }
@@ -344,7 +344,7 @@ func TestGuardRefuses(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sweep(dir); err == nil || !strings.Contains(err.Error(), bad) {
+	if _, err := sweep(dir, nil); err == nil || !strings.Contains(err.Error(), bad) {
 		t.Errorf("a broken note: %v", err)
 	}
 	if err := os.WriteFile(bad, []byte(`{"held":[{"kind":"remove","path":"/tmp/x"}]}`), 0o600); err != nil {
@@ -353,7 +353,7 @@ func TestGuardRefuses(t *testing.T) {
 	if err := os.Chmod(bad, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sweep(dir); err == nil || !strings.Contains(err.Error(), "by hand") {
+	if _, err := sweep(dir, nil); err == nil || !strings.Contains(err.Error(), "by hand") {
 		t.Errorf("a note that anybody can write: %v", err)
 	}
 	var none *Guard

@@ -28,6 +28,12 @@ func (*Guard) Remove(string) (int, error) { return 0, ErrUnsupported }
 // Undone does nothing.
 func (*Guard) Undone(int) error { return nil }
 
+// Lost is nil.
+func (*Guard) Lost() <-chan struct{} { return nil }
+
+// Err is nil.
+func (*Guard) Err() error { return nil }
+
 // PID is 0.
 func (*Guard) PID() int { return 0 }
 
@@ -39,3 +45,6 @@ func Leftovers() ([]Leftover, error) { return nil, nil }
 
 // Sweep finds nothing to do.
 func Sweep() ([]string, error) { return nil, nil }
+
+// SweepIn finds nothing to do.
+func SweepIn(*netns.Handle) ([]string, error) { return nil, nil }

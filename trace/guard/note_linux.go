@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -15,72 +16,58 @@ import (
 	"nfscope/trace/netns"
 )
 
-// process names a process for good: a pid is used again, a pid and its start are not.
-type process struct {
-	PID   int    `json:"pid"`
-	Start string `json:"start"` // field 22 of /proc/PID/stat, proc(5)
-}
-
-func processOf(pid int) process {
-	return process{pid, startOf(pid)}
-}
-
-func startOf(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	// The name in parentheses may hold blanks and parentheses itself.
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	if len(f) < 20 || f[0] == "Z" {
-		return ""
-	}
-	return f[19]
-}
-
-func (p process) alive() bool { return p.Start != "" && startOf(p.PID) == p.Start }
-
-// note is the guard's file of what it holds. Writing it is a best effort: without
-// /run nfscope works as well, only Sweep cannot help after two kills.
+// note is the file of what the guard holds, or its user where the guard is lost.
+// Without /run nfscope works as well, only Sweep cannot help after two kills.
 type note struct {
 	path string
-	Of   process `json:"of"`
-	By   process `json:"by"`
+	Of   Process `json:"of"`
+	By   Process `json:"by"`
 	Held []Entry `json:"held"`
 }
 
 func newNote(dir string, pid int) *note {
 	of := processOf(pid)
-	return &note{path: filepath.Join(dir, strconv.Itoa(pid)+"-"+of.Start+".json"), Of: of, By: processOf(os.Getpid())}
+	return &note{path: filepath.Join(dir, strconv.Itoa(pid)+"-"+of.Start+".json"), Of: of, By: Self()}
 }
 
-func (n *note) write(list []held) {
+// write writes the note anew; one of nothing is removed.
+func (n *note) write(list ledger) error {
 	if len(list) == 0 {
-		n.remove()
-		return
+		return n.remove()
 	}
 	n.Held = nil
 	for _, h := range list {
 		n.Held = append(n.Held, h.Entry)
 	}
 	b, err := json.Marshal(n)
-	if err != nil || os.MkdirAll(filepath.Dir(n.path), 0o700) != nil {
-		return
+	if err != nil {
+		return err
 	}
-	if tmp := n.path + ".new"; os.WriteFile(tmp, b, 0o600) == nil {
-		_ = os.Rename(tmp, n.path)
+	if err := os.MkdirAll(filepath.Dir(n.path), 0o700); err != nil {
+		return err
 	}
+	tmp := n.path + ".new"
+	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, n.path)
 }
 
-func (n *note) remove() {
-	_ = os.Remove(n.path)
+func (n *note) remove() error {
+	_ = os.Remove(n.path + ".new") // a guard killed while it wrote
+	err := os.Remove(n.path)
 	_ = os.Remove(filepath.Dir(n.path)) // only when it is empty
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Leftovers lists what killed processes and their killed guards have left.
-func Leftovers() ([]Leftover, error) { return leftovers(Dir) }
+func Leftovers() ([]Leftover, error) { return leftovers(Dir, nil) }
 
-func leftovers(dir string) ([]Leftover, error) {
+// leftovers lists those with an entry that which chooses, nil for all.
+func leftovers(dir string, which func(Entry) bool) ([]Leftover, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return nil, err
@@ -90,10 +77,19 @@ func leftovers(dir string) ([]Leftover, error) {
 	for _, f := range files {
 		n, err := readNote(f)
 		if err != nil {
-			errs = append(errs, err)
+			if which == nil && !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
 			continue
 		}
-		if !n.Of.alive() && !n.By.alive() {
+		if which != nil && !slices.ContainsFunc(n.Held, which) {
+			continue
+		}
+		switch of, by := n.Of.Life(), n.By.Life(); {
+		case of == Alive || by == Alive:
+		case of == Unknown || by == Unknown:
+			errs = append(errs, fmt.Errorf("%s stays: process %d, which wrote it, is of another pid namespace and may be alive; where it is not, run `nfscope clean` there or remove the file", f, n.Of.PID))
+		default:
 			out = append(out, Leftover{File: f, PID: n.Of.PID, Entries: n.Held})
 		}
 	}
@@ -122,39 +118,102 @@ func readNote(path string) (*note, error) {
 }
 
 // Sweep undoes all Leftovers and says, a sentence each, what it did.
-func Sweep() ([]string, error) { return sweep(Dir) }
+func Sweep() ([]string, error) { return sweep(Dir, nil) }
 
-func sweep(dir string) ([]string, error) {
-	list, err := leftovers(dir)
+// SweepIn undoes the Leftovers in one namespace and says, a sentence each, what it
+// did. Who is about to change something there calls it first: what a killed process
+// left must not pass for the state that is to come back.
+func SweepIn(ns *netns.Handle) ([]string, error) { return sweepIn(Dir, ns) }
+
+func sweepIn(dir string, ns *netns.Handle) ([]string, error) {
+	only, err := identify(ns)
+	if err != nil {
+		return nil, err
+	}
+	return sweep(dir, func(e Entry) bool {
+		return e.NS != nil && e.NS.Dev == only.Dev && e.NS.Ino == only.Ino
+	})
+}
+
+// sweep undoes the leftovers that which chooses, nil for all.
+func sweep(dir string, which func(Entry) bool) ([]string, error) {
+	list, err := leftovers(dir, which)
 	errs := []error{err}
 	var did []string
 	for _, l := range list {
-		failed := false
-		for i := len(l.Entries) - 1; i >= 0; i-- {
-			e := l.Entries[i]
-			ns, gone, err := find(e.NS)
-			if gone {
-				continue // what was in it went with it
-			}
-			if err == nil {
-				err = undo(e, ns)
-				if ns != nil {
-					_ = ns.Close()
-				}
-			}
-			if err != nil {
-				failed = true
-				errs = append(errs, fmt.Errorf("left by process %d: %s: %w", l.PID, e, err))
-				continue
-			}
-			did = append(did, fmt.Sprintf("undone for process %d: %s", l.PID, e))
-		}
-		if !failed {
-			_ = os.Remove(l.File)
-			_ = os.Remove(dir)
-		}
+		said, err := l.sweep(dir, which)
+		did = append(did, said...)
+		errs = append(errs, err)
 	}
 	return did, errors.Join(errs...)
+}
+
+func (l Leftover) sweep(dir string, which func(Entry) bool) (did []string, err error) {
+	// Two that sweep at once: the second must not undo what the first, done with it,
+	// is about to change again.
+	lock, err := lockNote(l.File)
+	if lock == nil {
+		return nil, err
+	}
+	defer lock.Close()
+	var errs []error
+	var left ledger
+	for i := len(l.Entries) - 1; i >= 0; i-- {
+		e := l.Entries[i]
+		if which != nil && !which(e) {
+			left = append(ledger{{Entry: e}}, left...)
+			continue
+		}
+		ns, gone, err := find(e.NS)
+		if gone {
+			continue // what was in it went with it
+		}
+		there := false
+		if err == nil {
+			there, err = undo(e, ns)
+			if ns != nil {
+				_ = ns.Close()
+			}
+		}
+		switch {
+		case err != nil:
+			left = append(ledger{{Entry: e}}, left...)
+			errs = append(errs, fmt.Errorf("left by process %d: %s: %w", l.PID, e, err))
+		case there:
+			did = append(did, e.undone(l.PID))
+		}
+	}
+	if len(left) == len(l.Entries) {
+		return did, errors.Join(errs...)
+	}
+	n, err := readNote(l.File)
+	if err == nil {
+		n.path = l.File
+		err = n.write(left)
+	}
+	return did, errors.Join(append(errs, err)...)
+}
+
+// lockNote locks a note that is still there; nil without an error where it is not.
+func lockNote(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	here, err1 := f.Stat()
+	there, err2 := os.Stat(path)
+	if err1 != nil || err2 != nil || !os.SameFile(here, there) {
+		_ = f.Close() // another has swept it meanwhile
+		return nil, nil
+	}
+	return f, nil
 }
 
 func identify(ns *netns.Handle) (*Namespace, error) {

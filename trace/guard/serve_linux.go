@@ -34,21 +34,17 @@ func Main() {
 	}
 	s := &server{conn: conn, note: newNote(os.Args[2], pid)}
 	s.serve()
-	if left := s.undoAll(); left > 0 {
-		os.Exit(1) // the note stays for Sweep
+	err = s.held.undo()
+	_ = s.note.write(s.held) // what is left stays for Sweep
+	if err != nil {
+		os.Exit(1)
 	}
-	s.note.remove()
 	os.Exit(0)
-}
-
-type held struct {
-	Entry
-	ns *netns.Handle // nil where the entry has no namespace
 }
 
 type server struct {
 	conn *net.UnixConn
-	held []held
+	held ledger
 	note *note
 }
 
@@ -92,19 +88,11 @@ func (s *server) handle(m message, oob []byte) error {
 		}
 		s.held = append(s.held, held{m.Entry, ns})
 	case "undone":
-		for i, h := range s.held {
-			if h.ID == m.Entry.ID {
-				if h.ns != nil {
-					_ = h.ns.Close()
-				}
-				s.held = append(s.held[:i], s.held[i+1:]...)
-				break
-			}
-		}
+		s.held.drop(m.Entry.ID)
 	default:
 		return fmt.Errorf("unknown request %q", m.Op)
 	}
-	s.note.write(s.held)
+	_ = s.note.write(s.held) // without /run the guard works as well
 	return nil
 }
 
@@ -123,16 +111,4 @@ func received(oob []byte) (*netns.Handle, error) {
 	}
 	defer unix.Close(fds[0])
 	return netns.Open("/proc/self/fd/" + strconv.Itoa(fds[0]))
-}
-
-// undoAll undoes what is held, last first, and tells how much could not be.
-func (s *server) undoAll() int {
-	var left []held
-	for i := len(s.held) - 1; i >= 0; i-- {
-		if err := undo(s.held[i].Entry, s.held[i].ns); err != nil {
-			left = append([]held{s.held[i]}, left...)
-		}
-	}
-	s.note.write(left)
-	return len(left)
 }

@@ -16,42 +16,47 @@ import (
 	"nfscope/trace/netns"
 )
 
-// undo takes one change back. A change that is not there any more is no error.
-func undo(e Entry, ns *netns.Handle) error {
+// undo takes one change back. A change that is not there any more is no error; did
+// tells whether it was there.
+func undo(e Entry, ns *netns.Handle) (did bool, err error) {
 	if err := e.check(); err != nil {
-		return err
+		return false, err
 	}
 	switch e.Kind {
 	case KindSysctl:
 		if ns == nil {
 			return restore(e)
 		}
-		return ns.Do(func() error { return restore(e) })
+		err = ns.Do(func() (err error) {
+			did, err = restore(e)
+			return err
+		})
+		return did, err
 	case KindIptables:
 		return iptables(e, ns)
 	case KindNetns:
-		if err := netns.Delete(e.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+		err = netns.Delete(e.Name)
 	case KindRemove:
-		if err := os.Remove(e.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+		err = os.Remove(e.Path)
 	}
-	return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // restore sets a sysctl back, unless somebody else has changed it since.
-func restore(e Entry) error {
+func restore(e Entry) (did bool, err error) {
 	path := filepath.Join("/proc/sys", e.Path)
 	now, err := os.ReadFile(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if string(bytes.TrimSpace(now)) != e.Ours {
-		return nil
+		return false, nil
 	}
-	return os.WriteFile(path, []byte(e.Old+"\n"), 0)
+	err = os.WriteFile(path, []byte(e.Old+"\n"), 0)
+	return err == nil, err
 }
 
 func isIptables(command string) bool {
@@ -59,7 +64,7 @@ func isIptables(command string) bool {
 		filepath.Base(command))
 }
 
-func iptables(e Entry, ns *netns.Handle) error {
+func iptables(e Entry, ns *netns.Handle) (did bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.Command[0], e.Command[1:]...)
@@ -70,19 +75,19 @@ func iptables(e Entry, ns *netns.Handle) error {
 		start = func() error { return ns.Start(cmd) }
 	}
 	if err := start(); err != nil {
-		return err
+		return false, err
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == 1 { // 1: there is no such rule or chain, 4: the kernel is busy
 		for _, s := range []string{"Bad rule", "No chain/target/match", "does not exist", "Couldn't load target"} {
 			if strings.Contains(out.String(), s) {
-				return nil
+				return false, nil
 			}
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(e.Command, " "), err, strings.TrimSpace(out.String()))
+		return false, fmt.Errorf("%s: %w: %s", strings.Join(e.Command, " "), err, strings.TrimSpace(out.String()))
 	}
-	return nil
+	return true, nil
 }
