@@ -283,7 +283,7 @@ func TestNothing(t *testing.T) {
 	if got := list(t, r); len(got) != 0 {
 		t.Errorf("sets of an empty namespace: %v", got)
 	}
-	for _, k := range []set.Key{{Name: "x"}, {Backend: set.NFT, Family: 1, Table: "t", Name: "x"}} {
+	for _, k := range []set.Key{{}, {Name: "x"}, {Backend: set.NFT, Family: 1, Table: "t", Name: "x"}} {
 		if _, err := r.Header(t.Context(), k); !errors.Is(err, ErrGone) {
 			t.Errorf("Header of %s: %v, want ErrGone", k, err)
 		}

@@ -35,7 +35,7 @@ func (*Reader) Close() error { return nil }
 // List gives the headers of all ipsets and all named sets and maps of nf_tables. What it
 // costs does not grow with the members. Where the kernel has no ip_set or no nf_tables,
 // there are none: nothing is loaded to find out. Where one of the two cannot be read, the
-// other's sets come with the error.
+// other's sets come with the error, as do those beside a set that is not understood.
 func (r *Reader) List(ctx context.Context) ([]set.Set, error) {
 	list, err := r.ipsets(ctx)
 	if errors.Is(err, unix.EPERM) { // the other would say the same
@@ -46,29 +46,33 @@ func (r *Reader) List(ctx context.Context) ([]set.Set, error) {
 }
 
 func (r *Reader) ipsets(ctx context.Context) (list []set.Set, err error) {
+	var bad error
 	err = r.askIPSet(ctx, "", true, func(m ipsetMessage) error {
 		if !m.head {
 			return nil
 		}
 		s, err := decodeIPSet(m)
 		list = append(list, s)
-		return err
+		bad = errors.Join(bad, r.refused(s.String(), err))
+		return nil
 	})
-	return list, r.refused("the sets", err)
+	return list, errors.Join(r.refused("the sets", err), bad)
 }
 
 func (r *Reader) nftSets(ctx context.Context) (list []set.Set, err error) {
 	if !r.has.nfTables() {
 		return nil, nil
 	}
+	var bad error
 	for range tries {
-		list = nil
+		list, bad = nil, nil
 		err = ask(ctx, r.ns, askNFTSets(), false, func(b []byte) error {
 			s, named, err := decodeNFTSet(b)
-			if named {
+			if named || err != nil {
 				list = append(list, s)
 			}
-			return err
+			bad = errors.Join(bad, r.refused(s.String(), err))
+			return nil
 		})
 		if !errors.Is(err, errMoved) {
 			break
@@ -83,7 +87,7 @@ func (r *Reader) nftSets(ctx context.Context) (list []set.Set, err error) {
 	for i := range list {
 		r.countCatchAll(ctx, &list[i])
 	}
-	return list, ctx.Err()
+	return list, errors.Join(ctx.Err(), bad)
 }
 
 // countCatchAll adds the element * to a set's count: the kernel leaves it out.
@@ -110,7 +114,7 @@ func missing(err error) bool {
 // Header reads one set's header anew. It fails with ErrGone where there is none of that name.
 func (r *Reader) Header(ctx context.Context, k set.Key) (s set.Set, err error) {
 	found := false
-	if k.Backend == set.IPSet {
+	if k.Backend == set.IPSet && k.Name != "" {
 		err = r.askIPSet(ctx, k.Name, true, func(m ipsetMessage) (err error) {
 			if m.head {
 				found = true
@@ -118,7 +122,7 @@ func (r *Reader) Header(ctx context.Context, k set.Key) (s set.Set, err error) {
 			}
 			return err
 		})
-	} else if r.has.nfTables() {
+	} else if k.Backend == set.NFT && r.has.nfTables() {
 		err = ask(ctx, r.ns, askNFTSet(byte(k.Family), k.Table, k.Name), false, func(b []byte) (err error) {
 			found = true
 			s, _, err = decodeNFTSet(b)
@@ -154,8 +158,11 @@ func (r *Reader) Members(ctx context.Context, s set.Set, from, n int) (set.Page,
 			return errEnough
 		}
 		m, err := raw.decode()
+		if err != nil { // the others can be read all the same
+			m.Unknown = err.Error()
+		}
 		p.Members = append(p.Members, m)
-		return err
+		return nil
 	}, func() { at, p.Members, p.More = 0, nil, false })
 	p.Moved = errors.Is(err, errMoved)
 	if p.Moved || errors.Is(err, errEnough) {
@@ -242,6 +249,9 @@ func (m *member) decode() (set.Member, error) {
 // each calls fn with every member of a set, and again before it begins anew. It gives
 // errMoved when the last try was disturbed too.
 func (r *Reader) each(ctx context.Context, s set.Set, fn func(*member) error, again func()) (err error) {
+	if s.Name == "" { // which means all, in ipset's language
+		return unix.ENOENT
+	}
 	if s.Backend == set.IPSet {
 		raw := &member{typ: s.Type}
 		one := func(_ uint16, v []byte) error {
