@@ -148,18 +148,30 @@ func TestSweepTakesOnlyWhatADeadProcessLeft(t *testing.T) {
 	}
 	nettest.Feed(t, ns, "table inet nfscope_users { }\n", "nft", "-f", "-")
 	armed := arming(t, ns, arm.Options{})
+	// Processes: one that is dead though its pid is in use again, one that lives
+	// under whatever name, one of another pid namespace, and one that did not say.
+	me := guard.Self()
+	reused, elsewhere := me, me
+	reused.Start += "0"
+	elsewhere.Space++
+	makers := map[string]string{"nfscope_" + self + "_1": reused.String(), "nfscope_" + self + "_2": me.String(),
+		"nfscope_" + dead + "_3": elsewhere.String(), "nfscope_" + dead + "_4": dead}
 	commands := []string{"iptables-legacy", "ip6tables-legacy", "iptables-nft"}
 	for _, c := range commands {
-		for _, pid := range []string{dead, self} {
-			nettest.Run(t, ns, c, "-t", "raw", "-N", "nfscope_"+pid+"_1")
-			nettest.Run(t, ns, c, "-t", "raw", "-A", "nfscope_"+pid+"_1", "-m", "comment", "--comment", "nfscope:"+pid)
-			nettest.Run(t, ns, c, "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-m", "multiport", "--dports", "1:9", "-m", "comment", "--comment", "nfscope:"+pid, "-j", "nfscope_"+pid+"_1")
+		for chain, maker := range makers {
+			nettest.Run(t, ns, c, "-t", "raw", "-N", chain)
+			nettest.Run(t, ns, c, "-t", "raw", "-A", chain, "-m", "comment", "--comment", "nfscope:"+maker)
+			nettest.Run(t, ns, c, "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-m", "multiport", "--dports", "1:9", "-m", "comment", "--comment", "nfscope:"+maker, "-j", chain)
 		}
-		nettest.Run(t, ns, c, "-t", "raw", "-A", "OUTPUT", "-m", "comment", "--comment", "a users note: nfscope:"+dead, "-j", "ACCEPT")
+		nettest.Run(t, ns, c, "-t", "raw", "-N", "nfscope_"+dead+"_5") // killed before its first rule
+		nettest.Run(t, ns, c, "-t", "raw", "-A", "OUTPUT", "-m", "comment", "--comment", "a users note: nfscope:"+reused.String(), "-j", "ACCEPT")
 	}
 	did, err := arm.Sweep(ns)
-	if err != nil || len(did) != 1+2*len(commands) {
-		t.Errorf("did %q, %v", did, err)
+	if len(did) != 1+3*len(commands) {
+		t.Errorf("did %q", did)
+	}
+	if err == nil || strings.Count(err.Error(), "may be alive") != 4*len(commands) || strings.Count(err.Error(), "the nft table nfscope_"+self+"_1 stays") != 1 {
+		t.Errorf("it says of what stays: %v", err)
 	}
 	left := nettest.Run(t, ns, "nft", "list", "tables")
 	if strings.Contains(left, "nfscope_"+dead) || !strings.Contains(left, "nfscope_"+self+"_1") || !strings.Contains(left, "nfscope_users") {
@@ -167,8 +179,13 @@ func TestSweepTakesOnlyWhatADeadProcessLeft(t *testing.T) {
 	}
 	for _, c := range commands {
 		left := nettest.Run(t, ns, c, "-t", "raw", "-S")
-		if strings.Contains(left, "nfscope_"+dead) || strings.Count(left, "nfscope_"+self) != 3 || !strings.Contains(left, "a users note") {
+		if strings.Contains(left, "nfscope_"+self+"_1") || strings.Contains(left, "nfscope_"+dead+"_5") || !strings.Contains(left, "a users note") {
 			t.Errorf("%s: left\n%s", c, left)
+		}
+		for _, chain := range []string{"nfscope_" + self + "_2", "nfscope_" + dead + "_3", "nfscope_" + dead + "_4"} {
+			if strings.Count(left, chain) != 3 {
+				t.Errorf("%s: %s was touched:\n%s", c, chain, left)
+			}
 		}
 	}
 	if !armed.State().Armed {

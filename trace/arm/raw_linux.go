@@ -15,8 +15,11 @@ import (
 	"nfscope/trace/netns"
 )
 
-// comment marks every rule of ours: nfscope:PID.
+// comment marks every rule of ours: nfscope: and the guard.Process that made it, so
+// that Sweep knows a dead one even where its pid is in use again.
 const comment = "nfscope:"
+
+func tag() string { return comment + guard.Self().String() }
 
 // xtLimit is the most that xt_limit can count: XT_LIMIT_SCALE is 10000 a second.
 const xtLimit = 10000
@@ -132,7 +135,7 @@ func (r *raw) made(s *rawSide, do, undo func() error, command ...string) error {
 
 // makeChain makes the chain that traces within the limit and counts what comes.
 func (r *raw) makeChain(s *rawSide, o Options) error {
-	tag := comment + strconv.Itoa(os.Getpid())
+	tag := tag()
 	for n := 1; ; n++ {
 		s.chain = fmt.Sprintf("%s%d_%d", Prefix, os.Getpid(), n)
 		err := r.made(s, func() error { return s.ipt.NewChain("raw", s.chain) },
@@ -153,7 +156,7 @@ func (r *raw) makeChain(s *rawSide, o Options) error {
 }
 
 func (r *raw) jumps(s *rawSide, proto iptables.Protocol, chain string, list []filter.Conjunct, partly *bool) error {
-	tag := comment + strconv.Itoa(os.Getpid())
+	tag := tag()
 	for _, c := range list {
 		for _, rule := range rawRules(c) {
 			if proto == iptables.ProtocolIPv4 && !rule.v4 || proto == iptables.ProtocolIPv6 && !rule.v6 {

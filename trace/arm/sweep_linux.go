@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,12 +12,13 @@ import (
 
 	"github.com/google/nftables"
 
+	"nfscope/trace/guard"
 	"nfscope/trace/netns"
 )
 
 // Sweep takes out of a namespace what killed traces have left in it, and says, a
 // sentence each, what it took. It touches only what carries our name and the id of a
-// process that is dead.
+// process that is dead; what may belong to a living one stays, and the error says so.
 func Sweep(ns *netns.Handle) ([]string, error) {
 	did, tables, err := sweepTables(ns)
 	errs := []error{err}
@@ -60,7 +60,8 @@ func legacyRaw(names string) bool {
 
 var ours = regexp.MustCompile(`^` + Prefix + `([0-9]+)_[0-9]+$`)
 
-// sweepTables deletes our tables that no socket owns; it gives all tables' names.
+// sweepTables deletes our tables that no socket owns; it gives all tables' names. No
+// trace lives in such a table: it is a copy, from a ruleset that was saved and loaded.
 func sweepTables(ns *netns.Handle) (did []string, all []nftRaw, err error) {
 	conn, err := nftables.New(nftables.WithNetNSFd(ns.NetNS()))
 	if err != nil {
@@ -73,7 +74,12 @@ func sweepTables(ns *netns.Handle) (did []string, all []nftRaw, err error) {
 	for _, t := range tables {
 		all = append(all, nftRaw{t.Family, t.Name})
 		// An owned table goes with its owner, and nobody else may delete it.
-		if m := ours.FindStringSubmatch(t.Name); m == nil || t.Flags&flagOwner != 0 || alive(m[1]) {
+		m := ours.FindStringSubmatch(t.Name)
+		if m == nil || t.Flags&flagOwner != 0 {
+			continue
+		}
+		if exists(m[1]) {
+			err = errors.Join(err, fmt.Errorf("the nft table %s stays, since there is a process %s; if that is no nfscope, `nft delete table` takes it out", t.Name, m[1]))
 			continue
 		}
 		conn.DelTable(t)
@@ -86,7 +92,7 @@ func sweepTables(ns *netns.Handle) (did []string, all []nftRaw, err error) {
 	return did, all, err
 }
 
-// sweepRaw takes our rules and then our chains out of a raw table.
+// sweepRaw takes the rules of dead processes and then their chains out of a raw table.
 func sweepRaw(command string) (did []string, err error) {
 	run := func(args ...string) (string, error) {
 		out, err := exec.Command(command, append([]string{"-w", "5", "-t", "raw"}, args...)...).CombinedOutput()
@@ -99,51 +105,88 @@ func sweepRaw(command string) (did []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var rules, chains [][]string
-	for _, line := range strings.Split(text, "\n") {
-		f := strings.Fields(strings.ReplaceAll(line, `"`, "")) // nothing in our rules needs its quotes
-		switch {
-		case len(f) == 2 && f[0] == "-N" && deadChain(f[1]):
-			chains = append(chains, []string{"-F", f[1]}, []string{"-X", f[1]})
-		case len(f) > 2 && f[0] == "-A" && !ours.MatchString(f[1]) && deadRule(f):
-			rules = append(rules, append([]string{"-D"}, f[1:]...))
-		}
-	}
-	for _, args := range append(rules, chains...) {
-		if _, e := run(args...); e != nil {
-			err = errors.Join(err, e)
+	rules, chains, errs := pickDead(command, text)
+	for _, r := range rules {
+		if _, err := run(append([]string{"-D"}, r...)...); err != nil {
+			errs = append(errs, err)
 			continue
 		}
-		if args[0] != "-F" {
-			did = append(did, fmt.Sprintf("ran %s -t raw %s", command, strings.Join(args, " ")))
+		did = append(did, fmt.Sprintf("took a rule of a dead nfscope out of the raw table (%s): -A %s", command, strings.Join(r, " ")))
+	}
+	for _, c := range chains {
+		_, err := run("-F", c)
+		if err == nil {
+			_, err = run("-X", c)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		did = append(did, fmt.Sprintf("removed the chain %s of a dead nfscope from the raw table (%s)", c, command))
+	}
+	return did, errors.Join(errs...)
+}
+
+// pickDead picks from what iptables -S prints the rules and the chains of dead
+// processes. For what may belong to a living one there is an error that says so.
+func pickDead(command, text string) (rules [][]string, chains []string, errs []error) {
+	var made []string
+	life := map[string]guard.Life{} // of a chain's maker, by the rules in it
+	for _, line := range strings.Split(text, "\n") {
+		f := strings.Fields(strings.ReplaceAll(line, `"`, "")) // nothing in our rules needs its quotes
+		if len(f) == 2 && f[0] == "-N" && ours.MatchString(f[1]) {
+			made = append(made, f[1])
+		}
+		if len(f) < 3 || f[0] != "-A" {
+			continue
+		}
+		maker, is := makerOf(f)
+		switch inside := ours.MatchString(f[1]); {
+		case !is:
+		case inside:
+			life[f[1]] = max(life[f[1]], maker.Life()) // the zero value is Dead
+		case maker.Life() == guard.Dead:
+			rules = append(rules, f[1:])
+		case maker.Life() == guard.Unknown:
+			errs = append(errs, fmt.Errorf("a rule in the raw table stays, since its process, of another pid namespace, may be alive; if it is not, `%s -t raw -D %s` takes it out", command, strings.Join(f[1:], " ")))
 		}
 	}
-	return did, err
+	for _, c := range made {
+		l, tagged := life[c]
+		// An empty chain traces nothing. Its maker is known by the pid only.
+		if !tagged && exists(ours.FindStringSubmatch(c)[1]) {
+			l = guard.Unknown
+		}
+		switch l {
+		case guard.Dead:
+			chains = append(chains, c)
+		case guard.Unknown:
+			errs = append(errs, fmt.Errorf("the chain %s of the raw table stays, since its process may be alive; if it is not, `%[2]s -t raw -F %[1]s` and `%[2]s -t raw -X %[1]s` take it out", c, command))
+		}
+	}
+	return rules, chains, errs
 }
 
-func deadChain(name string) bool {
-	m := ours.FindStringSubmatch(name)
-	return m != nil && !alive(m[1])
-}
-
-func deadRule(fields []string) bool {
+// makerOf reads who made a rule; is tells whether one of ours did. A maker that cannot
+// be read is nobody, whose life is not known.
+func makerOf(fields []string) (p guard.Process, is bool) {
 	i := slices.Index(fields, "--comment")
 	if i < 0 || i+1 == len(fields) {
-		return false
+		return p, false
 	}
-	pid, ok := strings.CutPrefix(fields[i+1], comment)
-	_, err := strconv.Atoi(pid)
-	return ok && err == nil && !alive(pid)
+	name, is := strings.CutPrefix(fields[i+1], comment)
+	if !is {
+		return p, false
+	}
+	if p, err := guard.ParseProcess(name); err == nil {
+		return p, true
+	}
+	_, err := strconv.Atoi(name)
+	return guard.Process{}, err == nil
 }
 
-// alive reports whether the process is there and may be one of ours: a pid that
-// another program uses by now is a dead one.
-func alive(pid string) bool {
-	exe, err := os.Readlink("/proc/" + pid + "/exe")
-	if err != nil {
-		return !errors.Is(err, os.ErrNotExist)
-	}
-	self, err := os.Executable()
-	clean := func(s string) string { return filepath.Base(strings.TrimSuffix(s, " (deleted)")) }
-	return err != nil || clean(exe) == clean(self)
+// exists reports whether there is a process of that id, whatever it is.
+func exists(pid string) bool {
+	_, err := os.Stat("/proc/" + pid)
+	return !errors.Is(err, os.ErrNotExist)
 }
