@@ -20,6 +20,7 @@ func measure(rows []Row, width int) columns {
 		c.text = max(c.text, canvas.Width(r.ruleText()))
 		c.packet = max(c.packet, canvas.Width(r.Packet))
 	}
+	changes := c.packet > 0
 	c.text++
 	if c.packet > 0 {
 		c.packet++
@@ -49,7 +50,7 @@ func measure(rows []Row, width int) columns {
 			c.text = max(c.text, canvas.Width(s)+1)
 		}
 	}
-	if c.packet == 0 { // what changed stands behind the rule
+	if c.packet == 0 && changes { // what changed stands behind the rule
 		c.text = room
 	}
 	c.text = min(c.text, room)

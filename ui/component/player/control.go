@@ -13,7 +13,7 @@ func (p *Player) Toggle() {
 func (p *Player) Paused() bool { return p.paused }
 
 // Step pauses and moves the focused journey n steps on, or back where n is negative,
-// not beyond its ends.
+// not beyond its ends. The last step of what was accepted is its way out.
 func (p *Player) Step(n int) {
 	p.paused = true
 	t := p.tracks[p.focus]
@@ -26,10 +26,18 @@ func (p *Player) Step(n int) {
 	if t.Enter < 1 && n > 0 {
 		n-- // coming in is a step of its own
 	}
-	t.Enter, t.Frac, t.gone, t.idle = 1, 0, false, 0
-	t.Step = max(0, min(t.Step+n, len(t.Journey.Steps)-1))
+	// Behind the last step of what was accepted there is one more place: out of here.
+	last := len(t.Journey.Steps) - 1
+	at, top := t.Step, last
+	if t.Journey.Closed && !ends(t.Journey) {
+		top++
+		at += int(t.Frac)
+	}
+	at = max(0, min(at+n, top))
+	t.Enter, t.Frac, t.gone, t.idle = 1, float64(at/(last+1)), false, 0
+	t.Step = min(at, last)
 	p.light(t.Journey, t.Step)
-	if t.Done = t.Step == len(t.Journey.Steps)-1; t.Done {
+	if t.Done = at == top; t.Done {
 		p.end(t)
 	}
 }

@@ -314,19 +314,21 @@ func (p *Player) Moving() bool {
 // Lit tells how strongly a rule glows, 0 to 1, by its ID in the ruleset. While paused
 // the rule that the focused packet stands on is lit.
 func (p *Player) Lit(ruleID int) float64 {
-	if p.paused {
+	if p.paused { // what glowed when it was paused is another packet's mark, or an older step's
 		if j, i := p.Focused(); j != nil && j.Steps[i].RuleID == ruleID && j.Steps[i].Kind == journey.KindRule {
 			return 1
 		}
+		return 0
 	}
 	return float64(p.glow[ruleID]) / float64(fade)
 }
 
-// Sprites lists the packets to draw, the focused one last.
+// Sprites lists the packets to draw, the focused one last. While paused it is the only
+// one: what others did meanwhile would be read as its own.
 func (p *Player) Sprites() []Sprite {
 	out := make([]Sprite, 0, maxSprites)
 	for _, n := range p.order {
-		if t := p.tracks[n]; !t.gone && n != p.focus {
+		if t := p.tracks[n]; !t.gone && n != p.focus && !p.paused {
 			out = append(out, t.Sprite)
 		}
 	}

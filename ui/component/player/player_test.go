@@ -233,3 +233,23 @@ func TestFocusAndFollow(t *testing.T) {
 	p.Feed([]*journey.Journey{{Number: 2, Closed: true}})
 	p.Step(1)
 }
+
+// While it is paused nothing of other packets is shown: no sprite, no glow.
+func TestPausedShowsTheFocusAlone(t *testing.T) {
+	p := New()
+	p.Feed([]*journey.Journey{walk(1, 3, true), walk(2, 3, true), walk(3, 3, true)})
+	run(p, 500*time.Millisecond)
+	if len(p.Sprites()) != 3 {
+		t.Fatalf("%d sprites", len(p.Sprites()))
+	}
+	p.Focus(1)
+	p.Step(-10)
+	if s := p.Sprites(); len(s) != 1 || s[0].Journey.Number != 1 {
+		t.Errorf("%d sprites while stepping", len(s))
+	}
+	for id := range 3 {
+		if want := float64(1 - min(id, 1)); p.Lit(id) != want {
+			t.Errorf("rule %d is lit %v, want %v", id, p.Lit(id), want)
+		}
+	}
+}

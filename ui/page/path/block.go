@@ -105,6 +105,16 @@ func (v *view) shown(e *entry, ev *entryView) []leaf {
 				hit = append(hit, l)
 			}
 		}
+		for i := range v.deaths { // where packets died is as telling
+			if len(ev.ls) <= ev.lines || v.deaths[i].Rule == 0 || !v.inChain(&v.deaths[i], e) {
+				continue
+			}
+			for k := range ev.ls {
+				if v.isRule(&v.deaths[i], ev.ls[k]) {
+					hit = append(hit, k)
+				}
+			}
+		}
 	}
 	return window(ev.ls, ev.lines, hit)
 }
@@ -118,11 +128,17 @@ func (v *view) targetWidth(st int) int {
 		}
 		for _, l := range v.entries[st][k].ls {
 			if l.depth == 0 || len(v.entries[st][k].ls) <= v.entries[st][k].lines {
-				n = max(n, canvas.Width(target(v.w.places[l.rule].rule))+2*boolInt(v.w.places[l.rule].rule.Jump != ""))
+				if r := v.w.places[l.rule].rule; !plain(r) {
+					n = max(n, canvas.Width(target(r))+2*boolInt(r.Jump != ""))
+				}
 			}
 		}
 	}
-	return min(n, max(v.geo[st].w/6, 6))
+	least := 6
+	if v.geo[st].w >= 48 {
+		least = 10
+	}
+	return min(n, max(v.geo[st].w/6, least))
 }
 
 func boolInt(b bool) int {
@@ -154,7 +170,7 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 	if e.chain == nil {
 		x := v.c.PutMax(g.x+2, y, g.w-2, p.Glyphs.Ring+" conntrack", p.Dim)
 		if n := len(v.f.Snap.Flows.List); n > 0 {
-			s := units.Count(uint64(n), 4) + " flow" + "s"[:boolInt(n != 1)]
+			s := units.Plural(uint64(n), 4, "flow")
 			if x+2+len(s) <= end {
 				v.c.Put(x+1, y, s, p.Dim)
 			}
@@ -172,20 +188,31 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 	policy := ""
 	right := deathWidth
 	drop := e.chain.PolicyVerdict() == model.VerdictDrop
+	hidden, rules := v.hiddenDeaths(e, ev)
 	switch {
 	case g.w >= 48:
 		spark, policy = 8, strings.TrimSpace("policy "+strings.ToUpper(e.chain.Policy))
 		right += 14
 	case g.w >= 36:
-		spark, policy = 5, strings.ToUpper(e.chain.Policy)
+		spark, policy = 4, strings.ToUpper(e.chain.Policy)
 		right += 7
 	case drop:
 		spark, policy = 0, "DROP"
 		right += 4
 	}
-	right += spark + 1
+	right += spark + 1 + boolInt(policy != "") // a blank parts the policy from its deaths
 	x := end - right - packetsWidth - 3
-	v.c.PutMax(g.x+2, y, x-g.x-3, canvas.Fit(v.entryName(e, x-g.x-3), x-g.x-3, p.Glyphs.Dots), ink)
+	room := x - g.x - 3
+	if hidden > 0 {
+		// They died in rules that have no row: that is not the policy's doing.
+		s := p.Glyphs.Dots + " " + units.Plural(uint64(rules), 4, "rule") + " " + v.deathText(hidden, 4)
+		if canvas.Width(s)+1+min(canvas.Width(e.name), 8) > room {
+			s = p.Glyphs.Dots + v.deathText(hidden, 3)
+		}
+		room -= canvas.Width(s) + 1
+		v.c.Put(g.x+2+room+1, y, s, p.Bad)
+	}
+	v.c.PutMax(g.x+2, y, room, canvas.Fit(v.entryName(e, room), room, p.Glyphs.Dots), ink)
 	badge := ladder.Badge(e.key.backend, e.key.family)
 	if !e.sure {
 		badge += "~" // the order among its equals is not known
@@ -216,10 +243,26 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 		v.c.Put(x, y, policy, pi)
 	}
 	v.dead(end, y, func(d *player.Death) bool {
-		return d.Backend == e.key.backend && d.Family == e.key.family && d.Table == e.key.table && d.Base == e.key.chain &&
-			(d.Rule == 0 || !v.drawn(e, ev, d))
+		return d.Rule == 0 && v.inChain(d, e)
 	})
 	v.mark(st, g, y, spot{st, e.key, -1})
+}
+
+// inChain reports whether a death belongs to a base chain or to what it calls.
+func (v *view) inChain(d *player.Death, e *entry) bool {
+	return d.Backend == e.key.backend && d.Family == e.key.family && d.Table == e.key.table && d.Base == e.key.chain
+}
+
+// hiddenDeaths counts the packets that died below a base chain in rules that have no
+// row, and these rules.
+func (v *view) hiddenDeaths(e *entry, ev *entryView) (dead, rules int) {
+	for i := range v.deaths {
+		if d := &v.deaths[i]; d.Rule > 0 && v.inChain(d, e) && !v.drawn(e, ev, d) {
+			dead += d.Count
+			rules++
+		}
+	}
+	return dead, rules
 }
 
 // drawn reports whether the rule of a death has a row of its own.
@@ -302,11 +345,19 @@ func (v *view) dead(end, y int, here func(*player.Death) bool) {
 	if n == 0 {
 		return
 	}
-	s := v.p.Glyphs.Dead
-	if n > 1 {
-		s += units.Count(uint64(n), 2)
+	v.c.PutMax(end-deathWidth, y, deathWidth, v.deathText(n, deathWidth), v.p.Bad)
+}
+
+// deathText is the sign of death with its number. A number that has no room is no
+// other number: dots stand for it.
+func (v *view) deathText(n, width int) string {
+	if n == 1 {
+		return v.p.Glyphs.Dead
 	}
-	v.c.PutMax(end-deathWidth, y, deathWidth, s, v.p.Bad)
+	if s := v.p.Glyphs.Dead + strconv.Itoa(n); canvas.Width(s) <= width {
+		return s
+	}
+	return v.p.Glyphs.Dead + v.p.Glyphs.Dots
 }
 
 // ruleRow draws one rule.
@@ -332,6 +383,9 @@ func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
 	count := v.w.rule(l.rule)
 	never := count.Valid && count.Packets == 0
 	ink, tink := (*canvas.Ink)(nil), p.Verdict(pl.rule.Verdict())
+	if plain(pl.rule) {
+		tink = nil
+	}
 	if never && !isHit {
 		ink, tink = p.Dim, p.Dim
 	}

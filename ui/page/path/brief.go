@@ -105,13 +105,27 @@ func words(s string) []string {
 	return out
 }
 
-// target is the word in a rule's target column.
+// plain reports whether a rule neither decides nor leads anywhere: it counts, or sets a
+// mark by an expression.
+func plain(r *model.Rule) bool { return r.Jump == "" && r.Target == "" }
+
+// target is the word in a rule's target column; of a plain rule its text.
 func target(r *model.Rule) string {
 	switch {
 	case r.Jump != "":
 		return r.Jump
-	case r.Target == "":
-		return "-"
+	case r.Target != "":
+		return r.Target
 	}
-	return r.Target
+	s := strings.TrimSpace(Brief(r))
+	if r.Comment != "" {
+		s = strings.TrimSpace(strings.TrimSuffix(s, "# "+r.Comment))
+	}
+	if s == "" {
+		s = "counter" // what every rule does
+	}
+	if r.Comment != "" {
+		s += " # " + r.Comment
+	}
+	return s
 }

@@ -21,9 +21,8 @@ const (
 // with all rules folded, and is much taller than the screen.
 func (v *view) full(w, h int) bool {
 	extra := w - fullWidth
-	pre := minPre + extra*27/100
-	right := minRight + extra*34/100
 	nic := nicWidth + extra/40
+	pre, right := v.columns(extra - extra/40)
 	xPre := 1 + nic
 	xFork := xPre + pre + 1
 	xMid := xFork + 5
@@ -84,6 +83,32 @@ func (v *view) full(w, h int) bool {
 	v.c.Put(xFork, 0, v.fork(), v.ink(wireRoute))
 	v.sprites()
 	return true
+}
+
+// columns shares spare cells out between the three columns of blocks: each takes of
+// its part what its rules need to be read whole, and what is left over goes to those
+// that need more.
+func (v *view) columns(extra int) (pre, right int) {
+	n := &v.w.needs
+	want := [3]int{n[stPre] - minPre, max(n[stInput], n[stForward]) - minMid, max(n[stOutput], n[stPost]) - minRight}
+	part := [3]int{27, 39, 34}
+	var got [3]int
+	for range len(want) {
+		sum := 0
+		for i := range want {
+			if got[i] < want[i] {
+				sum += part[i]
+			}
+		}
+		left := extra - got[0] - got[1] - got[2]
+		for i := range want {
+			if got[i] < want[i] {
+				got[i] = min(want[i], got[i]+left*part[i]/sum)
+			}
+		}
+	}
+	left := extra - got[0] - got[1] - got[2]
+	return minPre + got[0] + left*part[0]/100, minRight + got[2] + left*part[2]/100
 }
 
 // fork is the sign of the routing decision. In ASCII the theme's would look like an

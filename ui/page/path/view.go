@@ -34,6 +34,8 @@ type view struct {
 	top int
 	// legs are the wires that the packet in focus has travelled.
 	legs [wireCount]bool
+	// left is true where the packet in focus has gone on from the step it shows.
+	left bool
 }
 
 // entryView is what a frame knows of an entry besides what is in the world.
@@ -67,9 +69,11 @@ func (pg *Page) view(f *page.Frame) *view {
 	v.focus, v.step = f.Player.Focused()
 	v.deaths = f.Player.Deaths()
 	entering := false
+	v.left = true
 	for _, s := range f.Player.Sprites() {
 		if v.focus != nil && s.Journey.Number == v.focus.Number {
 			entering = s.Enter < 1
+			v.left = s.Frac > 0
 		}
 	}
 	for i := range v.w.stations {

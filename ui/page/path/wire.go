@@ -125,7 +125,7 @@ func (v *view) travel(entering bool) {
 		}
 		last = st
 	}
-	if v.step == len(v.focus.Steps)-1 && v.leaves(v.focus) {
+	if v.step == len(v.focus.Steps)-1 && v.leaves(v.focus) && v.left {
 		mark(behind(last, v.focus))
 	}
 }

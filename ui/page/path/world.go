@@ -1,7 +1,6 @@
 package path
 
 import (
-	"fmt"
 	"slices"
 	"sort"
 	"strings"
@@ -10,6 +9,8 @@ import (
 	"nfscope/model/journey"
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
+	"nfscope/ui/component/canvas"
+	"nfscope/ui/component/units"
 )
 
 // key is a base chain's identity: it outlives a ruleset that is read anew.
@@ -66,6 +67,8 @@ type world struct {
 	stations [5]station
 	places   []place // by Rule.ID
 	chains   map[*model.Table]map[string]*model.Chain
+	// needs are the widths that the stations' rules and chains ask for, to be read whole.
+	needs [5]int
 	// also says what the map does not show: tables of other families.
 	also string
 }
@@ -149,7 +152,45 @@ func build(s *snapshot.Snapshot) *world {
 		}
 	}
 	w.also = alsoWords(other)
+	for i := range w.stations {
+		w.needs[i] = w.need(&w.stations[i])
+	}
 	return w
+}
+
+const (
+	// mostNeed is the widest that a station asks to be: a longer rule is cut, and can be
+	// read on the Rules page.
+	mostNeed = 120
+	// looked is how many rules below a base chain are measured.
+	looked = 64
+)
+
+// need measures a station: as wide as its longest rule, with the columns beside it.
+func (w *world) need(s *station) int {
+	n, words := 0, 4
+	for k := range s.entries {
+		e := &s.entries[k]
+		if e.chain == nil {
+			continue
+		}
+		n = max(n, canvas.Width(e.name)+45)
+		ls := w.leaves(e, nil)
+		ls = ls[:min(len(ls), looked)]
+		for _, l := range ls {
+			if r := w.places[l.rule].rule; !plain(r) {
+				words = max(words, min(canvas.Width(target(r))+2*boolInt(r.Jump != ""), 16))
+			}
+		}
+		for _, l := range ls {
+			text := words + 1 + canvas.Width(w.brief(l.rule))
+			if r := w.places[l.rule].rule; plain(r) {
+				text = canvas.Width(target(r))
+			}
+			n = max(n, 5+2*l.depth+text+2+packetsWidth+1+deathWidth)
+		}
+	}
+	return min(n, mostNeed)
 }
 
 // tracks reports whether a station still lacks its conntrack line.
@@ -161,7 +202,7 @@ func (w *world) tracks(s *station) bool {
 func alsoWords(other map[model.Family]int) string {
 	var out []string
 	for f, n := range other {
-		out = append(out, fmt.Sprintf("%d base chains of family %s", n, f))
+		out = append(out, units.Plural(uint64(n), 4, "base chain")+" of family "+f.String())
 	}
 	sort.Strings(out)
 	if len(out) == 0 {
@@ -254,7 +295,9 @@ func (w *world) rule(id int) model.Counters {
 func (w *world) brief(id int) string {
 	p := &w.places[id]
 	if !p.done {
-		p.brief, p.done = Brief(p.rule), true
+		if p.done = true; !plain(p.rule) { // else target says it all
+			p.brief = Brief(p.rule)
+		}
 	}
 	return p.brief
 }
