@@ -53,6 +53,9 @@ func (f *Fold) nftHome(w *walk, e *Event) *builder {
 	k := keyOf(e.Packet)
 	b := f.legacyTwin(w, e, k)
 	if b == nil {
+		b = f.renamed(w, e, k)
+	}
+	if b == nil {
 		b = f.begin(e)
 		f.room(k)
 		f.key(b, k)
@@ -90,7 +93,7 @@ func (f *Fold) nftWalk(e *Event) *walk {
 			w.backend = t.Backend
 		}
 		if c != nil && c.Base() {
-			w.place = place{c.Hook, c.Priority}
+			w.place = placeOf(e.Family, c.Hook, c.Priority)
 			return w
 		}
 	}
@@ -203,7 +206,7 @@ func (f *Fold) locate(b *builder, w *walk, chain string) {
 	if c == nil || !c.Base() {
 		return
 	}
-	w.vague, w.base, w.place, w.stack = false, chain, place{c.Hook, c.Priority}, []string{chain}
+	w.vague, w.base, w.place, w.stack = false, chain, placeOf(w.family, c.Hook, c.Priority), []string{chain}
 	for i := range w.steps {
 		w.steps[i].Base, w.steps[i].Hook = chain, c.Hook
 	}

@@ -51,10 +51,8 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 			b.walks[i], b.walks[i+1] = b.walks[i+1], w
 		}
 	}
+	j.In = b.inside()
 	for k, w := range b.walks {
-		if w.in != "" && j.In == "" {
-			j.In = w.in
-		}
 		if w.out != "" {
 			j.Out = w.out
 		}

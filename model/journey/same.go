@@ -1,6 +1,10 @@
 package journey
 
-import "nfscope/model"
+import (
+	"math"
+
+	"nfscope/model"
+)
 
 // packetKey is what stays the same in a packet from its first hook to its last,
 // address translation included.
@@ -111,10 +115,10 @@ func kin(p *model.Packet, pat place, q *model.Packet, qat place) bool {
 
 // fits reports whether an event at a place can be of the journey's packet.
 func (b *builder) fits(at place, e *Event) bool {
-	if in := b.inside(); in != "" && e.In != "" && in != e.In {
+	if in := b.inside(); in != "" && e.In != "" && in != e.In && !below(e.Family) {
 		return false
 	}
-	if b.apart(at.hook, e.In) {
+	if b.apart(at.hook, e) {
 		return false
 	}
 	for _, w := range b.walks {
@@ -124,6 +128,58 @@ func (b *builder) fits(at place, e *Event) bool {
 	}
 	p, pat := b.face(at)
 	return kin(p, pat, e.Packet, at)
+}
+
+// below reports whether a table of the family sees the devices under the IP families':
+// the ports of a bridge, the device of a netdev chain.
+func below(f model.Family) bool { return f == model.FamilyBridge || f == model.FamilyNetdev }
+
+// placeOf is where a base chain stands on the way of an IP packet. A bridge hands
+// packets to the IP families at priority 0 of its own prerouting and forward hooks,
+// before its input hook is done with them and after its postrouting hook is
+// (br_netfilter_hooks.c, br_nf_ops); of chains at 0 the one registered last, which is
+// not br_netfilter's, comes first. What the host itself sends comes to the bridge later;
+// that is not followed.
+func placeOf(f model.Family, h model.Hook, p model.Priority) place {
+	if f != model.FamilyBridge {
+		return place{h, p}
+	}
+	const many = 1 << 15 // priorities that are told apart
+	rel := max(-many, min(many, p))
+	switch {
+	case h == model.HookPrerouting && p >= 0, h == model.HookForward && p > 0:
+		return place{h, math.MaxInt32 - many + rel}
+	case h == model.HookPrerouting, h == model.HookInput, h == model.HookForward, h == model.HookPostrouting:
+		return place{h, math.MinInt32 + many + rel}
+	}
+	return place{h, p}
+}
+
+// renamed finds the journey whose packet nftrace has given another id: the id is a hash
+// of the device the packet came in by too (nft_trace_init), and for a packet that is
+// delivered to the bridge's own device that changes from the port to the bridge. Our
+// traces never begin behind prerouting.
+func (f *Fold) renamed(w *walk, e *Event, k packetKey) *builder {
+	if !f.opt.Probes || w.place.hook != model.HookInput && (w.place.hook != model.HookForward || e.In == e.Out) {
+		return nil // copies of a packet that is flooded have ids of their own too
+	}
+	var same *builder
+	for b := f.byKey[k]; b != nil; b = b.same {
+		if !b.hasID || b.nft == nil || !b.nft.place.before(w.place) || !b.fits(w.place, e) ||
+			b.nft.place.hook != model.HookPrerouting && (b.nft.place.hook != model.HookInput || !below(b.nft.family)) {
+			continue
+		}
+		if same == nil {
+			same = b
+			continue
+		}
+		same.suspect(twins)
+		b.suspect(twins)
+	}
+	if same != nil && f.byID[same.id] == same {
+		delete(f.byID, same.id)
+	}
+	return same
 }
 
 // assume notes that an event was taken for the packet's though its ends differ:
@@ -138,24 +194,34 @@ func (b *builder) assume(at place, e *Event) {
 // sees one of input, forward and output; what is delivered is not sent out; what is
 // made here does not come in. Over loopback it is sent, and comes in again, as two
 // journeys.
-func (b *builder) apart(h model.Hook, in string) bool {
+//
+// Postrouting names the device it came in by (linux 5.10), but of what the kernel made
+// with the device set it names the one it goes out by (neighbour discovery, MLD, IGMP:
+// ip6_output), and of what a bridge forwards none (br_nf_post_routing).
+func (b *builder) apart(h model.Hook, e *Event) bool {
+	in, out, inside := e.In, e.Out, b.inside()
+	if below(e.Family) { // its devices are others, and what it delivers may be routed on
+		return false
+	}
 	switch h {
 	case model.HookIngress, model.HookPrerouting:
-		return b.way == model.HookOutput || b.sent && b.inside() == ""
+		return b.way == model.HookOutput || b.sent && inside == ""
 	case model.HookInput:
 		return b.way != model.HookNone && b.way != h || b.sent
 	case model.HookForward:
 		return b.way != model.HookNone && b.way != h
 	case model.HookOutput:
-		return b.way != model.HookNone && b.way != h || b.inside() != ""
+		return b.way != model.HookNone && b.way != h || inside != ""
 	case model.HookPostrouting:
-		if b.way == model.HookInput {
+		switch {
+		case b.way == model.HookInput:
 			return true
+		case in == "":
+			return b.probed && inside != "" && inside != out
+		case in == out:
+			return false
 		}
-		if in != "" { // linux 5.10 and later say it of what is forwarded
-			return b.way == model.HookOutput
-		}
-		return b.probed && b.inside() != ""
+		return b.way == model.HookOutput
 	}
 	return false
 }
@@ -201,7 +267,7 @@ func (f *Fold) compare(b *builder, e *Event, at place) {
 			continue
 		}
 		p, pat := o.face(at)
-		like := !o.apart(at.hook, e.In) && !o.settled(f.opt.Probes) && kin(p, pat, e.Packet, at)
+		like := !o.apart(at.hook, e) && !o.settled(f.opt.Probes) && kin(p, pat, e.Packet, at)
 		if like || o.assumed && p != nil && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst) {
 			o.suspect(twins)
 			b.suspect(twins)

@@ -177,7 +177,7 @@ type builder struct {
 // insert puts a walk where the packet's way has it; at the same place the one that
 // came first stays first.
 func (b *builder) insert(w *walk) {
-	if !w.vague {
+	if !w.vague && !below(w.family) { // what a bridge delivers may be routed on
 		b.went(w.place.hook)
 	}
 	b.began = b.began || w.hidden && w.probe == model.HookNone
@@ -205,10 +205,11 @@ func (b *builder) face(at place) (*model.Packet, place) {
 	return p, seen
 }
 
-// inside is the name of the interface the packet came in by.
+// inside is the name of the interface the packet came in by. Where postrouting names
+// the one it goes out by, the packet may have been made here.
 func (b *builder) inside() string {
 	for _, w := range b.walks {
-		if w.in != "" {
+		if w.in != "" && !below(w.family) && (w.place.hook != model.HookPostrouting || w.in != w.out) {
 			return w.in
 		}
 	}
