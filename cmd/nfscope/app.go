@@ -187,6 +187,10 @@ func (a *app) startGuard() (*guard.Guard, error) {
 		return nil, err
 	}
 	a.guard = g
-	a.later(func() { _ = g.Close() })
+	a.later(func() {
+		if err := g.Close(); err != nil && a.failed == nil {
+			a.failed = err
+		}
+	})
 	return g, nil
 }

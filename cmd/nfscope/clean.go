@@ -28,23 +28,31 @@ func (a *app) clean() error {
 	if err := needAdmin("cleaning up"); err != nil {
 		return err
 	}
-	var removed []string
+	var did []string // a sentence for each thing done
 	var errs []error
 	for _, sweep := range []func() ([]string, error){
 		guard.Sweep,
 		func() ([]string, error) { return arm.Sweep(ns) },
-		lab.Sweep,
+		sweepLabs,
 	} {
-		what, err := sweep()
-		removed = append(removed, what...)
+		sentences, err := sweep()
+		did = append(did, sentences...)
 		errs = append(errs, err)
 	}
-	for _, r := range removed {
-		fmt.Fprintln(a.out, "removed", r)
+	for _, s := range did {
+		fmt.Fprintln(a.out, s)
 	}
 	err = errors.Join(errs...)
-	if len(removed) == 0 && err == nil {
+	if len(did) == 0 && err == nil {
 		fmt.Fprintln(a.out, "nothing was left to remove")
 	}
 	return err
+}
+
+func sweepLabs() (did []string, err error) {
+	names, err := lab.Sweep()
+	for _, n := range names {
+		did = append(did, "removed the network namespace "+n+", which the lab of a killed nfscope had made")
+	}
+	return did, err
 }

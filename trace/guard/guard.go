@@ -86,7 +86,7 @@ func (e Entry) undone(pid int) string {
 	case KindSysctl:
 		return fmt.Sprintf("set the sysctl %s%s back to %s, which the dead process %d had set to %s", strings.ReplaceAll(e.Path, "/", "."), in, e.Old, pid, e.Ours)
 	case KindIptables:
-		return fmt.Sprintf("took out%s what the dead process %d had put in: %s", in, pid, strings.Join(e.Command, " "))
+		return fmt.Sprintf("undid a change of the dead process %d to the rules%s with `%s`", pid, in, strings.Join(e.Command, " "))
 	case KindNetns:
 		return fmt.Sprintf("removed the network namespace %s, which the dead process %d had made", e.Name, pid)
 	}

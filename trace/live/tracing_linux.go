@@ -14,6 +14,7 @@ import (
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
 	"nfscope/trace/arm"
+	"nfscope/trace/guard"
 	"nfscope/trace/nflog"
 	"nfscope/trace/nftrace"
 	"nfscope/trace/rules"
@@ -36,8 +37,12 @@ type tracing struct {
 	err  error
 }
 
-// drain is how long the readers go on after the last packet could be traced.
-const drain = 300 * time.Millisecond
+const (
+	// drain is how long the readers go on, at most, after the last packet could be traced.
+	drain = 300 * time.Millisecond
+	// calm is how long their sockets must have been dry to end them before that.
+	calm = 20 * time.Millisecond
+)
 
 // Arm starts a trace; one that is armed ends first. It returns when the kernel
 // traces. Done tells when the trace is over.
@@ -45,7 +50,11 @@ func (s *Session) Arm(ctx context.Context, t Trace) error {
 	if err := s.Disarm(); err != nil {
 		return err
 	}
+	if err := s.guard.Err(); err != nil {
+		return fmt.Errorf("%w: start nfscope anew to trace", err)
+	}
 	tr := &tracing{over: make(chan struct{})}
+	tr.notes = s.sweep()
 	rctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	tr.stop = stop
 	if err := s.start(ctx, rctx, tr, t); err != nil {
@@ -61,6 +70,19 @@ func (s *Session) Arm(ctx context.Context, t Trace) error {
 	s.done.Add(1)
 	go s.mind(ctx, tr)
 	return nil
+}
+
+// sweep puts back what a killed nfscope left in the namespace: it must not pass for
+// the state that is to come back when this trace is over.
+func (s *Session) sweep() []string {
+	did, err := guard.SweepIn(s.ns)
+	if err != nil {
+		s.put(feed.Item{Problem: "what a killed nfscope left here is not all put back: " + err.Error()})
+	}
+	for _, d := range did {
+		slog.Info("swept", "did", d)
+	}
+	return did
 }
 
 // start opens the readers before it arms, so that no packet is traced unheard.
@@ -139,6 +161,8 @@ func (s *Session) mind(ctx context.Context, tr *tracing) {
 			continue
 		case <-ctx.Done():
 		case <-tr.armed.Done():
+		case <-s.guard.Lost():
+			s.put(feed.Item{Problem: fmt.Sprintf("the trace ends early, so that it cannot outlive a killed nfscope: %v", s.guard.Err())})
 		}
 		break
 	}
@@ -159,7 +183,7 @@ func (tr *tracing) end() {
 	var errs []error
 	if tr.armed != nil {
 		errs = append(errs, tr.armed.Close())
-		time.Sleep(drain)
+		tr.dry(time.Now().Add(drain))
 	}
 	tr.stop()
 	tr.readers.Wait()
@@ -173,6 +197,37 @@ func (tr *tracing) end() {
 		errs = append(errs, tr.nft.Close())
 	}
 	tr.err = errors.Join(errs...)
+}
+
+// dry waits until nothing waits in the readers' sockets, twice, or the deadline is over.
+func (tr *tracing) dry(deadline time.Time) {
+	tick := time.NewTicker(calm)
+	defer tick.Stop()
+	for was := false; time.Now().Before(deadline); {
+		is := tr.queued() == 0
+		if was && is {
+			return
+		}
+		was = is
+		<-tick.C
+	}
+}
+
+// queued is the memory that events not yet read take; where it is not known, more
+// than none.
+func (tr *tracing) queued() (bytes uint64) {
+	add := func(n uint32, err error) {
+		if bytes += uint64(n); err != nil {
+			bytes++
+		}
+	}
+	if tr.nft != nil {
+		add(tr.nft.Queued())
+	}
+	if tr.nflog != nil {
+		add(tr.nflog.Queued())
+	}
+	return bytes
 }
 
 // tell puts the trace's state.

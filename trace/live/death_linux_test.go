@@ -1,0 +1,78 @@
+package live
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"nfscope/model/snapshot"
+	"nfscope/trace/nettest"
+)
+
+// TestLostGuardEndsTheTrace: a trace that nobody would clean up after does not go on.
+func TestLostGuardEndsTheTrace(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore")
+	ns := nettest.New(t, "lost")
+	nettest.Feed(t, ns, accept4+"COMMIT\n", "iptables-legacy-restore")
+	sysctl := func() string { return nettest.Run(t, ns, "cat", "/proc/sys/net/netfilter/nf_log/2") }
+	before := sysctl()
+	s := open(t, ns, Trace{For: time.Minute})
+	over := s.session.Done()
+	if sysctl() == before {
+		t.Fatal("the trace has changed nothing, so there is nothing to guard")
+	}
+	g := s.session.guard
+	deadline := time.After(15 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for lost, last := false, 0; !lost; {
+		select {
+		case <-g.Lost():
+			lost = true
+		case <-deadline:
+			t.Fatal("the guard is never given up")
+		case <-tick.C:
+			if pid := g.PID(); pid != 0 && pid != last {
+				last = pid
+				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	s.wait("a problem", func(snap *snapshot.Snapshot) bool {
+		return strings.Contains(strings.Join(snap.Problems, "\n"), "the trace ends early, so that it cannot outlive a killed nfscope: the guard, which")
+	})
+	select {
+	case <-over:
+	case <-deadline:
+		t.Fatal("the trace goes on")
+	}
+	if now := sysctl(); now != before {
+		t.Errorf("the sysctl holds %s, held %s", now, before)
+	}
+	if err := s.session.Arm(t.Context(), Trace{}); err == nil || !strings.Contains(err.Error(), "start nfscope anew") {
+		t.Errorf("arming without a guard: %v", err)
+	}
+}
+
+// TestQuietTraceEndsAtOnce: the readers do not wait where nothing is on its way.
+func TestQuietTraceEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t)
+	ns := nettest.New(t, "quiet")
+	best := time.Hour // of some: the machine may be busy with other tests
+	for range 5 {
+		s := open(t, ns, Trace{})
+		begin := time.Now()
+		if err := s.session.Disarm(); err != nil {
+			t.Fatal(err)
+		}
+		best = min(best, time.Since(begin))
+	}
+	if best > drain/2 {
+		t.Errorf("ending took %s at best", best)
+	}
+}
