@@ -11,7 +11,9 @@ type want struct {
 	field, only bool
 	// list allows flags with commas between.
 	list bool
-	part int
+	// colon allows what a map holds right behind a value: 22:drop.
+	colon bool
+	part  int
 }
 
 func (w want) typ() Type {
@@ -160,11 +162,11 @@ func (p *parser) primary(w want) Expr {
 		}
 		p.i, p.why = at, ""
 	}
-	return p.literal(w.typ())
+	return p.literal(w.typ(), w.colon)
 }
 
 // literal reads a value, or a range of values.
-func (p *parser) literal(t Type) Expr {
+func (p *parser) literal(t Type, colon bool) Expr {
 	tok := p.peek()
 	switch tok.kind {
 	case kindString:
@@ -187,6 +189,15 @@ func (p *parser) literal(t Type) Expr {
 		if v, ok := wordValue(t, tok.text); ok {
 			p.next()
 			return v
+		}
+		for i := 1; colon && i < len(tok.text); i++ {
+			if tok.text[i] != ':' {
+				continue
+			}
+			if v, ok := wordValue(t, tok.text[:i]); ok {
+				p.i = tok.begin + i
+				return v
+			}
 		}
 	}
 	p.unexpected("a value of type " + t.String())
@@ -220,7 +231,7 @@ func (p *parser) elem(key, data []Type, field bool) Elem {
 		p.next()
 		e.Key = Any{}
 	} else {
-		e.Key = p.expr(want{types: key, field: field})
+		e.Key = p.expr(want{types: key, field: field, colon: data != nil})
 	}
 	for p.why == "" {
 		o := p.elemOption()

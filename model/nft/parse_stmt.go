@@ -1,7 +1,6 @@
 package nft
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -151,79 +150,6 @@ func (p *parser) connStatement() Statement {
 	return nil
 }
 
-func (p *parser) log() Statement {
-	l := &Log{}
-	for p.why == "" {
-		t := p.peek()
-		k, ok := p.takeOne("prefix", "group", "snaplen", "queue-threshold", "level", "flags")
-		if !ok {
-			break
-		}
-		switch k {
-		case "prefix":
-			s := p.next()
-			if s.kind != kindString {
-				p.fail("a prefix without its text in quotes")
-				break
-			}
-			// nft prints quotes inside of a prefix as they are: where the string ends
-			// cannot be told.
-			if s.end < len(p.s) && strings.IndexByte(blanks+"};", p.s[s.end]) < 0 {
-				p.fail("the prefix has quotes of its own, its end cannot be told")
-			}
-			text := s.text[1 : len(s.text)-1]
-			l.Prefix = &text
-		case "group":
-			l.Group = p.num()
-		case "snaplen":
-			l.Snaplen = p.num()
-		case "queue-threshold":
-			l.Threshold = p.num()
-		case "level":
-			lv := p.next()
-			if _, ok := symbols[LogLevel][lv.text]; !ok {
-				p.fail(`"` + clip(lv.text) + `" is not a level of the log`)
-			}
-			l.Level = lv.text
-		case "flags":
-			p.logFlags(l)
-		}
-		if p.i == t.begin {
-			break
-		}
-	}
-	return l
-}
-
-func (p *parser) num() *uint64 {
-	n := p.number()
-	return &n
-}
-
-func (p *parser) logFlags(l *Log) {
-	t := p.next()
-	switch t.text {
-	case "all", "skuid", "ether":
-		l.Flags = append(l.Flags, t.text)
-	case "ip":
-		p.expect("options")
-		l.Flags = append(l.Flags, "ip options")
-	case "tcp":
-		for p.why == "" {
-			k, ok := p.takeOne("sequence", "options")
-			if !ok {
-				p.unexpected("sequence or options")
-			}
-			l.Flags = append(l.Flags, "tcp "+k)
-			if !p.take(",") {
-				break
-			}
-		}
-	default:
-		p.fail(`"` + clip(t.text) + `" is not a flag of log`)
-	}
-}
-
 func (p *parser) reject() Statement {
 	r := &Reject{}
 	if !p.take("with") {
@@ -239,7 +165,7 @@ func (p *parser) reject() Statement {
 	default:
 		p.take("type")
 		r.With = k
-		r.Code = p.literal(map[string]Type{"icmp": ICMPCode, "icmpv6": ICMPv6Code, "icmpx": ICMPXCode}[k])
+		r.Code = p.literal(map[string]Type{"icmp": ICMPCode, "icmpv6": ICMPv6Code, "icmpx": ICMPXCode}[k], false)
 	}
 	return r
 }
@@ -268,26 +194,6 @@ func (p *parser) queue() Statement {
 		}
 	}
 	return q
-}
-
-func (p *parser) dup() Statement {
-	p.expect("to")
-	d := &Dup{To: p.expr(want{types: []Type{AnyType}, field: true})}
-	if p.take("device") {
-		d.Device = p.expr(want{types: []Type{IfName}, field: true})
-	}
-	return d
-}
-
-func (p *parser) fwd() Statement {
-	f := &Fwd{}
-	f.Family, _ = p.takeOne("ip", "ip6")
-	p.expect("to")
-	f.To = p.expr(want{types: []Type{AnyType}, field: true})
-	if p.take("device") {
-		f.Device = p.expr(want{types: []Type{IfName}, field: true})
-	}
-	return f
 }
 
 func (p *parser) synproxy() Statement {
@@ -390,122 +296,4 @@ func (p *parser) tunnel() Statement {
 func (p *parser) xt() Statement {
 	p.fail("nft knows the name of an extension of x_tables only, iptables-nft-save prints it in full")
 	return nil
-}
-
-// nat reads what stands after snat, dnat, masquerade or redirect.
-func (p *parser) nat(kind string) Statement {
-	n := &NAT{Kind: kind}
-	if kind == "snat" || kind == "dnat" {
-		n.Family, _ = p.takeOne("ip", "ip6")
-		n.Prefix = p.take("prefix")
-		p.take("interval")
-		if p.take("addr") { // read, but not printed: what the map holds says it
-			p.expect(".")
-			p.expect("port")
-		}
-	}
-	if p.take("to") {
-		n.Addr, n.Port = p.endpoint(n.Family)
-		if n.Addr != nil && kind != "snat" && kind != "dnat" {
-			n.Port, n.Addr = n.Addr, nil // redirect to 22: the colon may be left out
-		}
-	} else if kind == "snat" || kind == "dnat" {
-		t := p.peek()
-		if t.kind == kindEnd || t.kind == kindWord && !strings.ContainsAny(t.text, "0123456789.:") {
-			p.unexpected(`"to"`)
-			return n
-		}
-		n.Addr, n.Port = p.endpoint(n.Family)
-	}
-	if n.Prefix && n.Addr == nil {
-		p.fail("a prefix without an address")
-	}
-	for p.why == "" {
-		f, ok := p.takeOne("random", "fully-random", "persistent", "netmap")
-		if !ok {
-			break
-		}
-		if !slices.Contains(n.Flags, f) {
-			n.Flags = append(n.Flags, f)
-		}
-		if !p.take(",") {
-			break
-		}
-	}
-	return n
-}
-
-func (p *parser) tproxy() Statement {
-	t := &TProxy{}
-	t.Family, _ = p.takeOne("ip", "ip6")
-	p.expect("to")
-	t.Addr, t.Port = p.endpoint(t.Family)
-	return t
-}
-
-// endpoint reads ADDR, ADDR:PORT, :PORT, with ranges and maps in the place of each.
-func (p *parser) endpoint(family string) (addr, port Expr) {
-	t := p.peek()
-	if p.why != "" || t.kind != kindWord {
-		p.unexpected("an address or a port")
-		return nil, nil
-	}
-	if t.text[0] != ':' || strings.HasPrefix(t.text, "::") {
-		if a, n := literalAddr(family, t.text); n > 0 {
-			p.i = t.begin + n
-			addr = a
-			// Could be the key of a map: dnat to 10.0.0.1 is not, numbers never are.
-		} else {
-			addr = p.expr(want{types: []Type{AnyType}, field: true})
-		}
-	}
-	if t := p.peek(); p.why == "" && t.kind == kindWord && t.text[0] == ':' {
-		p.i = t.begin + 1
-		port = p.expr(want{types: []Type{InetService}, field: true})
-	}
-	return addr, port
-}
-
-// literalAddr reads an address, a network or a range of addresses at the beginning of
-// a word and tells how far it goes; a port may follow behind a colon.
-func literalAddr(family, s string) (Expr, int) {
-	typ := addrType(family)
-	one := func(s string) (Expr, int) {
-		if strings.HasPrefix(s, "[") {
-			if end := strings.IndexByte(s, ']'); end > 0 {
-				if a, ok := address(typ, s[1:end]); ok {
-					if a, ok := a.(Addr); ok && a.Is6() {
-						return a, end + 1
-					}
-				}
-			}
-			return nil, 0
-		}
-		n := strings.IndexByte(s, '-')
-		if n < 0 {
-			n = len(s)
-		}
-		if a, ok := address(typ, s[:n]); ok {
-			return a, n
-		}
-		if n = strings.IndexAny(s, ":-"); n < 0 { // IPv4, with a port behind it
-			return nil, 0
-		}
-		if a, ok := address(typ, s[:n]); ok {
-			return a, n
-		}
-		return nil, 0
-	}
-	lo, n := one(s)
-	if n == 0 || n == len(s) || s[n] == ':' {
-		return lo, n
-	}
-	if s[n] != '-' {
-		return nil, 0
-	}
-	hi, m := one(s[n+1:])
-	if m == 0 || n+1+m < len(s) && s[n+1+m] != ':' {
-		return nil, 0
-	}
-	return Range{lo, hi}, n + 1 + m
 }

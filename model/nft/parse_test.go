@@ -116,6 +116,9 @@ func TestParse(t *testing.T) {
 		{"meta hour \"08:00\"-\"18:00\" drop", `[meta_hour/hour == Range(Quoted("08:00"), Quoted("18:00"))] drop`, ""},
 		{"rt type 0 drop", "[rt_type/integer == 0] drop", ""},
 		{"fib saddr . iif oif missing drop", "[fib_saddr_._iif_oif/iface_index == missing=0] drop", ""},
+		{"tcp dport vmap {22:accept,80 :drop, 443: jump x}", "VMap(tcp_dport/inet_service, Set(22:accept, 80:drop, 443:jumpx))",
+			"tcp dport vmap { 22 : accept, 80 : drop, 443 : jump x }"},
+		{"ct state established, related accept", "[ct_state/ct_state has List(established=2, related=4)] accept", "ct state established,related accept"},
 		{"log level info prefix \"a b\"", `*nft.Log(log prefix "a b" level info)`, `log prefix "a b" level info`},
 	}
 	for _, tt := range tests {
@@ -239,6 +242,8 @@ func FuzzParse(f *testing.F) {
 		"redirect to :tcp dport map { 22 : 2222 }", "meta mark set jhash ip saddr . tcp dport mod 16 seed 0xabcd offset 100",
 		"tcp dport 22 jump { ip saddr 10.0.0.1 accept; drop; }", "@nh,0,8 0x45", "log prefix \"a\" flags tcp sequence,options",
 		"add @s { ip saddr timeout 1m limit rate over 10/second burst 7 packets counter }", "xt match recent counter", "ct count over 5",
+		"set s { # handle 8\n\ttypeof ip saddr . tcp dport\n\tflags interval\n\tcounter\n\telements = { 10.0.0.1 . 80 timeout 5d, 10.0.0.2 . 1-9 }\n}",
+		"map m {\n\ttype ipv4_addr : ct helper\n\telements = { 10.0.0.1 : \"x\" }\n}", "set s {\n\ttype frob_addr\n}", "quota q { over 25 mbytes used 5 bytes }",
 		"((((", "{{{{", "jump {", "meta hour \"08:00\"-\"18:00\"", "queue flags bypass to numgen inc mod 3",
 	} {
 		f.Add(s)

@@ -48,8 +48,9 @@ func oneValue(t Type, s string) (v Expr, sure, ok bool) {
 			return Symbol{s, n, true}, true, true
 		}
 	case IPv4Addr, IPv6Addr, AnyAddr:
-		v, ok = address(t, s)
-		return v, ok, ok
+		if v, ok = address(t, s); ok || t == IPv6Addr {
+			return v, ok, ok
+		}
 	case EtherAddr:
 		ok = isMAC(s)
 		return MAC(s), ok, ok

@@ -30,7 +30,7 @@ type Rule struct {
 // Statement is one statement of a rule: *Match, *VerdictMap, *Assign, *Verdict,
 // *Counter, *Limit, *Quota, *ConnLimit, *Last, *Object, *NAT, *TProxy, *Reject, *Queue,
 // *Log, *Dup, *Fwd, *Notrack, *Synproxy, *SetUpdate, *Meter, *FlowAdd, *StripOption,
-// *Comment or *Unknown. String gives it as nft prints it.
+// *Comment or *Unknown; in elements of sets *Timeout besides. String gives it as nft prints it.
 type Statement interface {
 	String() string
 	statement()
