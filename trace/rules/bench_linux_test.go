@@ -257,13 +257,14 @@ func BenchmarkVisible(b *testing.B) {
 			}
 			_, err := r.Counts(b.Context(), rs)
 			must(b, err)
-			b.ReportAllocs()
-			for b.Loop() {
+			var all race
+			all.add("visible", func() {
 				c, err := r.CountsOf(b.Context(), rs, nil, ids)
 				if must(b, err); len(c.Part) < 60 {
 					b.Fatalf("%d rules were read", len(c.Part))
 				}
-			}
+			})
+			all.run(b)
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -29,6 +30,7 @@ type legacySocket struct {
 	family model.Family
 	fd     int                                        // -1 while there is none
 	pause  func(context.Context, time.Duration) error // a test puts its own here
+	list   *os.File                                   // namesFile, nil while it is not open
 	// tables are those that were read, by name.
 	tables map[string]*legacyTable
 	// known are tables that the caller says are there, for where the kernel won't list them.
@@ -64,16 +66,23 @@ func (l *legacySocket) namesFile() string {
 	return "/proc/thread-self/net/ip_tables_names"
 }
 
-// names lists the registered tables. Asking for any other table would create it.
+// names lists the registered tables. Asking for any other table would create it. The
+// file stays open: it is of the namespace in which it was opened, and entering one costs
+// more than all else that a refresh of the screen does.
 func (l *legacySocket) names() ([]string, error) {
-	var text []byte
-	err := l.ns.Do(func() (err error) {
-		text, err = os.ReadFile(l.namesFile())
-		return err
-	})
-	if errors.Is(err, fs.ErrNotExist) { // x_tables is not loaded
-		return nil, nil
+	if l.list == nil {
+		err := l.ns.Do(func() (err error) {
+			l.list, err = os.Open(l.namesFile())
+			return err
+		})
+		if errors.Is(err, fs.ErrNotExist) { // x_tables is not loaded
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
+	text, err := io.ReadAll(io.NewSectionReader(l.list, 0, 1<<16))
 	return strings.Fields(string(text)), err
 }
 
@@ -98,6 +107,10 @@ func (l *legacySocket) open() error {
 func (l *legacySocket) close() (err error) {
 	for name := range l.tables {
 		err = errors.Join(err, l.forget(name))
+	}
+	if l.list != nil {
+		err = errors.Join(err, l.list.Close())
+		l.list = nil
 	}
 	if l.fd < 0 {
 		return err
