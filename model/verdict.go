@@ -57,12 +57,19 @@ func (v *Verdict) UnmarshalText(t []byte) error {
 
 // TargetVerdict tells what an iptables target does to the walk when its rule
 // matched (iptables-extensions(8)). A rule without target goes on. A target that
-// nfscope does not know gives VerdictUnknown, never a guess.
+// nfscope does not know gives VerdictUnknown, never a guess; so does TPROXY, which
+// accepts where a socket takes the packet and drops where none does
+// (net/netfilter/xt_TPROXY.c). KnownTarget tells the two apart. SYNPROXY is what it
+// is for a SYN: it answers in the server's place and keeps the packet
+// (net/netfilter/xt_SYNPROXY.c).
 func TargetVerdict(target string) Verdict {
+	if target == "tproxy" { // nft's goes on, or counts as no match (nft_tproxy.c)
+		return VerdictContinue
+	}
 	switch strings.ToUpper(target) { // nft writes its verdicts in small letters
 	case "":
 		return VerdictContinue
-	case "ACCEPT", "SNAT", "DNAT", "MASQUERADE", "REDIRECT", "NETMAP", "TPROXY":
+	case "ACCEPT", "SNAT", "DNAT", "MASQUERADE", "REDIRECT", "NETMAP":
 		return VerdictAccept
 	case "DROP":
 		return VerdictDrop
@@ -72,9 +79,7 @@ func TargetVerdict(target string) Verdict {
 		return VerdictReturn
 	case "QUEUE", "NFQUEUE":
 		return VerdictQueue
-	case "SYNPROXY":
-		return VerdictDrop
-	case "FWD": // net/netfilter/nft_fwd_netdev.c
+	case "SYNPROXY", "FWD": // net/netfilter/nft_fwd_netdev.c
 		return VerdictStolen
 	case "LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "CT", "NOTRACK", "TRACE", "TOS", "DSCP", "ECN",
 		"TTL", "HL", "TCPMSS", "TCPOPTSTRIP", "CLASSIFY", "TEE", "AUDIT", "CHECKSUM", "SECMARK",
@@ -82,4 +87,10 @@ func TargetVerdict(target string) Verdict {
 		return VerdictContinue
 	}
 	return VerdictUnknown
+}
+
+// KnownTarget reports whether nfscope knows what a target of iptables does, though
+// that may hang on more than the rule.
+func KnownTarget(target string) bool {
+	return target == "TPROXY" || TargetVerdict(target) != VerdictUnknown
 }

@@ -10,13 +10,25 @@ import (
 // base is a base chain that every packet of its hook walks and is traced in.
 type base struct {
 	place
-	legacy      bool
+	backend     model.Backend
 	family      model.Family
 	table, name string
 }
 
-// bases are the base chains of each hook.
-type bases [model.HookPostrouting + 1][]base
+// bases are the base chains of each hook, and the rules that switch a trace off.
+type bases struct {
+	at    [model.HookPostrouting + 1][]base
+	mutes []mute
+}
+
+// mute is a rule that says "meta nftrace set 0": what a packet meets behind it is not
+// told, that rule itself among it (nf_tables_trace.c).
+type mute struct {
+	by Culprit
+	// from are the base chains it can be reached from: all of its table's for a rule
+	// of a user chain.
+	from []base
+}
 
 // basesOf lists the base chains of a ruleset, nil where there is none. Chains of
 // nat are left out: only the first packet of a connection meets them.
@@ -26,26 +38,76 @@ func basesOf(rs *model.Ruleset) *bases {
 	}
 	all := &bases{}
 	for _, t := range rs.Tables {
-		if strings.Contains(t.Flags, "dormant") || strings.HasPrefix(t.Name, ProbePrefix) ||
-			t.Backend != model.BackendNFTables && t.Name == "nat" {
+		if strings.Contains(t.Flags, "dormant") || strings.HasPrefix(t.Name, ProbePrefix) {
 			continue
 		}
+		var own []base
 		for _, c := range t.Chains {
-			if c.Hook == model.HookNone || int(c.Hook) >= len(all) || c.Type == "nat" {
+			if c.Hook == model.HookNone || int(c.Hook) >= len(all.at) {
 				continue
 			}
-			all[c.Hook] = append(all[c.Hook], base{place{c.Hook, c.Priority}, t.Backend == model.BackendLegacy, t.Family, t.Name, c.Name})
+			at := base{place{c.Hook, c.Priority}, t.Backend, t.Family, t.Name, c.Name}
+			own = append(own, at)
+			if c.Type != "nat" && (t.Backend == model.BackendNFTables || t.Name != "nat") {
+				all.at[c.Hook] = append(all.at[c.Hook], at)
+			}
+		}
+		if t.Backend == model.BackendNFTables {
+			all.mute(t, own)
 		}
 	}
 	return all
 }
 
+// mute notes the rules of a table that switch a trace off.
+func (all *bases) mute(t *model.Table, own []base) {
+	for _, c := range t.Chains {
+		for i := range c.Rules {
+			r := &c.Rules[i]
+			if !strings.Contains(r.Text, "nftrace set 0") {
+				continue
+			}
+			from := own
+			if c.Base() {
+				from = slices.DeleteFunc(slices.Clone(own), func(o base) bool { return o.name != c.Name })
+			}
+			by := Culprit{Backend: t.Backend, Family: t.Family, Table: t.Name, Chain: c.Name, Kind: "rule", Rule: r.Index, Text: r.Text}
+			all.mutes = append(all.mutes, mute{by, from})
+		}
+	}
+}
+
+// muted finds a rule that may have switched the trace of a packet off that was last
+// seen at a place.
+func (b *builder) muted(at place) *mute {
+	if b.bases == nil {
+		return nil
+	}
+	for i := range b.bases.mutes {
+		m := &b.bases.mutes[i]
+		if slices.ContainsFunc(m.from, func(c base) bool {
+			return c.family.Carries(b.key.family) && !c.place.before(at) && (c.hook == at.hook || rank(c.hook) > rank(at.hook)) && !b.done(&c)
+		}) {
+			return m
+		}
+	}
+	return nil
+}
+
+// done reports whether the journey has a walk through the chain that came to its end.
+func (b *builder) done(c *base) bool {
+	return slices.ContainsFunc(b.walks, func(w *walk) bool { return w.through(c) && w.verdict != model.VerdictUnknown })
+}
+
+// through reports whether a walk is one through the chain.
+func (w *walk) through(c *base) bool {
+	return w.place.hook == c.hook && w.table == c.table && w.base == c.name && w.family == c.family &&
+		(w.source == SourceLegacy) == (c.backend == model.BackendLegacy)
+}
+
 // walked reports whether the journey has a walk through the chain.
 func (b *builder) walked(c *base) bool {
-	return slices.ContainsFunc(b.walks, func(w *walk) bool {
-		return w.place.hook == c.hook && w.table == c.table && w.base == c.name && w.family == c.family &&
-			(w.source == SourceLegacy) == c.legacy
-	})
+	return slices.ContainsFunc(b.walks, func(w *walk) bool { return w.through(c) })
 }
 
 // missing finds a base chain that the packet met on its way to reach and that no
@@ -59,8 +121,8 @@ func (b *builder) missing(reach place) *base {
 		if rank(h) > rank(reach.hook) || !b.passes(h, reach) {
 			continue
 		}
-		for i := range b.bases[h] {
-			c := &b.bases[h][i]
+		for i := range b.bases.at[h] {
+			c := &b.bases.at[h][i]
 			if c.family.Carries(b.key.family) && start.before(c.place) && c.place.before(reach) && !b.walked(c) {
 				return c
 			}
@@ -74,17 +136,18 @@ func (b *builder) missing(reach place) *base {
 // nothing but a chain drops packets.
 const conntrackPriority = -200
 
-// untold finds the legacy chain that a packet last seen at a place met next, and that
-// told nothing. The tracer of legacy tables may be off, another program having its
-// group: then a packet that vanished was not dropped by the kernel for certain.
+// untold finds a chain that a packet last seen at a place met next, and that told
+// nothing. The tracer of legacy tables may be off, another program having its group, or
+// a rule has switched the packet's trace off: then a packet that vanished was not
+// dropped by the kernel for certain.
 func (b *builder) untold(at place) *base {
-	if b.bases == nil || int(at.hook) >= len(b.bases) {
+	if b.bases == nil || int(at.hook) >= len(b.bases.at) {
 		return nil
 	}
-	for i := range b.bases[at.hook] {
-		c := &b.bases[at.hook][i]
+	for i := range b.bases.at[at.hook] {
+		c := &b.bases.at[at.hook][i]
 		apart := (at.hook == model.HookPrerouting || at.hook == model.HookOutput) && at.priority < conntrackPriority && c.priority > conntrackPriority
-		if c.legacy && !apart && !c.place.before(at) && c.family.Carries(b.key.family) && !b.walked(c) {
+		if !apart && !c.place.before(at) && c.family.Carries(b.key.family) && !b.walked(c) {
 			return c
 		}
 	}

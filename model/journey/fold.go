@@ -26,6 +26,9 @@ type Rules interface {
 type Flows interface {
 	ByID(id uint32) *flow.Flow
 	ByTuple(t model.Tuple) *flow.Flow
+	// Followed reports whether conntrack's events come: then a flow that is not found
+	// is one that conntrack does not have.
+	Followed() bool
 }
 
 // Options bound a Fold.

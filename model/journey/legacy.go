@@ -157,6 +157,10 @@ func (f *Fold) legacyStep(b *builder, w *walk, e *Event) {
 		r := &c.Rules[e.Num-1]
 		s.Kind, s.Rule, s.Text, s.Comment, s.Target, s.RuleID = KindRule, r.Index, r.Text, r.Comment, r.Target, r.ID
 		s.Verdict, to = r.Verdict(), r.Jump
+		if r.Target == "SYNPROXY" && r.Jump == "" {
+			s.Verdict = synproxy(e.Packet)
+			s.Note = fate(r.Target, s.Verdict, e.Packet.Flags)
+		}
 	case c != nil && e.Kind == EventRule:
 		s.Kind, s.Rule, s.Note = KindRule, e.Num, "this number is not in the ruleset that was read"
 	case e.Kind == EventReturn:

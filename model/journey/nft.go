@@ -8,8 +8,12 @@ import (
 )
 
 // probePriority is where the armed trace's probe chains stand (trace/arm): behind
-// every other chain of their hook. Its arming chains stand before every other.
+// every other chain of their hook.
 const probePriority = 1 << 30
+
+// armingPriority is where its chains stand that switch the trace on: between
+// defragmentation and raw. What a packet met before is not traced.
+const armingPriority = -350
 
 // nft folds one NFT_MSG_TRACE event. The first event of every base chain carries
 // the packet's headers; those that follow carry the id only.
@@ -31,13 +35,16 @@ func (f *Fold) nft(e *Event) {
 		b.insert(w)
 	case b != nil && b.nft != nil && b.nft.goesWith(e):
 		w = b.nft
-	default: // the event that carried the headers is missing
+	default:
 		w = f.nftWalk(e)
-		if b == nil || b.over(w.place) {
+		gone := b == nil || b.over(w.place)
+		if gone {
 			b = f.begin(e)
 			f.name(b, e.ID)
 		}
-		b.torn = true
+		// The event that carried the headers is missing; but of a packet that was stolen
+		// the kernel has none to show.
+		b.torn = b.torn || gone || e.Verdict != model.VerdictStolen
 		b.nft = w
 		b.insert(w)
 	}
@@ -84,7 +91,7 @@ func (f *Fold) nftWalk(e *Event) *walk {
 			w.probe, w.place = h, place{h, probePriority}
 			return w
 		}
-		w.place = place{hookByDevices(e), -probePriority}
+		w.place = place{hookByDevices(e), armingPriority}
 		return w
 	}
 	if f.rules != nil {
@@ -189,7 +196,9 @@ func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
 		return
 	default:
 		s.Kind, s.Handle = KindRule, e.Handle
-		if !f.nftRule(&s, e) {
+		if f.nftRule(&s, e) {
+			s.Note = fate(s.Target, s.Verdict, b.key.flags)
+		} else {
 			b.suspect(unlisted)
 		}
 	}

@@ -5,16 +5,21 @@ import (
 	"strings"
 
 	"nfscope/model"
+	"nfscope/model/flow"
 )
 
-// outcome says where the packet ended, who decided, and the sentence for it.
-func (f *Fold) outcome(b *builder, j *Journey) {
+// unseen is why a journey is not whole whose packet is gone.
+const unseen = "its end was not seen"
+
+// outcome says where the packet ended, who decided, and the sentence for it. why says
+// what of that is not known, "" where all is.
+func (f *Fold) outcome(b *builder, j *Journey, fl *flow.Flow) (why string) {
 	var end model.Hook // the hook whose last chain saw the packet
 	var last *walk
 	for _, w := range b.walks {
 		if w.verdict.Ends() && len(w.steps) > 0 {
 			b.ending(j, w)
-			return
+			return ""
 		}
 		if w.probe != model.HookNone {
 			end = w.probe
@@ -27,25 +32,69 @@ func (f *Fold) outcome(b *builder, j *Journey) {
 	o.Verdict = Unknown
 	switch {
 	case end == model.HookInput || end == model.HookPostrouting:
-		accepted(j, arrived(j, end))
-	case last != nil && last.verdict == model.VerdictQueue:
+		if !b.unconfirmed() {
+			accepted(j, arrived(j, end))
+			return ""
+		}
+		if f.flows == nil || !f.flows.Followed() {
+			accepted(j, arrived(j, end))
+			j.Assumptions = append(j.Assumptions, "conntrack took the new connection behind the last chain: its events are not followed here")
+			return ""
+		}
+		if b.took(fl) {
+			accepted(j, arrived(j, end))
+			return ""
+		}
+		o.By.Kind = "kernel"
+		if !b.closed {
+			o.Sentence = "under way"
+			return unseen
+		}
+		o.Sentence = left(j, end) + "; whether conntrack took it is not known"
+		j.Possible = eitherWay()
+		return "it is the first of a connection that conntrack did not tell of: behind the last chain conntrack drops what it cannot take (an address or a port that another connection has)"
+	case last != nil && last.verdict == model.VerdictQueue && b.stops(last):
 		o.Verdict = Queued
 		o.By = culprit(&last.steps[len(last.steps)-1])
 		o.Sentence = "queued to user space by " + o.By.words()
+		j.Possible = eitherWay()
+		return "what user space did with it was not seen; without a listener on the queue the kernel drops it"
 	case !b.closed:
 		o.By.Kind = "kernel"
 		o.Sentence = "under way"
 	case undecided(j):
 		s := &j.Steps[len(j.Steps)-1]
 		o.By = culprit(s)
-		o.Sentence = "last seen at " + o.By.words() + "; what that did is not known"
+		o.Sentence = "last seen at " + o.By.words() + either(s.Target)
+		j.Possible = eitherWay()
 	case !f.opt.Probes && last != nil && last.verdict == model.VerdictAccept && b.throughAll(last.place.hook):
 		// Without probe chains the last word of the last chain is all there is.
 		accepted(j, "accepted by every chain that was traced")
+		return ""
 	default:
 		o.By.Kind = "kernel"
-		o.Sentence = f.vanished(b)
+		open := false
+		if o.Sentence, open = f.vanished(b); open {
+			j.Possible = eitherWay()
+		}
 	}
+	return unseen
+}
+
+// eitherWay is what may have become of a packet that nobody saw end.
+func eitherWay() []string { return []string{Accepted, Dropped} }
+
+// unconfirmed reports whether the packet came to the end of its last hook with a
+// connection that was not in conntrack's table yet. It is put there behind every chain
+// (nf_confirm, at NF_IP_PRI_CONNTRACK_CONFIRM), or the packet is dropped.
+func (b *builder) unconfirmed() bool {
+	return b.hasCT && b.ct.ID != 0 && b.ct.Status&uint32(flow.Confirmed) == 0 && b.ct.State&(ctNew|ctRelated) != 0
+}
+
+// took reports whether conntrack has the packet's connection: the kernel tells of it
+// once it is confirmed. One that ended before the packet came is another of the same ID.
+func (b *builder) took(fl *flow.Flow) bool {
+	return fl != nil && fl.ID == b.ct.ID && (fl.Gone.IsZero() || !fl.Gone.Before(b.first))
 }
 
 // undecided reports whether the last that was seen is a step whose verdict is not known.
@@ -90,6 +139,17 @@ func arrived(j *Journey, end model.Hook) string {
 	return "sent out of " + j.Out
 }
 
+// left says where a packet went of which it is not known whether it got there.
+func left(j *Journey, end model.Hook) string {
+	switch {
+	case end == model.HookInput:
+		return "left input for this host"
+	case j.Out == "":
+		return "left postrouting"
+	}
+	return "left postrouting for " + j.Out
+}
+
 // accepted fills in an accept: where the packet went, and the last filtering word.
 func accepted(j *Journey, where string) {
 	o := &j.Outcome
@@ -101,16 +161,25 @@ func accepted(j *Journey, where string) {
 		return
 	}
 	o.By = culprit(s)
-	o.Sentence += ", accepted by " + o.By.words()
+	switch {
+	case s.Verdict != model.VerdictQueue:
+		o.Sentence += ", accepted by "
+	case s.Text == "" || strings.Contains(s.Text, "bypass"):
+		o.Sentence += ", let on by user space, or past it by --queue-bypass, at "
+	default:
+		o.Sentence += ", let on by user space at "
+	}
+	o.Sentence += o.By.words()
 }
 
 // lastAccept finds the step that let the packet through: the last rule of a table
-// that is not nat, else the last policy of one, else whatever accepted last.
+// that is not nat, else the last policy of one, else whatever accepted last. A packet
+// that is behind a queue was let on there.
 func lastAccept(steps []Step) *Step {
 	var rule, policy, any *Step
 	for i := range steps {
 		s := &steps[i]
-		if s.Verdict != model.VerdictAccept {
+		if s.Verdict != model.VerdictAccept && s.Verdict != model.VerdictQueue {
 			continue
 		}
 		any = s
@@ -132,26 +201,30 @@ func lastAccept(steps []Step) *Step {
 	return any
 }
 
-// vanished says where a packet was seen last that nobody dropped.
-func (f *Fold) vanished(b *builder) string {
+// vanished says where a packet was seen last that nobody dropped. open is true where
+// it may have gone on unseen.
+func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 	at, _ := b.reach()
 	where := "last seen in the " + at.hook.String() + " hook"
 	switch {
 	case len(b.walks) == 0:
-		return "nothing but its end was seen"
+		return "nothing but its end was seen", false
 	case at.hook == model.HookNone:
 		where = "last seen in an unknown hook"
 	}
 	switch {
 	case b.gaps > 0 || b.torn:
-		return where + "; events were lost"
+		return where + "; events were lost", true
 	case !f.opt.Probes && !b.shows(at.hook):
-		return where + "; nothing would show it after that"
+		return where + "; nothing would show it after that", true
+	}
+	if m := b.muted(at); m != nil {
+		return where + "; " + m.by.words() + " may have ended its trace: what came after is not known", true
 	}
 	if c := b.untold(at); c != nil {
-		return where + "; " + Where(model.BackendLegacy, c.family, c.table, c.name) + ", which it met there, told nothing: it is not traced, or its event was lost"
+		return where + "; " + Where(c.backend, c.family, c.table, c.name) + ", which it met there, told nothing: it is not traced, or its event was lost", true
 	}
-	return where + ", no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"
+	return where + ", no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it", false
 }
 
 // shows reports whether chains follow on a hook, whichever way the packet goes.
@@ -160,8 +233,8 @@ func (b *builder) shows(h model.Hook) bool {
 		return false
 	}
 	has := func(h model.Hook) bool {
-		for i := range b.bases[h] {
-			if b.bases[h][i].family.Carries(b.key.family) {
+		for i := range b.bases.at[h] {
+			if b.bases.at[h][i].family.Carries(b.key.family) {
 				return true
 			}
 		}

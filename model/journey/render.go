@@ -24,9 +24,13 @@ func (f *Fold) render(b *builder) *Journey {
 		j.Packet, j.Family = *first, first.Family
 	}
 	fl := f.join(b, j, first)
-	f.outcome(b, j)
+	j.Assumptions = b.unordered()
+	why := f.outcome(b, j, fl)
+	if b.unconfirmed() && !b.took(fl) {
+		fl = nil // another connection's, or one that conntrack may have refused
+	}
 	j.NAT = b.nat(j, fl, first, last)
-	f.complete(b, j)
+	f.complete(b, j, why)
 	b.pub, b.dirty = j, false
 	return j
 }
@@ -46,8 +50,8 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 		}
 	}
 	for i := range len(b.walks) - 1 {
-		// Of chains at one place the one that dropped the packet was the last.
-		if w := b.walks[i]; w.verdict.Ends() && w.place == b.walks[i+1].place {
+		// Of chains at one place the one that stopped the packet was the last.
+		if w := b.walks[i]; b.stops(w) && w.place == b.walks[i+1].place {
 			b.walks[i], b.walks[i+1] = b.walks[i+1], w
 		}
 	}
@@ -87,6 +91,36 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 	return first, last
 }
 
+// stops reports whether the packet came to no chain after the walk, as far as it shows.
+func (b *builder) stops(w *walk) bool {
+	if w.verdict.Ends() {
+		return true
+	}
+	n := len(w.steps)
+	if w.hidden || n == 0 || w.place.before(b.walks[len(b.walks)-1].place) {
+		return false
+	}
+	v := w.steps[n-1].Verdict
+	return v == model.VerdictQueue || v == model.VerdictUnknown
+}
+
+// unordered says of which chains nobody knows the order: those at one place that
+// different tracers tell of.
+func (b *builder) unordered() (l []string) {
+	for i, w := range b.walks {
+		for _, o := range b.walks[i+1:] {
+			if w.place.before(o.place) {
+				break
+			}
+			if w.beside(o) && !w.hidden && !o.hidden && !b.stops(w) && !b.stops(o) {
+				l = append(l, fmt.Sprintf("%s and %s stand at the same priority: which ran first is not known",
+					Where(w.backend, w.family, w.table, w.base), Where(o.backend, o.family, o.table, o.base)))
+			}
+		}
+	}
+	return l
+}
+
 // passed reports whether the packet was seen behind a walk.
 func (b *builder) passed(k int) bool {
 	return k < len(b.walks)-1 && b.walks[k].place.before(b.walks[len(b.walks)-1].place)
@@ -111,6 +145,12 @@ func (f *Fold) join(b *builder, j *Journey, first *model.Packet) *flow.Flow {
 	return fl
 }
 
+// Two of the NF_CT_STATE_BIT values.
+const (
+	ctRelated = 4
+	ctNew     = 8
+)
+
 // ctState names NF_CT_STATE_BIT values (nf_conntrack_tuple_common.h).
 func ctState(bits uint32) string {
 	switch {
@@ -118,11 +158,11 @@ func ctState(bits uint32) string {
 		return "UNTRACKED"
 	case bits&1 != 0:
 		return "INVALID"
-	case bits&4 != 0:
+	case bits&ctRelated != 0:
 		return "RELATED"
 	case bits&2 != 0:
 		return "ESTABLISHED"
-	case bits&8 != 0:
+	case bits&ctNew != 0:
 		return "NEW"
 	}
 	return ""
@@ -219,8 +259,9 @@ func (f *Fold) unbegun(b *builder) bool {
 		w.steps[0].Target != "TRACE" && !strings.Contains(w.steps[0].Text, "nftrace set 1")
 }
 
-// complete says whether the ladder is whole, and why not.
-func (f *Fold) complete(b *builder, j *Journey) {
+// complete says whether the ladder is whole, and why not. why is what the outcome
+// does not know.
+func (f *Fold) complete(b *builder, j *Journey, why string) {
 	at, end := b.reach()
 	if !end && !f.opt.Probes && j.Outcome.Verdict == Accepted {
 		at, _ = last(at.hook)
@@ -245,10 +286,8 @@ func (f *Fold) complete(b *builder, j *Journey) {
 			j.Why = "the end of its way through " + w.table + "/" + w.base + " was not seen: events were lost or came too late"
 		} else if c := b.missing(at); c != nil {
 			j.Why = "no event of " + c.table + "/" + c.name + " was seen, which it met: events were lost or came too late"
-		} else if j.Outcome.Verdict == Unknown {
-			j.Why = "its end was not seen"
 		} else {
-			j.Complete = true
+			j.Why, j.Complete = why, why == ""
 		}
 	}
 }

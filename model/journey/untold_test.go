@@ -10,8 +10,9 @@ import (
 	"nfscope/model/ruleset"
 )
 
-// TestUntold: where legacy tables are not traced, a packet that a rule of theirs may
-// have dropped is not said to be dropped by the kernel.
+// TestUntold: a packet that a rule of a chain may have dropped which told nothing is not
+// said to be dropped by the kernel: where legacy tables are not traced, and where a rule
+// may have ended the trace.
 func TestUntold(t *testing.T) {
 	t.Parallel()
 	base := func(name string, h model.Hook, p model.Priority) *model.Chain {
@@ -21,6 +22,17 @@ func TestUntold(t *testing.T) {
 		base("in", model.HookInput, 0), base("pre", model.HookPrerouting, -290)}}
 	legacy := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{base("INPUT", model.HookInput, 0)}}
 	mangle := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "mangle", Chains: []*model.Chain{base("PREROUTING", model.HookPrerouting, -150)}}
+	late := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "late", Chains: []*model.Chain{base("in", model.HookInput, 10)}}
+	muting := func(h model.Hook, at model.Priority) *model.Table {
+		c := base("c", h, at)
+		c.Rules = []model.Rule{{Text: "meta nftrace set 0"}}
+		return &model.Table{Backend: model.BackendNFTables, Family: model.FamilyIPv4, Name: "mute", Chains: []*model.Chain{c}}
+	}
+	six := muting(model.HookInput, 0)
+	six.Family = model.FamilyIPv6
+	user := muting(model.HookInput, 5)
+	user.Chains[0].Rules[0].Text = "jump u"
+	user.Chains = append(user.Chains, &model.Chain{Name: "u", Rules: []model.Rule{{Text: "meta nftrace set 0"}}})
 	const kernel, untold = "no rule dropped it: the kernel did", "told nothing: it is not traced, or its event was lost"
 	for _, c := range []struct {
 		name   string
@@ -29,7 +41,15 @@ func TestUntold(t *testing.T) {
 		want   string
 	}{
 		{"a legacy chain in the same hook", []*model.Table{nft, legacy}, "in", "last seen in the input hook; filter/INPUT (iptables-legacy), which it met there, " + untold},
-		{"no legacy chain", []*model.Table{nft}, "in", kernel},
+		{"an nft chain in the same hook", []*model.Table{nft, late}, "in", "last seen in the input hook; inet late/in (nftables), which it met there, " + untold},
+		{"no other chain", []*model.Table{nft}, "in", kernel},
+		{"a rule before it ends traces", []*model.Table{nft, muting(model.HookPrerouting, -150)}, "in", kernel},
+		{"a rule of another way ends traces", []*model.Table{nft, muting(model.HookForward, 0)}, "in", kernel},
+		{"a rule of another family ends traces", []*model.Table{nft, six}, "in", kernel},
+		{"a rule beside it may have ended the trace", []*model.Table{nft, muting(model.HookInput, 0)}, "in",
+			"last seen in the input hook; rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace: what came after is not known"},
+		{"a rule behind the next hook", []*model.Table{nft, muting(model.HookForward, 0)}, "pre", "rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace"},
+		{"a rule of a user chain", []*model.Table{nft, user}, "in", "rule 1 of ip mute/u (nftables): meta nftrace set 0 may have ended its trace"},
 		{"one in another hook", []*model.Table{nft, mangle}, "in", kernel},
 		{"conntrack stands between", []*model.Table{nft, mangle}, "pre", kernel},
 	} {

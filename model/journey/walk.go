@@ -174,20 +174,27 @@ type builder struct {
 	pub         *Journey
 }
 
-// insert puts a walk where the packet's way has it; at the same place the one that
-// came first stays first.
+// insert puts a walk where the packet's way has it. At the same place those of one
+// tracer stay in the order they came in; between the two tracers that order would be
+// a race of two sockets, so the legacy table is put first.
 func (b *builder) insert(w *walk) {
 	if !w.vague && !below(w.family) { // what a bridge delivers may be routed on
 		b.went(w.place.hook)
 	}
 	b.began = b.began || w.hidden && w.probe == model.HookNone
 	i := len(b.walks)
-	for i > 0 && w.place.before(b.walks[i-1].place) {
+	for i > 0 && (w.place.before(b.walks[i-1].place) || w.beside(b.walks[i-1]) && w.source == SourceLegacy) {
 		i--
 	}
 	b.walks = append(b.walks, nil)
 	copy(b.walks[i+1:], b.walks[i:])
 	b.walks[i] = w
+}
+
+// beside reports whether two walks stand at one place, and only their tracers could
+// tell which was first.
+func (w *walk) beside(o *walk) bool {
+	return w.place == o.place && w.source != o.source && !w.vague && !o.vague
 }
 
 // face is the packet as it was last seen at or before a place, and where.

@@ -322,7 +322,7 @@ func (p *saveParser) resolve(t *model.Table, r *model.Rule) {
 		r.Jump = r.Target
 		return
 	}
-	if r.Marked != "" || !r.Goto && model.TargetVerdict(r.Target) != model.VerdictUnknown {
+	if r.Marked != "" || !r.Goto && model.KnownTarget(r.Target) {
 		return
 	}
 	r.Marked = "target " + r.Target + " is neither a chain of the table nor known"

@@ -9,10 +9,12 @@ import (
 type flowIndex struct {
 	id    map[uint32]*flow.Flow
 	tuple map[model.Tuple]*flow.Flow
+	// followed is true once a source has said anything of conntrack's table.
+	followed bool
 }
 
 func newFlowIndex() flowIndex {
-	return flowIndex{map[uint32]*flow.Flow{}, map[model.Tuple]*flow.Flow{}}
+	return flowIndex{id: map[uint32]*flow.Flow{}, tuple: map[model.Tuple]*flow.Flow{}}
 }
 
 func (x *flowIndex) put(f *flow.Flow) {
@@ -34,3 +36,6 @@ func (x *flowIndex) ByID(id uint32) *flow.Flow { return x.id[id] }
 
 // ByTuple finds a flow by its original or its reply tuple.
 func (x *flowIndex) ByTuple(t model.Tuple) *flow.Flow { return x.tuple[t] }
+
+// Followed reports whether any source follows conntrack's table.
+func (x *flowIndex) Followed() bool { return x.followed }

@@ -257,6 +257,7 @@ func (s *Store) setFlow(e *flow.Event) {
 		}
 	}
 	s.flows.Apply(*e)
+	s.index.followed = true
 	switch {
 	case e.Type == flow.EventDumpEnd:
 		s.reindex()
