@@ -208,7 +208,7 @@ func (p *connPrinter) print(e *flow.Event) {
 	}
 	bytes := ""
 	if f.Orig.Count.Valid && f.Reply.Count.Valid {
-		bytes = fmt.Sprintf("  %d packets %d bytes", f.Orig.Count.Packets+f.Reply.Count.Packets, f.Orig.Count.Bytes+f.Reply.Count.Bytes)
+		bytes = "  " + plural(f.Orig.Count.Packets+f.Reply.Count.Packets, "packet") + " " + plural(f.Orig.Count.Bytes+f.Reply.Count.Bytes, "byte")
 	}
 	state := f.State
 	if state == "" {

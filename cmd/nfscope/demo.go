@@ -89,15 +89,24 @@ func (a *app) demo(name string, o demoFlags) error {
 	if err != nil {
 		return fmt.Errorf("the recording of lab %s: %w", name, err)
 	}
-	if !plain {
-		return a.replayTUI(name+"/"+recording, bytes.NewReader(b), 1, nil)
+	l, err := lab.Load(labs.FS, name)
+	if err != nil {
+		return err
 	}
+	speak := spoken(l, a.lang)
 	rr, err := record.NewReader(name+"/"+recording, bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
+	if !plain {
+		return a.demoReplay(name+"/"+recording, b, rr.Title, speak)
+	}
 	st := newStory(a.out, a.width())
-	if err := rr.Play(a.ctx, record.NewClock(0), st.put); err != nil {
+	put := func(it feed.Item) {
+		speak(&it)
+		st.put(it)
+	}
+	if err := rr.Play(a.ctx, record.NewClock(0), put); err != nil {
 		return err
 	}
 	return st.end()

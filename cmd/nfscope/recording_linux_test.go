@@ -31,8 +31,8 @@ var passing = []struct {
 	{regexp.MustCompile(`#\d+`), "#N"},
 	{regexp.MustCompile(`flow \d+`), "flow ID"},
 	{regexp.MustCompile(`policy (ACCEPT|DROP)( +)\d+ packets \d+ bytes`), "policy $1 N packets"},
-	{regexp.MustCompile(`and \d+ more packets`), "and more packets"},
-	{regexp.MustCompile(`\d+ packets, \d+ events`), "packets, events"},
+	{regexp.MustCompile(`and \d+ more packets? of it (was|were)`), "and more packets"},
+	{regexp.MustCompile(`\d+ packets?, \d+ events?`), "packets, events"},
 	{regexp.MustCompile(` +`), " "},
 }
 

@@ -36,7 +36,7 @@ func (a *app) replayCommand() *cobra.Command {
 			if plain || asJSON || !a.terminal() {
 				return a.replayPlain(args[0], f, asJSON)
 			}
-			return a.replayTUI(args[0], f, speed, nil)
+			return a.replayTUI(args[0], f, speed)
 		},
 	}
 	c.Flags().Float64Var(&speed, "speed", 1, "recorded seconds per second")
@@ -86,7 +86,7 @@ func (a *app) replayPlain(name string, r io.Reader, asJSON bool) error {
 	if asJSON {
 		err = s.print(p.out)
 	} else {
-		_, err = fmt.Fprintf(p.out, "%d packets, %d events, lost %d\n", s.journeys, s.events, s.lost)
+		_, err = fmt.Fprintf(p.out, "%s, %s, lost %d%s\n", plural(s.journeys, "packet"), plural(s.events, "event"), s.lost, unread(playErr))
 	}
 	if err != nil {
 		return err
@@ -97,8 +97,28 @@ func (a *app) replayPlain(name string, r io.Reader, asJSON bool) error {
 	return usage(playErr)
 }
 
+// unread says why a recording has no more than was counted, "" where it was whole.
+func unread(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, record.ErrCut):
+		return "; the recording is cut short"
+	}
+	return "; the rest of the recording cannot be read"
+}
+
+// asRecording has an item say that it comes from a recording.
+func asRecording(it *feed.Item, title string) {
+	if it.Host != nil {
+		h := *it.Host
+		h.Source = "recording: " + title
+		it.Host = &h
+	}
+}
+
 // replayTUI plays a recording into the TUI.
-func (a *app) replayTUI(name string, r io.Reader, speed float64, host *feed.Host) error {
+func (a *app) replayTUI(name string, r io.Reader, speed float64) error {
 	rr, err := record.NewReader(name, r)
 	if err != nil {
 		return usage(err)
@@ -106,11 +126,7 @@ func (a *app) replayTUI(name string, r io.Reader, speed float64, host *feed.Host
 	clock := record.NewClock(speed)
 	c := collect.New(store.New(journey.Options{}), clock.Now)
 	put := func(it feed.Item) {
-		if it.Host != nil {
-			h := *it.Host
-			h.Source = "recording: " + rr.Title
-			it.Host = &h
-		}
+		asRecording(&it, rr.Title)
 		c.Put(it)
 	}
 	ctx, stop := context.WithCancel(a.ctx)

@@ -13,6 +13,7 @@ import (
 	"nfscope/model/snapshot"
 	"nfscope/model/store"
 	"nfscope/ui/component/ladder"
+	"nfscope/ui/component/units"
 )
 
 // story tells a lab as text: its rules, then step by step what was sent, what the
@@ -98,7 +99,11 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 		}
 	}
 	if more > 0 {
-		s.printf("and %d more packets of it were accepted\n", more)
+		was := "was"
+		if more > 1 {
+			was = "were"
+		}
+		s.printf("and %s of it %s accepted\n", plural(uint64(more), "more packet"), was)
 	}
 	s.printf("%s\n\n", st.Says)
 }
@@ -109,12 +114,15 @@ func (s *story) end() error {
 	defer s.mu.Unlock()
 	s.store.End()
 	loss := s.store.Loss()
-	s.printf("%d packets, %d events, lost %d\n", len(s.store.Journeys()), s.store.Events(), loss.Total())
+	s.printf("%s, %s, lost %d\n", plural(uint64(len(s.store.Journeys())), "packet"), plural(s.store.Events(), "event"), loss.Total())
 	if s.err != nil {
 		return s.err
 	}
 	return s.out.Flush()
 }
+
+// plural is an exact number and what is counted.
+func plural(n uint64, noun string) string { return units.Plural(n, 20, noun) }
 
 func (s *story) printf(format string, a ...any) {
 	if s.err == nil {

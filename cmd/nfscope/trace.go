@@ -98,7 +98,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		return lacking(err)
 	}
 	over := s.Done()
-	fmt.Fprintf(a.err, "tracing %s for %v, at most %d packets a second\n", f, o.span, o.rate)
+	fmt.Fprintf(a.err, "tracing %s for %v, at most %s a second\n", f, o.span, plural(uint64(o.rate), "packet"))
 
 	if a.armed != nil {
 		a.armed()
@@ -155,9 +155,9 @@ func (a *app) traceEnd(p *journeyPrinter, o traceFlags, last *snapshot.Snapshot,
 	}
 	held := ""
 	if last.Trace.Held > 0 {
-		held = fmt.Sprintf(", %d packets held back by the limit of %d/s", last.Trace.Held, o.rate)
+		held = fmt.Sprintf(", %s held back by the limit of %d/s", plural(last.Trace.Held, "packet"), o.rate)
 	}
-	fmt.Fprintf(a.err, "%d packets in %v, %d events, lost %d%s\n", p.printed, time.Since(start).Round(10*time.Millisecond), events, s.lost, held)
+	fmt.Fprintf(a.err, "%s in %v, %s, lost %d%s\n", plural(uint64(p.printed), "packet"), time.Since(start).Round(10*time.Millisecond), plural(events, "event"), s.lost, held)
 	return nil
 }
 
@@ -202,7 +202,10 @@ func (a *app) recordTo(name, title string) (*record.Writer, error) {
 		if cerr := file.Close(); err == nil {
 			err = cerr
 		}
-		if err != nil && a.failed == nil {
+		switch {
+		case err == nil:
+			fmt.Fprintf(a.err, "wrote %s\n", name)
+		case a.failed == nil:
 			a.failed = fmt.Errorf("%s: %w", name, err)
 		}
 	})

@@ -35,7 +35,7 @@ func TestTraceRecordReplay(t *testing.T) {
 		datagram(t, n.Client, fmt.Sprint("10.2.0.2:", port))
 	}
 	out, errs := r.ends(exitDone)
-	if !strings.Contains(errs, "3 packets in ") {
+	if !strings.Contains(errs, "3 packets in ") || !strings.Contains(errs, "wrote "+file+"\n") {
 		t.Errorf("it said %s", errs)
 	}
 	live := objects(t, out)

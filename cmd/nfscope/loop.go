@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/feed"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/model/store"
+	"nfscope/trace/collect"
+	"nfscope/trace/lab"
+	"nfscope/trace/record"
+)
+
+// rest is the pause before a recording begins again.
+const rest = 3 * time.Second
+
+// loop plays a lab's recording again and again, as the live lab repeats its steps: the
+// clock, the packets' numbers and the counters go on.
+type loop struct {
+	name string
+	data []byte
+	// change makes of an item what is shown of it.
+	change func(*feed.Item)
+	// wait returns at a recorded time, or with the context's error.
+	wait func(context.Context, time.Time) error
+
+	start time.Time // of the playing
+	base  time.Time // of the recording
+	shift time.Duration
+	pass  int
+	// began and last are the counters at the recording's begin and at last; grown is what
+	// the passes before this one have added.
+	began, last, grown *model.Counts
+	trace              *snapshot.Trace
+}
+
+func newLoop(name string, data []byte, change func(*feed.Item)) (*loop, error) {
+	rr, err := record.NewReader(name, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	first, err := rr.Next()
+	if err != nil {
+		return nil, err
+	}
+	l := &loop{name: name, data: data, change: change, start: time.Now(), base: first.Time}
+	l.wait = func(ctx context.Context, at time.Time) error { return pause(ctx, at.Sub(l.now())) }
+	return l, nil
+}
+
+// now is the time in the recording's own terms; it goes on behind its end.
+func (l *loop) now() time.Time { return l.base.Add(time.Since(l.start)) }
+
+// play gives the items to put, at the pace they were recorded at, until ctx is done.
+func (l *loop) play(ctx context.Context, put func(feed.Item)) error {
+	for ; ; l.pass++ {
+		end, err := l.once(ctx, put)
+		if err != nil {
+			return err
+		}
+		l.shift = end.Sub(l.base) + rest
+		l.grow()
+	}
+}
+
+// once plays the recording to its end and tells when that is.
+func (l *loop) once(ctx context.Context, put func(feed.Item)) (end time.Time, err error) {
+	rr, err := record.NewReader(l.name, bytes.NewReader(l.data))
+	if err != nil {
+		return end, err
+	}
+	for {
+		it, err := rr.Next()
+		if errors.Is(err, io.EOF) {
+			return end, nil
+		}
+		if err != nil {
+			return end, err
+		}
+		later(&it, l.shift)
+		end = it.Time
+		if !l.wanted(&it) {
+			continue
+		}
+		if err := l.wait(ctx, it.Time); err != nil {
+			return end, err
+		}
+		put(it)
+	}
+}
+
+// wanted reports whether an item is to be shown in this pass, and makes it fit: the
+// namespace and its rules are told once, the trace ends when the playing does.
+func (l *loop) wanted(it *feed.Item) bool {
+	switch {
+	case it.Host != nil, it.Problem != "":
+		return l.pass == 0 && l.changed(it)
+	case it.Rules != nil:
+		if l.began == nil {
+			l.began = it.Rules.Counts()
+		}
+		return l.pass == 0
+	case it.Counts != nil:
+		l.last = clone(it.Counts)
+		add(it.Counts, l.grown, 1)
+	case it.Trace != nil:
+		if l.trace = it.Trace; !it.Trace.Armed {
+			return false
+		}
+	}
+	return l.changed(it)
+}
+
+func (l *loop) changed(it *feed.Item) bool {
+	l.change(it)
+	return true
+}
+
+// grow notes what a pass has added to the counters.
+func (l *loop) grow() {
+	if l.last == nil {
+		return
+	}
+	g := clone(l.last)
+	add(g, l.began, -1)
+	add(g, l.grown, 1)
+	l.grown = g
+}
+
+// over is the item that ends the trace.
+func (l *loop) over() feed.Item {
+	t := snapshot.Trace{}
+	if l.trace != nil {
+		t = *l.trace
+	}
+	t.Armed = false
+	return feed.Item{Time: l.now(), Trace: &t}
+}
+
+func clone(c *model.Counts) *model.Counts {
+	n := *c
+	n.Rules, n.Chains = append([]model.Counters(nil), c.Rules...), append([]model.Counters(nil), c.Chains...)
+	return &n
+}
+
+// add adds the counters of b, which may be nil, to those of a; sign is 1 or -1.
+func add(a, b *model.Counts, sign int64) {
+	if b == nil || len(a.Rules) != len(b.Rules) || len(a.Chains) != len(b.Chains) {
+		return
+	}
+	for _, s := range [][2][]model.Counters{{a.Rules, b.Rules}, {a.Chains, b.Chains}} {
+		for i := range s[0] {
+			s[0][i].Packets += uint64(sign) * s[1][i].Packets
+			s[0][i].Bytes += uint64(sign) * s[1][i].Bytes
+		}
+	}
+}
+
+// later moves an item in time, whatever it carries.
+func later(it *feed.Item, d time.Duration) {
+	move := func(ts ...*time.Time) {
+		for _, t := range ts {
+			if !t.IsZero() {
+				*t = t.Add(d)
+			}
+		}
+	}
+	move(&it.Time)
+	if e := it.Event; e != nil {
+		move(&e.Time, &e.Stamp)
+	}
+	if e := it.Flow; e != nil {
+		move(&e.Time)
+		if e.Flow != nil {
+			move(&e.Flow.Start, &e.Flow.Seen, &e.Flow.Gone)
+		}
+	}
+	if c := it.Counts; c != nil {
+		move(&c.Taken, &c.Whole)
+	}
+}
+
+// spoken puts a lab's title, lesson and steps into a language. The lab must be the one
+// that was recorded; where it is another, what was recorded stands.
+func spoken(l *lab.Lab, lang string) func(*feed.Item) {
+	return func(it *feed.Item) {
+		if it.Lab == nil || it.Lab.Name != l.Name || len(it.Lab.Steps) != len(l.Steps) {
+			return
+		}
+		v := l.View(lang, it.Lab.Current, nil)
+		for i, s := range it.Lab.Steps {
+			if v.Steps[i].Result = s.Result; s.Result != "" {
+				v.Steps[i].Says = l.Steps[i].Says.In(lang)
+			}
+		}
+		v.Hosts = it.Lab.Hosts
+		it.Lab = v
+	}
+}
+
+// demoReplay shows a lab's recording until the demo's time is over.
+func (a *app) demoReplay(name string, data []byte, title string, change func(*feed.Item)) error {
+	l, err := newLoop(name, data, func(it *feed.Item) {
+		change(it)
+		asRecording(it, title)
+	})
+	if err != nil {
+		return err
+	}
+	c := collect.New(store.New(journey.Options{}), l.now)
+	ctx, stop := context.WithTimeout(a.ctx, demoFor)
+	played := make(chan struct{})
+	go func() {
+		defer close(played)
+		if err := l.play(ctx, c.Put); ctx.Err() == nil {
+			c.Put(feed.Item{Time: l.now(), Problem: err.Error()})
+		}
+		c.Put(l.over())
+		c.End()
+	}()
+	err = a.tui(c, tuiOptions{actions: noActions{"a recording cannot be traced; run `nfscope` on the host"}})
+	stop()
+	<-played
+	return err
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nfscope/docs/labs"
+	"nfscope/model/feed"
+	"nfscope/model/journey"
+	"nfscope/model/store"
+	"nfscope/trace/lab"
+)
+
+// A recording that begins again tells the same story again: the same packets with the
+// same ends under new numbers, and counters that go on.
+func TestRecordingLoops(t *testing.T) {
+	for _, name := range labs.Names() {
+		t.Run(name, func(t *testing.T) {
+			data, err := fs.ReadFile(labs.FS, name+"/"+recording)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, err := newLoop(name, data, func(*feed.Item) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(context.Background())
+			st := store.New(journey.Options{Keep: 1 << 16})
+			const passes = 3
+			var told [passes][]string // the ends of each pass's packets
+			var hits [passes]uint64
+			number, now := 0, time.Time{}
+			l.wait = func(ctx context.Context, at time.Time) error {
+				if at.Before(now.Add(-10 * time.Millisecond)) { // several readers wrote it
+					t.Errorf("time goes back from %v to %v", now, at)
+				}
+				if at.After(now) {
+					now = at
+				}
+				return ctx.Err()
+			}
+			closePass := func(pass int) {
+				st.Tick(now.Add(rest - time.Millisecond))
+				for _, j := range st.Journeys() {
+					if j.Number > number {
+						number = j.Number
+						told[pass] = append(told[pass], j.Packet.String()+": "+j.Outcome.Sentence)
+					}
+				}
+				for _, c := range st.Snapshot(now).Counts.Rules {
+					hits[pass] += c.Packets
+				}
+			}
+			pass := 0
+			_ = l.play(ctx, func(it feed.Item) {
+				if l.pass > pass {
+					closePass(pass)
+					if pass++; pass == passes {
+						stop()
+						return
+					}
+				}
+				st.Tick(it.Time)
+				st.Apply(&it)
+				if l := it.Trace; l != nil && !l.Armed {
+					t.Error("the trace ends before the playing does")
+				}
+			})
+			for i := 1; i < passes; i++ {
+				if d := cmp.Diff(told[0], told[i]); d != "" {
+					t.Errorf("pass 1 (-) and pass %d (+) differ:\n%s", i+1, d)
+				}
+				if hits[i] != hits[0]*uint64(i+1) {
+					t.Errorf("after pass %d the rules count %d packets; after the first %d", i+1, hits[i], hits[0])
+				}
+			}
+			if len(told[0]) == 0 || hits[0] == 0 || st.Loss().Total() != 0 {
+				t.Errorf("%d packets, %d hits, lost %d", len(told[0]), hits[0], st.Loss().Total())
+			}
+			over := l.over()
+			if st.Apply(&over); st.Snapshot(now).Trace.Armed {
+				t.Error("the trace does not end")
+			}
+		})
+	}
+}
+
+// --lang holds for a recorded demo: title, lesson and steps are the lab's own.
+func TestRecordedDemoSpeaks(t *testing.T) {
+	for _, name := range labs.Names() {
+		l, err := lab.Load(labs.FS, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		a := &app{ctx: context.Background(), in: strings.NewReader(""), out: &out, err: &out, lang: "zh"}
+		if err := a.demo(name, demoFlags{recorded: true, plain: true}); err != nil {
+			t.Fatal(err)
+		}
+		want := []string{l.Title.In("zh")}
+		for _, s := range l.Steps {
+			want = append(want, s.Title.In("zh"), s.Says.In("zh"))
+		}
+		for _, w := range want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%s: the story does not say %q:\n%s", name, w, out.String())
+			}
+		}
+		data, _ := fs.ReadFile(labs.FS, name+"/"+recording)
+		lp, err := newLoop(name, data, spoken(l, "zh"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lp.wait = func(context.Context, time.Time) error { return nil }
+		told, seen := 0, -1
+		if _, err := lp.once(context.Background(), func(it feed.Item) {
+			if v := it.Lab; v != nil {
+				told++
+				if seen = v.Current; v.Lesson != l.Lesson.In("zh") {
+					t.Error("the lesson is not Chinese")
+				}
+				for i := range v.Steps {
+					if known := v.Steps[i].Result != ""; known != (i < v.Current) || known != (v.Steps[i].Says != "") {
+						t.Errorf("step %d of %d: result %q, says %q", i, v.Current, v.Steps[i].Result, v.Steps[i].Says)
+					}
+				}
+			}
+		}); err != nil || told == 0 || seen != len(l.Steps) {
+			t.Errorf("%d lab items, the last at step %d: %v", told, seen, err)
+		}
+	}
+}
+
+// A recording that is cut says so where it counts, not on stderr alone.
+func TestCutRecordingSaysSo(t *testing.T) {
+	data, err := fs.ReadFile(labs.FS, "gateway/"+recording)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{len(data) / 20, len(data) / 2, len(data)} {
+		var out bytes.Buffer
+		a := &app{ctx: context.Background(), out: &out, err: &out}
+		err := a.replayPlain("case.nfs", bytes.NewReader(data[:n]), false)
+		if cut := n < len(data); cut != (err != nil) || cut != strings.HasSuffix(out.String(), "; the recording is cut short\n") {
+			t.Errorf("%d of %d bytes: %v, at the end %q", n, len(data), err, out.String()[max(0, out.Len()-100):])
+		}
+	}
+}
