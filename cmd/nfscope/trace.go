@@ -139,6 +139,11 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	if err == nil {
 		err = a.traceEnd(p, o, last, start, st.Events())
 	}
+	if err == nil && p.printed == 0 {
+		for _, h := range filter.Hints(f, last.Rules, last.Flows.List) {
+			fmt.Fprintln(a.err, "nfscope:", h)
+		}
+	}
 	return err
 }
 
