@@ -31,7 +31,18 @@ const (
 type lexer struct {
 	s string
 	i int
+	// seen is the token at from, where it was looked at before.
+	seen token
+	from int
 }
+
+// ends are the bytes that end a word.
+var ends = func() (t [256]bool) {
+	for _, c := range []byte(blanks + signs) {
+		t[c] = true
+	}
+	return t
+}()
 
 func (l *lexer) at(i int) token {
 	s := l.s
@@ -55,9 +66,9 @@ func (l *lexer) at(i int) token {
 	case strings.IndexByte(signs, c) >= 0:
 	default:
 		k = kindWord
-		n := strings.IndexAny(s[i:], blanks+signs)
-		if n < 0 {
-			n = len(s) - i
+		n := 1
+		for i+n < len(s) && !ends[s[i+n]] {
+			n++
 		}
 		// A raw payload has commas: @nh,0,8
 		if c == '@' {
@@ -95,7 +106,12 @@ func rawLen(s string) int {
 	return 0
 }
 
-func (l *lexer) peek() token { return l.at(l.i) }
+func (l *lexer) peek() token {
+	if l.from != l.i || l.seen.end == 0 {
+		l.seen, l.from = l.at(l.i), l.i
+	}
+	return l.seen
+}
 
 func (l *lexer) next() token {
 	t := l.peek()

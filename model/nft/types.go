@@ -63,7 +63,7 @@ var typeNames = [...]string{AnyType: "any", Integer: "integer", IPv4Addr: "ipv4_
 	ARPOp: "arp_op", InterfaceType: "iface_type", PktType: "pkt_type", IfName: "ifname", IfIndex: "iface_index", Mark: "mark",
 	Realm: "realm", DevGroup: "devgroup", UID: "uid", GID: "gid", TCClass: "classid", Date: "time", Day: "day", Hour: "hour",
 	CTState: "ct_state", CTDir: "ct_dir", CTStatus: "ct_status", CTLabel: "ct_label", CTEvent: "ct_event",
-	NFProto: "nf_proto", FIBType: "fib_addrtype", Bool: "boolean", Time: "time_span", Text: "string",
+	NFProto: "nf_proto", FIBType: "fib_addrtype", Bool: "boolean", Time: "time", Text: "string",
 	CgroupPath: "cgroupsv2", VerdictType: "verdict", LogLevel: "log_level",
 	MPTCPSubtype: "mptcpopt_subtype"}
 
@@ -77,6 +77,9 @@ func (t Type) String() string {
 
 // parseType finds a type by its name.
 func parseType(s string) (Type, bool) {
+	if s == Time.String() { // nft has the one name for dates and for spans
+		return AnyType, true
+	}
 	for i, n := range typeNames {
 		if n == s {
 			return Type(i), true
@@ -184,10 +187,13 @@ var symbols = map[Type]map[string]uint64{
 	InterfaceType: {"ether": 1, "ppp": 512, "ipip": 768, "ipip6": 769, "loopback": 772, "sit": 776, "ipgre": 778},
 	PktType:       {"host": 0, "unicast": 0, "broadcast": 1, "multicast": 2, "other": 3},
 	Day:           {"Sunday": 0, "Monday": 1, "Tuesday": 2, "Wednesday": 3, "Thursday": 4, "Friday": 5, "Saturday": 6},
-	InetProto: {"icmp": 1, "igmp": 2, "ipencap": 4, "tcp": 6, "egp": 8, "udp": 17, "dccp": 33, "ipv6": 41, "ipv6-route": 43,
-		"ipv6-frag": 44, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58, "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
-		"ospf": 89, "ipip": 94, "pim": 103, "comp": 108, "ipcomp": 108, "vrrp": 112, "l2tp": 115, "sctp": 132,
-		"mobility-header": 135, "udplite": 136, "ip": 0, "hopopt": 0},
+	InetProto: {"ip": 0, "hopopt": 0, "icmp": 1, "igmp": 2, "ggp": 3, "ipencap": 4, "st": 5, "tcp": 6, "egp": 8, "igp": 9, "pup": 12,
+		"udp": 17, "hmp": 20, "xns-idp": 22, "rdp": 27, "iso-tp4": 29, "dccp": 33, "xtp": 36, "ddp": 37, "idpr-cmtp": 38, "ipv6": 41,
+		"ipv6-route": 43, "ipv6-frag": 44, "idrp": 45, "rsvp": 46, "gre": 47, "esp": 50, "ah": 51, "skip": 57, "icmpv6": 58,
+		"ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60, "rspf": 73, "vmtp": 81, "eigrp": 88, "ospf": 89, "ax.25": 93, "ipip": 94,
+		"etherip": 97, "encap": 98, "pim": 103, "comp": 108, "ipcomp": 108, "vrrp": 112, "l2tp": 115, "isis": 124, "sctp": 132,
+		"fc": 133, "mobility-header": 135, "udplite": 136, "mpls-in-ip": 137, "manet": 138, "hip": 139, "shim6": 140, "wesp": 141,
+		"rohc": 142, "ethernet": 143},
 	MPTCPSubtype: {"mp-capable": 0, "mp-join": 1, "dss": 2, "add-addr": 3, "remove-addr": 4, "mp-prio": 5, "mp-fail": 6,
 		"mp-fastclose": 7, "mp-tcprst": 8},
 	LogLevel: {"emerg": 0, "alert": 1, "crit": 2, "err": 3, "warn": 4, "notice": 5, "info": 6, "debug": 7, "audit": 8},
