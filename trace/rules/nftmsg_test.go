@@ -86,6 +86,9 @@ func FuzzDecodeMessages(f *testing.F) {
 		if err == nil && !r.counters.Valid && r.counters.Packets != 0 {
 			t.Fatal("a count without a counter")
 		}
+		if handle, c, quick := ruleCounter(b); err == nil && (quick != nil || handle != r.handle || c != r.counters) {
+			t.Fatalf("the quick way gives %d %+v (%v), want %+v", handle, c, quick, r)
+		}
 		_, _ = decodeChain(b)
 		_, _ = decodeTable(b)
 		_, _ = decodeGen(b)
