@@ -66,7 +66,7 @@ func (pg *Page) empty(f *page.Frame) {
 	lines := []string{"no trace armed", "press a, type a filter, e.g. tcp and dst port 80",
 		"the kernel then tells of each packet which rules it hit"}
 	if t.Armed {
-		lines = []string{"trace: " + t.Filter, "waiting for a packet, " + units.Span(t.Until.Sub(f.Now)) + " left, at most " + itoa(t.Rate) + " packets a second"}
+		lines = []string{"trace: " + t.Filter, "waiting for a packet, " + units.Span(t.Until.Sub(f.Now)) + " left, at most " + units.Plural(uint64(max(t.Rate, 0)), 9, "packet") + " a second"}
 		lines = append(lines, t.Notes...)
 	}
 	y := 0
@@ -86,10 +86,7 @@ func (pg *Page) empty(f *page.Frame) {
 func (pg *Page) drawList(f *page.Frame, a ladder.Area) {
 	c, p := &pg.canvas, pg.palette
 	n, rows := len(pg.list), a.H-1
-	s := itoa(n) + " packets"
-	if n == 1 {
-		s = "1 packet"
-	}
+	s := units.Plural(uint64(n), 9, "packet")
 	if all := len(f.Snap.Journeys); n != all {
 		s += " of " + itoa(all)
 	}
