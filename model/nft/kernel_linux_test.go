@@ -71,9 +71,10 @@ func (h *host) loadAll(t *testing.T, rules []rule, bad func(r rule, err error)) 
 }
 
 // list gives what nft prints, read.
-func (h *host) list(t *testing.T) []*model.Table {
+func (h *host) list(t *testing.T, options ...string) []*model.Table {
 	t.Helper()
-	tables, found := ruleset.ParseNFT("nft", []byte(nettest.Run(t, h.ns, "nft", "-a", "-y", "list", "ruleset")))
+	text := nettest.Run(t, h.ns, "nft", append(options, "-a", "-y", "list", "ruleset")...)
+	tables, found := ruleset.ParseNFT("nft", []byte(text))
 	if len(found) > 0 {
 		t.Errorf("the listing is not understood: %v", found)
 	}
@@ -165,6 +166,21 @@ func TestForms(t *testing.T) {
 		}
 	}
 	roundTrip(t, rules, len(rules))
+}
+
+// TestOptions reads what nft lists with its other options: services and users by name,
+// protocols by number, all numeric.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	h, rules := newHost(t), allForms()
+	if err := h.load(rules); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []string{"-S", "-p", "-u", "-T", "-n", "-s", "-t"} {
+		if n := checkTables(t, "nft "+o, h.list(t, o), true); n < len(rules) {
+			t.Errorf("nft %s lists %d rules, wanted %d", o, n, len(rules))
+		}
+	}
 }
 
 // TestRefused holds the list of what does not load here against the kernel, so that it

@@ -110,7 +110,7 @@ func (t Type) open() bool {
 // quoted reports whether values may stand in quotes.
 func (t Type) quoted() bool {
 	switch t {
-	case AnyType, IfName, IfIndex, Text, CgroupPath, Day, Hour, Date, UID, GID, CTLabel, DevGroup, Realm, Mark:
+	case AnyType, InetService, IfName, IfIndex, Text, CgroupPath, Day, Hour, Date, UID, GID, CTLabel, DevGroup, Realm, Mark:
 		return true
 	}
 	return false
