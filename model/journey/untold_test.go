@@ -28,6 +28,8 @@ func TestUntold(t *testing.T) {
 		c.Rules = []model.Rule{{Text: "meta nftrace set 0"}}
 		return &model.Table{Backend: model.BackendNFTables, Family: model.FamilyIPv4, Name: "mute", Chains: []*model.Chain{c}}
 	}
+	passed := muting(model.HookInput, 0)
+	passed.Name, passed.Family, passed.Chains[0].Name = "fw", model.FamilyInet, "in"
 	six := muting(model.HookInput, 0)
 	six.Family = model.FamilyIPv6
 	user := muting(model.HookInput, 5)
@@ -48,6 +50,7 @@ func TestUntold(t *testing.T) {
 		{"a rule of another family ends traces", []*model.Table{nft, six}, "in", kernel},
 		{"a rule beside it may have ended the trace", []*model.Table{nft, muting(model.HookInput, 0)}, "in",
 			"last seen in the input hook; rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace: what came after is not known"},
+		{"a rule of a chain that told its end", []*model.Table{passed}, "in", kernel},
 		{"a rule behind the next hook", []*model.Table{nft, muting(model.HookForward, 0)}, "pre", "rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace"},
 		{"a rule of a user chain", []*model.Table{nft, user}, "in", "rule 1 of ip mute/u (nftables): meta nftrace set 0 may have ended its trace"},
 		{"one in another hook", []*model.Table{nft, mangle}, "in", kernel},

@@ -280,3 +280,24 @@ func TestBeside(t *testing.T) {
 		})
 	}
 }
+
+// TestTaken: that conntrack took a connection is heard of in time, however many come.
+func TestTaken(t *testing.T) {
+	nettest.Kernel(t, "iptables-nft-restore", "conntrack")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	load(t, n.Router, "iptables-nft-restore", "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -o r1 -j MASQUERADE\nCOMMIT\n")
+	const packets = 400
+	s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9"), Rate: 10 * packets})
+	for range packets {
+		udp(t, n.Client, "10.2.0.2:9")
+	}
+	snap := s.wait("all packets", func(snap *snapshot.Snapshot) bool {
+		return len(snap.Journeys) >= packets && !slices.ContainsFunc(snap.Journeys, func(j *journey.Journey) bool { return !j.Closed })
+	})
+	for _, j := range snap.Journeys {
+		if !j.Complete || j.Outcome.Verdict != journey.Accepted || len(j.Assumptions) > 0 {
+			t.Errorf("%q %s", j.Assumptions, describe(j))
+		}
+	}
+}
