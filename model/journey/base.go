@@ -18,6 +18,7 @@ type base struct {
 // bases are the base chains of each hook, and the rules that switch a trace off.
 type bases struct {
 	at    [model.HookPostrouting + 1][]base
+	below []base // of bridges and devices
 	mutes []mute
 }
 
@@ -43,10 +44,13 @@ func basesOf(rs *model.Ruleset) *bases {
 		}
 		var own []base
 		for _, c := range t.Chains {
+			at := base{placeOf(t.Family, c.Hook, c.Priority), t.Backend, t.Family, t.Name, c.Name}
+			if c.Hook != model.HookNone && below(t.Family) {
+				all.below = append(all.below, at)
+			}
 			if c.Hook == model.HookNone || int(c.Hook) >= len(all.at) {
 				continue
 			}
-			at := base{place{c.Hook, c.Priority}, t.Backend, t.Family, t.Name, c.Name}
 			own = append(own, at)
 			if c.Type != "nat" && (t.Backend == model.BackendNFTables || t.Name != "nat") {
 				all.at[c.Hook] = append(all.at[c.Hook], at)
@@ -148,6 +152,20 @@ func (b *builder) untold(at place) *base {
 		c := &b.bases.at[at.hook][i]
 		apart := (at.hook == model.HookPrerouting || at.hook == model.HookOutput) && at.priority < conntrackPriority && c.priority > conntrackPriority
 		if !apart && !c.place.before(at) && c.family.Carries(b.key.family) && !b.walked(c) {
+			return c
+		}
+	}
+	return nil
+}
+
+// unseenBelow finds a chain of a bridge or a device that the packet may have met, and
+// that told nothing. Which devices belong to a bridge is not known here.
+func (b *builder) unseenBelow() *base {
+	if b.bases == nil {
+		return nil
+	}
+	for i := range b.bases.below {
+		if c := &b.bases.below[i]; !b.walked(c) {
 			return c
 		}
 	}

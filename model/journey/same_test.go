@@ -1,0 +1,78 @@
+package journey
+
+import (
+	"strings"
+	"testing"
+
+	"nfscope/model"
+)
+
+// between gives an event its devices, and an id of its own where that is not 0.
+func between(e Event, in, out string, id uint32) Event {
+	e.In, e.Out = in, out
+	if id != 0 {
+		e.ID = id
+	}
+	return e
+}
+
+// bridgeChain is an event of a chain of table bridge b.
+func bridgeChain(chain string, v model.Verdict, p *model.Packet, in, out string) Event {
+	e := between(message(chain, EventPolicy, 0, v, p), in, out, 0)
+	e.Family, e.Table = model.FamilyBridge, "b"
+	return e
+}
+
+// TestSame holds which events are one packet's, by the devices that the kernel names.
+func TestSame(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	filter := legacyTable("filter", builtin("filter", "INPUT", "ACCEPT"), builtin("filter", "FORWARD", "ACCEPT"), builtin("filter", "OUTPUT", "ACCEPT"))
+	bridge := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{
+		chainOf("pre", model.HookPrerouting, 10, "accept"), chainOf("in", model.HookInput, 0, "accept"), chainOf("fwd", model.HookForward, 0, "accept")}}
+	accept := func(h model.Hook, in, out string) Event {
+		return between(line("filter", strings.ToUpper(h.String()), EventPolicy, 1, h, p), in, out, 0)
+	}
+	for _, c := range []struct {
+		name     string
+		tables   []*model.Table
+		events   []Event
+		journeys int
+		path     string
+		in, out  string
+		sentence string // of the first begins with
+	}{
+		{"made here with the device set", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), accept(model.HookOutput, "", "r1"), between(probe(model.HookPostrouting, p), "r1", "r1", 0)},
+			1, PathOutput, "", "r1", "sent out of r1"},
+		{"the same, the legacy tracer late", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "r1", "r1", 0), accept(model.HookOutput, "", "r1")},
+			1, PathOutput, "", "r1", "sent out of r1"},
+		{"made here, another is forwarded", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "r0", "r1", 0)}, 2, PathOutput, "", "r1", "last seen in the output hook"},
+		{"forwarded by a bridge", []*model.Table{filter}, []Event{between(arming(p), "br0", "", 0), accept(model.HookForward, "br0", "br0"), between(probe(model.HookForward, p), "br0", "br0", 0),
+			between(probe(model.HookPostrouting, p), "", "br0", 0)}, 1, PathForward, "br0", "br0", "sent out of br0"},
+		{"from a bridge, another is made here", nil, []Event{between(arming(p), "br0", "", 0), between(probe(model.HookPostrouting, p), "", "r1", 0)}, 2, PathUnknown, "br0", "", "last seen in the prerouting hook"},
+		{"delivered to a bridge: another id", []*model.Table{filter}, []Event{between(arming(p), "br0", "", 0), accept(model.HookInput, "br0", ""), between(probe(model.HookInput, p), "br0", "", 8)},
+			1, PathInput, "br0", "", "delivered to this host"},
+		{"another id of another device", nil, []Event{between(arming(p), "br0", "", 0), between(probe(model.HookInput, p), "r0", "", 8)}, 2, PathUnknown, "br0", "", "last seen in the prerouting hook"},
+		{"a copy that is flooded", nil, []Event{between(arming(p), "br0", "", 0), between(probe(model.HookForward, p), "br0", "br0", 8)}, 2, PathUnknown, "br0", "", "last seen in the prerouting hook"},
+		{"a bridge's chains", []*model.Table{filter, bridge}, []Event{between(arming(p), "br0", "", 0), bridgeChain("pre", model.VerdictAccept, p, "p1", ""), bridgeChain("fwd", model.VerdictAccept, p, "p1", "p2"),
+			accept(model.HookForward, "br0", "br0"), between(probe(model.HookForward, p), "br0", "br0", 0), between(probe(model.HookPostrouting, p), "", "br0", 0)}, 1, PathForward, "br0", "br0", "sent out of br0"},
+		{"a bridge delivers what is routed, the legacy tracer first", []*model.Table{filter, bridge}, []Event{accept(model.HookForward, "br0", "r1"), between(arming(p), "br0", "", 0),
+			bridgeChain("pre", model.VerdictAccept, p, "p1", ""), bridgeChain("in", model.VerdictAccept, p, "p1", ""), between(probe(model.HookForward, p), "br0", "r1", 8),
+			between(probe(model.HookPostrouting, p), "br0", "r1", 8)}, 1, PathForward, "br0", "r1", "sent out of r1"},
+		{"vanished, and a bridge's chain told nothing", []*model.Table{bridge}, []Event{between(arming(p), "br0", "", 0)}, 1, PathUnknown, "br0", "",
+			"last seen in the prerouting hook, no rule of the IP families dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it, or a chain below did, such as bridge b/pre (nftables)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, list := folded(rulesOf(c.tables...), Options{Probes: true}, c.events...)
+			if len(list) != c.journeys {
+				t.Fatalf("%d journeys, want %d", len(list), c.journeys)
+			}
+			j := list[0]
+			if j.Path != c.path || j.In != c.in || j.Out != c.out || !strings.HasPrefix(j.Outcome.Sentence, c.sentence) {
+				t.Errorf("%s in %q out %q: %s", j.Path, j.In, j.Out, j.Outcome.Sentence)
+			}
+			if c.journeys == 1 && j.Complete != (j.Outcome.Verdict == Accepted) {
+				t.Errorf("complete %v: %s", j.Complete, j.Why)
+			}
+		})
+	}
+}
