@@ -11,10 +11,6 @@ import (
 // every other chain of their hook.
 const probePriority = 1 << 30
 
-// armingPriority is where its chains stand that switch the trace on: between
-// defragmentation and raw. What a packet met before is not traced.
-const armingPriority = -350
-
 // nft folds one NFT_MSG_TRACE event. The first event of every base chain carries
 // the packet's headers; those that follow carry the id only.
 func (f *Fold) nft(e *Event) {
@@ -90,7 +86,7 @@ func (f *Fold) nftWalk(e *Event) *walk {
 			w.probe, w.place = h, place{h, probePriority}
 			return w
 		}
-		w.place = place{hookByDevices(e), armingPriority}
+		w.place = armingPlace(e)
 		return w
 	}
 	if f.rules != nil {

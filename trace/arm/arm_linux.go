@@ -53,8 +53,10 @@ func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
 	}
 	a := &Armed{opts: o, notes: p.notes, done: make(chan struct{})}
 	if o.Method != MethodRaw {
+		var notes []string
 		a.says = snapshot.MethodOwner
-		a.how, err = armOwner(ns, p, o)
+		a.how, notes, err = armOwner(ns, p, o)
+		a.notes = append(a.notes, notes...)
 	}
 	if o.Method == MethodAuto && missing(err) {
 		a.notes = append(a.notes, fmt.Sprintf("nf_tables cannot hold the trace (%v), so it stands in the raw table", err))

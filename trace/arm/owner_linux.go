@@ -23,13 +23,16 @@ const (
 	// flagOwner is NFT_TABLE_F_OWNER (linux/netfilter/nf_tables.h, kernel 5.12).
 	flagOwner = 2
 
-	// priority is before raw (-300) and after defragmentation (-400).
+	// priority is before raw (-300) and after defragmentation (-400): that of the
+	// chains that arm, unless somebody else's chain runs before it (early.place).
 	priority = -350
 
 	// probePriority is behind every chain that anyone has reason to make, and before
 	// conntrack confirms (INT_MAX).
 	probePriority = 1 << 30
 
+	// chainTrace switches the trace on. Its name tells model/journey where the table
+	// stands, when that is not priority.
 	chainTrace = "trace"
 	setPorts   = "ports"
 )
@@ -40,18 +43,25 @@ type owner struct {
 	conn  *nftables.Conn
 	table *nftables.Table
 	set   *nftables.Set // nil until a conjunct needs it
+
+	prerouting, output nftables.ChainPriority // of the chains that arm
+	trace              string                 // the name of the chain that traces
 }
 
-func armOwner(ns *netns.Handle, p *plan, o Options) (*owner, error) {
+func armOwner(ns *netns.Handle, p *plan, o Options) (_ *owner, notes []string, err error) {
 	// google/nftables v0.3.0 does not send a table's flags, so the table is made by
 	// hand on the library's own lasting socket; all the rest belongs to that socket.
 	var socket *netlink.Conn
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(ns.NetNS()),
 		nftables.WithSockOptions(func(c *netlink.Conn) error { socket = c; return nil }))
 	if err != nil {
-		return nil, fmt.Errorf("open nf_tables: %w", err)
+		return nil, nil, fmt.Errorf("open nf_tables: %w", err)
 	}
 	w := &owner{ns: ns, conn: conn}
+	w.prerouting, w.output, notes = earlier(ns, priority).place()
+	if w.trace = chainTrace; w.prerouting != priority || w.output != priority {
+		w.trace = fmt.Sprintf("%s_%d_%d", chainTrace, -int64(w.prerouting), -int64(w.output))
+	}
 	if err = w.make(socket); err != nil {
 		err = fmt.Errorf("make an owner table: %w", err)
 	} else if err = w.fill(p, o); err != nil {
@@ -59,9 +69,9 @@ func armOwner(ns *netns.Handle, p *plan, o Options) (*owner, error) {
 	}
 	if err != nil {
 		_ = conn.CloseLasting()
-		return nil, err
+		return nil, nil, err
 	}
-	return w, nil
+	return w, notes, nil
 }
 
 // make makes the empty table under the first name that is free.
@@ -118,24 +128,25 @@ func newTable(socket *netlink.Conn, name string) error {
 
 // fill puts chains and rules in, in one batch.
 func (w *owner) fill(p *plan, o Options) error {
-	trace := w.conn.AddChain(&nftables.Chain{Name: chainTrace, Table: w.table})
+	trace := w.conn.AddChain(&nftables.Chain{Name: w.trace, Table: w.table})
 	for _, b := range []struct {
 		name string
 		hook *nftables.ChainHook
+		at   nftables.ChainPriority
 		list []filter.Conjunct
 	}{
-		{"prerouting", nftables.ChainHookPrerouting, p.prerouting},
-		{"output", nftables.ChainHookOutput, p.output},
+		{"prerouting", nftables.ChainHookPrerouting, w.prerouting, p.prerouting},
+		{"output", nftables.ChainHookOutput, w.output, p.output},
 	} {
 		chain := w.conn.AddChain(&nftables.Chain{Name: b.name, Table: w.table, Type: nftables.ChainTypeFilter,
-			Hooknum: b.hook, Priority: nftables.ChainPriorityRef(priority)})
+			Hooknum: b.hook, Priority: nftables.ChainPriorityRef(b.at)})
 		for _, c := range b.list {
 			exprs, err := w.conds(c)
 			if err != nil {
 				return err
 			}
 			w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: chain,
-				Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictGoto, Chain: chainTrace})})
+				Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictGoto, Chain: w.trace})})
 		}
 	}
 	w.probes()
@@ -178,7 +189,7 @@ func (w *owner) counters() (traced, held uint64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	rules, err := conn.GetRules(w.table, &nftables.Chain{Name: chainTrace, Table: w.table})
+	rules, err := conn.GetRules(w.table, &nftables.Chain{Name: w.trace, Table: w.table})
 	if err != nil {
 		return 0, 0, fmt.Errorf("read the counters of table inet %s: %w", w.table.Name, err)
 	}

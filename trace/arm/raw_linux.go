@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/coreos/go-iptables/iptables"
+	"github.com/google/nftables"
 
 	"nfscope/model/filter"
 	"nfscope/trace/guard"
@@ -89,10 +91,21 @@ func armRaw(ns *netns.Handle, p *plan, o Options) (_ *raw, notes []string, err e
 	case len(r.sides) == 2:
 		notes = append(notes, "IPv4 and IPv6 are limited each for itself")
 	}
+	if n := rawUnseen(ns); n != "" {
+		notes = append(notes, n)
+	}
 	if partly {
 		notes = append(notes, "one iptables rule cannot say all that the filter says, so more is traced and filtered afterwards")
 	}
 	return r, notes, nil
+}
+
+// rawUnseen is the note on the chains before the raw tables.
+func rawUnseen(ns *netns.Handle) string {
+	e := earlier(ns, rawPriority)
+	return unseen(slices.DeleteFunc(slices.Concat(e.prerouting, e.output, e.ingress), func(c *nftables.Chain) bool {
+		return c.Table.Name == "raw" // iptables-nft's own
+	}))
 }
 
 // families tells for which families there is a rule to make.

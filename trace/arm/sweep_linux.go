@@ -75,7 +75,7 @@ func sweepTables(ns *netns.Handle) (did []string, all []nftRaw, err error) {
 		all = append(all, nftRaw{t.Family, t.Name})
 		// An owned table goes with its owner, and nobody else may delete it.
 		m := ours.FindStringSubmatch(t.Name)
-		if m == nil || t.Flags&flagOwner != 0 {
+		if m == nil || tableFlags(t)&flagOwner != 0 {
 			continue
 		}
 		if exists(m[1]) {

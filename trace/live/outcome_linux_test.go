@@ -120,12 +120,13 @@ func fateCases() []fateCase {
 			}`,
 			verdict: journey.Dropped, sentence: "dropped by rule 1 of inet fw/forward (nftables)",
 			steps: []string{"N fw/pre policy accept", "N fw/forward 1 drop"}},
-		{name: "a chain that stands before the trace begins", to: "10.2.0.2:9", native: `table ip fw {
+		{name: "a chain before defragmentation, and one at ingress", to: "10.2.0.2:9", native: `table ip fw {
 				chain pre { type filter hook prerouting priority -400; counter; }
 				chain post { type filter hook postrouting priority 0; udp dport 9 drop; }
 			}
 			table netdev dev { chain in { type filter hook ingress device r0 priority 0; counter; }; }`,
-			verdict: journey.Dropped, sentence: "dropped by rule 1 of ip fw/post (nftables)", steps: []string{"N fw/post 1 drop"}},
+			verdict: journey.Dropped, sentence: "dropped by rule 1 of ip fw/post (nftables)",
+			steps: []string{"N fw/pre 1 continue", "N fw/pre policy accept", "N fw/post 1 drop"}},
 	}
 }
 
