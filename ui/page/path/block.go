@@ -416,6 +416,8 @@ func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
 	x += max(room, tw) + 1
 	n := "-"
 	switch {
+	case never && isHit: // its counter is read within the second
+		n = p.Glyphs.Dots
 	case never:
 		n = "never"
 	case count.Valid:
