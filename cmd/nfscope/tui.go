@@ -32,7 +32,7 @@ type tuiOptions struct {
 type noActions struct{ why string }
 
 func (n noActions) Arm(string) error { return errors.New(n.why) }
-func (n noActions) Disarm() error    { return nil }
+func (n noActions) Disarm() error    { return errors.New(n.why) }
 
 // tui shows the collector's snapshots until the user quits.
 func (a *app) tui(c *collect.Collector, o tuiOptions) error {
