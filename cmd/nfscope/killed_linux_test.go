@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -153,6 +154,9 @@ func TestGuardKilled(t *testing.T) {
 	}
 }
 
+// sweeping is held by a test that runs `clean`, and by one whose dead must not be swept.
+var sweeping sync.Mutex
+
 // TestNextRunPutsBack kills nfscope and its guard. What they leave does not pass for
 // the host's own: the next trace puts it back first, and clean does at any time.
 func TestNextRunPutsBack(t *testing.T) {
@@ -163,6 +167,10 @@ func TestNextRunPutsBack(t *testing.T) {
 				t.Parallel()
 				ns, before := guarded(t)
 				old := strings.TrimSpace(nettest.Run(t, ns, "cat", "/proc/sys/net/netfilter/nf_log/2"))
+				// `clean` sweeps the host's dead, whoever's they are: between a death and
+				// what puts it right no other test may sweep.
+				sweeping.Lock()
+				defer sweeping.Unlock()
 				tr := startTracer(t, ns, method)
 				tr.killBoth(t)
 				if tidy(world(t, ns)) == before {
