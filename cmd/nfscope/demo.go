@@ -202,6 +202,9 @@ func (a *app) armLab(ctx context.Context, n *lab.Network, put func(feed.Item)) (
 	if err != nil {
 		return nil, err
 	}
+	for _, note := range n.Notes() { // the lab stands otherwise than its files say
+		put(feed.Item{Time: time.Now(), Problem: note})
+	}
 	if _, err := s.Rules(ctx); err != nil {
 		return nil, err
 	}

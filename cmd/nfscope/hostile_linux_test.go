@@ -193,6 +193,37 @@ func TestWithoutPrograms(t *testing.T) {
 	}
 }
 
+// TestDemoWithoutLegacy: the lab is built with iptables-nft in its place, and says so.
+func TestDemoWithoutLegacy(t *testing.T) {
+	nettest.Kernel(t, "iptables-nft-restore", "iptables-nft-save", "nft", "unshare", "sh", "mount")
+	t.Parallel()
+	dir := t.TempDir()
+	for _, p := range []string{"iptables-nft-restore", "iptables-nft-save", "ip6tables-nft-save", "nft"} {
+		at, err := exec.LookPath(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(at)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, p), b, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exe, err := exec.LookPath("nfscope")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("unshare", "-m", "sh", "-c",
+		`for d in /usr/sbin /sbin /usr/local/sbin; do mount -t tmpfs none $d || exit 99; done; PATH="$2:$PATH" exec "$1" demo --live --plain`, "sh", exe, dir)
+	status, out, errs := answer(t, cmd)
+	if status != exitDone || !strings.Contains(out, "dropped by rule 2 of filter/INPUT (iptables-nft)") ||
+		!strings.Contains(out, "! the program iptables-legacy-restore is missing: lab close-the-door runs with iptables-nft instead\n") {
+		t.Errorf("status %d, %s%s", status, out, errs)
+	}
+}
+
 // TestSignalsInTerminal: the UI ends by a signal, the terminal is as it was, and the
 // status says so.
 func TestSignalsInTerminal(t *testing.T) {

@@ -261,10 +261,14 @@ func TestWatch(t *testing.T) {
 
 // TestWithoutPrivilege: the sentence says what is missing, and the error is one of permission.
 func TestWithoutPrivilege(t *testing.T) {
+	if where := os.Getenv("NFSCOPE_TEST_INSIDE"); where != "" {
+		inside(t, where)
+		return
+	}
 	t.Parallel()
 	nettest.Kernel(t)
 	ns := nettest.New(t, "weak")
-	cmd := exec.Command("/proc/self/exe", "-test.run=^TestInside$", "-test.v")
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), "NFSCOPE_TEST_INSIDE=weak")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -277,14 +281,18 @@ func TestWithoutPrivilege(t *testing.T) {
 	if err == nil {
 		err = cmd.Wait()
 	}
-	if err != nil || !strings.Contains(out.String(), "--- PASS: TestInside") {
+	if err != nil || !strings.Contains(out.String(), "--- PASS: "+t.Name()) {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 }
 
-// TestUserNamespace runs TestInside in a network namespace that is made
+// TestUserNamespace runs inside in a network namespace that is made
 // together with its user namespace, where the kernel won't list legacy tables.
 func TestUserNamespace(t *testing.T) {
+	if where := os.Getenv("NFSCOPE_TEST_INSIDE"); where != "" {
+		inside(t, where)
+		return
+	}
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy")
 	lock := t.TempDir()
@@ -296,7 +304,7 @@ func TestUserNamespace(t *testing.T) {
 	// The file of the names belongs to the first root, so the root inside must be
 	// somebody else; /proc/self/exe needs no way through root's directories.
 	const nobody = 65534
-	cmd := exec.Command("/proc/self/exe", "-test.run=^TestInside$", "-test.v")
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), "NFSCOPE_TEST_INSIDE=userns", "XTABLES_LOCKFILE="+lock+"/lock")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -310,17 +318,14 @@ func TestUserNamespace(t *testing.T) {
 	if errors.Is(err, os.ErrPermission) {
 		nettest.Skip(t, "needs user namespaces")
 	}
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestInside") {
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
-// TestInside is what the tests above run in another user namespace.
-func TestInside(t *testing.T) {
-	where := os.Getenv("NFSCOPE_TEST_INSIDE")
-	if where == "" {
-		t.Skip("is run by TestUserNamespace and TestWithoutPrivilege")
-	}
+// inside is what the tests above run in another user namespace, as processes of their
+// own that run the same test again.
+func inside(t *testing.T, where string) {
 	ns, err := netns.Current()
 	if err != nil {
 		t.Fatal(err)
