@@ -17,6 +17,7 @@ import (
 type Filter struct {
 	root  *node // nil matches everything
 	words []Word
+	text  []*leaf // what a rule's text answers
 }
 
 // Word is a word of the filter and the column it stands at, from 1, in runes.
@@ -67,7 +68,11 @@ func Parse(text string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Filter{root: root, words: p.words}, nil
+	f := &Filter{root: root, words: p.words}
+	if root != nil {
+		f.text = numberText(root, nil)
+	}
+	return f, nil
 }
 
 // String is the filter in its one canonical spelling; Parse reads it back.

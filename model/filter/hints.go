@@ -125,37 +125,15 @@ func readNAT(r *model.Rule) (n translation, ok bool) {
 	if strings.ContainsAny(before+after, "!") || strings.Contains(before+after, " map ") {
 		return n, false // not one plain value for another
 	}
-	m := readMentions(before)
+	m := list(before)
 	n.words = m.words
 	d := dirSrc
 	if n.dst {
 		d = dirDst
 	}
 	n.from = m.end(d)
-	n.to = readMentions(strings.Replace(after, "--to-ports", "--to-ports ", 1)).end(dirAny)
+	n.to = list(strings.Replace(after, "--to-ports", "--to-ports ", 1)).end(dirAny)
 	return n, true
-}
-
-// end is the one network and the one range of ports that are mentioned for an end.
-func (m *mentions) end(d dir) (e end) {
-	nets, ports := 0, 0
-	for _, n := range m.nets {
-		if d == dirAny || n.dir == d {
-			e.net, nets = n.value, nets+1
-		}
-	}
-	for _, p := range m.ports {
-		if d == dirAny || p.dir == d {
-			e.lo, e.hi, ports = p.value[0], p.value[1], ports+1
-		}
-	}
-	if nets > 1 {
-		e.net = netip.Prefix{}
-	}
-	if ports > 1 {
-		e.lo, e.hi = 0, 0
-	}
-	return e
 }
 
 // protocol reports whether the rule may meet packets of a protocol that is asked for.

@@ -21,6 +21,8 @@ type node struct {
 	op   op
 	kids []*node
 	leaf leaf
+	// text is true where a rule's text must be read to answer; see numberText.
+	text bool
 }
 
 type dir uint8
@@ -42,6 +44,8 @@ type leaf struct {
 	lo, hi      uint16 // ports
 	value, mask uint32 // mark, zone, rule
 	name        string // interface, chain, table, reason, state, verdict
+	bit         int    // its place in Filter.text
+	low         string // the protocol or the state as a rule's text names it
 }
 
 // Precedence in print: or < and < not < leaf. An "and" inside an "and" keeps its

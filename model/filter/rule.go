@@ -2,8 +2,6 @@ package filter
 
 import (
 	"net/netip"
-	"slices"
-	"strconv"
 	"strings"
 
 	"nfscope/model"
@@ -18,147 +16,191 @@ func (f *Filter) Rule(t *model.Table, c *model.Chain, r *model.Rule, _ model.Cou
 	if f.root == nil {
 		return true
 	}
-	var names *mentions // read once, and only where a word needs it
-	s := subject{whole: func(l *leaf) Truth {
-		if names == nil {
-			names = readMentions(r.Text)
-		}
-		return ruleLeaf(l, t, c, r, names)
-	}}
-	return s.eval(f.root) == Yes
+	a := asked{f: f, t: t, c: c, r: r}
+	return a.eval(f.root) == Yes
 }
 
-func ruleLeaf(l *leaf, t *model.Table, c *model.Chain, r *model.Rule, m *mentions) Truth {
+// asked is a rule that a filter is asked of. Its text is read once at most, for all
+// conditions that it can answer, and not at all where its place or target decide.
+type asked struct {
+	f     *Filter
+	t     *model.Table
+	c     *model.Chain
+	r     *model.Rule
+	read  bool
+	named uint64 // by leaf.bit: the text names what the leaf asks for
+}
+
+// maxTextBits is how many conditions one reading of a text can answer. Of more each is
+// read for alone.
+const maxTextBits = 64
+
+// numberText gives the conditions that a rule's text answers their bits.
+func numberText(n *node, to []*leaf) []*leaf {
+	if n.op == opLeaf && n.leaf.ofText() {
+		n.text = true
+		n.leaf.bit = len(to)
+		if n.leaf.low = n.leaf.name; n.leaf.word == "proto" {
+			n.leaf.low = n.leaf.proto.String()
+		}
+		return append(to, &n.leaf)
+	}
+	for _, k := range n.kids {
+		to = numberText(k, to)
+		n.text = n.text || k.text
+	}
+	return to
+}
+
+// ofText reports whether a rule's text answers the leaf.
+func (l *leaf) ofText() bool {
+	switch l.word {
+	case "proto", "in", "out", "state", "net", "portrange":
+		return true
+	}
+	return false
+}
+
+// eval is Kleene's logic: and is the least, or the greatest. What costs least is asked
+// first, and no more than decides.
+func (a *asked) eval(n *node) Truth {
+	switch n.op {
+	case opLeaf:
+		return a.leaf(&n.leaf)
+	case opNot:
+		return a.eval(n.kids[0]).Not()
+	}
+	t, end := Yes, No
+	if n.op == opOr {
+		t, end = No, Yes
+	}
+	for _, text := range [...]bool{false, true} {
+		for _, k := range n.kids {
+			if k.text != text {
+				continue
+			}
+			if n.op == opOr {
+				t = max(t, a.eval(k))
+			} else {
+				t = min(t, a.eval(k))
+			}
+			if t == end {
+				return t
+			}
+		}
+	}
+	return t
+}
+
+func (a *asked) leaf(l *leaf) Truth {
 	switch l.word {
 	case "ip":
-		return truth(t.Family.Carries(model.FamilyIPv4))
+		return truth(a.t.Family.Carries(model.FamilyIPv4))
 	case "ip6":
-		return truth(t.Family.Carries(model.FamilyIPv6))
+		return truth(a.t.Family.Carries(model.FamilyIPv6))
 	case "chain":
-		return truth(c.Name == l.name)
+		return truth(a.c.Name == l.name)
 	case "table":
-		return truth(t.Name == l.name)
+		return truth(a.t.Name == l.name)
 	case "rule":
-		return truth(r.Index == int(l.value))
+		return truth(a.r.Index == int(l.value))
 	case "verdict":
-		return truth(r.Verdict().String() == l.name)
+		return truth(a.r.Verdict().String() == l.name)
 	case "dropped":
-		return truth(r.Verdict() == model.VerdictDrop || r.Verdict() == model.VerdictReject)
+		v := a.r.Verdict()
+		return truth(v == model.VerdictDrop || v == model.VerdictReject)
 	case "nat":
-		return truth(natTarget(r.Target) != "")
+		return truth(natTarget(a.r.Target) != "")
 	case "snat", "dnat", "masquerade", "redirect":
-		return truth(natTarget(r.Target) == l.word)
-	case "proto":
-		return truth(slices.Contains(m.words, l.proto.String()) ||
-			l.proto == model.ProtoICMPv6 && (slices.Contains(m.words, "ipv6-icmp") || slices.Contains(m.words, "icmp6")))
-	case "in":
-		return truth(slices.Contains(m.in, l.name))
-	case "out":
-		return truth(slices.Contains(m.out, l.name))
-	case "state":
-		return truth(slices.Contains(m.words, l.name))
-	case "net":
-		return truth(slices.ContainsFunc(m.nets, func(n mentioned[netip.Prefix]) bool {
-			return n.value == l.prefix && (l.dir == dirAny || l.dir == n.dir)
-		}))
-	case "portrange":
-		return truth(slices.ContainsFunc(m.ports, func(n mentioned[[2]uint16]) bool {
-			return n.value[0] <= l.lo && l.hi <= n.value[1] && (l.dir == dirAny || l.dir == n.dir)
-		}))
+		return truth(lowerIs(a.r.Target, l.word))
 	}
-	return Unknown
+	switch {
+	case !l.ofText():
+		return Unknown
+	case l.bit >= maxTextBits:
+		return truth(readText(a.r.Text, []*leaf{l}) != 0)
+	case !a.read:
+		a.read, a.named = true, readText(a.r.Text, a.f.text[:min(len(a.f.text), maxTextBits)])
+	}
+	return truth(a.named>>l.bit&1 != 0)
 }
 
+// natTarget is the kind of NAT that a target does, "" for none.
 func natTarget(target string) string {
-	switch s := strings.ToLower(target); s {
-	case "snat", "dnat", "masquerade", "redirect":
-		return s
+	for _, s := range [...]string{"snat", "dnat", "masquerade", "redirect"} {
+		if lowerIs(target, s) {
+			return s
+		}
 	}
 	return ""
 }
 
-// mentions is what a rule's text names, in iptables' or nft's spelling.
-type mentions struct {
-	words   []string // in small letters
-	nets    []mentioned[netip.Prefix]
-	ports   []mentioned[[2]uint16]
-	in, out []string
-}
-
-type mentioned[T any] struct {
-	dir   dir
-	value T
-}
-
-// readMentions goes over the words; an option says what the values behind it are.
-func readMentions(text string) *mentions {
-	m := &mentions{}
-	var d dir
-	var ports bool
-	var ifaces *[]string
-	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t,{}\"", r) }) {
-		switch o := strings.TrimLeft(w, "-"); o {
-		case "s", "source", "saddr", "to-source", "src-range":
-			d, ports, ifaces = dirSrc, false, nil
-		case "d", "destination", "daddr", "to-destination", "dst-range":
-			d, ports, ifaces = dirDst, false, nil
-		case "sport", "sports", "source-port", "source-ports":
-			d, ports, ifaces = dirSrc, true, nil
-		case "dport", "dports", "destination-port", "destination-ports":
-			d, ports, ifaces = dirDst, true, nil
-		case "ports", "to-ports", "port":
-			d, ports, ifaces = dirAny, true, nil
-		case "i", "in-interface", "iifname", "iif":
-			d, ports, ifaces = dirAny, false, &m.in
-		case "o", "out-interface", "oifname", "oif":
-			d, ports, ifaces = dirAny, false, &m.out
-		default:
-			if o != w { // an option that says nothing of these
-				d, ports, ifaces = dirAny, false, nil
-			}
-			if ifaces != nil {
-				*ifaces = append(*ifaces, strings.Replace(w, "*", "+", 1))
-			}
-			m.value(w, d, ports)
+// readText tells which of some conditions, by their place, a rule's text names.
+func readText(text string, leaves []*leaf) (named uint64) {
+	all := uint64(1)<<len(leaves) - 1
+	m := mentions{text: text}
+	for named != all {
+		w, value := m.next()
+		if w == "" {
+			break
 		}
-		m.words = append(m.words, strings.ToLower(w))
-	}
-	return m
-}
-
-func (m *mentions) value(w string, d dir, ports bool) {
-	if p, err := netip.ParsePrefix(w); err == nil {
-		m.nets = append(m.nets, mentioned[netip.Prefix]{d, p.Masked()})
-		return
-	}
-	if ap, err := netip.ParseAddrPort(w); err == nil { // DNAT --to-destination
-		m.addr(ap.Addr(), d)
-		m.ports = append(m.ports, mentioned[[2]uint16]{d, [2]uint16{ap.Port(), ap.Port()}})
-		return
-	}
-	if a, err := netip.ParseAddr(strings.Trim(w, "[]")); err == nil {
-		m.addr(a, d)
-		return
-	}
-	if strings.HasPrefix(w, ":") { // nft: redirect to :5555
-		w, ports = w[1:], true
-	}
-	if !ports {
-		return
-	}
-	lo, hi, isRange := strings.Cut(w, ":")
-	if !isRange {
-		if lo, hi, isRange = strings.Cut(w, "-"); !isRange {
-			hi = lo
+		var v values
+		for i, l := range leaves {
+			if named>>i&1 == 0 && m.names(w, value, l, &v) {
+				named |= 1 << i
+			}
 		}
 	}
-	a, errA := strconv.ParseUint(lo, 10, 16)
-	b, errB := strconv.ParseUint(hi, 10, 16)
-	if errA == nil && errB == nil {
-		m.ports = append(m.ports, mentioned[[2]uint16]{d, [2]uint16{uint16(a), uint16(b)}})
+	return named
+}
+
+// values are what a word says as an address and as ports, read where it is asked for.
+type values struct {
+	read, isNet, isPorts bool
+	net                  netip.Prefix
+	lo, hi               uint16
+}
+
+func (v *values) of(w string, ports bool) {
+	if v.read {
+		return
+	}
+	v.read = true
+	v.net, v.lo, v.isPorts, v.isNet = addrOf(w)
+	if v.hi = v.lo; !v.isNet {
+		v.lo, v.hi, v.isPorts = portsOf(w, ports)
 	}
 }
 
-func (m *mentions) addr(a netip.Addr, d dir) {
-	m.nets = append(m.nets, mentioned[netip.Prefix]{d, netip.PrefixFrom(a, a.BitLen())})
+// names tells whether a word is what a condition asks for.
+func (m *mentions) names(w string, value bool, l *leaf, v *values) bool {
+	switch l.word {
+	case "proto":
+		return lowerIs(w, l.low) || l.proto == model.ProtoICMPv6 && (lowerIs(w, "ipv6-icmp") || lowerIs(w, "icmp6"))
+	case "state":
+		return lowerIs(w, l.low)
+	}
+	if !value {
+		return false
+	}
+	switch l.word {
+	case "in":
+		return m.iface == dirSrc && ifaceIs(w, l.name)
+	case "out":
+		return m.iface == dirDst && ifaceIs(w, l.name)
+	case "net":
+		v.of(w, m.ports)
+		return v.isNet && v.net == l.prefix && (l.dir == dirAny || l.dir == m.dir)
+	}
+	v.of(w, m.ports)
+	return v.isPorts && v.lo <= l.lo && l.hi <= v.hi && (l.dir == dirAny || l.dir == m.dir)
+}
+
+// ifaceIs compares an interface of a text with that of a filter, which writes eth* as
+// iptables does: eth+.
+func ifaceIs(w, name string) bool {
+	if i := strings.IndexByte(w, '*'); i >= 0 {
+		return len(w) == len(name) && w[:i] == name[:i] && name[i] == '+' && w[i+1:] == name[i+1:]
+	}
+	return w == name
 }

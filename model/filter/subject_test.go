@@ -157,15 +157,3 @@ func TestRule(t *testing.T) {
 		}
 	}
 }
-
-func FuzzRule(f *testing.F) {
-	f.Add("port 80 or host 10.0.0.5 or in eth0", `-A INPUT -s 10.0.0.5/32 -i eth0 -p tcp -m multiport --dports 80,8000:8100 -j DROP`)
-	f.Add("dst port 444", `iifname "r0" tcp dport { 80, 443-445 } dnat to [fd02::2]:8443`)
-	f.Fuzz(func(t *testing.T, text, rule string) {
-		fl, err := filter.Parse(text)
-		if err != nil {
-			return
-		}
-		fl.Rule(&model.Table{}, &model.Chain{}, &model.Rule{Text: rule}, model.Counters{})
-	})
-}
