@@ -119,6 +119,11 @@ type Ruleset struct {
 	Netns string
 	// Generation changes whenever the text of any table does.
 	Generation string
+	// Transaction is nf_tables' part of it, 0 where there is none or it is not known.
+	Transaction uint32 `json:",omitempty"`
+	// Commits are the last transactions of nf_tables that were heard of, oldest first. They
+	// may begin before the ruleset before; see Authors.
+	Commits []Commit `json:",omitempty"`
 	// Taken is when the text was read.
 	Taken    time.Time
 	Tables   []*Table

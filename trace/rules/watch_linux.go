@@ -22,6 +22,9 @@ const (
 	slow = 50 * time.Millisecond
 	// large is the size of legacy tables from which memory matters.
 	large = 32 << 20
+	// settle is how long a change is left before it is read: what loads rules in several
+	// transactions has often made the next by then.
+	settle = 20 * time.Millisecond
 	// patientFrom and patientTo bound how long a text that could not be read is left
 	// before it is tried again.
 	patientFrom, patientTo = 10 * time.Second, 5 * time.Minute
@@ -40,12 +43,20 @@ func (r *Reader) Focus(visible func() (chains, rules []int)) { r.visible.Store(&
 // and returns when ctx is done.
 func (r *Reader) Watch(ctx context.Context, every time.Duration, emit func(feed.Item)) {
 	w := watcher{r: r, emit: emit, said: map[string]bool{}, patience: patientFrom}
+	w.listen()
+	defer w.deaf()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-w.told():
+			if !w.moved {
+				w.moved = true
+				timer.Reset(max(settle, time.Until(w.notBefore)))
+			}
+			continue
 		case <-timer.C:
 		}
 		w.step(ctx)
@@ -58,6 +69,10 @@ type watcher struct {
 	emit func(feed.Item)
 	rs   *model.Ruleset
 	said map[string]bool
+	// commits tells who changes nf_tables; nil where that cannot be heard. moved is true
+	// from when it told of a change until the ruleset was read.
+	commits *commits
+	moved   bool
 	// failed is true while the last step failed.
 	failed bool
 	// notBefore is when the next Snapshot may be taken, whole when all may be counted.
@@ -71,7 +86,7 @@ type watcher struct {
 func (w *watcher) step(ctx context.Context) {
 	begin := time.Now()
 	retry := w.rs != nil && w.r.unread && begin.After(w.again)
-	if w.rs != nil && !retry {
+	if w.rs != nil && !retry && !w.moved {
 		err := w.count(ctx, begin)
 		switch {
 		case ctx.Err() != nil:
@@ -91,6 +106,7 @@ func (w *watcher) step(ctx context.Context) {
 	if begin.Before(w.notBefore) {
 		return
 	}
+	w.moved = false
 	rs, err := w.r.Snapshot(ctx)
 	if ctx.Err() != nil {
 		return
@@ -109,6 +125,7 @@ func (w *watcher) step(ctx context.Context) {
 	if retry && rs.Generation == w.rs.Generation && slices.Equal(rs.Warnings, w.rs.Warnings) {
 		return // nothing came of it
 	}
+	w.attribute(ctx, rs)
 	w.rs, w.whole = rs, time.Time{}
 	w.emit(feed.Item{Time: rs.Taken, Rules: rs})
 	w.say(rs.Warnings)

@@ -22,6 +22,7 @@ type batch struct {
 	changes []diff.Change
 	more    int // changes that were too many to keep
 	words   string
+	authors authors
 }
 
 const (
@@ -41,11 +42,11 @@ type glow struct {
 }
 
 // report takes the changes that led to the ruleset shown, and their summary.
-func (p *Page) report(changes []diff.Change, words string, f *page.Frame) {
+func (p *Page) report(changes []diff.Change, words string, by authors, f *page.Frame) {
 	if len(changes) == 0 {
 		return // the generation moved, the rules did not
 	}
-	b := batch{at: f.Now, changes: changes, words: words}
+	b := batch{at: f.Now, changes: changes, words: words, authors: by}
 	p.glow = map[*model.Rule]glow{}
 	for i := range changes {
 		if r := changes[i].Rule; r != nil && len(p.glow) < keptChanges {
@@ -120,7 +121,11 @@ func (p *Page) newsLine(f *page.Frame) string {
 	if age < 0 || age >= newsTime {
 		return ""
 	}
-	return fmt.Sprintf(" rules changed %d s ago: %s (press D)", int(age/time.Second), b.words)
+	by := b.authors.String()
+	if by != "" {
+		by = " " + by
+	}
+	return fmt.Sprintf(" rules changed %d s ago%s: %s (press D)", int(age/time.Second), by, b.words)
 }
 
 // lit is the mark of a rule that just changed.
@@ -152,6 +157,9 @@ func (p *Page) changes(f *page.Frame) tea.Cmd {
 	for i := len(p.news) - 1; i >= 0; i-- {
 		b := &p.news[i]
 		rows = append(rows, choice{note: true, style: f.Theme.Title, cells: just(b.at.Format("15:04:05") + "  " + b.words)})
+		for _, l := range b.authors.lines() {
+			rows = append(rows, choice{note: true, style: f.Theme.Dim, cells: just("  " + l)})
+		}
 		for k := range b.changes {
 			rows = append(rows, p.change(f.Theme, &b.changes[k]))
 		}

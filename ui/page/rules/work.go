@@ -27,6 +27,7 @@ type (
 		older   *model.Ruleset
 		changes []diff.Change
 		words   string
+		authors authors
 	}
 )
 
@@ -83,7 +84,7 @@ func (p *Page) due(f *page.Frame) func() any {
 		older := p.older
 		return func() any {
 			changes := diff.Rulesets(older, x.rs)
-			return compared{x, older, changes, summary(changes)}
+			return compared{x, older, changes, summary(changes), authorsOf(older, x.rs, changes)}
 		}
 	case p.marks == nil || p.marks.index != x:
 		return func() any { return newMarks(x) }
@@ -110,7 +111,7 @@ func (p *Page) take(answer any, f *page.Frame) {
 	case compared:
 		if a.index == p.index && a.older == p.older {
 			p.older = nil
-			p.report(a.changes, a.words, f)
+			p.report(a.changes, a.words, a.authors, f)
 		}
 	case *marks:
 		if a.index == p.index {
