@@ -20,6 +20,10 @@ type bases struct {
 	at    [model.HookPostrouting + 1][]base
 	below []base // of bridges and devices
 	mutes []mute
+	// stops are the base chains that can end a packet's way; ahead is what of them is
+	// still to come, as far as it was asked for.
+	stops [model.HookPostrouting + 1][]stop
+	ahead map[aheadKey]stops
 }
 
 // mute is a rule that says "meta nftrace set 0": what a packet meets behind it is not
@@ -37,9 +41,9 @@ func basesOf(rs *model.Ruleset) *bases {
 	if rs == nil {
 		return nil
 	}
-	all := &bases{}
+	all := &bases{stops: stopsOf(rs), ahead: map[aheadKey]stops{}}
 	for _, t := range rs.Tables {
-		if strings.Contains(t.Flags, "dormant") || strings.HasPrefix(t.Name, ProbePrefix) {
+		if dormant(t) {
 			continue
 		}
 		var own []base

@@ -57,11 +57,13 @@ type Fold struct {
 	byID       map[uint32]*builder
 	byKey      map[packetKey]*builder // the oldest; the others follow by same
 	bases      *bases
-	seen       [SourceGap + 1]bool
-	done       []*Journey // by number
-	forgotten  uint64
-	lost       uint64
-	gaps       uint64
+	// talks are the connections that journeys were seen of, by conntrack ID.
+	talks     map[uint32]*talk
+	seen      [SourceGap + 1]bool
+	done      []*Journey // by number
+	forgotten uint64
+	lost      uint64
+	gaps      uint64
 	// missed counts all losses, one of unknown size as one: a journey's own are those
 	// since it began.
 	missed uint64
@@ -82,7 +84,8 @@ func NewFold(o Options) *Fold {
 	if o.Quiet <= 0 {
 		o.Quiet = 250 * time.Millisecond
 	}
-	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}, cut: map[packetKey]time.Time{}}
+	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}, cut: map[packetKey]time.Time{},
+		talks: map[uint32]*talk{}}
 }
 
 const (

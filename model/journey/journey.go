@@ -42,8 +42,15 @@ type Step struct {
 	// Verdict is what the step did to the walk.
 	Verdict model.Verdict `json:"verdict"`
 	Target  string        `json:"target"`
-	// Packet holds what changed in the packet before this step.
+	// Packet holds what changed in the packet before this step, as its event showed it.
 	Packet Delta `json:"packet,omitempty"`
+	// By tells which of that no rule did, and who did.
+	By []Author `json:"packet_by,omitempty"`
+	// Did is what this rule did to the packet, as later events showed it.
+	Did Delta `json:"did,omitempty"`
+	// Ahead names the base chains on the packet's way that could still drop it after this
+	// step accepted it.
+	Ahead []string `json:"ahead,omitempty"`
 	// Because holds the conditions looked at.
 	Because []Because `json:"because,omitempty"`
 	// Note says what is uncertain of the step, in words.
@@ -110,6 +117,19 @@ const (
 	PathUnknown = "unknown"
 )
 
+// How a journey's conntrack entry was found: the kernel named it (from linux 6.16 on, in
+// nftrace events), or an entry has the packet's tuple.
+const (
+	FlowByID    = "id"
+	FlowByTuple = "tuple"
+)
+
+// The directions of a connection.
+const (
+	Original = "original"
+	Reply    = "reply"
+)
+
 // Journey is one packet's way through netfilter.
 type Journey struct {
 	ID     string       `json:"id"`
@@ -125,10 +145,16 @@ type Journey struct {
 	Steps   []Step       `json:"steps"`
 	Outcome Outcome      `json:"outcome"`
 	NAT     *NAT         `json:"nat,omitempty"`
-	// Flow is the conntrack ID, 0 where none is known.
-	Flow     uint32 `json:"flow"`
-	CTState  string `json:"ct_state,omitempty"`
-	Complete bool   `json:"complete"`
+	// Flow is the conntrack ID, 0 where none is known. FlowBy says how it is known.
+	Flow    uint32 `json:"flow"`
+	FlowBy  string `json:"flow_by,omitempty"` // FlowByID, FlowByTuple
+	CTState string `json:"ct_state,omitempty"`
+	// Direction is the packet's in its connection, "" where that is not known.
+	Direction string `json:"direction,omitempty"` // Original, Reply
+	// Answers is the number of the newest journey of the other direction that was seen
+	// before this one, in the same connection; 0 where there is none.
+	Answers  int  `json:"answers,omitempty"`
+	Complete bool `json:"complete"`
 	// Why says what makes the journey incomplete.
 	Why  string `json:"why,omitempty"`
 	Gaps uint64 `json:"gaps"`

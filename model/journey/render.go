@@ -20,6 +20,7 @@ func (f *Fold) render(b *builder) *Journey {
 	j := &Journey{ID: "t" + strconv.Itoa(b.number), Number: b.number, Start: b.first, Origin: "trace",
 		Path: PathUnknown, Gaps: b.gaps, Closed: b.closed}
 	first, last := b.lay(j)
+	b.lookAhead(j)
 	if first != nil {
 		j.Packet, j.Family = *first, first.Family
 	}
@@ -31,6 +32,7 @@ func (f *Fold) render(b *builder) *Journey {
 	}
 	j.NAT = b.nat(j, fl, first, last)
 	f.complete(b, j, why)
+	f.answers(b, j, fl, first)
 	b.pub, b.dirty = j, false
 	return j
 }
@@ -39,6 +41,8 @@ func (f *Fold) render(b *builder) *Journey {
 // gives the first and the last headers seen.
 func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 	var shown *model.Packet // as the step before had it
+	since := 0              // the step that showed it
+	var own Delta           // what the step before did itself and showed
 	n := 0
 	for _, w := range b.walks {
 		n += len(w.steps)
@@ -70,19 +74,35 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 		}
 		if w.head != nil {
 			see(w.head)
+			switch {
+			case !w.hidden:
+			case shown == nil: // as it came
+				shown = w.head
+			default:
+				attribute(j.Steps, since, len(j.Steps), Diff(shown, w.head))
+			}
 		}
 		for i, s := range w.steps {
+			var changes Delta
 			if p := w.packets[i]; p != nil {
 				if shown != nil {
-					s.Packet = Diff(shown, p)
+					changes = Diff(shown, p)
 				}
 				shown = p
 				see(p)
 			}
+			s.Packet = append(own.without(changes), changes...)
+			own = nil
 			if s.Verdict == model.VerdictUnknown && i == len(w.steps)-1 && b.passed(k) {
 				s.Verdict, s.Note = model.VerdictAccept, inferred
 			}
 			j.Steps = append(j.Steps, s)
+			if w.packets[i] != nil {
+				at := len(j.Steps) - 1
+				own = attribute(j.Steps, since, at, changes)
+				since = at
+				j.Steps[at].Packet = j.Steps[at].Packet.without(own)
+			}
 		}
 	}
 	if j.Path == PathUnknown && b.sent && b.inside() != "" {
@@ -133,13 +153,16 @@ func (f *Fold) join(b *builder, j *Journey, first *model.Packet) *flow.Flow {
 	if b.hasCT {
 		// An untracked packet has no entry, though one of its tuple may be left.
 		j.Flow, j.CTState = b.ct.ID, ctState(b.ct.State)
-		if f.flows != nil && b.ct.ID != 0 {
-			fl = f.flows.ByID(b.ct.ID)
+		if b.ct.ID != 0 {
+			j.FlowBy = FlowByID
+			if f.flows != nil {
+				fl = f.flows.ByID(b.ct.ID)
+			}
 		}
 	}
 	if fl == nil && f.flows != nil && first != nil && j.CTState != "UNTRACKED" {
 		if fl = f.flows.ByTuple(first.Tuple()); fl != nil && j.Flow == 0 {
-			j.Flow = fl.ID
+			j.Flow, j.FlowBy = fl.ID, FlowByTuple
 		}
 	}
 	return fl

@@ -168,6 +168,7 @@ type builder struct {
 	gaps        uint64
 	late        bool   // events that were lost may have been its beginning
 	torn        bool   // events in the middle are missing
+	answers     int    // the journey of the other direction that it followed
 	doubt       string // why its steps may be another packet's
 	closed      bool
 	dirty       bool

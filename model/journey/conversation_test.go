@@ -1,0 +1,70 @@
+package journey
+
+import (
+	"testing"
+
+	"nfscope/model"
+)
+
+// both is a connection of three packets each way, told by conntrack ID, beside another.
+func both(t *testing.T) []*Journey {
+	t.Helper()
+	p := udp("10.0.0.9", 1)
+	back := *p
+	back.Src, back.Dst, back.SPort, back.DPort = p.Dst, p.Src, p.DPort, p.SPort
+	var events []Event
+	for i := range 3 {
+		for dir, q := range []*model.Packet{p, &back} {
+			c := *q
+			c.IPID = uint16(10*i + dir)
+			for flow := range 2 {
+				c := c
+				c.IPID += uint16(1000 * flow)
+				e := arming(&c)
+				e.ID = uint32(c.IPID) + 1
+				e.CT = &CT{ID: uint32(77 + flow), Direction: uint8(dir), State: 2}
+				events = append(events, e)
+			}
+		}
+	}
+	_, js := folded(nil, Options{Probes: true}, events...)
+	if len(js) != 12 {
+		t.Fatalf("%d journeys, want 12", len(js))
+	}
+	return js
+}
+
+// TestAnswers: a reply names the request before it, and that of its own connection.
+func TestAnswers(t *testing.T) {
+	for i, j := range both(t) {
+		want := map[bool]string{true: Reply, false: Original}[i/2%2 == 1]
+		if j.Direction != want || j.FlowBy != FlowByID {
+			t.Errorf("#%d: %s by %s, want %s by id", j.Number, j.Direction, j.FlowBy, want)
+		}
+		answers := j.Number - 2
+		if i < 2 {
+			answers = 0
+		}
+		if j.Answers != answers {
+			t.Errorf("#%d answers %d, want %d", j.Number, j.Answers, answers)
+		}
+	}
+}
+
+// TestPartner: the packet beside is that of the other direction.
+func TestPartner(t *testing.T) {
+	js := both(t)
+	c, ok := ConversationOf(js[0], js)
+	if !ok || len(c.Original) != 3 || len(c.Reply) != 3 || c.Flow != 77 {
+		t.Fatalf("conversation %+v", c)
+	}
+	for i, want := range map[int]int{0: 2, 2: 0, 4: 6, 6: 4, 8: 10, 10: 8, 1: 3} {
+		if p := Partner(js[i], js); p != js[want] {
+			t.Errorf("beside #%d stands %v, want #%d", js[i].Number, p, js[want].Number)
+		}
+	}
+	lone := &Journey{Number: 1}
+	if Partner(lone, js) != nil {
+		t.Error("a packet of no connection has a partner")
+	}
+}
