@@ -128,6 +128,9 @@ type Ruleset struct {
 	Taken    time.Time
 	Tables   []*Table
 	Warnings []string
+	// Terse says that the named sets and maps of nftables stand in Table.Extra without
+	// their elements, which were not read.
+	Terse bool `json:",omitempty"`
 
 	rules, chains int
 }

@@ -37,7 +37,7 @@ func (a *app) rootCommand() *cobra.Command {
 // show opens the TUI on a live namespace; without a terminal it prints the rules.
 func (a *app) show() error {
 	if !a.terminal() {
-		rs, err := a.readRules()
+		rs, err := a.readRules(true)
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func (a *app) rulesCommand() *cobra.Command {
 			if file != "" {
 				return a.rulesOfFile(file, format)
 			}
-			rs, err := a.readRules()
+			rs, err := a.readRules(format == "tree" || format == "json") // the others print no sets
 			if err != nil {
 				return err
 			}
@@ -47,8 +47,9 @@ func (a *app) rulesCommand() *cobra.Command {
 	return c
 }
 
-// readRules reads the namespace's rules once.
-func (a *app) readRules() (*model.Ruleset, error) {
+// readRules reads the namespace's rules once. elements has those of nft's named sets
+// read too: what is printed is to be all there is.
+func (a *app) readRules(elements bool) (*model.Ruleset, error) {
 	ns, err := a.open()
 	if err != nil {
 		return nil, err
@@ -61,6 +62,9 @@ func (a *app) readRules() (*model.Ruleset, error) {
 		return nil, err
 	}
 	defer r.Close()
+	if elements {
+		r.Elements()
+	}
 	rs, err := r.Snapshot(a.ctx)
 	if err != nil {
 		return nil, err

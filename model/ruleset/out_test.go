@@ -73,6 +73,28 @@ warning: f: table filter: target NOSUCH is neither a chain of the tab...
 	}
 }
 
+// TestTerse: who prints sets without their elements says so.
+func TestTerse(t *testing.T) {
+	rs, _, _ := ParseFile("f", []byte("table inet fw {\n\tset s {\n\t\ttype ipv4_addr\n\t}\n\n\tcounter c {\n\t\tpackets 0 bytes 0\n\t}\n}\n"))
+	for _, terse := range []bool{false, true} {
+		rs.Terse = terse
+		var tree, js strings.Builder
+		if err := WriteTree(&tree, rs, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteJSON(&js, rs, nil); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		if terse {
+			n = 1
+		}
+		if strings.Count(tree.String(), "    # its elements were not read\n") != n || strings.Contains(js.String(), `"terse":true`) != terse {
+			t.Errorf("terse: %t\n%s%s", terse, tree.String(), js.String())
+		}
+	}
+}
+
 func TestTreeIsPrintable(t *testing.T) {
 	rs := load(t, "*filter\n:a - [0:0]\n-A a -m comment --comment \"\x1b[2J\"\nCOMMIT\n")
 	var b strings.Builder

@@ -19,6 +19,8 @@ type (
 		Schema     string `json:"schema"`
 		Netns      string `json:"netns"`
 		Generation string `json:"generation"`
+		// Terse says that the sets in extra are without their elements.
+		Terse bool `json:"terse,omitempty"`
 	}
 	tableJSON struct {
 		Backend model.Backend `json:"backend"`
@@ -59,7 +61,7 @@ type (
 // the numbers are those that came with the text.
 func WriteJSON(w io.Writer, rs *model.Ruleset, counts *model.Counts) error {
 	j := newJSONWriter(w)
-	j.open(rulesetJSON{Schema, rs.Netns, rs.Generation})
+	j.open(rulesetJSON{Schema, rs.Netns, rs.Generation, rs.Terse})
 	j.raw(`,"tables":[`)
 	for i, t := range rs.Tables {
 		j.comma(i)

@@ -16,7 +16,7 @@ import (
 // rules with number, packets and bytes; "-" is where there is no counter. Lines are cut
 // at width columns; 0 is no limit. counts may be nil.
 func WriteTree(w io.Writer, rs *model.Ruleset, counts *model.Counts, width int) error {
-	t := treeWriter{w: bufio.NewWriter(w), width: width, counts: counts, graph: NewGraph(rs)}
+	t := treeWriter{w: bufio.NewWriter(w), width: width, counts: counts, graph: NewGraph(rs), terse: rs.Terse}
 	for i, tb := range rs.Tables {
 		if i > 0 {
 			t.line("")
@@ -40,6 +40,7 @@ type treeWriter struct {
 	width  int
 	counts *model.Counts
 	graph  *Graph
+	terse  bool // sets have no elements because nobody read them
 }
 
 func (t *treeWriter) line(s string) {
@@ -70,6 +71,9 @@ func (t *treeWriter) table(tb *model.Table) {
 	t.line(head)
 	for _, e := range tb.Extra {
 		for l := range strings.Lines(e) {
+			if t.terse && strings.TrimSpace(l) == "}" && (strings.HasPrefix(e, "set ") || strings.HasPrefix(e, "map ")) {
+				t.line("    # its elements were not read")
+			}
 			t.line("  " + strings.ReplaceAll(strings.TrimRight(l, "\n"), "\t", "  "))
 		}
 	}

@@ -288,6 +288,21 @@ func (s *nftSocket) chains(ctx context.Context) (list []nftChain, err error) {
 	return list, err
 }
 
+// namedSets reports whether a table has a set or map with a name. Their elements are not
+// looked at.
+func (s *nftSocket) namedSets(ctx context.Context, k tableKey) (named bool, err error) {
+	s.begin()
+	at := s.request(unix.NFT_MSG_GETSET, unix.NLM_F_DUMP, k.family)
+	s.text(attrSetTable, k.name)
+	s.end(at)
+	err = s.ask(ctx, func(b []byte) error {
+		n, err := decodeNamed(b)
+		named = named || n
+		return err
+	})
+	return named, err
+}
+
 // chain asks for one chain.
 func (s *nftSocket) chain(ctx context.Context, f model.Family, table, chain string) (c nftChain, err error) {
 	s.begin()

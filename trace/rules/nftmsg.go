@@ -32,6 +32,9 @@ const (
 	attrRuleHandle = 3
 	attrRuleExprs  = 4
 
+	attrSetTable = 1
+	attrSetFlags = 3
+
 	attrExprName = 1
 	attrExprData = 2
 
@@ -106,6 +109,24 @@ func be64(v []byte, to *uint64) error {
 	}
 	*to = binary.BigEndian.Uint64(v)
 	return nil
+}
+
+// decodeNamed tells of a set whether it has a name of its own: those in braces within a
+// rule have none (NFT_SET_ANONYMOUS).
+func decodeNamed(b []byte) (bool, error) {
+	const anonymous = 1
+	_, a, err := message(b)
+	if err != nil {
+		return false, err
+	}
+	flags := uint32(0)
+	err = attrs(a, func(t uint16, v []byte) error {
+		if t == attrSetFlags {
+			return be32(v, &flags)
+		}
+		return nil
+	})
+	return flags&anonymous == 0, err
 }
 
 func decodeGen(b []byte) (id uint32, err error) {

@@ -92,5 +92,6 @@ func FuzzDecodeMessages(f *testing.F) {
 		_, _ = decodeChain(b)
 		_, _ = decodeTable(b)
 		_, _ = decodeGen(b)
+		_, _ = decodeNamed(b)
 	})
 }

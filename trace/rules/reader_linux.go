@@ -33,6 +33,8 @@ type Reader struct {
 	spent time.Duration
 	// unread is true where the last Snapshot lacks text that another may bring.
 	unread bool
+	// elements is true where nft's text is to have the elements of named sets.
+	elements bool
 	// visible tells Watch what is on the screen; nil where nobody does.
 	visible atomic.Pointer[func() (chains, rules []int)]
 }
@@ -83,6 +85,11 @@ func (r *Reader) Assume(f model.Family, tables ...string) {
 		}
 	}
 }
+
+// Elements has the text of nft read with the elements of named sets and maps. It is to
+// be called before the first Snapshot. Without it they stay in the kernel, whatever their
+// number, and the Ruleset is Terse: package trace/sets reads them by the page.
+func (r *Reader) Elements() { r.elements = true }
 
 // state is what the kernel has at one moment, without text. Its legacy tables hold until
 // the next is observed, its keys for ever.

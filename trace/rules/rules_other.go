@@ -23,6 +23,9 @@ func (*Reader) Close() error { return nil }
 // Assume does nothing.
 func (*Reader) Assume(model.Family, ...string) {}
 
+// Elements does nothing.
+func (*Reader) Elements() {}
+
 // Snapshot fails with netns.ErrUnsupported.
 func (*Reader) Snapshot(context.Context) (*model.Ruleset, error) { return nil, netns.ErrUnsupported }
 

@@ -35,7 +35,7 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 		if moved && try < tries {
 			continue
 		}
-		rs := &model.Ruleset{Netns: r.ns.Name(), Generation: before.key, Transaction: before.gen, Taken: time.Now()}
+		rs := &model.Ruleset{Netns: r.ns.Name(), Generation: before.key, Transaction: before.gen, Taken: time.Now(), Terse: !r.elements}
 		known := map[*model.Table]bool{}
 		r.unread = false
 		for _, p := range parts {
