@@ -171,6 +171,29 @@ func (r *Reader) Members(ctx context.Context, s set.Set, from, n int) (set.Page,
 	return p, r.refused(s.String(), err)
 }
 
+// Walk calls fn with every member from place from on, in one reading that keeps none of
+// them, until fn gives an error. What fn was told cannot be taken back: moved says that
+// the ruleset changed meanwhile, so that members may be missing or have come twice. s must
+// come from List or Header. It fails with ErrGone where the set went away.
+func (r *Reader) Walk(ctx context.Context, s set.Set, from int, fn func(set.Member) error) (moved bool, err error) {
+	at := 0
+	err = r.dump(ctx, s, true, func(raw *member) error {
+		if at++; at <= from {
+			return nil
+		}
+		m, err := raw.decode()
+		if err != nil {
+			m.Unknown = err.Error()
+		}
+		return fn(m)
+	})
+	moved = errors.Is(err, errMoved)
+	if err == errMoved {
+		err = nil
+	}
+	return moved, r.refused(s.String(), err)
+}
+
 // Count counts a set's members: the kernel says how many they are, or all are read, with
 // nothing kept. s must come from List or Header.
 func (r *Reader) Count(ctx context.Context, s set.Set) (uint64, error) {
@@ -188,14 +211,15 @@ func (r *Reader) Count(ctx context.Context, s set.Set) (uint64, error) {
 // Contains asks the kernel whether a set matches one member, written as Member.Text is,
 // without ranges: 10.0.0.1,tcp:80 or 10.0.0.1 . 80. A net or an interval around it is
 // enough, and nft's * too. Nothing is counted by it and nothing else read. s must come
-// from List or Header. It fails with ErrGone where the set went away.
+// from List or Header. It fails with ErrGone where the set went away, and with a
+// MemberError where member cannot be one of its members.
 func (r *Reader) Contains(ctx context.Context, s set.Set, member string) (bool, error) {
 	var err error
 	switch {
 	case s.Backend == set.IPSet:
 		a, perr := encodeIPSet(&s, member)
 		if perr != nil {
-			return false, perr
+			return false, MemberError{perr}
 		}
 		err = unix.ENOENT
 		if r.has.ipset() {
@@ -210,7 +234,7 @@ func (r *Reader) Contains(ctx context.Context, s set.Set, member string) (bool, 
 	default:
 		key, perr := encodeNFT(&s, member)
 		if perr != nil {
-			return false, perr
+			return false, MemberError{perr}
 		}
 		var value, a, star request
 		value.add(nftDataValue, key...)
@@ -249,6 +273,20 @@ func (m *member) decode() (set.Member, error) {
 // each calls fn with every member of a set, and again before it begins anew. It gives
 // errMoved when the last try was disturbed too.
 func (r *Reader) each(ctx context.Context, s set.Set, fn func(*member) error, again func()) (err error) {
+	for i := range tries {
+		if i > 0 {
+			again()
+		}
+		if err = r.dump(ctx, s, i == tries-1, fn); !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	return err
+}
+
+// dump calls fn with every member of a set. Where the ruleset changes meanwhile it ends
+// with errMoved: at once, or, with bear, after all that could be read.
+func (r *Reader) dump(ctx context.Context, s set.Set, bear bool, fn func(*member) error) error {
 	if s.Name == "" { // which means all, in ipset's language
 		return unix.ENOENT
 	}
@@ -269,25 +307,16 @@ func (r *Reader) each(ctx context.Context, s set.Set, fn func(*member) error, ag
 		return unix.ENOENT
 	}
 	raw := &member{layout: &s.Layout}
-	for i := range tries {
-		if i > 0 {
-			again()
-		}
-		w := intervals{pairs: pairs(&s.Layout)}
-		w.emit = func(e element, last []byte) error {
-			raw.elem, raw.last = e, last
-			return fn(raw)
-		}
-		push := w.push
-		last := i == tries-1
-		err = ask(ctx, r.ns, askElements(byte(s.Family), s.Table, s.Name), last, func(b []byte) error { return eachElement(b, push) })
-		if err == nil || last && err == errMoved {
-			if ferr := w.finish(); ferr != nil {
-				return errors.Join(err, ferr)
-			}
-		}
-		if !errors.Is(err, errMoved) {
-			return err
+	w := intervals{pairs: pairs(&s.Layout)}
+	w.emit = func(e element, last []byte) error {
+		raw.elem, raw.last = e, last
+		return fn(raw)
+	}
+	push := w.push
+	err := ask(ctx, r.ns, askElements(byte(s.Family), s.Table, s.Name), bear, func(b []byte) error { return eachElement(b, push) })
+	if err == nil || bear && err == errMoved {
+		if ferr := w.finish(); ferr != nil {
+			return errors.Join(err, ferr)
 		}
 	}
 	return err

@@ -31,6 +31,11 @@ func (*Reader) Members(context.Context, set.Set, int, int) (set.Page, error) {
 	return set.Page{}, netns.ErrUnsupported
 }
 
+// Walk fails with netns.ErrUnsupported.
+func (*Reader) Walk(context.Context, set.Set, int, func(set.Member) error) (bool, error) {
+	return false, netns.ErrUnsupported
+}
+
 // Count fails with netns.ErrUnsupported.
 func (*Reader) Count(context.Context, set.Set) (uint64, error) { return 0, netns.ErrUnsupported }
 

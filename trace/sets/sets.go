@@ -10,3 +10,12 @@ import "errors"
 
 // ErrGone says that a set is not there, or not any more.
 var ErrGone = errors.New("the set does not exist (any more)")
+
+// MemberError says why a text cannot be a member of a set.
+type MemberError struct{ Err error }
+
+// Error is the sentence.
+func (e MemberError) Error() string { return e.Err.Error() }
+
+// Unwrap gives what is wrong.
+func (e MemberError) Unwrap() error { return e.Err }
