@@ -19,7 +19,7 @@ func (a *app) rulesCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "rules", Short: "Print the rules and their counters", Args: cobra.NoArgs,
 		Long: "Print the rules of every backend with their counters, or those of a file\n" +
-			"(iptables-save, iptables -S or nft list ruleset text).",
+			"(iptables-save, iptables -S, nft list ruleset or nft -j list ruleset).",
 		Example: "  nfscope rules\n  nfscope rules --netns router --format json\n  nfscope rules --file rules.v4 --format save",
 		RunE: func(*cobra.Command, []string) error {
 			switch format {

@@ -14,8 +14,7 @@ import (
 // neither handle nor the numbers of its counters; a rule that spans lines becomes one
 // line. What stands in a table besides chains is kept in Table.Extra as printed.
 func ParseNFT(name string, text []byte) ([]*model.Table, []Problem) {
-	p := &nftParser{problems: problems{name: name}, named: map[tableKey]*model.Table{},
-		chains: map[*model.Table]map[string]*model.Chain{}}
+	p := &nftParser{problems: problems{name: name}, nftEdit: newNFTEdit()}
 	p.s = string(text)
 	if msg := refuse(p.s); msg != "" {
 		return nil, []Problem{{Name: name, Msg: msg, Fatal: true}}
@@ -24,22 +23,14 @@ func ParseNFT(name string, text []byte) ([]*model.Table, []Problem) {
 		p.i = len("\ufeff")
 	}
 	p.ruleset()
-	for _, t := range p.tables {
-		for _, c := range t.Chains {
-			for i := range c.Rules {
-				c.Rules[i].Index = i + 1
-			}
-		}
-	}
+	p.number()
 	return p.tables, p.done()
 }
 
 type nftParser struct {
 	problems
 	nftScanner
-	tables []*model.Table
-	named  map[tableKey]*model.Table // without the backend: nf_tables has one name space
-	chains map[*model.Table]map[string]*model.Chain
+	nftEdit
 	// managed names tables that a warning of nft says iptables-nft owns.
 	managed []string
 }
@@ -82,8 +73,7 @@ func (p *nftParser) order(it item) {
 	words := strings.Fields(it.text)
 	switch {
 	case it.text == "flush ruleset":
-		p.tables = nil
-		clear(p.named)
+		p.flush()
 		return
 	case words[0] == "table":
 		if f, name, ok := p.tableName(it); ok {
@@ -93,10 +83,8 @@ func (p *nftParser) order(it item) {
 	case (words[0] == "delete" || words[0] == "destroy") && len(words) > 2 && words[1] == "table":
 		it.text = strings.Join(words[1:], " ")
 		if f, name, ok := p.tableName(it); ok {
-			key := tableKey{family: f, name: name}
-			if t := p.named[key]; t != nil {
-				p.tables = slices.DeleteFunc(p.tables, func(o *model.Table) bool { return o == t })
-				delete(p.named, key)
+			if t := p.find(f, name); t != nil {
+				p.drop(t)
 			}
 		}
 		return
@@ -122,19 +110,12 @@ func (p *nftParser) tableName(it item) (model.Family, string, bool) {
 	return 0, "", false
 }
 
-// open finds or makes a table: a script may come back to one.
+// open finds or makes a table.
 func (p *nftParser) open(f model.Family, name string) *model.Table {
-	key := tableKey{family: f, name: name}
-	if t := p.named[key]; t != nil {
-		return t
-	}
-	t := &model.Table{Backend: model.BackendNFTables, Family: f, Name: name}
-	p.named[key] = t
+	t := p.nftEdit.open(f, name)
 	if slices.Contains(p.managed, f.String()+" "+name) {
 		t.Backend = model.BackendIptablesNFT
 	}
-	p.tables = append(p.tables, t)
-	p.chains[t] = map[string]*model.Chain{}
 	return t
 }
 
@@ -186,12 +167,7 @@ func (p *nftParser) chain(t *model.Table, head item) {
 	if name == "" {
 		p.complain(head.begin, `a chain without name, expected "chain NAME {"`)
 	}
-	c := p.chains[t][name]
-	if c == nil {
-		c = &model.Chain{Name: name}
-		p.chains[t][name] = c
-		t.Chains = append(t.Chains, c)
-	}
+	c := p.nftEdit.chain(t, name)
 	c.Handle = head.handle
 	for {
 		it := p.next(levelChain)

@@ -1,6 +1,6 @@
 // Package ruleset reads and prints rulesets: iptables-save text with its relatives
-// (iptables-save -c, iptables -S, restore fragments) and the text of nft list
-// ruleset. It knows the jump graph and the order in which a hook calls its base
+// (iptables-save -c, iptables -S, restore fragments), and what nft list ruleset prints
+// as text or, with -j, as JSON. It knows the jump graph and the order in which a hook calls its base
 // chains. It is pure: text goes in, a model.Ruleset comes out.
 package ruleset
 
@@ -88,7 +88,7 @@ const (
 )
 
 // ParseFile reads a ruleset from a file of whatever form: iptables-save text and
-// its relatives, or nft text. doc is nil for nft text. Problems stand in the
+// its relatives, nft text or nft JSON. doc is nil for what is nft's. Problems stand in the
 // ruleset's Warnings too. rs is never nil; where a problem is Fatal it is empty.
 func ParseFile(name string, text []byte) (rs *model.Ruleset, doc *Document, found []Problem) {
 	rs = &model.Ruleset{Generation: generation(text)}
@@ -99,8 +99,7 @@ func ParseFile(name string, text []byte) (rs *model.Ruleset, doc *Document, foun
 	case formNFT:
 		rs.Tables, found = ParseNFT(name, text)
 	case formJSON:
-		found = []Problem{{Name: name, Line: 1, Col: 1, Fatal: true,
-			Msg: "JSON, expected text: take `nft -a list ruleset` without -j"}}
+		rs.Tables, found = ParseNFTJSON(name, text)
 	default:
 		msg := refuse(string(text))
 		if msg == "" {

@@ -196,7 +196,7 @@ func TestRefused(t *testing.T) {
 		"*filter\x00\n":               "f: binary data (a NUL byte at offset 7)",
 		strings.Repeat("\xff\xfe", 9): "f: binary data (18 bytes that are no UTF-8)",
 		"hello\nworld\n":              "f: no ruleset, expected a line such as",
-		`{"nftables": []}`:            "f:1:1: JSON",
+		`{"a": []}`:                   "f:1:1: JSON, but not nft's",
 	} {
 		rs, _, found := ParseFile("f", []byte(text))
 		if len(found) != 1 || !found[0].Fatal || !strings.HasPrefix(found[0].Error(), want) || len(rs.Warnings) != 1 {
