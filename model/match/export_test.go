@@ -15,3 +15,8 @@ func OptionNames() []string {
 	}
 	return l
 }
+
+// HasPhrase reports, for the tests, whether an option "module --option" has words.
+func HasPhrase(name string) bool {
+	return phrases[name] != "" || targetPhrases[name] != ""
+}

@@ -91,6 +91,11 @@ func (p *parser) counters(packets, bytes string) bool {
 	return true
 }
 
+// unprinted is what iptables-save prints in place of a match's or a target's options of
+// which the kernel has a revision that it does not know (iptables/xshared.c,
+// unsupported_rev).
+const unprinted = "[unsupported revision]"
+
 // option reads one option with its arguments, or one word that belongs to none.
 func (p *parser) option() {
 	neg := false
@@ -105,7 +110,11 @@ func (p *parser) option() {
 	}
 	w := p.words[0]
 	if !w.dash() {
-		p.stray(p.run(0), "it belongs to no option")
+		n, why := p.run(0), "it belongs to no option"
+		if n == 2 && p.words[0].text+" "+p.words[1].text == unprinted {
+			why = "iptables-save cannot print it: the rule was made by a newer program"
+		}
+		p.stray(n, why)
 		return
 	}
 	name, value, attached := cut(w.text)

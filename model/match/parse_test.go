@@ -77,6 +77,8 @@ func TestUnknown(t *testing.T) {
 		{"-A P stray words -i eth0", "-A P -i eth0 stray words", "stray words"},
 		{"-A P -m owner --uid-owner root", "", "--uid-owner root"},
 		{"-A P -f", "", ""},
+		{"-A P -p tcp -m conntrack [unsupported revision] -m tcp --dport 80 -j NFQUEUE [unsupported revision]",
+			"", "[unsupported revision]|[unsupported revision]"},
 		{"-A P -m icmp6 --icmpv6-type 1", "", "-m icmp6"}, // IPv6's own
 	} {
 		if c.want == "" {
@@ -110,16 +112,17 @@ func TestReason(t *testing.T) {
 		"-p tcp --nosuch":                               "an option that nfscope does not know",
 		"-m conntrack --ctorigsrc 10.0.0.1/255.0.255.0": "a mask that iptables loads as that of one address",
 		"-m connbytes ! --connbytes 5:5 --connbytes-mode bytes --connbytes-dir both": "a negation that iptables loses",
-		"-m comment ! --comment x":         "it cannot be negated",
-		"-m tcp --dport 80 --dport 81":     "it is given twice",
-		"-j DNAT --to-destination":         "it lacks an argument",
-		"-j DNAT --random=1":               "it takes no argument",
-		"-j ACCEPT -g x":                   "a rule has one target, with a name",
-		"-m":                               "it lacks its name",
-		"some words":                       "it belongs to no option",
-		"-i eth0 ! -j ACCEPT":              "it negates nothing",
-		"-m tcp ! --dport 80 ! ! --syn":    "it negates nothing",
-		"-m icmp --icmp-type no-such-type": "a value that nfscope does not understand",
+		"-m comment ! --comment x":      "it cannot be negated",
+		"-m tcp --dport 80 --dport 81":  "it is given twice",
+		"-j DNAT --to-destination":      "it lacks an argument",
+		"-j DNAT --random=1":            "it takes no argument",
+		"-j ACCEPT -g x":                "a rule has one target, with a name",
+		"-m":                            "it lacks its name",
+		"some words":                    "it belongs to no option",
+		"-i eth0 ! -j ACCEPT":           "it negates nothing",
+		"-m tcp ! --dport 80 ! ! --syn": "it negates nothing",
+		"-m conntrack [unsupported revision] -j ACCEPT": "iptables-save cannot print it: the rule was made by a newer program",
+		"-m icmp --icmp-type no-such-type":              "a value that nfscope does not understand",
 	} {
 		r := match.Parse(text, model.FamilyIPv4)
 		if len(r.Unknown) == 0 || r.Unknown[0].Why != want {
@@ -215,6 +218,12 @@ func FuzzParse(f *testing.F) {
 		fixed(t, text, fam)
 		r := match.Parse(text, fam)
 		r.Words()
+		for _, p := range r.Parts() {
+			if p.Words == "" && p.Unknown == "" {
+				t.Errorf("%q: nothing is said of %q", text, p.Text)
+			}
+		}
+		r.Sets()
 	})
 }
 

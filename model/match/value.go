@@ -15,7 +15,7 @@ func (w Words) String() string {
 	ws := make([]word, len(w))
 	for i := range w {
 		ws[i] = w[i]
-		ws[i].quoted = w[i].quoted || strings.HasPrefix(w[i].text, "[") // no counters
+		ws[i].quoted = w[i].quoted || strings.HasPrefix(w[i].text, "[") && strings.Contains(w[i].text, ":") // no counters
 	}
 	return verbatim(ws)
 }

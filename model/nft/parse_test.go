@@ -242,6 +242,12 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%q is printed as %q, that as %q %s", text, r.Canonical(), p.Canonical(), unknowns(p.Unknown))
 			}
 		}
+		for _, p := range r.Parts() {
+			if p.Words == "" && p.Unknown == "" {
+				t.Errorf("%q: nothing is said of %q", text, p.Text)
+			}
+		}
+		r.Sets()
 		b := nft.ParseSet(text, model.FamilyInet)
 		if b.String() != text {
 			t.Errorf("%q comes back as %q", text, b)

@@ -16,6 +16,8 @@ func TestDoubt(t *testing.T) {
 	}{
 		{legacy, model.Rule{Text: "-A INPUT -p tcp -m tcp --dport 22 -m conntrack --ctstate NEW -j ACCEPT"}, false},
 		{legacy, model.Rule{Text: "-A INPUT -m quantum --spin up -j DROP"}, true},
+		{legacy, model.Rule{Text: "-A INPUT -p tcp -m conntrack [unsupported revision] -j DROP"}, true},
+		{legacy, model.Rule{Text: "-A INPUT -j NFQUEUE [unsupported revision]"}, true},
 		{legacy, model.Rule{Text: "-A INPUT -j DROP", Marked: "cut"}, true},
 		{&model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet}, model.Rule{Text: "tcp dport 22 counter accept"}, false},
 		{&model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet}, model.Rule{Text: "quantum spin up accept"}, true},
