@@ -1,11 +1,9 @@
 package rules
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"math/bits"
 
 	"nfscope/model"
 )
@@ -107,165 +105,109 @@ func (b *blob) policy(c *blobChain) model.Counters {
 // cache still, since the walk over it was just there (32 KB take twice as long).
 const chunk = 4 << 10
 
-// scan takes the counters of all entries of a legacy table, as IPT_SO_GET_ENTRIES gives
-// them, and the table's sum, in one pass. Counters in entries are zeroed on the way, so
-// that the sum holds for the rules alone. b.chains is left as it is.
-func (b *blob) scan(l layout, info tableInfo, entries []byte) error {
+// scan goes through the entries of a legacy table, as IPT_SO_GET_ENTRIES gives them, and
+// takes their counters and the table's sum in one pass. It may follow the kernel, which
+// writes the entries in their order. Counters in entries are zeroed on the way, so that
+// the sum holds for the rules alone.
+type scan struct {
+	b       *blob
+	l       layout
+	entries []byte
+	table   *crc32.Table
+	sum     blobSum
+	packets uint64
+	n       int // entries gone through
+	off     int // where the next one begins
+	hashed  int // how far the sum has come
+	sink    byte
+	walk    *chainWalk // nil where the chains are known
+}
+
+// begin makes a scan of entries, which nobody reads before follow says how many are
+// there. Where chains says so, b.chains are found anew; else they are left as they are.
+func (b *blob) begin(l layout, info tableInfo, entries []byte, chains bool) (*scan, error) {
 	if int(info.entries) > len(entries)/(l.size+targetSize) {
-		return fmt.Errorf("%d entries in %d bytes", info.entries, len(entries))
+		return nil, fmt.Errorf("%d entries in %d bytes", info.entries, len(entries))
 	}
 	if cap(b.cells) < int(info.entries) {
 		b.cells = make([]model.Counters, info.entries)
 	}
-	cells := b.cells[:info.entries]
-	b.cells = cells
-	table := crc32.MakeTable(crc32.Castagnoli)
-	sum := blobSum{info: info}
-	b.packets = 0
-	n, hashed, off := 0, 0, 0
-	var sink byte
-	for off < len(entries) {
-		if off == hashed {
+	b.cells = b.cells[:info.entries]
+	s := &scan{b: b, l: l, entries: entries, table: crc32.MakeTable(crc32.Castagnoli), sum: blobSum{info: info}}
+	if chains {
+		s.walk = newChainWalk(info, len(entries))
+	}
+	return s, nil
+}
+
+// follow goes on through what is there: the first bytes of the entries, up to there.
+func (s *scan) follow(there int) error {
+	l, cells := s.l, s.b.cells
+	warm := s.off
+	for s.off < there {
+		if s.off >= warm {
 			// Where an entry ends stands in its head, so that the walk alone would wait for
 			// the memory at each: 64 loads that wait for nothing bring the chunk at once.
-			for line := entries[off:min(off+chunk, len(entries))]; len(line) >= 64; line = line[64:] {
-				sink ^= line[0]
+			warm = min(s.off+chunk, there)
+			for line := s.entries[s.off:warm]; len(line) >= 64; line = line[64:] {
+				s.sink ^= line[0]
 			}
 		}
-		e := entries[off:]
+		e := s.entries[s.off:there]
 		if len(e) < l.size+targetSize {
-			return fmt.Errorf("entry at %d cut short", off)
+			if there < len(s.entries) {
+				break
+			}
+			return fmt.Errorf("entry at %d cut short", s.off)
 		}
 		target := int(binary.NativeEndian.Uint16(e[l.target:]))
 		next := int(binary.NativeEndian.Uint16(e[l.target+2:]))
-		if target < l.size || next < target+targetSize || next > len(e) {
-			return fmt.Errorf("entry at %d: target at %d, next at %d, %d bytes left", off, target, next, len(e))
+		if target < l.size || next < target+targetSize || next > len(s.entries)-s.off {
+			return fmt.Errorf("entry at %d: target at %d, next at %d, %d bytes left", s.off, target, next, len(s.entries)-s.off)
 		}
-		if n == len(cells) {
-			return fmt.Errorf("more than the %d entries that the kernel tells", n)
+		if next > len(e) {
+			break // it is not all there
+		}
+		if s.n == len(cells) {
+			return fmt.Errorf("more than the %d entries that the kernel tells", s.n)
 		}
 		counters := e[l.counters : l.counters+16]
-		c := &cells[n]
+		c := &cells[s.n]
 		c.Packets, c.Bytes, c.Valid = binary.NativeEndian.Uint64(counters), binary.NativeEndian.Uint64(counters[8:]), true
-		b.packets += c.Packets
+		s.packets += c.Packets
 		clear(counters)
 		clear(e[l.comefrom : l.comefrom+4])
-		n++
-		off += next
-		if off-hashed >= chunk || off == len(entries) {
-			sum.castagnoli = crc32.Update(sum.castagnoli, table, entries[hashed:off])
-			sum.ieee = crc32.Update(sum.ieee, crc32.IEEETable, entries[hashed:off])
-			hashed = off
+		if s.walk != nil {
+			if err := s.walk.entry(s.off, s.off+next, e[target:next]); err != nil {
+				return err
+			}
+		}
+		s.n++
+		s.off += next
+		if s.off-s.hashed >= chunk || s.off == len(s.entries) {
+			s.sum.castagnoli = crc32.Update(s.sum.castagnoli, s.table, s.entries[s.hashed:s.off])
+			s.sum.ieee = crc32.Update(s.sum.ieee, crc32.IEEETable, s.entries[s.hashed:s.off])
+			s.hashed = s.off
 		}
 	}
-	if n != len(cells) {
-		return fmt.Errorf("%d entries, but the kernel tells of %d", n, len(cells))
-	}
-	b.sum, b.sink = sum, sink
 	return nil
 }
 
-// structure finds the chains among entries that scan has gone through. A built-in chain
-// begins at its hook's entry and ends with the policy at the hook's underflow; a user
-// chain begins with an ERROR target that names it and ends with a RETURN that nobody
-// wrote; an ERROR ends the table (iptables, libiptc.c).
-func structure(l layout, info tableInfo, entries []byte) ([]blobChain, error) {
-	chains := make([]blobChain, 0, bits.OnesCount32(info.valid))
-	var cur *blobChain
-	underflow, open := 0, false
-	n, off := 0, 0
-	end := func() error {
-		if cur == nil {
-			return nil
+// finish takes what is left, now that all is there, and keeps what was found.
+func (s *scan) finish() error {
+	if err := s.follow(len(s.entries)); err != nil {
+		return err
+	}
+	b := s.b
+	if s.n != len(b.cells) {
+		return fmt.Errorf("%d entries, but the kernel tells of %d", s.n, len(b.cells))
+	}
+	if s.walk != nil {
+		if err := s.walk.finish(); err != nil {
+			return err
 		}
-		if open {
-			return fmt.Errorf("chain %s has no policy", cur.name)
-		}
-		if cur.hook == model.HookNone {
-			if cur.end = n - 1; cur.end < cur.first {
-				return fmt.Errorf("user chain %s has no end", cur.name)
-			}
-		}
-		return nil
+		b.chains = s.walk.chains
 	}
-	begin := func(c blobChain) {
-		chains = append(chains, c)
-		cur = &chains[len(chains)-1]
-	}
-	policy := func(target []byte) {
-		cur.end, cur.policy, cur.verdict, open = n, n, policyName(target), false
-	}
-	for off < len(entries) {
-		e := entries[off:]
-		target := int(binary.NativeEndian.Uint16(e[l.target:]))
-		next := int(binary.NativeEndian.Uint16(e[l.target+2:]))
-		e = e[:next]
-		switch h := info.hookAt(off); {
-		case h != model.HookNone:
-			if err := end(); err != nil {
-				return nil, err
-			}
-			begin(blobChain{name: builtinName(h), hook: h, first: n, end: n})
-			if open, underflow = true, int(info.underflows[h-1]); off == underflow {
-				policy(e[target:])
-			}
-		case open && off == underflow:
-			policy(e[target:])
-		case !open && isError(e[target:]):
-			if err := end(); err != nil {
-				return nil, err
-			}
-			cur = nil
-			if off+next < len(entries) {
-				begin(blobChain{name: cstring(e[target+targetSize:], errorName), first: n + 1, end: n + 1, policy: -1})
-			}
-		case cur == nil || cur.hook != model.HookNone && !open:
-			return nil, fmt.Errorf("entry at %d is in no chain", off)
-		}
-		n++
-		off += next
-	}
-	if cur != nil {
-		return nil, fmt.Errorf("the table ends inside chain %s", cur.name)
-	}
-	return chains, nil
-}
-
-func (i *tableInfo) hookAt(off int) model.Hook {
-	for h := range i.hooks {
-		if i.valid&(1<<h) != 0 && int(i.hooks[h]) == off {
-			return model.HookFromKernel(uint8(h))
-		}
-	}
-	return model.HookNone
-}
-
-func builtinName(h model.Hook) string {
-	return [...]string{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}[h-model.HookPrerouting]
-}
-
-// isError tells whether a struct xt_entry_target names the target ERROR; "" is the
-// standard target.
-func isError(b []byte) bool { return string(b[2:8]) == "ERROR\x00" }
-
-// policyName reads the verdict of a standard target: -NF_ACCEPT-1 or -NF_DROP-1.
-func policyName(b []byte) string {
-	if len(b) < targetSize+4 {
-		return ""
-	}
-	switch int32(binary.NativeEndian.Uint32(b[targetSize:])) {
-	case -2:
-		return "ACCEPT"
-	case -1:
-		return "DROP"
-	}
-	return ""
-}
-
-func cstring(b []byte, limit int) string {
-	b = b[:min(limit, len(b))]
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		b = b[:i]
-	}
-	return string(b)
+	b.sum, b.packets, b.sink = s.sum, s.packets, s.sink
+	return nil
 }

@@ -59,9 +59,9 @@ func filterBlob(l layout, scale uint64) (tableInfo, []byte) {
 // walk scans a table and finds its chains.
 func walk(l layout, info tableInfo, entries []byte) (*blob, error) {
 	b := &blob{}
-	err := b.scan(l, info, entries)
+	s, err := b.begin(l, info, entries, true)
 	if err == nil {
-		b.chains, err = structure(l, info, entries)
+		err = s.finish()
 	}
 	return b, err
 }

@@ -141,7 +141,7 @@ func (t *legacyTable) unmap() error {
 func (l *legacySocket) rest() {
 	for _, t := range l.tables {
 		if t.buf != nil {
-			_ = unix.Madvise(t.buf, unix.MADV_DONTNEED) // else it only stays
+			release(t.buf) // else it only stays
 		}
 	}
 }
@@ -290,46 +290,55 @@ func (l *legacySocket) table(name string, t *legacyTable) error {
 	last, trusted := t.sum, t.trusted && info == t.sum.info
 	t.trusted = false
 	if !trusted {
-		clear(t.buf)
+		t.wipe()
 	}
-	if err := l.entries(name, info, t); err != nil {
+	if err := l.entries(name, info, t, !trusted); err != nil {
 		return err
 	}
-	if trusted && t.sum == last {
-		t.trusted = true
-		return nil
-	}
-	if trusted {
-		clear(t.buf)
-		if err := l.entries(name, info, t); err != nil {
+	if trusted && t.sum != last {
+		t.wipe()
+		if err := l.entries(name, info, t, true); err != nil {
 			return err
 		}
-	}
-	if t.chains, err = structure(layoutOf(l.family), info, t.raw(info)); err != nil {
-		return err
 	}
 	t.trusted = true
 	return nil
 }
 
-// entries reads and scans a table's entries.
-func (l *legacySocket) entries(name string, info tableInfo, t *legacyTable) error {
+// entries reads and scans a table's entries, and finds its chains where it is told to.
+func (l *legacySocket) entries(name string, info tableInfo, t *legacyTable, chains bool) error {
 	b := t.buf[:entriesOff+int(info.size)]
 	clear(b[:entriesOff])
 	copy(b[:nameSize-1], name)
 	binary.NativeEndian.PutUint32(b[nameSize:], info.size)
-	if err := l.getsockopt(getEntries, b); err != nil {
+	s, err := t.begin(layoutOf(l.family), info, b[entriesOff:], chains)
+	if err != nil {
 		return err
 	}
-	return t.scan(layoutOf(l.family), info, t.raw(info))
+	read := func() error { return l.getsockopt(getEntries, b) }
+	if len(t.buf) < large || os.Getpagesize() != smallPage {
+		err = read()
+	} else {
+		err = follow(t.buf, read, func(there int) (int, error) {
+			err := s.follow(max(0, min(there-entriesOff, len(s.entries))))
+			return entriesOff + s.hashed, err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return s.finish()
 }
 
-func (t *legacyTable) raw(info tableInfo) []byte {
-	return t.buf[entriesOff : entriesOff+int(info.size)]
+// wipe makes the buffer zeroes. A large one is given back: a page that was touched is
+// one that the kernel has written to.
+func (t *legacyTable) wipe() {
+	if len(t.buf) < large {
+		clear(t.buf)
+		return
+	}
+	release(t.buf)
 }
-
-// hugePage is the size that the kernel can map at once on most machines.
-const hugePage = 2 << 20
 
 // room makes the buffer large enough, and gives back one that is far too large.
 func (t *legacyTable) room(need int) error {

@@ -79,16 +79,6 @@ func (r *Reader) rest() {
 	}
 }
 
-// mapped is how much memory the legacy tables need.
-func (r *Reader) mapped() (n int) {
-	for _, l := range r.legacy {
-		for _, t := range l.tables {
-			n += len(t.buf)
-		}
-	}
-	return n
-}
-
 // part is what one program printed.
 type part struct {
 	name, key string

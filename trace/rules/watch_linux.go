@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -20,8 +19,6 @@ const (
 	calm = 40
 	// slow is the time for a Counts from which the memory for it is given back in between.
 	slow = 50 * time.Millisecond
-	// large is the size of legacy tables from which memory matters.
-	large = 32 << 20
 	// settle is how long a change is left before it is read: what loads rules in several
 	// transactions has often made the next by then.
 	settle = 20 * time.Millisecond
@@ -143,7 +140,7 @@ func (w *watcher) count(ctx context.Context, now time.Time) error {
 		if counts, err = w.r.CountsOf(ctx, w.rs, chains, rules); err == nil && len(counts.Part) == 0 {
 			return nil // nothing was counted, but the ruleset is the same
 		}
-	} else if counts, err = w.all(ctx); err == nil {
+	} else if counts, err = w.r.Counts(ctx, w.rs); err == nil {
 		w.whole = time.Now().Add(calm * w.r.spent)
 		if w.r.spent > slow {
 			w.r.rest()
@@ -153,15 +150,6 @@ func (w *watcher) count(ctx context.Context, now time.Time) error {
 		w.emit(feed.Item{Time: counts.Taken, Counts: counts})
 	}
 	return err
-}
-
-// all counts everything. The kernel hands over legacy tables in one piece, 60 MB for
-// 100,000 rules: where they are large, garbage makes room for them first.
-func (w *watcher) all(ctx context.Context) (*model.Counts, error) {
-	if w.r.mapped() > large {
-		debug.FreeOSMemory()
-	}
-	return w.r.Counts(ctx, w.rs)
 }
 
 // say emits the sentences that did not stand in the last list.
