@@ -168,6 +168,12 @@ func (m *Model) accept() tea.Cmd {
 		return nil // the bar says what is wrong
 	}
 	m.bar = nil
+	if b.Kind == filterbar.Text {
+		if p, ok := m.page().(page.Taker); ok && b.Value() != "" {
+			return p.Take(b.Value(), m.frame())
+		}
+		return nil
+	}
 	if b.Kind == filterbar.Arm {
 		return m.arm(b.Value())
 	}
@@ -187,6 +193,12 @@ func (m *Model) openArm(text string) tea.Cmd {
 	m.bar = filterbar.New(filterbar.Arm, m.name(), text, armable)
 	m.bar.Bounds = m.opt.Bounds
 	return nil
+}
+
+// openText opens the bar where a text for the page is typed.
+func (m *Model) openText(r page.TypeRequest) {
+	m.bar = filterbar.New(filterbar.Text, m.name(), "", func(string) error { return nil })
+	m.bar.Prompt, m.bar.Hint, m.bar.Why = r.Prompt, r.Hint, r.Says
 }
 
 // what names the source in a sentence.

@@ -19,6 +19,12 @@ type (
 	forgetMsg struct{ id int }
 )
 
+// answeredMsg brings the answer to a page's question.
+type answeredMsg struct {
+	page   page.Asker
+	answer any
+}
+
 // workedMsg brings the answer of a page's piece of work.
 type workedMsg struct {
 	page   page.Worker
@@ -59,6 +65,9 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	case workedMsg:
 		p, _ := msg.page.(page.Page)
 		msg.page.Done(msg.answer, m.frameOf(p))
+	case answeredMsg:
+		p, _ := msg.page.(page.Page)
+		msg.page.Answered(msg.answer, m.frameOf(p))
 	case armedMsg, disarmedMsg:
 		return m.answered(msg)
 	case tea.KeyPressMsg:
@@ -74,6 +83,8 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 			return cmd
 		}
 		m.bar.Why = msg.Why
+	case page.TypeRequest:
+		m.openText(msg)
 	case page.CopyRequest:
 		return tea.Batch(tea.SetClipboard(msg.Text), m.say("copied: "+msg.Text))
 	case page.Say:
@@ -122,6 +133,12 @@ func (m *Model) wake() tea.Cmd {
 	if w, ok := m.page().(page.Worker); ok {
 		if run := w.Work(m.frame()); run != nil {
 			cmds = append(cmds, func() tea.Msg { return workedMsg{w, run()} })
+		}
+	}
+	if a, ok := m.page().(page.Asker); ok {
+		f := m.frame()
+		for run := a.Ask(f); run != nil; run = a.Ask(f) {
+			cmds = append(cmds, func() tea.Msg { return answeredMsg{a, run()} })
 		}
 	}
 	return tea.Batch(cmds...)

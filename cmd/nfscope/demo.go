@@ -261,7 +261,7 @@ func (a *app) demoTUI(n *lab.Network, tee func(func(feed.Item)) func(feed.Item))
 			}
 		}
 	}()
-	err = a.tui(c, tuiOptions{actions: &sessionActions{a, s}})
+	err = a.tui(c, tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(n.Observed())})
 	cancel()
 	<-played
 	return err

@@ -56,7 +56,7 @@ func (a *app) show() error {
 		return err
 	}
 	s.Watch(a.ctx)
-	return a.tui(c, tuiOptions{actions: &sessionActions{a, s}})
+	return a.tui(c, tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns)})
 }
 
 // sessionActions lets the TUI arm and disarm.

@@ -15,7 +15,9 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/set"
+	"nfscope/trace/netns"
 	"nfscope/trace/sets"
+	"nfscope/ui/page/rules"
 )
 
 // setsOptions are the flags of `nfscope sets`.
@@ -55,6 +57,16 @@ func (a *app) setsCommand() *cobra.Command {
 	c.Flags().IntVar(&o.count, "count", 500, "print `N` members, all where it is 0")
 	c.Flags().StringVar(&o.has, "has", "", "say whether `MEMBER` is in the set")
 	return c
+}
+
+// setReader is what the UI asks about sets; nil where nobody can.
+func (a *app) setReader(ns *netns.Handle) rules.Sets {
+	r, err := sets.Open(ns)
+	if err != nil {
+		return nil
+	}
+	a.later(func() { _ = r.Close() })
+	return r
 }
 
 func (a *app) sets(name []string, o setsOptions) error {

@@ -24,6 +24,8 @@ import (
 
 type tuiOptions struct {
 	actions ui.Actions
+	// sets reads the sets; nil where nobody can.
+	sets rules.Sets
 	// page is the name of the page to begin with, "" for the first.
 	page string
 }
@@ -43,7 +45,7 @@ func (a *app) tui(c *collect.Collector, o tuiOptions) error {
 	if th.Color {
 		th.Dark = lipgloss.HasDarkBackground(os.Stdin, os.Stdout)
 	}
-	m := ui.New(ui.Options{Pages: pages(), Theme: th, Actions: o.actions, Start: o.page, Version: version()})
+	m := ui.New(ui.Options{Pages: pages(o.sets), Theme: th, Actions: o.actions, Start: o.page, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())
@@ -81,8 +83,12 @@ func (a *app) tui(c *collect.Collector, o tuiOptions) error {
 	return nil
 }
 
-func pages() []page.Page {
-	return []page.Page{path.New(), rules.New(), connections.New(), trace.New()}
+func pages(sets rules.Sets) []page.Page {
+	r := rules.New()
+	if sets != nil {
+		r = rules.NewLive(sets)
+	}
+	return []page.Page{path.New(), r, connections.New(), trace.New()}
 }
 
 // mailbox holds the newest snapshot: a slow terminal skips the ones between, and

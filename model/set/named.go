@@ -16,6 +16,13 @@ func Named(t *model.Table, rule string) (keys []Key) {
 			keys = append(keys, k)
 		}
 	}
+	sign := "-set "
+	if t.Backend == model.BackendNFTables {
+		sign = "@"
+	}
+	if !strings.Contains(rule, sign) {
+		return nil // as nearly all rules
+	}
 	words := split(rule)
 	for i, w := range words {
 		switch {

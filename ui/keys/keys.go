@@ -59,6 +59,9 @@ const (
 	Hottest   Action = "hottest"
 	Callers   Action = "callers"
 	Changes   Action = "changes"
+	ToSet     Action = "set"
+	Member    Action = "member"
+	CountSet  Action = "count"
 )
 
 // Everywhere is the scope of bindings that hold on each page.
@@ -109,8 +112,11 @@ func All() []Binding {
 		{[]string{"*"}, NeverHit, "only rules that were never hit", "Rules"},
 		{[]string{"b"}, Baseline, "count from now (the kernel's counters stay)", "Rules"},
 		{[]string{"o"}, Hottest, "hottest first within a chain", "Rules"},
-		{[]string{"u"}, Callers, "who jumps to this chain", "Rules"},
+		{[]string{"u"}, Callers, "who jumps to this chain, or names this set", "Rules"},
 		{[]string{"D"}, Changes, "what changed in the rules", "Rules"},
+		{[]string{"s"}, ToSet, "the set that this rule names", "Rules"},
+		{[]string{"i"}, Member, "is something in this set?", "Rules"},
+		{[]string{"c"}, CountSet, "count this set's members by reading them", "Rules"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
 	}

@@ -71,6 +71,22 @@ type Worker interface {
 	Done(answer any, f *Frame)
 }
 
+// Asker is a page that asks the session for what no snapshot holds, such as the members
+// of a set. The root asks it after every message, runs what it gives in another goroutine
+// each, where it may block, and brings the answers back, also while another page is shown.
+type Asker interface {
+	// Ask gives the next question, nil where there is none, or none more now. What it
+	// gives must touch nothing that the page uses meanwhile.
+	Ask(f *Frame) func() any
+	// Answered takes an answer. The page throws it away where nobody waits for it any more.
+	Answered(answer any, f *Frame)
+}
+
+// Taker is a page that a typed text is brought to; see TypeRequest.
+type Taker interface {
+	Take(text string, f *Frame) tea.Cmd
+}
+
 // Live is a page that is narrowed while a filter is typed, not only once it is
 // accepted: its View never waits for what a filter finds.
 type Live interface{ Live() }
@@ -88,6 +104,9 @@ type (
 	// ArmRequest opens the bar where a trace is armed, with this filter; Why says what
 	// kept the page from asking for a trace at once.
 	ArmRequest struct{ Filter, Why string }
+	// TypeRequest opens a bar where a text is typed for the page that asks, a Taker. Prompt
+	// stands before it, Hint in it while it is empty, Says above it.
+	TypeRequest struct{ Prompt, Hint, Says string }
 	// CopyRequest puts a text on the user's clipboard (OSC 52).
 	CopyRequest struct{ Text string }
 	// GotoRule shows a rule on the Rules page, by its ID in the ruleset.

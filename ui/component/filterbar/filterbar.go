@@ -24,6 +24,8 @@ const (
 	Narrow Kind = iota
 	// Arm arms a trace.
 	Arm
+	// Text is no filter: the page that opened the bar takes the text as it is.
+	Text
 )
 
 // Bar is an open filter bar.
@@ -33,6 +35,8 @@ type Bar struct {
 	Page string
 	// Free says that a text which is no filter is looked for as it stands.
 	Free bool
+	// Prompt and Hint stand before a Text and in it while it is empty.
+	Prompt, Hint string
 	// Bounds say how long and how fast a trace may be, in words.
 	Bounds string
 	// Why says, before anything else, what the bar was opened for; "" where the user
@@ -93,6 +97,9 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 		if b.Why != "" {
 			say = b.Why + "; " + say
 		}
+	}
+	if b.Kind == Text {
+		prompt, hint, say = b.Prompt+" ", b.Hint, b.Why
 	}
 	switch kind := number(b.Value()); {
 	case b.Free && b.Kind == Narrow && kind != "":

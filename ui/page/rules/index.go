@@ -269,7 +269,8 @@ func (x *index) ruleOrigin(r ref) (provenance.Origin, bool) {
 // have none.
 func objectName(i int, text string) string {
 	first, _, _ := strings.Cut(text, "\n")
-	first = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(first), "{"))
+	first, _, _ = strings.Cut(first, "{") // a handle may stand behind it
+	first = strings.TrimSpace(first)
 	if first == "" {
 		return "object " + string(rune('a'+i%26))
 	}

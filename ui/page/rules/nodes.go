@@ -15,6 +15,8 @@ type treeVersion struct {
 	index *index
 	hits  *hits
 	aside chainKey
+	sets  int
+	uses  *uses
 }
 
 // The kinds of a node, beside chains, whose Ref is their place: below 0.
@@ -23,12 +25,14 @@ const (
 	nodeBackend = -2
 	nodeTable   = -3
 	nodeLine    = -4
-	nodeObject  = -5 // and below: objects by their place
+	nodeSets    = -5 // the ipsets
+	nodeSet     = -6 // a set that the rules' text does not have
+	nodeObject  = -7 // and below: objects by their place
 )
 
 func (p *Page) syncTree(f *page.Frame, h *hits) {
 	was := p.nodes
-	if was.index == p.index && was.hits == h && was.aside == p.aside {
+	if was.index == p.index && was.hits == h && was.aside == p.aside && was.sets == p.sets.version && was.uses == p.namers() {
 		return
 	}
 	if h != nil && was.hits == nil && p.before == nil {
@@ -56,8 +60,8 @@ func (p *Page) syncTree(f *page.Frame, h *hits) {
 
 // setTree gives the tree its nodes.
 func (p *Page) setTree(h *hits) {
-	p.nodes = treeVersion{p.index, h, p.aside}
-	p.tree.Set(p.nodes, func() []tree.Node[chainKey] { return p.index.nodes(h, p.aside) })
+	p.nodes = treeVersion{p.index, h, p.aside, p.sets.version, p.namers()}
+	p.tree.Set(p.nodes, func() []tree.Node[chainKey] { return p.nodeList(h) })
 }
 
 // start selects the first chain that has rules, so that the page does not open on
@@ -71,27 +75,28 @@ func (p *Page) start() {
 	}
 }
 
-// treeLines is how many lines of a set the tree unfolds; the panel shows all.
+// treeLines is how many lines of an object the tree unfolds; the panel shows all.
 const treeLines = 200
 
-// nodes lists backends, tables, chains and sets; with hits only those that have some,
-// and the chain that a jump led to.
-func (x *index) nodes(h *hits, aside chainKey) []tree.Node[chainKey] {
+// nodeList lists backends, tables, chains and sets; with hits only those that have some,
+// and the chain or set that a jump led to.
+func (p *Page) nodeList(h *hits) []tree.Node[chainKey] {
+	x, aside := p.index, p.aside
 	out := make([]tree.Node[chainKey], 0, len(x.chains)+2*len(x.tables)+2)
 	out = append(out, tree.Node[chainKey]{Ref: nodeAll})
 	backend := model.BackendUnknown
 	for i := range x.tables {
 		s := &x.tables[i]
 		k := keyOf(s.table, nil)
-		here := aside.Chain != "" && aside.Backend == k.Backend && aside.Family == k.Family && aside.Table == k.Table
-		if h != nil && h.start[s.chains] == h.start[s.chainsEnd] && !here && !s.named(x, h.text) {
+		here := (aside.Chain != "" || aside.Extra != "") && aside.Backend == k.Backend && aside.Family == k.Family && aside.Table == k.Table
+		if h != nil && h.start[s.chains] == h.start[s.chainsEnd] && !here && !s.named(x, h.text) && !p.listedNamed(s.table, h.text) {
 			continue
 		}
 		if s.table.Backend != backend {
 			backend = s.table.Backend
 			out = append(out, tree.Node[chainKey]{Key: chainKey{Backend: backend}, Ref: nodeBackend, Folds: true})
 		}
-		out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeTable, Depth: 1, Folds: s.anything})
+		out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeTable, Depth: 1, Folds: s.anything || len(p.listedOnly(s.table, nil)) > 0})
 		for at := s.chains; at < s.chainsEnd; at++ {
 			if h == nil || h.start[at] < h.start[at+1] || here && x.chains[at].chain.Name == aside.Chain {
 				k.Chain = x.chains[at].chain.Name
@@ -99,15 +104,57 @@ func (x *index) nodes(h *hits, aside chainKey) []tree.Node[chainKey] {
 			}
 		}
 		k.Chain = ""
+		seen := map[string]bool{}
 		for at := s.objects; at < s.objectsEnd; at++ {
-			if o := &x.objects[at]; h == nil || containsFold(o.name, strings.ToLower(h.text)) {
-				k.Extra = o.name
+			o := &x.objects[at]
+			k.Extra = o.name
+			isSet, ok := setKey(k)
+			if ok {
+				seen[isSet.Name] = true
+			}
+			switch {
+			case h != nil && !containsFold(o.name, strings.ToLower(h.text)) && k != aside:
+			case ok && p.sets.from != nil: // its members are for the panel
+				out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeObject - at, Depth: 2})
+			default:
 				out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeObject - at, Depth: 2, Folds: true, Closed: true})
 				out = objectLines(out, k, o.text)
 			}
 		}
+		for _, name := range p.listedOnly(s.table, seen) {
+			if k.Extra = name; h == nil || containsFold(name, strings.ToLower(h.text)) || k == aside {
+				out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeSet, Depth: 2})
+			}
+		}
+	}
+	return p.ipsetNodes(out, h)
+}
+
+// ipsetNodes adds the ipsets, which belong to no table.
+func (p *Page) ipsetNodes(out []tree.Node[chainKey], h *hits) []tree.Node[chainKey] {
+	head := len(out)
+	for _, name := range p.ipsetNames() {
+		k := chainKey{Extra: ipsetNode + " " + name}
+		if h != nil && !containsFold(name, strings.ToLower(h.text)) && k != p.aside {
+			continue
+		}
+		if len(out) == head {
+			out = append(out, tree.Node[chainKey]{Key: chainKey{Extra: ipsetNode}, Ref: nodeSets, Folds: true})
+		}
+		out = append(out, tree.Node[chainKey]{Key: k, Ref: nodeSet, Depth: 1})
 	}
 	return out
+}
+
+// listedNamed reports whether a set that only the list has has the text in its name.
+func (p *Page) listedNamed(t *model.Table, text string) bool {
+	low := strings.ToLower(text)
+	for _, name := range p.listedOnly(t, nil) {
+		if containsFold(name, low) {
+			return true
+		}
+	}
+	return false
 }
 
 // named reports whether an object of the table has the text in its name.
@@ -158,8 +205,14 @@ func (p *Page) face(f *page.Frame, nums *numbers, n *tree.Node[chainKey]) tree.F
 	case n.Ref == nodeLine:
 		_, l, _ := strings.Cut(n.Key.Extra, "\n")
 		out.Text, out.Style = l, th.Dim
-	case n.Ref <= nodeObject:
+	case n.Ref == nodeSets:
+		out.Text, out.Style = ipsetNode, th.Accent.Bold(true)
+		note(units.Count(uint64(len(p.ipsetNames())), 6))
+	case n.Ref <= nodeSet:
 		out.Text, out.Style = n.Key.Extra, th.Accent
+		if k, ok := setKey(n.Key); ok {
+			p.setFace(th, n.Key, k, &out)
+		}
 	default:
 		p.chainFace(f, nums, n.Ref, &out)
 	}

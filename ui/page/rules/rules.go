@@ -44,6 +44,9 @@ type Page struct {
 	news     []batch        // of changes, newest last
 	glow     map[*model.Rule]glow
 
+	sets book
+	uses *uses // nil while the rules are searched
+
 	menu *menu // nil while none is open
 	// before is where the page was before a filter moved it; acted is true once
 	// something was done under the filter.
@@ -101,6 +104,7 @@ func (p *Page) sync(f *page.Frame) bool {
 		h = nil
 	}
 	p.syncTree(f, h)
+	p.syncSet()
 	v := listVersion{index: p.index, scope: p.scope(), filter: f.Filter, hits: h, never: p.never, hot: p.hot}
 	switch {
 	case h != nil:
@@ -146,7 +150,7 @@ func (p *Page) swap(rs *model.Ruleset) {
 			p.cursor.Forget()
 		}
 	}
-	p.search, p.marks, p.rows = nil, nil, nil
+	p.search, p.marks, p.uses, p.rows = nil, nil, nil, nil
 }
 
 func (p *Page) at(i int) ref { return p.rows[i] }
@@ -172,6 +176,9 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	if p.move(a) {
 		return nil
 	}
+	if cmd, done := p.doSet(a); done {
+		return cmd
+	}
 	switch a {
 	case keys.Enter:
 		return p.enter(true)
@@ -190,7 +197,12 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		}
 		return page.Send(page.Say{Text: "in the kernel's order"})
 	case keys.Callers:
+		if k, ok := setKey(p.scope()); ok {
+			return p.users(k)
+		}
 		return p.callers()
+	case keys.ToSet:
+		return p.setsOfRule()
 	case keys.Changes:
 		return p.changes(f)
 	case keys.Baseline:
@@ -208,6 +220,11 @@ func (p *Page) move(a keys.Action) bool {
 	by := steps(a, p.height)
 	if by == 0 {
 		return false
+	}
+	if m := p.sets.open; p.inRows && m != nil {
+		m.cursor.Move(by, m.at)
+		m.failed, m.said = false, ""
+		return true
 	}
 	if p.inRows {
 		p.cursor.Move(by, p.at)
@@ -252,7 +269,7 @@ func (p *Page) enter(hard bool) tea.Cmd {
 			p.tree.Fold(true)
 			return nil
 		}
-		if len(p.rows) > 0 {
+		if len(p.rows) > 0 || p.sets.open != nil {
 			p.inRows = true
 		}
 		return nil
@@ -303,7 +320,7 @@ func (p *Page) goTo(k chainKey, to ref, has bool) {
 // reveal selects a chain in the tree; where a filter hides it, it is shown in full.
 func (p *Page) reveal(k chainKey) bool {
 	p.aside = chainKey{}
-	if p.nodes.hits != nil && k.Chain != "" {
+	if p.nodes.hits != nil && (k.Chain != "" || k.Extra != "") {
 		p.aside = k
 		p.setTree(p.nodes.hits)
 	}

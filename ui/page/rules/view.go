@@ -88,6 +88,9 @@ func (p *Page) split(f *page.Frame) int {
 
 // panel draws the rules: a title, the table, and the selected rule in full.
 func (p *Page) panel(f *page.Frame, width int) []string {
+	if p.sets.open != nil {
+		return p.setPanel(f, width)
+	}
 	th := f.Theme
 	out := []string{p.title(f, width)}
 	detail := p.detail(f, width)
@@ -112,6 +115,8 @@ func (p *Page) none(f *page.Frame) string {
 	switch {
 	case p.search != nil && p.shown.hits == nil:
 		return "looking for " + strconv.Quote(f.Filter) + f.Theme.Glyphs.Dots
+	case p.scope().Extra != "":
+		return p.setNone()
 	case p.never:
 		return "every rule here was hit (* shows all)"
 	case f.Filter != "":
@@ -131,7 +136,9 @@ func (p *Page) title(f *page.Frame, width int) string {
 	} else if p.shown.hits != nil {
 		name = count(len(p.shown.hits.rules), "rule found", "rules found")
 	}
-	if k.Table != "" {
+	if k.Extra != "" {
+		name, note = k.Extra, p.setNote()
+	} else if k.Table != "" {
 		note = k.Backend.String() + ", " + k.Family.String()
 		name = k.Table
 	}
@@ -356,6 +363,12 @@ func (p *Page) Click(x, y int, f *page.Frame) tea.Cmd {
 		return nil
 	}
 	p.inRows = true
+	if m := p.sets.open; m != nil {
+		if from, to := m.cursor.Window(p.height); y >= 2 && from+y-2 < to {
+			m.cursor.Go(from+y-2, m.at)
+		}
+		return nil
+	}
 	from, to := p.cursor.Window(p.height)
 	if i := from + y - 2; y >= 2 && i < to {
 		p.cursor.Go(i, p.at)

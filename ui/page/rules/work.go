@@ -86,6 +86,8 @@ func (p *Page) due(f *page.Frame) func() any {
 			changes := diff.Rulesets(older, x.rs)
 			return compared{x, older, changes, summary(changes), authorsOf(older, x.rs, changes)}
 		}
+	case p.uses == nil:
+		return func() any { return newUses(x) }
 	case p.marks == nil || p.marks.index != x:
 		return func() any { return newMarks(x) }
 	}
@@ -112,6 +114,10 @@ func (p *Page) take(answer any, f *page.Frame) {
 		if a.index == p.index && a.older == p.older {
 			p.older = nil
 			p.report(a.changes, a.words, a.authors, f)
+		}
+	case *uses:
+		if a.index == p.index {
+			p.uses = a
 		}
 	case *marks:
 		if a.index == p.index {
