@@ -8,6 +8,7 @@ import (
 	"nfscope/model"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/overlay"
+	"nfscope/ui/component/progress"
 	"nfscope/ui/component/status"
 	"nfscope/ui/component/units"
 	"nfscope/ui/keys"
@@ -99,9 +100,10 @@ func (m *Model) header() string {
 	if h.Paused {
 		h.Waiting = m.player.Waiting()
 	}
-	if s.Rules != nil {
+	h.Reading, h.Stale = progress.Word(s, m.clock())
+	if rs := s.Shown(); rs != nil {
 		seen := map[model.Backend]bool{}
-		for _, t := range s.Rules.Tables {
+		for _, t := range rs.Tables {
 			seen[t.Backend] = true
 		}
 		for _, b := range []model.Backend{model.BackendLegacy, model.BackendIptablesNFT, model.BackendNFTables} {

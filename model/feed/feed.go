@@ -17,6 +17,10 @@ type Item struct {
 	Time time.Time
 	// Rules is a ruleset that was read anew.
 	Rules *model.Ruleset `json:",omitempty"`
+	// Reading tells how far the reading of the next ruleset is, or why it failed; one that
+	// is over (snapshot.Reading.Over) says that the ruleset last sent is the newest. A
+	// ruleset ends a reading by itself. It is of the moment, and not recorded.
+	Reading *snapshot.Reading `json:"-"`
 	// Counts belong to the last ruleset.
 	Counts *model.Counts `json:",omitempty"`
 	// Event is one trace event, in the order in which its tracer sent it.

@@ -19,8 +19,11 @@ type Snapshot struct {
 	Netns string
 	// Source tells where the data comes from: "live", "lab gateway", "recording FILE".
 	Source string
-	// Rules is nil until the first read is done.
+	// Rules is nil until the first read is done; Reading has the outline till then.
 	Rules *model.Ruleset
+	// Reading tells of rules that are being read, or could not be; nil where those in
+	// Rules are the newest.
+	Reading *Reading
 	// Counts, Previous belong to Rules; Previous is nil at first.
 	Counts   *model.Counts
 	Previous *model.Counts

@@ -23,6 +23,7 @@ type Store struct {
 	version uint64
 	host    feed.Host
 	rules   *model.Ruleset
+	reading *snapshot.Reading // nil while nothing is read
 	counts  *model.Counts
 	before  *model.Counts
 	sparks  sparks
@@ -69,6 +70,8 @@ func (s *Store) Apply(it *feed.Item) {
 	switch {
 	case it.Rules != nil:
 		s.setRules(it.Rules, it.Time)
+	case it.Reading != nil:
+		s.setReading(it.Reading)
 	case it.Counts != nil:
 		s.setCounts(it.Counts)
 	case it.Event != nil:
@@ -163,7 +166,7 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 	fl.List = s.list
 	return &snapshot.Snapshot{
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
-		Rules: s.rules, Counts: s.counts, Previous: s.before, Sparks: s.sparks.list(),
+		Rules: s.rules, Reading: s.reading, Counts: s.counts, Previous: s.before, Sparks: s.sparks.list(),
 		ConntrackInUse: s.tracked || s.flows.Live() > 0, Flows: fl,
 		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
@@ -184,7 +187,21 @@ func (s *Store) setTrace(t *snapshot.Trace) {
 	s.fold.SetProbes(t.Method == snapshot.MethodOwner)
 }
 
+// setReading notes how far a reading is. The outline is of use until there is a ruleset.
+func (s *Store) setReading(r *snapshot.Reading) {
+	if r.Over() {
+		s.reading = nil
+		return
+	}
+	n := *r
+	if s.rules != nil {
+		n.Outline, n.Waiting = nil, nil
+	}
+	s.reading = &n
+}
+
 func (s *Store) setRules(rs *model.Ruleset, at time.Time) {
+	s.reading = nil
 	confirmed := s.confirmed
 	if s.rules != nil && sameText(s.rules, rs) {
 		// The generation moves with everything in nf_tables, our own arming included.

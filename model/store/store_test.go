@@ -394,3 +394,38 @@ func TestFilteredAfterwards(t *testing.T) {
 		t.Errorf("another filter, and the drop is left out still")
 	}
 }
+
+// A reading is known until the ruleset comes or it is over; its outline only while there
+// are no rules.
+func TestReading(t *testing.T) {
+	s := New(journey.Options{})
+	outline := &model.Ruleset{}
+	read := func(r snapshot.Reading) *snapshot.Snapshot {
+		s.Apply(&feed.Item{Reading: &r})
+		if !s.Dirty() {
+			t.Error("nothing is drawn anew")
+		}
+		return s.Snapshot(time.Time{})
+	}
+	if sn := read(snapshot.Reading{What: "a", Outline: outline, Waiting: []int32{3}}); sn.Reading.What != "a" || sn.Shown() != outline || sn.Reading.Waits(&model.Chain{}) != 3 {
+		t.Errorf("%+v", sn.Reading)
+	}
+	if sn := read(snapshot.Reading{Failed: "b", Outline: outline}); sn.Reading.Failed != "b" || sn.Shown() != outline {
+		t.Errorf("%+v", sn.Reading)
+	}
+	rs := &model.Ruleset{Generation: "g"}
+	s.Apply(&feed.Item{Rules: rs})
+	if sn := s.Snapshot(time.Time{}); sn.Reading != nil || sn.Shown() != rs {
+		t.Errorf("after the ruleset: %+v", sn.Reading)
+	}
+	if sn := read(snapshot.Reading{What: "c", Outline: outline, Waiting: []int32{3}}); sn.Reading.Outline != nil || sn.Reading.Waiting != nil || sn.Shown() != rs {
+		t.Errorf("beside a ruleset: %+v", sn.Reading)
+	}
+	s.Apply(&feed.Item{Counts: rs.Counts()})
+	if sn := s.Snapshot(time.Time{}); sn.Reading == nil {
+		t.Error("counters end no reading")
+	}
+	if sn := read(snapshot.Reading{}); sn.Reading != nil {
+		t.Errorf("over, but %+v", sn.Reading)
+	}
+}

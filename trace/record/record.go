@@ -58,8 +58,13 @@ func NewWriter(w io.Writer, h Header) (*Writer, error) {
 // flushEvery bounds what a crash can cost.
 const flushEvery = 256
 
-// Put writes an item, from any goroutine. The first error stays, and ends writing.
+// Put writes an item, from any goroutine. The first error stays, and ends writing. How far
+// a reading of the rules is, is of the moment and left out: the ruleset follows in one
+// piece, and an older nfscope would complain of each such item.
 func (w *Writer) Put(it feed.Item) {
+	if it.Reading != nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {

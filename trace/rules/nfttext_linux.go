@@ -84,13 +84,9 @@ func (r *Reader) dumpRules(ctx context.Context, k *kernelTable) error {
 	})
 }
 
-// nftText reads the tables of nf_tables: those of iptables-nft with iptables-nft-save,
-// the others with nft.
-func (r *Reader) nftText(ctx context.Context, p *part) error {
-	tables, err := r.kernelTables(ctx)
-	if err != nil {
-		return err
-	}
+// nftText reads the text of tables: those of iptables-nft with iptables-nft-save, the
+// others with nft. dumped is called whenever more is known of how many rules there are.
+func (r *Reader) nftText(ctx context.Context, tables []*kernelTable, dumped func(), p *part) error {
 	var native []*kernelTable
 	taken := map[tableKey]bool{}
 	for _, f := range legacyFamilies() {
@@ -103,7 +99,7 @@ func (r *Reader) nftText(ctx context.Context, p *part) error {
 		if len(named) == 0 {
 			continue
 		}
-		mine, err := r.iptablesNFT(ctx, f, named, p)
+		mine, err := r.iptablesNFT(ctx, f, named, dumped, p)
 		if err != nil {
 			return err
 		}
@@ -116,12 +112,17 @@ func (r *Reader) nftText(ctx context.Context, p *part) error {
 			native = append(native, k)
 		}
 	}
-	return r.native(ctx, native, p)
+	return r.native(ctx, native, dumped, p)
 }
 
 // iptablesNFT reads the tables under iptables' names. It gives those that really are
 // iptables-nft's.
-func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kernelTable, p *part) ([]tableKey, error) {
+func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kernelTable, dumped func(), p *part) ([]tableKey, error) {
+	what := "iptables-nft-save prints the IPv4 rules"
+	if f == model.FamilyIPv6 {
+		what = "ip6tables-nft-save prints the IPv6 rules"
+	}
+	r.progress.begin(what, nil)
 	var path string
 	var out []byte
 	var err error
@@ -133,16 +134,18 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 		}
 	}()
 	names := make([]string, len(named))
-	var dumped error
+	var failed error
 	for i, k := range named {
 		names[i] = k.name
-		if dumped == nil {
-			dumped = r.dumpRules(ctx, k)
+		if failed == nil {
+			failed = r.dumpRules(ctx, k)
 		}
 	}
+	dumped()
 	<-printed
-	if dumped != nil {
-		return nil, dumped
+	r.progress.end("putting the rules in order")
+	if failed != nil {
+		return nil, failed
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -255,7 +258,7 @@ func bareChain(kc *kernelChain, why string) *model.Chain {
 }
 
 // native reads tables with one run of nft.
-func (r *Reader) native(ctx context.Context, want []*kernelTable, p *part) error {
+func (r *Reader) native(ctx context.Context, want []*kernelTable, dumped func(), p *part) error {
 	if len(want) == 0 {
 		return nil
 	}
@@ -266,7 +269,15 @@ func (r *Reader) native(ctx context.Context, want []*kernelTable, p *part) error
 	path, err := r.programs.nft()
 	var out []byte
 	if err == nil {
+		headers := map[string]bool{}
+		for _, k := range want {
+			headers["table "+k.String()] = true
+		}
+		r.progress.begin("nft prints the rules", headers)
+		counted := r.countBeside(ctx, want, dumped)
 		out, err = r.programs.run(ctx, path, args...)
+		counted()
+		r.progress.end("putting the rules in order")
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -333,6 +344,26 @@ func (r *Reader) listing(ctx context.Context, want []*kernelTable) ([]string, er
 		args = append(args, f.String())
 	}
 	return args, nil
+}
+
+// countBeside dumps the rules while nft, which takes ten times as long, prints them, for
+// somebody who wants to know how far it is. The function that it gives waits for the end.
+// A dump that fails is nothing here: without numbers the total stays unknown.
+func (r *Reader) countBeside(ctx context.Context, tables []*kernelTable, dumped func()) (wait func()) {
+	if !r.progress.listening() {
+		return func() {}
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, k := range tables {
+			if r.dumpRules(ctx, k) != nil {
+				return
+			}
+		}
+		dumped()
+	}()
+	return func() { <-done }
 }
 
 func joinNative(k *kernelTable, t *model.Table, p *part) {

@@ -23,6 +23,16 @@ const longest = time.Minute
 // that size; after limit it is stopped. The program writes to a file in memory, not to a pipe: it never waits for
 // us, and 16 MB need no buffer that doubles.
 func output(ctx context.Context, ns *netns.Handle, limit time.Duration, path string, args ...string) ([]byte, error) {
+	return followed(ctx, ns, limit, nil, path, args...)
+}
+
+// glance is how often a program's output is looked at while it grows.
+const glance = 50 * time.Millisecond
+
+// followed is output that shows seen what was printed while the program still runs, in
+// pieces, now and then an empty one. seen may be nil. It is not called any more once
+// followed has returned.
+func followed(ctx context.Context, ns *netns.Handle, limit time.Duration, seen func([]byte), path string, args ...string) ([]byte, error) {
 	fd, err := unix.MemfdCreate("nfscope", unix.MFD_CLOEXEC)
 	if err != nil { // forbidden, as by some seccomp filters
 		return ns.Output(ctx, nil, path, args...)
@@ -37,7 +47,10 @@ func output(ctx context.Context, ns *netns.Handle, limit time.Duration, path str
 	if err := ns.Start(cmd); err != nil {
 		return nil, fmt.Errorf("run %s: %w", path, err)
 	}
-	if err := cmd.Wait(); err != nil {
+	ended := watchOutput(file, seen)
+	err = cmd.Wait()
+	ended()
+	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("it was stopped after %s", limit)
 		}
@@ -52,4 +65,39 @@ func output(ctx context.Context, ns *netns.Handle, limit time.Duration, path str
 		return nil, fmt.Errorf("read what %s printed: %w", path, err)
 	}
 	return text, nil
+}
+
+// watchOutput shows seen what is written to a file until the function that it gives is called:
+// then the rest, and that is all.
+func watchOutput(file *os.File, seen func([]byte)) (end func()) {
+	if seen == nil {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(glance)
+		defer ticker.Stop()
+		buf := make([]byte, 256<<10)
+		at := int64(0)
+		for last := false; !last; {
+			select {
+			case <-stop:
+				last = true
+			case <-ticker.C:
+			}
+			for {
+				n, err := file.ReadAt(buf, at)
+				seen(buf[:n])
+				at += int64(n)
+				if n < len(buf) || err != nil {
+					break
+				}
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+	}
 }

@@ -35,6 +35,8 @@ type Reader struct {
 	unread bool
 	// elements is true where nft's text is to have the elements of named sets.
 	elements bool
+	// progress tells Watch how far a Snapshot is.
+	progress progress
 	// visible tells Watch what is on the screen; nil where nobody does.
 	visible atomic.Pointer[func() (chains, rules []int)]
 }
@@ -55,7 +57,11 @@ func Open(ns *netns.Handle) (*Reader, error) {
 		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, pause: pause, tables: map[string]*legacyTable{}})
 	}
 	r.programs = programs{find: findProgram, run: func(ctx context.Context, path string, args ...string) ([]byte, error) {
-		return output(ctx, ns, longest, path, args...)
+		var seen func([]byte)
+		if r.progress.listening() {
+			seen = r.progress.printed
+		}
+		return followed(ctx, ns, longest, seen, path, args...)
 	}}
 	if err := r.nft[0].open(); err != nil && !noNFT(err) {
 		return nil, r.explain(err)

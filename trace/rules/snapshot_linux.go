@@ -16,6 +16,15 @@ const tries = 3
 // text, stands in Warnings as a sentence and is marked at its rule; an error means
 // that nothing could be read at all.
 func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
+	if r.progress.start() {
+		r.progress.sketched(func() []*sketch { return r.peek(ctx) })
+	}
+	rs, err := r.snapshot(ctx)
+	r.progress.stop(err == nil)
+	return rs, err
+}
+
+func (r *Reader) snapshot(ctx context.Context) (*model.Ruleset, error) {
 	for try := 1; ; try++ {
 		before, err := r.observe(ctx)
 		if err != nil {
@@ -88,6 +97,8 @@ type part struct {
 	warnings []string
 	// unread is true where text is missing that another try may bring.
 	unread bool
+	// recalled is true where nothing had to be read.
+	recalled bool
 }
 
 // fail is warn about text that could not be had.
@@ -104,20 +115,50 @@ func (p *part) warn(format string, args ...any) {
 func (r *Reader) parts(ctx context.Context, st *state) ([]*part, error) {
 	var list []*part
 	for _, l := range r.legacy {
-		p := &part{name: "legacy " + l.family.String(), key: st.legacy[l.family].key}
-		list = append(list, p)
-		if !r.recall(p) {
+		list = append(list, &part{name: "legacy " + l.family.String(), key: st.legacy[l.family].key})
+	}
+	nft := &part{name: "nf_tables", key: st.nftKey()}
+	list = append(list, nft)
+	for _, p := range list {
+		p.recalled = r.recall(p)
+	}
+	var tables []*kernelTable
+	if st.nft && !nft.recalled {
+		var err error
+		if tables, err = r.kernelTables(ctx); err != nil {
+			return list, err
+		}
+	}
+	r.progress.sketched(func() []*sketch { return r.sketches(st, list, tables) })
+	for i, l := range r.legacy {
+		if p := list[i]; !p.recalled {
 			if err := r.legacyText(ctx, l.family, st.legacy[l.family], p); err != nil {
 				return list, err
 			}
+			r.progress.read(i, p)
 		}
 	}
-	p := &part{name: "nf_tables", key: st.nftKey()}
-	list = append(list, p)
-	if st.nft && !r.recall(p) {
-		return list, r.nftText(ctx, p)
+	if nft.recalled || !st.nft {
+		return list, nil
 	}
-	return list, nil
+	dumped := func() { r.progress.counted(len(list)-1, func(s *sketch) { s.count(tables) }) }
+	return list, r.nftText(ctx, tables, dumped, nft)
+}
+
+// sketches is what is known of all parts before the text of any is read.
+func (r *Reader) sketches(st *state, list []*part, tables []*kernelTable) []*sketch {
+	out := make([]*sketch, len(list))
+	for i, p := range list {
+		switch {
+		case p.recalled:
+			out[i] = &sketch{read: p.tables}
+		case i < len(r.legacy):
+			out[i] = sketchLegacy(r.legacy[i].family, st.legacy[r.legacy[i].family])
+		default:
+			out[i] = sketchNFT(tables)
+		}
+	}
+	return out
 }
 
 // recall takes a part from the cache. Tables are copied: those handed out before
@@ -127,7 +168,7 @@ func (r *Reader) recall(p *part) bool {
 	if !ok || c.key != p.key {
 		return false
 	}
-	p.tables = clone(c.tables)
+	p.tables = clone(c.tables) // not nil, even where there is none
 	return true
 }
 
@@ -217,11 +258,17 @@ func (r *Reader) legacyText(ctx context.Context, f model.Family, ls legacyState,
 // that it does not know, from a newer kernel, ends it: then each table is tried alone, so
 // that only its own has no text. why takes the reasons.
 func (r *Reader) legacySave(ctx context.Context, path string, f model.Family, ls legacyState, p *part, into map[string]*model.Table, why map[string]string) {
+	name := "iptables-legacy-save"
+	if f == model.FamilyIPv6 {
+		name = "ip6tables-legacy-save"
+	}
 	run := func(args ...string) error {
+		r.progress.begin(name+" prints the "+familyWord(f)+" rules", nil)
 		out, err := r.programs.run(ctx, path, append([]string{"-c"}, args...)...)
 		if err != nil {
 			return err
 		}
+		r.progress.end("putting the rules in order")
 		tables, problems := parseSave(path, out, model.BackendLegacy, f)
 		p.warnings = append(p.warnings, problems...)
 		for _, t := range tables {
@@ -253,15 +300,21 @@ func bareLegacy(f model.Family, name string, b *legacyTable, why string) *model.
 	t := &model.Table{Backend: model.BackendLegacy, Family: f, Name: name}
 	for i := range b.chains {
 		bc := &b.chains[i]
-		c := &model.Chain{Name: bc.name, Hook: bc.hook, Counters: b.policy(bc)}
-		if bc.hook != model.HookNone {
-			_, c.Priority, _ = model.BuiltinChain(name, bc.name)
-			c.Policy = bc.verdict
-		}
+		c := legacyChain(name, b, bc)
 		for _, rc := range b.rules(bc) {
 			c.Rules = append(c.Rules, model.Rule{Text: unknownText, Marked: why, Counters: rc})
 		}
-		t.Chains = append(t.Chains, c)
+		t.Chains = append(t.Chains, &c)
 	}
 	return t
+}
+
+// legacyChain is a chain as the kernel's copy of its table tells it, without rules.
+func legacyChain(table string, b *legacyTable, bc *blobChain) model.Chain {
+	c := model.Chain{Name: bc.name, Hook: bc.hook, Counters: b.policy(bc)}
+	if bc.hook != model.HookNone {
+		_, c.Priority, _ = model.BuiltinChain(table, bc.name)
+		c.Policy = bc.verdict
+	}
+	return c
 }

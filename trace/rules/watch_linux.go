@@ -3,11 +3,13 @@ package rules
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"nfscope/model"
 	"nfscope/model/feed"
+	picture "nfscope/model/snapshot"
 )
 
 const (
@@ -36,12 +38,15 @@ func (r *Reader) Focus(visible func() (chains, rules []int)) { r.visible.Store(&
 // Watch emits the ruleset, its counters every so often, and the ruleset again when it
 // changed. Where counting everything takes long it is done less often, and in between
 // only what Focus tells of is counted (Counts.Part). What does not work is emitted as a
-// sentence, once until it changes, and tried again. Watch works on the caller's goroutine
+// sentence, once until it changes, and tried again. How far a reading is that takes more
+// than a moment, and why the rules in sight are not the newest, is emitted as a Reading;
+// that may come from another goroutine, one at a time. Watch works on the caller's goroutine
 // and returns when ctx is done.
 func (r *Reader) Watch(ctx context.Context, every time.Duration, emit func(feed.Item)) {
 	w := watcher{r: r, emit: emit, said: map[string]bool{}, patience: patientFrom}
 	w.listen()
 	defer w.deaf()
+	r.progress.tell = w.reading
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -70,8 +75,13 @@ type watcher struct {
 	// from when it told of a change until the ruleset was read.
 	commits *commits
 	moved   bool
-	// failed is true while the last step failed.
+	// failed is true while the last step failed, since is when that began.
 	failed bool
+	since  time.Time
+	// right is when the rules in sight were last known to be those in force.
+	right time.Time
+	// busy is true while a reading that is not over was told of.
+	busy bool
 	// notBefore is when the next Snapshot may be taken, whole when all may be counted.
 	notBefore, whole time.Time
 	// again is when text that could not be read is tried again, patience how long after
@@ -89,18 +99,22 @@ func (w *watcher) step(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
+			w.right = begin
 			if w.failed {
 				w.failed = false
 				w.say(w.rs.Warnings)
 			}
+			w.over()
 			return
 		case !errors.Is(err, ErrStale):
-			w.failed = true
-			w.say([]string{err.Error()})
+			w.fail(err)
 			return
 		}
 	}
 	if begin.Before(w.notBefore) {
+		if w.rs != nil && !retry && !w.failed {
+			w.stale(fmt.Sprintf("they changed again, and reading them takes long: the next time is %s", w.notBefore.Format("15:04:05")))
+		}
 		return
 	}
 	w.moved = false
@@ -108,24 +122,56 @@ func (w *watcher) step(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	w.failed = err != nil
 	w.notBefore = time.Now().Add(rest * time.Since(begin))
 	if err != nil {
-		w.say([]string{err.Error()})
+		w.fail(err)
 		return
 	}
+	w.failed, w.right = false, rs.Taken
 	if w.r.unread {
 		w.again, w.patience = time.Now().Add(w.patience), min(2*w.patience, patientTo)
 	} else {
 		w.patience = patientFrom
 	}
 	if retry && rs.Generation == w.rs.Generation && slices.Equal(rs.Warnings, w.rs.Warnings) {
+		w.over()
 		return // nothing came of it
 	}
 	w.attribute(ctx, rs)
-	w.rs, w.whole = rs, time.Time{}
+	w.rs, w.whole, w.busy = rs, time.Time{}, false
 	w.emit(feed.Item{Time: rs.Taken, Rules: rs})
 	w.say(rs.Warnings)
+}
+
+// fail tells of an error: in the list of problems once, and as the reason why what is in
+// sight is not the newest for as long as it stays.
+func (w *watcher) fail(err error) {
+	if !w.failed {
+		w.failed, w.since = true, time.Now()
+	}
+	w.stale(err.Error())
+	w.say([]string{err.Error()})
+}
+
+// stale says why the rules in sight, or that there are none, is all there is.
+func (w *watcher) stale(why string) {
+	since := w.right
+	if w.rs == nil {
+		since = w.since
+	}
+	w.reading(w.r.progress.failed(why, since))
+}
+
+// over says that the rules in sight are those in force.
+func (w *watcher) over() {
+	if w.busy {
+		w.reading(picture.Reading{})
+	}
+}
+
+func (w *watcher) reading(r picture.Reading) {
+	w.busy = !r.Over()
+	w.emit(feed.Item{Time: time.Now(), Reading: &r})
 }
 
 // count emits counters: all of them, or those on the screen where it is not yet time.

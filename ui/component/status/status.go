@@ -23,6 +23,10 @@ type Header struct {
 	// Replay tells that nothing of this happens now.
 	Replay   bool
 	Backends []model.Backend
+	// Reading is a word for the reading of the rules that is under way; Stale tells that
+	// what is shown is not what is in force.
+	Reading string
+	Stale   bool
 	// Armed tells whether a trace runs; Filter, Left and Rate are its own.
 	Armed  bool
 	Filter string
@@ -119,6 +123,12 @@ func (h *Header) segments(th *theme.Theme) []segment {
 	names := map[model.Backend]string{model.BackendLegacy: "legacy", model.BackendIptablesNFT: "nft", model.BackendNFTables: "nftables"}
 	for _, b := range h.Backends {
 		segs = append(segs, segment{text: names[b], short: b.Mark(), style: th.Backend(b), drop: 3})
+	}
+	switch {
+	case h.Stale:
+		segs = append(segs, segment{text: h.Reading, style: th.Warn.Bold(true)})
+	case h.Reading != "":
+		segs = append(segs, segment{text: h.Reading, style: th.Moving, drop: 2})
 	}
 	dot := "·"
 	if th.ASCII {

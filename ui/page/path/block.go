@@ -203,6 +203,11 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 	right += spark + 1 + boolInt(policy != "") // a blank parts the policy from its deaths
 	x := end - right - packetsWidth - 3
 	room := x - g.x - 3
+	waits := v.waits(e.chain)
+	if s := "reading " + units.Plural(uint64(max(waits, 0)), 5, "rule"); waits > 0 && canvas.Width(e.name)+1+canvas.Width(s) <= room {
+		room -= canvas.Width(s) + 1
+		v.c.Put(g.x+2+room+1, y, s, p.Moving)
+	}
 	if hidden > 0 {
 		// They died in rules that have no row: that is not the policy's doing.
 		s := p.Glyphs.Dots + " " + units.Plural(uint64(rules), 4, "rule") + " " + v.deathText(hidden, 4)
@@ -226,7 +231,11 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 			n += "+"
 		}
 	}
-	v.c.PutMax(x+packetsWidth-len(n), y, packetsWidth, n, inkOr(ink, p.Dim, e.packets == 0))
+	if waits != 0 { // its rules are still being read
+		v.c.Put(x+packetsWidth-canvas.Width(p.Glyphs.Dots), y, p.Glyphs.Dots, p.Moving)
+	} else {
+		v.c.PutMax(x+packetsWidth-len(n), y, packetsWidth, n, inkOr(ink, p.Dim, e.packets == 0))
+	}
 	x += packetsWidth + 1
 	if spark > 0 {
 		v.spark(x, y, spark, e.chain.ID)

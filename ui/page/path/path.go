@@ -63,7 +63,7 @@ func (pg *Page) prepare(f *page.Frame) {
 	}
 	s := f.Snap
 	switch w := pg.world; {
-	case w == nil || w.rules != s.Rules || w.inUse != s.ConntrackInUse:
+	case w == nil || w.rules != s.Shown() || w.inUse != s.ConntrackInUse:
 		pg.world, pg.leaves = build(s), map[int][]leaf{}
 		pg.keep()
 	case w.counts != s.Counts:

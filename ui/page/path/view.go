@@ -10,6 +10,7 @@ import (
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/player"
+	"nfscope/ui/component/progress"
 	"nfscope/ui/page"
 )
 
@@ -126,7 +127,7 @@ func (v *view) draw() []string {
 	var body []string
 	switch room := h - len(head); {
 	case v.w.rules == nil || room <= 0:
-		body = v.note("reading rules ...")
+		body = v.note("reading the rules" + v.p.Glyphs.Dots)
 	default:
 		body = v.body(w, room)
 	}
@@ -199,6 +200,9 @@ func (v *view) head() []string {
 	}
 	v.c.Reset(w, n)
 	g := v.p.Glyphs
+	if far := progress.Line(v.f.Theme, v.f.Snap, v.f.Now, w); far != "" && (v.focus == nil || v.f.Snap.Rules == nil) {
+		return append([]string{far}, v.c.Lines(1, n-1)...)
+	}
 	if v.focus == nil {
 		v.c.Put(1, 0, canvas.Fit(v.idle(), w-1, g.Dots), v.p.Dim)
 		return v.c.Lines(0, n)
@@ -258,6 +262,14 @@ func (v *view) narrate() (sign, words string, ink *canvas.Ink) {
 		return fate, words, ink
 	}
 	return v.p.Glyphs.Packet, words, v.p.Moving
+}
+
+// waits is how many rules of a chain are still to be read, -1 where nobody knows.
+func (v *view) waits(c *model.Chain) int {
+	if v.f.Snap.Rules != nil {
+		return 0
+	}
+	return v.f.Snap.Reading.Waits(c)
 }
 
 // idle says what to do while there is no packet to show.

@@ -90,7 +90,7 @@ func index(h model.Hook) int {
 }
 
 func build(s *snapshot.Snapshot) *world {
-	w := &world{rules: s.Rules, counts: s.Counts, inUse: s.ConntrackInUse}
+	w := &world{rules: s.Shown(), counts: s.Counts, inUse: s.ConntrackInUse}
 	for i, h := range model.Hooks() {
 		w.stations[i] = station{hook: h, name: names[i]}
 	}

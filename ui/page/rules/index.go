@@ -32,10 +32,11 @@ type rowKey struct {
 type rowKind uint8
 
 const (
-	rowRule   rowKind = iota
-	rowHead           // a chain's heading, where several chains are listed
-	rowPolicy         // the end of a base chain
-	rowText           // a line of a set
+	rowRule    rowKind = iota
+	rowHead            // a chain's heading, where several chains are listed
+	rowPolicy          // the end of a base chain
+	rowText            // a line of a set
+	rowPending         // rules of an outline that are not read yet
 )
 
 // ref is a row within one ruleset, small, because lists of 100,000 are made of them:
@@ -44,8 +45,9 @@ type ref struct{ at, n int32 }
 
 // The places in a chain that are no rule's.
 const (
-	headOf = -1
-	endOf  = -2
+	headOf    = -1
+	endOf     = -2
+	pendingOf = -3
 )
 
 // row is what a ref stands for.
@@ -138,6 +140,8 @@ func (x *index) row(r ref) row {
 		out.kind = rowHead
 	case endOf:
 		out.kind = rowPolicy
+	case pendingOf:
+		out.kind, out.text = rowPending, "rules that are still being read"
 	default:
 		out.rule = &p.chain.Rules[r.n]
 	}
@@ -230,6 +234,8 @@ func (x *index) find(k rowKey) (ref, bool) {
 		return ref{at, headOf}, true
 	case rowPolicy:
 		return ref{at, endOf}, true
+	case rowPending:
+		return ref{at, pendingOf}, false
 	}
 	nth := k.nth
 	rules := x.chains[at].chain.Rules

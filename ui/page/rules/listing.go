@@ -16,6 +16,8 @@ type listVersion struct {
 	hot    bool
 	counts *model.Counts // only where never or hot is
 	base   *model.Counts
+	// waiting tells, of an outline, which of its chains are not read yet.
+	waiting *int32
 }
 
 // list makes the rows of a scope. It takes time in proportion to the rules in it.
@@ -71,6 +73,10 @@ func (p *Page) chainRows(rows []ref, at int32, v listVersion, n *numbers, head b
 	default:
 		for i := range c.Rules {
 			add(int32(i))
+		}
+		if p.waits(c) != 0 {
+			rows = append(rows, ref{at, pendingOf})
+			body = len(rows) // no rule: there is nothing to sort
 		}
 	}
 	if v.hot {

@@ -53,7 +53,8 @@ func (p *Page) syncTree(f *page.Frame, h *hits) {
 			p.returnTo(s)
 			p.back = s.back
 		}
-	case was.index == nil:
+	case was.index == nil || p.restart: // a chain of the outline may have turned out to be empty
+		p.restart = false
 		p.start()
 	}
 }
@@ -68,7 +69,7 @@ func (p *Page) setTree(h *hits) {
 // an empty panel.
 func (p *Page) start() {
 	for _, c := range p.index.chains {
-		if c.chain.Hook == model.HookInput && len(c.chain.Rules) > 0 {
+		if c.chain.Hook == model.HookInput && (len(c.chain.Rules) > 0 || p.waits(c.chain) != 0) {
 			p.tree.Select(keyOf(c.table, c.chain))
 			return
 		}
@@ -194,7 +195,14 @@ func (p *Page) face(f *page.Frame, nums *numbers, n *tree.Node[chainKey]) tree.F
 		note(units.Count(uint64(len(h.rules)), 6))
 	case n.Ref == nodeAll:
 		out.Text = "all rules"
-		note(units.Count(uint64(x.rules), 6))
+		switch {
+		case !p.outline:
+			note(units.Count(uint64(x.rules), 6))
+		case p.reading.Total > 0:
+			note(units.Count(uint64(p.reading.Total), 6))
+		default:
+			note("?")
+		}
 	case n.Ref == nodeBackend:
 		out.Text, out.Style = n.Key.Backend.String(), th.Backend(n.Key.Backend).Bold(true)
 	case n.Ref == nodeTable:
@@ -228,6 +236,10 @@ func (p *Page) chainFace(f *page.Frame, nums *numbers, at int32, out *tree.Face)
 	}
 	if len(c.Rules) == 0 {
 		out.Style = th.Dim
+	}
+	if n := p.waits(c); n != 0 {
+		out.Notes = []string{"reading " + rulesWord(n), "reading"}
+		return
 	}
 	maker, _ := p.index.origin(at)
 	words, word := p.marks.says(c)
@@ -291,3 +303,19 @@ func (p *Page) chainRate(f *page.Frame, n *numbers, c *model.Chain) float64 {
 
 // treeWidth is the width of the tree beside the rules.
 func treeWidth(width int) int { return max(26, min(48, width/4)) }
+
+// waits is how many rules of a chain are still to be read, -1 where nobody knows.
+func (p *Page) waits(c *model.Chain) int {
+	if !p.outline {
+		return 0
+	}
+	return p.reading.Waits(c)
+}
+
+// rulesWord says how many rules, below 0 that it is not known.
+func rulesWord(n int) string {
+	if n < 0 {
+		return "its rules"
+	}
+	return count(n, "rule", "rules")
+}

@@ -124,6 +124,9 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 		}
 		span(heading(r, by), th.Backend(r.table.Backend).Bold(true))
 		return out
+	case rowPending:
+		span("  "+"reading "+rulesWord(d.p.waits(r.chain))+th.Glyphs.Dots, th.Moving)
+		return out
 	case rowText:
 		span(strings.ReplaceAll(r.text, "\t", "    "), th.Text)
 		return out

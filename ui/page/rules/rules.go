@@ -7,6 +7,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/filter"
+	"nfscope/model/snapshot"
 	"nfscope/ui/component/list"
 	"nfscope/ui/component/tree"
 	"nfscope/ui/keys"
@@ -20,16 +21,23 @@ type Page struct {
 	inRows bool // keys go to the rules, not to the tree
 
 	index *index
-	nodes treeVersion
-	shown listVersion
-	rows  []ref
-	heats []heat // room to sort in
-	base  baseline
-	never bool
-	hot   bool
-	back  []spot
-	trail history
-	dead  deaths
+	// outline is true while index is of the outline of the first ruleset, and reading what
+	// the frame says of it.
+	outline bool
+	reading *snapshot.Reading
+	// touched is true once the user did something; restart that the page may choose what to
+	// open on again.
+	touched, restart bool
+	nodes            treeVersion
+	shown            listVersion
+	rows             []ref
+	heats            []heat // room to sort in
+	base             baseline
+	never            bool
+	hot              bool
+	back             []spot
+	trail            history
+	dead             deaths
 	// version grows with every new list of rows; the cursor looks for its row then.
 	version int
 	height  int // of the rows in sight at the last View
@@ -84,12 +92,13 @@ const narrow = 76
 // sync brings what is kept in step with the frame. Everything is cached by the
 // pointers it was made from; a frame without news costs nothing.
 func (p *Page) sync(f *page.Frame) bool {
-	rs := f.Snap.Rules
+	rs := f.Snap.Shown()
 	if rs == nil {
 		return false
 	}
+	p.reading = f.Snap.Reading
 	if p.index == nil || p.index.rs != rs {
-		p.swap(rs)
+		p.swap(rs, f.Snap.Rules == nil)
 	}
 	if p.index.rules <= small {
 		for run := p.due(f); run != nil; run = p.due(f) {
@@ -121,6 +130,9 @@ func (p *Page) sync(f *page.Frame) bool {
 	if p.never || p.hot {
 		v.counts = f.Snap.Counts
 	}
+	if p.outline && len(p.reading.Waiting) > 0 {
+		v.waiting = &p.reading.Waiting[0]
+	}
 	if v != p.shown || p.rows == nil {
 		p.shown = v
 		p.rows = p.list(v, p.numbers(f))
@@ -131,16 +143,19 @@ func (p *Page) sync(f *page.Frame) bool {
 }
 
 // swap takes another ruleset. What the user has selected is found again by name.
-func (p *Page) swap(rs *model.Ruleset) {
+func (p *Page) swap(rs *model.Ruleset, outline bool) {
 	old, x := p.index, newIndex(rs)
-	p.index = x
+	was := p.outline
+	p.index, p.outline = x, outline
 	p.base.move(x)
 	p.trail.move(old, x)
 	if old == nil {
 		return
 	}
 	p.settleNews()
-	if p.older == nil { // else more than one came since, and the first is what was seen
+	if was { // what was shown was never all: nothing changed since
+		p.older, p.restart = nil, !p.touched
+	} else if p.older == nil { // else more than one came since, and the first is what was seen
 		p.older = old.rs
 	}
 	if r, ok := p.cursor.Key(); ok {
@@ -169,7 +184,7 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		return nil
 	}
 	defer p.sync(f)
-	p.acted = true
+	p.acted, p.touched = true, true
 	if p.menu != nil {
 		return p.doMenu(a)
 	}
@@ -375,7 +390,7 @@ func (p *Page) ShowRule(id int, f *page.Frame) {
 	if !ok {
 		return
 	}
-	p.never, p.back, p.inRows, p.menu = false, nil, true, nil
+	p.never, p.back, p.inRows, p.menu, p.touched = false, nil, true, nil, true
 	if p.reveal(p.index.chainKey(r.at)) {
 		p.sync(f)
 		p.cursor.Want(r)

@@ -14,6 +14,7 @@ import (
 	"nfscope/ui/component/inspector"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/overlay"
+	"nfscope/ui/component/progress"
 	"nfscope/ui/component/tree"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
@@ -27,6 +28,12 @@ func (p *Page) View(f *page.Frame) string {
 	}
 	news := p.newsLine(f)
 	body := *f
+	far := progress.Line(f.Theme, f.Snap, f.Now, f.Width)
+	if far != "" && f.Height > 3 {
+		body.Height--
+	} else {
+		far = ""
+	}
 	if news != "" && f.Height > 6 {
 		body.Height--
 	} else {
@@ -39,10 +46,13 @@ func (p *Page) View(f *page.Frame) string {
 	if news != "" {
 		lines = append(lines, f.Theme.Warn.Render(line.Fit(line.Clean(news), f.Width, f.Theme.Glyphs.Dots)))
 	}
+	if far != "" {
+		lines = append(lines, far)
+	}
 	return strings.Join(lines, "\n")
 }
 
-// waiting is the page while no rules were read yet.
+// waiting is the page while nothing is known of the rules.
 func (p *Page) waiting(f *page.Frame) []string {
 	th := f.Theme
 	where := ""
@@ -51,6 +61,9 @@ func (p *Page) waiting(f *page.Frame) []string {
 	}
 	out := []string{"", th.Moving.Render("  reading the rules" + where + th.Glyphs.Dots),
 		th.Dim.Render("  every table of every backend once; a large host takes some seconds")}
+	if far := progress.Line(th, f.Snap, f.Now, f.Width-1); far != "" {
+		out = append(out, " "+far)
+	}
 	for i, s := range f.Snap.Problems {
 		if i >= len(f.Snap.Problems)-3 {
 			out = append(out, th.Warn.Render("  ! "+line.Clean(s)))
@@ -352,7 +365,7 @@ func (p *Page) Click(x, y int, f *page.Frame) tea.Cmd {
 	if p.menu != nil {
 		return nil
 	}
-	p.acted = true
+	p.acted, p.touched = true, true
 	left := p.split(f)
 	if x < left {
 		p.inRows, p.back = false, nil

@@ -86,9 +86,9 @@ func (p *Page) due(f *page.Frame) func() any {
 			changes := diff.Rulesets(older, x.rs)
 			return compared{x, older, changes, summary(changes), authorsOf(older, x.rs, changes)}
 		}
-	case p.uses == nil:
+	case p.uses == nil && !p.outline:
 		return func() any { return newUses(x) }
-	case p.marks == nil || p.marks.index != x:
+	case !p.outline && (p.marks == nil || p.marks.index != x): // of an outline nobody knows who jumps where
 		return func() any { return newMarks(x) }
 	}
 	return nil
@@ -142,7 +142,7 @@ func (p *Page) Work(f *page.Frame) func() any {
 // Done takes the answer of a piece of work.
 func (p *Page) Done(answer any, f *page.Frame) {
 	p.busy = false
-	if p.index != nil && f.Snap.Rules == p.index.rs {
+	if p.index != nil && f.Snap.Shown() == p.index.rs {
 		p.take(answer, f)
 	}
 }
