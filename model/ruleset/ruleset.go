@@ -85,6 +85,7 @@ const (
 	formSave
 	formNFT
 	formJSON
+	formShell
 )
 
 // ParseFile reads a ruleset from a file of whatever form: iptables-save text and
@@ -98,6 +99,8 @@ func ParseFile(name string, text []byte) (rs *model.Ruleset, doc *Document, foun
 		rs.Tables = doc.Tables()
 	case formNFT:
 		rs.Tables, found = ParseNFT(name, text)
+	case formShell:
+		rs.Tables, found = ParseShell(name, text)
 	case formJSON:
 		rs.Tables, found = ParseNFTJSON(name, text)
 	default:
@@ -132,6 +135,9 @@ func guess(text string) form {
 		if strings.HasPrefix(line, "#!") && strings.Contains(line, "nft") {
 			return formNFT
 		}
+		if strings.HasPrefix(line, "#!") && strings.HasSuffix(firstWord(line[2:]), "sh") {
+			return formShell
+		}
 		if line == "" || line[0] == '#' {
 			continue
 		}
@@ -140,6 +146,9 @@ func guess(text string) form {
 			return formSave
 		case line[0] == '{':
 			return formJSON
+		}
+		if strings.Contains(line, "tables -") && strings.ContainsAny(line[:1], "abcdefghijklmnopqrstuvwxyz/[$!") || line[0] == '$' && strings.Contains(line, " -A ") {
+			return formShell
 		}
 		switch word, _, _ := strings.Cut(line, " "); word {
 		case "table", "flush", "add", "create", "delete", "destroy", "define", "include":

@@ -142,6 +142,9 @@ func (p *saveParser) read(raw string) {
 			p.finish()
 			return
 		}
+		if c, args := shellCommand(line); c != "" && args == "" && strings.HasSuffix(c, "-save") {
+			return // the command that printed the text stands in it
+		}
 		p.unknown(line, col, "expected a comment, *table, :CHAIN, a rule or COMMIT")
 	}
 }

@@ -99,7 +99,10 @@ func (p *saveParser) command(line string, col int) {
 	switch verb {
 	case "-A", "--append", "-I", "--insert", "-N", "--new-chain", "-P", "--policy":
 	case "-D", "--delete", "-R", "--replace", "-F", "--flush", "-X", "--delete-chain", "-Z", "--zero", "-E", "--rename-chain":
-		p.unknown(line, col, "it changes a ruleset that is not in the text")
+		p.edit(&f, verb, line, col)
+		return
+	case "-t", "--table":
+		p.unknown(line, col, "iptables-restore takes no -t inside of a table, expected a line such as \"*nat\" before")
 		return
 	default:
 		p.unknown(line, col, "expected a rule such as \"-A INPUT -j ACCEPT\"")
@@ -145,11 +148,15 @@ func (p *saveParser) addRule(f *scanner, verb, name string, n model.Counters, co
 		}
 	}
 	at := 0
-	body := f.i
 	if verb == "-I" || verb == "--insert" {
 		at = p.position(f, len(c.Rules), col)
-		body = f.i
 	}
+	p.put(c, p.readRule(f, verb, name, n, col), at)
+}
+
+// readRule reads what stands behind the chain, or behind its position.
+func (p *saveParser) readRule(f *scanner, verb, name string, n model.Counters, col int) model.Rule {
+	body := f.i
 	r := model.Rule{Text: f.s, Counters: n}
 	if verb != "-A" {
 		r.Text = "-A " + name + " " + trimBlank(f.s[body:])
@@ -159,7 +166,7 @@ func (p *saveParser) addRule(f *scanner, verb, name string, n model.Counters, co
 		r.Text = r.Text[:cut.begin+off] + trimBlank(r.Text[cut.end+off:])
 		r.Text = strings.TrimRight(r.Text, " \t")
 	}
-	p.put(c, r, at)
+	return r
 }
 
 // position reads the number after -I CHAIN; there need not be one.
