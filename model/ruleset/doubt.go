@@ -16,6 +16,9 @@ func Doubt(t *model.Table, r *model.Rule) string {
 	if r.Marked != "" {
 		return r.Marked
 	}
+	if t.Backend != model.BackendNFTables && (t.Family == model.FamilyARP || t.Family == model.FamilyBridge) {
+		return "a rule of arptables or ebtables, shown as it stands"
+	}
 	var why []string
 	if t.Backend == model.BackendNFTables {
 		for _, u := range nft.Parse(r.Text, t.Family).Unknown {

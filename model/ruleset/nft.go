@@ -10,7 +10,8 @@ import (
 )
 
 // ParseNFT reads what `nft list ruleset` or `nft list table` prints (nft(8)), with or
-// without -a and -y, and simple nft -f scripts of table blocks. A rule's text has
+// without -a and -y, and scripts for nft -f: tables in braces, commands, names that
+// stand for values. A rule's text has
 // neither handle nor the numbers of its counters; a rule that spans lines becomes one
 // line. What stands in a table besides chains is kept in Table.Extra as printed.
 func ParseNFT(name string, text []byte) ([]*model.Table, []Problem) {
@@ -31,6 +32,8 @@ type nftParser struct {
 	problems
 	nftScanner
 	nftEdit
+	// vars are what define gave names to.
+	vars map[string]string
 	// managed names tables that a warning of nft says iptables-nft owns.
 	managed []string
 }
@@ -63,38 +66,17 @@ func (p *nftParser) ruleset() {
 		case itemBlock:
 			p.table(it)
 		case itemStatement:
-			p.order(it)
+			p.command(it)
 		}
 	}
-}
-
-// order follows the few commands that stand before the tables of a script.
-func (p *nftParser) order(it item) {
-	words := strings.Fields(it.text)
-	switch {
-	case it.text == "flush ruleset":
-		p.flush()
-		return
-	case words[0] == "table":
-		if f, name, ok := p.tableName(it); ok {
-			p.open(f, name)
-		}
-		return
-	case (words[0] == "delete" || words[0] == "destroy") && len(words) > 2 && words[1] == "table":
-		it.text = strings.Join(words[1:], " ")
-		if f, name, ok := p.tableName(it); ok {
-			if t := p.find(f, name); t != nil {
-				p.drop(t)
-			}
-		}
-		return
-	}
-	p.complain(it.begin, "%q is not understood, expected a table such as \"table inet filter {\"; it is left out", clip(it.text))
 }
 
 // tableName reads "table [family] name".
 func (p *nftParser) tableName(it item) (model.Family, string, bool) {
-	words := strings.Fields(it.text)
+	words := strings.Fields(p.expand(it.text, it.begin))
+	if words[0] != "table" { // add table, create table
+		words = words[1:]
+	}
 	switch len(words) {
 	case 2:
 		return model.FamilyIPv4, words[1], true // nft's default
@@ -149,6 +131,9 @@ func (p *nftParser) table(head item) {
 func (p *nftParser) object(t *model.Table, it item) {
 	word, rest, _ := strings.Cut(it.text, " ")
 	switch word {
+	case "define", "redefine", "undefine", "include":
+		p.command(it)
+		return
 	case "flags":
 		t.Flags = strings.TrimSpace(rest)
 		return
@@ -159,7 +144,7 @@ func (p *nftParser) object(t *model.Table, it item) {
 	default:
 		p.complain(it.begin, "%q is not understood, expected a chain, a set, a map or another object; it is kept as text", clip(it.text))
 	}
-	t.Extra = append(t.Extra, p.block(it))
+	t.Extra = append(t.Extra, p.expand(p.block(it), it.begin))
 }
 
 func (p *nftParser) chain(t *model.Table, head item) {
@@ -184,8 +169,11 @@ func (p *nftParser) chain(t *model.Table, head item) {
 }
 
 func (p *nftParser) line(t *model.Table, c *model.Chain, it item) {
+	it.text = p.expand(it.text, it.begin)
 	word, rest, _ := strings.Cut(it.text, " ")
 	switch {
+	case word == "define", word == "redefine", word == "undefine", word == "include":
+		p.command(it)
 	case word == "type" && strings.Contains(rest, " hook "):
 		p.hook(t, c, it)
 	case word == "policy" && c.Base() && !strings.Contains(rest, " "):

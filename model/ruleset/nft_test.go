@@ -166,7 +166,7 @@ func TestParseNFTScripts(t *testing.T) {
 			"f:3:12: the text ends inside chain c"},
 		{"a family unknown", "table foo a {\n}\n", "nftables unspec foo a 0 \"\"", `f:1:1: unknown family "foo"`},
 		{"a priority unknown", "table ip a {\n\tchain c {\n\t\ttype filter hook input priority $p; policy accept;\n\t}\n}",
-			"nftables ip a 0 \"\"\n c 0 filter \"input\" 0 dev=\"\" policy=\"accept\" []", `f:3:3: priority "$p" is not known`},
+			"nftables ip a 0 \"\"\n c 0 filter \"input\" 0 dev=\"\" policy=\"accept\" []", `f:3:3: $p stands for nothing`},
 		{"too many braces", "table ip a {\n}\n}\n", "nftables ip a 0 \"\"", `f:3:1: a "}" without its "{"`},
 	}
 	for _, tt := range tests {

@@ -158,3 +158,34 @@ func elementsIn(set string) (begin, end int, ok bool) {
 	}
 	return 0, 0, false
 }
+
+// elementList parts the text of elements at its commas.
+func elementList(s string) []string {
+	var l []string
+	t := nftTokens{s: s}
+	from := 0
+	for t.next() {
+		if t.word() == "," && t.depth == 0 {
+			l, from = append(l, strings.TrimSpace(s[from:t.begin])), t.end
+		}
+	}
+	if last := strings.TrimSpace(s[from:]); last != "" {
+		l = append(l, last)
+	}
+	return l
+}
+
+// dropElements takes elements out of a set's text, and gives those that were not there.
+func dropElements(set, elements string) (rest string, missing []string) {
+	begin, end, _ := elementsIn(set)
+	have := elementList(set[begin:end])
+	for _, e := range elementList(elements) {
+		at := slices.IndexFunc(have, func(h string) bool { return h == e || strings.HasPrefix(h, e+" ") && !strings.HasPrefix(h, e+" . ") })
+		if at < 0 {
+			missing = append(missing, e)
+			continue
+		}
+		have = slices.Delete(have, at, at+1)
+	}
+	return set[:begin] + " " + strings.Join(have, ", ") + " " + set[end:], missing
+}

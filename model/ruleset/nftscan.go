@@ -116,6 +116,9 @@ func (n *nftScanner) statement(at level) item {
 	var blocks []bool // of the open braces: are rules inside, after jump or goto
 	from, depth := n.i, 0
 	word := firstWord(n.s[n.i:])
+	if word == "add" || word == "create" { // add table inet t {
+		word = firstWord(strings.TrimLeft(n.s[n.i+len(word):], " \t"))
+	}
 	for {
 		if n.i >= n.content && n.i < n.lineEnd { // the rest of the line is its handle
 			n.i = n.lineEnd

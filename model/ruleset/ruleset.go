@@ -106,6 +106,9 @@ func ParseFile(name string, text []byte) (rs *model.Ruleset, doc *Document, foun
 	default:
 		msg := refuse(string(text))
 		if msg == "" {
+			msg = mistaken(string(text))
+		}
+		if msg == "" {
 			msg = `no ruleset, expected a line such as "*filter" (iptables-save), "-P INPUT ACCEPT" (iptables -S) or "table inet filter {" (nft list ruleset)`
 		}
 		found = []Problem{{Name: name, Fatal: true, Msg: msg}}
@@ -150,10 +153,36 @@ func guess(text string) form {
 		if strings.Contains(line, "tables -") && strings.ContainsAny(line[:1], "abcdefghijklmnopqrstuvwxyz/[$!") || line[0] == '$' && strings.Contains(line, " -A ") {
 			return formShell
 		}
+		if mistaken(line) != "" {
+			return formUnknown
+		}
 		switch word, _, _ := strings.Cut(line, " "); word {
 		case "table", "flush", "add", "create", "delete", "destroy", "define", "include":
 			return formNFT
 		}
 	}
 	return formUnknown
+}
+
+// mistaken says what a text is that people take for a ruleset, and what to take in its
+// place; "" where it is none of those. The first line that is no comment tells.
+func mistaken(text string) string {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		words := strings.Fields(line)
+		switch {
+		case words[0] == "Chain" && len(words) > 2 && strings.HasPrefix(words[2], "("):
+			return "a listing of iptables -L, which does not hold all of a rule; expected what iptables-save -c prints"
+		case words[0] == "create" && len(words) > 2 && strings.Contains(words[2], ":") && !strings.HasPrefix(words[1], "inet"),
+			words[0] == "Name:" && len(words) == 2:
+			return "sets of ipset, which have no rules; expected what iptables-save -c prints (the members of sets are read from a live host)"
+		case strings.HasPrefix(line, "Bridge table:"):
+			return "a listing of ebtables -L; expected what ebtables-save prints"
+		}
+		break
+	}
+	return ""
 }

@@ -225,6 +225,8 @@ func (p *saveParser) options(f *scanner, r *model.Rule, col int) (counters span)
 			case "icmpv6", "icmp6", "ipv6-icmp":
 				p.v6 = true
 			}
+		case "--h-length", "--opcode", "--h-type", "--proto-type":
+			p.arp = true
 		case "-c", "--set-counters":
 			begin := f.begin
 			packets, bytes := f.word(), f.word()
