@@ -394,3 +394,13 @@ func (p *Packet) echo() bool {
 	}
 	return p.ICMPType == 128 || p.ICMPType == 129
 }
+
+// ProtoKnown is false where IPv6 extension headers stand before the transport header and
+// were cut off, so that Proto is the number of one of them.
+func (p *Packet) ProtoKnown() bool {
+	switch p.Proto {
+	case 0, 43, 44, 60, ProtoAH:
+		return !p.Extended || p.FragOffset > 0
+	}
+	return true
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"nfscope/model"
+	"nfscope/model/fact"
 )
 
 // Net is an address under a mask, which need not be a prefix: 10.0.0.1/255.0.0.255.
@@ -213,7 +214,7 @@ var (
 		return Number{N: n}, ok
 	}}
 	mac = one(func(s string) (Value, bool) {
-		var m MAC
+		var m fact.MAC
 		parts := strings.Split(s, ":")
 		if len(parts) != len(m) {
 			return nil, false
@@ -228,11 +229,3 @@ var (
 		return m, true
 	})
 )
-
-// MAC is an Ethernet address.
-type MAC [6]byte
-
-// String prints 02:00:00:00:00:01.
-func (m MAC) String() string {
-	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5])
-}

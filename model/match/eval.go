@@ -7,131 +7,59 @@ import (
 	"strings"
 
 	"nfscope/model"
+	"nfscope/model/fact"
 )
-
-// Answer says whether a condition holds: in Kleene's logic, what is not known is
-// Unsure and so is all that depends on it.
-type Answer uint8
-
-// The answers, ordered so that "and" is the least of them.
-const (
-	No Answer = iota
-	Unsure
-	Yes
-)
-
-// String gives no, unknown or yes, the words of nfscope/journey/1.
-func (a Answer) String() string { return [...]string{"no", "unknown", "yes"}[a] }
-
-// Not turns Yes and No around.
-func (a Answer) Not() Answer { return Yes - a }
-
-func answer(b bool) Answer {
-	if b {
-		return Yes
-	}
-	return No
-}
-
-// Because is one condition held against a packet, with the fields of journey.Because,
-// to which it converts.
-type Because struct {
-	Match  string // tcp dport
-	Want   string // not 80
-	Have   string // 8080; for what is not known the fact that is missing
-	Result string // no, unknown, yes
-}
-
-// Fact is something that may not be known.
-type Fact[T any] struct {
-	Value T
-	Known bool
-}
-
-// Of makes a fact that is known.
-func Of[T any](v T) Fact[T] { return Fact[T]{v, true} }
-
-// Facts are what a rule may ask of a packet besides its headers. The zero value knows
-// nothing.
-type Facts struct {
-	// Backend tells where the rule stands: one condition means different things.
-	Backend model.Backend
-	// In and Out are interfaces; known and "" at the hooks that have none.
-	In, Out Fact[string]
-	Mark    Fact[uint32]
-	// Connection is what conntrack has of the packet; known and nil where it has
-	// nothing and the packet is INVALID.
-	Connection Fact[*Connection]
-	// PacketType is unicast, broadcast or multicast, as the link layer says.
-	PacketType Fact[string]
-	Source     Fact[MAC]
-	// User and Group own the socket that sent the packet.
-	User, Group Fact[uint32]
-}
-
-// Connection is a conntrack entry as rules see it.
-type Connection struct {
-	// State is NEW, ESTABLISHED, RELATED or UNTRACKED.
-	State string
-	// Status holds EXPECTED, SEEN_REPLY, ASSURED, CONFIRMED, SNAT and DNAT.
-	Status Fact[[]string]
-	// Reply is the packet's direction.
-	Reply Fact[bool]
-	Mark  Fact[uint32]
-	// Original and Answered are the entry's two tuples.
-	Original, Answered Fact[model.Tuple]
-}
 
 // Eval holds the rule against a packet: whether it matches, and each condition with
 // what it wants and what the packet has. A packet of the other family matches nothing.
-func (r *Rule) Eval(p *model.Packet, f *Facts) (Answer, []Because) {
-	all := Yes
-	var why []Because
+func (r *Rule) Eval(p *model.Packet, f *fact.Facts) (fact.Answer, []fact.Because) {
+	all := fact.Yes
+	var why []fact.Because
 	for i := range r.Conds {
 		a, b := r.Conds[i].Eval(p, f)
 		all = min(all, a)
 		why = append(why, b...)
 	}
 	if p.Family != r.Family {
-		return No, append([]Because{{"family", r.Family.String(), p.Family.String(), No.String()}}, why...)
+		return fact.No, append([]fact.Because{fact.Held("family", r.Family.String(), p.Family.String(), fact.No)}, why...)
 	}
 	return all, why
 }
 
 // Eval holds the match against a packet.
-func (m *Match) Eval(p *model.Packet, f *Facts) (Answer, []Because) {
+func (m *Match) Eval(p *model.Packet, f *fact.Facts) (fact.Answer, []fact.Because) {
 	e := evaluation{p, f, m}
 	if m.Unknown != "" {
-		return Unsure, []Because{{m.Name, optionsText(m.Options), m.Unknown, Unsure.String()}}
+		return fact.Unsure, []fact.Because{fact.Held(m.Name, optionsText(m.Options), m.Unknown, fact.Unsure)}
 	}
 	if m.Name == "comment" {
-		return Yes, nil
+		return fact.Yes, nil
 	}
 	ask := questions[m.Name]
 	if ask.about == nil {
 		ask.about = missing("nfscope does not ask this of a packet")
 	}
 	if ask.before != nil {
-		if have, a := ask.before(&e); a != Yes {
-			return a, []Because{{m.Name, strings.Join(m.Words(), ", "), have, a.String()}}
+		if have, a := ask.before(&e); a != fact.Yes {
+			return a, []fact.Because{fact.Held(m.Name, strings.Join(m.Words(), ", "), have, a)}
 		}
 	}
 	if len(m.Options) == 0 || ask.whole {
 		have, a := ask.about(&e, nil)
-		return a, []Because{{m.Name, optionsText(m.Options), have, a.String()}}
+		return a, []fact.Because{fact.Held(m.Name, optionsText(m.Options), have, a)}
 	}
-	all := Yes
-	var why []Because
+	all := fact.Yes
+	var why []fact.Because
 	for i := range m.Options {
 		o := &m.Options[i]
-		have, a := o.Unknown, Unsure
+		have, a := o.Unknown, fact.Unsure
 		if o.Unknown == "" {
 			if have, a = ask.about(&e, o); o.Negated {
 				a = a.Not()
 			}
 		}
 		all = min(all, a)
-		why = append(why, Because{strings.TrimSpace(m.Name + " " + optionLabel(o)), wanted(o), have, a.String()})
+		why = append(why, fact.Held(strings.TrimSpace(m.Name+" "+optionLabel(o)), wanted(o), have, a))
 	}
 	return all, why
 }
@@ -169,7 +97,7 @@ func wanted(o *Option) string {
 // evaluation is one match held against one packet.
 type evaluation struct {
 	p *model.Packet
-	f *Facts
+	f *fact.Facts
 	m *Match
 }
 
@@ -177,29 +105,31 @@ type evaluation struct {
 type question struct {
 	// about answers one option, its negation apart; o is nil where the module is asked
 	// as a whole.
-	about func(e *evaluation, o *Option) (have string, a Answer)
+	about func(e *evaluation, o *Option) (have string, a fact.Answer)
 	// before says what must hold before any option is looked at, negated or not.
-	before func(e *evaluation) (have string, a Answer)
+	before func(e *evaluation) (have string, a fact.Answer)
 	whole  bool
 }
 
 // missing is the answer to what only somebody else knows.
-func missing(what string) func(*evaluation, *Option) (string, Answer) {
-	return func(*evaluation, *Option) (string, Answer) { return "not known: " + what, Unsure }
+func missing(what string) func(*evaluation, *Option) (string, fact.Answer) {
+	return func(*evaluation, *Option) (string, fact.Answer) { return fact.Missing + what, fact.Unsure }
 }
+
+const cutShort = fact.Missing + "the packet was cut short"
 
 // compare answers by a number.
-func compare(have uint64, ok bool) (string, Answer) { return fmt.Sprint(have), answer(ok) }
+func compare(have uint64, ok bool) (string, fact.Answer) { return fmt.Sprint(have), fact.Is(ok) }
 
 // of looks at a fact.
-func of[T any](f Fact[T], what string, ok func(T) bool) (string, Answer) {
+func of[T any](f fact.Fact[T], what string, ok func(T) bool) (string, fact.Answer) {
 	if !f.Known {
-		return "not known: " + what, Unsure
+		return fact.Missing + what, fact.Unsure
 	}
-	return fmt.Sprint(f.Value), answer(ok(f.Value))
+	return fmt.Sprint(f.Value), fact.Is(ok(f.Value))
 }
 
-func aboutBase(e *evaluation, o *Option) (string, Answer) {
+func aboutBase(e *evaluation, o *Option) (string, fact.Answer) {
 	switch v := o.Value.(type) {
 	case Nets:
 		a := e.p.Src
@@ -214,46 +144,51 @@ func aboutBase(e *evaluation, o *Option) (string, Answer) {
 		}
 		have, a := of(f, "the interface", v.Has)
 		if o.Negated && v == "+" { // both programs make it never true
-			return have, Yes
+			return have, fact.Yes
 		}
 		if have == "" {
 			have = "none"
 		}
 		return have, a
 	case Proto:
-		return e.p.Proto.String(), answer(e.p.Proto == v.Number())
+		if !e.p.ProtoKnown() {
+			return cutShort, fact.Unsure
+		}
+		return e.p.Proto.String(), fact.Is(e.p.Proto == v.Number())
 	}
-	return fmt.Sprintf("offset %d", e.p.FragOffset), answer(e.p.FragOffset > 0) // -f
+	return fmt.Sprintf("offset %d", e.p.FragOffset), fact.Is(e.p.FragOffset > 0) // -f
 }
 
-func addrAnswer(a netip.Addr, has func(netip.Addr) bool) (string, Answer) {
+func addrAnswer(a netip.Addr, has func(netip.Addr) bool) (string, fact.Answer) {
 	if !a.IsValid() {
-		return "not known: the address", Unsure
+		return "not known: the address", fact.Unsure
 	}
-	return a.String(), answer(has(a))
+	return a.String(), fact.Is(has(a))
 }
 
 // transport is asked of the modules that read the header above IP. A later fragment
 // has none, and a module never matches it. But iptables-nft makes the options
 // of tcp and udp nf_tables' own, which takes the fragment's data for the header
 // (nf_tables_core.c, nft_payload_fast_eval).
-func transport(protos ...model.Proto) func(e *evaluation) (string, Answer) {
-	return func(e *evaluation) (string, Answer) {
+func transport(protos ...model.Proto) func(e *evaluation) (string, fact.Answer) {
+	return func(e *evaluation) (string, fact.Answer) {
 		switch {
+		case !e.p.ProtoKnown():
+			return cutShort, fact.Unsure
 		case !slices.Contains(protos, e.p.Proto):
-			return e.p.Proto.String(), No
+			return e.p.Proto.String(), fact.No
 		case e.p.FragOffset == 0:
-			return "", Yes
+			return "", fact.Yes
 		case e.f.Backend != model.BackendLegacy && len(e.m.Options) > 0 && (e.m.Name == "tcp" || e.m.Name == "udp"):
-			return "not known: a later fragment's data is read as its header", Unsure
+			return "not known: a later fragment's data is read as its header", fact.Unsure
 		}
-		return "a later fragment, without that header", No
+		return "a later fragment, without that header", fact.No
 	}
 }
 
-func aboutPorts(e *evaluation, o *Option) (string, Answer) {
+func aboutPorts(e *evaluation, o *Option) (string, fact.Answer) {
 	if !e.p.Transport {
-		return "not known: the packet was cut short", Unsure
+		return cutShort, fact.Unsure
 	}
 	switch v := o.Value.(type) {
 	case Range:
@@ -263,12 +198,12 @@ func aboutPorts(e *evaluation, o *Option) (string, Answer) {
 		}
 		if o.Negated && v.Lo == 0 && v.Hi == 0xffff && e.f.Backend != model.BackendLegacy {
 			if e.f.Backend == model.BackendIptablesNFT { // it leaves the condition out
-				return fmt.Sprint(n), No
+				return fmt.Sprint(n), fact.No
 			}
-			return "not known: legacy says never, iptables-nft always", Unsure
+			return "not known: legacy says never, iptables-nft always", fact.Unsure
 		}
 		if e.pairOfPorts() && (n == v.Lo) != (other == e.m.Option(name).Value.(Range).Lo) {
-			return "not known: iptables-nft before 1.8.10 means both ports together", Unsure
+			return "not known: iptables-nft before 1.8.10 means both ports together", fact.Unsure
 		}
 		return compare(n, v.Has(n))
 	case Ranges:
@@ -279,11 +214,11 @@ func aboutPorts(e *evaluation, o *Option) (string, Answer) {
 		case "--dports":
 			return compare(d, v.Has(d))
 		}
-		return fmt.Sprintf("%d, %d", s, d), answer(v.Has(s) || v.Has(d))
+		return fmt.Sprintf("%d, %d", s, d), fact.Is(v.Has(s) || v.Has(d))
 	case Flags:
-		return flagNames(e.p.Flags), answer(e.p.Flags&v.Mask == v.Set)
+		return flagNames(e.p.Flags), fact.Is(e.p.Flags&v.Mask == v.Set)
 	}
-	return "not known: the header's options", Unsure
+	return "not known: the header's options", fact.Unsure
 }
 
 // pairOfPorts tells whether the rule is one that iptables-nft before 1.8.10 got wrong:
@@ -305,25 +240,25 @@ func (e *evaluation) pairOfPorts() bool {
 	return true
 }
 
-func aboutICMP(e *evaluation, o *Option) (string, Answer) {
+func aboutICMP(e *evaluation, o *Option) (string, fact.Answer) {
 	var t ICMPType
 	switch v := o.Value.(type) {
 	case ICMPType:
 		if t = v; t.Any() {
-			return fmt.Sprint(e.p.ICMPType), Yes
+			return fmt.Sprint(e.p.ICMPType), fact.Yes
 		}
 	case ICMP6Type:
 		t = ICMPType(v)
 	}
 	if !e.p.Transport {
-		return "not known: the packet was cut short", Unsure
+		return cutShort, fact.Unsure
 	}
 	return fmt.Sprintf("%d/%d", e.p.ICMPType, e.p.ICMPCode),
-		answer(e.p.ICMPType == t.Type && e.p.ICMPCode >= t.CodeLo && e.p.ICMPCode <= t.CodeHi)
+		fact.Is(e.p.ICMPType == t.Type && e.p.ICMPCode >= t.CodeLo && e.p.ICMPCode <= t.CodeHi)
 }
 
 // aboutNumbers is length, ttl and hl: a number of the IP header.
-func aboutNumbers(e *evaluation, o *Option) (string, Answer) {
+func aboutNumbers(e *evaluation, o *Option) (string, fact.Answer) {
 	n := uint64(e.p.TTL)
 	switch v := o.Value.(type) {
 	case Range:
@@ -338,26 +273,26 @@ func aboutNumbers(e *evaluation, o *Option) (string, Answer) {
 		}
 		return compare(n, n == v.N)
 	}
-	return "", Unsure
+	return "", fact.Unsure
 }
 
-func aboutTOS(e *evaluation, o *Option) (string, Answer) {
+func aboutTOS(e *evaluation, o *Option) (string, fact.Answer) {
 	switch v := o.Value.(type) {
 	case Masked:
-		return Number{uint64(e.p.TOS), Hex2}.String(), answer(uint32(e.p.TOS)&v.Mask == v.Value)
+		return Number{uint64(e.p.TOS), Hex2}.String(), fact.Is(uint32(e.p.TOS)&v.Mask == v.Value)
 	case Number:
 		n := uint64(e.p.TOS >> 2)
 		if e.m.Name == "ecn" {
 			n = uint64(e.p.TOS & 3)
 		}
-		return Number{n, v.Form}.String(), answer(n == v.N)
+		return Number{n, v.Form}.String(), fact.Is(n == v.N)
 	}
 	bit := model.ECE
 	if o.Name == "--ecn-tcp-cwr" {
 		bit = model.CWR
 	}
 	if !e.p.Transport || e.p.Proto != model.ProtoTCP {
-		return "not known: the TCP header", Unsure
+		return "not known: the TCP header", fact.Unsure
 	}
-	return flagNames(e.p.Flags), answer(e.p.Flags&bit != 0)
+	return flagNames(e.p.Flags), fact.Is(e.p.Flags&bit != 0)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"nfscope/model"
+	"nfscope/model/fact"
 )
 
 // questions tell how each module is asked. A module that is not here, or that asks for
@@ -31,19 +32,19 @@ var questions = map[string]question{
 	"ecn":      {about: aboutTOS},
 	"mark":     {about: aboutMark},
 	"connmark": {about: aboutMark},
-	"pkttype": {about: func(e *evaluation, o *Option) (string, Answer) {
+	"pkttype": {about: func(e *evaluation, o *Option) (string, fact.Answer) {
 		return of(e.f.PacketType, "the link layer's address", func(s string) bool { return s == o.Value.String() })
 	}},
-	"mac": {about: func(e *evaluation, o *Option) (string, Answer) {
-		return of(e.f.Source, "the link layer's address", func(m MAC) bool { return m == o.Value })
+	"mac": {about: func(e *evaluation, o *Option) (string, fact.Answer) {
+		return of(e.f.Source, "the link layer's address", func(m fact.MAC) bool { return m == o.Value })
 	}},
 	"owner":     {about: aboutOwner},
 	"conntrack": {about: aboutConntrack, whole: true},
 	"state":     {about: aboutConntrack, whole: true},
 	"statistic": {about: aboutStatistic, whole: true},
 
-	"set":       {about: missing("the members of the set"), whole: true},
-	"addrtype":  {about: missing("the host's addresses and routes"), whole: true},
+	"set":       {about: aboutSet, whole: true},
+	"addrtype":  {about: aboutAddrType, whole: true},
 	"limit":     {about: missing("how many packets came before"), whole: true},
 	"hashlimit": {about: missing("how many packets came before"), whole: true},
 	"recent":    {about: missing("what the list holds"), whole: true},
@@ -60,25 +61,25 @@ var questions = map[string]question{
 	"policy":    {about: missing("the host's IPsec policies"), whole: true},
 	"physdev":   {about: missing("the bridge's ports"), whole: true},
 	"cgroup":    {about: missing("the sender's cgroup"), whole: true},
-	"helper":    {about: missing("the connection's helper"), whole: true},
+	"helper":    {about: aboutHelper, whole: true},
 	"connlabel": {about: missing("the connection's labels"), whole: true},
-	"nfacct":    {about: func(*evaluation, *Option) (string, Answer) { return "it counts", Yes }, whole: true},
+	"nfacct":    {about: func(*evaluation, *Option) (string, fact.Answer) { return "it counts", fact.Yes }, whole: true},
 	"cpu":       {about: missing("the CPU"), whole: true},
 }
 
 // header is a module that reads a protocol's header; without options it says yes to
 // every packet that has one.
-func header(about func(*evaluation, *Option) (string, Answer), protos ...model.Proto) question {
+func header(about func(*evaluation, *Option) (string, fact.Answer), protos ...model.Proto) question {
 	before := transport(protos...)
-	return question{before: before, about: func(e *evaluation, o *Option) (string, Answer) {
+	return question{before: before, about: func(e *evaluation, o *Option) (string, fact.Answer) {
 		if o != nil {
 			return about(e, o)
 		}
-		return e.p.Proto.String(), Yes
+		return e.p.Proto.String(), fact.Yes
 	}}
 }
 
-func aboutRange(e *evaluation, o *Option) (string, Answer) {
+func aboutRange(e *evaluation, o *Option) (string, fact.Answer) {
 	v, _ := o.Value.(AddrRange)
 	if o.Name == "--dst-range" {
 		return addrAnswer(e.p.Dst, v.Has)
@@ -86,40 +87,40 @@ func aboutRange(e *evaluation, o *Option) (string, Answer) {
 	return addrAnswer(e.p.Src, v.Has)
 }
 
-func aboutMark(e *evaluation, o *Option) (string, Answer) {
+func aboutMark(e *evaluation, o *Option) (string, fact.Answer) {
 	v, _ := o.Value.(Masked)
 	f, what := e.f.Mark, "the packet's mark"
 	if e.m.Name == "connmark" {
-		f, what = Fact[uint32]{}, "the connection's mark"
-		if c := e.f.Connection; c.Known && c.Value.exists() {
+		f, what = fact.Fact[uint32]{}, "the connection's mark"
+		if c := e.f.Connection; c.Known && c.Value.Exists() {
 			f = c.Value.Mark
 		} else if c.Known { // without a connection the module says no, negated or not
 			if o.Negated {
-				return "no connection", Yes
+				return "no connection", fact.Yes
 			}
-			return "no connection", No
+			return "no connection", fact.No
 		}
 	}
 	if !f.Known {
-		return "not known: " + what, Unsure
+		return fact.Missing + what, fact.Unsure
 	}
-	return Number{uint64(f.Value), Hex}.String(), answer(f.Value&v.Mask == v.Value)
+	return Number{uint64(f.Value), Hex}.String(), fact.Is(f.Value&v.Mask == v.Value)
 }
 
-func aboutOwner(e *evaluation, o *Option) (string, Answer) {
+func aboutOwner(e *evaluation, o *Option) (string, fact.Answer) {
 	f := e.f.User
 	if o.Name == "--gid-owner" {
 		f = e.f.Group
 	}
 	v, ok := o.Value.(Range)
 	if !ok || e.m.Option("--suppl-groups") != nil && o.Name == "--gid-owner" {
-		return "not known: the sender's socket", Unsure
+		return "not known: the sender's socket", fact.Unsure
 	}
 	return of(f, "the sender's socket", func(id uint32) bool { return v.Has(uint64(id)) })
 }
 
 // aboutStatistic knows only what is always or never so.
-func aboutStatistic(e *evaluation, _ *Option) (string, Answer) {
+func aboutStatistic(e *evaluation, _ *Option) (string, fact.Answer) {
 	if o := e.m.Option("--probability"); o != nil && o.Unknown == "" {
 		p, _ := o.Value.(Probability)
 		share := p.Share()
@@ -128,23 +129,23 @@ func aboutStatistic(e *evaluation, _ *Option) (string, Answer) {
 		}
 		switch share {
 		case 0, 1:
-			return fmt.Sprintf("a chance of %g", share), answer(share == 1)
+			return fmt.Sprintf("a chance of %g", share), fact.Is(share == 1)
 		}
-		return fmt.Sprintf("not known: a chance of %.4g", share), Unsure
+		return fmt.Sprintf("not known: a chance of %.4g", share), fact.Unsure
 	}
-	return "not known: how many packets came before", Unsure
+	return "not known: how many packets came before", fact.Unsure
 }
 
 // aboutConntrack is xt_conntrack.c: the state first; a packet without connection then
 // passes all other conditions when a state was asked for, and fails else.
-func aboutConntrack(e *evaluation, _ *Option) (string, Answer) {
+func aboutConntrack(e *evaluation, _ *Option) (string, fact.Answer) {
 	if !e.f.Connection.Known {
-		return "not known: the connection", Unsure
+		return "not known: the connection", fact.Unsure
 	}
 	c := e.f.Connection.Value
-	all := Yes
+	all := fact.Yes
 	var have []string
-	say := func(o *Option, h string, a Answer) {
+	say := func(o *Option, h string, a fact.Answer) {
 		if o.Negated {
 			a = a.Not()
 		}
@@ -156,16 +157,16 @@ func aboutConntrack(e *evaluation, _ *Option) (string, Answer) {
 		o := &e.m.Options[i]
 		switch {
 		case o.Unknown != "":
-			say(o, o.Unknown, Unsure)
+			say(o, o.Unknown, fact.Unsure)
 		case o.Name == "--ctstate" || o.Name == "--state":
 			asked = true
 			h, a := stateAnswer(c, o.Value)
 			say(o, h, a)
 		}
 	}
-	if !c.exists() {
+	if !c.Exists() {
 		if !asked {
-			return "no connection", No
+			return "no connection", fact.No
 		}
 		return strings.Join(have, ", "), all
 	}
@@ -178,30 +179,27 @@ func aboutConntrack(e *evaluation, _ *Option) (string, Answer) {
 	return strings.Join(have, ", "), all
 }
 
-// exists is false for INVALID and for UNTRACKED packets: neither has an entry.
-func (c *Connection) exists() bool { return c != nil && c.State != "UNTRACKED" }
-
-func stateAnswer(c *Connection, v Value) (string, Answer) {
+func stateAnswer(c *fact.Connection, v Value) (string, fact.Answer) {
 	want, _ := v.(Names)
 	if c == nil {
-		return "INVALID", answer(want.Has("INVALID"))
+		return "INVALID", fact.Is(want.Has("INVALID"))
 	}
 	if want.Has(c.State) {
-		return c.State, Yes
+		return c.State, fact.Yes
 	}
 	for _, nat := range []string{"SNAT", "DNAT"} {
 		switch {
 		case !want.Has(nat):
 		case !c.Status.Known:
-			return c.State + ", not known: its NAT", Unsure
+			return c.State + ", not known: its NAT", fact.Unsure
 		case slices.Contains(c.Status.Value, nat):
-			return c.State + ", " + nat, Yes
+			return c.State + ", " + nat, fact.Yes
 		}
 	}
-	return c.State, No
+	return c.State, fact.No
 }
 
-func connectionAnswer(c *Connection, o *Option) (string, Answer) {
+func connectionAnswer(c *fact.Connection, o *Option) (string, fact.Answer) {
 	switch v := o.Value.(type) {
 	case Names: // --ctstatus
 		return of(c.Status, "the connection's status", func(s []string) bool {
@@ -220,7 +218,7 @@ func connectionAnswer(c *Connection, o *Option) (string, Answer) {
 		})
 	case Range:
 		if o.Name == "--ctexpire" {
-			return "not known: when the connection expires", Unsure
+			return "not known: when the connection expires", fact.Unsure
 		}
 		return of(tupleOf(c, o), "the connection's ports", func(t model.Tuple) bool {
 			if strings.HasSuffix(o.Name, "srcport") {
@@ -229,10 +227,10 @@ func connectionAnswer(c *Connection, o *Option) (string, Answer) {
 			return v.Has(uint64(t.DPort))
 		})
 	}
-	return "not known: " + o.Name, Unsure
+	return fact.Missing + o.Name, fact.Unsure
 }
 
-func tupleOf(c *Connection, o *Option) Fact[model.Tuple] {
+func tupleOf(c *fact.Connection, o *Option) fact.Fact[model.Tuple] {
 	if strings.HasPrefix(o.Name, "--ctrepl") {
 		return c.Answered
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/journey"
 	"nfscope/model/match"
 )
@@ -14,8 +15,15 @@ import (
 func TestEval(t *testing.T) {
 	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.1.0.2"), Dst: netip.MustParseAddr("10.2.0.2"),
 		SPort: 40000, DPort: 8080, Transport: true, Flags: model.SYN, TTL: 64, Length: 60, TOS: 0x10}
-	f := &match.Facts{In: match.Of("eth0"), Out: match.Of(""), Mark: match.Of(uint32(0x15)), Backend: model.BackendLegacy,
-		Connection: match.Of(&match.Connection{State: "UNTRACKED"})}
+	sets := func(set string, key []string) fact.Answer {
+		if set != "known" {
+			return fact.Unsure
+		}
+		return fact.Is(strings.Join(key, ",") == "10.1.0.2 tcp:40000 eth0,10.2.0.2 tcp:8080 ")
+	}
+	local := func(a netip.Addr) fact.Answer { return fact.Is(a == netip.MustParseAddr("10.2.0.2")) }
+	f := &fact.Facts{InSet: sets, Local: local, In: fact.Of("eth0"), Out: fact.Of(""), Mark: fact.Of(uint32(0x15)), Backend: model.BackendLegacy,
+		Connection: fact.Of(&fact.Connection{State: "UNTRACKED"})}
 	for _, c := range []struct{ rule, answer, why string }{
 		{"-p tcp --dport 80", "no", "tcp dport: want 80, have 8080, no"},
 		{"-p tcp ! --dport 80", "yes", "tcp dport: want not 80, have 8080, yes"},
@@ -34,6 +42,13 @@ func TestEval(t *testing.T) {
 		{"-m state --state NEW", "no", ""},
 		{"-m set --match-set blocked src", "unknown", "not known: the members of the set"},
 		{"-m set --match-set blocked src -p udp", "no", ""},
+		{"-m set --match-set known src,dst", "yes", ""},
+		{"-m set ! --match-set known src,src", "yes", ""},
+		{"-m set ! --match-set known src,dst", "no", "have 10.1.0.2,10.2.0.2"},
+		{"-m addrtype --dst-type LOCAL", "yes", ""},
+		{"-m addrtype ! --dst-type LOCAL", "no", "have 10.2.0.2"},
+		{"-m addrtype --src-type LOCAL", "no", ""},
+		{"-m addrtype --src-type UNICAST", "unknown", "the host's addresses"},
 		{"-m statistic --mode random --probability 0.25", "unknown", "a chance of 0.25"},
 		{"-m statistic --mode random --probability 1", "yes", ""},
 		{"-m owner --uid-owner 0", "unknown", "the sender's socket"},
@@ -53,7 +68,7 @@ func TestEval(t *testing.T) {
 			t.Errorf("%s: %v, want %s\n  %s", c.rule, a, c.answer, strings.Join(l, "\n  "))
 		}
 	}
-	if a, _ := match.Parse("-j ACCEPT", model.FamilyIPv6).Eval(p, f); a != match.No {
+	if a, _ := match.Parse("-j ACCEPT", model.FamilyIPv6).Eval(p, f); a != fact.No {
 		t.Error("an IPv6 rule matches an IPv4 packet")
 	}
 }
@@ -65,21 +80,21 @@ func TestEvalBackends(t *testing.T) {
 	for _, c := range []struct {
 		packet           *model.Packet
 		rule             string
-		legacy, nft, any match.Answer
+		legacy, nft, any fact.Answer
 	}{
-		{p, "-p udp -m udp ! --sport 5 ! --dport 1", match.No, match.Unsure, match.Unsure},
-		{p, "-p udp -m udp ! --sport 5 ! --dport 7", match.No, match.No, match.No},
-		{p, "-p udp -m udp ! --sport 6 ! --dport 8", match.Yes, match.Yes, match.Yes},
-		{p, "-p udp -m udp ! --sport 5:6 ! --dport 1", match.No, match.No, match.No},
-		{p, "-p udp -m udp ! --sport 0:65535", match.No, match.Yes, match.Unsure},
-		{late, "-p udp -m udp --sport 5", match.No, match.Unsure, match.Unsure},
-		{late, "-p udp -m udp", match.No, match.No, match.No},
-		{late, "-p udp -m multiport --ports 5", match.No, match.No, match.No},
+		{p, "-p udp -m udp ! --sport 5 ! --dport 1", fact.No, fact.Unsure, fact.Unsure},
+		{p, "-p udp -m udp ! --sport 5 ! --dport 7", fact.No, fact.No, fact.No},
+		{p, "-p udp -m udp ! --sport 6 ! --dport 8", fact.Yes, fact.Yes, fact.Yes},
+		{p, "-p udp -m udp ! --sport 5:6 ! --dport 1", fact.No, fact.No, fact.No},
+		{p, "-p udp -m udp ! --sport 0:65535", fact.No, fact.Yes, fact.Unsure},
+		{late, "-p udp -m udp --sport 5", fact.No, fact.Unsure, fact.Unsure},
+		{late, "-p udp -m udp", fact.No, fact.No, fact.No},
+		{late, "-p udp -m multiport --ports 5", fact.No, fact.No, fact.No},
 	} {
 		r := match.Parse(c.rule, model.FamilyIPv4)
-		legacy, _ := r.Eval(c.packet, &match.Facts{Backend: model.BackendLegacy})
-		nft, _ := r.Eval(c.packet, &match.Facts{Backend: model.BackendIptablesNFT})
-		unknown, _ := r.Eval(c.packet, &match.Facts{})
+		legacy, _ := r.Eval(c.packet, &fact.Facts{Backend: model.BackendLegacy})
+		nft, _ := r.Eval(c.packet, &fact.Facts{Backend: model.BackendIptablesNFT})
+		unknown, _ := r.Eval(c.packet, &fact.Facts{})
 		if legacy != c.legacy || nft != c.nft || unknown != c.any {
 			t.Errorf("%s: legacy %v, nft %v, not known %v; want %v, %v, %v", c.rule, legacy, nft, unknown, c.legacy, c.nft, c.any)
 		}
@@ -90,30 +105,30 @@ func TestEvalBackends(t *testing.T) {
 func TestEvalConnection(t *testing.T) {
 	p := &model.Packet{Family: model.FamilyIPv4}
 	orig := model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.1.0.2"), Dst: netip.MustParseAddr("192.0.2.1"), SPort: 1000, DPort: 80}
-	c := &match.Connection{State: "NEW", Status: match.Of([]string{"CONFIRMED", "DNAT"}), Reply: match.Of(false), Original: match.Of(orig),
-		Answered: match.Of(model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.2.0.2"), Dst: orig.Src, SPort: 8080, DPort: 1000})}
+	c := &fact.Connection{State: "NEW", Status: fact.Of([]string{"CONFIRMED", "DNAT"}), Reply: fact.Of(false), Original: fact.Of(orig),
+		Answered: fact.Of(model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.2.0.2"), Dst: orig.Src, SPort: 8080, DPort: 1000})}
 	for _, q := range []struct {
 		rule          string
-		with, without match.Answer
+		with, without fact.Answer
 	}{
-		{"--ctstate NEW", match.Yes, match.No},
-		{"--ctstate DNAT", match.Yes, match.No},
-		{"--ctstate INVALID", match.No, match.Yes},
-		{"! --ctstate NEW", match.No, match.Yes},
-		{"--ctorigdst 192.0.2.0/24 --ctproto 6", match.Yes, match.No},
-		{"--ctreplsrc 192.0.2.1", match.No, match.No},
-		{"! --ctreplsrc 192.0.2.1", match.Yes, match.No},
-		{"--ctstate INVALID --ctorigdst 192.0.2.1", match.No, match.Yes}, // the kernel looks no further
-		{"--ctrepldstport 1000 --ctorigdstport 80:90", match.Yes, match.No},
-		{"--ctdir REPLY", match.No, match.No},
-		{"--ctstatus NONE", match.No, match.No},
-		{"--ctstatus CONFIRMED,ASSURED", match.Yes, match.No},
-		{"--ctexpire 5", match.Unsure, match.No},
+		{"--ctstate NEW", fact.Yes, fact.No},
+		{"--ctstate DNAT", fact.Yes, fact.No},
+		{"--ctstate INVALID", fact.No, fact.Yes},
+		{"! --ctstate NEW", fact.No, fact.Yes},
+		{"--ctorigdst 192.0.2.0/24 --ctproto 6", fact.Yes, fact.No},
+		{"--ctreplsrc 192.0.2.1", fact.No, fact.No},
+		{"! --ctreplsrc 192.0.2.1", fact.Yes, fact.No},
+		{"--ctstate INVALID --ctorigdst 192.0.2.1", fact.No, fact.Yes}, // the kernel looks no further
+		{"--ctrepldstport 1000 --ctorigdstport 80:90", fact.Yes, fact.No},
+		{"--ctdir REPLY", fact.No, fact.No},
+		{"--ctstatus NONE", fact.No, fact.No},
+		{"--ctstatus CONFIRMED,ASSURED", fact.Yes, fact.No},
+		{"--ctexpire 5", fact.Unsure, fact.No},
 	} {
 		r := match.Parse("-m conntrack "+q.rule, model.FamilyIPv4)
-		with, _ := r.Eval(p, &match.Facts{Connection: match.Of(c)})
-		without, _ := r.Eval(p, &match.Facts{Connection: match.Of[*match.Connection](nil)})
-		if blind, _ := r.Eval(p, &match.Facts{}); with != q.with || without != q.without || blind != match.Unsure {
+		with, _ := r.Eval(p, &fact.Facts{Connection: fact.Of(c)})
+		without, _ := r.Eval(p, &fact.Facts{Connection: fact.Of[*fact.Connection](nil)})
+		if blind, _ := r.Eval(p, &fact.Facts{}); with != q.with || without != q.without || blind != fact.Unsure {
 			t.Errorf("%s: with a connection %v, without %v, nothing known %v; want %v, %v, unknown", q.rule, with, without, blind, q.with, q.without)
 		}
 	}

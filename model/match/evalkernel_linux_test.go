@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/match"
 	"nfscope/trace/nettest"
 )
@@ -216,25 +217,25 @@ func (p *program) agree(t *testing.T, conn bool) {
 		backend = model.BackendIptablesNFT
 	}
 	before := p.counts(t)
-	answers := map[match.Answer]int{}
+	answers := map[fact.Answer]int{}
 	for n := 0; n < 25; {
 		raw, mark := g.packet()
 		packet, err := model.DecodePacket(p.family, raw, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		facts := &match.Facts{Backend: backend, In: match.Of(""), Out: match.Of("d0"), Mark: match.Of(mark)}
+		facts := &fact.Facts{Backend: backend, In: fact.Of(""), Out: fact.Of("d0"), Mark: fact.Of(mark)}
 		if conn {
 			if packet.Proto != model.ProtoUDP && packet.Proto != model.ProtoGRE || packet.FragOffset > 0 ||
 				packet.Proto == model.ProtoUDP && (packet.SPort == 0 || packet.DPort == 0) {
 				continue // conntrack has an opinion of its own on those
 			}
-			c := &match.Connection{State: "UNTRACKED"}
+			c := &fact.Connection{State: "UNTRACKED"}
 			if packet.Proto == model.ProtoUDP { // nobody answers: each is the first of its kind
-				c = &match.Connection{State: "NEW", Status: match.Of([]string{"CONFIRMED"}), Reply: match.Of(false), Mark: match.Of(uint32(0)),
-					Original: match.Of(packet.Tuple()), Answered: match.Of(packet.Tuple().Reverse())}
+				c = &fact.Connection{State: "NEW", Status: fact.Of([]string{"CONFIRMED"}), Reply: fact.Of(false), Mark: fact.Of(uint32(0)),
+					Original: fact.Of(packet.Tuple()), Answered: fact.Of(packet.Tuple().Reverse())}
 			}
-			facts.Connection = match.Of(c)
+			facts.Connection = fact.Of(c)
 		}
 		n++
 		p.send(t, raw, mark)
@@ -246,10 +247,10 @@ func (p *program) agree(t *testing.T, conn bool) {
 			a, why := r.Eval(&packet, facts)
 			answers[a]++
 			both := strings.Contains(r.String(), "! --sport") && strings.Contains(r.String(), "! --dport")
-			if a == match.Unsure && (packet.FragOffset > 0 || both && backend == model.BackendIptablesNFT) {
+			if a == fact.Unsure && (packet.FragOffset > 0 || both && backend == model.BackendIptablesNFT) {
 				continue // what programs get wrong, each in its way: see eval.go
 			}
-			if moved := after[i] != before[i]; a == match.Unsure || moved != (a == match.Yes) {
+			if moved := after[i] != before[i]; a == fact.Unsure || moved != (a == fact.Yes) {
 				t.Errorf("%s\n  packet %s, %+v\n  we say %v, the counter went from %s to %s\n  %v", r, &packet, packet, a, before[i], after[i], why)
 			}
 		}
@@ -259,7 +260,7 @@ func (p *program) agree(t *testing.T, conn bool) {
 		before = slices.Clone(after)
 	}
 	t.Log(answers)
-	if answers[match.Yes] < 300 || answers[match.No] < 300 {
+	if answers[fact.Yes] < 300 || answers[fact.No] < 300 {
 		t.Errorf("%v: too few of one kind to prove anything", answers)
 	}
 }

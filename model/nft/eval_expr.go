@@ -1,0 +1,487 @@
+package nft
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/fact"
+)
+
+// reading is what an expression gives for a packet.
+type reading struct {
+	v   value
+	typ Type
+	// missing names the fact for want of which not all of v is known; "" where it is.
+	missing string
+	// breaks says whether the expression ends the rule without a match: what cannot be
+	// read is neither equal nor unequal to anything (NFT_BREAK).
+	breaks fact.Answer
+	// have is what the packet has, where that is no value. match and want stand in the
+	// place of the rule's where the expression asks for something of its own: tcp
+	// dport wants TCP.
+	have, match, want string
+}
+
+func known(v value, t Type) reading { return reading{v: v, typ: t} }
+
+// unknown is a value that nobody knows, of a field that may not be there either.
+func unknown(width int, missing string) reading {
+	return reading{v: nothing(width), missing: missing, breaks: fact.Unsure}
+}
+
+// open is a value that nobody knows but which is surely there.
+func open(width int, missing string) reading {
+	return reading{v: nothing(width), missing: missing}
+}
+
+// instead ends the rule because the packet has something else.
+func instead(match, want, have string) reading {
+	return reading{breaks: fact.Yes, match: match, want: want, have: have}
+}
+
+// absent ends the rule because what it asks for is not there.
+func absent(have string) reading { return reading{breaks: fact.Yes, have: have} }
+
+// read evaluates an expression.
+func (e *evaluation) read(x Expr) reading {
+	if f, ok := x.(Field); ok {
+		if r, ok := e.written[f.String()]; ok {
+			return r
+		}
+		return e.field(f)
+	}
+	switch x := x.(type) {
+	case *Binary:
+		l, r := e.read(x.Left), e.constant(x.Right, typeOf(x.Left))
+		if x.Op == "<<" || x.Op == ">>" {
+			r = e.constant(x.Right, Integer)
+		}
+		v, ok := l.v.apply(x.Op, r.v)
+		out := reading{v: v, typ: l.typ, missing: l.missing + r.missing, breaks: max(l.breaks, r.breaks), have: l.have,
+			match: l.match, want: l.want}
+		switch {
+		case l.breaks == fact.Yes:
+			return l
+		case !ok:
+			out.v, out.missing = nothing(max(l.v.width, 1)), "what "+x.String()+" gives"
+		case v.sure():
+			out.missing = ""
+		}
+		return out
+	case *MapLookup:
+		data, r := e.lookup(x.Key, x.In)
+		if data == nil || r.breaks == fact.Yes {
+			return r
+		}
+		d := e.constant(data, AnyType)
+		if d.breaks = max(d.breaks, r.breaks); r.missing != "" {
+			d = reading{v: nothing(max(d.v.width, 32)), missing: r.missing, breaks: r.breaks}
+		}
+		return d
+	case Concat:
+		out := reading{v: nothing(1), missing: "what a concatenation gives"}
+		for _, part := range x {
+			if r := e.read(part); r.breaks != fact.No {
+				return r
+			}
+		}
+		return out
+	}
+	return e.constant(x, AnyType)
+}
+
+// constant gives a value that is written in the rule; other expressions are read.
+func (e *evaluation) constant(x Expr, t Type) reading {
+	switch x := x.(type) {
+	case Number:
+		if !x.Wide {
+			return known(exactly(x.N, 64), t)
+		}
+	case Addr:
+		return known(addressValue(x.Unmap()), t)
+	case MAC:
+		if n, err := strconv.ParseUint(strings.ReplaceAll(string(x), ":", ""), 16, 64); err == nil {
+			return known(exactly(n, 48), t)
+		}
+	case Symbol:
+		switch {
+		case x.Known:
+			return known(exactly(x.N, 64), t)
+		case t == IfName || t == IfIndex || t == Text:
+			return known(called(x.Name), t)
+		case (t == UID || t == GID) && x.Name == "root":
+			return known(exactly(0, 32), t)
+		}
+	case Quoted:
+		switch {
+		case t == IfName || t == IfIndex || t == Text || t == CgroupPath:
+			return known(called(strings.ReplaceAll(string(x), `\*`, "*")), t)
+		case (t == UID || t == GID) && x == "root":
+			return known(exactly(0, 32), t)
+		}
+		if n, ok := t.Lookup(string(x)); ok {
+			return known(exactly(n, 64), t)
+		}
+	case Duration:
+		return known(exactly(uint64(x.D.Milliseconds()), 64), t)
+	case List:
+		out := known(exactly(0, 64), t)
+		for _, one := range x {
+			r := e.constant(one, t)
+			v, ok := out.v.apply("|", r.v)
+			if !ok || r.missing != "" {
+				return open(64, "what "+x.String()+" stands for")
+			}
+			out.v = v
+		}
+		return out
+	case *Binary:
+		if _, ok := x.Left.(Field); !ok {
+			l, r := e.constant(x.Left, t), e.constant(x.Right, t)
+			if v, ok := l.v.apply(x.Op, r.v); ok {
+				return known(v, t)
+			}
+		}
+		return e.read(x)
+	case Field, *MapLookup, Concat:
+		return e.read(x)
+	}
+	return open(64, "what "+x.String()+" stands for")
+}
+
+// compare holds what was read against the right side.
+func (e *evaluation) compare(parts []reading, op Op, right Expr) fact.Answer {
+	switch op {
+	case Ne, NotIn:
+		return e.compare(parts, Eq, right).Not()
+	case Lacks:
+		return e.compare(parts, Has, right).Not()
+	}
+	switch r := right.(type) {
+	case Set:
+		a := fact.No
+		for i := range r {
+			if a = max(a, e.isElem(parts, r[i].Key)); a == fact.Yes {
+				break
+			}
+		}
+		return a
+	case SetRef:
+		return e.inSet(parts, string(r))
+	case Concat:
+		return e.isElem(parts, r)
+	}
+	if len(parts) != 1 {
+		return fact.Unsure
+	}
+	p := parts[0]
+	if p.have != "" && p.v.width == 0 && !p.v.named {
+		return fact.Unsure
+	}
+	switch op {
+	case Has:
+		want := e.constant(right, p.typ)
+		v, ok := p.v.apply("&", want.v)
+		if !ok {
+			return fact.Unsure
+		}
+		return v.zero().Not()
+	case Lt, Ge, Gt, Le:
+		want := e.constant(right, p.typ).v
+		switch op {
+		case Lt:
+			return p.v.less(want)
+		case Ge:
+			return p.v.less(want).Not()
+		case Gt:
+			return want.less(p.v)
+		}
+		return want.less(p.v).Not()
+	}
+	return e.is(p, right)
+}
+
+// isElem holds a concatenation's parts against an element.
+func (e *evaluation) isElem(parts []reading, key Expr) fact.Answer {
+	if _, ok := key.(Any); ok {
+		return fact.Yes
+	}
+	c, ok := key.(Concat)
+	if !ok {
+		c = Concat{key}
+	}
+	if len(c) != len(parts) {
+		return fact.Unsure
+	}
+	a := fact.Yes
+	for i := range c {
+		a = min(a, e.is(parts[i], c[i]))
+	}
+	return a
+}
+
+// is holds one value against one element: a value, a range, a network, a value of
+// some bits.
+func (e *evaluation) is(p reading, x Expr) fact.Answer {
+	switch x := x.(type) {
+	case Range:
+		lo, hi := e.constant(x.Lo, p.typ), e.constant(x.Hi, p.typ)
+		if lo.v.named || hi.v.named || lo.v.width > 64 != (p.v.width > 64) {
+			return fact.Unsure
+		}
+		return min(p.v.less(lo.v).Not(), hi.v.less(p.v).Not())
+	case Prefix:
+		m := x.Prefix
+		want := addressValue(m.Addr().Unmap())
+		if p.v.width != want.width {
+			return fact.Unsure
+		}
+		mask := ones(m.Bits()).left(uint(want.width - m.Bits()))
+		p.v.bits, want.bits = p.v.bits.and(mask), want.bits.and(mask)
+		p.v.known = p.v.known.or(mask.not())
+		return p.v.equal(want)
+	case Masked:
+		mask := e.constant(x.Mask, p.typ)
+		v, ok := p.v.apply("&", mask.v)
+		if !ok {
+			return fact.Unsure
+		}
+		return v.equal(e.constant(x.Value, p.typ).v)
+	case Quoted:
+		if begin, star := x.Prefix(); star && p.typ == IfName {
+			if !p.v.named {
+				return fact.Unsure
+			}
+			return fact.Is(strings.HasPrefix(p.v.text, begin))
+		}
+	}
+	if s, ok := x.(Symbol); ok && !s.Known { // nft prints 0x0-0x3 of a concatenation as 0x0/30
+		n, bits, _ := strings.Cut(s.Name, "/")
+		lo, err1 := strconv.ParseUint(n, 0, 32)
+		k, err2 := strconv.ParseUint(bits, 10, 6)
+		if err1 == nil && err2 == nil && k <= 32 && p.v.width == 32 {
+			return e.is(p, Range{Number{N: lo}, Number{N: lo + 1<<(32-k) - 1}})
+		}
+	}
+	want := e.constant(x, p.typ)
+	if _, ok := x.(Addr); ok && p.v.width != want.v.width { // of the other family
+		return fact.Unsure
+	}
+	return p.v.equal(want.v)
+}
+
+// inSet asks whoever knows what a named set holds.
+func (e *evaluation) inSet(parts []reading, name string) fact.Answer {
+	if e.facts.InSet == nil {
+		return fact.Unsure
+	}
+	key, ok := keyOf(parts)
+	if !ok {
+		return fact.Unsure
+	}
+	return e.facts.InSet(name, key)
+}
+
+func keyOf(parts []reading) ([]string, bool) {
+	key := make([]string, len(parts))
+	for i, p := range parts {
+		switch {
+		case p.breaks != fact.No || !p.v.sure() || p.v.width > 64 && p.v.width != 128:
+			return nil, false
+		case p.v.named:
+			key[i] = p.v.text
+		case isAddress(p.typ):
+			key[i] = p.v.address().String()
+		case p.typ == EtherAddr:
+			key[i] = format(p.v, p.typ)
+		default:
+			key[i] = strconv.FormatUint(p.v.bits.lo, 10)
+		}
+	}
+	return key, true
+}
+
+func isAddress(t Type) bool { return t == IPv4Addr || t == IPv6Addr || t == AnyAddr }
+
+// lookup finds the data of a map for a key. A key that the map does not have ends the
+// rule; data is nil where it is not known.
+func (e *evaluation) lookup(key, in Expr) (Expr, reading) {
+	var parts []reading
+	if c, ok := key.(Concat); ok {
+		for _, x := range c {
+			parts = append(parts, e.read(x))
+		}
+	} else {
+		parts = []reading{e.read(key)}
+	}
+	missing, breaks := "", fact.No
+	for _, r := range parts {
+		if r.breaks == fact.Yes {
+			return nil, r
+		}
+		breaks = max(breaks, r.breaks)
+		if missing == "" {
+			missing = r.missing
+		}
+	}
+	out := reading{have: texts(parts), missing: missing, breaks: breaks}
+	s, ok := in.(Set)
+	if !ok {
+		ref, _ := in.(SetRef)
+		switch e.inSet(parts, string(ref)) {
+		case fact.No:
+			out.breaks, out.missing = fact.Yes, ""
+			return nil, out
+		case fact.Yes:
+			out.missing = "what " + ref.String() + " holds"
+			return nil, out
+		}
+		out.breaks = fact.Unsure
+		if out.missing == "" {
+			out.missing = "what " + ref.String() + " holds"
+		}
+		return nil, out
+	}
+	var found, rest Expr
+	unsure := false
+	for i := range s {
+		if _, ok := s[i].Key.(Any); ok {
+			rest = s[i].Data
+			continue
+		}
+		switch e.isElem(parts, s[i].Key) {
+		case fact.Yes:
+			found = s[i].Data
+		case fact.Unsure:
+			unsure = true
+		}
+	}
+	switch {
+	case found != nil:
+		out.missing = ""
+		return found, out
+	case unsure:
+		if out.missing == "" {
+			out.missing = "what the map's keys stand for"
+		}
+		if rest == nil {
+			out.breaks = fact.Unsure
+		}
+		return nil, out
+	case rest != nil:
+		out.missing = ""
+		return rest, out
+	}
+	out.missing, out.breaks = "", fact.Yes
+	return nil, out
+}
+
+// format prints a value as nft does.
+func format(v value, t Type) string {
+	switch {
+	case v.named:
+		if v.text == "" {
+			return "none"
+		}
+		return v.text
+	case isAddress(t):
+		return v.address().String()
+	case t == EtherAddr:
+		var b [6]byte
+		for i := range b {
+			b[i] = byte(v.bits.lo >> (40 - 8*i))
+		}
+		return fact.MAC(b).String()
+	case t == Mark:
+		return "0x" + strconv.FormatUint(v.bits.lo, 16)
+	case t.Flags():
+		return flagText(v.bits.lo, t)
+	case t == TCClass:
+		return strconv.FormatUint(v.bits.lo, 10)
+	}
+	if s := nameOf(v.bits.lo, t); s != "" && v.sure() {
+		return s
+	}
+	return strconv.FormatUint(v.bits.lo, 10)
+}
+
+// nameOf is the shortest name of a number of a type: a number may have several.
+func nameOf(n uint64, t Type) string {
+	if t == InetProto && n < 256 {
+		return model.Proto(n).String()
+	}
+	best := ""
+	for s, v := range symbols[t] {
+		if v == n && (best == "" || len(s) < len(best) || len(s) == len(best) && s < best) {
+			best = s
+		}
+	}
+	return best
+}
+
+func flagText(n uint64, t Type) string {
+	var l []string
+	for bit := range 64 {
+		if n>>bit&1 == 1 {
+			s := nameOf(1<<bit, t)
+			if s == "" {
+				s = "0x" + strconv.FormatUint(1<<bit, 16)
+			}
+			l = append(l, s)
+		}
+	}
+	if len(l) == 0 {
+		return "none"
+	}
+	return strings.Join(l, ",")
+}
+
+// Holds tells whether a set or a map of the rule's table has a key, as fact.Facts.InSet
+// gives it. Elements that are not understood, and those that may have expired since the
+// set was read, make it Unsure; so does a set that packets fill.
+func (b *Block) Holds(key []string) fact.Answer {
+	if b.Kind != "set" && b.Kind != "map" || len(b.Unknown) > 0 || len(key) != len(b.Key) {
+		return fact.Unsure
+	}
+	parts := make([]reading, len(key))
+	for i, s := range key {
+		parts[i] = keyPart(s, b.Key[i])
+		if parts[i].missing != "" {
+			return fact.Unsure
+		}
+	}
+	e := &evaluation{}
+	a := fact.No
+	for el := range b.Elements() {
+		if _, bad := el.Key.(*Unknown); bad {
+			a = max(a, fact.Unsure)
+			continue
+		}
+		if a = max(a, e.isElem(parts, el.Key)); a == fact.Yes {
+			break
+		}
+	}
+	if slices.Contains(b.Flags, "dynamic") || b.Timeout != nil || a == fact.Yes && slices.Contains(b.Flags, "timeout") {
+		return fact.Unsure
+	}
+	return a
+}
+
+func keyPart(s string, t Type) reading {
+	if a, err := netip.ParseAddr(s); err == nil && (isAddress(t) || t == AnyType) {
+		return known(addressValue(a), t)
+	}
+	if t == EtherAddr {
+		return (&evaluation{}).constant(MAC(s), t)
+	}
+	if t == IfName || t == Text {
+		return known(called(s), t)
+	}
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return known(exactly(n, 64), t)
+	}
+	return open(64, "the key")
+}
