@@ -1,7 +1,6 @@
 package nft
 
 import (
-	"math/bits"
 	"net/netip"
 
 	"nfscope/model/fact"
@@ -159,12 +158,4 @@ func (v value) apply(op string, o value) (value, bool) {
 	}
 	r.bits = r.bits.and(r.known)
 	return r, true
-}
-
-// length is the number of bits that a number needs.
-func (a word) length() int {
-	if a.hi != 0 {
-		return 64 + bits.Len64(a.hi)
-	}
-	return bits.Len64(a.lo)
 }
