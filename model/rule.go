@@ -128,6 +128,9 @@ type Ruleset struct {
 	Taken    time.Time
 	Tables   []*Table
 	Warnings []string
+	// CountedBy are the programs whose text the counters are taken from where the kernel's
+	// own could not be read, "iptables-legacy-save -c"; nil where it is as it should be.
+	CountedBy []string `json:",omitempty"`
 	// Terse says that the named sets and maps of nftables stand in Table.Extra without
 	// their elements, which were not read.
 	Terse bool `json:",omitempty"`

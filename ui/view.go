@@ -102,6 +102,7 @@ func (m *Model) header() string {
 	}
 	h.Reading, h.Stale = progress.Word(s, m.clock())
 	if rs := s.Shown(); rs != nil {
+		h.CountedBy = rs.CountedBy
 		seen := map[model.Backend]bool{}
 		for _, t := range rs.Tables {
 			seen[t.Backend] = true

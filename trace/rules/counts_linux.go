@@ -24,6 +24,9 @@ func (r *Reader) Counts(ctx context.Context, rs *model.Ruleset) (*model.Counts, 
 		return nil, ErrStale
 	}
 	counts, _, err := r.fill(ctx, st, rs, nil)
+	if err != nil && r.refused == nil && !gone(err) && allowed(ctx, err) {
+		return nil, ErrStale // a Snapshot finds another way, and says so
+	}
 	if err == nil && st.nft {
 		err = r.still(ctx, st.gen, st.nft)
 	}
@@ -63,6 +66,8 @@ type join struct {
 	gen uint32 // and its generation
 	// legacy are the places of the chains that are the same in text and kernel.
 	legacy []legacyPlace
+	// printed are the tables of a family that are counted from text.
+	printed map[model.Family][]textPlace
 	// dumps are the chains of nf_tables with rules, long ones first: they are to be begun
 	// first.
 	dumps []nftPlace
@@ -104,7 +109,12 @@ func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
 	var short []nftPlace
 	rule := 0
 	for _, t := range rs.Tables {
-		if t.Backend == model.BackendLegacy {
+		if t.Backend == model.BackendLegacy && st.legacy[t.Family].fallback != nil {
+			if j.printed == nil {
+				j.printed = map[model.Family][]textPlace{}
+			}
+			j.printed[t.Family] = append(j.printed[t.Family], textPlace{t.Name, len(j.chains), rule})
+		} else if t.Backend == model.BackendLegacy {
 			j.addLegacy(st.legacy[t.Family].tables[t.Name], t, rule)
 		}
 		for _, c := range t.Chains {
@@ -172,6 +182,9 @@ func (r *Reader) fill(ctx context.Context, st *state, rs *model.Ruleset, known m
 }
 
 func (r *Reader) fillLegacy(st *state, j *join, counts *model.Counts) {
+	for f, places := range j.printed {
+		st.legacy[f].fallback.count(f, places, counts)
+	}
 	var t *legacyTable
 	var of legacyPlace
 	for i := range j.legacy {
@@ -187,6 +200,9 @@ func (r *Reader) fillLegacy(st *state, j *join, counts *model.Counts) {
 }
 
 func (r *Reader) fillNFT(ctx context.Context, j *join, counts *model.Counts, known map[*model.Table]bool) (odd []string, err error) {
+	if r.refused != nil && known == nil {
+		return nil, r.countText(ctx, j, counts)
+	}
 	for _, p := range j.base {
 		if known[p.table] {
 			counts.Chains[p.chain.ID] = p.chain.Counters

@@ -35,6 +35,10 @@ type legacySocket struct {
 	tables map[string]*legacyTable
 	// known are tables that the caller says are there, for where the kernel won't list them.
 	known []string
+	// refused is true where the last read was, and nothing is known of the tables.
+	refused bool
+	// ask stands in for the kernel in tests; nil else.
+	ask func(opt int, b []byte) error
 }
 
 // legacyTable is what stays of a table between two reads, so that the next costs little.
@@ -55,6 +59,8 @@ type legacyState struct {
 	key    string
 	// unlisted says why the names could not be read.
 	unlisted error
+	// fallback stands in for tables where those were refused; nil where they were not.
+	fallback *fallback
 }
 
 // namesFile lists the registered tables. /proc/net is the main thread's: it would be
@@ -147,6 +153,9 @@ func (l *legacySocket) rest() {
 }
 
 func (l *legacySocket) getsockopt(opt int, b []byte) error {
+	if l.ask != nil {
+		return l.ask(opt, b)
+	}
 	level := unix.IPPROTO_IP
 	if l.family == model.FamilyIPv6 {
 		level = unix.IPPROTO_IPV6
@@ -165,6 +174,9 @@ func (l *legacySocket) getsockopt(opt int, b []byte) error {
 func (l *legacySocket) read(ctx context.Context) (legacyState, error) {
 	st := legacyState{tables: map[string]*legacyTable{}}
 	names, err := l.listed(&st)
+	if l.refused = err != nil && len(names) > 0 && allowed(ctx, err); l.refused {
+		return l.refuse(names, st, err), nil
+	}
 	if err != nil {
 		return st, err
 	}
@@ -179,7 +191,11 @@ func (l *legacySocket) read(ctx context.Context) (legacyState, error) {
 		case errors.Is(err, unix.ENOENT):
 			continue
 		case err != nil:
-			return st, fmt.Errorf("read the legacy table %s of %s: %w", name, familyWord(l.family), err)
+			err = fmt.Errorf("read the legacy table %s of %s: %w", name, familyWord(l.family), err)
+			if l.refused = allowed(ctx, err); l.refused {
+				return l.refuse(names, st, err), nil
+			}
+			return st, err
 		}
 		st.names = append(st.names, name)
 		st.tables[name] = t
@@ -187,6 +203,14 @@ func (l *legacySocket) read(ctx context.Context) (legacyState, error) {
 	}
 	st.key = fmt.Sprintf("%s %s%v", l.family, st.key, st.unlisted)
 	return st, nil
+}
+
+// refuse is the state of tables that are there and cannot be read.
+func (l *legacySocket) refuse(names []string, st legacyState, err error) legacyState {
+	for name := range l.tables {
+		_ = l.forget(name)
+	}
+	return legacyState{names: names, unlisted: st.unlisted, fallback: &fallback{refused: err}}
 }
 
 // listed gives the names of the tables, with the socket open where there are any.
@@ -204,6 +228,9 @@ func (l *legacySocket) listed(st *legacyState) (names []string, err error) {
 // same tells, without reading the tables, whether they are by their names and shapes
 // those that were read last.
 func (l *legacySocket) same() (bool, error) {
+	if l.refused { // only reading them all would tell
+		return true, nil
+	}
 	names, err := l.listed(&legacyState{})
 	if err != nil || len(names) != len(l.tables) {
 		return false, err

@@ -41,6 +41,8 @@ type nftSocket struct {
 	// join and joined are what count works with.
 	join   handles
 	joined func([]byte) error
+	// refuse stands in for the kernel in tests: an error for a type of message; nil else.
+	refuse func(msg uint16) error
 }
 
 func (s *nftSocket) open() error {
@@ -121,6 +123,11 @@ func (s *nftSocket) end(at int) { binary.NativeEndian.PutUint32(s.out[at:], uint
 func (s *nftSocket) ask(ctx context.Context, each func([]byte) error) error {
 	if err := s.open(); err != nil {
 		return err
+	}
+	if s.refuse != nil {
+		if err := s.refuse(uint16(s.out[4])); err != nil {
+			return err
+		}
 	}
 	dump := binary.NativeEndian.Uint16(s.out[6:])&unix.NLM_F_DUMP == unix.NLM_F_DUMP
 	err := s.send()

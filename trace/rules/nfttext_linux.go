@@ -23,6 +23,8 @@ type kernelTable struct {
 	chains []kernelChain
 	// names are the places of the chains: a linear search would be quadratic.
 	names map[string]int
+	// refused says why the rules cannot be dumped; nil where they can.
+	refused error
 }
 
 type kernelChain struct {
@@ -138,7 +140,9 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 	for i, k := range named {
 		names[i] = k.name
 		if failed == nil {
-			failed = r.dumpRules(ctx, k)
+			if failed = r.dumpRules(ctx, k); failed != nil && !gone(failed) && allowed(ctx, failed) {
+				k.refused, r.refused, failed = failed, failed, nil
+			}
 		}
 	}
 	dumped()
@@ -194,6 +198,9 @@ func (k *kernelTable) xt() bool {
 // writtenByNFT reports whether a table under iptables' name is nft's: iptables-nft
 // gives every rule a counter, and only iptables-nft writes xt expressions.
 func (k *kernelTable) writtenByNFT() bool {
+	if k.refused != nil {
+		return !k.looksLikeIptables()
+	}
 	if k.xt() {
 		return false
 	}
@@ -217,6 +224,9 @@ func joinIptables(k *kernelTable, t *model.Table, p *part) {
 		switch {
 		case kc != nil:
 			joinChain(kc, c)
+			if k.refused != nil {
+				break // neither handles nor counters but those of the text
+			}
 			if len(c.Rules) == len(kc.rules) {
 				for i := range c.Rules {
 					c.Rules[i].Handle = kc.rules[i].handle

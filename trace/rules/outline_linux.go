@@ -88,7 +88,7 @@ func (r *Reader) peek(ctx context.Context) []*sketch {
 // sketchLegacy has a family's tables without text: the kernel's copy tells all chains and
 // how many rules they have.
 func sketchLegacy(f model.Family, ls legacyState) *sketch {
-	s := &sketch{}
+	s := &sketch{partial: ls.fallback != nil}
 	for _, name := range ls.names {
 		b := ls.tables[name]
 		t := sketchTable{table: model.Table{Backend: model.BackendLegacy, Family: f, Name: name}}

@@ -33,6 +33,8 @@ type Reader struct {
 	spent time.Duration
 	// unread is true where the last Snapshot lacks text that another may bring.
 	unread bool
+	// refused says why the counters of nf_tables are taken from text; nil where they are not.
+	refused error
 	// elements is true where nft's text is to have the elements of named sets.
 	elements bool
 	// progress tells Watch how far a Snapshot is.
@@ -122,6 +124,11 @@ func (r *Reader) observe(ctx context.Context) (*state, error) {
 		}
 		if err != nil {
 			return nil, r.explain(err)
+		}
+		if ls.fallback != nil {
+			if err := r.instead(ctx, l.family, &ls); err != nil {
+				return nil, err
+			}
 		}
 		st.legacy[l.family] = ls
 		_, _ = h.Write([]byte(ls.key))

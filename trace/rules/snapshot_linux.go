@@ -25,6 +25,7 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 }
 
 func (r *Reader) snapshot(ctx context.Context) (*model.Ruleset, error) {
+	r.refused = nil // the direct way is tried anew
 	for try := 1; ; try++ {
 		before, err := r.observe(ctx)
 		if err != nil {
@@ -52,11 +53,28 @@ func (r *Reader) snapshot(ctx context.Context) (*model.Ruleset, error) {
 			for _, t := range p.counted {
 				known[t] = true
 			}
+			for _, t := range p.tables {
+				if r.refused != nil && t.Backend != model.BackendLegacy {
+					known[t] = true
+				}
+			}
 			rs.Warnings = append(rs.Warnings, p.warnings...)
 			r.unread = r.unread || p.unread
 		}
+		r.unread = r.unread || r.refused != nil
 		rs.Number()
+		for _, l := range r.legacy {
+			if by := after.legacy[l.family].fallback.instead(l.family); by != "" {
+				rs.CountedBy = append(rs.CountedBy, by)
+			}
+		}
+		r.insteadOfNetlink(rs)
 		counts, odd, err := r.fill(ctx, after, rs, known)
+		if err != nil && r.refused == nil && !gone(err) && allowed(ctx, err) {
+			r.refused = err
+			delete(r.cache, "nf_tables") // its text has counters of its time
+			continue
+		}
 		if gone(err) {
 			if try < tries {
 				continue
@@ -177,7 +195,7 @@ func (r *Reader) recall(p *part) bool {
 func (r *Reader) keep(parts []*part) {
 	for _, p := range parts {
 		delete(r.cache, p.name)
-		if len(p.warnings) == 0 {
+		if len(p.warnings) == 0 && (r.refused == nil || p.name != "nf_tables") {
 			r.cache[p.name] = cached{key: p.key, tables: p.tables}
 		}
 	}
@@ -216,6 +234,10 @@ func (r *Reader) legacyText(ctx context.Context, f model.Family, ls legacyState,
 		p.warn("the legacy %s tables cannot be listed (%v), as in a namespace made together with its user namespace; asking for one by name would create it, so they are left out", familyWord(f), ls.unlisted)
 	}
 	if len(ls.names) == 0 {
+		return nil
+	}
+	if ls.fallback != nil {
+		ls.fallback.part(f, ls.names, p)
 		return nil
 	}
 	parsed := map[string]*model.Table{}
@@ -258,12 +280,8 @@ func (r *Reader) legacyText(ctx context.Context, f model.Family, ls legacyState,
 // that it does not know, from a newer kernel, ends it: then each table is tried alone, so
 // that only its own has no text. why takes the reasons.
 func (r *Reader) legacySave(ctx context.Context, path string, f model.Family, ls legacyState, p *part, into map[string]*model.Table, why map[string]string) {
-	name := "iptables-legacy-save"
-	if f == model.FamilyIPv6 {
-		name = "ip6tables-legacy-save"
-	}
 	run := func(args ...string) error {
-		r.progress.begin(name+" prints the "+familyWord(f)+" rules", nil)
+		r.progress.begin(legacySaveName(f)+" prints the "+familyWord(f)+" rules", nil)
 		out, err := r.programs.run(ctx, path, append([]string{"-c"}, args...)...)
 		if err != nil {
 			return err

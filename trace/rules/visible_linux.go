@@ -42,7 +42,7 @@ func (r *Reader) partly(ctx context.Context, j *join, want []portion) (*model.Co
 			return nil, errMoved
 		}
 	}
-	if len(want) == 0 {
+	if len(want) == 0 || r.refused != nil { // text is only printed whole
 		return &model.Counts{Generation: r.last.Generation, Taken: time.Now(), Whole: r.whole, Rules: r.last.Rules, Chains: r.last.Chains}, nil
 	}
 	c := &model.Counts{Generation: r.last.Generation, Taken: time.Now(), Whole: r.whole,

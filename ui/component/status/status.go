@@ -27,6 +27,8 @@ type Header struct {
 	// what is shown is not what is in force.
 	Reading string
 	Stale   bool
+	// CountedBy names what stands in for the kernel's own counters.
+	CountedBy []string
 	// Armed tells whether a trace runs; Filter, Left and Rate are its own.
 	Armed  bool
 	Filter string
@@ -129,6 +131,9 @@ func (h *Header) segments(th *theme.Theme) []segment {
 		segs = append(segs, segment{text: h.Reading, style: th.Warn.Bold(true)})
 	case h.Reading != "":
 		segs = append(segs, segment{text: h.Reading, style: th.Moving, drop: 2})
+	}
+	if len(h.CountedBy) > 0 {
+		segs = append(segs, segment{text: "counters: " + line.Clean(strings.Join(h.CountedBy, ", ")), short: "save -c", style: th.Warn})
 	}
 	dot := "·"
 	if th.ASCII {

@@ -37,3 +37,19 @@ func TestHeaderKeeps(t *testing.T) {
 		t.Error("a live trace is no replay")
 	}
 }
+
+// That rules are stale, or counted by another way than the usual, is told at every width.
+func TestHeaderSaysStale(t *testing.T) {
+	th := theme.New(theme.Options{})
+	h := Header{Netns: "server", Backends: []model.Backend{model.BackendLegacy}, Armed: true, Filter: "tcp and host 198.51.100.7", Rate: 100,
+		Reading: "STALE 12 s", Stale: true, CountedBy: []string{"iptables-legacy-save -c"}, Speed: 1}
+	for w := 60; w <= 200; w++ {
+		if got := ansi.Strip(h.View(th, w)); !strings.Contains(got, "STALE 12 s") || !strings.Contains(got, "save -c") || line.Width(got) != w {
+			t.Fatalf("width %d: %q", w, got)
+		}
+	}
+	h.Stale, h.Reading, h.Armed = false, "reading 45 %", false
+	if got := ansi.Strip(h.View(th, 120)); !strings.Contains(got, "reading 45 %") || !strings.Contains(got, "counters: iptables-legacy-save -c") {
+		t.Errorf("%q", got)
+	}
+}
