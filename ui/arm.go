@@ -2,9 +2,13 @@ package ui
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"nfscope/model"
 	"nfscope/model/filter"
 )
 
@@ -21,9 +25,63 @@ type (
 	}
 )
 
-// armable tells what is wrong with a filter for arming. Words that only the result
-// of a trace can answer are refused here, not by the kernel later.
-func armable(s string) error { return parse(s, filter.Packets) }
+// armable tells what is wrong with a filter for arming. What the kernel cannot match is
+// held against the packets that were traced.
+func armable(s string) error { return parse(s, filter.Journeys) }
+
+// split says which part of a filter the kernel matches and which is asked afterwards.
+func split(s string) string {
+	f, err := filter.Parse(s)
+	if err != nil {
+		return ""
+	}
+	in, after := f.InKernel(), f.After()
+	switch {
+	case len(after) == 0:
+		return "the kernel matches all of it"
+	case len(in) == 0:
+		return "the kernel traces every packet; asked afterwards: " + strings.Join(after, ", ")
+	}
+	return "the kernel matches " + strings.Join(in, ", ") + "; asked afterwards: " + strings.Join(after, ", ")
+}
+
+// words lists what may stand at a place in a filter: its own words, and the names of
+// tables and chains that are here.
+func (m *Model) words(text string, at int) []string {
+	r := []rune(text)
+	before := strings.FieldsFunc(string(r[:min(at, len(r))]), func(c rune) bool { return strings.ContainsRune(" \t()!&|", c) })
+	typed := ""
+	if at > 0 && at <= len(r) && len(before) > 0 && !strings.ContainsRune(" \t()!&|", r[at-1]) {
+		typed, before = before[len(before)-1], before[:len(before)-1]
+	}
+	if n := len(before); n > 0 && m.snap.Rules != nil && (before[n-1] == "chain" || before[n-1] == "table") {
+		return named(m.snap.Rules, before[n-1] == "chain", typed)
+	}
+	return filter.Completions(text, at)
+}
+
+// mostNames bounds what is offered: a host may have 36,000 chains.
+const mostNames = 50
+
+// named lists the chains or tables whose names begin with a text, sorted.
+func named(rs *model.Ruleset, chains bool, begin string) []string {
+	seen := map[string]bool{}
+	take := func(name string) {
+		if len(seen) < mostNames && strings.HasPrefix(name, begin) && !strings.ContainsAny(name, " \t()!&|\"") {
+			seen[name] = true
+		}
+	}
+	for _, t := range rs.Tables {
+		if !chains {
+			take(t.Name)
+			continue
+		}
+		for _, c := range t.Chains {
+			take(c.Name)
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
 
 // ask runs a request outside of Update, one after the other and in their order.
 func (m *Model) ask(what string, run func() tea.Msg) tea.Cmd {

@@ -98,7 +98,7 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 	case keys.Filter:
 		valid, free := check(m.page())
 		m.bar = filterbar.New(filterbar.Narrow, m.name(), m.filters[m.name()], valid)
-		m.bar.Free = free
+		m.bar.Free, m.bar.Words = free, m.words
 	case keys.Palette:
 		m.open = palette.New(palette.Items(m.name()))
 	case keys.Help:
@@ -191,7 +191,7 @@ func (m *Model) openArm(text string) tea.Cmd {
 		return m.complain("nothing can be traced here: this is " + m.what())
 	}
 	m.bar = filterbar.New(filterbar.Arm, m.name(), text, armable)
-	m.bar.Bounds = m.opt.Bounds
+	m.bar.Bounds, m.bar.Words, m.bar.Split = m.opt.Bounds, m.words, split
 	return nil
 }
 

@@ -287,15 +287,60 @@ func TestArmAndDisarm(t *testing.T) {
 	s.actions.err = errors.New("nf_tables: operation not permitted")
 	s.send(page.TraceRequest{Filter: "udp"})
 	s.wants("could not be armed: nf_tables: operation not permitted")
-	s.send(page.TraceRequest{Filter: "chain FORWARD"})
+	s.send(page.TraceRequest{Filter: "tcp and prot 80"})
 	s.wants("can't be traced")
 	if len(s.actions.armed) != 2 {
-		t.Error("a filter that no packet can be held against was armed")
+		t.Error("a filter that cannot be read was armed")
 	}
 	s.send(SnapshotMsg{uitest.Snapshot()})
 	s.press("x")
 	if s.actions.ended != 1 {
 		t.Error("x does not end the trace")
+	}
+}
+
+// TestWhichPartRunsWhere: while a trace's filter is typed, the bar says what the kernel
+// matches and what is asked of the result.
+func TestWhichPartRunsWhere(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 160, 30)
+	s.press("a")
+	s.typed("tcp and dst port 80")
+	s.wants("the kernel matches all of it", theme.New(theme.Options{}).Glyphs.Passed)
+	s.typed(" and dropped")
+	s.wants("the kernel matches tcp, dst port 80; asked afterwards: dropped")
+	s.press("ctrl+u")
+	s.typed("chain FORWARD")
+	s.wants("the kernel traces every packet; asked afterwards: chain FORWARD")
+	s.press("enter")
+	if len(s.actions.armed) != 1 {
+		t.Error("a filter of which the kernel matches nothing was not armed")
+	}
+}
+
+// TestTabCompletes: tab goes through the words that may stand at the cursor, and the
+// names that are here.
+func TestTabCompletes(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 120, 30)
+	s.send(SnapshotMsg{uitest.Snapshot()})
+	s.press("4", "/")
+	s.typed("tcp and ds")
+	s.wants("tab: dst")
+	s.press("tab")
+	s.typed("po")
+	s.press("tab")
+	if got := s.bar.Value(); got != "tcp and dst port" && got != "tcp and dst portrange" {
+		t.Errorf("the bar holds %q", got)
+	}
+	before := s.bar.Value()
+	s.press("tab", "shift+tab")
+	if got := s.bar.Value(); got != before {
+		t.Errorf("forth and back gives %q, not %q", got, before)
+	}
+	s.press("ctrl+u")
+	s.typed("chain FORW")
+	s.press("tab")
+	if got := s.bar.Value(); got != "chain FORWARD" {
+		t.Errorf("the chain's name became %q", got)
 	}
 }
 

@@ -42,18 +42,81 @@ type Bar struct {
 	// Why says, before anything else, what the bar was opened for; "" where the user
 	// asked for it.
 	Why string
+	// Words gives what may stand at a place in the text, in runes from its start; nil
+	// where nobody knows.
+	Words func(text string, at int) []string
+	// Split says of a valid filter, in words, which part of it runs where; nil where
+	// that is no question.
+	Split func(text string) string
 
 	in    input.Input
 	check func(string) error
 	err   error
+	// offer are the words that tab goes through, from is where they begin in the text,
+	// and taken which of them stands there: below 0 none.
+	offer []string
+	from  int
+	taken int
 }
 
 // New opens a bar. check tells what is wrong with a filter.
 func New(kind Kind, page, text string, check func(string) error) *Bar {
-	b := &Bar{Kind: kind, Page: page, in: input.New(text), check: check}
+	b := &Bar{Kind: kind, Page: page, in: input.New(text), check: check, taken: -1}
 	b.validate()
 	return b
 }
+
+// complete puts the next word that may stand at the cursor there.
+func (b *Bar) complete(by int) {
+	if b.Words == nil {
+		return
+	}
+	if b.taken < 0 {
+		b.propose()
+	}
+	if len(b.offer) == 0 {
+		return
+	}
+	switch {
+	case b.taken >= 0:
+		b.taken = (b.taken + by + len(b.offer)) % len(b.offer)
+	case by < 0:
+		b.taken = len(b.offer) - 1
+	default:
+		b.taken = 0
+	}
+	word := b.offer[b.taken]
+	if len(b.offer) == 1 { // nothing to choose: on to the next
+		word += " "
+		b.taken = -1
+	}
+	b.in.Replace(b.from, word)
+	b.validate()
+	if b.taken < 0 {
+		b.propose()
+	}
+}
+
+// propose looks up what may stand at the cursor.
+func (b *Bar) propose() {
+	b.taken, b.offer = -1, nil
+	if b.Words == nil {
+		return
+	}
+	r, at := []rune(b.in.Value()), b.in.Position()
+	at = min(at, len(r))
+	b.from = at
+	for b.from > 0 && !strings.ContainsRune(apart, r[b.from-1]) {
+		b.from--
+	}
+	b.offer = b.Words(b.in.Value(), at)
+	if len(b.offer) == 1 && b.offer[0] == string(r[b.from:at]) {
+		b.offer = nil // it stands there
+	}
+}
+
+// apart are the characters between the words of a filter.
+const apart = " \t()!&|\""
 
 func (b *Bar) validate() {
 	b.err = nil
@@ -67,9 +130,20 @@ func (b *Bar) Value() string { return strings.TrimSpace(b.in.Value()) }
 
 // Update takes a key or a paste.
 func (b *Bar) Update(msg tea.Msg) {
+	if k, ok := msg.(tea.KeyPressMsg); ok {
+		switch k.String() {
+		case "tab":
+			b.complete(1)
+			return
+		case "shift+tab":
+			b.complete(-1)
+			return
+		}
+	}
 	if b.in.Update(msg) {
 		b.validate()
 	}
+	b.propose()
 }
 
 // Err is what is wrong with the text, nil where it may be used as it stands.
@@ -101,17 +175,62 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 	if b.Kind == Text {
 		prompt, hint, say = b.Prompt+" ", b.Hint, b.Why
 	}
+	valid := b.Kind != Text && b.Value() != "" && b.err == nil
 	switch kind := number(b.Value()); {
+	case b.taken >= 0 || b.err != nil && len(b.offer) > 0 && b.from < b.in.Position():
+		say = "tab: " + b.choices(th, width-6)
 	case b.Free && b.Kind == Narrow && kind != "":
 		say = kind
 	case b.err != nil && b.Free && b.Kind == Narrow:
 		say = "looked for as text (no filter: " + reason(b.err) + ")"
 	case b.err != nil:
 		say, style = reason(b.err), th.Bad
+	case valid && b.Split != nil:
+		if where := b.Split(b.Value()); where != "" {
+			say = where + "; " + say
+		}
 	}
 	say = line.Fit(" "+line.Clean(say), width, th.Glyphs.Dots)
 	p := line.Cut(" "+prompt, width, "")
-	return []string{style.Render(say), th.Accent.Bold(true).Render(p) + b.in.View(th, width-line.Width(p), hint)}
+	mark, ms := " ", th.Dim
+	switch {
+	case valid:
+		mark, ms = th.Glyphs.Passed, th.Good
+	case b.err != nil && b.Free && b.Kind == Narrow:
+		mark, ms = th.Glyphs.Unknown, th.Dim
+	case b.err != nil:
+		mark, ms = th.Glyphs.Dead, th.Bad
+	}
+	right := ""
+	if width > line.Width(p)+8 {
+		right = " " + ms.Render(mark) + " "
+	}
+	return []string{style.Render(say), th.Accent.Bold(true).Render(p) + b.in.View(th, width-line.Width(p)-line.Width(right), hint) + right}
+}
+
+// choices lists the words to choose from, the one taken marked, as far as there is room.
+func (b *Bar) choices(th *theme.Theme, width int) string {
+	from := 0
+	for {
+		out := ""
+		seen := b.taken < from
+		for i := from; i < len(b.offer); i++ {
+			w := b.offer[i]
+			if i == b.taken {
+				w = "[" + w + "]"
+			}
+			if line.Width(out)+line.Width(w)+2 > width {
+				out += th.Glyphs.Dots
+				break
+			}
+			seen = seen || i == b.taken
+			out += w + "  "
+		}
+		if seen || from >= b.taken {
+			return out
+		}
+		from++
+	}
 }
 
 // number says how a bare number or address is looked for, "" for other text.

@@ -36,6 +36,19 @@ func (in *Input) Value() string { return in.m.Value() }
 // Set replaces the text.
 func (in *Input) Set(s string) { in.m.SetValue(s); in.m.CursorEnd() }
 
+// Position is the cursor's, in runes from the start.
+func (in *Input) Position() int { return in.m.Position() }
+
+// Replace puts text in the place of the runes from from to the cursor.
+func (in *Input) Replace(from int, text string) {
+	r := []rune(in.m.Value())
+	pos := min(in.m.Position(), len(r))
+	from = max(0, min(from, pos))
+	in.all = false
+	in.m.SetValue(string(r[:from]) + text + string(r[pos:]))
+	in.m.SetCursor(from + len([]rune(text)))
+}
+
 // Update takes a key or a paste and reports whether the text changed.
 func (in *Input) Update(msg tea.Msg) bool {
 	old := in.m.Value()
