@@ -14,6 +14,8 @@ import (
 const (
 	// pageSize is how many members are asked for at once.
 	pageSize = 500
+	// far is the page from which on several are read at once.
+	far = 40
 	// pagesKept is how many pages stay in memory: those nearest to what is in sight.
 	pagesKept = 8
 	// quick is how long a page may take to be read anew whenever the headers are: so
@@ -157,10 +159,13 @@ func (m *members) ask(from Sets) func() any {
 		return nil
 	}
 	m.reading = true
-	round := m.round
+	round, n := m.round, 1
+	if at >= far { // nearly all of the cost is what stands before: its neighbours come along
+		at, n = at-1, 3
+	}
 	return func() any {
 		start := time.Now()
-		p, err := from.Members(m.ctx, s, at*pageSize, pageSize)
+		p, err := from.Members(m.ctx, s, at*pageSize, n*pageSize)
 		return pageRead{m, round, p, err, time.Since(start)}
 	}
 }
@@ -190,7 +195,9 @@ func (m *members) take(a pageRead) {
 	m.cost = a.took
 	p := a.page
 	at := p.From / pageSize
-	m.pages[at] = readPage{p.Members, a.round}
+	for i := 0; i == 0 || i*pageSize < len(p.Members); i++ {
+		m.pages[at+i] = readPage{p.Members[i*pageSize : min((i+1)*pageSize, len(p.Members))], a.round}
+	}
 	end := p.From + len(p.Members)
 	switch {
 	case !p.More && (len(p.Members) > 0 || p.From == 0):

@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ type book struct {
 	list    []set.Set
 	at      map[set.Key]int
 	trouble string // why some could not be listed
-	version int    // grows with every list that is another
+	version int    // grows when a set comes or goes
 	listing bool
 	known   bool // a list came
 	next    time.Time
@@ -144,7 +145,6 @@ func (p *Page) Answered(answer any, f *page.Frame) {
 			}
 			b.counted[m.set.Key] = a.n
 			m.counted, m.hasCount = a.n, true
-			b.version++
 			m.say("counted: "+units.Plural(a.n, 12, "member"), true)
 		}
 	case looked:
@@ -169,12 +169,14 @@ func (p *Page) takeList(a listed) {
 		}
 		return
 	}
+	if !b.known || !slices.EqualFunc(a.list, b.list, func(x, y set.Set) bool { return x.Key == y.Key }) {
+		b.version++
+	}
 	b.list, b.trouble, b.known = a.list, trouble, true
 	b.at = make(map[set.Key]int, len(a.list))
 	for i := range a.list {
 		b.at[a.list[i].Key] = i
 	}
-	b.version++
 	if m := b.open; m != nil {
 		if s, ok := b.find(m.set.Key); ok {
 			m.renew(s)
