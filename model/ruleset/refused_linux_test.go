@@ -32,6 +32,8 @@ func TestKernelRefusesCalls(t *testing.T) {
 		{head + "-A INPUT -j A\n-A A -j B\n-A B -j A\nCOMMIT\n", "f:7:1: chains that call each other in a circle, which the kernel refuses: filter: A > B > A"},
 		{head + "-A A -j B\n-A B -j A\nCOMMIT\n", "f: chains that call each other in a circle, which no packet reaches: filter: A > B > A"},
 		{head + "-A INPUT -j A\n-A A -j B\nCOMMIT\n", ""},
+		{nft + head + "-A A -j B\n-A B -j A\nCOMMIT\n", "f: chains that call each other in a circle, which no packet reaches: filter: A > B > A"},
+		{nft + head + "-A INPUT -j A\n-A A -j B\n-A B -j A\nCOMMIT\n", "f:8:1: chains that call each other in a circle, which the kernel refuses: filter: A > B > A"},
 		{deep(15), ""},
 		{deep(40), ""},
 		{nft + deep(15), ""},
