@@ -106,6 +106,13 @@ func (m *Model) swap(s *snapshot.Snapshot) tea.Cmd {
 	if n, old := len(s.Problems), len(m.latest.Problems); n > old {
 		cmd = m.complain(s.Problems[n-1])
 	}
+	if s.Rules != m.latest.Rules {
+		for i, p := range m.opt.Pages {
+			if r, ok := p.(page.Rester); ok && i != m.at {
+				r.Rest()
+			}
+		}
+	}
 	m.latest, m.got = s, m.now()
 	m.player.Feed(s.Journeys)
 	if !m.player.Paused() {

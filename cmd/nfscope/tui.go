@@ -60,12 +60,20 @@ func (a *app) tui(c *collect.Collector, o tuiOptions) error {
 	}()
 	go func() {
 		defer running.Done()
+		last := 0
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-box.full:
-				p.Send(ui.SnapshotMsg{Snapshot: box.take()})
+				s := box.take()
+				if s.Rules != nil {
+					if _, n := s.Rules.Size(); n != last {
+						collectFor(n)
+						last = n
+					}
+				}
+				p.Send(ui.SnapshotMsg{Snapshot: s})
 			}
 		}
 	}()

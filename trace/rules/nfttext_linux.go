@@ -162,6 +162,7 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 	}
 	refused := incompatible(string(out))
 	parsed, problems := parseSave(path, out, model.BackendIptablesNFT, f)
+	share(r.cache[p.name].tables, parsed)
 	var mine []tableKey
 	for _, k := range named {
 		i := slices.IndexFunc(parsed, func(t *model.Table) bool { return t.Name == k.name })

@@ -288,6 +288,7 @@ func (r *Reader) legacySave(ctx context.Context, path string, f model.Family, ls
 		}
 		r.progress.end("putting the rules in order")
 		tables, problems := parseSave(path, out, model.BackendLegacy, f)
+		share(r.cache[p.name].tables, tables)
 		p.warnings = append(p.warnings, problems...)
 		for _, t := range tables {
 			into[t.Name] = t

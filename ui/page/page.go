@@ -87,6 +87,11 @@ type Taker interface {
 	Take(text string, f *Frame) tea.Cmd
 }
 
+// Rester is a page that keeps things made of the rules from one frame to the next. The
+// root tells it when others came while it is not shown: it lets go of what it can make
+// anew, so that the old rules do not stay in memory for a page that nobody sees.
+type Rester interface{ Rest() }
+
 // Live is a page that is narrowed while a filter is typed, not only once it is
 // accepted: its View never waits for what a filter finds.
 type Live interface{ Live() }

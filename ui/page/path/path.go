@@ -71,6 +71,11 @@ func (pg *Page) prepare(f *page.Frame) {
 	}
 }
 
+// Rest lets go of the rules that the map was made of.
+func (pg *Page) Rest() {
+	pg.world, pg.leaves, pg.hits = nil, nil, nil
+}
+
 // keep finds the selected rule in rules that were read anew.
 func (pg *Page) keep() {
 	if pg.sel.rule < 0 || pg.sel.key == (key{}) {
@@ -261,7 +266,7 @@ func (pg *Page) choose(p spot) {
 	pg.sel = selection{on: true, station: p.station, key: p.key, rule: p.rule}
 	if p.rule >= 0 {
 		pl := &pg.world.places[p.rule]
-		pg.sel.chain, pg.sel.text = pl.chain.Name, pl.rule.Text
+		pg.sel.chain, pg.sel.text = strings.Clone(pl.chain.Name), strings.Clone(pl.rule.Text) // they outlive the rules' text
 	}
 }
 
