@@ -1,21 +1,30 @@
 package main
 
-import "runtime/debug"
+import (
+	"math"
+	"runtime/debug"
+)
 
 const (
 	// manyRules is from where a ruleset is most of our memory.
 	manyRules = 20_000
 	// fewGarbage is how much garbage, in percent of what lives, is waited for beside one.
 	fewGarbage = 30
+	// ruleBytes and elseBytes are the memory from which the collector hurries: twice what
+	// a rule with its chains takes, for the old ruleset and the new one while they are
+	// compared (they share their text), and all else.
+	ruleBytes = 600
+	elseBytes = 40 << 20
 )
 
 // collectFor sets how much garbage is waited for. Go waits for as much as lives, which
 // is quick and right for a ruleset of some MB; 100,000 rules live for hours, are 60 MB,
 // and would take the room of two.
 func collectFor(rules int) {
-	percent := 100
+	percent, limit := 100, int64(math.MaxInt64)
 	if rules > manyRules {
-		percent = fewGarbage
+		percent, limit = fewGarbage, elseBytes+ruleBytes*int64(rules)
 	}
 	debug.SetGCPercent(percent)
+	debug.SetMemoryLimit(limit)
 }

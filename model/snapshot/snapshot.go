@@ -8,6 +8,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
+	"nfscope/model/ruleset"
 )
 
 // Snapshot is everything a page may show.
@@ -24,6 +25,8 @@ type Snapshot struct {
 	// Reading tells of rules that are being read, or could not be; nil where those in
 	// Rules are the newest.
 	Reading *Reading
+	// Index is that of Rules, for all pages; nil where nobody made one.
+	Index *ruleset.Index
 	// Counts, Previous belong to Rules; Previous is nil at first.
 	Counts   *model.Counts
 	Previous *model.Counts
@@ -49,6 +52,14 @@ type Snapshot struct {
 	Recording string
 	// Ended is true when the source has nothing more to give.
 	Ended bool
+}
+
+// Names is the Index of rs, which is Rules or another; made here where nobody made it.
+func (s *Snapshot) Names(rs *model.Ruleset) *ruleset.Index {
+	if s.Index != nil && s.Index.Ruleset() == rs {
+		return s.Index
+	}
+	return ruleset.NewIndex(rs)
 }
 
 // Flows is the conntrack table.

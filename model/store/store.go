@@ -32,7 +32,8 @@ type Store struct {
 	fold    *journey.Fold
 	flows   flow.Table
 	index   flowIndex
-	list    []*flow.Flow // nil when flows changed
+	names   *ruleset.Index // of rules
+	list    []*flow.Flow   // nil when flows changed
 	table   snapshot.Flows
 	trace   snapshot.Trace
 	lab     *snapshot.Lab
@@ -166,7 +167,7 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 	fl.List = s.list
 	return &snapshot.Snapshot{
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
-		Rules: s.rules, Reading: s.reading, Counts: s.counts, Previous: s.before, Sparks: s.sparks.list(),
+		Rules: s.rules, Index: s.names, Reading: s.reading, Counts: s.counts, Previous: s.before, Sparks: s.sparks.list(),
 		ConntrackInUse: s.tracked || s.flows.Live() > 0, Flows: fl,
 		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
@@ -207,7 +208,8 @@ func (s *Store) setRules(rs *model.Ruleset, at time.Time) {
 		// The generation moves with everything in nf_tables, our own arming included.
 		confirmed = time.Time{}
 	}
-	s.fold.SetRules(ruleset.NewIndex(rs), confirmed)
+	s.names = ruleset.NewIndex(rs)
+	s.fold.SetRules(s.names, confirmed)
 	s.rules, s.counts, s.before = rs, rs.Counts(), nil
 	s.confirmed = at
 	s.sparks.reset(rs, s.counts)

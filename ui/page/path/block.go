@@ -128,7 +128,7 @@ func (v *view) targetWidth(st int) int {
 		}
 		for _, l := range v.entries[st][k].ls {
 			if l.depth == 0 || len(v.entries[st][k].ls) <= v.entries[st][k].lines {
-				if r := v.w.places[l.rule].rule; !plain(r) {
+				if r := v.w.place(l.rule).rule; !plain(r) {
 					n = max(n, canvas.Width(target(r))+2*boolInt(r.Jump != ""))
 				}
 			}
@@ -285,7 +285,7 @@ func (v *view) drawn(e *entry, ev *entryView, d *player.Death) bool {
 }
 
 func (v *view) isRule(d *player.Death, l leaf) bool {
-	pl := &v.w.places[l.rule]
+	pl := v.w.place(l.rule)
 	return d.Rule == pl.rule.Index && d.Chain == pl.chain.Name && d.Table == pl.table.Name && d.Family == pl.table.Family && d.Backend == pl.table.Backend
 }
 
@@ -371,7 +371,7 @@ func (v *view) deathText(n, width int) string {
 
 // ruleRow draws one rule.
 func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
-	g, p, pl := &v.geo[st], v.p, &v.w.places[l.rule]
+	g, p, pl := &v.geo[st], v.p, v.w.place(l.rule)
 	isHit := false
 	for s, k := range ev.trail {
 		if k == l.order && s <= v.step && ev.reached {

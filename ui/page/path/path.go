@@ -82,20 +82,21 @@ func (pg *Page) keep() {
 		return
 	}
 	same := func(id int) bool {
-		if id >= len(pg.world.places) || pg.world.places[id].rule == nil {
-			return false
-		}
-		p, k := &pg.world.places[id], &pg.sel.key
-		return p.rule.Text == pg.sel.text && p.chain.Name == pg.sel.chain &&
+		p, k := pg.world.place(id), &pg.sel.key
+		return p.rule != nil && p.rule.Text == pg.sel.text && p.chain.Name == pg.sel.chain &&
 			p.table.Name == k.table && p.table.Family == k.family && p.table.Backend == k.backend
 	}
 	if same(pg.sel.rule) {
 		return
 	}
-	for id := range pg.world.places {
-		if same(id) {
-			pg.sel.rule = id
-			return
+	if k := &pg.sel.key; pg.world.index != nil {
+		if _, c := pg.world.index.Chain(k.backend, k.family, k.table, pg.sel.chain); c != nil {
+			for i := range c.Rules {
+				if c.Rules[i].Text == pg.sel.text {
+					pg.sel.rule = c.Rules[i].ID
+					return
+				}
+			}
 		}
 	}
 	pg.sel.rule = -1
@@ -265,7 +266,7 @@ func (pg *Page) moveSelection(a keys.Action) {
 func (pg *Page) choose(p spot) {
 	pg.sel = selection{on: true, station: p.station, key: p.key, rule: p.rule}
 	if p.rule >= 0 {
-		pl := &pg.world.places[p.rule]
+		pl := pg.world.place(p.rule)
 		pg.sel.chain, pg.sel.text = strings.Clone(pl.chain.Name), strings.Clone(pl.rule.Text) // they outlive the rules' text
 	}
 }
@@ -280,7 +281,7 @@ type clickable struct {
 func (pg *Page) Click(x, y int, f *page.Frame) tea.Cmd {
 	pg.prepare(f)
 	for _, h := range pg.hits {
-		if y != h.y || x < h.x || x >= h.x+h.w || h.spot.rule >= len(pg.world.places) {
+		if y != h.y || x < h.x || x >= h.x+h.w || h.spot.rule >= pg.world.size() {
 			continue
 		}
 		again := pg.sel.on && pg.sel.station == h.spot.station && pg.sel.key == h.spot.key && pg.sel.rule == h.spot.rule

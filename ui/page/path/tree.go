@@ -34,8 +34,8 @@ func (w *world) leaves(e *entry, hits map[int]bool) []leaf {
 		var at []int
 		if len(c.Rules) > 3*nearby {
 			for id := range hits {
-				if id < len(w.places) && w.places[id].chain == c {
-					at = append(at, w.places[id].rule.Index-1)
+				if p := w.place(id); p.chain == c {
+					at = append(at, p.rule.Index-1)
 				}
 			}
 		}
@@ -50,10 +50,10 @@ func (w *world) leaves(e *entry, hits map[int]bool) []leaf {
 			r := &c.Rules[i]
 			out = append(out, leaf{rule: r.ID, chain: c, depth: depth, order: len(out), gap: gap})
 			gap = false
-			if r.Jump == "" || depth >= deepest {
+			if depth >= deepest {
 				continue
 			}
-			if u := w.chains[e.table][r.Jump]; u != nil && !slices.Contains(way, u) {
+			if u := w.jump(e.table, r); u != nil && !slices.Contains(way, u) {
 				walk(u, depth+1, append(way, u))
 			}
 		}

@@ -54,8 +54,6 @@ type place struct {
 	table *model.Table
 	chain *model.Chain
 	rule  *model.Rule
-	brief string
-	done  bool // brief was made
 }
 
 // world is a snapshot's rules, put in order for drawing. It is made anew only when
@@ -65,8 +63,8 @@ type world struct {
 	counts   *model.Counts
 	inUse    bool
 	stations [5]station
-	places   []place // by Rule.ID
-	chains   map[*model.Table]map[string]*model.Chain
+	index    *ruleset.Index // nil where there are no rules
+	briefs   map[int]string // those drawn so far, by Rule.ID
 	// needs are the widths that the stations' rules and chains ask for, to be read whole.
 	needs [5]int
 	// also says what the map does not show: tables of other families.
@@ -97,31 +95,19 @@ func build(s *snapshot.Snapshot) *world {
 	if w.rules == nil {
 		return w
 	}
-	_, n := w.rules.Size()
-	w.places = make([]place, n)
-	w.chains = map[*model.Table]map[string]*model.Chain{}
+	w.index, w.briefs = s.Names(w.rules), map[int]string{}
 	other := map[model.Family]int{}
 	callers := map[*model.Chain]int{}
 	calls := map[*model.Chain][]*model.Chain{}
 	for _, t := range w.rules.Tables {
-		names := make(map[string]*model.Chain, len(t.Chains))
 		for _, c := range t.Chains {
-			names[c.Name] = c
-		}
-		w.chains[t] = names
-		for _, c := range t.Chains {
-			for i := range c.Rules {
-				if id := c.Rules[i].ID; id >= 0 && id < n {
-					w.places[id] = place{table: t, chain: c, rule: &c.Rules[i]}
-				}
-			}
 			if !c.Base() {
 				continue
 			}
 			if t.Family == model.FamilyBridge || t.Family == model.FamilyARP {
 				other[t.Family]++
 			}
-			calls[c] = reach(names, c)
+			calls[c] = w.reach(t, c)
 			for _, u := range calls[c] {
 				callers[u]++
 			}
@@ -178,13 +164,13 @@ func (w *world) need(s *station) int {
 		ls := w.leaves(e, nil)
 		ls = ls[:min(len(ls), looked)]
 		for _, l := range ls {
-			if r := w.places[l.rule].rule; !plain(r) {
+			if r := w.place(l.rule).rule; !plain(r) {
 				words = max(words, min(canvas.Width(target(r))+2*boolInt(r.Jump != ""), 16))
 			}
 		}
 		for _, l := range ls {
 			text := words + 1 + canvas.Width(w.brief(l.rule))
-			if r := w.places[l.rule].rule; plain(r) {
+			if r := w.place(l.rule).rule; plain(r) {
 				text = canvas.Width(target(r))
 			}
 			n = max(n, 5+2*l.depth+text+2+packetsWidth+1+deathWidth)
@@ -228,14 +214,14 @@ func (w *world) recount(s *snapshot.Snapshot) *world {
 }
 
 // reach lists the user chains that can be reached from a chain.
-func reach(names map[string]*model.Chain, c *model.Chain) []*model.Chain {
+func (w *world) reach(t *model.Table, c *model.Chain) []*model.Chain {
 	var out []*model.Chain
 	seen := map[*model.Chain]bool{}
 	for todo := []*model.Chain{c}; len(todo) > 0; {
 		c := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for i := range c.Rules {
-			if u := names[c.Rules[i].Jump]; c.Rules[i].Jump != "" && u != nil && !seen[u] {
+			if u := w.jump(t, &c.Rules[i]); u != nil && !seen[u] {
 				seen[u] = true
 				out, todo = append(out, u), append(todo, u)
 			}
@@ -293,13 +279,41 @@ func (w *world) rule(id int) model.Counters {
 
 // brief is the short text of a rule.
 func (w *world) brief(id int) string {
-	p := &w.places[id]
-	if !p.done {
-		if p.done = true; !plain(p.rule) { // else target says it all
-			p.brief = Brief(p.rule)
+	s, ok := w.briefs[id]
+	if !ok {
+		if r := w.place(id).rule; !plain(r) { // else target says it all
+			s = Brief(r)
 		}
+		w.briefs[id] = s
 	}
-	return p.brief
+	return s
+}
+
+// place tells where a rule stands; nothing where there is no such rule.
+func (w *world) place(id int) (p place) {
+	if w.index != nil {
+		p.table, p.chain, p.rule = w.index.Rule(id)
+	}
+	return p
+}
+
+// size is how many rules there are.
+func (w *world) size() (rules int) {
+	if w.rules != nil {
+		_, rules = w.rules.Size()
+	}
+	return rules
+}
+
+// jump is the chain that a rule of a table calls, nil where it calls none.
+func (w *world) jump(t *model.Table, r *model.Rule) *model.Chain {
+	if r.Jump == "" {
+		return nil
+	}
+	if in, c := w.index.Chain(t.Backend, t.Family, t.Name, r.Jump); in == t {
+		return c
+	}
+	return nil
 }
 
 // resolve finds the rule that a step hit in the rules as they are now; -1 where it is
@@ -308,8 +322,8 @@ func (w *world) resolve(s *journey.Step) int {
 	if s.Kind != journey.KindRule && s.Kind != journey.KindMiss || w.rules == nil {
 		return -1
 	}
-	if s.RuleID >= 0 && s.RuleID < len(w.places) {
-		if p := &w.places[s.RuleID]; p.rule != nil && p.rule.Text == s.Text && p.chain.Name == s.Chain && p.table.Name == s.Table {
+	if s.RuleID >= 0 {
+		if p := w.place(s.RuleID); p.rule != nil && p.rule.Text == s.Text && p.chain.Name == s.Chain && p.table.Name == s.Table {
 			return s.RuleID
 		}
 	}

@@ -101,9 +101,10 @@ type origin struct {
 	ok bool
 }
 
-func newIndex(rs *model.Ruleset) *index {
+func newIndex(names *ruleset.Index) *index {
+	rs := names.Ruleset()
 	n, _ := rs.Size()
-	x := &index{rs: rs, names: ruleset.NewIndex(rs), chains: make([]place, 0, n), origins: map[int32]origin{}}
+	x := &index{rs: rs, names: names, chains: make([]place, 0, n), origins: map[int32]origin{}}
 	x.lines.of = -1
 	last := model.BackendUnknown
 	for _, t := range rs.Tables {

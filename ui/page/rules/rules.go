@@ -7,6 +7,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/filter"
+	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/list"
 	"nfscope/ui/component/tree"
@@ -98,7 +99,7 @@ func (p *Page) sync(f *page.Frame) bool {
 	}
 	p.reading = f.Snap.Reading
 	if p.index == nil || p.index.rs != rs {
-		p.swap(rs, f.Snap.Rules == nil)
+		p.swap(f.Snap.Names(rs), f.Snap.Rules == nil)
 	}
 	if p.index.rules <= small {
 		for run := p.due(f); run != nil; run = p.due(f) {
@@ -143,8 +144,8 @@ func (p *Page) sync(f *page.Frame) bool {
 }
 
 // swap takes another ruleset. What the user has selected is found again by name.
-func (p *Page) swap(rs *model.Ruleset, outline bool) {
-	old, x := p.index, newIndex(rs)
+func (p *Page) swap(names *ruleset.Index, outline bool) {
+	old, x := p.index, newIndex(names)
 	was := p.outline
 	p.index, p.outline = x, outline
 	p.base.move(x)
