@@ -62,6 +62,10 @@ func (x *Index) makeNames() map[chainKey]owner {
 	return m
 }
 
+// Prepare makes what Chain and NFTChain look names up in: 10 ms for 36,000 chains, in
+// the caller's time and not in that of whoever asks first.
+func (x *Index) Prepare() { x.names() }
+
 // Ruleset is what was indexed.
 func (x *Index) Ruleset() *model.Ruleset { return x.rs }
 

@@ -209,6 +209,7 @@ func (s *Store) setRules(rs *model.Ruleset, at time.Time) {
 		confirmed = time.Time{}
 	}
 	s.names = ruleset.NewIndex(rs)
+	s.names.Prepare() // a page asks while it draws
 	s.fold.SetRules(s.names, confirmed)
 	s.rules, s.counts, s.before = rs, rs.Counts(), nil
 	s.confirmed = at

@@ -12,6 +12,8 @@ func KubeSnapshot(services int) *snapshot.Snapshot {
 	rs, _, _ := ruleset.ParseFile("node", []byte(rulesettest.Kube(services)))
 	rs.Taken = now
 	chains, _ := rs.Size()
-	return &snapshot.Snapshot{Version: 1, Time: now, Netns: "node", Source: "live", Rules: rs, Counts: rs.Counts(),
+	names := ruleset.NewIndex(rs)
+	names.Prepare() // as the store does
+	return &snapshot.Snapshot{Version: 1, Time: now, Netns: "node", Source: "live", Rules: rs, Index: names, Counts: rs.Counts(),
 		Sparks: make([][]float64, chains), ConntrackInUse: true}
 }

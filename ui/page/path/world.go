@@ -97,7 +97,8 @@ func build(s *snapshot.Snapshot) *world {
 	}
 	w.index, w.briefs = s.Names(w.rules), map[int]string{}
 	other := map[model.Family]int{}
-	callers := map[*model.Chain]int{}
+	reach := newReach(w)
+	callers := make([]uint8, len(reach.next)) // by Chain.ID; two are many
 	calls := map[*model.Chain][]*model.Chain{}
 	for _, t := range w.rules.Tables {
 		for _, c := range t.Chains {
@@ -107,9 +108,9 @@ func build(s *snapshot.Snapshot) *world {
 			if t.Family == model.FamilyBridge || t.Family == model.FamilyARP {
 				other[t.Family]++
 			}
-			calls[c] = w.reach(t, c)
+			calls[c] = reach.from(t, c)
 			for _, u := range calls[c] {
-				callers[u]++
+				callers[u.ID] = min(callers[u.ID]+1, 2)
 			}
 		}
 	}
@@ -127,8 +128,9 @@ func build(s *snapshot.Snapshot) *world {
 			if b.Chain.Device != "" {
 				e.name = b.Chain.Device + " " + e.name
 			}
+			e.calls = make([]called, 0, len(calls[e.chain]))
 			for _, u := range calls[e.chain] {
-				e.calls = append(e.calls, called{u, callers[u] > 1})
+				e.calls = append(e.calls, called{u, callers[u.ID] > 1})
 			}
 			w.count(&e)
 			st.entries = append(st.entries, e)
@@ -211,23 +213,6 @@ func (w *world) recount(s *snapshot.Snapshot) *world {
 		n.stations[i].entries = es
 	}
 	return &n
-}
-
-// reach lists the user chains that can be reached from a chain.
-func (w *world) reach(t *model.Table, c *model.Chain) []*model.Chain {
-	var out []*model.Chain
-	seen := map[*model.Chain]bool{}
-	for todo := []*model.Chain{c}; len(todo) > 0; {
-		c := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for i := range c.Rules {
-			if u := w.jump(t, &c.Rules[i]); u != nil && !seen[u] {
-				seen[u] = true
-				out, todo = append(out, u), append(todo, u)
-			}
-		}
-	}
-	return out
 }
 
 // count tells how many packets entered a base chain. The kernel counts only those

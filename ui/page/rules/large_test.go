@@ -194,3 +194,50 @@ func BenchmarkCounters100k(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkKeys100k is each key of the page until the frame behind it, over all rules
+// and in the longest chain. What is worked on beside the screen is not part of it; that
+// every key is under 16 ms is.
+func BenchmarkKeys100k(b *testing.B) {
+	f := largeFrame(rulesettest.KubeServices)
+	all := []string{"g", "enter"}
+	in := []string{"g", "enter", "G", "k"} // the last chain's rules
+	for _, c := range []struct {
+		name   string
+		before []string
+		each   []string
+	}{
+		{"tree-j-k", []string{"g"}, []string{"j", "k"}},
+		{"tree-G-g", nil, []string{"G", "g"}},
+		{"tree-pgdown", []string{"g"}, []string{"pgdown"}},
+		{"rules-j-k", all, []string{"j", "k"}},
+		{"rules-G-g", all, []string{"G", "g"}},
+		{"rules-pgdown", all, []string{"pgdown"}},
+		{"never-hit", all, []string{"*"}},
+		{"hottest", all, []string{"o"}},
+		{"never-hit-hottest", append(all, "*"), []string{"o"}},
+		{"baseline", all, []string{"b"}},
+		{"baseline-hottest", append(all, "o"), []string{"b"}},
+		{"callers-esc", in, []string{"u", "esc"}},
+		{"changes", all, []string{"D", "esc"}},
+		{"jump-esc", append(all, "j"), []string{"enter", "esc"}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p := New()
+			p.View(f)
+			work(p, f)
+			press := func(k string) {
+				p.Do(keys.Lookup("Rules", k), f)
+				p.View(f)
+			}
+			for _, k := range c.before {
+				press(k)
+			}
+			i := 0
+			for b.Loop() {
+				press(c.each[i%len(c.each)])
+				i++
+			}
+		})
+	}
+}
