@@ -10,10 +10,11 @@ const (
 	manyRules = 20_000
 	// fewGarbage is how much garbage, in percent of what lives, is waited for beside one.
 	fewGarbage = 30
-	// ruleBytes and elseBytes are the memory from which the collector hurries: twice what
-	// a rule with its chains takes, for the old ruleset and the new one while they are
-	// compared (they share their text), and all else.
-	ruleBytes = 600
+	// ruleBytes and elseBytes are the memory from which the collector hurries: what two
+	// rulesets that share their text take by the rule, chains and counters included, while
+	// they are compared or a page out of sight holds the older one; and all else. Less
+	// would keep it busy all the time.
+	ruleBytes = 850
 	elseBytes = 40 << 20
 )
 
