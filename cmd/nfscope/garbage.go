@@ -14,7 +14,7 @@ const (
 	// rulesets that share their text take by the rule, chains and counters included, while
 	// they are compared or a page out of sight holds the older one; and all else. Less
 	// would keep it busy all the time.
-	ruleBytes = 850
+	ruleBytes = 700
 	elseBytes = 40 << 20
 )
 
