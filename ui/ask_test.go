@@ -23,7 +23,7 @@ type curious struct {
 func (*curious) Name() string { return "Rules" }
 
 func (*curious) Do(a keys.Action, _ *page.Frame) tea.Cmd {
-	if a == keys.Member {
+	if a == keys.Inspect {
 		return page.Send(page.TypeRequest{Prompt: "is in s:", Hint: "an address", Says: "the kernel looks"})
 	}
 	return nil

@@ -292,6 +292,9 @@ func TestArmAndDisarm(t *testing.T) {
 	if len(s.actions.armed) != 2 {
 		t.Error("a filter that cannot be read was armed")
 	}
+	s.actions.err = nil
+	s.send(page.TraceRequest{Filter: "table filter and chain FORWARD and rule 2"}) // chosen afterwards, by the store
+	s.wants("tracing table filter and chain FORWARD and rule 2")
 	s.send(SnapshotMsg{uitest.Snapshot()})
 	s.press("x")
 	if s.actions.ended != 1 {

@@ -24,25 +24,6 @@ func (r *Rule) Parts() []model.Part {
 	return append(l, r.Target.part())
 }
 
-// Sets names the ipsets that the rule looks into or fills, each once.
-func (r *Rule) Sets() []string {
-	var l []string
-	seen := map[string]bool{}
-	add := func(os []Option) {
-		for i := range os {
-			if s, ok := os[i].Value.(Set); ok && !seen[s.Name] {
-				seen[s.Name] = true
-				l = append(l, s.Name)
-			}
-		}
-	}
-	for i := range r.Conds {
-		add(r.Conds[i].Options)
-	}
-	add(r.Target.Options)
-	return l
-}
-
 // part says a whole module in one line.
 func (m *Match) part() model.Part {
 	p := model.Part{Text: m.String(), Unknown: m.Unknown}

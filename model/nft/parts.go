@@ -42,31 +42,6 @@ func inside(s Statement) (why string) {
 	return why
 }
 
-// Sets names the sets and maps that the rule looks into or fills, each once.
-func (r *Rule) Sets() []string {
-	var l []string
-	seen := map[string]bool{}
-	add := func(name string) {
-		if !seen[name] {
-			seen[name] = true
-			l = append(l, name)
-		}
-	}
-	for _, s := range r.Statements {
-		walk(s, func(v any) {
-			switch v := v.(type) {
-			case SetRef:
-				add(string(v))
-			case *SetUpdate:
-				add(v.Set)
-			case *Meter:
-				add(v.Name)
-			}
-		})
-	}
-	return l
-}
-
 // walk calls fn with a statement or an expression and all that is in it.
 func walk(v any, fn func(any)) {
 	fn(v)

@@ -60,7 +60,7 @@ const (
 	Callers   Action = "callers"
 	Changes   Action = "changes"
 	ToSet     Action = "set"
-	Member    Action = "member"
+	Inspect   Action = "inspect"
 	CountSet  Action = "count"
 )
 
@@ -115,7 +115,7 @@ func All() []Binding {
 		{[]string{"u"}, Callers, "who jumps to this chain, or names this set", "Rules"},
 		{[]string{"D"}, Changes, "what changed in the rules", "Rules"},
 		{[]string{"s"}, ToSet, "the set that this rule names", "Rules"},
-		{[]string{"i"}, Member, "is something in this set?", "Rules"},
+		{[]string{"i"}, Inspect, "a rule in words; is something in this set?", "Rules"},
 		{[]string{"c"}, CountSet, "count this set's members by reading them", "Rules"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},

@@ -157,15 +157,18 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 		return out
 	}
 	mark, style := d.died(at)
+	text := th.Text
+	if ruleset.Doubt(r.table, r.rule) != "" {
+		text = th.Warn
+		if mark == "" {
+			mark, style = th.Glyphs.Unknown, th.Warn
+		}
+	}
 	if m, s, ok := d.p.lit(d.f, r.rule); ok {
 		mark, style = m, s
 		if !selected {
 			out.Over = lipgloss.NewStyle().Bold(true)
 		}
-	}
-	text := th.Text
-	if ruleset.Doubt(r.table, r.rule) != "" {
-		text = th.Warn
 	}
 	if glow := d.f.Player.Lit(r.rule.ID); glow > 0 {
 		mark, style = th.Glyphs.Hit, th.Lit

@@ -56,7 +56,8 @@ type Page struct {
 	sets book
 	uses *uses // nil while the rules are searched
 
-	menu *menu // nil while none is open
+	menu *menu    // nil while none is open
+	box  *inspect // nil while none is open
 	// before is where the page was before a filter moved it; acted is true once
 	// something was done under the filter.
 	before *spot
@@ -85,7 +86,7 @@ func (p *Page) Name() string { return "Rules" }
 func (p *Page) Filters() (filter.Kind, bool) { return filter.Rules, true }
 
 // Deep reports whether Back leads somewhere.
-func (p *Page) Deep() bool { return len(p.back) > 0 || p.inRows || p.menu != nil }
+func (p *Page) Deep() bool { return len(p.back) > 0 || p.inRows || p.menu != nil || p.box != nil }
 
 // narrow is the width below which one panel is shown at a time.
 const narrow = 76
@@ -189,6 +190,9 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	if p.menu != nil {
 		return p.doMenu(a)
 	}
+	if p.box != nil {
+		return p.doInspect(a, f)
+	}
 	if p.move(a) {
 		return nil
 	}
@@ -212,6 +216,12 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 			return page.Send(page.Say{Text: "hottest first within each chain; the kernel still asks by number (o: in order again)"})
 		}
 		return page.Send(page.Say{Text: "in the kernel's order"})
+	case keys.Inspect:
+		return p.inspectRule()
+	case keys.TraceThis:
+		if r, ok := p.selected(); ok && p.inRows && r.rule != nil {
+			return traceRule(r)
+		}
 	case keys.Callers:
 		if k, ok := setKey(p.scope()); ok {
 			return p.users(k)
@@ -299,13 +309,19 @@ func (p *Page) enter(hard bool) tea.Cmd {
 	case r.rule != nil && r.rule.Jump != "":
 		k := keyOf(r.table, r.chain)
 		k.Chain = r.rule.Jump
-		if _, ok := p.index.chain(k); !ok {
-			return page.Send(page.Say{Text: "there is no chain " + r.rule.Jump + " in this table"})
-		}
-		p.goTo(k, ref{}, false)
+		return p.goChain(k)
 	case hard && r.rule != nil:
-		return page.Send(page.Say{Text: "rule " + number(r.rule) + " jumps nowhere"})
+		return p.inspectRule()
 	}
+	return nil
+}
+
+// goChain goes to a chain that a rule names.
+func (p *Page) goChain(k chainKey) tea.Cmd {
+	if _, ok := p.index.chain(k); !ok {
+		return page.Send(page.Say{Text: "there is no chain " + k.Chain + " in this table"})
+	}
+	p.goTo(k, ref{}, false)
 	return nil
 }
 
@@ -391,7 +407,7 @@ func (p *Page) ShowRule(id int, f *page.Frame) {
 	if !ok {
 		return
 	}
-	p.never, p.back, p.inRows, p.menu, p.touched = false, nil, true, nil, true
+	p.never, p.back, p.inRows, p.menu, p.box, p.touched = false, nil, true, nil, nil, true
 	if p.reveal(p.index.chainKey(r.at)) {
 		p.sync(f)
 		p.cursor.Want(r)

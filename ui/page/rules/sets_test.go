@@ -219,12 +219,12 @@ func TestIsItIn(t *testing.T) {
 	k := newKernel(10)
 	f := setFrame(theme.Options{}, 120, 40)
 	p := live(t, f, k)
-	if s := told(p.Do("member", f)); s != "select a set first" {
+	if s := told(p.Do("inspect", f)); s != "select a rule or a set to look into it" {
 		t.Errorf("without a set: %q", s)
 	}
 	p.goToSet(drops)
 	answer(t, p, f)
-	r, ok := p.Do("member", f)().(page.TypeRequest)
+	r, ok := p.Do("inspect", f)().(page.TypeRequest)
 	if !ok || !strings.Contains(r.Prompt, "drops") || !strings.Contains(r.Hint, "hash:ip") {
 		t.Fatalf("%+v", r)
 	}
@@ -315,7 +315,7 @@ func TestSetsOfRecording(t *testing.T) {
 	wants(t, text(p, f), "set blocked", "unknown", "ipset", "drops", "gone")
 	p.goToSet(drops)
 	wants(t, text(p, f), "its members are not known here: a recording or a file of rules does not hold them")
-	if s := told(p.Do("member", f)); !strings.Contains(s, "a recording or a file") {
+	if s := told(p.Do("inspect", f)); !strings.Contains(s, "a recording or a file") {
 		t.Errorf("i: %q", s)
 	}
 	p.goToSet(blocked)

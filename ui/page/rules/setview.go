@@ -176,14 +176,14 @@ func (p *Page) setNote() string {
 func (p *Page) doSet(a keys.Action) (tea.Cmd, bool) {
 	m := p.sets.open
 	if m == nil {
-		switch a {
-		case keys.Member, keys.CountSet:
+		_, ok := setKey(p.scope())
+		if a == keys.CountSet || a == keys.Inspect && ok {
 			return page.Send(page.Say{Text: p.noSet()}), true
 		}
 		return nil, false
 	}
 	switch a {
-	case keys.Member:
+	case keys.Inspect:
 		if !m.ready {
 			return page.Send(page.Say{Text: "the set was not read yet"}), true
 		}

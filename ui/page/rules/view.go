@@ -43,6 +43,9 @@ func (p *Page) View(f *page.Frame) string {
 	if p.menu != nil {
 		lines = overlay.Center(lines, p.menu.view(f.Theme, f.Width, body.Height), f.Width)
 	}
+	if p.box != nil {
+		lines = overlay.Center(lines, p.box.view(p, &body, f.Width, body.Height), f.Width)
+	}
 	if news != "" {
 		lines = append(lines, f.Theme.Warn.Render(line.Fit(line.Clean(news), f.Width, f.Theme.Glyphs.Dots)))
 	}
@@ -362,7 +365,7 @@ func (p *Page) Click(x, y int, f *page.Frame) tea.Cmd {
 	if !p.sync(f) {
 		return nil
 	}
-	if p.menu != nil {
+	if p.menu != nil || p.box != nil {
 		return nil
 	}
 	p.acted, p.touched = true, true
