@@ -121,14 +121,16 @@ func (c *commits) read() {
 			continue // a hole in the generations
 		}
 		m.Time = time.Now()
-		c.add(m, who)
-		c.wake()
+		if !c.add(m, who) { // what we do ourselves changes nothing that is shown
+			c.wake()
+		}
 	}
 }
 
 // add remembers a transaction. /proc is asked once for those that one thread makes one
-// after the other: else a flood would come in faster than it is read.
-func (c *commits) add(m model.Commit, who witness) {
+// after the other: else a flood would come in faster than it is read. own tells whether it
+// was our own.
+func (c *commits) add(m model.Commit, who witness) (own bool) {
 	thread := m.PID
 	c.mu.Lock()
 	n := len(c.list)
@@ -147,6 +149,7 @@ func (c *commits) add(m model.Commit, who witness) {
 	}
 	close(c.next)
 	c.next = make(chan struct{})
+	return c.list[len(c.list)-1].Own
 }
 
 func (c *commits) wake() {
