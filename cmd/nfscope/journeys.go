@@ -7,8 +7,13 @@ import (
 	"io"
 
 	"nfscope/model/journey"
+	"nfscope/model/miss"
+	"nfscope/model/snapshot"
 	"nfscope/ui/component/ladder"
 )
+
+// maxPrinted is how many rules that did not match a packet's text has.
+const maxPrinted = 40
 
 // journeyPrinter prints journeys once each, when they are closed.
 type journeyPrinter struct {
@@ -16,6 +21,8 @@ type journeyPrinter struct {
 	json  bool
 	width int
 	seen  map[int]bool
+	// misses finds the rules that did not match; nil where nobody asked for them.
+	misses *miss.Finder
 	// printed counts; limit ends printing, 0 for none.
 	printed, limit int
 }
@@ -55,7 +62,24 @@ func (p *journeyPrinter) forget(list []*journey.Journey) {
 	}
 }
 
+// ask has the rules that did not match printed too.
+func (p *journeyPrinter) ask() { p.misses = miss.New(miss.Known{}) }
+
+// know tells what the misses are reckoned with.
+func (p *journeyPrinter) know(s *snapshot.Snapshot) {
+	if p.misses != nil {
+		p.misses.Know(miss.In(s))
+	}
+}
+
 func (p *journeyPrinter) one(j *journey.Journey) error {
+	if p.misses != nil {
+		limit := miss.MaxSteps
+		if !p.json {
+			limit = maxPrinted
+		}
+		j = p.misses.Look(j, limit)
+	}
 	if p.json {
 		b, err := json.Marshal(j)
 		if err != nil {

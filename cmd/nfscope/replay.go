@@ -19,7 +19,7 @@ import (
 
 func (a *app) replayCommand() *cobra.Command {
 	var speed float64
-	var plain, asJSON bool
+	var plain, asJSON, misses bool
 	c := &cobra.Command{
 		Use: "replay FILE", Short: "Show a recording as if it happened now", Args: cobra.ExactArgs(1),
 		Long:    "Show a recording made with `nfscope trace -w`. It needs no root and no Linux.",
@@ -33,8 +33,8 @@ func (a *app) replayCommand() *cobra.Command {
 				return usage(err)
 			}
 			defer f.Close()
-			if plain || asJSON || !a.terminal() {
-				return a.replayPlain(args[0], f, asJSON)
+			if plain || asJSON || misses || !a.terminal() {
+				return a.replayPlain(args[0], f, asJSON, misses)
 			}
 			return a.replayTUI(args[0], f, speed)
 		},
@@ -42,16 +42,20 @@ func (a *app) replayCommand() *cobra.Command {
 	c.Flags().Float64Var(&speed, "speed", 1, "recorded seconds per second")
 	c.Flags().BoolVar(&plain, "plain", false, "print text")
 	c.Flags().BoolVar(&asJSON, "json", false, "print nfscope/journey/1 objects, one a line")
+	c.Flags().BoolVar(&misses, "misses", false, "print text, with the rules that were looked at and did not match")
 	return c
 }
 
 // replayPlain folds a recording at once and prints its journeys.
-func (a *app) replayPlain(name string, r io.Reader, asJSON bool) error {
+func (a *app) replayPlain(name string, r io.Reader, asJSON, misses bool) error {
 	rr, err := record.NewReader(name, r)
 	if err != nil {
 		return usage(err)
 	}
 	p := newJourneyPrinter(a.out, asJSON, a.width())
+	if misses {
+		p.ask()
+	}
 	if !asJSON {
 		fmt.Fprintf(p.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)
 	}
@@ -69,6 +73,9 @@ func (a *app) replayPlain(name string, r io.Reader, asJSON bool) error {
 		st.Tick(it.Time)
 		st.Apply(&it)
 		if n++; n%1024 == 0 {
+			if misses {
+				p.know(st.Snapshot(it.Time))
+			}
 			if _, err := p.print(st.Journeys()); err != nil {
 				return err
 			}
@@ -78,6 +85,9 @@ func (a *app) replayPlain(name string, r io.Reader, asJSON bool) error {
 		}
 	}
 	st.End()
+	if misses {
+		p.know(st.Snapshot(start))
+	}
 	if _, err := p.print(st.Journeys()); err != nil {
 		return err
 	}

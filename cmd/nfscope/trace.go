@@ -24,6 +24,7 @@ type traceFlags struct {
 	span        time.Duration
 	count, rate int
 	json        bool
+	misses      bool
 	file        string
 	method      string
 }
@@ -58,6 +59,7 @@ func (a *app) traceCommand() *cobra.Command {
 	c.Flags().IntVar(&o.count, "count", 0, "end after `N` packets, 0 for no such end")
 	c.Flags().IntVar(&o.rate, "rate", arm.DefaultRate, "trace at most `N` packets a second; the kernel holds the rest back")
 	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/journey/1 objects, one a line")
+	c.Flags().BoolVar(&o.misses, "misses", false, "print the rules that were looked at and did not match, with what failed")
 	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording to `FILE`")
 	c.Flags().StringVar(&o.method, "method", "auto", "arm by auto, owner (a table that the kernel removes with us) or raw (-j TRACE)")
 	_ = c.Flags().MarkHidden("method")
@@ -105,6 +107,9 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	}
 	p := newJourneyPrinter(a.out, o.json, a.width())
 	p.limit = o.count
+	if o.misses {
+		p.ask()
+	}
 	ctx, stop := withCancel(a.ctx)
 	defer stop()
 	go func() {
@@ -121,6 +126,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		a.say(snap, said)
 		if err == nil {
 			var full bool
+			p.know(snap)
 			if full, err = p.print(snap.Journeys); full || err != nil {
 				stop()
 			}
@@ -134,6 +140,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	c.Drain()
 	last = st.Snapshot(time.Now())
 	if err == nil {
+		p.know(last)
 		_, err = p.print(last.Journeys)
 	}
 	if err == nil {

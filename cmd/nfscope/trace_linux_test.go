@@ -225,3 +225,40 @@ func TestTwoTraces(t *testing.T) {
 		return nil
 	})
 }
+
+// TestTraceMisses: --misses tells the rules before the hit, live and in the replay, as
+// text and as JSON; without it nothing of them is there.
+func TestTraceMisses(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -p udp -m udp --dport 8 -j ACCEPT\n"+
+		"-A FORWARD -p udp -m time --timestart 00:00 --timestop 00:01 -j ACCEPT\n-A FORWARD -d 10.2.0.2/32 -j DROP\nCOMMIT\n", "iptables-legacy-restore")
+	file := filepath.Join(t.TempDir(), "case.nfs")
+	r := tracing(t, n.Router, "--json", "--misses", "--count", "1", "-w", file, "udp and dst port 9")
+	datagram(t, n.Client, "10.2.0.2:9")
+	out, _ := r.ends(exitDone)
+	steps, _ := objects(t, out)[0]["steps"].([]any)
+	if len(steps) != 3 {
+		t.Fatalf("%d steps: %s", len(steps), out)
+	}
+	for i, want := range []string{"map[have:9 match:udp dport result:no want:8]", "result:unknown"} {
+		s, _ := steps[i].(map[string]any)
+		if s["kind"] != "miss" || s["rule"] != float64(i+1) || !strings.Contains(fmt.Sprint(s["because"]), want) {
+			t.Errorf("step %d is %v", i, s)
+		}
+	}
+	again, _ := launch(t, "nfscope", "replay", "--json", "--misses", file).ends(exitDone)
+	if first, _, _ := strings.Cut(again, "\n"); !strings.HasPrefix(out, first+"\n") {
+		t.Errorf("the replay prints\n%s\nthe trace did\n%s", again, out)
+	}
+	text, _ := launch(t, "nfscope", "replay", "--misses", file).ends(exitDone)
+	for _, want := range []string{"1  miss: udp dport 9 is not 8\n", "2  miss: time", "is not known: the time"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if plain, _ := launch(t, "nfscope", "replay", "--plain", file).ends(exitDone); strings.Contains(plain, "miss") {
+		t.Errorf("misses that nobody asked for:\n%s", plain)
+	}
+}

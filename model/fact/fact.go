@@ -90,6 +90,8 @@ type Connection struct {
 	State string
 	// Status holds EXPECTED, SEEN_REPLY, ASSURED, CONFIRMED, SNAT and DNAT.
 	Status Fact[[]string]
+	// NAT holds SNAT and DNAT alone, for where the rest of Status is not known.
+	NAT Fact[[]string]
 	// Reply is the packet's direction.
 	Reply Fact[bool]
 	Mark  Fact[uint32]

@@ -57,6 +57,9 @@ type Fold struct {
 	byID       map[uint32]*builder
 	byKey      map[packetKey]*builder // the oldest; the others follow by same
 	bases      *bases
+	// inForce is what journeys that begin now are told to be under: the oldest reading of
+	// the rules as they are.
+	inForce Rules
 	// talks are the connections that journeys were seen of, by conntrack ID.
 	talks     map[uint32]*talk
 	seen      [SourceGap + 1]bool
@@ -114,6 +117,9 @@ func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 			c.Complete, c.Why = false, rulesMoved
 			f.done[i] = &c
 		}
+	}
+	if f.inForce == nil || r == nil || !confirmed.IsZero() { // else one reading of the same rules is enough to keep
+		f.inForce = r
 	}
 	f.rules, f.bases, f.view = r, nil, nil
 	if r != nil {
@@ -230,7 +236,7 @@ func (f *Fold) begin(e *Event) *builder {
 		f.hurry(f.head)
 	}
 	f.number++
-	b := &builder{number: f.number, first: e.Time, last: e.Time, dirty: true, bases: f.bases, probed: f.opt.Probes,
+	b := &builder{number: f.number, first: e.Time, last: e.Time, dirty: true, bases: f.bases, rules: f.inForce, probed: f.opt.Probes,
 		missed: f.missed, late: !f.torn.IsZero() && e.Time.Sub(f.torn) < f.opt.Quiet}
 	if f.rules == nil {
 		b.doubt = unlisted

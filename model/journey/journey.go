@@ -53,6 +53,9 @@ type Step struct {
 	Ahead []string `json:"ahead,omitempty"`
 	// Because holds the conditions looked at.
 	Because []Because `json:"because,omitempty"`
+	// Beside, of a miss, counts the rules next to it that did not match either and are left
+	// out.
+	Beside int `json:"beside,omitempty"`
 	// Note says what is uncertain of the step, in words.
 	Note string    `json:"note,omitempty"`
 	Time time.Time `json:"time"`
@@ -158,10 +161,15 @@ type Journey struct {
 	// Why says what makes the journey incomplete.
 	Why  string `json:"why,omitempty"`
 	Gaps uint64 `json:"gaps"`
+	// Rules are those in force when it began, nil where none were known.
+	Rules Rules `json:"-"`
 	// Closed is true once no more steps are expected.
-	Closed      bool     `json:"-"`
-	Assumptions []string `json:"assumptions"`
-	Possible    []string `json:"possible,omitempty"`
+	Closed bool `json:"-"`
+	// MissesLeftOut counts the rules that were looked at and did not match, and that are not
+	// among the steps because there are too many (see package miss).
+	MissesLeftOut int      `json:"misses_left_out,omitempty"`
+	Assumptions   []string `json:"assumptions"`
+	Possible      []string `json:"possible,omitempty"`
 }
 
 // MarshalJSON adds the schema; lists are never null.

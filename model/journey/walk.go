@@ -159,6 +159,7 @@ type builder struct {
 	prev, next  *builder // in the order of last
 	same        *builder // the next of the same key
 	bases       *bases   // of the ruleset in force when it began
+	rules       Rules    // that ruleset
 	probed      bool     // probe chains were there when it began
 	began       bool     // our own chain that switched the trace on is among the walks
 	way         model.Hook

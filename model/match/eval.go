@@ -41,11 +41,15 @@ func (m *Match) Eval(p *model.Packet, f *fact.Facts) (fact.Answer, []fact.Becaus
 	}
 	if ask.before != nil {
 		if have, a := ask.before(&e); a != fact.Yes {
-			return a, []fact.Because{fact.Held(m.Name, strings.Join(m.Words(), ", "), have, a)}
+			return a, []fact.Because{fact.Held("protocol", m.Name, have, a)}
 		}
 	}
 	if len(m.Options) == 0 || ask.whole {
 		have, a := ask.about(&e, nil)
+		if len(m.Options) == 1 { // as if it were asked for alone
+			o := &m.Options[0]
+			return a, []fact.Because{fact.Held(strings.TrimSpace(m.Name+" "+optionLabel(o)), wanted(o), have, a)}
+		}
 		return a, []fact.Because{fact.Held(m.Name, optionsText(m.Options), have, a)}
 	}
 	all := fact.Yes

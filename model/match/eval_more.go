@@ -190,9 +190,9 @@ func stateAnswer(c *fact.Connection, v Value) (string, fact.Answer) {
 	for _, nat := range []string{"SNAT", "DNAT"} {
 		switch {
 		case !want.Has(nat):
-		case !c.Status.Known:
+		case !c.Status.Known && !c.NAT.Known:
 			return c.State + ", not known: its NAT", fact.Unsure
-		case slices.Contains(c.Status.Value, nat):
+		case slices.Contains(c.Status.Value, nat) || slices.Contains(c.NAT.Value, nat):
 			return c.State + ", " + nat, fact.Yes
 		}
 	}

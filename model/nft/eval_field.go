@@ -1,6 +1,8 @@
 package nft
 
 import (
+	"slices"
+
 	"nfscope/model"
 	"nfscope/model/fact"
 )
@@ -290,19 +292,21 @@ func (e *evaluation) ct(f *CT) reading {
 		}
 		return known(exactly(uint64(b2i(c.Reply.Value)), 8), CTDir)
 	case "status":
-		if !c.Status.Known {
-			return open(32, "the connection's status").of(CTStatus)
-		}
 		n, mask := uint64(0), uint64(0)
-		for _, b := range statusBits {
-			mask |= b
+		if c.Status.Known {
+			for _, b := range statusBits {
+				mask |= b
+			}
 		}
-		for _, s := range c.Status.Value {
+		if c.NAT.Known {
+			mask |= statusBits["SNAT"] | statusBits["DNAT"]
+		}
+		for _, s := range slices.Concat(c.Status.Value, c.NAT.Value) {
 			n |= statusBits[s]
 		}
 		v := nothing(32)
 		v.bits, v.known = word{0, n}, v.known.or(word{0, mask})
-		return reading{v: v, typ: CTStatus, missing: "the connection's other status bits"}
+		return reading{v: v, typ: CTStatus, missing: "the connection's status"}
 	case "zone":
 		if !c.Zone.Known {
 			return open(16, "the connection's zone")

@@ -22,20 +22,12 @@ func Doubt(t *model.Table, r *model.Rule) string {
 	var why []string
 	if t.Backend == model.BackendNFTables {
 		for _, u := range nft.Parse(r.Text, t.Family).Unknown {
-			why = append(why, short(u.Text)+": "+u.Why)
+			why = append(why, u.Text+": "+u.Why)
 		}
 	} else {
 		for _, u := range match.Parse(r.Text, t.Family).Unknown {
-			why = append(why, short(u.Text)+": "+u.Why)
+			why = append(why, u.Text+": "+u.Why)
 		}
 	}
 	return strings.Join(why, "; ")
-}
-
-// short cuts a value that is longer than anybody reads: a rule may have a megabyte.
-func short(s string) string {
-	if len(s) > 300 {
-		return strings.ToValidUTF8(s[:297], "") + "..."
-	}
-	return s
 }

@@ -245,38 +245,13 @@ func nftPriority(f model.Family, words []string) (model.Priority, bool) {
 		}
 		name, offset = s[:i], n
 	}
-	base, ok := priorities(f)[name]
-	return base + model.Priority(offset), ok
-}
-
-// priorities are the names that nft has for priorities (nft(8)); a bridge has its own
-// (include/uapi/linux/netfilter_bridge.h).
-func priorities(f model.Family) map[string]model.Priority {
-	if f == model.FamilyBridge {
-		return map[string]model.Priority{"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}
-	}
-	return map[string]model.Priority{"raw": model.PriorityRaw, "mangle": model.PriorityMangle,
+	base, ok := map[string]model.Priority{"raw": model.PriorityRaw, "mangle": model.PriorityMangle,
 		"dstnat": model.PriorityDstNAT, "filter": model.PriorityFilter, "security": model.PrioritySecurity,
-		"srcnat": model.PrioritySrcNAT}
-}
-
-// priorityName gives a priority's number, and for nftables the name as nft prints it
-// besides: up to ten off a name it is the name and the rest.
-func priorityName(t *model.Table, p model.Priority) string {
-	if t.Backend != model.BackendNFTables || t.Family == model.FamilyARP || t.Family == model.FamilyNetdev {
-		return p.String()
+		"srcnat": model.PrioritySrcNAT}[name]
+	if f == model.FamilyBridge { // include/uapi/linux/netfilter_bridge.h
+		base, ok = map[string]model.Priority{"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}[name]
 	}
-	for name, at := range priorities(t.Family) {
-		switch off := p - at; {
-		case off == 0:
-			return fmt.Sprintf("%d (%s)", p, name)
-		case off > 0 && off <= 10:
-			return fmt.Sprintf("%d (%s + %d)", p, name, off)
-		case off < 0 && off >= -10:
-			return fmt.Sprintf("%d (%s - %d)", p, name, -off)
-		}
-	}
-	return p.String()
+	return base + model.Priority(offset), ok
 }
 
 // block is an object's text as printed, without the indentation of its first line.

@@ -63,16 +63,12 @@ func (e *nftEdit) dropChain(t *model.Table, c *model.Chain) {
 // flush empties the ruleset.
 func (e *nftEdit) flush() { *e = newNFTEdit() }
 
-// number gives the rules their places, once all are there, and marks those that call
-// a chain that is not.
+// number gives the rules their places, once all are there.
 func (e *nftEdit) number() {
 	for _, t := range e.tables {
 		for _, c := range t.Chains {
 			for i := range c.Rules {
-				r := &c.Rules[i]
-				if r.Index = i + 1; r.Jump != "" && r.Marked == "" && e.chains[t][r.Jump] == nil {
-					r.Marked = "chain " + r.Jump + " is not in the text"
-				}
+				c.Rules[i].Index = i + 1
 			}
 		}
 	}

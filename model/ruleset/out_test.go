@@ -31,7 +31,7 @@ func TestWriteJSON(t *testing.T) {
 		`{"name":"INPUT","hook":"input","priority":0,"policy":"DROP","packets":7,"bytes":420,"rules":[` +
 		`{"index":1,"handle":0,"text":"-A INPUT -p tcp -m tcp --dport 22 -m comment --comment \"<ssh>\" -j ACCEPT","target":"ACCEPT","jump":"","packets":3,"bytes":180,"comment":"<ssh>"},` +
 		`{"index":2,"handle":0,"text":"-A INPUT -g web","target":"web","jump":"web","comment":"","goto":true}]},` +
-		`{"name":"web","rules":[{"index":1,"handle":0,"text":"-A web -j NOSUCH","target":"NOSUCH","jump":"","comment":"","marked":"target NOSUCH is neither a chain of the table nor known"}],"depth":1}]}],"warnings":[]}` + "\n"
+		`{"name":"web","rules":[{"index":1,"handle":0,"text":"-A web -j NOSUCH","target":"NOSUCH","jump":"","comment":"","marked":"target NOSUCH is neither a chain of the table nor known"}]}]}],"warnings":[]}` + "\n"
 	if d := cmp.Diff(want, b.String()); d != "" {
 		t.Error(d)
 	}

@@ -10,35 +10,19 @@ import (
 )
 
 // WriteDot prints the jump graph for Graphviz: a box of chains for every table, an arrow
-// for every pair of chains of which one calls the other (dashed for goto, red in a
-// circle), base chains on the left with hook and policy (red where it drops), chains
-// that are never reached in grey.
+// for every pair of chains of which one calls the other (dashed for goto), base chains
+// with hook and policy, chains that are never reached in grey.
 func WriteDot(w io.Writer, rs *model.Ruleset) error {
 	g := NewGraph(rs)
 	b := bufio.NewWriter(w)
 	fmt.Fprintln(b, "digraph ruleset {\n  rankdir=LR;\n  node [shape=box, fontname=\"monospace\", fontsize=10];\n  edge [fontname=\"monospace\", fontsize=9];")
-	loops := map[[2]int]bool{}
-	for _, l := range g.Loops() {
-		for i, c := range l.Chains {
-			loops[[2]int{c.ID, l.Chains[(i+1)%len(l.Chains)].ID}] = true
-		}
-	}
 	for i, t := range rs.Tables {
-		fmt.Fprintf(b, "  subgraph cluster_%d {\n    label=%s;\n    style=rounded; color=gray50; fontname=\"monospace\"; fontsize=12; labeljust=l;\n", i, dotString(fmt.Sprintf("%s %s %s", t.Backend, t.Family, t.Name)))
+		fmt.Fprintf(b, "  subgraph cluster_%d {\n    label=%s;\n", i, dotString(fmt.Sprintf("%s %s %s", t.Backend, t.Family, t.Name)))
 		for _, c := range t.Chains {
-			fmt.Fprintf(b, "    c%d [label=%s%s];\n", c.ID, dotString(dotLabel(t, c)), dotStyle(g, c))
-		}
-		var base strings.Builder
-		for _, c := range t.Chains {
-			if c.Base() {
-				fmt.Fprintf(&base, " c%d;", c.ID)
-			}
-		}
-		if base.Len() > 0 {
-			fmt.Fprintf(b, "    { rank=same;%s }\n", base.String())
+			fmt.Fprintf(b, "    c%d [label=%s%s];\n", c.ID, dotString(dotLabel(c)), dotStyle(g, c))
 		}
 		for _, c := range t.Chains {
-			writeEdges(b, g, c, loops)
+			writeEdges(b, g, c)
 		}
 		fmt.Fprintln(b, "  }")
 	}
@@ -46,10 +30,10 @@ func WriteDot(w io.Writer, rs *model.Ruleset) error {
 	return b.Flush() // the first error of any write above
 }
 
-func dotLabel(t *model.Table, c *model.Chain) string {
+func dotLabel(c *model.Chain) string {
 	label := c.Name
 	if c.Base() {
-		label += fmt.Sprintf("\n%s %s", c.Hook, priorityName(t, c.Priority))
+		label += fmt.Sprintf("\n%s %d", c.Hook, c.Priority)
 		if c.Policy != "" {
 			label += " policy " + c.Policy
 		}
@@ -64,8 +48,6 @@ func dotLabel(t *model.Table, c *model.Chain) string {
 
 func dotStyle(g *Graph, c *model.Chain) string {
 	switch {
-	case c.Base() && strings.EqualFold(c.Policy, "drop"):
-		return ", style=bold, color=red3"
 	case c.Base():
 		return ", style=bold"
 	case g.Depth(c) < 0:
@@ -76,7 +58,7 @@ func dotStyle(g *Graph, c *model.Chain) string {
 
 // writeEdges draws one arrow to each chain called, with the number of the rule, or how
 // many rules there are.
-func writeEdges(b *bufio.Writer, g *Graph, c *model.Chain, loops map[[2]int]bool) {
+func writeEdges(b *bufio.Writer, g *Graph, c *model.Chain) {
 	type edge struct {
 		to   int
 		goes bool
@@ -100,9 +82,6 @@ func writeEdges(b *bufio.Writer, g *Graph, c *model.Chain, loops map[[2]int]bool
 		style := ""
 		if e.goes {
 			style = ", style=dashed"
-		}
-		if loops[[2]int{c.ID, e.to}] {
-			style += ", color=red3, fontcolor=red3"
 		}
 		fmt.Fprintf(b, "    c%d -> c%d [label=%s%s];\n", c.ID, e.to, dotString(label), style)
 	}

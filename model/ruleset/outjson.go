@@ -42,9 +42,6 @@ type (
 		Device   string          `json:"device,omitempty"`
 		Handle   uint64          `json:"handle,omitempty"`
 		Extra    []string        `json:"extra,omitempty"`
-		// Depth is how many calls lead there at least, absent in base chains; -1 where no
-		// packet comes.
-		Depth *int `json:"depth,omitempty"`
 	}
 	ruleJSON struct {
 		Index   int     `json:"index"`
@@ -64,7 +61,6 @@ type (
 // the numbers are those that came with the text.
 func WriteJSON(w io.Writer, rs *model.Ruleset, counts *model.Counts) error {
 	j := newJSONWriter(w)
-	g := NewGraph(rs)
 	j.open(rulesetJSON{Schema, rs.Netns, rs.Generation, rs.Terse})
 	j.raw(`,"tables":[`)
 	for i, t := range rs.Tables {
@@ -73,11 +69,7 @@ func WriteJSON(w io.Writer, rs *model.Ruleset, counts *model.Counts) error {
 		j.raw(`,"chains":[`)
 		for k, c := range t.Chains {
 			j.comma(k)
-			out := makeChainJSON(t, c, counts)
-			if depth := g.Depth(c); !c.Base() {
-				out.Depth = &depth
-			}
-			j.value(out)
+			j.value(makeChainJSON(t, c, counts))
 		}
 		j.raw("]}")
 	}

@@ -78,30 +78,26 @@ func (t *treeWriter) table(tb *model.Table) {
 		}
 	}
 	for _, c := range tb.Chains {
-		t.line("  " + c.Name + "  " + t.about(tb, c))
+		t.line("  " + c.Name + "  " + t.about(c))
 		t.rules(tb, c)
 	}
 }
 
 // about is what stands behind a chain's name.
-func (t *treeWriter) about(tb *model.Table, c *model.Chain) string {
+func (t *treeWriter) about(c *model.Chain) string {
 	if !c.Base() {
-		depth := ""
-		if n := t.graph.Depth(c); n > 1 {
-			depth = fmt.Sprintf(", %d calls deep", n)
-		}
 		switch n := t.graph.CallerCount(c); {
 		case n == 0:
 			return "never called"
 		case t.graph.Depth(c) < 0:
 			return "never reached"
 		case n == 1:
-			return "called by 1 rule" + depth
+			return "called by 1 rule"
 		default:
-			return fmt.Sprintf("called by %d rules", n) + depth
+			return fmt.Sprintf("called by %d rules", n)
 		}
 	}
-	s := fmt.Sprintf("hook %s priority %s", c.Hook, priorityName(tb, c.Priority))
+	s := fmt.Sprintf("hook %s priority %d", c.Hook, c.Priority)
 	if c.Type != "" {
 		s = "type " + c.Type + " " + s
 	}

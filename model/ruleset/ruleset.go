@@ -114,7 +114,6 @@ func ParseFile(name string, text []byte) (rs *model.Ruleset, doc *Document, foun
 		found = []Problem{{Name: name, Fatal: true, Msg: msg}}
 	}
 	rs.Number()
-	found = append(found, refusedCalls(name, string(text), rs)...)
 	for _, p := range found {
 		rs.Warnings = append(rs.Warnings, p.Error())
 	}

@@ -3,6 +3,7 @@
 package snapshot
 
 import (
+	"net/netip"
 	"time"
 
 	"nfscope/model"
@@ -35,7 +36,10 @@ type Snapshot struct {
 	Sparks [][]float64
 	// ConntrackInUse is true where conntrack entries exist or rules need them.
 	ConntrackInUse bool
-	Flows          Flows
+	// Local are the addresses of the namespace's interfaces, as prefixes; nil where they
+	// are not known.
+	Local []netip.Prefix
+	Flows Flows
 	// Journeys, oldest first; at most as many as the ring holds. Forgotten counts
 	// those that left it.
 	Journeys  []*journey.Journey

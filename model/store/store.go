@@ -22,6 +22,7 @@ import (
 type Store struct {
 	version uint64
 	host    feed.Host
+	local   []netip.Prefix
 	rules   *model.Ruleset
 	reading *snapshot.Reading // nil while nothing is read
 	counts  *model.Counts
@@ -168,7 +169,7 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 	return &snapshot.Snapshot{
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
 		Rules: s.rules, Index: s.names, Reading: s.reading, Counts: s.counts, Previous: s.before, Sparks: s.sparks.list(),
-		ConntrackInUse: s.tracked || s.flows.Live() > 0, Flows: fl,
+		ConntrackInUse: s.tracked || s.flows.Live() > 0, Local: s.local, Flows: fl,
 		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
 	}
@@ -301,12 +302,13 @@ func (s *Store) setHost(h *feed.Host) {
 
 // rehost tells the flows what the namespace is like now.
 func (s *Store) rehost() {
-	var local []netip.Prefix
+	var local []netip.Prefix // a snapshot may hold the one before
 	for _, l := range s.host.Local {
 		if p, err := netip.ParsePrefix(l); err == nil {
 			local = append(local, p)
 		}
 	}
+	s.local = local
 	if s.rules == nil || len(local) == 0 {
 		return
 	}

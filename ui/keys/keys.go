@@ -59,6 +59,7 @@ const (
 	Hottest   Action = "hottest"
 	Callers   Action = "callers"
 	Changes   Action = "changes"
+	Misses    Action = "misses"
 	ToSet     Action = "set"
 	Inspect   Action = "inspect"
 	CountSet  Action = "count"
@@ -117,6 +118,7 @@ func All() []Binding {
 		{[]string{"s"}, ToSet, "the set that this rule names", "Rules"},
 		{[]string{"i"}, Inspect, "a rule in words; is something in this set?", "Rules"},
 		{[]string{"c"}, CountSet, "count this set's members by reading them", "Rules"},
+		{[]string{"n"}, Misses, "rules that did not match, one by one or folded", "Trace"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
 	}

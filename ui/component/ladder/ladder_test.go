@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -91,9 +92,41 @@ func TestConntrackRowOnlyWhereCertain(t *testing.T) {
 }
 
 func TestMissesSayWhy(t *testing.T) {
-	j := &journey.Journey{Steps: []journey.Step{{Kind: journey.KindMiss, Rule: 1, Chain: "DOCKER", Because: []journey.Because{
-		{Match: "dport", Want: "8080", Have: "8443", Result: "no"}, {Match: "mark", Want: "1", Result: "unknown"}, {Match: "src", Result: "yes"}}}}}
-	if got := strings.Join(Text(j, 0), "\n"); !strings.Contains(got, "1  miss: dport 8443 is not 8080, mark 1 is not known") {
-		t.Errorf("got %s", got)
+	for _, c := range []struct {
+		because journey.Because
+		want    string
+	}{
+		{journey.Because{Match: "dport", Want: "8080", Have: "8443", Result: "no"}, "dport 8443 is not 8080"},
+		{journey.Because{Match: "dport", Want: "not 8443", Have: "8443", Result: "no"}, "dport is 8443"},
+		{journey.Because{Match: "source", Want: "not 10.0.0.0/8", Have: "10.0.0.1", Result: "no"}, "source 10.0.0.1 is in 10.0.0.0/8"},
+		{journey.Because{Match: "mark", Want: "1", Result: "unknown"}, "mark 1 is not known"},
+		{journey.Because{Match: "mark", Want: "1", Have: "not known: the packet's mark", Result: "unknown"}, "mark 1 is not known: the packet's mark"},
+		{journey.Because{Match: "limit rate 5/second", Have: "not known: it depends on the traffic so far", Result: "unknown"},
+			"limit rate 5/second is not known: it depends on the traffic so far"},
+	} {
+		j := &journey.Journey{Steps: []journey.Step{{Kind: journey.KindMiss, Rule: 1, Chain: "DOCKER", Because: []journey.Because{c.because, {Match: "src", Result: "yes"}}}}}
+		if got := strings.Join(Text(j, 0), "\n"); !strings.Contains(got, "1  miss: "+c.want) || strings.Contains(got, "src") {
+			t.Errorf("want %s, got %s", c.want, got)
+		}
+	}
+}
+
+func TestFoldedMisses(t *testing.T) {
+	at := func(kind journey.Kind, chain string, rule, depth, beside int) journey.Step {
+		return journey.Step{Backend: model.BackendLegacy, Hook: model.HookForward, Table: "filter", Base: "FORWARD", Chain: chain, Kind: kind, Rule: rule, Depth: depth, Beside: beside,
+			Verdict: model.VerdictContinue}
+	}
+	j := &journey.Journey{Steps: []journey.Step{at(journey.KindMiss, "FORWARD", 1, 0, 7), at(journey.KindMiss, "FORWARD", 9, 0, 0), at(journey.KindRule, "FORWARD", 10, 0, 0),
+		at(journey.KindMiss, "U", 1, 1, 0), at(journey.KindRule, "FORWARD", 11, 0, 0)}}
+	var got []string
+	for _, r := range Folded(Rows(j)) {
+		got = append(got, r.Where+"|"+r.Rule+"|"+r.Text)
+	}
+	want := []string{"filter/FORWARD||9 rules looked at did not match", "|10|", "U||1 rule looked at did not match", "filter/FORWARD|11|"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if At(j, 0) != 2 || At(j, 1) != 4 {
+		t.Errorf("the steps are at %d and %d", At(j, 0), At(j, 1))
 	}
 }

@@ -34,6 +34,8 @@ type Row struct {
 	// Packet is what changed, in words.
 	Packet string
 	Miss   bool
+	// Beside counts misses that are left out next to this one.
+	Beside int
 }
 
 // Rows makes the rungs of a journey.
@@ -57,7 +59,10 @@ func Rows(j *journey.Journey) []Row {
 			r.Rule, r.Text = strconv.Itoa(s.Rule), strings.TrimPrefix(s.Text, "-A "+s.Chain+" ")
 		}
 		if r.Miss = s.Kind == journey.KindMiss; r.Miss {
-			r.Text = miss(s)
+			r.Text, r.Beside = miss(s), s.Beside
+			if s.Beside > 0 {
+				r.Packet = "and " + strconv.Itoa(s.Beside) + " more did not match"
+			}
 		} else {
 			r.Word = s.Verdict.String()
 		}
@@ -126,23 +131,6 @@ func routed(j *journey.Journey, h model.Hook) string {
 		return j.Out
 	}
 	return "to another host"
-}
-
-// miss says why a rule did not match.
-func miss(s *journey.Step) string {
-	var no []string
-	for _, b := range s.Because {
-		switch b.Result {
-		case "no":
-			no = append(no, b.Match+" "+b.Have+" is not "+b.Want)
-		case "unknown":
-			no = append(no, b.Match+" "+b.Want+" is not known")
-		}
-	}
-	if len(no) == 0 {
-		return "miss"
-	}
-	return "miss: " + strings.Join(no, ", ")
 }
 
 // Changes puts a delta in words, an address and its port together.

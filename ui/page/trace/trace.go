@@ -36,6 +36,8 @@ type Page struct {
 	// first is the list's first row on the screen, in the frame before; listed how many
 	// rows it had, listY where they began.
 	first, listed, listY, listW int
+
+	misses misses
 }
 
 // New makes the page.
@@ -149,6 +151,9 @@ func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		if j, _ := pg.shown(f); j != nil {
 			return page.Send(page.CopyRequest{Text: strings.Join(ladder.Text(j, 0), "\n") + "\n"})
 		}
+		return nil
+	case keys.Misses:
+		pg.misses.open = !pg.misses.open
 		return nil
 	case keys.TraceThis:
 		if j, _ := pg.shown(f); j != nil && j.Packet.Src.IsValid() {

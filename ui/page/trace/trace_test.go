@@ -11,6 +11,7 @@ import (
 
 	"nfscope/model/filter"
 	"nfscope/model/journey"
+	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/player"
 	"nfscope/ui/keys"
@@ -177,5 +178,56 @@ func TestClickSelects(t *testing.T) {
 	pg.Click(5, 30, f)
 	if pg.selected != 14 {
 		t.Error("a click on the ladder selects a packet")
+	}
+}
+
+// misses has the page find the misses of the packet it shows, as the root would.
+func findMisses(t *testing.T, pg *Page, f *page.Frame) {
+	t.Helper()
+	w := pg.Work(f)
+	if w == nil {
+		t.Fatal("no work for a packet that was not looked at")
+	}
+	if pg.Work(f) != nil {
+		t.Error("the same work twice")
+	}
+	pg.Done(w(), f)
+	if pg.Work(f) != nil {
+		t.Error("work that is done is begun anew")
+	}
+}
+
+// TestMissesFold: the rules that did not match are one line, and one line each with the
+// key; the mark stays at its step.
+func TestMissesFold(t *testing.T) {
+	f := frame(140, 60, theme.Options{}, time.Second)
+	for _, j := range f.Snap.Journeys {
+		j.Rules = ruleset.NewIndex(f.Snap.Rules)
+	}
+	f.Player.Focus(14)
+	f.Player.Step(6)
+	pg := New()
+	plain := ansi.Strip(pg.View(f))
+	findMisses(t, pg, f)
+	folded := ansi.Strip(pg.View(f))
+	pg.Do(keys.Misses, f)
+	open := ansi.Strip(pg.View(f))
+	if strings.Contains(plain, "did not match") || !strings.Contains(folded, "looked at did not match") || strings.Contains(folded, "miss:") {
+		t.Errorf("folded:\n%s", folded)
+	}
+	if !strings.Contains(open, "miss: ") || strings.Contains(open, "looked at did not match") {
+		t.Errorf("one by one:\n%s", open)
+	}
+	mark := func(s string) (out string) {
+		for _, l := range strings.Split(s, "\n") {
+			if strings.HasPrefix(l, "◆") {
+				w := strings.Fields(l) // hook and place may stand at a miss before it
+				out = strings.Join(w[max(len(w)-2, 0):], " ")
+			}
+		}
+		return out
+	}
+	if mark(plain) == "" || mark(folded) != mark(plain) || mark(open) != mark(plain) {
+		t.Errorf("the mark stands at\n%s\n%s\n%s", mark(plain), mark(folded), mark(open))
 	}
 }

@@ -203,9 +203,10 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 		y++
 	}
 	remarks := ladder.Remarks(j)
-	rungs := len(ladder.Rows(j)) + 1
+	rows, at := pg.rungs(j, step)
+	rungs := len(rows) + 1
 	keep := min(len(remarks), max(end-y-rungs-1, min(2, (end-y)/4)))
-	ladder.Draw(c, ladder.Area{X: a.X, Y: y, W: a.W, H: min(rungs, end-y-keep)}, j, step, p)
+	ladder.DrawRows(c, ladder.Area{X: a.X, Y: y, W: a.W, H: min(rungs, end-y-keep)}, rows, at, p)
 	y += min(rungs, end-y-keep)
 	if keep > 0 && y+keep < end {
 		y++

@@ -1,0 +1,100 @@
+package match
+
+import (
+	"slices"
+
+	"nfscope/model/fact"
+)
+
+// Leaves gives the facts as the rule's target leaves them where the rule matches: marks,
+// and whether the packet is tracked. What cannot be reckoned is not known afterwards.
+func (r *Rule) Leaves(f *fact.Facts) fact.Facts {
+	out, t := *f, &r.Target
+	if slices.ContainsFunc(t.Options, func(o Option) bool { return o.Unknown != "" }) || !t.Chain && t.Name != "" && targets[t.Name] == nil && targets["6:"+t.Name] == nil {
+		out.Mark = fact.Fact[uint32]{}
+		setConnMark(&out, fact.Fact[uint32]{})
+		return out
+	}
+	switch t.Name {
+	case "MARK":
+		out.Mark = t.xset(f.Mark)
+	case "CONNMARK":
+		t.connMark(&out)
+	case "NOTRACK":
+		untrack(&out)
+	case "CT":
+		if t.Option("--notrack") != nil {
+			untrack(&out)
+		}
+	case "HMARK", "SET", "TPROXY":
+		out.Mark = fact.Fact[uint32]{}
+	}
+	return out
+}
+
+// xset clears the bits of the mask and flips those of the value (xt_mark.c).
+func (t *Target) xset(old fact.Fact[uint32]) fact.Fact[uint32] {
+	o := t.Option("--set-xmark")
+	if o == nil {
+		return fact.Fact[uint32]{}
+	}
+	v, ok := o.Value.(Masked)
+	if !ok || !old.Known && v.Mask != ^uint32(0) {
+		return fact.Fact[uint32]{}
+	}
+	return fact.Of(old.Value&^v.Mask ^ v.Value)
+}
+
+// connMark is xt_connmark.c, without its shifts.
+func (t *Target) connMark(f *fact.Facts) {
+	c := f.Connection
+	var own fact.Fact[uint32]
+	if c.Known && c.Value.Exists() {
+		own = c.Value.Mark
+	}
+	save, restore := t.Option("--save-mark") != nil, t.Option("--restore-mark") != nil
+	if !save && !restore {
+		setConnMark(f, t.xset(own))
+		return
+	}
+	if c.Known && !c.Value.Exists() { // nothing to save to or to restore from
+		return
+	}
+	nfmask, ok1 := t.mask("--nfmask")
+	ctmask, ok2 := t.mask("--ctmask")
+	mixed := func(to fact.Fact[uint32], tomask uint32, from fact.Fact[uint32], frommask uint32) fact.Fact[uint32] {
+		if !ok1 || !ok2 || !from.Known || !to.Known && tomask != ^uint32(0) ||
+			t.Option("--left-shift-mark") != nil || t.Option("--right-shift-mark") != nil {
+			return fact.Fact[uint32]{}
+		}
+		return fact.Of(to.Value&^tomask ^ from.Value&frommask)
+	}
+	if save {
+		setConnMark(f, mixed(own, ctmask, f.Mark, nfmask))
+	} else {
+		f.Mark = mixed(f.Mark, nfmask, own, ctmask)
+	}
+}
+
+func (t *Target) mask(name string) (uint32, bool) {
+	o := t.Option(name)
+	if o == nil {
+		return 0, false
+	}
+	n, ok := o.Value.(Number)
+	return uint32(n.N), ok
+}
+
+func setConnMark(f *fact.Facts, m fact.Fact[uint32]) {
+	if c := f.Connection; c.Known && c.Value.Exists() {
+		n := *c.Value
+		n.Mark = m
+		f.Connection.Value = &n
+	}
+}
+
+func untrack(f *fact.Facts) {
+	if f.Connection.Known && f.Connection.Value == nil {
+		f.Connection.Value = &fact.Connection{State: "UNTRACKED"}
+	}
+}

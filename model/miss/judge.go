@@ -1,0 +1,104 @@
+package miss
+
+import (
+	"slices"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/fact"
+	"nfscope/model/journey"
+	"nfscope/model/match"
+	"nfscope/model/nft"
+)
+
+// text is a rule read from its text, in the words of its backend.
+type text struct {
+	match *match.Rule
+	nft   *nft.Rule
+}
+
+// maxRead is how many rules are kept read.
+const maxRead = 1 << 15
+
+// rule reads a rule; nil where it has no text.
+func (f *Finder) rule(t *model.Table, r *model.Rule) *text {
+	if strings.HasPrefix(r.Text, "#") || r.Text == "" {
+		return nil
+	}
+	if x := f.read[r]; x != nil {
+		return x
+	}
+	if len(f.read) >= maxRead {
+		clear(f.read)
+	}
+	x := &text{}
+	if t.Backend == model.BackendNFTables {
+		x.nft = nft.Parse(r.Text, t.Family)
+	} else {
+		x.match = match.Parse(r.Text, t.Family)
+	}
+	f.read[r] = x
+	return x
+}
+
+func (x *text) eval(p *model.Packet, f *fact.Facts) (fact.Answer, []fact.Because) {
+	if x.nft != nil {
+		return x.nft.Eval(p, f)
+	}
+	return x.match.Eval(p, f)
+}
+
+// judge holds the rules of a gap against the packet.
+func (f *Finder) judge(s *state, g *gap, number int) []found {
+	p, facts := s.facts(g.table, g.chain)
+	out := make([]found, 0, g.to-g.from+1-g.skip)
+	for n := g.from + g.skip; n <= g.to; n++ {
+		x := f.rule(g.table, &g.chain.Rules[n-1])
+		if x == nil {
+			out = append(out, found{gap: number, rule: n, note: "nobody could print this rule, so nobody knows what it asks", failing: beyond})
+			continue
+		}
+		a, why := x.eval(p, facts)
+		out = append(out, tell(found{gap: number, rule: n}, a, why))
+	}
+	return out
+}
+
+// step makes the step of a miss. next is the step before which the rule was looked at.
+func (m *found) step(g *gap, next *journey.Step) journey.Step {
+	r := &g.chain.Rules[m.rule-1]
+	return journey.Step{Backend: next.Backend, Hook: next.Hook, Family: next.Family, Table: next.Table, Base: next.Base, Chain: g.chain.Name,
+		Depth: g.depth, Kind: journey.KindMiss, Rule: r.Index, Handle: r.Handle, Text: r.Text, Comment: r.Comment, Verdict: model.VerdictContinue,
+		Target: r.Target, Because: m.because, Note: m.note, Time: next.Time, RuleID: r.ID}
+}
+
+// beyond is added to the number of conditions of a rule whose failing is not known: it
+// comes behind all others.
+const beyond = 1000
+
+// tell says why the rule did not match.
+func tell(m found, a fact.Answer, why []fact.Because) found {
+	if a == fact.Yes { // the trace knows better
+		var l []string
+		for _, b := range why {
+			l = append(l, strings.TrimSpace(b.Match+" is "+b.Have))
+		}
+		if len(l) == 0 {
+			l = []string{"it asks for nothing"}
+		}
+		m.note = "by its text it should have matched: " + strings.Join(l, ", ")
+	}
+	for _, b := range why {
+		if b.Result != a.String() || slices.ContainsFunc(m.because, func(o journey.Because) bool { return o.Match == b.Match && o.Have == b.Have }) {
+			continue
+		}
+		if a == fact.Yes {
+			b.Result = fact.Unsure.String()
+		}
+		m.because = append(m.because, journey.Because(b))
+	}
+	if m.failing = len(m.because); a != fact.No {
+		m.failing += beyond
+	}
+	return m
+}

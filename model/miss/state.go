@@ -1,0 +1,251 @@
+package miss
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"nfscope/model"
+	"nfscope/model/fact"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+)
+
+// state is what is known of the packet as it goes from step to step.
+type state struct {
+	f *Finder
+	j *journey.Journey
+	// packet is as it stands before the step that is looked at; shown is its mark as the
+	// last event with headers had it.
+	packet model.Packet
+	mark   fact.Fact[uint32]
+	shown  uint32
+	// connMark is the connection's, where a rule wrote it or it is new.
+	connMark fact.Fact[uint32]
+	// notrack is true once a rule took the packet out of connection tracking, template
+	// once one gave it a template.
+	notrack, template bool
+	flow              *flow.Flow
+	step              int
+}
+
+func newState(f *Finder, j *journey.Journey) *state {
+	s := &state{f: f, j: j, packet: j.Packet, mark: fact.Of(j.Packet.Mark), shown: j.Packet.Mark}
+	if j.CTState == "NEW" {
+		s.connMark = fact.Of(uint32(0))
+	}
+	if j.FlowBy == journey.FlowByID && f.known.Flow != nil {
+		s.flow = f.known.Flow(j.Flow)
+	}
+	return s
+}
+
+// before brings the packet to where a step's rules are looked at.
+func (s *state) before(i int) {
+	s.step = i
+	st := &s.j.Steps[i]
+	s.change(st.Packet)
+	if i == 0 || !sameWalk(&s.j.Steps[i-1], st) || has(st.Packet, "mark") {
+		s.mark = fact.Of(s.shown) // the walk's first event shows the headers
+	}
+}
+
+// after does to the packet what a step that was hit did.
+func (s *state) after(i int) {
+	st := &s.j.Steps[i]
+	if st.Kind == journey.KindRule {
+		s.effect(st)
+	}
+	s.change(st.Did)
+	if has(st.Did, "mark") && !s.mark.Known {
+		s.mark = fact.Of(s.shown)
+	}
+}
+
+func has(d journey.Delta, field string) bool {
+	return slices.ContainsFunc(d, func(c journey.Change) bool { return c.Field == field })
+}
+
+// change applies header changes.
+func (s *state) change(d journey.Delta) {
+	p := &s.packet
+	for _, c := range d {
+		n, err := strconv.ParseUint(c.Value, 0, 32)
+		if c.Field == "src" || c.Field == "dst" {
+			if a, err := netip.ParseAddr(c.Value); err == nil {
+				if c.Field == "src" {
+					p.Src = a
+				} else {
+					p.Dst = a
+				}
+			}
+			continue
+		}
+		if err != nil {
+			continue
+		}
+		switch c.Field {
+		case "sport":
+			p.SPort = uint16(n)
+		case "dport":
+			p.DPort = uint16(n)
+		case "icmp_id":
+			p.ICMPID = uint16(n)
+		case "length":
+			p.Length = int(n)
+		case "ttl":
+			p.TTL = uint8(n)
+		case "tos":
+			p.TOS = uint8(n)
+		case "mark":
+			p.Mark, s.shown = uint32(n), uint32(n)
+		}
+	}
+}
+
+// effect reckons what a rule that was hit wrote where no header shows it: marks and the
+// end of tracking.
+func (s *state) effect(st *journey.Step) {
+	t, c := s.j.Rules.Chain(st.Backend, st.Family, st.Table, st.Chain)
+	if c == nil || st.Rule < 1 || st.Rule > len(c.Rules) {
+		s.mark, s.connMark = fact.Fact[uint32]{}, fact.Fact[uint32]{}
+		return
+	}
+	x := s.f.rule(t, &c.Rules[st.Rule-1])
+	if x == nil {
+		s.mark, s.connMark = fact.Fact[uint32]{}, fact.Fact[uint32]{}
+		return
+	}
+	_, base := s.j.Rules.Chain(st.Backend, st.Family, st.Table, st.Base)
+	if base == nil {
+		base = c
+	}
+	p, facts := s.facts(t, base)
+	var left fact.Facts
+	if x.nft != nil {
+		left = x.nft.Run(p, facts).Facts
+	} else {
+		left = x.match.Leaves(facts)
+		s.template = s.template || x.match.Target.Name == "CT" && x.match.Target.Option("--notrack") == nil
+	}
+	s.mark = left.Mark
+	if l := left.Connection; l.Known && l.Value != nil {
+		if s.connMark = l.Value.Mark; l.Value.State == "UNTRACKED" {
+			s.notrack = true
+		}
+	}
+}
+
+// facts is what the rules of a chain may ask of the packet now. base is a base chain, or
+// one that is called from the base chain of the step under way.
+func (s *state) facts(t *model.Table, c *model.Chain) (*model.Packet, *fact.Facts) {
+	st := &s.j.Steps[s.step]
+	_, base := s.j.Rules.Chain(st.Backend, st.Family, st.Table, st.Base)
+	if base == nil {
+		base = c
+	}
+	p := s.packet
+	f := &fact.Facts{Backend: t.Backend, Mark: s.mark, Connection: s.connection(st.Hook, base.Priority), Local: s.f.known.Local}
+	f.In, f.Out = s.devices(t.Family, st.Hook)
+	if s.f.known.InSet != nil {
+		f.InSet = func(set string, key []string) fact.Answer { return s.f.known.InSet(t, set, key) }
+	}
+	return &p, f
+}
+
+// devices tells the interfaces that a hook has.
+func (s *state) devices(f model.Family, h model.Hook) (in, out fact.Fact[string]) {
+	switch f {
+	case model.FamilyIPv4, model.FamilyIPv6, model.FamilyInet:
+	default:
+		return // a bridge's ports
+	}
+	name := func(s string) fact.Fact[string] { return fact.Fact[string]{Value: s, Known: s != ""} }
+	none := fact.Of("")
+	switch h {
+	case model.HookPrerouting, model.HookInput:
+		return name(s.j.In), none
+	case model.HookForward:
+		return name(s.j.In), name(s.j.Out)
+	case model.HookOutput:
+		if s.j.NAT == nil { // else the packet may be routed anew
+			return none, name(s.j.Out)
+		}
+		return none, fact.Fact[string]{}
+	case model.HookPostrouting: // what came in by is there in newer kernels only
+		return fact.Fact[string]{}, name(s.j.Out)
+	}
+	return
+}
+
+// connTrack is where conntrack sees a packet (NF_IP_PRI_CONNTRACK), dstNAT and srcNAT
+// where the nat hooks stand.
+const (
+	connTrack model.Priority = -200
+	dstNAT    model.Priority = -100
+	srcNAT    model.Priority = 100
+)
+
+// connection is what conntrack has of the packet at a place.
+func (s *state) connection(h model.Hook, at model.Priority) fact.Fact[*fact.Connection] {
+	var unknown fact.Fact[*fact.Connection]
+	early := h == model.HookPrerouting || h == model.HookOutput
+	switch {
+	case h == model.HookIngress || h == model.HookEgress || early && at == connTrack:
+		return unknown
+	case early && at < connTrack:
+		switch {
+		case s.notrack:
+			return fact.Of(&fact.Connection{State: "UNTRACKED"})
+		case s.template || h == model.HookPrerouting && (s.j.In == "lo" || s.j.In == ""):
+			return unknown // what comes over loopback has its connection already
+		}
+		return fact.Of[*fact.Connection](nil)
+	}
+	c := &fact.Connection{State: s.j.CTState, Mark: s.connMark}
+	switch s.j.CTState {
+	case "":
+		return unknown
+	case "INVALID":
+		return fact.Of[*fact.Connection](nil)
+	case "UNTRACKED":
+		return fact.Of(c)
+	}
+	fresh := s.j.CTState == "NEW"
+	if s.j.Direction != "" {
+		c.Reply = fact.Of(s.j.Direction == journey.Reply)
+	}
+	if s.j.FlowBy == journey.FlowByID {
+		c.ID = fact.Of(s.j.Flow)
+	}
+	if fresh && early && at < dstNAT {
+		c.Status = fact.Of([]string{})
+	}
+	if fresh && early && at < dstNAT && s.packet.Transport {
+		c.Original = fact.Of(s.packet.Tuple())
+	}
+	if fl := s.flow; fl != nil {
+		c.Original, c.Zone = fact.Of(fl.Orig.Tuple), fact.Of(fl.Zone)
+		nat := fl.Status & (flow.SrcNAT | flow.DstNAT)
+		if !fresh || nat == 0 {
+			c.Answered = fact.Of(fl.Reply.Tuple)
+		}
+		switch {
+		case fresh && early && at < dstNAT:
+			nat = 0
+		case fresh && (early && at == dstNAT || at == srcNAT && (h == model.HookPostrouting || h == model.HookInput)):
+			return fact.Of(c) // nat chains may or may not have run
+		case fresh && (h != model.HookPostrouting && h != model.HookInput || at < srcNAT):
+			nat &= flow.DstNAT
+		}
+		var names []string
+		if nat&flow.SrcNAT != 0 {
+			names = append(names, "SNAT")
+		}
+		if nat&flow.DstNAT != 0 {
+			names = append(names, "DNAT")
+		}
+		c.NAT = fact.Of(names)
+	}
+	return fact.Of(c)
+}

@@ -1,0 +1,78 @@
+package ladder
+
+import (
+	"strconv"
+	"strings"
+
+	"nfscope/model/journey"
+)
+
+// miss says why a rule did not match.
+func miss(s *journey.Step) string {
+	var why []string
+	for _, b := range s.Because {
+		if b.Result != "yes" {
+			why = append(why, reason(b))
+		}
+	}
+	if len(why) == 0 {
+		return "miss"
+	}
+	return "miss: " + strings.Join(why, ", ")
+}
+
+// reason puts a condition that failed, or that nobody can know, in words.
+func reason(b journey.Because) string {
+	switch unwanted, not := strings.CutPrefix(b.Want, "not "); {
+	case b.Result == "unknown" && b.Have == "":
+		return strings.TrimSpace(b.Match+" "+b.Want) + " is not known"
+	case b.Result == "unknown":
+		return strings.TrimSpace(b.Match+" "+b.Want) + " is " + b.Have // is not known: the time
+	case b.Want == "":
+		return b.Match + ": " + b.Have
+	case not && unwanted == b.Have:
+		return b.Match + " is " + b.Have
+	case not:
+		return b.Match + " " + b.Have + " is in " + unwanted
+	}
+	return b.Match + " " + b.Have + " is not " + b.Want
+}
+
+// At gives the place of the n-th step, from 0, when misses are not counted: a journey
+// with its misses has the steps of the one without at other places.
+func At(j *journey.Journey, n int) int {
+	for i := range j.Steps {
+		if j.Steps[i].Kind == journey.KindMiss {
+			continue
+		}
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return max(len(j.Steps)-1, 0)
+}
+
+// Folded puts one row in the place of each run of misses: "3 rules before it did not
+// match".
+func Folded(rows []Row) []Row {
+	out := make([]Row, 0, len(rows))
+	for i := 0; i < len(rows); i++ {
+		r := rows[i]
+		if !r.Miss {
+			out = append(out, r)
+			continue
+		}
+		n := 1 + r.Beside
+		for i+1 < len(rows) && rows[i+1].Miss && rows[i+1].Where == "" {
+			i++
+			n += 1 + rows[i].Beside
+		}
+		r.Rule, r.Packet, r.Text = "", "", strconv.Itoa(n)+" rules looked at did not match"
+		if n == 1 {
+			r.Text = "1 rule looked at did not match"
+		}
+		out = append(out, r)
+	}
+	return out
+}

@@ -1,0 +1,60 @@
+package trace
+
+import (
+	"nfscope/model/journey"
+	"nfscope/model/miss"
+	"nfscope/ui/component/ladder"
+	"nfscope/ui/page"
+)
+
+// misses holds the rules that did not match of the packet whose ladder is shown. They
+// are found beside the screen: a chain may have 20,000 rules.
+type misses struct {
+	// of is the journey that full belongs to, asked the one that is being worked on.
+	of, asked *journey.Journey
+	full      *journey.Journey
+	// open shows them one by one; else a run of them is one line.
+	open bool
+}
+
+// looked is the answer of a piece of work.
+type looked struct{ of, full *journey.Journey }
+
+// Work finds the misses of the packet that is shown, once it is closed.
+func (pg *Page) Work(f *page.Frame) func() any {
+	pg.prepare(f)
+	j, _ := pg.shown(f)
+	m := &pg.misses
+	if j == nil || !j.Closed || j == m.of || j == m.asked {
+		return nil
+	}
+	m.asked = j
+	known := miss.In(f.Snap)
+	return func() any { return looked{j, miss.New(known).Look(j, miss.MaxSteps)} }
+}
+
+// Done takes what Work found.
+func (pg *Page) Done(answer any, _ *page.Frame) {
+	l, ok := answer.(looked)
+	if !ok {
+		return
+	}
+	if pg.misses.asked == l.of {
+		pg.misses.asked = nil
+	}
+	pg.misses.of, pg.misses.full = l.of, l.full
+}
+
+// rungs are the rows of a journey's ladder, with its misses where they are known, and
+// the step among them that the packet stands at.
+func (pg *Page) rungs(j *journey.Journey, step int) ([]ladder.Row, int) {
+	m := &pg.misses
+	if m.of != j {
+		return ladder.Rows(j), step
+	}
+	rows := ladder.Rows(m.full)
+	if !m.open {
+		rows = ladder.Folded(rows)
+	}
+	return rows, ladder.At(m.full, step)
+}
