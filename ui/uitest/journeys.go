@@ -52,6 +52,18 @@ func (m *maker) rule(chain string, depth, index int, d ...journey.Change) *maker
 	return m
 }
 
+// did says of the last step's rule what it did to the packet.
+func (m *maker) did(d ...journey.Change) *maker {
+	m.j.Steps[len(m.j.Steps)-1].Did = d
+	return m
+}
+
+// ahead names what can still drop the packet that the last step accepted.
+func (m *maker) ahead(chains ...string) *maker {
+	m.j.Steps[len(m.j.Steps)-1].Ahead = chains
+	return m
+}
+
 // policy adds the policy of the base chain.
 func (m *maker) policy(d ...journey.Change) *maker {
 	s := m.step(m.bc.Name, 0, journey.KindPolicy)
@@ -98,13 +110,14 @@ func journeys(rs *model.Ruleset) []*journey.Journey {
 	a := start(14, journey.PathForward, "eth0", "br0", packet("198.51.100.7:40312", "203.0.113.1:443", model.SYN))
 	a.in(legacy, ip4, "raw", "PREROUTING").policy()
 	a.in(native, inet, "fw", "pre").policy()
-	a.in(legacy, ip4, "nat", "PREROUTING").rule("PREROUTING", 0, 1)
-	a.in(legacy, ip4, "filter", "FORWARD").rule("FORWARD", 0, 1, toBackend...).rule("DOCKER-USER", 1, 2).
-		rule("FORWARD", 0, 3).rule("DOCKER", 1, 2)
+	a.in(legacy, ip4, "nat", "PREROUTING").rule("PREROUTING", 0, 1).did(toBackend...)
+	a.in(legacy, ip4, "filter", "FORWARD").rule("FORWARD", 0, 1, append(toBackend, journey.Change{Field: "ttl", Value: "62"})...)
+	a.j.Steps[len(a.j.Steps)-1].By = []journey.Author{{Field: "ttl", By: journey.ByForwarding}}
+	a.rule("DOCKER-USER", 1, 2).rule("FORWARD", 0, 3).rule("DOCKER", 1, 2).ahead("filter/FORWARD (iptables-nft)", "inet fw/forward (nftables)")
 	a.in(inft, ip4, "filter", "FORWARD").policy()
 	a.in(native, inet, "fw", "forward").rule("forward", 0, 1).end("limits", 1).policy()
 	a.in(legacy, ip4, "nat", "POSTROUTING").policy()
-	a.j.CTState, a.j.Flow = "NEW", 3040
+	a.j.CTState, a.j.Flow, a.j.FlowBy, a.j.Direction = "NEW", 3040, journey.FlowByID, journey.Original
 	a.j.NAT = &journey.NAT{Class: []string{"dnat"}, Dst: []string{"203.0.113.1:443", "10.2.0.2:8443"}}
 	accepted := a.by(journey.Accepted, "sent out of br0 to 10.2.0.2:8443 (was 203.0.113.1:443), accepted by every chain")
 	accepted.Outcome.By = journey.Culprit{Backend: legacy, Family: ip4, Table: "nat", Chain: "POSTROUTING", Kind: "policy"}
@@ -131,7 +144,7 @@ func journeys(rs *model.Ruleset) []*journey.Journey {
 	d.in(legacy, ip4, "filter", "OUTPUT").policy()
 	d.in(inft, ip4, "filter", "OUTPUT").policy()
 	d.in(legacy, ip4, "nat", "POSTROUTING").policy()
-	d.j.CTState, d.j.Flow = "NEW", 3051
+	d.j.CTState, d.j.Flow, d.j.FlowBy, d.j.Direction = "NEW", 3051, journey.FlowByTuple, journey.Original
 	output := d.by(journey.Accepted, "sent out of eth0, accepted by every chain")
 
 	e := start(18, journey.PathUnknown, "eth0", "", packet("198.51.100.8:40100", "203.0.113.1:443", model.ACK))

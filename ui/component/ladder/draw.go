@@ -119,7 +119,7 @@ func (cols columns) row(c *canvas.Canvas, a Area, y int, r *Row, current, ahead 
 	}
 	x = put(x, cols.text, r.shown(cols, g.Dots), text)
 	x = put(x, cols.verdict, r.Word, p.Verdict(r.Verdict))
-	put(x, cols.packet, r.Packet, p.Warn)
+	put(x, cols.packet, r.note(cols.packet-1), p.Warn)
 	if current {
 		c.Ground(a.X, y, a.W, p.Selected, p)
 	}

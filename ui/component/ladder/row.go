@@ -31,9 +31,12 @@ type Row struct {
 	// Verdict is the step's, its word in Word: empty for a miss.
 	Verdict model.Verdict
 	Word    string
-	// Packet is what changed, in words.
+	// Packet is what changed, in words: what the rule did, or what is seen here that no
+	// rule did, with who did it.
 	Packet string
-	Miss   bool
+	// Ahead names the chains that can still drop the packet which a rule accepted here.
+	Ahead []string
+	Miss  bool
 	// Beside counts misses that are left out next to this one.
 	Beside int
 }
@@ -54,7 +57,10 @@ func Rows(j *journey.Journey) []Row {
 			head = false
 		}
 		r := Row{Step: i, Hook: s.Hook, Head: head, Depth: s.Depth, Backend: s.Backend, Verdict: s.Verdict,
-			Rule: string(s.Kind), Packet: Changes(s.Packet)}
+			Rule: string(s.Kind), Packet: changed(j, i)}
+		if s.Kind == journey.KindRule {
+			r.Ahead = s.Ahead
+		}
 		if s.Kind == journey.KindRule || s.Kind == journey.KindMiss {
 			r.Rule, r.Text = strconv.Itoa(s.Rule), strings.TrimPrefix(s.Text, "-A "+s.Chain+" ")
 		}
@@ -150,6 +156,9 @@ func Changes(d journey.Delta) string {
 	return strings.Join(out, ", ")
 }
 
+// found says how a journey's flow is known.
+var found = map[string]string{journey.FlowByID: " (told by the kernel)", journey.FlowByTuple: " (found by its tuple)"}
+
 // Headline names a journey: its number, the packet, where it came in.
 func Headline(j *journey.Journey) string {
 	s := "#" + strconv.Itoa(j.Number) + " " + j.Packet.String()
@@ -187,7 +196,13 @@ func Remarks(j *journey.Journey) []string {
 			s += ": state " + j.CTState
 		}
 		if j.Flow != 0 {
-			s += ", flow " + strconv.FormatUint(uint64(j.Flow), 10)
+			s += ", flow " + strconv.FormatUint(uint64(j.Flow), 10) + found[j.FlowBy]
+		}
+		if j.Direction == journey.Reply {
+			s += ", a reply"
+		}
+		if j.Answers > 0 {
+			s += ", answers #" + strconv.Itoa(j.Answers)
 		}
 		out = append(out, strings.Replace(s, "conntrack,", "conntrack:", 1))
 	}

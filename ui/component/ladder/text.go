@@ -18,7 +18,7 @@ func measure(rows []Row, width int) columns {
 		r := &rows[i]
 		c.where = max(c.where, canvas.Width(r.Where)+2*r.Depth+1)
 		c.text = max(c.text, canvas.Width(r.ruleText()))
-		c.packet = max(c.packet, canvas.Width(r.Packet))
+		c.packet = max(c.packet, canvas.Width(r.note(0)))
 	}
 	changes := c.packet > 0
 	c.text++
@@ -73,8 +73,8 @@ func (r *Row) ruleText() string {
 // is kept to the end.
 func (r *Row) shown(c columns, dots string) string {
 	s, change, w := r.ruleText(), "", c.text-1
-	if c.packet == 0 && r.Packet != "" {
-		change = strings.TrimLeft(" ["+r.Packet+"]", " "[:boolInt(s == "")])
+	if note := r.note(1); c.packet == 0 && note != "" {
+		change = strings.TrimLeft(" ["+note+"]", " "[:boolInt(s == "")])
 		w -= canvas.Width(change)
 	}
 	if canvas.Width(s) > w {
@@ -134,7 +134,7 @@ func Text(j *journey.Journey, width int) []string {
 			w int
 		}{
 			{hookWord(r), c.hook}, {strings.Repeat("  ", r.Depth*boolInt(r.Where != "")) + r.Where, c.where},
-			{r.Badge, c.badge}, {r.shown(c, "~"), c.text}, {r.Word, c.verdict}, {r.Packet, c.packet},
+			{r.Badge, c.badge}, {r.shown(c, "~"), c.text}, {r.Word, c.verdict}, {r.note(c.packet - 1), c.packet},
 		} {
 			if f.w > 0 {
 				b.WriteString(pad(canvas.Fit(f.s, f.w-1, "~"), f.w))

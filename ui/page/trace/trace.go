@@ -36,6 +36,8 @@ type Page struct {
 	// first is the list's first row on the screen, in the frame before; listed how many
 	// rows it had, listY where they began.
 	first, listed, listY, listW int
+	// zoomed is true while the ladder has the whole page.
+	zoomed bool
 
 	misses misses
 }

@@ -27,7 +27,7 @@ func (pg *Page) View(f *page.Frame) string {
 	pg.prepare(f)
 	c := &pg.canvas
 	c.Reset(w, h)
-	pg.listed, pg.listW = 0, 0
+	pg.listed, pg.listW, pg.zoomed = 0, 0, f.Zoomed
 	if len(f.Snap.Journeys) == 0 {
 		pg.empty(f)
 		return c.String()
@@ -203,6 +203,9 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 		y++
 	}
 	remarks := ladder.Remarks(j)
+	if pg.zoomed {
+		remarks = append(ladder.Ahead(j), remarks...)
+	}
 	rows, at := pg.rungs(j, step)
 	rungs := len(rows) + 1
 	keep := min(len(remarks), max(end-y-rungs-1, min(2, (end-y)/4)))
