@@ -1,0 +1,53 @@
+package journey
+
+import (
+	"maps"
+	"slices"
+)
+
+// Clone gives a Fold that goes on from where f is, apart from it: what one folds the
+// other does not see. Journeys that are closed never change, and both have them.
+func (f *Fold) Clone() *Fold {
+	c := *f
+	c.done, c.cut = slices.Clone(f.done), maps.Clone(f.cut)
+	c.talks = make(map[uint32]*talk, len(f.talks))
+	for id, t := range f.talks {
+		n := *t
+		c.talks[id] = &n
+	}
+	of := make(map[*builder]*builder, f.open)
+	for b := f.head; b != nil; b = b.next {
+		of[b] = b.clone()
+	}
+	c.head, c.tail = of[f.head], of[f.tail]
+	for b := f.head; b != nil; b = b.next {
+		n := of[b]
+		n.prev, n.next, n.same = of[b.prev], of[b.next], of[b.same]
+	}
+	c.byID, c.byKey = make(map[uint32]*builder, len(f.byID)), make(map[packetKey]*builder, len(f.byKey))
+	for id, b := range f.byID {
+		c.byID[id] = of[b]
+	}
+	for k, b := range f.byKey {
+		c.byKey[k] = of[b]
+	}
+	return &c
+}
+
+// clone copies a journey under way, but for its place among the others.
+func (b *builder) clone() *builder {
+	c := *b
+	c.walks, c.nft, c.legacy = make([]*walk, len(b.walks)), nil, nil
+	for i, w := range b.walks {
+		n := *w
+		n.steps, n.packets, n.stack = slices.Clone(w.steps), slices.Clone(w.packets), slices.Clone(w.stack)
+		c.walks[i] = &n
+		if b.nft == w {
+			c.nft = &n
+		}
+		if b.legacy == w {
+			c.legacy = &n
+		}
+	}
+	return &c
+}

@@ -1,0 +1,25 @@
+package store
+
+import (
+	"maps"
+	"slices"
+)
+
+// Clone gives a Store that goes on from where s is, apart from it: a replay keeps some,
+// so that it need not begin at the first item to come to a moment.
+func (s *Store) Clone() *Store {
+	c := *s
+	c.flows = s.flows.Clone()
+	c.index.id, c.index.tuple = maps.Clone(s.index.id), maps.Clone(s.index.tuple)
+	c.fold = s.fold.Clone()
+	c.fold.SetFlows(&c.index)
+	c.problems = slices.Clone(s.problems)
+	c.sparks.passed, c.sparks.rates = slices.Clone(s.sparks.passed), slices.Clone(s.sparks.rates)
+	for i, r := range c.sparks.rates {
+		c.sparks.rates[i] = slices.Clip(r) // the next rate goes to an array of its own
+	}
+	return &c
+}
+
+// Begun counts the journeys that have begun so far.
+func (s *Store) Begun() int { return s.fold.Count() }
