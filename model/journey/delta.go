@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strconv"
 
 	"nfscope/model"
@@ -109,4 +110,42 @@ func (d *Delta) UnmarshalJSON(b []byte) error {
 	}
 	_, err = dec.Token()
 	return err
+}
+
+// Apply puts the changes into a packet. What is no field of a packet is left.
+func (d Delta) Apply(p *model.Packet) {
+	for _, c := range d {
+		switch c.Field {
+		case "src", "dst":
+			a, err := netip.ParseAddr(c.Value)
+			switch {
+			case err != nil:
+			case c.Field == "src":
+				p.Src = a
+			default:
+				p.Dst = a
+			}
+			continue
+		}
+		n, err := strconv.ParseUint(c.Value, 0, 32)
+		if err != nil {
+			continue
+		}
+		switch c.Field {
+		case "sport":
+			p.SPort = uint16(n)
+		case "dport":
+			p.DPort = uint16(n)
+		case "icmp_id":
+			p.ICMPID = uint16(n)
+		case "length":
+			p.Length = int(n)
+		case "ttl":
+			p.TTL = uint8(n)
+		case "tos":
+			p.TOS = uint8(n)
+		case "mark":
+			p.Mark = uint32(n)
+		}
+	}
 }

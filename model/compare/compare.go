@@ -1,0 +1,216 @@
+// Package compare lays two journeys side by side and tells where they part: what is
+// different about the packet that works and the one that does not.
+package compare
+
+import (
+	"slices"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+)
+
+// What may differ in a row.
+const (
+	// Place: only one of them came there.
+	Place = "place"
+	// Rule: both were in the chain, and other rules of it matched.
+	Rule = "rule"
+	// Match: both looked at the rule, and one of them matched it.
+	Match = "match"
+	// Verdict: the same rule did something else to each.
+	Verdict = "verdict"
+	// Header: the same rule, but other headers were changed before it, or by it.
+	Header = "header"
+)
+
+// Row is a line of the two ladders side by side.
+type Row struct {
+	// A and B are indexes of the journeys' Steps, -1 where that ladder has nothing here.
+	A, B int
+	// Differs says what is not the same, in the order of the constants; nil where all is.
+	Differs []string
+}
+
+// Same reports whether nothing differs.
+func (r *Row) Same() bool { return len(r.Differs) == 0 }
+
+// Field is something the two packets have not in common.
+type Field struct{ Name, A, B string }
+
+// Comparison is what came of two journeys. It never changes.
+type Comparison struct {
+	A, B *journey.Journey
+	Rows []Row
+	// Part is the index of the first row that differs, -1 where none does.
+	Part int
+	// Fields are the headers, interfaces and states that differ as the packets came in.
+	Fields []Field
+	// At are those in which they differ where they part: rules before it may have changed
+	// them.
+	At []Field
+	// Sentence says where they part, and why as far as the journeys tell.
+	Sentence string
+}
+
+// Journeys compares two journeys.
+func Journeys(a, b *journey.Journey) *Comparison {
+	c := &Comparison{A: a, B: b, Rows: align(a.Steps, b.Steps), Part: -1}
+	for i := range c.Rows {
+		c.Rows[i].Differs = differs(a.Steps, b.Steps, &c.Rows[i])
+	}
+	c.Part = slices.IndexFunc(c.Rows, func(r Row) bool { return !r.Same() })
+	c.Fields = fields(a, b, &a.Packet, &b.Packet)
+	c.At = c.Fields
+	if c.Part >= 0 {
+		x, y := c.before()
+		p, q := reached(a, x), reached(b, y)
+		c.At = fields(a, b, &p, &q)
+	}
+	c.Sentence = c.sentence()
+	return c
+}
+
+// before is how many steps each has made before they part, those of the row included.
+func (c *Comparison) before() (a, b int) {
+	for i := range c.Rows[:c.Part+1] {
+		a, b = max(a, c.Rows[i].A+1), max(b, c.Rows[i].B+1)
+	}
+	return a, b
+}
+
+// same reports whether two steps stand at the same place, whatever rule they are.
+func same(a, b *journey.Step) bool {
+	return a.Backend == b.Backend && a.Hook == b.Hook && a.Family == b.Family && a.Table == b.Table &&
+		a.Base == b.Base && a.Chain == b.Chain && a.Depth == b.Depth
+}
+
+// rung reports whether two steps of one place are of the same rule, or both its end.
+func rung(a, b *journey.Step) bool {
+	ruleA, ruleB := a.Rule != 0, b.Rule != 0
+	if ruleA && ruleB {
+		return a.Rule == b.Rule && a.Text == b.Text
+	}
+	return ruleA == ruleB && a.Kind == b.Kind
+}
+
+// worth is what it is worth to put two steps into one row, 0 where that cannot be.
+func worth(a, b *journey.Step) int {
+	switch {
+	case !same(a, b):
+		return 0
+	case rung(a, b) && a.Kind == b.Kind:
+		return 8
+	case rung(a, b):
+		return 6
+	}
+	return 1
+}
+
+// most bounds the table of the alignment; what is longer is cut off at the begin, where
+// both are the same, and laid one behind the other where they are not.
+const most = 4_000_000
+
+// align pairs the steps of two ladders, in their order, so that as much as can be stands
+// in one row.
+func align(a, b []journey.Step) []Row {
+	var rows []Row
+	i := 0
+	for i < len(a) && i < len(b) && worth(&a[i], &b[i]) == 8 {
+		rows = append(rows, Row{A: i, B: i})
+		i++
+	}
+	n, m := len(a)-i, len(b)-i
+	if n*m > most {
+		return rest(rows, i, len(a), i, len(b))
+	}
+	// best[x][y] is the worth of what is behind x and y.
+	best := make([]int, (n+1)*(m+1))
+	at := func(x, y int) *int { return &best[x*(m+1)+y] }
+	for x := n - 1; x >= 0; x-- {
+		for y := m - 1; y >= 0; y-- {
+			v := max(*at(x+1, y), *at(x, y+1))
+			if w := worth(&a[i+x], &b[i+y]); w > 0 {
+				v = max(v, w+*at(x+1, y+1))
+			}
+			*at(x, y) = v
+		}
+	}
+	x, y := 0, 0
+	for x < n && y < m {
+		w := worth(&a[i+x], &b[i+y])
+		switch {
+		case w > 0 && *at(x, y) == w+*at(x+1, y+1):
+			rows = append(rows, Row{A: i + x, B: i + y})
+			x, y = x+1, y+1
+		case *at(x, y) == *at(x+1, y):
+			rows = append(rows, Row{A: i + x, B: -1})
+			x++
+		default:
+			rows = append(rows, Row{A: -1, B: i + y})
+			y++
+		}
+	}
+	return rest(rows, i+x, len(a), i+y, len(b))
+}
+
+// rest puts what is left of either below.
+func rest(rows []Row, a, endA, b, endB int) []Row {
+	for ; a < endA; a++ {
+		rows = append(rows, Row{A: a, B: -1})
+	}
+	for ; b < endB; b++ {
+		rows = append(rows, Row{A: -1, B: b})
+	}
+	return rows
+}
+
+// differs says what is not the same in a row.
+func differs(a, b []journey.Step, r *Row) (out []string) {
+	switch {
+	case r.A >= 0 && r.B >= 0:
+	case r.A >= 0 && a[r.A].Kind == journey.KindMiss, r.B >= 0 && b[r.B].Kind == journey.KindMiss:
+		return nil // not all misses are told
+	default:
+		return []string{Place}
+	}
+	x, y := &a[r.A], &b[r.B]
+	switch {
+	case !rung(x, y):
+		return []string{Rule}
+	case (x.Kind == journey.KindMiss) != (y.Kind == journey.KindMiss):
+		return []string{Match}
+	case x.Kind == journey.KindMiss:
+		return nil // neither matched it, for whatever reason
+	}
+	if x.Verdict != y.Verdict {
+		out = append(out, Verdict)
+	}
+	if !alike(x.Packet, y.Packet) || !alike(x.Did, y.Did) {
+		out = append(out, Header)
+	}
+	return out
+}
+
+// alike reports whether the same fields were changed, to the same values where these
+// are the rule's and not the packet's: a port of masquerade is any.
+func alike(a, b journey.Delta) bool {
+	return slices.EqualFunc(a, b, func(x, y journey.Change) bool {
+		if x.Field != y.Field {
+			return false
+		}
+		switch x.Field {
+		case "src", "dst", "dport", "mark", "tos":
+			return x.Value == y.Value
+		}
+		return true
+	})
+}
+
+// reached is the packet as it was behind its first n steps' changes.
+func reached(j *journey.Journey, n int) model.Packet {
+	p := j.Packet
+	for i := range j.Steps[:min(n, len(j.Steps))] {
+		j.Steps[i].Packet.Apply(&p)
+	}
+	return p
+}

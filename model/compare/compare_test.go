@@ -1,0 +1,161 @@
+package compare
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+)
+
+func step(table, chain string, n int, text string, v model.Verdict) journey.Step {
+	s := journey.Step{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Hook: model.HookForward, Table: table, Base: chain, Chain: chain, Kind: journey.KindRule, Rule: n, Text: text, Verdict: v}
+	if n == 0 {
+		s.Kind = journey.KindPolicy
+	}
+	switch chain {
+	case "PREROUTING":
+		s.Hook = model.HookPrerouting
+	case "INPUT":
+		s.Hook = model.HookInput
+	}
+	return s
+}
+
+func way(number int, dport uint16, outcome string, steps ...journey.Step) *journey.Journey {
+	return &journey.Journey{Number: number, Steps: steps, Complete: true, Family: model.FamilyIPv4, In: "eth0", CTState: "NEW",
+		Packet:  model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), SPort: 1, DPort: dport, Transport: true, Length: 60, TTL: 64},
+		Outcome: journey.Outcome{Verdict: outcome, Sentence: outcome + " somewhere"}}
+}
+
+func TestSentence(t *testing.T) {
+	t.Parallel()
+	accept := step("filter", "FORWARD", 4, "-A FORWARD -p tcp -m tcp --dport 8080 -j ACCEPT", model.VerdictAccept)
+	policy := step("filter", "FORWARD", 0, "", model.VerdictDrop)
+	first := step("filter", "FORWARD", 1, "-A FORWARD -j LOG", model.VerdictContinue)
+	miss := accept
+	miss.Kind, miss.Verdict = journey.KindMiss, model.VerdictUnknown
+	miss.Because = []journey.Because{{Match: "proto", Result: "yes"}, {Match: "dport", Want: "8080", Have: "8443", Result: "no"}}
+	limit, limited := first, first
+	limit.Verdict, limited.Verdict = model.VerdictAccept, model.VerdictDrop
+	dnat := step("nat", "PREROUTING", 1, "-A PREROUTING -j DNAT", model.VerdictAccept)
+	changed := accept
+	changed.Packet = journey.Delta{{Field: "dst", Value: "10.9.9.9"}}
+	counted := step("filter", "FORWARD", 4, "-A FORWARD -m recent --name x -j ACCEPT", model.VerdictAccept)
+	cut := way(7, 80, journey.Unknown)
+	cut.Complete = false
+	for _, c := range []struct {
+		name string
+		a, b *journey.Journey
+		part int
+		want string
+	}{
+		{"by what they differ in", way(3, 8080, "accepted", first, accept), way(7, 8443, "dropped", first, policy), 1,
+			"#3 and #7 go the same way until filter/FORWARD rule 4: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: dport is 8443, not 8080; it comes to the policy"},
+		{"the other way round", way(7, 8443, "dropped", first, policy), way(3, 8080, "accepted", first, accept), 1,
+			"#7 and #3 go the same way until filter/FORWARD rule 4: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: dport is 8443, not 8080; it comes to the policy"},
+		{"by a near miss", way(3, 8080, "accepted", first, accept), way(7, 8443, "dropped", first, miss, policy), 1,
+			"#3 and #7 go the same way until filter/FORWARD rule 4: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: dport 8443 is not 8080"},
+		{"nothing to see", way(3, 80, "accepted", counted), way(7, 80, "dropped", policy), 0,
+			"#3 and #7 part at the first step, filter/FORWARD rule 4: #3 matches (-m recent --name x -j ACCEPT), #7 does not: the packets differ in nothing that the rule is seen to ask for; it may count, or ask a set or the connection; it comes to the policy"},
+		{"verdict", way(3, 80, "accepted", limit), way(7, 80, "dropped", limited), 0,
+			"#3 and #7 part at the first step, filter/FORWARD rule 1 (-j LOG): the same rule does accept to #3 and drop to #7"},
+		{"headers", way(3, 8080, "accepted", changed), way(7, 8080, "accepted", accept), 0,
+			"#3 and #7 part at the first step, filter/FORWARD rule 4 (-p tcp -m tcp --dport 8080 -j ACCEPT): it finds or leaves other headers: #3 dst 10.9.9.9, #7 none"},
+		{"nat", way(3, 8080, "accepted", dnat, accept), way(7, 8080, "accepted", accept), 0,
+			"#3 and #7 part at the first step, nat/PREROUTING rule 1 (-j DNAT): #3 comes there, #7 does not: chains of nat see only the first packet of a connection"},
+		{"routing", way(3, 8080, "accepted", first, accept), way(7, 8080, "dropped", step("filter", "INPUT", 0, "", model.VerdictDrop)), 0,
+			"#3 and #7 part at the first step, filter/FORWARD: #3 goes to forward, #7 to input"},
+		{"one ends", way(3, 8080, "accepted", first, accept), way(7, 8080, "dropped", first), 1,
+			"#3 and #7 go the same way until filter/FORWARD: #3 goes on to rule 4 (-p tcp -m tcp --dport 8080 -j ACCEPT); #7 was dropped somewhere"},
+		{"the same", way(3, 8080, "accepted", first, accept), way(7, 8080, "accepted", first, accept), -1, "#3 and #7 go the same way, and both were accepted somewhere"},
+		{"another end", way(3, 8080, "accepted", accept), way(7, 8080, "unknown", accept), -1, "#3 and #7 go the same way, but #3 was accepted somewhere and #7 was unknown somewhere"},
+		{"nothing known", way(3, 80, "unknown"), cut, -1, "of #3 and #7 no step is known. Not all of #7 was seen"},
+	} {
+		got := Journeys(c.a, c.b)
+		if got.Sentence != c.want || got.Part != c.part {
+			t.Errorf("%s: part %d\n%s\nwant %d\n%s", c.name, got.Part, got.Sentence, c.part, c.want)
+		}
+	}
+}
+
+// TestRows: each step stands in one row, in its order; and who is compared with whom
+// changes nothing but the sides.
+func TestRows(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	random := func() []journey.Step {
+		var out []journey.Step
+		for range rng.IntN(12) {
+			s := step("filter", []string{"FORWARD", "INPUT", "PREROUTING"}[rng.IntN(3)], rng.IntN(3), "x", model.VerdictContinue)
+			s.Depth = rng.IntN(2)
+			out = append(out, s)
+		}
+		return out
+	}
+	for range 500 {
+		a, b := way(1, 1, "x", random()...), way(2, 2, "x", random()...)
+		c := Journeys(a, b)
+		x, y := 0, 0
+		for _, r := range c.Rows {
+			if r.A >= 0 {
+				if r.A != x {
+					t.Fatalf("step %d of the first, want %d", r.A, x)
+				}
+				x++
+			}
+			if r.B >= 0 {
+				if r.B != y {
+					t.Fatalf("step %d of the second, want %d", r.B, y)
+				}
+				y++
+			}
+			if r.A >= 0 && r.B >= 0 && !same(&a.Steps[r.A], &b.Steps[r.B]) || r.A < 0 && r.B < 0 {
+				t.Fatalf("row %+v", r)
+			}
+		}
+		if x != len(a.Steps) || y != len(b.Steps) || c.Sentence == "" {
+			t.Fatalf("%d and %d steps in rows, want %d and %d: %q", x, y, len(a.Steps), len(b.Steps), c.Sentence)
+		}
+		if back := Journeys(b, a); (back.Part < 0) != (c.Part < 0) || len(back.Fields) != len(c.Fields) {
+			t.Fatalf("%d and back %d", c.Part, back.Part)
+		}
+		if self := Journeys(a, way(3, 1, "x", a.Steps...)); self.Part != -1 {
+			t.Fatalf("it parts from itself at %d: %s", self.Part, self.Sentence)
+		}
+	}
+}
+
+// TestLong: ladders without an end are still compared.
+func TestLong(t *testing.T) {
+	t.Parallel()
+	var a, b []journey.Step
+	for i := range 3000 {
+		a = append(a, step("filter", "FORWARD", i+1, "x", model.VerdictContinue))
+		b = append(b, step("filter", "FORWARD", i+2, "x", model.VerdictContinue))
+	}
+	if c := Journeys(way(1, 1, "x", a...), way(2, 1, "x", b...)); len(c.Rows) != 6000 || c.Part != 0 {
+		t.Errorf("%d rows, part %d", len(c.Rows), c.Part)
+	}
+}
+
+// TestApply: the changes between two packets make the one of the other.
+func TestApply(t *testing.T) {
+	t.Parallel()
+	a := way(1, 80, "x").Packet
+	b := a
+	b.Src, b.Dst, b.SPort, b.DPort, b.TTL, b.Mark, b.TOS, b.Length = netip.MustParseAddr("10.5.5.5"), netip.MustParseAddr("10.6.6.6"), 9, 8, 63, 0x20, 4, 50
+	got := a
+	journey.Diff(&a, &b).Apply(&got)
+	if !reflect.DeepEqual(got, b) {
+		t.Errorf("%+v, want %+v", got, b)
+	}
+	for _, f := range fields(way(1, 80, "x"), way(2, 80, "x"), &a, &b) {
+		if len(words(f.Name)) == 0 || strings.TrimSpace(f.Name) == "" {
+			t.Errorf("no rule asks for %q", f.Name)
+		}
+	}
+}
