@@ -108,14 +108,21 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 		if !m.player.Paused() {
 			m.snap = m.latest
 		}
+		m.follow(a)
 	case keys.StepOn:
 		m.player.Step(1)
+		m.follow(a)
 	case keys.StepBack:
 		m.player.Step(-1)
+		m.follow(a)
 	case keys.Slower:
 		m.player.Slower()
+		m.follow(a)
 	case keys.Faster:
 		m.player.Faster()
+		m.follow(a)
+	case keys.SkipBack, keys.SkipOn, keys.Earlier, keys.Later, keys.ToStart, keys.ToEnd:
+		return m.carry(a)
 	case keys.Follow:
 		m.player.Follow()
 		return m.pass(a)

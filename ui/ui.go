@@ -36,6 +36,8 @@ type Options struct {
 	Theme theme.Options
 	// Actions is nil where nothing can be traced, as in a recording.
 	Actions Actions
+	// Transport is nil where the source is no recording.
+	Transport Transport
 	// Bounds are those of an armed trace, in words; "" means "30 s at 100 packets/s".
 	Bounds string
 	// Version stands in the help.

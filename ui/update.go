@@ -113,9 +113,14 @@ func (m *Model) swap(s *snapshot.Snapshot) tea.Cmd {
 			}
 		}
 	}
+	gone := jumped(m.latest, s)
 	m.latest, m.got = s, m.now()
-	m.player.Feed(s.Journeys)
-	if !m.player.Paused() {
+	if gone {
+		m.player.Jump(s.Journeys)
+	} else {
+		m.player.Feed(s.Journeys)
+	}
+	if !m.player.Paused() || gone {
 		m.snap = s
 	}
 	return cmd

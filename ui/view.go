@@ -97,6 +97,10 @@ func (m *Model) header() string {
 	if of, ok := strings.CutPrefix(s.Source, "recording"); ok {
 		h.Replay, h.Source = true, strings.TrimPrefix(of, ": ")
 	}
+	if s.Replay != nil {
+		h.Replay, h.Speed = true, s.Replay.Speed
+		h.Place, h.Part = place(s)
+	}
 	if h.Paused {
 		h.Waiting = m.player.Waiting()
 	}
@@ -220,6 +224,9 @@ func (m *Model) hints() []keys.Action {
 		out = append(out, keys.Follow, keys.Enter)
 	default:
 		out = append(out, keys.Enter, keys.Follow)
+	}
+	if m.latest.Replay != nil {
+		out = append(out, keys.SkipBack, keys.SkipOn, keys.Later)
 	}
 	if m.latest.Lab != nil {
 		out = append(out, keys.Lesson)

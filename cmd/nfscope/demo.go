@@ -154,9 +154,12 @@ func (a *app) demoLive(name string, plain bool, file string) error {
 	a.later(func() { _ = n.Down() })
 	n.Lang = a.lang
 
-	var rec *record.Writer
+	var rec *recorder
 	if file != "" {
-		if rec, err = a.recordTo(file, "lab "+name); err != nil {
+		if rec, err = a.recordTo(file, "lab "+name, false); err != nil {
+			return err
+		}
+		if err := rec.begin(); err != nil {
 			return err
 		}
 	}

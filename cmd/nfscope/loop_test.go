@@ -146,7 +146,7 @@ func TestCutRecordingSaysSo(t *testing.T) {
 	for _, n := range []int{len(data) / 20, len(data) / 2, len(data)} {
 		var out bytes.Buffer
 		a := &app{ctx: context.Background(), out: &out, err: &out}
-		err := a.replayPlain("case.nfs", bytes.NewReader(data[:n]), false, false)
+		err := a.replayPlain("case.nfs", bytes.NewReader(data[:n]), replayFlags{})
 		if cut := n < len(data); cut != (err != nil) || cut != strings.HasSuffix(out.String(), "; the recording is cut short\n") {
 			t.Errorf("%d of %d bytes: %v, at the end %q", n, len(data), err, out.String()[max(0, out.Len()-100):])
 		}

@@ -12,57 +12,91 @@ import (
 
 	"nfscope/model/feed"
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 	"nfscope/model/store"
-	"nfscope/trace/collect"
 	"nfscope/trace/record"
+	"nfscope/trace/replay"
 )
 
+type replayFlags struct {
+	misses          bool
+	compare, pcapng string
+	left            bool
+	speed           float64
+	from, to        time.Duration
+	plain, json     bool
+	info, redact    bool
+	write           string
+}
+
 func (a *app) replayCommand() *cobra.Command {
-	var speed float64
-	var plain, asJSON, misses bool
+	var o replayFlags
 	c := &cobra.Command{
 		Use: "replay FILE", Short: "Show a recording as if it happened now", Args: cobra.ExactArgs(1),
-		Long:    "Show a recording made with `nfscope trace -w`. It needs no root and no Linux.",
-		Example: "  nfscope replay case.nfs --speed 0.5\n  nfscope replay case.nfs --json | jq .outcome",
+		Long: "Show a recording made with `nfscope trace -w`: play it, print it, compare two packets\n" +
+			"of it, or make a file of another kind of it. It needs no root and no Linux.",
+		Example: "  nfscope replay case.nfs --speed 0.5\n  nfscope replay case.nfs --json | jq .outcome\n" +
+			"  nfscope replay case.nfs --compare 3,7\n  nfscope replay case.nfs --pcapng case.pcapng\n  nfscope replay case.nfs -w public.nfs --redact",
 		RunE: func(_ *cobra.Command, args []string) error {
-			if speed <= 0 || speed > 1000 {
-				return usagef("--speed %v: expected a number above 0, at most 1000", speed)
+			switch {
+			case o.speed < replay.Slowest || o.speed > replay.Fastest:
+				return usagef("--speed %v: expected a number from %v to %v", o.speed, replay.Slowest, replay.Fastest)
+			case o.from < 0, o.to < 0, o.to > 0 && o.to < o.from:
+				return usagef("--from %v, --to %v: expected times from the begin of the recording, the second not before the first", o.from, o.to)
+			case o.redact && o.write == "":
+				return usagef("--redact: it is for the recording that -w writes")
+			case o.left && o.pcapng == "":
+				return usagef("--left: it is for the packets that --pcapng writes")
 			}
-			f, err := os.Open(args[0])
-			if err != nil {
-				return usage(err)
-			}
-			defer f.Close()
-			if plain || asJSON || misses || !a.terminal() {
-				return a.replayPlain(args[0], f, asJSON, misses)
-			}
-			return a.replayTUI(args[0], f, speed)
+			return a.replay(args[0], o)
 		},
 	}
-	c.Flags().Float64Var(&speed, "speed", 1, "recorded seconds per second")
-	c.Flags().BoolVar(&plain, "plain", false, "print text")
-	c.Flags().BoolVar(&asJSON, "json", false, "print nfscope/journey/1 objects, one a line")
-	c.Flags().BoolVar(&misses, "misses", false, "print text, with the rules that were looked at and did not match")
+	c.Flags().Float64Var(&o.speed, "speed", 1, "recorded seconds per second")
+	c.Flags().DurationVar(&o.from, "from", 0, "begin this long after the begin of the recording")
+	c.Flags().DurationVar(&o.to, "to", 0, "with text, JSON and pcapng: only packets that came up to then")
+	c.Flags().BoolVar(&o.plain, "plain", false, "print text")
+	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/journey/1 objects, one a line")
+	c.Flags().BoolVar(&o.misses, "misses", false, "print text, with the rules that were looked at and did not match")
+	c.Flags().BoolVar(&o.info, "info", false, "print what is in the recording")
+	c.Flags().StringVar(&o.compare, "compare", "", "print where the packets of two `NUMBERS` part, such as 3,7")
+	c.Flags().StringVar(&o.pcapng, "pcapng", "", "write the packets to `FILE` for Wireshark, each with its way as a comment")
+	c.Flags().BoolVar(&o.left, "left", false, "with --pcapng: write forwarded packets a second time, as they left")
+	c.Flags().StringVarP(&o.write, "write", "w", "", "write the recording again, to `FILE`")
+	c.Flags().BoolVar(&o.redact, "redact", false, "with -w: replace addresses and names, each by always the same other one")
 	return c
 }
 
-// replayPlain folds a recording at once and prints its journeys.
-func (a *app) replayPlain(name string, r io.Reader, asJSON, misses bool) error {
-	rr, err := record.NewReader(name, r)
-	if err != nil {
-		return usage(err)
+// replay does what the flags ask for.
+func (a *app) replay(name string, o replayFlags) error {
+	switch {
+	case o.info:
+		return a.replayInfo(name, o.json)
+	case o.write != "":
+		return a.replayWrite(name, o.write, o.redact)
+	case o.compare != "":
+		return a.replayCompare(name, o.compare, o)
+	case o.pcapng != "":
+		return a.replayCapture(name, o)
+	case o.plain || o.json || o.misses || !a.terminal():
+		f, err := os.Open(name)
+		if err != nil {
+			return usage(err)
+		}
+		defer f.Close()
+		return a.replayPlain(name, f, o)
 	}
-	p := newJourneyPrinter(a.out, asJSON, a.width())
-	if misses {
-		p.ask()
-	}
-	if !asJSON {
-		fmt.Fprintf(p.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)
-	}
-	st := store.New(journey.Options{Keep: 1 << 16})
-	n, playErr := 0, error(nil)
-	start := time.Now()
-	for {
+	return a.replayTUI(name, o)
+}
+
+// grace is how long after a time events of packets may come that began before it.
+const grace = time.Second
+
+// foldRecording folds a recording at once. each is called now and then with the journeys
+// so far, and at the end with all. err says why there is no more than was folded.
+func (a *app) foldRecording(rr *record.Reader, o replayFlags, each func(*store.Store) error) (st *store.Store, playErr, err error) {
+	st = store.New(journey.Options{Keep: 1 << 16})
+	var end time.Time
+	for n := 1; ; n++ {
 		it, err := rr.Next()
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
@@ -70,30 +104,69 @@ func (a *app) replayPlain(name string, r io.Reader, asJSON, misses bool) error {
 			}
 			break
 		}
+		if end.IsZero() && o.to > 0 {
+			end = rr.First().Add(o.to + grace)
+		}
+		if !end.IsZero() && it.Time.After(end) {
+			break
+		}
 		st.Tick(it.Time)
 		st.Apply(&it)
-		if n++; n%1024 == 0 {
-			if misses {
-				p.know(st.Snapshot(it.Time))
-			}
-			if _, err := p.print(st.Journeys()); err != nil {
-				return err
+		if n%1024 == 0 {
+			if err := each(st); err != nil {
+				return st, playErr, err
 			}
 		}
 		if a.ctx.Err() != nil {
-			return errInterrupted
+			return st, playErr, errInterrupted
 		}
 	}
 	st.End()
-	if misses {
-		p.know(st.Snapshot(start))
+	return st, playErr, each(st)
+}
+
+// between gives the journeys that began between --from and --to of a recording that
+// began at first.
+func between(list []*journey.Journey, first time.Time, o replayFlags) []*journey.Journey {
+	if o.from == 0 && o.to == 0 {
+		return list
 	}
-	if _, err := p.print(st.Journeys()); err != nil {
+	var out []*journey.Journey
+	for _, j := range list {
+		if at := j.Start.Sub(first); at >= o.from && (o.to == 0 || at <= o.to) {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// replayPlain folds a recording at once and prints its journeys.
+func (a *app) replayPlain(name string, r io.Reader, o replayFlags) error {
+	rr, err := record.NewReader(name, r)
+	if err != nil {
+		return usage(err)
+	}
+	p := newJourneyPrinter(a.out, o.json, a.width())
+	if o.misses {
+		p.ask()
+	}
+	if !o.json {
+		fmt.Fprintf(p.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)
+	}
+	start := time.Now()
+	st, playErr, err := a.foldRecording(rr, o, func(st *store.Store) error {
+		if o.misses {
+			p.know(st.Snapshot(rr.First()))
+		}
+		_, err := p.print(between(st.Journeys(), rr.First(), o))
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	loss := st.Loss()
 	s := stats{events: st.Events(), journeys: uint64(p.printed), lost: loss.Trace + loss.Dropped, gaps: loss.Gaps, start: start}
-	if asJSON {
+	if o.json {
 		err = s.print(p.out)
 	} else {
 		_, err = fmt.Fprintf(p.out, "%s, %s, lost %d%s\n", plural(s.journeys, "packet"), plural(s.events, "event"), s.lost, unread(playErr))
@@ -118,6 +191,40 @@ func unread(err error) string {
 	return "; the rest of the recording cannot be read"
 }
 
+// replayWrite writes a recording again: in the present form, redacted where asked.
+func (a *app) replayWrite(name, to string, redact bool) error {
+	f, file, err := openRecording(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	var r *record.Redactor
+	if redact {
+		r = record.NewRedactor()
+	}
+	if in, err := os.Stat(name); err == nil {
+		if out, err := os.Stat(to); err == nil && os.SameFile(in, out) {
+			return usagef("-w %s: it is the recording that is read", to)
+		}
+	}
+	out, err := os.Create(to)
+	if err != nil {
+		return usagef("-w: %w", err)
+	}
+	err = f.Copy(a.ctx, out, r)
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", to, err)
+	}
+	fmt.Fprintf(a.err, "wrote %s\n", to)
+	if f.Cut != "" {
+		return usage(errors.New(f.Cut))
+	}
+	return nil
+}
+
 // asRecording has an item say that it comes from a recording.
 func asRecording(it *feed.Item, title string) {
 	if it.Host != nil {
@@ -127,29 +234,18 @@ func asRecording(it *feed.Item, title string) {
 	}
 }
 
+// runner gives the TUI its snapshots: a collector, or the player of a recording.
+type runner interface {
+	Run(ctx context.Context, publish func(*snapshot.Snapshot))
+}
+
 // replayTUI plays a recording into the TUI.
-func (a *app) replayTUI(name string, r io.Reader, speed float64) error {
-	rr, err := record.NewReader(name, r)
+func (a *app) replayTUI(name string, o replayFlags) error {
+	f, file, err := openRecording(name)
 	if err != nil {
-		return usage(err)
+		return err
 	}
-	clock := record.NewClock(speed)
-	c := collect.New(store.New(journey.Options{}), clock.Now)
-	put := func(it feed.Item) {
-		asRecording(&it, rr.Title)
-		c.Put(it)
-	}
-	ctx, stop := context.WithCancel(a.ctx)
-	played := make(chan struct{})
-	go func() {
-		defer close(played)
-		if err := rr.Play(ctx, clock, put); err != nil && ctx.Err() == nil {
-			c.Put(feed.Item{Time: clock.Now(), Problem: err.Error()})
-		}
-		c.End()
-	}()
-	err = a.tui(c, tuiOptions{actions: noActions{"a recording cannot be traced; run `nfscope` on the host"}})
-	stop()
-	<-played
-	return err
+	defer file.Close()
+	p := replay.New(f, replay.Options{Speed: o.speed, From: o.from, Change: func(it *feed.Item) { asRecording(it, f.Title) }})
+	return a.tui(p, tuiOptions{actions: noActions{"a recording cannot be traced; run `nfscope` on the host"}, transport: p})
 }

@@ -51,7 +51,7 @@ func (a *app) show() error {
 		return err
 	}
 	c := collect.New(store.New(journey.Options{}), time.Now)
-	s, err := a.session(ns, c.Put)
+	s, err := a.session(ns, c.Put, false)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 	"nfscope/trace/collect"
 	"nfscope/trace/live"
 	"nfscope/trace/netns"
-	"nfscope/trace/record"
 )
 
 type traceFlags struct {
@@ -26,6 +24,7 @@ type traceFlags struct {
 	json        bool
 	misses      bool
 	file        string
+	redact      bool
 	method      string
 }
 
@@ -49,6 +48,8 @@ func (a *app) traceCommand() *cobra.Command {
 				return usagef("--for %v: expected a time between 1ms and 1h", o.span)
 			case o.rate < 1 || o.rate > 1_000_000:
 				return usagef("--rate %d: expected 1 to 1000000 packets a second", o.rate)
+			case o.redact && o.file == "":
+				return usagef("--redact: it is for the recording that -w writes")
 			case o.count < 0:
 				return usagef("--count %d: expected 0 or more", o.count)
 			}
@@ -61,6 +62,7 @@ func (a *app) traceCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/journey/1 objects, one a line")
 	c.Flags().BoolVar(&o.misses, "misses", false, "print the rules that were looked at and did not match, with what failed")
 	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording to `FILE`")
+	c.Flags().BoolVar(&o.redact, "redact", false, "with -w: replace addresses and names in the recording, each by always the same other one")
 	c.Flags().StringVar(&o.method, "method", "auto", "arm by auto, owner (a table that the kernel removes with us) or raw (-j TRACE)")
 	_ = c.Flags().MarkHidden("method")
 	return c
@@ -80,14 +82,14 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	st := store.New(journey.Options{Keep: 1 << 16})
 	c := collect.New(st, time.Now)
 	put := c.Put
+	var rec *recorder
 	if o.file != "" {
-		w, err := a.recordTo(o.file, "trace: "+f.String())
-		if err != nil {
+		if rec, err = a.recordTo(o.file, "trace: "+f.String(), o.redact); err != nil {
 			return err
 		}
-		put = func(it feed.Item) { w.Put(it); c.Put(it) }
+		put = func(it feed.Item) { rec.Put(it); c.Put(it) }
 	}
-	s, err := a.session(ns, put)
+	s, err := a.session(ns, put, o.file != "")
 	if err != nil {
 		return err
 	}
@@ -98,6 +100,11 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method}
 	if err := s.Arm(a.ctx, t); err != nil {
 		return lacking(err)
+	}
+	if rec != nil { // not before: a trace that cannot be armed leaves the file alone
+		if err := rec.begin(); err != nil {
+			return fmt.Errorf("%s: %w", o.file, err)
+		}
 	}
 	over := s.Done()
 	fmt.Fprintf(a.err, "tracing %s for %v, at most %s a second\n", f, o.span, plural(uint64(o.rate), "packet"))
@@ -132,6 +139,16 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 			}
 		}
 	})
+	if rec != nil {
+		switch full := o.count > 0 && p.printed >= o.count; {
+		case a.ctx.Err() != nil:
+			rec.ended("interrupted")
+		case full:
+			rec.ended(plural(uint64(o.count), "packet") + " were traced")
+		case err == nil:
+			rec.ended("the trace is over")
+		}
+	}
 	if cerr := s.Close(); err == nil {
 		err = cerr
 	}
@@ -185,41 +202,17 @@ func (a *app) say(snap *snapshot.Snapshot, said map[string]bool) {
 	}
 }
 
-// session opens a live session that ends with the command.
-func (a *app) session(ns *netns.Handle, put func(feed.Item)) (*live.Session, error) {
+// session opens a live session that ends with the command. With facts it tells what a
+// recording should know of the host.
+func (a *app) session(ns *netns.Handle, put func(feed.Item), facts bool) (*live.Session, error) {
 	g, err := a.startGuard()
 	if err != nil {
 		return nil, err
 	}
-	s, err := live.Open(ns, g, live.About{Name: ns.Name(), Source: "live"}, put)
+	s, err := live.Open(ns, g, live.About{Name: ns.Name(), Source: "live", Facts: facts}, put)
 	if err != nil {
 		return nil, err
 	}
 	a.later(func() { _ = s.Close() })
 	return s, nil
-}
-
-// recordTo begins a recording that is closed when the command is over.
-func (a *app) recordTo(name, title string) (*record.Writer, error) {
-	file, err := os.Create(name)
-	if err != nil {
-		return nil, usagef("-w: %w", err)
-	}
-	w, err := record.NewWriter(file, record.Header{Version: version(), Created: time.Now(), Title: strings.TrimSpace(title)})
-	if err != nil {
-		return nil, err
-	}
-	a.later(func() {
-		err := w.Close()
-		if cerr := file.Close(); err == nil {
-			err = cerr
-		}
-		switch {
-		case err == nil:
-			fmt.Fprintf(a.err, "wrote %s\n", name)
-		case a.failed == nil:
-			a.failed = fmt.Errorf("%s: %w", name, err)
-		}
-	})
-	return w, nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"nfscope/model/snapshot"
-	"nfscope/trace/collect"
 	"nfscope/ui"
 	"nfscope/ui/page"
 	"nfscope/ui/page/connections"
@@ -24,6 +23,8 @@ import (
 
 type tuiOptions struct {
 	actions ui.Actions
+	// transport is nil where the source is no recording.
+	transport ui.Transport
 	// sets reads the sets; nil where nobody can.
 	sets rules.Sets
 	// page is the name of the page to begin with, "" for the first.
@@ -36,8 +37,8 @@ type noActions struct{ why string }
 func (n noActions) Arm(string) error { return errors.New(n.why) }
 func (n noActions) Disarm() error    { return errors.New(n.why) }
 
-// tui shows the collector's snapshots until the user quits.
-func (a *app) tui(c *collect.Collector, o tuiOptions) error {
+// tui shows the runner's snapshots until the user quits.
+func (a *app) tui(c runner, o tuiOptions) error {
 	th := theme.Options{
 		Color: colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
 		Dark:  true, ASCII: a.glyphs == "ascii",
@@ -45,7 +46,7 @@ func (a *app) tui(c *collect.Collector, o tuiOptions) error {
 	if th.Color {
 		th.Dark = lipgloss.HasDarkBackground(os.Stdin, os.Stdout)
 	}
-	m := ui.New(ui.Options{Pages: pages(o.sets), Theme: th, Actions: o.actions, Start: o.page, Version: version()})
+	m := ui.New(ui.Options{Pages: pages(o.sets), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())

@@ -48,4 +48,10 @@ type Host struct {
 	Local []string
 	// Source is what Snapshot.Source says: "live", "lab gateway".
 	Source string
+	// Facts are what else a reader elsewhere should know of the host: versions of
+	// programs, sysctls that decide what packets do. What could not be read is missing.
+	Facts []Fact `json:",omitempty"`
 }
+
+// Fact is one named thing of a host.
+type Fact struct{ Name, Value string }

@@ -54,6 +54,8 @@ type Snapshot struct {
 	Lab *Lab
 	// Recording is the file that is being written, "" where none is.
 	Recording string
+	// Replay tells where in a recording Time is, nil where this is none.
+	Replay *Replay
 	// Ended is true when the source has nothing more to give.
 	Ended bool
 }
@@ -112,6 +114,18 @@ type Loss struct {
 
 // Total is the number in the status bar.
 func (l Loss) Total() uint64 { return l.Trace + l.Flows + l.Dropped }
+
+// Replay is the playing of a recording.
+type Replay struct {
+	// Begin and End are the times of its first and its last item.
+	Begin, End time.Time
+	// Speed is recorded seconds per second.
+	Speed  float64
+	Paused bool
+	// Jumps counts how often the playing went elsewhere: then the Snapshot before is
+	// no past of this one.
+	Jumps uint64
+}
 
 // Lab is the running lab.
 type Lab struct {

@@ -14,6 +14,9 @@ type About struct {
 	Name string
 	// Source is what Snapshot.Source shows: "live", "lab gateway".
 	Source string
+	// Facts has the Host item say what a recording should tell of the host: sysctls and
+	// the versions of programs, which are run for it.
+	Facts bool
 }
 
 // Trace says what to trace and within which bounds.

@@ -80,6 +80,9 @@ func (s *Session) host(about About) *feed.Host {
 	if unix.Uname(&u) == nil {
 		h.Kernel = unix.ByteSliceToString(u.Release[:])
 	}
+	if about.Facts {
+		h.Facts = facts(s.ns)
+	}
 	local, err := conntrack.LocalAddrs(s.ns)
 	if err != nil {
 		s.put(feed.Item{Problem: "the namespace's addresses are unknown, so masquerade and redirect are not told apart: " + err.Error()})

@@ -2,122 +2,204 @@ package record
 
 import (
 	"bufio"
-	"compress/gzip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"time"
 
 	"nfscope/model/feed"
+	"nfscope/trace/record/wire"
 )
 
-// ErrCut says that a recording ends in the middle: what was read before is whole.
-var ErrCut = errors.New("the recording is cut short; all that was whole has been read")
-
-// lineLimit is how long an item may be: a ruleset of 100,000 rules has 30 MB. It keeps
-// a hostile file, which may unpack to a thousand times its size, out of memory.
-const lineLimit = 64 << 20
-
-var errLong = fmt.Errorf("the line is longer than the %d MB an item may have; this is no recording of nfscope's", lineLimit>>20)
-
-// Reader reads a recording.
+// Reader reads a recording from its begin to its end.
 type Reader struct {
 	Header
-	name string
-	in   *bufio.Reader
-	line int
-	buf  []byte
+	// End is how the recording was ended, nil until its end was read, and where it has
+	// none.
+	End *End
+
+	first time.Time
+	name  string
+	lines *lines // of the first form
+	in    *bufio.Reader
+	at    int64 // the next byte's place in the file
+	dec   *wire.Decoder
+	items []feed.Item // of the block under way
+	// fault is what comes behind the block's items.
+	fault error
 }
+
+// headerLimit is how long the header may be.
+const headerLimit = 1 << 20
 
 // NewReader reads the header. name is the file's, for errors.
 func NewReader(name string, r io.Reader) (*Reader, error) {
-	gz, err := gzip.NewReader(r)
-	if err != nil {
-		return nil, fmt.Errorf("%s is no nfscope recording: expected a file made with `nfscope trace -w`: %w", name, err)
+	rr := &Reader{name: name, in: bufio.NewReaderSize(r, 1<<16)}
+	first, err := rr.in.Peek(2)
+	if err == nil && first[0] == 0x1f && first[1] == 0x8b {
+		rr.lines, rr.Header, err = newLines(name, rr.in)
+		return rr, err
 	}
-	rr := &Reader{name: name, in: bufio.NewReaderSize(gz, 1<<16)}
-	b, err := rr.readLine()
-	if err != nil || json.Unmarshal(b, &rr.Header) != nil || rr.Schema == "" {
-		return nil, fmt.Errorf("%s:1: no recording header, expected an object with \"schema\":%q", name, Schema)
+	if err == nil && first[0] != '{' {
+		err = errors.New("it begins with other bytes")
+	}
+	if err != nil {
+		return nil, noRecording(name, err)
+	}
+	line, err := readHeader(rr.in)
+	if err != nil || json.Unmarshal(line, &rr.Header) != nil || rr.Schema == "" {
+		return nil, noHeader(name)
 	}
 	if rr.Schema != Schema {
-		return nil, fmt.Errorf("%s is a recording of another form, %q; this nfscope reads %q", name, rr.Schema, Schema)
+		return nil, otherForm(name, rr.Schema)
+	}
+	rr.at = int64(len(line))
+	rr.dec, err = wire.NewDecoder(rr.Types, rr.Root, reflect.TypeFor[feed.Item](), rr.Created.Location())
+	if err != nil {
+		return nil, fmt.Errorf("%s:1: the recording's own description: %w", name, err)
 	}
 	return rr, nil
 }
 
-// readLine gives the next line; it is good until the next call.
-func (r *Reader) readLine() ([]byte, error) {
-	r.line++
-	r.buf = r.buf[:0]
+func readHeader(in *bufio.Reader) (line []byte, err error) {
 	for {
-		part, err := r.in.ReadSlice('\n')
-		if len(r.buf)+len(part) > lineLimit {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		if len(line) > headerLimit {
 			return nil, errLong
 		}
-		r.buf = append(r.buf, part...)
 		if !errors.Is(err, bufio.ErrBufferFull) {
-			return r.buf, err
+			return line, err
 		}
 	}
 }
 
 // Next gives the next item; io.EOF at the end, ErrCut where the file ends early. An
-// item of a kind that this nfscope does not know becomes a Problem that says so.
+// item of a kind that this nfscope does not know, and a place where the file is
+// damaged, become a Problem that says so; what follows is read.
 func (r *Reader) Next() (feed.Item, error) {
-	b, err := r.readLine()
-	switch {
-	case errors.Is(err, io.EOF) && len(b) == 0:
-		return feed.Item{}, io.EOF
-	case errors.Is(err, errLong):
-		return feed.Item{}, fmt.Errorf("%s:%d: %w", r.name, r.line, err)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return feed.Item{}, fmt.Errorf("%s:%d: %w", r.name, r.line, ErrCut)
-	case err != nil:
-		return feed.Item{}, fmt.Errorf("%s:%d: the file is damaged here, what came before has been read: %w", r.name, r.line, err)
+	it, err := r.next()
+	if err == nil && r.first.IsZero() {
+		r.first = it.Time
 	}
-	var it feed.Item
-	if err := json.Unmarshal(b, &it); err != nil {
-		return feed.Item{}, fmt.Errorf("%s:%d: an item that cannot be read: %w", r.name, r.line, err)
+	return it, err
+}
+
+// First is the time of the first item that Next gave, zero before it.
+func (r *Reader) First() time.Time { return r.first }
+
+func (r *Reader) next() (feed.Item, error) {
+	if r.lines != nil {
+		return r.lines.next()
 	}
-	if err := sound(&it); err != nil {
-		return feed.Item{}, fmt.Errorf("%s:%d: an item that cannot be: %w", r.name, r.line, err)
+	for len(r.items) == 0 {
+		if r.fault != nil {
+			return feed.Item{}, r.fault
+		}
+		if err := r.block(); err != nil {
+			r.fault = err
+		}
 	}
-	if it.Rules != nil { // what its JSON leaves out
-		it.Rules.Number()
-	}
+	it := r.items[0]
+	r.items = r.items[1:]
 	if blank(&it) {
-		it.Problem = fmt.Sprintf("%s:%d: an item of a kind that this nfscope does not know was left out; the recording was made by nfscope %s", r.name, r.line, r.Version)
+		it.Problem = leftOut(r.name, r.Version)
 	}
 	return it, nil
 }
 
-// blank reports whether an item says nothing.
-func blank(it *feed.Item) bool {
-	return it.Rules == nil && it.Counts == nil && it.Event == nil && it.Flow == nil && it.Table == nil &&
-		it.Trace == nil && it.Lab == nil && it.Host == nil && it.Problem == ""
-}
-
-// sound refuses what no source says and what those behind it rely on: tables and
-// chains that are there, a step that the lab has.
-func sound(it *feed.Item) error {
-	if it.Rules != nil {
-		for i, t := range it.Rules.Tables {
-			if t == nil {
-				return fmt.Errorf("table %d is null", i)
-			}
-			for k, c := range t.Chains {
-				if c == nil {
-					return fmt.Errorf("chain %d of table %q is null", k, t.Name)
-				}
-			}
-		}
+// block reads the next block into items.
+func (r *Reader) block() error {
+	h, skipped, err := r.head()
+	if skipped > 0 {
+		r.items = append(r.items[:0], r.damaged(r.at-skipped, fmt.Sprintf("%d bytes were left out", skipped)))
+	} else {
+		r.items = nil
 	}
-	if l := it.Lab; l != nil && (l.Current < 0 || l.Current > len(l.Steps)) {
-		return fmt.Errorf("step %d of a lab that has %d", l.Current, len(l.Steps))
+	if err != nil {
+		return err
+	}
+	at := r.at - headSize
+	stored := bytes.NewBuffer(nil)
+	n, err := io.CopyN(stored, r.in, int64(h.stored))
+	r.at += n
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %w", r.name, err)
+	}
+	if h.kind == kindEnd {
+		return r.end(&h, stored.Bytes())
+	}
+	list, err := h.decode(r.dec, stored.Bytes())
+	r.items = append(r.items, list...)
+	switch {
+	case errors.Is(err, ErrCut):
+		return r.cut()
+	case err != nil:
+		r.items = append(r.items, r.damaged(at, lost(&h, len(list), err)))
 	}
 	return nil
+}
+
+// head finds the next block's head; what stands before it is skipped.
+func (r *Reader) head() (h head, skipped int64, err error) {
+	for {
+		b, err := r.in.Peek(headSize)
+		if len(b) == 0 {
+			return h, skipped, r.cut() // no End was seen
+		}
+		if h, ok := parseHead(b); ok {
+			_, _ = r.in.Discard(headSize)
+			r.at += headSize
+			return h, skipped, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return h, skipped, fmt.Errorf("%s: %w", r.name, err)
+		}
+		if len(b) < headSize && bytes.HasPrefix(b, magic[:min(len(b), 4)]) {
+			_, _ = r.in.Discard(len(b))
+			r.at += int64(len(b))
+			return h, skipped, r.cut() // inside a head
+		}
+		n := 1
+		if i := bytes.IndexByte(b[1:], magic[0]); i >= 0 {
+			n += i
+		} else {
+			n = len(b)
+		}
+		_, _ = r.in.Discard(n)
+		r.at += int64(n)
+		skipped += int64(n)
+	}
+}
+
+// end reads the End. Nothing is looked for behind it.
+func (r *Reader) end(h *head, stored []byte) error {
+	raw, err := h.unpack(stored)
+	if errors.Is(err, ErrCut) {
+		return r.cut()
+	}
+	var e End
+	if err != nil || json.Unmarshal(raw, &e) != nil {
+		r.items = append(r.items, r.damaged(r.at-int64(len(stored)), "its end cannot be read"))
+		return io.EOF
+	}
+	r.End = &e
+	return io.EOF
+}
+
+func (r *Reader) cut() error { return fmt.Errorf("%s: at byte %d: %w", r.name, r.at, ErrCut) }
+
+// lost says what a damaged block has cost.
+func lost(h *head, got int, err error) string {
+	return fmt.Sprintf("%v; %d of %d items were left out", err, int(h.items)-got, h.items)
+}
+
+func (r *Reader) damaged(at int64, what string) feed.Item {
+	return feed.Item{Problem: fmt.Sprintf("%s: the file is damaged at byte %d: %s", r.name, at, what)}
 }
 
 // Play gives all items to put at the pace they were recorded at, times speed; with

@@ -1,93 +1,145 @@
 // Package record writes what a source said into one file, and says it again later.
 //
-// A recording is gzip over lines of JSON: a Header, then one feed.Item a line. It is
-// flushed as it grows, so that a file cut short gives back all that was whole.
+// A recording is a Header in a line of JSON, which describes what follows; then blocks of
+// feed.Items, each compressed, summed and readable for itself; then an End. It is written
+// as it grows, so that a file cut short gives back all that was whole, and one damaged in
+// the middle all the other blocks.
 package record
 
 import (
-	"compress/gzip"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"sync"
 	"time"
 
 	"nfscope/model/feed"
+	"nfscope/model/journey"
 )
 
-// Schema names the format. A reader refuses what it does not know.
-const Schema = "nfscope/recording/1"
+const (
+	// flushAfter is how long an item waits for others at most: it bounds what a crash
+	// can cost.
+	flushAfter = 250 * time.Millisecond
+	// waiting bounds how many packets and flow changes wait for the disk. More are
+	// thrown away, and counted where they are missing.
+	waiting = 1 << 17
+)
 
-// Header is the first line.
-type Header struct {
-	Schema string `json:"schema"`
-	// Version is nfscope's own.
-	Version string    `json:"version"`
-	Created time.Time `json:"created"`
-	// Title says what was recorded: "lab gateway", "host, tcp dst port 80".
-	Title string `json:"title"`
-}
-
-// Writer writes a recording.
+// Writer writes what happens now, on a goroutine of its own: who puts never waits for
+// the disk.
 type Writer struct {
-	mu  sync.Mutex
-	gz  *gzip.Writer
-	enc *json.Encoder
+	mu      sync.Mutex
+	queue   []feed.Item
+	lossy   int
+	missing uint64 // thrown away since the last gap that was put
+	dropped uint64
+	closed  bool
+	wake    chan struct{}
+	done    chan struct{}
+	// enc and err belong to the goroutine, and to Close when that is over.
+	enc *Encoder
 	err error
-	// unflushed counts the items since the last flush.
-	unflushed int
 }
 
-// NewWriter begins a recording on w.
-func NewWriter(w io.Writer, h Header) (*Writer, error) {
-	gz, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+// NewWriter begins a recording on w as NewEncoder does.
+func NewWriter(w io.Writer, h Header, r *Redactor) (*Writer, error) {
+	enc, err := NewEncoder(w, h, r)
 	if err != nil {
 		return nil, err
 	}
-	h.Schema = Schema
-	rw := &Writer{gz: gz, enc: json.NewEncoder(gz)}
-	if err := rw.enc.Encode(h); err != nil {
-		return nil, fmt.Errorf("write recording: %w", err)
-	}
-	if err := gz.Flush(); err != nil {
-		return nil, fmt.Errorf("write recording: %w", err)
-	}
+	rw := &Writer{enc: enc, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go rw.run()
 	return rw, nil
 }
 
-// flushEvery bounds what a crash can cost.
-const flushEvery = 256
-
-// Put writes an item, from any goroutine. The first error stays, and ends writing. How far
-// a reading of the rules is, is of the moment and left out: the ruleset follows in one
-// piece, and an older nfscope would complain of each such item.
+// Put writes an item, from any goroutine, and never waits. The item must not be changed
+// from now on. The first error stays, and ends writing.
 func (w *Writer) Put(it feed.Item) {
-	if it.Reading != nil {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.err != nil {
+	if w.closed {
 		return
 	}
-	if w.err = w.enc.Encode(it); w.err != nil {
-		return
+	if !it.Must() {
+		if w.lossy == waiting {
+			w.missing++
+			return
+		}
+		w.lossy++
 	}
-	w.unflushed++
-	if w.unflushed >= flushEvery || it.Must() {
-		w.unflushed, w.err = 0, w.gz.Flush()
+	w.gap(it.Time)
+	w.queue = append(w.queue, it)
+	w.poke()
+}
+
+// gap puts what tells of the items that were thrown away.
+func (w *Writer) gap(at time.Time) {
+	if w.missing > 0 {
+		w.queue = append(w.queue, feed.Item{Time: at, Event: &journey.Event{Source: journey.SourceGap, Time: at, Lost: w.missing}})
+		w.dropped += w.missing
+		w.missing = 0
 	}
 }
 
-// Close ends the recording and gives the first error there was.
-func (w *Writer) Close() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := w.gz.Close(); w.err == nil {
+func (w *Writer) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run writes what is put until the Writer is closed.
+func (w *Writer) run() {
+	defer close(w.done)
+	timer := time.NewTimer(flushAfter)
+	timer.Stop()
+	var spare []feed.Item
+	for running, armed := true, false; running; {
+		select {
+		case <-w.wake:
+		case <-timer.C:
+			armed = false
+			w.note(w.enc.Flush())
+		}
+		w.mu.Lock()
+		list := w.queue
+		w.queue, w.lossy, running = spare[:0], 0, !w.closed
+		w.mu.Unlock()
+		for i := range list {
+			if w.err == nil {
+				w.note(w.enc.Put(&list[i]))
+			}
+		}
+		clear(list)
+		spare = list
+		if w.enc.head.items > 0 && !armed {
+			timer.Reset(flushAfter)
+			armed = true
+		}
+	}
+}
+
+func (w *Writer) note(err error) {
+	if w.err == nil {
 		w.err = err
 	}
-	if w.err != nil {
-		return fmt.Errorf("write recording: %w", w.err)
-	}
-	return nil
 }
+
+// Close ends the recording, saying why, and gives the first error there was.
+func (w *Writer) Close(why string) error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return errors.New("write recording: it is closed already")
+	}
+	w.gap(time.Now())
+	w.closed = true
+	w.mu.Unlock()
+	w.poke()
+	<-w.done
+	w.note(w.enc.Close(End{Why: why, Time: time.Now(), Dropped: w.dropped}))
+	return w.err
+}
+
+// Dropped counts what the queue threw away. It is known once the Writer is closed.
+func (w *Writer) Dropped() uint64 { return w.dropped }

@@ -43,6 +43,12 @@ const (
 	StepBack  Action = "step-back"
 	Slower    Action = "slower"
 	Faster    Action = "faster"
+	SkipBack  Action = "skip-back"
+	SkipOn    Action = "skip"
+	Earlier   Action = "packet-back"
+	Later     Action = "packet"
+	ToStart   Action = "to-start"
+	ToEnd     Action = "to-end"
 	Sort      Action = "sort"
 	SortBack  Action = "sort-reverse"
 	Copy      Action = "copy"
@@ -100,6 +106,12 @@ func All() []Binding {
 		{[]string{","}, StepBack, "one step back", all},
 		{[]string{"["}, Slower, "slower", all},
 		{[]string{"]"}, Faster, "faster", all},
+		{[]string{"<"}, SkipBack, "in a recording: 10 s back", all},
+		{[]string{">"}, SkipOn, "in a recording: 10 s on", all},
+		{[]string{"{"}, Earlier, "in a recording: to where the packet before begins", all},
+		{[]string{"}"}, Later, "in a recording: to where the next packet begins", all},
+		{[]string{"^"}, ToStart, "in a recording: to its begin", all},
+		{[]string{"$"}, ToEnd, "in a recording: to its end", all},
 		{[]string{"f"}, Follow, "follow the newest packet", all},
 		{[]string{"a"}, Arm, "arm a trace with a filter", all},
 		{[]string{"x"}, Disarm, "end the trace", all},

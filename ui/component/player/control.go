@@ -9,6 +9,18 @@ func (p *Player) Toggle() {
 	}
 }
 
+// Jump takes the journeys of another moment, oldest first: what was under way is
+// forgotten, and of those that are there only the newest is shown.
+func (p *Player) Jump(js []*journey.Journey) {
+	n := New()
+	n.speed, n.paused, n.list = p.speed, p.paused, js
+	if len(js) > 0 {
+		n.admitted = js[len(js)-1].Number
+	}
+	*p = *n
+	p.refocus()
+}
+
 // Paused reports whether the clock stands still.
 func (p *Player) Paused() bool { return p.paused }
 

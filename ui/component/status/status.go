@@ -21,7 +21,11 @@ type Header struct {
 	Netns  string
 	Source string // "" where it goes without saying
 	// Replay tells that nothing of this happens now.
-	Replay   bool
+	Replay bool
+	// Place tells where in a recording this is, "" where that is not known; Part how much
+	// of it that is, 0 to 1.
+	Place    string
+	Part     float64
 	Backends []model.Backend
 	// Reading is a word for the reading of the rules that is under way; Stale tells that
 	// what is shown is not what is in force.
@@ -117,6 +121,9 @@ func (h *Header) segments(th *theme.Theme) []segment {
 	segs := []segment{{text: "nfscope", style: th.Title, drop: 7}}
 	if h.Replay {
 		segs = append(segs, segment{text: "REPLAY", style: th.Warn.Bold(true)})
+		if h.Place != "" {
+			segs = append(segs, segment{text: track(th, h.Part) + " " + h.Place, short: h.Place, style: th.Warn, drop: 1})
+		}
 	}
 	segs = append(segs, segment{text: line.Clean(h.Netns), style: th.Strong})
 	if h.Source != "" {
@@ -172,6 +179,15 @@ func (h *Header) segments(th *theme.Theme) []segment {
 		segs = append(segs, segment{text: "REC", style: th.Bad, right: true})
 	}
 	return append(segs, segment{text: "? help", style: th.Dim, right: true, drop: 6})
+}
+
+// trackWidth is the length of the line that a recording is.
+const trackWidth = 12
+
+// track draws how far a recording has come.
+func track(th *theme.Theme, part float64) string {
+	at := int(part * (trackWidth - 1))
+	return strings.Repeat(th.Glyphs.H, at) + th.Glyphs.Packet + strings.Repeat(th.Glyphs.H, trackWidth-1-at)
 }
 
 // labels are the tabs' texts; where not all fit, only the active one has its name.

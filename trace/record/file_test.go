@@ -1,0 +1,246 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nfscope/model/feed"
+)
+
+// all gives the items of a File.
+func all(tb testing.TB, b []byte) ([]feed.Item, *File) {
+	tb.Helper()
+	f, err := Open("file", bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var out []feed.Item
+	for i := range f.Blocks() {
+		list, err := f.Block(i)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, list...)
+	}
+	return out, f
+}
+
+// flooded makes a recording of n events in memory.
+func flooded(tb testing.TB, n int) []byte {
+	tb.Helper()
+	var b bytes.Buffer
+	e, err := NewEncoder(&b, Header{Created: t0, Title: "a flood"}, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	flood(n, func(it feed.Item) {
+		if err == nil {
+			err = e.Put(&it)
+		}
+	})
+	if err == nil {
+		err = e.Close(End{Why: "done"})
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// TestFileIsReader: block by block a file has what it has from begin to end, cut or
+// damaged wherever; nothing whole before a cut is missing.
+func TestFileIsReader(t *testing.T) {
+	t.Parallel()
+	whole := flooded(t, 20_000)
+	want, err := read(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := bytes.IndexByte(whole, '\n') + 1
+	rng := rand.New(rand.NewPCG(7, 8))
+	for i := range 200 {
+		n := header + rng.IntN(len(whole)-header)
+		b := whole[:n]
+		if i%2 == 1 { // damaged instead
+			b = bytes.Clone(whole)
+			b[n] ^= byte(1 + rng.IntN(255))
+		}
+		list, f := all(t, b)
+		streamed, err := read(b)
+		if i%2 == 0 && (!errors.Is(err, ErrCut) || f.End != nil || !strings.Contains(f.Cut, ErrCut.Error())) {
+			t.Fatalf("cut at %d: %v, end %v, %q", n, err, f.End, f.Cut)
+		}
+		if i%2 == 0 && (len(list) > len(want) || !reflect.DeepEqual(list, want[:len(list)])) {
+			t.Fatalf("cut at %d: %d items, not the first ones", n, len(list))
+		}
+		if len(list) != len(streamed) && !(i%2 == 1 && f.End == nil) { // a damaged end is told by the one in a sentence, by the other as Cut
+			t.Fatalf("at %d: %d items by blocks, %d in a row", n, len(list), len(streamed))
+		}
+	}
+	list, f := all(t, whole)
+	if first, last := f.Span(); len(list) != len(want) || int(f.Items()) != len(want) || f.Cut != "" || f.End.Why != "done" || !first.Equal(want[0].Time) || !last.Equal(want[len(want)-1].Time) {
+		t.Errorf("%d of %d items, %v to %v, %+v %q", len(list), len(want), first, last, f.End, f.Cut)
+	}
+}
+
+// TestOldForm: the recordings of the labs, in the first form, open as others do.
+func TestOldForm(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../docs/labs/*/recording.nfs")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d recordings, %v", len(files), err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, f := all(t, b)
+		if f.Cut != "" || len(list) != len(want) {
+			t.Errorf("%s: %d of %d items, %q", name, len(list), len(want), f.Cut)
+		}
+		a, c := folded(t, name, b), bytes.Buffer{}
+		if err := f.Copy(context.Background(), &c, nil); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(len(a), len(folded(t, "copy", c.Bytes()))); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		if _, f := all(t, b[:len(b)/2]); !strings.Contains(f.Cut, "the recording is cut short") || f.Items() == 0 {
+			t.Errorf("%s, half of it: %d items, %q", name, f.Items(), f.Cut)
+		}
+	}
+}
+
+// TestBounded: a recording is neither read nor written with all of it in memory.
+func TestBounded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a quarter of a million events")
+	}
+	var peak uint64
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak = max(peak, m.HeapAlloc)
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	name := large(t, 250_000)
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := NewReader(name, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for ; err == nil; n++ {
+		_, err = r.Next()
+	}
+	close(stop)
+	<-done
+	if !errors.Is(err, io.EOF) || n < 250_000 || peak > 200<<20 {
+		t.Errorf("%d items, %v, at most %d MB", n, err, peak>>20)
+	}
+}
+
+// BenchmarkOpen is how long it takes until a recording of a million events can be played:
+// its length and all blocks are known, and the first is read.
+func BenchmarkOpen(b *testing.B) {
+	name := large(b, 1_000_000)
+	b.ResetTimer()
+	for range b.N {
+		f, err := os.Open(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		st, err := f.Stat()
+		if err != nil {
+			b.Fatal(err)
+		}
+		rf, err := Open(name, f, st.Size())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if list, err := rf.Block(0); err != nil || len(list) == 0 || rf.Items() < 1_000_000 {
+			b.Fatalf("%d items, %v", len(list), err)
+		}
+		b.ReportMetric(float64(st.Size())/(1<<20), "MB")
+		_ = f.Close()
+	}
+}
+
+// FuzzBlock: whatever a block has, in whatever types it says, reading it neither panics
+// nor asks for memory without end, and block by block is as in a row.
+func FuzzBlock(f *testing.F) {
+	whole := write(f, items())
+	header := whole[:bytes.IndexByte(whole, '\n')+1]
+	r, err := NewReader("seed", bytes.NewReader(whole))
+	if err != nil {
+		f.Fatal(err)
+	}
+	h, _, err := r.head()
+	if err != nil {
+		f.Fatal(err)
+	}
+	stored := make([]byte, h.stored)
+	_, _ = io.ReadFull(r.in, stored)
+	raw, err := h.unpack(stored)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw, whole[len(header):])
+	f.Fuzz(func(t *testing.T, raw, tail []byte) {
+		var b bytes.Buffer
+		e, err := NewEncoder(&b, Header{Created: t0}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.head.items = 1
+		if err := e.write(kindItems, raw); err != nil {
+			t.Fatal(err)
+		}
+		b.Write(tail)
+		n := 0
+		rr, err := NewReader("file", bytes.NewReader(b.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			if _, err = rr.Next(); err == nil {
+				n++
+			}
+		}
+		list, fl := all(t, b.Bytes())
+		if d := n - len(list); d < 0 || d > 2 || d > 0 && fl.End != nil {
+			t.Errorf("%d items in a row, %d by blocks", n, len(list))
+		}
+	})
+}

@@ -1,0 +1,298 @@
+package record
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nfscope/model/feed"
+	"nfscope/model/journey"
+	"nfscope/model/store"
+)
+
+// TestRedactAddr: two addresses share as many bits afterwards as before, what has a
+// meaning keeps it, and another key gives others.
+func TestRedactAddr(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor()
+	rng := rand.New(rand.NewPCG(1, 2))
+	random := func(v6 bool) netip.Addr {
+		var b [16]byte
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		if v6 {
+			return netip.AddrFrom16(b)
+		}
+		return netip.AddrFrom4([4]byte(b[:4]))
+	}
+	moved := 0
+	for i := range 3000 {
+		a := random(i%2 == 0)
+		bit := rng.IntN(a.BitLen()) // another one that parts from it there
+		raw := a.AsSlice()
+		for k := bit; k < len(raw)*8; k++ {
+			raw[k/8] ^= 0x80 >> (k % 8)
+			if k > bit && rng.IntN(2) == 0 {
+				raw[k/8] ^= 0x80 >> (k % 8)
+			}
+		}
+		b, _ := netip.AddrFromSlice(raw)
+		x, y := r.Addr(a), r.Addr(b)
+		if in4(a) || in4(b) {
+			continue // what holds an IPv4 address goes by that one's bits
+		}
+		if x.BitLen() != a.BitLen() || common(x, y) != common(a, b) {
+			t.Fatalf("%v and %v share %d bits; %v and %v share %d", a, b, common(a, b), x, y, common(x, y))
+		}
+		for _, m := range r.meant {
+			if m.prefix.Contains(a) != m.prefix.Contains(x) {
+				t.Fatalf("%v became %v: in %v, or not", a, x, m.prefix)
+			}
+		}
+		if x != a {
+			moved++
+		}
+	}
+	if moved < 2000 {
+		t.Errorf("only %d of 3000 moved", moved)
+	}
+	for _, s := range []string{"0.0.0.0", "127.0.0.1", "255.255.255.255", "224.0.0.251", "::", "::1", "ff02::1", "ff02::16"} {
+		if a := netip.MustParseAddr(s); r.Addr(a) != a {
+			t.Errorf("%v became %v", a, r.Addr(a))
+		}
+	}
+	if got, want := r.Addr(netip.MustParseAddr("::ffff:10.1.2.3")).Unmap(), r.Addr(netip.MustParseAddr("10.1.2.3")); got != want {
+		t.Errorf("mapped: %v, want %v", got, want)
+	}
+	if got := r.Addr(netip.MustParseAddr("fe80::1%eth0")); got.Zone() != "eth0" {
+		t.Errorf("the zone is gone: %v", got)
+	}
+	other, same := NewRedactor(), 0
+	for range 100 {
+		if a := random(false); r.Addr(a) == other.Addr(a) {
+			same++
+		}
+	}
+	if same > 50 {
+		t.Errorf("two keys give the same for %d of 100", same)
+	}
+}
+
+func in4(a netip.Addr) bool {
+	for _, p := range embedded() {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return a.Is4In6()
+}
+
+// TestRedactText holds what is replaced in a text and what stays. A stands for what
+// Addr gives.
+func TestRedactText(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor()
+	r.name("edge-router")
+	addr := func(s string) string { return r.Addr(netip.MustParseAddr(s)).String() }
+	net := func(s string) string { return r.prefix(netip.MustParsePrefix(s)).String() }
+	for _, c := range []struct{ text, want string }{
+		{"-A INPUT -s 10.1.2.0/24 -d 10.1.2.7/32 -p tcp -m tcp --dport 80 -j ACCEPT", "-A INPUT -s " + net("10.1.2.0/24") + " -d " + net("10.1.2.7/32") + " -p tcp -m tcp --dport 80 -j ACCEPT"},
+		{"-s 10.1.0.0/255.255.0.0", "-s " + strings.TrimSuffix(net("10.1.0.0/16"), "/16") + "/255.255.0.0"},
+		{"-j DNAT --to-destination 10.1.2.7:8080", "-j DNAT --to-destination " + addr("10.1.2.7") + ":8080"},
+		{"ip6 saddr { fd00:1::/64, fd00:2::7 } dnat to [fd00:2::7]:80", "ip6 saddr { " + net("fd00:1::/64") + ", " + addr("fd00:2::7") + " } dnat to [" + addr("fd00:2::7") + "]:80"},
+		{"packet from 10.1.2.7, not 10.1.2.8.", "packet from " + addr("10.1.2.7") + ", not " + addr("10.1.2.8") + "."},
+		{"fd00:2::7: no route", addr("fd00:2::7") + ": no route"},
+		{"elements = { 10.1.2.7 . 80 : jump x }", "elements = { " + addr("10.1.2.7") + " . 80 : jump x }"},
+		{"edge-router says no", r.names["edge-router"] + " says no"},
+		{"edge-router2", "edge-router2"},
+		{`-m string --string "GET /secret" --algo bm`, `-m string --string "redacted" --algo bm`},
+		{`-m u32 --u32 "12=0x0a010207"`, `-m u32 --u32 "redacted"`},
+		{"@nh,96,32 0xa010207 drop", "@nh,96,32 0x0 drop"},
+		// What is none stays.
+		{"iptables 1.8.9 on 6.18.0-1", "iptables 1.8.9 on 6.18.0-1"},
+		{"at 10:20:30", "at 10:20:30"},
+		{"net.ipv4.ip_forward", "net.ipv4.ip_forward"},
+		{"nfscope::a::b and std::be", "nfscope::a::b and std::be"},
+		{"case.nfs:12: x", "case.nfs:12: x"},
+		{"0.0.0.0/0 ::/0 127.0.0.1 255.255.255.255", "0.0.0.0/0 ::/0 127.0.0.1 255.255.255.255"},
+		{"ether ff:ff:ff:ff:ff:ff", "ether ff:ff:ff:ff:ff:ff"},
+		{"eth0.100", "eth0.100"},
+	} {
+		if got := r.Text(c.text); got != c.want {
+			t.Errorf("%q became\n%q, want\n%q", c.text, got, c.want)
+		}
+	}
+	if got := r.Text("ether saddr 52:54:00:12:34:56"); strings.Contains(got, "52:54:00") || len(got) != len("ether saddr 52:54:00:12:34:56") || got != r.Text("ether saddr 52:54:00:12:34:56") {
+		t.Errorf("a MAC became %q", got)
+	}
+	if got := r.Text("db1.corp.example.com"); strings.Contains(got, "corp") || !strings.HasSuffix(got, ".com") || !strings.HasSuffix(r.Text("db2.corp.example.com"), strings.SplitN(got, ".", 2)[1]) {
+		t.Errorf("a name became %q", got)
+	}
+	a, b, _ := strings.Cut(r.Text("10.9.0.5-10.9.0.250"), "-")
+	if x, y := netip.MustParseAddr(a), netip.MustParseAddr(b); y.Less(x) {
+		t.Errorf("the range %s-%s cannot be read", a, b)
+	}
+}
+
+// folded are the journeys of a recording.
+func folded(tb testing.TB, name string, b []byte) []*journey.Journey {
+	tb.Helper()
+	st := store.New(journey.Options{Keep: 1 << 16})
+	r, err := NewReader(name, bytes.NewReader(b))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for {
+		it, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		st.Tick(it.Time)
+		st.Apply(&it)
+	}
+	st.End()
+	return st.Journeys()
+}
+
+// TestRedactedLabs: a redacted recording has the same journeys, but for what was
+// replaced, and nothing in it is left of the addresses.
+func TestRedactedLabs(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../docs/labs/*/recording.nfs")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d recordings, %v", len(files), err)
+	}
+	for _, name := range files {
+		plain, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		redacted(t, name, plain)
+	}
+}
+
+// redacted checks a recording against its redacted self.
+func redacted(tb testing.TB, name string, plain []byte) {
+	tb.Helper()
+	in, err := NewReader(name, bytes.NewReader(plain))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r := NewRedactor()
+	var out bytes.Buffer
+	e, err := NewEncoder(&out, in.Header, r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var said []byte // all that was said, and is now
+	var is []byte
+	for {
+		it, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+		before, _ := json.Marshal(it)
+		if err := e.Put(&it); err != nil {
+			tb.Fatal(err)
+		}
+		if after, _ := json.Marshal(it); !bytes.Equal(before, after) {
+			tb.Fatalf("the item itself was changed:\n%s\n%s", before, after)
+		}
+		said = append(said, before...)
+		now, _ := json.Marshal(r.Item(&it))
+		is = append(is, now...)
+	}
+	if err := e.Close(End{}); err != nil {
+		tb.Fatal(err)
+	}
+	secrets := 0
+	for a, b := range r.addrs {
+		if a == b {
+			continue
+		}
+		secrets++
+		if r.given(a) { // what stands for one may be another's own
+			continue
+		}
+		for _, m := range r.find.v4.FindAllString(string(is), -1) {
+			if strings.SplitN(m, "/", 2)[0] == a.String() {
+				tb.Errorf("%s: %v is left", name, a)
+				break
+			}
+		}
+	}
+	if secrets < 2 || !strings.Contains(string(said), ".") {
+		tb.Errorf("%s: only %d addresses were replaced", name, secrets)
+	}
+	was, got := folded(tb, name, plain), folded(tb, "redacted", out.Bytes())
+	for i, j := range was { // what the map makes of the journeys
+		c := reflect.New(reflect.TypeFor[journey.Journey]())
+		r.value(c.Elem(), reflect.ValueOf(j).Elem())
+		was[i] = c.Interface().(*journey.Journey)
+	}
+	a, _ := json.Marshal(was)
+	b, _ := json.Marshal(got)
+	if !bytes.Equal(a, b) || len(was) == 0 {
+		tb.Errorf("%s: %d journeys (-), and redacted (+):\n%.3000s", name, len(was), cmp.Diff(strings.Split(string(a), ","), strings.Split(string(b), ",")))
+	}
+}
+
+// given reports whether an address stands for another.
+func (r *Redactor) given(a netip.Addr) bool {
+	for _, b := range r.addrs {
+		if a == b {
+			return true
+		}
+	}
+	return false
+}
+
+// TestRedactBytes: what may be a packet's bytes is not written.
+func TestRedactBytes(t *testing.T) {
+	t.Parallel()
+	type packet struct{ Payload, Labels []byte }
+	v, out := packet{[]byte("secret"), []byte{1}}, packet{}
+	NewRedactor().value(reflect.ValueOf(&out).Elem(), reflect.ValueOf(&v).Elem())
+	if out.Payload != nil || len(out.Labels) != 1 {
+		t.Errorf("%q", out)
+	}
+}
+
+func BenchmarkRedact(b *testing.B) {
+	var list []feed.Item
+	flood(10_000, func(it feed.Item) { list = append(list, it) })
+	r := NewRedactor()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		r.Item(&list[i%len(list)])
+	}
+}
+
+func FuzzRedactText(f *testing.F) {
+	f.Add("-s 10.1.2.0/24 fd00::1: [::1]:80 aa:bb:cc:dd:ee:ff a.example.com 1.2.3.4-1.2.3.9 --u32 \"x\"")
+	f.Fuzz(func(t *testing.T, s string) {
+		r := NewRedactor()
+		r.name("edge")
+		if a, b := r.Text(s), r.Text(s); a != b {
+			t.Errorf("%q became %q and %q", s, a, b)
+		}
+	})
+}

@@ -1,0 +1,325 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"net/netip"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"nfscope/model"
+	"nfscope/model/feed"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/model/store"
+	"nfscope/trace/record"
+)
+
+var t0 = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+
+// flood gives n events of packets that overlap, and what conntrack and the counters say
+// meanwhile. After half of it the rules change.
+func flood(n int, put func(feed.Item)) {
+	put(feed.Item{Time: t0, Host: &feed.Host{Name: "r", Local: []string{"10.0.0.1/24"}, Source: "x"}})
+	now := t0
+	rules := func(text string) {
+		rs := &model.Ruleset{Generation: text, Taken: now, Tables: []*model.Table{{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "fw", Chains: []*model.Chain{
+			{Name: "pre", Hook: model.HookPrerouting, Type: "filter", Policy: "accept", Rules: []model.Rule{{Handle: 1, Text: text, Counters: model.Counters{Packets: 1, Valid: true}}}},
+			{Name: "fwd", Hook: model.HookForward, Type: "filter", Policy: "accept", Rules: []model.Rule{{Handle: 2, Text: text + " drop", Target: "drop"}}}}}}}
+		rs.Number()
+		put(feed.Item{Time: now, Rules: rs})
+	}
+	rules("one")
+	rng := rand.New(rand.NewPCG(1, 2))
+	type way struct {
+		p    model.Packet
+		id   uint32
+		step int
+	}
+	var open []*way
+	for i, seq := 0, uint64(0); seq < uint64(n); {
+		for len(open) < 8 {
+			i++
+			open = append(open, &way{p: model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, Src: netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}),
+				Dst: netip.MustParseAddr("192.0.2.7"), SPort: uint16(i), DPort: 80, Transport: true, Length: 60, TTL: 63, IPID: uint16(i)}, id: uint32(i)})
+		}
+		k := rng.IntN(len(open))
+		w := open[k]
+		now, seq = now.Add(time.Duration(rng.IntN(50))*time.Microsecond), seq+1
+		e := journey.Event{Source: journey.SourceNFT, Time: now, Seq: seq, Family: model.FamilyInet, Table: "fw", ID: w.id, In: "eth0"}
+		switch w.step {
+		case 0:
+			q := w.p
+			e.Chain, e.Kind, e.Handle, e.Verdict, e.Packet = "pre", journey.EventRule, 1, model.VerdictContinue, &q
+		case 1:
+			e.Chain, e.Kind, e.Verdict = "pre", journey.EventPolicy, model.VerdictAccept
+		case 2:
+			q := w.p
+			e.Chain, e.Kind, e.Handle, e.Verdict, e.Packet = "fwd", journey.EventRule, 2, model.VerdictDrop, &q
+			open = slices.Delete(open, k, k+1)
+		}
+		w.step++
+		put(feed.Item{Time: now, Event: &e})
+		if seq%7 == 0 {
+			tup := w.p.Tuple()
+			typ := []flow.EventType{flow.EventNew, flow.EventDestroy}[rng.IntN(2)]
+			put(feed.Item{Time: now, Flow: &flow.Event{Type: typ, Time: now, Flow: &flow.Flow{ID: w.id, Family: model.FamilyIPv4, Orig: flow.Side{Tuple: tup}, Reply: flow.Side{Tuple: tup.Reverse()}, Seen: now}}})
+		}
+		if seq%1000 == 0 {
+			put(feed.Item{Time: now, Counts: &model.Counts{Generation: "one", Taken: now, Rules: []model.Counters{{Packets: seq, Valid: true}, {}}, Chains: make([]model.Counters, 2)}})
+		}
+		if seq == uint64(n/2) {
+			rules("two")
+		}
+	}
+}
+
+func recorded(tb testing.TB, n int) *record.File {
+	tb.Helper()
+	var b bytes.Buffer
+	e, err := record.NewEncoder(&b, record.Header{Created: t0, Title: "a flood"}, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	flood(n, func(it feed.Item) {
+		if err == nil {
+			err = e.Put(&it)
+		}
+	})
+	if err == nil {
+		err = e.Close(record.End{})
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f, err := record.Open("flood", bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return f
+}
+
+// plainly folds all items of a moment from the begin.
+func plainly(tb testing.TB, f *record.File, at time.Time) *snapshot.Snapshot {
+	tb.Helper()
+	st := store.New(journey.Options{})
+	for i := range f.Blocks() {
+		list, err := f.Block(i)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for k := range list {
+			if !list[k].Time.After(at) {
+				st.Tick(list[k].Time)
+				st.Apply(&list[k])
+			}
+		}
+	}
+	st.Tick(at)
+	if _, last := f.Span(); !at.Before(last) {
+		st.End()
+	}
+	return st.Snapshot(at)
+}
+
+// digest is a state as bytes.
+func digest(tb testing.TB, s *snapshot.Snapshot) []byte {
+	tb.Helper()
+	c := *s
+	c.Version, c.Replay, c.EventsPerSecond, c.ConntrackInUse = 0, nil, 0, false
+	b, err := json.Marshal(c)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+var sameState = cmp.Options{cmpopts.IgnoreUnexported(model.Ruleset{}), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(snapshot.Snapshot{}, "Version", "Replay", "Index", "EventsPerSecond", "ConntrackInUse"),
+	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmpopts.IgnoreFields(journey.Journey{}, "Rules")}
+
+// played runs a Player and gives what it publishes.
+func played(t *testing.T, p *Player) chan *snapshot.Snapshot {
+	out := make(chan *snapshot.Snapshot, 1000)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.Run(ctx, func(s *snapshot.Snapshot) {
+			select {
+			case out <- s:
+			default:
+			}
+		})
+	}()
+	t.Cleanup(func() { stop(); <-done })
+	return out
+}
+
+// after waits for the snapshot behind the n-th jump.
+func after(t *testing.T, out chan *snapshot.Snapshot, n uint64) *snapshot.Snapshot {
+	t.Helper()
+	for {
+		select {
+		case s := <-out:
+			if s.Replay.Jumps >= n {
+				return s
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("no snapshot behind jump %d", n)
+		}
+	}
+}
+
+// TestSeek: whatever the way there, a moment is what all items up to it add up to.
+func TestSeek(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 20_000)
+	first, last := f.Span()
+	p := New(f, Options{})
+	p.index.apart = 2000
+	p.Pause(true)
+	out := played(t, p)
+	rng := rand.New(rand.NewPCG(3, 4))
+	span := int64(last.Sub(first))
+	places := []time.Duration{0, time.Duration(span), time.Duration(span / 2), time.Duration(span) + time.Hour, -time.Hour}
+	for range 12 {
+		places = append(places, time.Duration(rng.Int64N(span)))
+	}
+	frames := 0
+	for i, to := range places {
+		p.Seek(to)
+		got := after(t, out, uint64(i+1))
+		at := first.Add(min(max(to, 0), time.Duration(span)))
+		if !got.Time.Equal(at) {
+			t.Errorf("sought %v: it is %v, want %v", to, got.Time, at)
+		}
+		want := plainly(t, f, at)
+		if !bytes.Equal(digest(t, want), digest(t, got)) { // a picture of the difference takes seconds
+			t.Fatalf("at %v, folded from the begin (-) and sought (+):\n%.3000s", to, cmp.Diff(want, got, sameState))
+		}
+		p.index.mu.Lock()
+		frames = max(frames, len(p.index.frames))
+		p.index.mu.Unlock()
+	}
+	if frames < 2 || frames > keyframes {
+		t.Errorf("%d keyframes", frames)
+	}
+}
+
+// TestJourney: the moments at which one more journey is there, forwards and back.
+func TestJourney(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 3000)
+	p := New(f, Options{})
+	p.Pause(true)
+	out := played(t, p)
+	for { // the index is made beside the playing
+		p.index.mu.Lock()
+		done := p.index.done
+		p.index.mu.Unlock()
+		if done {
+			break
+		}
+		runtime.Gosched()
+	}
+	count := func(s *snapshot.Snapshot) int { return int(s.Forgotten) + len(s.Journeys) }
+	last := 0
+	for i := range uint64(20) {
+		p.Journey(1)
+		s := after(t, out, i+1)
+		n := count(s)
+		if n <= last || n > last+8 { // eight are on their way at once
+			t.Fatalf("step %d: %d journeys after %d", i, n, last)
+		}
+		last = n
+	}
+	for i := range uint64(19) {
+		p.Journey(-1)
+		n := count(after(t, out, 21+i))
+		if n >= last && last > 0 {
+			t.Fatalf("step %d back: %d journeys after %d", i, n, last)
+		}
+		last = n
+	}
+}
+
+// TestPlays: a recording plays to its end, and says so.
+func TestPlays(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 3000)
+	first, last := f.Span()
+	p := New(f, Options{Speed: 0.5})
+	start := time.Now()
+	out := played(t, p)
+	for {
+		select {
+		case s := <-out:
+			if s.Time.Before(first) || s.Time.After(last) || s.Time.Sub(first) > time.Since(start) {
+				t.Fatalf("it is %v after %v", s.Time.Sub(first), time.Since(start))
+			}
+			if !s.Ended {
+				continue
+			}
+			if want := plainly(t, f, last); !bytes.Equal(digest(t, want), digest(t, s)) {
+				t.Errorf("folded (-) and played (+):\n%.3000s", cmp.Diff(want, s, sameState))
+			}
+			if want := 2 * last.Sub(first); time.Since(start) < want {
+				t.Errorf("played in %v, want %v", time.Since(start), want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("it does not end")
+		}
+		return
+	}
+}
+
+// BenchmarkSeek is how long it takes to be anywhere in a million events, once the
+// background has seen all of it.
+func BenchmarkSeek(b *testing.B) {
+	f := recorded(b, 1_000_000)
+	first, last := f.Span()
+	p := New(f, Options{})
+	if err := p.index.make(context.Background(), p.begin()); err != nil {
+		b.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(5, 6))
+	worst := time.Duration(0)
+	b.ResetTimer()
+	for range b.N {
+		p.Seek(time.Duration(rng.Int64N(int64(last.Sub(first)))))
+		start := time.Now()
+		p.jump(context.Background())
+		worst = max(worst, time.Since(start))
+	}
+	b.ReportMetric(float64(worst.Milliseconds()), "worst-ms")
+}
+
+// BenchmarkIndex is how long the background takes for a million events, and what it keeps.
+func BenchmarkIndex(b *testing.B) {
+	f := recorded(b, 1_000_000)
+	var before, behind runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	b.ResetTimer()
+	var p *Player
+	for range b.N {
+		p = New(f, Options{})
+		if err := p.index.make(context.Background(), p.begin()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	runtime.GC()
+	runtime.ReadMemStats(&behind)
+	b.ReportMetric(float64(behind.HeapAlloc-before.HeapAlloc)/(1<<20), "MB-kept")
+	runtime.KeepAlive(p)
+}
