@@ -173,12 +173,23 @@ type Counts struct {
 	Taken      time.Time
 	Rules      []Counters
 	Chains     []Counters
-	// Part lists the IDs of the rules that were read at Taken, ascending, where only some
-	// were: those on the screen. All else is as it was at Whole, so that only these have a
-	// rate since the Counts before. nil where everything is of Taken.
-	Part []int `json:",omitempty"`
-	// Whole is when everything was read; zero where that is Taken.
-	Whole time.Time `json:",omitzero"`
+}
+
+// Partial are counters of a Ruleset that were read apart from the others: those on the
+// screen, where there are so many that all cannot be read every second.
+type Partial struct {
+	Generation string
+	Taken      time.Time
+	// Rules and Chains are in the order of their IDs, each is there once. Of chains it is
+	// their own counter, the policy's.
+	Rules  []Numbered `json:",omitempty"`
+	Chains []Numbered `json:",omitempty"`
+}
+
+// Numbered are the counters of the rule or the chain with an ID.
+type Numbered struct {
+	ID int
+	Counters
 }
 
 // Counts gives the counters that came with the text.

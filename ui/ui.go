@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"nfscope/model"
 	"nfscope/model/filter"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/filterbar"
@@ -38,6 +39,10 @@ type Options struct {
 	Actions Actions
 	// Transport is nil where the source is no recording.
 	Transport Transport
+	// Look is told what counters are on the screen, whenever that changed: of a ruleset, nil
+	// where none are, by Chain.ID and Rule.ID. It must not block, and may keep the slices.
+	// nil where nobody wants to know.
+	Look func(of *model.Ruleset, chains, rules []int)
 	// Bounds are those of an armed trace, in words; "" means "30 s at 100 packets/s".
 	Bounds string
 	// Version stands in the help.
@@ -91,6 +96,10 @@ type Model struct {
 	ticking bool      // a frame tick is on its way
 	last    time.Time // the frame before
 	seconds bool      // a tick of the trace's clock is on its way
+
+	// sight is what Look was told last, of seen; room is to find out in what it is now.
+	sight, room page.Sight
+	seen        *model.Ruleset
 
 	request uint64 // the newest request; answers to older ones are stale
 	busy    string // what the newest request does, "" when it was answered

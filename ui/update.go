@@ -34,6 +34,7 @@ type workedMsg struct {
 // Update takes one message. It does no I/O: what may block runs in a command.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.take(msg)
+	m.look()
 	return m, tea.Batch(cmd, m.wake())
 }
 

@@ -109,6 +109,8 @@ func (l *loop) wanted(it *feed.Item) bool {
 	case it.Counts != nil:
 		l.last = clone(it.Counts)
 		add(it.Counts, l.grown, 1)
+	case it.Partial != nil:
+		return false // of what was on another's screen; the next Counts tell it too
 	case it.Trace != nil:
 		if l.trace = it.Trace; !it.Trace.Armed {
 			return false
@@ -182,7 +184,10 @@ func later(it *feed.Item, d time.Duration) {
 		}
 	}
 	if c := it.Counts; c != nil {
-		move(&c.Taken, &c.Whole)
+		move(&c.Taken)
+	}
+	if p := it.Partial; p != nil {
+		move(&p.Taken)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/colorprofile"
 
+	"nfscope/model"
 	"nfscope/model/snapshot"
 	"nfscope/ui"
 	"nfscope/ui/page"
@@ -29,6 +30,8 @@ type tuiOptions struct {
 	sets rules.Sets
 	// page is the name of the page to begin with, "" for the first.
 	page string
+	// look is told what is on the screen; nil where nothing is counted.
+	look func(of *model.Ruleset, chains, rules []int)
 }
 
 // noActions refuses what only a live source can do.
@@ -46,7 +49,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	if th.Color {
 		th.Dark = lipgloss.HasDarkBackground(os.Stdin, os.Stdout)
 	}
-	m := ui.New(ui.Options{Pages: pages(o.sets), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Version: version()})
+	m := ui.New(ui.Options{Pages: pages(o.sets), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())

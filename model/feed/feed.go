@@ -23,6 +23,8 @@ type Item struct {
 	Reading *snapshot.Reading `json:"-"`
 	// Counts belong to the last ruleset.
 	Counts *model.Counts `json:",omitempty"`
+	// Partial are newer counters of some of its rules.
+	Partial *model.Partial `json:",omitempty"`
 	// Event is one trace event, in the order in which its tracer sent it.
 	Event *journey.Event `json:",omitempty"`
 	Flow  *flow.Event    `json:",omitempty"`

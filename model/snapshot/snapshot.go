@@ -28,9 +28,13 @@ type Snapshot struct {
 	Reading *Reading
 	// Index is that of Rules, for all pages; nil where nobody made one.
 	Index *ruleset.Index
-	// Counts, Previous belong to Rules; Previous is nil at first.
+	// Counts and Previous are the last two readings of everything, and belong to Rules;
+	// Previous is nil at first. What was read apart since is in Apart: Rule and Chain give
+	// the newest of both.
 	Counts   *model.Counts
 	Previous *model.Counts
+	// Apart is what was read apart from everything else; nil where nothing was.
+	Apart *Apart
 	// Sparks hold up to the last 16 packet rates of each base chain (Chain.ID), newest
 	// last; user chains have none.
 	Sparks [][]float64

@@ -14,9 +14,10 @@ func (s *Store) Clone() *Store {
 	c.fold = s.fold.Clone()
 	c.fold.SetFlows(&c.index)
 	c.problems = slices.Clone(s.problems)
-	c.sparks.passed, c.sparks.rates = slices.Clone(s.sparks.passed), slices.Clone(s.sparks.rates)
-	for i, r := range c.sparks.rates {
-		c.sparks.rates[i] = slices.Clip(r) // the next rate goes to an array of its own
+	c.sparks.base = slices.Clone(s.sparks.base)
+	for i := range c.sparks.base {
+		b := &c.sparks.base[i]
+		b.rates = slices.Clip(b.rates) // the next rate goes to an array of its own
 	}
 	return &c
 }

@@ -15,8 +15,9 @@ func TestCloneKnows(t *testing.T) {
 		typ  reflect.Type
 		want string
 	}{
-		{reflect.TypeFor[Store](), "host local rules reading counts before sparks fold flows index names list table trace lab problems rate"},
-		{reflect.TypeFor[sparks](), "base keys passed rates view"},
+		{reflect.TypeFor[Store](), "host local rules reading counts before apart sparks fold flows index names list table trace lab problems rate"},
+		{reflect.TypeFor[sparks](), "base view"},
+		{reflect.TypeFor[baseChain](), "chain key passed rates"},
 		{reflect.TypeFor[flowIndex](), "id tuple"},
 	} {
 		var got []string

@@ -1,6 +1,11 @@
 package store
 
-import "nfscope/model"
+import (
+	"slices"
+	"time"
+
+	"nfscope/model"
+)
 
 // sparkLength is how many rates a spark has.
 const sparkLength = 16
@@ -12,62 +17,114 @@ type chainKey struct {
 	table, chain string
 }
 
+// uneven is how many times longer than another a second of a spark may be. Where chains
+// are read at one pace and then at another, the spark begins anew: it would lie about time.
+const uneven = 3
+
 // sparks are the last packet rates of the base chains. User chains have none: what
 // goes through them is counted by the rules that call them.
 type sparks struct {
-	base   []*model.Chain
-	keys   []chainKey
-	passed []model.Counters // by base's place, as they were last counted
-	rates  [][]float64      // by base's place
-	chains int              // of the ruleset
+	base   []baseChain
+	chains int // of the ruleset
 	// view is what was handed out last, nil when the rates changed.
 	view [][]float64
 }
 
+// baseChain is a base chain and what went through it.
+type baseChain struct {
+	chain  *model.Chain
+	key    chainKey
+	passed model.Counters // as it was last counted, at at
+	at     time.Time
+	rates  []float64
+	step   time.Duration // of the last of rates
+}
+
 // reset begins with another ruleset. A chain that was there before keeps its rates.
 func (s *sparks) reset(rs *model.Ruleset, c *model.Counts) {
-	old := make(map[chainKey][]float64, len(s.keys))
-	for i, k := range s.keys {
-		old[k] = s.rates[i]
+	old := make(map[chainKey]*baseChain, len(s.base))
+	for i := range s.base {
+		old[s.base[i].key] = &s.base[i]
 	}
 	*s = sparks{}
 	s.chains, _ = rs.Size()
 	for _, t := range rs.Tables {
 		for _, ch := range t.Chains {
 			if ch.Base() {
-				k := chainKey{t.Backend, t.Family, t.Name, ch.Name}
-				s.base, s.keys = append(s.base, ch), append(s.keys, k)
-				s.passed = append(s.passed, Passed(ch, c))
-				s.rates = append(s.rates, old[k])
+				b := baseChain{chain: ch, key: chainKey{t.Backend, t.Family, t.Name, ch.Name}, passed: Passed(ch, c), at: c.Taken}
+				if o := old[b.key]; o != nil {
+					b.rates, b.step = o.rates, o.step
+				}
+				s.base = append(s.base, b)
 			}
 		}
 	}
 }
 
-// add counts again, dt seconds after the last time.
-func (s *sparks) add(c *model.Counts, dt float64) {
-	for i, ch := range s.base {
-		a, b := s.passed[i], Passed(ch, c)
-		s.passed[i] = b
-		if dt <= 0 || !a.Valid || !b.Valid || b.Packets < a.Packets {
-			continue // a counter that falls is a table that is being replaced
+// add counts again: everything.
+func (s *sparks) add(c *model.Counts) {
+	for i := range s.base {
+		if s.base[i].add(Passed(s.base[i].chain, c), c.Taken) {
+			s.view = nil
 		}
-		l := s.rates[i]
-		if len(l) == sparkLength {
-			// What was handed out is not written to: the tail moves to a new array.
-			l = append(make([]float64, 0, 2*sparkLength), l[1:]...)
-		}
-		s.rates[i] = append(l, float64(b.Packets-a.Packets)/dt)
-		s.view = nil
 	}
+}
+
+// addPart counts the chains again that were read whole: their own counter, and each of
+// their rules.
+func (s *sparks) addPart(p *model.Partial) {
+	byID := func(n model.Numbered, id int) int { return n.ID - id }
+	for _, n := range p.Chains {
+		i, ok := slices.BinarySearchFunc(s.base, n.ID, func(b baseChain, id int) int { return b.chain.ID - id })
+		if !ok {
+			continue
+		}
+		b := &s.base[i]
+		var rules []model.Numbered
+		if l := len(b.chain.Rules); l > 0 {
+			from, _ := slices.BinarySearchFunc(p.Rules, b.chain.Rules[0].ID, byID)
+			if from+l > len(p.Rules) || p.Rules[from].ID != b.chain.Rules[0].ID || p.Rules[from+l-1].ID != b.chain.Rules[l-1].ID {
+				continue
+			}
+			rules = p.Rules[from:]
+		}
+		if b.add(passed(b.chain, n.Counters, func(i int) model.Counters { return rules[i].Counters }), p.Taken) {
+			s.view = nil
+		}
+	}
+}
+
+// add notes how many packets have passed, and reports whether that gave a rate.
+func (b *baseChain) add(now model.Counters, at time.Time) bool {
+	was, step := b.passed, at.Sub(b.at)
+	if step <= 0 {
+		return false
+	}
+	if step < brief && len(b.rates) > 0 {
+		return false // too short to tell a rate by; the next has more
+	}
+	b.passed, b.at = now, at
+	if !was.Valid || !now.Valid || now.Packets < was.Packets {
+		return false // a counter that falls is a table that is being replaced
+	}
+	switch {
+	case step > uneven*b.step || b.step > uneven*step:
+		b.rates = nil
+	case len(b.rates) == sparkLength:
+		// What was handed out is not written to: the tail moves to a new array.
+		b.rates = append(make([]float64, 0, 2*sparkLength), b.rates[1:]...)
+	}
+	b.rates, b.step = append(b.rates, float64(now.Packets-was.Packets)/step.Seconds()), step
+	return true
 }
 
 // list gives the rates by Chain.ID. The answer never changes.
 func (s *sparks) list() [][]float64 {
 	if s.view == nil && s.chains > 0 {
 		s.view = make([][]float64, s.chains)
-		for i, ch := range s.base {
-			s.view[ch.ID] = s.rates[i][:len(s.rates[i]):len(s.rates[i])]
+		for i := range s.base {
+			b := &s.base[i]
+			s.view[b.chain.ID] = b.rates[:len(b.rates):len(b.rates)]
 		}
 	}
 	return s.view
@@ -77,10 +134,15 @@ func (s *sparks) list() [][]float64 {
 // at least. A packet that came to a rule was ended by none of those before it, so for
 // each rule they count together; those that came to the end are the policy's.
 func Passed(ch *model.Chain, c *model.Counts) model.Counters {
+	return passed(ch, c.Chains[ch.ID], func(i int) model.Counters { return c.Rules[ch.Rules[i].ID] })
+}
+
+// passed is Passed of a chain by its own counter and those of its rules, by their place.
+func passed(ch *model.Chain, own model.Counters, rule func(int) model.Counters) model.Counters {
 	var ended, most model.Counters
 	for i := range ch.Rules {
 		r := &ch.Rules[i]
-		n := c.Rules[r.ID]
+		n := rule(i)
 		if !n.Valid {
 			continue
 		}
@@ -93,7 +155,7 @@ func Passed(ch *model.Chain, c *model.Counts) model.Counters {
 			ended.Bytes += n.Bytes
 		}
 	}
-	if n := c.Chains[ch.ID]; n.Valid {
+	if n := own; n.Valid {
 		most.Packets, most.Bytes = max(most.Packets, ended.Packets+n.Packets), max(most.Bytes, ended.Bytes+n.Bytes)
 		most.Valid = true
 	}

@@ -27,7 +27,9 @@ type Store struct {
 	reading *snapshot.Reading // nil while nothing is read
 	counts  *model.Counts
 	before  *model.Counts
-	sparks  sparks
+	// apart is what was read apart from counts and before; nil where nothing was.
+	apart  *snapshot.Apart
+	sparks sparks
 	// tracked is true where the rules ask for conntrack.
 	tracked bool
 	fold    *journey.Fold
@@ -76,6 +78,8 @@ func (s *Store) Apply(it *feed.Item) {
 		s.setReading(it.Reading)
 	case it.Counts != nil:
 		s.setCounts(it.Counts)
+	case it.Partial != nil:
+		s.setPart(it.Partial)
 	case it.Event != nil:
 		s.rate.add(it.Time, 1)
 		s.events++
@@ -168,7 +172,7 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 	fl.List = s.list
 	return &snapshot.Snapshot{
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
-		Rules: s.rules, Index: s.names, Reading: s.reading, Counts: s.counts, Previous: s.before, Sparks: s.sparks.list(),
+		Rules: s.rules, Index: s.names, Reading: s.reading, Counts: s.counts, Previous: s.before, Apart: s.apart, Sparks: s.sparks.list(),
 		ConntrackInUse: s.tracked || s.flows.Live() > 0, Local: s.local, Flows: fl,
 		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
@@ -212,7 +216,7 @@ func (s *Store) setRules(rs *model.Ruleset, at time.Time) {
 	s.names = ruleset.NewIndex(rs)
 	s.names.Prepare() // a page asks while it draws
 	s.fold.SetRules(s.names, confirmed)
-	s.rules, s.counts, s.before = rs, rs.Counts(), nil
+	s.rules, s.counts, s.before, s.apart = rs, rs.Counts(), nil, nil
 	s.confirmed = at
 	s.sparks.reset(rs, s.counts)
 	s.tracked = asksConntrack(rs)
@@ -234,9 +238,10 @@ func (s *Store) setCounts(c *model.Counts) {
 	if s.rules == nil || c.Generation != s.rules.Generation || len(c.Rules) != len(s.counts.Rules) || len(c.Chains) != len(s.counts.Chains) {
 		return // of a ruleset that is gone, or not here yet
 	}
+	s.apart = afterAll(s.apart, s.counts, c)
 	s.before, s.counts = s.counts, c
 	s.confirmed = c.Taken
-	s.sparks.add(c, c.Taken.Sub(s.before.Taken).Seconds())
+	s.sparks.add(c)
 }
 
 // asksConntrack reports whether the rules make packets meet conntrack: by a nat

@@ -41,6 +41,20 @@ type scope struct {
 // open watches a namespace and arms a trace.
 func open(t *testing.T, ns *netns.Handle, tr Trace) *scope {
 	t.Helper()
+	sc := begin(t, ns)
+	if _, err := sc.session.Rules(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	sc.session.Watch(t.Context())
+	if err := sc.session.Arm(t.Context(), tr); err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+// begin makes a session that does not watch yet.
+func begin(t *testing.T, ns *netns.Handle) *scope {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -82,13 +96,6 @@ func open(t *testing.T, ns *netns.Handle, tr Trace) *scope {
 			t.Error(err)
 		}
 	})
-	if _, err := s.Rules(ctx); err != nil {
-		t.Fatal(err)
-	}
-	s.Watch(ctx)
-	if err := s.Arm(ctx, tr); err != nil {
-		t.Fatal(err)
-	}
 	return sc
 }
 

@@ -29,6 +29,9 @@ func (*Session) Rules(context.Context) (*model.Ruleset, error) { return nil, Err
 // Watch does nothing.
 func (*Session) Watch(context.Context) {}
 
+// Focus does nothing.
+func (*Session) Focus(*model.Ruleset, []int, []int) {}
+
 // Arm fails with ErrUnsupported.
 func (*Session) Arm(context.Context, Trace) error { return ErrUnsupported }
 

@@ -131,6 +131,11 @@ func (s *Session) Watch(ctx context.Context) {
 	}()
 }
 
+// Focus tells what is on the screen, whenever that changes: chains by Chain.ID and rules
+// by Rule.ID, of a ruleset that was put. Their counters are read every second even where
+// there are too many rules for that. It keeps the slices and does not block.
+func (s *Session) Focus(of *model.Ruleset, chains, rules []int) { s.rules.Focus(of, chains, rules) }
+
 func (s *Session) flows(ctx context.Context) error {
 	r, err := conntrack.Open(s.ns)
 	if err != nil {

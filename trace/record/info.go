@@ -97,7 +97,7 @@ func kind(it *feed.Item) string {
 	switch {
 	case it.Rules != nil:
 		return "rules"
-	case it.Counts != nil:
+	case it.Counts != nil, it.Partial != nil:
 		return "counters"
 	case it.Event != nil:
 		return "events"

@@ -68,6 +68,7 @@ func items() []feed.Item {
 		{Time: at(5), Table: &snapshot.Flows{Accounting: true, Timestamps: true, Ready: true, Count: 3, Max: 9}},
 		{Time: at(6), Lab: &snapshot.Lab{Name: "l", Title: "t", Lesson: "# x", Hosts: []string{"a"}, Steps: []snapshot.LabStep{{Title: "t", Says: "s", Result: "r"}}, Current: 1}},
 		{Time: at(7), Problem: "a <sentence> & more"},
+		{Time: at(9), Partial: &model.Partial{Generation: "g1", Taken: at(9), Rules: []model.Numbered{{ID: 1, Counters: model.Counters{Packets: 7, Bytes: 6, Valid: true}}}, Chains: []model.Numbered{{ID: 2}}}},
 	}
 }
 

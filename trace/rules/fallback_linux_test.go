@@ -95,7 +95,7 @@ func TestRefusedDirectly(t *testing.T) {
 			if rs.Table(model.BackendLegacy, model.FamilyIPv4, "filter").Chain("INPUT").Rules[0].Counters.Packets == 0 {
 				t.Error("nothing was counted")
 			}
-			if c, err := r.CountsOf(t.Context(), rs, []int{0}, []int{0}); err != nil || len(c.Part) != 0 {
+			if c, err := r.CountsOf(t.Context(), rs, []int{0}, []int{0}); err != nil || len(c.Rules)+len(c.Chains) != 0 {
 				t.Errorf("what is on the screen: %v, %v", c, err)
 			}
 			nettest.Run(t, ns, "iptables-legacy", "-A", "INPUT", "-j", "ACCEPT")
@@ -166,7 +166,7 @@ func TestNetlinkRefused(t *testing.T) {
 			if rs.Counts().Rules[0].Packets <= was {
 				t.Errorf("%d packets, before %d", rs.Counts().Rules[0].Packets, was)
 			}
-			if c, err := r.CountsOf(t.Context(), rs, []int{0}, []int{0}); err != nil || len(c.Part) != 0 {
+			if c, err := r.CountsOf(t.Context(), rs, []int{0}, []int{0}); err != nil || len(c.Rules)+len(c.Chains) != 0 {
 				t.Errorf("what is on the screen: %v, %v", c, err)
 			}
 			refuse(r, nil)

@@ -359,37 +359,33 @@ func (s *nftSocket) count(ctx context.Context, t *model.Table, c *model.Chain, i
 	return len(c.Rules) - s.join.found, nil
 }
 
-// pick asks for single rules of a chain, by their place in it, many with one request.
-func (s *nftSocket) pick(ctx context.Context, t *model.Table, c *model.Chain, places []int, into []model.Counters) error {
+// pick asks for single rules of a chain with one request, by their place in it.
+func (s *nftSocket) pick(ctx context.Context, t *model.Table, c *model.Chain, places []int) ([]model.Counters, error) {
 	if err := s.open(); err != nil {
-		return err
+		return nil, err
 	}
-	const batch = 64
-	for len(places) > 0 {
-		now := places[:min(batch, len(places))]
-		places = places[len(now):]
-		s.begin()
-		first := s.seq + 1
-		for _, p := range now {
-			at := s.request(unix.NFT_MSG_GETRULE, 0, t.Family)
-			s.text(attrRuleTable, t.Name)
-			s.text(attrRuleChain, c.Name)
-			s.number(attrRuleHandle, c.Rules[p].Handle)
-			s.end(at)
-		}
-		err := s.send()
-		for i := 0; err == nil && i < len(now); i++ {
-			err = s.receive(ctx, first+uint32(i), false, func(b []byte) (err error) {
-				_, into[now[i]], err = ruleCounter(b)
-				return err
-			})
-		}
-		if err != nil {
-			_ = s.close() // the answers to the rest are under way
-			return errors.Join(ctx.Err(), err)
-		}
+	s.begin()
+	first := s.seq + 1
+	for _, p := range places {
+		at := s.request(unix.NFT_MSG_GETRULE, 0, t.Family)
+		s.text(attrRuleTable, t.Name)
+		s.text(attrRuleChain, c.Name)
+		s.number(attrRuleHandle, c.Rules[p].Handle)
+		s.end(at)
 	}
-	return nil
+	into := make([]model.Counters, len(places))
+	err := s.send()
+	for i := 0; err == nil && i < len(places); i++ {
+		err = s.receive(ctx, first+uint32(i), false, func(b []byte) (err error) {
+			_, into[i], err = ruleCounter(b)
+			return err
+		})
+	}
+	if err != nil {
+		_ = s.close() // the answers to the rest are under way
+		return nil, errors.Join(ctx.Err(), err)
+	}
+	return into, nil
 }
 
 // handles joins a chain's rules with the kernel's, by handle. Both are in the same order.

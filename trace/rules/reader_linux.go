@@ -25,10 +25,6 @@ type Reader struct {
 	cache map[string]cached
 	// join belongs to the ruleset that was counted last.
 	join *join
-	// last are the counters that were read last, of join's ruleset, and whole is when all
-	// of them were.
-	last  *model.Counts
-	whole time.Time
 	// spent is the processor time that the last Counts took, at most.
 	spent time.Duration
 	// unread is true where the last Snapshot lacks text that another may bring.
@@ -39,8 +35,10 @@ type Reader struct {
 	elements bool
 	// progress tells Watch how far a Snapshot is.
 	progress progress
-	// visible tells Watch what is on the screen; nil where nobody does.
-	visible atomic.Pointer[func() (chains, rules []int)]
+	// sight is what is on the screen, nil where nobody said so; looked tells Watch that it
+	// has changed.
+	sight  atomic.Pointer[sight]
+	looked chan struct{}
 }
 
 type cached struct {
@@ -51,7 +49,7 @@ type cached struct {
 // Open makes a Reader for a namespace. The handle must stay open as long as the
 // Reader is used. Reading needs CAP_NET_ADMIN in the namespace's user namespace.
 func Open(ns *netns.Handle) (*Reader, error) {
-	r := &Reader{ns: ns, cache: map[string]cached{}}
+	r := &Reader{ns: ns, cache: map[string]cached{}, looked: make(chan struct{}, 1)}
 	for range sockets {
 		r.nft = append(r.nft, &nftSocket{ns: ns, fd: -1})
 	}

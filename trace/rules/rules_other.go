@@ -38,12 +38,12 @@ func (*Reader) Counts(context.Context, *model.Ruleset) (*model.Counts, error) {
 }
 
 // CountsOf fails with netns.ErrUnsupported.
-func (*Reader) CountsOf(context.Context, *model.Ruleset, []int, []int) (*model.Counts, error) {
+func (*Reader) CountsOf(context.Context, *model.Ruleset, []int, []int) (*model.Partial, error) {
 	return nil, netns.ErrUnsupported
 }
 
 // Focus does nothing.
-func (*Reader) Focus(func() (chains, rules []int)) {}
+func (*Reader) Focus(*model.Ruleset, []int, []int) {}
 
 // Watch says once that it cannot.
 func (*Reader) Watch(_ context.Context, _ time.Duration, emit func(feed.Item)) {

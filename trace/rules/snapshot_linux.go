@@ -92,7 +92,6 @@ func (r *Reader) snapshot(ctx context.Context) (*model.Ruleset, error) {
 		}
 		if counts != nil {
 			apply(rs, counts)
-			r.last, r.whole = counts, counts.Taken
 		}
 		r.rest() // whoever gets the ruleset has work to do first
 		return rs, nil

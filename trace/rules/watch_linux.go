@@ -29,26 +29,21 @@ const (
 	patientFrom, patientTo = 10 * time.Second, 5 * time.Minute
 )
 
-// Focus tells Watch what is on the screen: whole chains by Chain.ID, and single rules by
-// Rule.ID, of the ruleset that was emitted last. Where there are so many rules that all
-// cannot be counted every time, Watch counts these every time. visible is called from
-// Watch's goroutine.
-func (r *Reader) Focus(visible func() (chains, rules []int)) { r.visible.Store(&visible) }
-
 // Watch emits the ruleset, its counters every so often, and the ruleset again when it
 // changed. Where counting everything takes long it is done less often, and in between
-// only what Focus tells of is counted (Counts.Part). What does not work is emitted as a
+// only what Focus tells of is counted (model.Partial). What does not work is emitted as a
 // sentence, once until it changes, and tried again. How far a reading is that takes more
 // than a moment, and why the rules in sight are not the newest, is emitted as a Reading;
 // that may come from another goroutine, one at a time. Watch works on the caller's goroutine
 // and returns when ctx is done.
 func (r *Reader) Watch(ctx context.Context, every time.Duration, emit func(feed.Item)) {
-	w := watcher{r: r, emit: emit, said: map[string]bool{}, patience: patientFrom}
+	w := watcher{r: r, emit: emit, said: map[string]bool{}, patience: patientFrom, every: every}
 	w.listen()
 	defer w.deaf()
 	r.progress.tell = w.reading
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var next, last, glance time.Time // when the next step is due, the last was, a glance is
 	for {
 		select {
 		case <-ctx.Done():
@@ -56,13 +51,29 @@ func (r *Reader) Watch(ctx context.Context, every time.Duration, emit func(feed.
 		case <-w.told():
 			if !w.moved {
 				w.moved = true
-				timer.Reset(max(settle, time.Until(w.notBefore)))
+				next = time.Now().Add(max(settle, time.Until(w.notBefore)))
 			}
-			continue
+		case <-r.looked:
+			if glance.IsZero() {
+				glance = last.Add(soon)
+			}
 		case <-timer.C:
+			if now := time.Now(); !now.Before(next) {
+				w.step(ctx)
+				next = time.Now().Add(every)
+			} else if !glance.IsZero() && !now.Before(glance) {
+				w.glance(ctx)
+			}
+			last, glance = time.Now(), time.Time{}
+			if w.more {
+				glance = last.Add(soon)
+			}
 		}
-		w.step(ctx)
-		timer.Reset(every)
+		wait := time.Until(next)
+		if !glance.IsZero() {
+			wait = min(wait, time.Until(glance))
+		}
+		timer.Reset(max(0, wait))
 	}
 }
 
@@ -88,6 +99,11 @@ type watcher struct {
 	// the next time.
 	again    time.Time
 	patience time.Duration
+	// every is the time between two steps. ages are when things were read; more is true
+	// where the last look had no time for all that is on the screen.
+	every time.Duration
+	ages  ages
+	more  bool
 }
 
 func (w *watcher) step(ctx context.Context) {
@@ -134,11 +150,12 @@ func (w *watcher) step(ctx context.Context) {
 		w.patience = patientFrom
 	}
 	if retry && rs.Generation == w.rs.Generation && slices.Equal(rs.Warnings, w.rs.Warnings) {
+		w.whole = time.Time{} // counting is by the ruleset that was read last
 		w.over()
 		return // nothing came of it
 	}
 	w.attribute(ctx, rs)
-	w.rs, w.whole, w.busy = rs, time.Time{}, false
+	w.rs, w.whole, w.ages, w.busy = rs, time.Time{}, newAges(time.Now()), false
 	w.emit(feed.Item{Time: rs.Taken, Rules: rs})
 	w.say(rs.Warnings)
 }
@@ -176,26 +193,24 @@ func (w *watcher) reading(r picture.Reading) {
 
 // count emits counters: all of them, or those on the screen where it is not yet time.
 func (w *watcher) count(ctx context.Context, now time.Time) error {
-	var counts *model.Counts
-	var err error
+	w.more = false
 	if now.Before(w.whole) {
-		var chains, rules []int
-		if visible := w.r.visible.Load(); visible != nil && *visible != nil {
-			chains, rules = (*visible)()
+		if chains, rules := w.due(now.Add(-w.every / 2)); len(chains)+len(rules) > 0 {
+			return w.look(ctx, now, w.every/2)
 		}
-		if counts, err = w.r.CountsOf(ctx, w.rs, chains, rules); err == nil && len(counts.Part) == 0 {
-			return nil // nothing was counted, but the ruleset is the same
-		}
-	} else if counts, err = w.r.Counts(ctx, w.rs); err == nil {
-		w.whole = time.Now().Add(calm * w.r.spent)
-		if w.r.spent > slow {
-			w.r.rest()
-		}
+		_, err := w.r.CountsOf(ctx, w.rs, nil, nil) // it tells whether the ruleset is the same
+		return err
 	}
-	if err == nil {
-		w.emit(feed.Item{Time: counts.Taken, Counts: counts})
+	counts, err := w.r.Counts(ctx, w.rs)
+	if err != nil {
+		return err
 	}
-	return err
+	w.whole, w.ages = time.Now().Add(calm*w.r.spent), newAges(time.Now())
+	if w.r.spent > slow {
+		w.r.rest()
+	}
+	w.emit(feed.Item{Time: counts.Taken, Counts: counts})
+	return nil
 }
 
 // say emits the sentences that did not stand in the last list.

@@ -92,6 +92,17 @@ type Taker interface {
 // anew, so that the old rules do not stay in memory for a page that nobody sees.
 type Rester interface{ Rest() }
 
+// Viewer is a page that shows counters. The root asks the page that is shown after every
+// message, so that what is in sight is counted more often than the rest.
+type Viewer interface {
+	// Visible adds what the page draws counters of to s: of the ruleset of the frame.
+	Visible(f *Frame, s *Sight)
+}
+
+// Sight is what a page draws counters of, by Chain.ID and Rule.ID; IDs may be there twice.
+// Of a chain it is the policy's counter and what all its rules count together.
+type Sight struct{ Chains, Rules []int }
+
 // Live is a page that is narrowed while a filter is typed, not only once it is
 // accepted: its View never waits for what a filter finds.
 type Live interface{ Live() }

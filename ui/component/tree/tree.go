@@ -74,6 +74,9 @@ func (t *Tree[K]) refold() {
 // At is the identity of the shown row i.
 func (t *Tree[K]) At(i int) K { return t.all[t.shown[i]].Key }
 
+// Node is the shown row i.
+func (t *Tree[K]) Node(i int) *Node[K] { return &t.all[t.shown[i]] }
+
 // Selected is the selected node, nil in an empty tree.
 func (t *Tree[K]) Selected() *Node[K] {
 	if len(t.shown) == 0 {

@@ -389,7 +389,7 @@ func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
 	if l.gap {
 		v.c.Put(max(x+2-len(num), g.x+2), y, p.Glyphs.Dots, p.Border)
 	}
-	count := v.w.rule(l.rule)
+	count := v.f.Snap.Rule(l.rule).Now
 	never := count.Valid && count.Packets == 0
 	ink, tink := (*canvas.Ink)(nil), p.Verdict(pl.rule.Verdict())
 	if plain(pl.rule) {

@@ -27,6 +27,9 @@ type Page struct {
 	canvas canvas.Canvas
 	// hits are the rows of the last frame, for the mouse.
 	hits []clickable
+	// drawn are the rules that hits are of, height how many rows were in sight.
+	drawn  *model.Ruleset
+	height int
 	// filter lets only some packets be drawn; nil lets all.
 	filter *filter.Filter
 	text   string
@@ -73,7 +76,7 @@ func (pg *Page) prepare(f *page.Frame) {
 
 // Rest lets go of the rules that the map was made of.
 func (pg *Page) Rest() {
-	pg.world, pg.leaves, pg.hits = nil, nil, nil
+	pg.world, pg.leaves, pg.hits, pg.drawn = nil, nil, nil, nil
 }
 
 // keep finds the selected rule in rules that were read anew.
@@ -296,4 +299,24 @@ func (pg *Page) Click(x, y int, f *page.Frame) tea.Cmd {
 // quiet reports whether a chain has nothing that could stop or change a packet.
 func quiet(e *entry) bool {
 	return e.chain != nil && len(e.chain.Rules) == 0 && e.chain.PolicyVerdict() != model.VerdictDrop
+}
+
+// Visible adds the base chains of the map and the rules that the last frame drew.
+func (pg *Page) Visible(f *page.Frame, s *page.Sight) {
+	pg.prepare(f)
+	for i := range pg.world.stations {
+		for _, e := range pg.world.stations[i].entries {
+			if e.chain != nil {
+				s.Chains = append(s.Chains, e.chain.ID)
+			}
+		}
+	}
+	if pg.drawn != pg.world.rules {
+		return // IDs of other rules
+	}
+	for _, h := range pg.hits {
+		if h.spot.rule >= 0 && h.y >= 0 && h.y < pg.height {
+			s.Rules = append(s.Rules, h.spot.rule)
+		}
+	}
 }

@@ -362,3 +362,39 @@ func BenchmarkFrame(b *testing.B) {
 		_ = pg.View(f)
 	}
 }
+
+// TestVisible: the map tells of every base chain, and of the rules that it drew.
+func TestVisible(t *testing.T) {
+	f := frame(200, 60, theme.Options{}, 1200*time.Millisecond)
+	pg := New()
+	var s page.Sight
+	pg.Visible(f, &s)
+	if len(s.Chains) == 0 || len(s.Rules) != 0 {
+		t.Errorf("before the first frame: %d chains, rules %v", len(s.Chains), s.Rules)
+	}
+	screen := ansi.Strip(pg.View(f))
+	s = page.Sight{}
+	pg.Visible(f, &s)
+	if len(s.Rules) < 10 {
+		t.Fatalf("only %d rules:\n%s", len(s.Rules), screen)
+	}
+	for _, id := range s.Rules {
+		if words := strings.Fields(Brief(pg.world.place(id).rule)); len(words) > 0 && !strings.Contains(screen, words[0]) {
+			t.Errorf("rule %d (%s) is not drawn:\n%s", id, words[0], screen)
+		}
+	}
+	// A newer counter of one of them is drawn, that of everything else stays.
+	id := s.Rules[0]
+	next := *f.Snap
+	next.Apart = &snapshot.Apart{Rules: []snapshot.Tally{{ID: id, Now: model.Counters{Packets: 777, Valid: true}, At: f.Now}}}
+	f.Snap = &next
+	if got := ansi.Strip(pg.View(f)); strings.Contains(screen, "777") || !strings.Contains(got, "777") {
+		t.Errorf("777 packets are not drawn:\n%s", got)
+	}
+	// The IDs of the frame before are none of another ruleset.
+	next.Rules = uitest.Rules()
+	s = page.Sight{}
+	if pg.Visible(f, &s); len(s.Rules) != 0 {
+		t.Errorf("rules %v of another ruleset", s.Rules)
+	}
+}

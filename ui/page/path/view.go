@@ -135,7 +135,7 @@ func (v *view) draw() []string {
 	for len(out) < h {
 		out = append(out, "")
 	}
-	v.pg.hits = v.hits
+	v.pg.hits, v.pg.drawn, v.pg.height = v.hits, v.w.rules, h
 	for i := range v.pg.hits {
 		v.pg.hits[i].y += len(head)
 	}

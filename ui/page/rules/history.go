@@ -2,8 +2,9 @@ package rules
 
 import (
 	"strings"
+	"time"
 
-	"nfscope/model"
+	"nfscope/model/snapshot"
 	"nfscope/ui/theme"
 )
 
@@ -17,40 +18,55 @@ type history struct {
 
 type trail struct {
 	rates []float64
-	seen  *model.Counts // of the last rate
+	// from and at are the readings that the last rate was made of.
+	from, at time.Time
 }
 
-// see adds the rate of a rule in sight, once for each reading of the counters. A rule
-// that was out of sight in between begins anew: its spark would lie about time.
-func (h *history) see(id int, rate float64, n *numbers) []float64 {
+// uneven is how many times longer than another the time of a rate may be: sparks of both
+// would lie about time.
+const uneven = 3
+
+// see adds the rate of a rule in sight, once for each reading of it. A rule that was out
+// of sight in between begins anew: its spark would lie about time.
+func (h *history) see(r snapshot.Tally) []float64 {
 	if h.of == nil {
 		h.of = map[int]*trail{}
 	}
-	t := h.of[id]
+	t := h.of[r.ID]
 	if t == nil {
 		t = &trail{}
-		h.of[id] = t
+		h.of[r.ID] = t
 	}
-	if n.now == nil || n.now == t.seen || rate < 0 {
+	rate := r.Rate()
+	if rate < 0 || r.At.Equal(t.at) {
 		return t.rates
 	}
-	if t.seen != nil && t.seen != n.before {
+	step, was := r.At.Sub(r.Since), t.at.Sub(t.from)
+	switch {
+	case t.at.IsZero(): // the first, or the first of another ruleset
+	case r.Since.Equal(t.from): // read again so soon that the two are one
+		t.rates = t.rates[:max(0, len(t.rates)-1)]
+	case !r.Since.Equal(t.at) || step > uneven*was || was > uneven*step:
 		t.rates = nil
 	}
-	t.seen = n.now
+	t.from, t.at = r.Since, r.At
 	if len(t.rates) == trailLength {
 		t.rates = append(t.rates[:0], t.rates[1:]...)
 	}
 	t.rates = append(t.rates, rate)
-	if len(h.of) > 512 {
-		h.forget(n)
+	if len(h.of) > mostTrails {
+		h.forget(r.At)
 	}
 	return t.rates
 }
 
-func (h *history) forget(n *numbers) {
+// mostTrails is how many trails are kept before those of rules out of sight go.
+const mostTrails = 512
+
+// forget lets go of the rules that were not in sight for long.
+func (h *history) forget(now time.Time) {
 	for id, t := range h.of {
-		if t.seen != n.now && t.seen != n.before {
+		if now.Sub(t.at) > time.Minute || len(h.of) > 2*mostTrails && t.at.Before(now) {
 			delete(h.of, id)
 		}
 	}
@@ -61,7 +77,7 @@ func (h *history) forget(n *numbers) {
 func (h *history) move(from, to *index) {
 	old := h.of
 	h.of = nil
-	if from == nil || len(old) > 512 {
+	if from == nil || len(old) > 2*mostTrails {
 		return
 	}
 	for id, t := range old {
@@ -75,7 +91,7 @@ func (h *history) move(from, to *index) {
 		if h.of == nil {
 			h.of = map[int]*trail{}
 		}
-		t.seen = nil
+		t.from, t.at = time.Time{}, time.Time{}
 		h.of[to.row(r).rule.ID] = t
 	}
 }

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -252,7 +251,7 @@ func (p *Page) counterWords(f *page.Frame, r row) string {
 	if rate >= 0 {
 		s += ", " + units.Rate(rate) + " a second"
 	}
-	switch read := readAt(f, r.rule.ID); {
+	switch read := f.Snap.Rule(r.rule.ID).At; {
 	case read.IsZero():
 	case f.Now.Sub(read) < 2*time.Second:
 		s += ", read just now"
@@ -310,15 +309,4 @@ func traceRule(r row) tea.Cmd {
 		why += "; traced at first, too, is what does not fit " + strings.Join(left, ", ")
 	}
 	return page.Send(page.ArmRequest{Filter: text, Why: why})
-}
-
-func readAt(f *page.Frame, id int) time.Time {
-	c := f.Snap.Counts
-	if c == nil || f.Snap.Rules == nil || c.Generation != f.Snap.Rules.Generation {
-		return time.Time{}
-	}
-	if _, part := slices.BinarySearch(c.Part, id); !c.Whole.IsZero() && !part {
-		return c.Whole
-	}
-	return c.Taken
 }

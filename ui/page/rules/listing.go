@@ -15,6 +15,7 @@ type listVersion struct {
 	never  bool
 	hot    bool
 	counts *model.Counts // only where never or hot is
+	hit    int           // of the rules read apart, only where never is
 	base   *model.Counts
 	// waiting tells, of an outline, which of its chains are not read yet.
 	waiting *int32

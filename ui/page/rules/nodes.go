@@ -284,7 +284,7 @@ func (p *Page) chainRate(f *page.Frame, n *numbers, c *model.Chain) float64 {
 		}
 		return -1
 	}
-	if n.before == nil || p.marks == nil || p.marks.index != p.index {
+	if !n.rates() || p.marks == nil || p.marks.index != p.index {
 		return -1
 	}
 	if k := p.marks.graph.CallerCount(c); k == 0 || k > manyCallers {

@@ -84,7 +84,7 @@ func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 	for _, gone := range []struct {
 		col int
 		is  bool
-	}{{colMaker, maker == 0}, {colComment, comment == 0}, {colTrend, width < roomy || d.n.before == nil}} {
+	}{{colMaker, maker == 0}, {colComment, comment == 0}, {colTrend, width < roomy || !d.n.rates()}} {
 		if gone.is {
 			c[gone.col] = table.Column{Drop: 9, Min: width + 1} // never fits
 		}
@@ -182,7 +182,7 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 	}
 	put(colMark, mark, style)
 	put(colNumber, number(r.rule), dim)
-	put(colTrend, spark(th, d.p.trail.see(r.rule.ID, rate, d.n), trailLength), th.Accent)
+	put(colTrend, spark(th, d.p.trail.see(d.f.Snap.Rule(r.rule.ID)), trailLength), th.Accent)
 	put(colTarget, target, verdictStyle(th, r.rule.Verdict(), r.rule.Jump != ""))
 	put(colMaker, d.makers[at].Name, th.Accent)
 	put(colRule, short(r, d.whole), text)

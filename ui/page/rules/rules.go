@@ -42,6 +42,8 @@ type Page struct {
 	// version grows with every new list of rows; the cursor looks for its row then.
 	version int
 	height  int // of the rows in sight at the last View
+	// treeHeight is of the tree's.
+	treeHeight int
 
 	// What is worked on beside the screen; see work.go.
 	busy     bool
@@ -130,7 +132,10 @@ func (p *Page) sync(f *page.Frame) bool {
 		v.base = p.base.counts
 	}
 	if p.never || p.hot {
-		v.counts = f.Snap.Counts
+		v.counts = f.Snap.Counts // what is hottest is told by those of one moment
+	}
+	if p.never {
+		v.hit = p.numbers(f).hits(p.index)
 	}
 	if p.outline && len(p.reading.Waiting) > 0 {
 		v.waiting = &p.reading.Waiting[0]
@@ -391,10 +396,18 @@ func (p *Page) setBaseline(f *page.Frame) tea.Cmd {
 		p.base = baseline{}
 		return page.Send(page.Say{Text: "counting from the kernel's beginning"})
 	}
-	if f.Snap.Counts == nil || f.Snap.Counts.Generation != f.Snap.Rules.Generation {
+	counts := f.Snap.Merged()
+	if counts == nil {
 		return page.Send(page.Say{Text: "no counters were read yet"})
 	}
-	p.base = baseline{on: true, counts: f.Snap.Counts, index: p.index}
+	p.base = baseline{on: true, counts: counts, at: counts.Taken, index: p.index}
+	if a := f.Snap.Apart; a != nil {
+		for i := range a.Rules {
+			if at := a.Rules[i].At; at.After(p.base.at) {
+				p.base.at = at
+			}
+		}
+	}
 	return page.Send(page.Say{Text: "counting from now; the kernel's counters stay. b again ends it"})
 }
 

@@ -79,6 +79,7 @@ func (p *Page) body(f *page.Frame) []string {
 	nums := p.numbers(f)
 	face := func(n *tree.Node[chainKey]) tree.Face { return p.face(f, nums, n) }
 	left := p.split(f)
+	p.treeHeight = f.Height
 	switch left {
 	case 0:
 		return p.panel(f, f.Width)
@@ -108,13 +109,13 @@ func (p *Page) panel(f *page.Frame, width int) []string {
 		return p.setPanel(f, width)
 	}
 	th := f.Theme
-	out := []string{p.title(f, width)}
 	detail := p.detail(f, width)
 	p.height = max(1, f.Height-2-len(detail))
+	from, to := p.cursor.Window(p.height)
+	out := []string{p.title(f, p.rows[from:to], width)}
 	if f.Height < 3 {
 		return line.Block(out, width, f.Height, th.Glyphs.Dots)
 	}
-	from, to := p.cursor.Window(p.height)
 	d := p.drawing(f, from, to, width)
 	out = append(out, d.lay.Head(th))
 	for i := from; i < to; i++ {
@@ -142,7 +143,7 @@ func (p *Page) none(f *page.Frame) string {
 }
 
 // title says what is listed.
-func (p *Page) title(f *page.Frame, width int) string {
+func (p *Page) title(f *page.Frame, rows []ref, width int) string {
 	th := f.Theme
 	k := p.scope()
 	name, note := "all rules", ""
@@ -176,7 +177,11 @@ func (p *Page) title(f *page.Frame, width int) string {
 			break
 		}
 	}
-	right := th.Warn.Render(strings.Join(p.modes(), ", "))
+	modes := p.modes()
+	if note := p.ageNote(f, rows); note != "" {
+		modes = append(modes, note)
+	}
+	right := th.Warn.Render(strings.Join(modes, ", "))
 	if p.search != nil {
 		right = th.Moving.Render(fmt.Sprintf("looking for %s: %d %%", strconv.Quote(line.Cut(line.Clean(p.search.hits.text), 20, th.Glyphs.Dots)), int(p.searched*100)))
 	}
@@ -198,7 +203,11 @@ func (p *Page) modes() []string {
 		out = append(out, "never hit")
 	}
 	if p.base.on {
-		out = append(out, "since "+p.base.counts.Taken.Format("15:04:05"))
+		since := "since " + p.base.at.Format("15:04:05")
+		if whole := p.base.counts.Taken; p.base.at.Sub(whole) > late {
+			since += " (what was not in sight: " + whole.Format("15:04:05") + ")"
+		}
+		out = append(out, since)
 	}
 	return out
 }
