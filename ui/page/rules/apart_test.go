@@ -311,3 +311,15 @@ func TestVisible(t *testing.T) {
 		t.Errorf("chains %v have no counter of their own", s.Chains)
 	}
 }
+
+// TestNoNewsOfParts: readings without news change no cell.
+func TestNoNewsOfParts(t *testing.T) {
+	x := newBusy(t, model.BackendIptablesNFT)
+	x.look(11)
+	before := x.look(12)
+	for sec := 13.0; sec < 20; sec++ {
+		if got := x.look(sec); got != before {
+			t.Fatalf("at %v s:\n%s\nbefore:\n%s", sec, got, before)
+		}
+	}
+}
