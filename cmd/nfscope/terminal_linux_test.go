@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -99,7 +100,11 @@ func (tm *terminal) ended(status int) {
 		if err != nil {
 			return err
 		}
-		if got := strings.TrimSpace(string(b)); got != fmt.Sprint(status) {
+		switch got := strings.TrimSpace(string(b)); got {
+		case fmt.Sprint(status):
+		case "":
+			return errors.New("the status is being written")
+		default:
 			tm.t.Fatalf("exit status %s, want %d", got, status)
 		}
 		return nil
