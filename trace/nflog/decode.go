@@ -37,6 +37,9 @@ type Message struct {
 	In, Out         string
 	PhysIn, PhysOut string
 	Mark            uint32
+	// UID, GID are those of the process that sent the packet; nil where the kernel tells
+	// none, as of packets that were received.
+	UID, GID *uint32
 	// Payload is the packet from its network header on, cut at the copy range.
 	Payload []byte
 }
@@ -60,6 +63,7 @@ func Decode(a nflog.Attribute, names Interfaces) (Message, error) {
 		Hook: model.HookFromKernel(*a.Hook),
 		In:   name(names, a.InDev), Out: name(names, a.OutDev),
 		PhysIn: name(names, a.PhysInDev), PhysOut: name(names, a.PhysOutDev),
+		UID: a.UID, GID: a.GID,
 	}
 	if a.Prefix != nil {
 		m.Prefix = *a.Prefix

@@ -29,6 +29,9 @@ type Options struct {
 	// the group. It runs where emit runs, in order with it. Where it is nil they are
 	// counted only, in Stats.Other.
 	Other func(Message)
+	// Unstamped leaves receive stamps as they are: a log needs none, and switching them on
+	// costs the whole host a little.
+	Unstamped bool
 
 	// tap sees every message before it is decoded; tests capture with it.
 	tap func(nflog.Attribute)

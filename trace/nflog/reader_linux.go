@@ -61,8 +61,10 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 	if r.names, err = ifname.Open(ns); err != nil {
 		return err
 	}
-	if r.stamps, err = openStamps(); err != nil {
-		return err
+	if !o.Unstamped {
+		if r.stamps, err = openStamps(); err != nil {
+			return err
+		}
 	}
 	r.log, err = nflog.Open(&nflog.Config{NetNS: ns.NetNS(), Group: group, Copymode: nflog.CopyPacket,
 		Bufsize: CopyRange, QThresh: 1, Flags: nflog.FlagSeq, Logger: logger{r}})
