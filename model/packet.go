@@ -141,6 +141,24 @@ func (p *Packet) Tuple() Tuple {
 	return t
 }
 
+// ICMPError reports whether the packet is an ICMP error, which holds the beginning of the
+// packet that it is about (RFC 792; RFC 4443, 2.1: types below 128).
+func (p *Packet) ICMPError() bool {
+	if !p.Transport {
+		return false
+	}
+	switch p.Proto {
+	case ProtoICMP:
+		switch p.ICMPType {
+		case 3, 4, 5, 11, 12: // unreachable, quench, redirect, time exceeded, parameter problem
+			return true
+		}
+	case ProtoICMPv6:
+		return p.ICMPType < 128
+	}
+	return false
+}
+
 // String is the packet in one line: tcp 10.0.0.1:1234 > 10.0.0.2:80 SYN.
 func (p *Packet) String() string {
 	var b strings.Builder

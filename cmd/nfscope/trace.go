@@ -21,7 +21,7 @@ import (
 type traceFlags struct {
 	span        time.Duration
 	count, rate int
-	json        bool
+	json, both  bool
 	misses      bool
 	file        string
 	redact      bool
@@ -34,7 +34,8 @@ func (a *app) traceCommand() *cobra.Command {
 		Use: "trace FILTER", Short: "Trace packets and print which rule each one hit",
 		Long: "Arm a trace for the packets that FILTER matches, and print each packet's way through\n" +
 			"every table of every backend, with the rule that decided. The trace ends by itself.",
-		Example: "  nfscope trace tcp and dst port 80\n  nfscope trace --for 10s --json host 10.2.0.2 and not port 22",
+		Example: "  nfscope trace tcp and dst port 80\n  nfscope trace --for 10s --json host 10.2.0.2 and not port 22\n" +
+			"  nfscope trace --both tcp and dst host 10.2.0.2 and dst port 80",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if strings.TrimSpace(strings.Join(args, " ")) == "" {
 				return usagef("trace: a FILTER is missing, such as `tcp and dst port 80`; `ip or ip6` is everything")
@@ -56,6 +57,7 @@ func (a *app) traceCommand() *cobra.Command {
 			return a.trace(f, o)
 		},
 	}
+	c.Flags().BoolVar(&o.both, "both", false, "trace both directions: what comes back too, also translated, and ICMP errors about it")
 	c.Flags().DurationVar(&o.span, "for", arm.DefaultFor, "end after this time")
 	c.Flags().IntVar(&o.count, "count", 0, "end after `N` packets, 0 for no such end")
 	c.Flags().IntVar(&o.rate, "rate", arm.DefaultRate, "trace at most `N` packets a second; the kernel holds the rest back")
@@ -97,7 +99,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
 	}
 	s.Watch(a.ctx)
-	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method}
+	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both}
 	if err := s.Arm(a.ctx, t); err != nil {
 		return lacking(err)
 	}
@@ -107,7 +109,11 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		}
 	}
 	over := s.Done()
-	fmt.Fprintf(a.err, "tracing %s for %v, at most %s a second\n", f, o.span, plural(uint64(o.rate), "packet"))
+	ways := ""
+	if o.both {
+		ways = ", both directions,"
+	}
+	fmt.Fprintf(a.err, "tracing %s%s for %v, at most %s a second\n", f, ways, o.span, plural(uint64(o.rate), "packet"))
 
 	if a.armed != nil {
 		a.armed()

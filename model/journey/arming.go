@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,20 +12,54 @@ import (
 // on: between defragmentation and raw. What a packet met before is not traced.
 const armingPriority = -350
 
+// armingChain is the chain of our table that switches the trace on, or begins its name.
+const armingChain = "trace"
+
+func isArming(chain string) bool {
+	return chain == armingChain || strings.HasPrefix(chain, armingChain+"_")
+}
+
 // armingPlace is where the trace of an event was switched on. The chain of our table
-// that does it is called trace; where others run before armingPriority the table
-// stands before them, and it is called trace_PREROUTING_OUTPUT, after the priorities
-// below zero of its two base chains (trace/arm).
+// that does it is called trace. Where the table stands elsewhere than at armingPriority
+// it is called trace_PREROUTING_OUTPUT, after the priorities below zero of its two base
+// chains, which are prerouting_N and output_N then, or have no number (trace/arm).
 func armingPlace(e *Event) place {
 	p := place{hookByDevices(e), armingPriority}
-	if f := strings.Split(e.Chain, "_"); len(f) == 3 {
-		n := f[1]
-		if p.hook == model.HookOutput {
+	n := ""
+	switch f := strings.Split(e.Chain, "_"); {
+	case len(f) == 3 && f[0] == armingChain:
+		if n = f[1]; p.hook == model.HookOutput {
 			n = f[2]
 		}
-		if below, err := strconv.ParseInt(n, 10, 64); err == nil && below > 0 && below <= 1<<31 {
-			p.priority = model.Priority(-below)
-		}
+	case len(f) == 2 && (f[0] == "prerouting" || f[0] == "output"):
+		n = f[1]
+	}
+	if below, err := strconv.ParseInt(n, 10, 64); err == nil && below > 0 && below <= 1<<31 {
+		p.priority = model.Priority(-below)
 	}
 	return p
+}
+
+// behindConntrack reports whether the walk is one through our chains that know packets
+// by their connection, not by their headers.
+func (w *walk) behindConntrack() bool {
+	return w.hidden && w.probe == model.HookNone && w.place.priority > conntrackPriority
+}
+
+// knownBy lists the tables that traced the packet for its connection.
+func (b *builder) knownBy() (tables []string) {
+	for _, w := range b.walks {
+		if w.armed && w.behindConntrack() && !slices.Contains(tables, w.table) {
+			tables = append(tables, w.table)
+		}
+	}
+	return tables
+}
+
+// byConnection is what there is to say of a ladder that begins behind conntrack.
+const byConnection = "known by its connection: chains before conntrack are not shown"
+
+// startsLate reports whether the ladder begins behind conntrack, as it was armed there.
+func (b *builder) startsLate() bool {
+	return len(b.walks) > 0 && b.walks[0].armed && b.walks[0].behindConntrack()
 }

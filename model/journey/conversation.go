@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"fmt"
 	"slices"
 
 	"nfscope/model"
@@ -27,23 +28,48 @@ func (f *Fold) answers(b *builder, j *Journey, fl *flow.Flow, first *model.Packe
 	if j.Flow == 0 || j.Direction == "" {
 		return
 	}
-	t := f.talks[j.Flow]
+	if !b.hasCT || b.ct.ID == 0 { // else it was told when the event came
+		f.spoke(b, j.Flow, j.Direction == Reply)
+	}
+	j.Answers = b.answers
+}
+
+// spoke notes which journey of the other direction was the newest when the connection of
+// this one was told. Journeys are closed, and drawn, in another order than they began:
+// one of a chatty tracer stays open longer.
+func (f *Fold) spoke(b *builder, flow uint32, reply bool) {
+	t := f.talks[flow]
 	if t == nil {
 		if len(f.talks) >= 2*max(f.opt.Keep, maxOpen) {
 			clear(f.talks) // connections without number: what is forgotten is only who answered whom
 		}
 		t = &talk{}
-		f.talks[j.Flow] = t
+		f.talks[flow] = t
 	}
 	own, other := &t.original, &t.reply
-	if j.Direction == Reply {
+	if reply {
 		own, other = other, own
 	}
-	if b.answers == 0 && *other < j.Number {
+	if b.answers == 0 && *other < b.number {
 		b.answers = *other
 	}
-	j.Answers = b.answers
-	*own = max(*own, j.Number)
+	*own = max(*own, b.number)
+}
+
+// About says in words which journey the packet answers, "" where that is not known: an
+// ICMP error is about the newest packet of the other direction that was seen before it,
+// and a reset that conntrack calls related is what REJECT itself sent.
+func (j *Journey) About() string {
+	p := &j.Packet
+	switch {
+	case j.Answers == 0:
+		return ""
+	case p.ICMPError():
+		return fmt.Sprintf("ICMP error about #%d", j.Answers)
+	case j.Path == PathOutput && j.CTState == "RELATED" && p.Proto == model.ProtoTCP && p.Flags&model.RST != 0:
+		return fmt.Sprintf("REJECT's answer to #%d", j.Answers)
+	}
+	return fmt.Sprintf("answers #%d", j.Answers)
 }
 
 // talk holds the newest journeys of a connection's two directions.

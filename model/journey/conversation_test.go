@@ -2,6 +2,7 @@ package journey
 
 import (
 	"testing"
+	"time"
 
 	"nfscope/model"
 )
@@ -48,6 +49,29 @@ func TestAnswers(t *testing.T) {
 		if j.Answers != answers {
 			t.Errorf("#%d answers %d, want %d", j.Number, j.Answers, answers)
 		}
+	}
+}
+
+// TestAnswersInTheOrderOfEvents: a request that the other tracer goes on telling of is
+// closed after its answer, and is what was answered all the same.
+func TestAnswersInTheOrderOfEvents(t *testing.T) {
+	p := udp("10.0.0.9", 1)
+	back := *p
+	back.Src, back.Dst, back.SPort, back.DPort, back.IPID = p.Dst, p.Src, p.DPort, p.SPort, p.IPID+1
+	f := NewFold(Options{Probes: true})
+	at := time.Unix(1000, 0)
+	for i, e := range []Event{arming(p), arming(&back), arming(p)} {
+		e.ID, e.Time = uint32(1+i%2), at.Add(time.Duration(i)*100*time.Millisecond)
+		if e.CT = &(CT{ID: 77, Direction: uint8(i % 2), State: 2}); i == 2 {
+			e.Packet, e.Chain = nil, "prerouting"
+		}
+		f.Event(&e)
+	}
+	f.Tick(at.Add(355 * time.Millisecond)) // the answer, 250 ms old
+	if js := f.Journeys(); len(js) != 2 || js[0].Closed || !js[1].Closed {
+		t.Fatalf("%d journeys, want an open one and a closed one", len(js))
+	} else if js[0].Answers != 0 || js[1].Answers != js[0].Number {
+		t.Errorf("answers: %d, %d", js[0].Answers, js[1].Answers)
 	}
 }
 

@@ -156,8 +156,11 @@ type Journey struct {
 	Direction string `json:"direction,omitempty"` // Original, Reply
 	// Answers is the number of the newest journey of the other direction that was seen
 	// before this one, in the same connection; 0 where there is none.
-	Answers  int  `json:"answers,omitempty"`
-	Complete bool `json:"complete"`
+	Answers int `json:"answers,omitempty"`
+	// KnownBy names the tables of nfscope that traced the packet for its connection, not
+	// for its headers.
+	KnownBy  []string `json:"-"`
+	Complete bool     `json:"complete"`
 	// Why says what makes the journey incomplete.
 	Why  string `json:"why,omitempty"`
 	Gaps uint64 `json:"gaps"`

@@ -46,6 +46,9 @@ func (f *Fold) nft(e *Event) {
 	f.nftStep(b, w, e)
 	f.touch(b, e.Time)
 	if e.CT != nil {
+		if e.CT.ID != 0 && (!b.hasCT || b.ct.ID != e.CT.ID) {
+			f.spoke(b, e.CT.ID, e.CT.Direction == 1)
+		}
 		b.ct, b.hasCT = *e.CT, true
 	}
 }
@@ -163,6 +166,9 @@ func (f *Fold) legacyTwin(w *walk, e *Event, k packetKey) *builder {
 // nftStep adds the step that an event tells of.
 func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
 	if w.hidden && !e.Verdict.Ends() {
+		if isArming(e.Chain) {
+			w.armed, b.began = true, true
+		}
 		if e.Packet != nil {
 			w.head = e.Packet
 		}

@@ -86,9 +86,10 @@ func eitherWay() []string { return []string{Accepted, Dropped} }
 
 // unconfirmed reports whether the packet came to the end of its last hook with a
 // connection that was not in conntrack's table yet. It is put there behind every chain
-// (nf_confirm, at NF_IP_PRI_CONNTRACK_CONFIRM), or the packet is dropped.
+// (nf_confirm, at NF_IP_PRI_CONNTRACK_CONFIRM), or the packet is dropped. What answers it
+// (REJECT's reset, an ICMP error) has the connection and goes by (__nf_conntrack_confirm).
 func (b *builder) unconfirmed() bool {
-	return b.hasCT && b.ct.ID != 0 && b.ct.Status&uint32(flow.Confirmed) == 0 && b.ct.State&(ctNew|ctRelated) != 0
+	return b.hasCT && b.ct.ID != 0 && b.ct.Direction == 0 && b.ct.Status&uint32(flow.Confirmed) == 0 && b.ct.State&(ctNew|ctRelated) != 0
 }
 
 // took reports whether conntrack has the packet's connection: the kernel tells of it

@@ -25,7 +25,10 @@ func (f *Fold) render(b *builder) *Journey {
 		j.Packet, j.Family = *first, first.Family
 	}
 	fl := f.join(b, j, first)
-	j.Assumptions = b.unordered()
+	j.Assumptions, j.KnownBy = b.unordered(), b.knownBy()
+	if b.startsLate() {
+		j.Assumptions = append(j.Assumptions, byConnection)
+	}
 	why := f.outcome(b, j, fl)
 	if b.unconfirmed() && !b.took(fl) {
 		fl = nil // another connection's, or one that conntrack may have refused

@@ -50,6 +50,8 @@ type walk struct {
 	probe model.Hook
 	// hidden walks belong to nfscope's own table.
 	hidden bool
+	// armed walks are those through the chain of nfscope's table that switches the trace on.
+	armed bool
 	// vague walks began in a user chain: base and place are guessed.
 	vague bool
 	steps []Step
@@ -183,7 +185,7 @@ func (b *builder) insert(w *walk) {
 	if !w.vague && !below(w.family) { // what a bridge delivers may be routed on
 		b.went(w.place.hook)
 	}
-	b.began = b.began || w.hidden && w.probe == model.HookNone
+	b.began = b.began || w.hidden && w.probe == model.HookNone && !w.behindConntrack()
 	i := len(b.walks)
 	for i > 0 && (w.place.before(b.walks[i-1].place) || w.beside(b.walks[i-1]) && w.source == SourceLegacy) {
 		i--

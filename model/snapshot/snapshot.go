@@ -95,6 +95,11 @@ const (
 type Trace struct {
 	Armed  bool
 	Filter string
+	// Both says that what comes back is traced too: the mirror of Filter, and what
+	// belongs to its connections.
+	Both bool
+	// Table is the name of the table that arms, "" where there is none.
+	Table string
 	// Until is when the trace ends by itself.
 	Until time.Time
 	// Rate is the kernel's limit in packets a second.

@@ -183,10 +183,14 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 // when they are closed: more is armed than a filter says where the kernel cannot match
 // a word of it, and another's trace shows its packets to us.
 func (s *Store) setTrace(t *snapshot.Trace) {
-	if t.Filter != s.trace.Filter {
+	if t.Filter != s.trace.Filter || t.Both != s.trace.Both || t.Table != s.trace.Table {
 		s.fold.SetChosen(nil)
 		if f, err := filter.Parse(t.Filter); err == nil && !f.Empty() {
-			s.fold.SetChosen(f.Chose)
+			chose := f.Chose
+			if t.Both {
+				chose = f.ChoseBoth(t.Table)
+			}
+			s.fold.SetChosen(chose)
 		}
 	}
 	s.trace = *t

@@ -39,6 +39,13 @@ const (
 type Options struct {
 	// Filter chooses the packets; nil chooses all.
 	Filter *filter.Filter
+	// Both traces what comes back too: the filter's Mirror, and what belongs to the
+	// filter's connections (translated, or an ICMP error) where conntrack is at work.
+	Both bool
+	// Tracked4 and Tracked6 say for which families conntrack is at work in the namespace
+	// (ruleset.Tracks). Elsewhere no rule looks at connections, since that would switch
+	// it on.
+	Tracked4, Tracked6 bool
 	// Rate is how many packets a second the kernel traces; DefaultRate where it is 0.
 	Rate int
 	// Burst is how many it traces at once before Rate holds; Rate where it is 0.

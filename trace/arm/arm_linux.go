@@ -19,6 +19,7 @@ type Armed struct {
 	opts  Options
 	until time.Time
 	says  string
+	table string // of the owner method
 	notes []string
 	how   method
 	done  chan struct{}
@@ -44,7 +45,7 @@ func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPlan(o.Filter)
+	p, err := newPlan(o.Filter, o.Both)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,10 @@ func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
 	if o.Method != MethodRaw {
 		var notes []string
 		a.says = snapshot.MethodOwner
-		a.how, notes, err = armOwner(ns, p, o)
+		var w *owner
+		if w, notes, err = armOwner(ns, p, o); err == nil {
+			a.how, a.table = w, w.table.Name
+		}
 		a.notes = append(a.notes, notes...)
 	}
 	if o.Method == MethodAuto && missing(err) {
@@ -65,6 +69,9 @@ func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
 		var notes []string
 		a.says = snapshot.MethodRaw
 		a.how, notes, err = armRaw(ns, p, o)
+		if o.Both {
+			notes = append(notes, "-j TRACE knows what comes back by its addresses and ports alone: translated packets and ICMP errors of routers are not among it")
+		}
 		a.notes = append(a.notes, notes...)
 	}
 	if err != nil {
@@ -143,6 +150,6 @@ func (a *Armed) Held(ctx context.Context) (traced, held uint64, err error) {
 func (a *Armed) State() snapshot.Trace {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return snapshot.Trace{Armed: !a.ended, Filter: a.opts.Filter.String(), Until: a.until, Rate: a.opts.Rate, Held: a.held,
+	return snapshot.Trace{Armed: !a.ended, Filter: a.opts.Filter.String(), Both: a.opts.Both, Table: a.table, Until: a.until, Rate: a.opts.Rate, Held: a.held,
 		Method: a.says, Notes: slices.Clone(a.notes)}
 }

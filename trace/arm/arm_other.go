@@ -22,7 +22,7 @@ func Arm(_ context.Context, _ *netns.Handle, o Options) (*Armed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := newPlan(o.Filter); err != nil {
+	if _, err := newPlan(o.Filter, o.Both); err != nil {
 		return nil, err
 	}
 	return nil, ErrUnsupported

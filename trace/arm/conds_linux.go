@@ -15,9 +15,16 @@ import (
 	"nfscope/model/filter"
 )
 
+// rules are what is put into one table of ours.
+type rules struct {
+	conn  *nftables.Conn
+	table *nftables.Table
+	set   *nftables.Set // nil until a conjunct needs it
+}
+
 // conds writes a conjunct as the expressions of an nft rule. It never uses ct, which
 // could switch conntrack on.
-func (w *owner) conds(c filter.Conjunct) ([]expr.Any, error) {
+func (w *rules) conds(c filter.Conjunct) ([]expr.Any, error) {
 	var out []expr.Any
 	for _, k := range c.Conds {
 		e, err := w.cond(k)
@@ -29,7 +36,7 @@ func (w *owner) conds(c filter.Conjunct) ([]expr.Any, error) {
 	return out, nil
 }
 
-func (w *owner) cond(k filter.Cond) ([]expr.Any, error) {
+func (w *rules) cond(k filter.Cond) ([]expr.Any, error) {
 	op := expr.CmpOpEq
 	if k.Not {
 		op = expr.CmpOpNeq
@@ -63,11 +70,7 @@ func (w *owner) cond(k filter.Cond) ([]expr.Any, error) {
 		if k.Field == filter.FieldDPort {
 			load.Offset = 2
 		}
-		lo, hi := binary.BigEndian.AppendUint16(nil, k.Lo), binary.BigEndian.AppendUint16(nil, k.Hi)
-		if k.Lo == k.Hi {
-			return []expr.Any{load, &expr.Cmp{Op: op, Register: 1, Data: lo}}, nil
-		}
-		return []expr.Any{load, &expr.Range{Op: op, Register: 1, FromData: lo, ToData: hi}}, nil
+		return []expr.Any{load, within(k, op)}, nil
 	}
 	return nil, fmt.Errorf("no way to match field %d of the filter", k.Field)
 }
@@ -78,11 +81,25 @@ func address(p netip.Prefix, op expr.CmpOp, off4, off6 uint32) []expr.Any {
 	if p.Addr().Is6() {
 		size, off = 16, off6
 	}
-	out := []expr.Any{&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: off, Len: size}}
-	if !p.IsSingleIP() {
+	load := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: off, Len: size}
+	return append([]expr.Any{load}, inPrefix(p, op)...)
+}
+
+// inPrefix compares an address that is loaded.
+func inPrefix(p netip.Prefix, op expr.CmpOp) (out []expr.Any) {
+	if size := uint32(p.Addr().BitLen() / 8); !p.IsSingleIP() {
 		out = append(out, &expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: size, Mask: mask(p), Xor: make([]byte, size)})
 	}
 	return append(out, &expr.Cmp{Op: op, Register: 1, Data: p.Addr().AsSlice()})
+}
+
+// within compares a port that is loaded.
+func within(k filter.Cond, op expr.CmpOp) expr.Any {
+	lo, hi := binary.BigEndian.AppendUint16(nil, k.Lo), binary.BigEndian.AppendUint16(nil, k.Hi)
+	if k.Lo == k.Hi {
+		return &expr.Cmp{Op: op, Register: 1, Data: lo}
+	}
+	return &expr.Range{Op: op, Register: 1, FromData: lo, ToData: hi}
 }
 
 func mask(p netip.Prefix) []byte {
@@ -116,7 +133,7 @@ func portProtos() []model.Proto {
 }
 
 // ports makes the set of the protocols that have ports, once.
-func (w *owner) ports() (*nftables.Set, error) {
+func (w *rules) ports() (*nftables.Set, error) {
 	if w.set != nil {
 		return w.set, nil
 	}

@@ -38,7 +38,11 @@ func child(method string) {
 		if _, err := arm.EnableLog(ns, g); err != nil {
 			return err
 		}
-		if _, err := arm.Arm(context.Background(), ns, arm.Options{Method: method, Guard: g}); err != nil {
+		o := arm.Options{Method: method, Guard: g}
+		if method == both {
+			o = bothOptions()
+		}
+		if _, err := arm.Arm(context.Background(), ns, o); err != nil {
 			return err
 		}
 		fmt.Println("ready", g.PID())
@@ -53,7 +57,7 @@ func child(method string) {
 func TestNothingOutlivesUs(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "nft", "iptables-legacy", "ip6tables-legacy")
-	for _, method := range []string{arm.MethodOwner, arm.MethodRaw} {
+	for _, method := range []string{arm.MethodOwner, arm.MethodRaw, both} {
 		for _, way := range []string{"kill", "term", "interrupt", "panic"} {
 			t.Run(method+" "+way, func(t *testing.T) {
 				t.Parallel()
@@ -91,6 +95,9 @@ func TestNothingOutlivesUs(t *testing.T) {
 				if !strings.Contains(rules, "nfscope_") || sysctls() == before {
 					t.Fatalf("the child has not armed: %s%s", rules, sysctls())
 				}
+				if on := tracks(t, ns); on != (method == both) {
+					t.Fatalf("conntrack is at work: %v", on)
+				}
 				switch way {
 				case "panic":
 					_, err = in.Write([]byte("\n"))
@@ -121,6 +128,9 @@ func TestNothingOutlivesUs(t *testing.T) {
 					t.Errorf("the sysctls hold %s, held %s", got, before)
 				}
 				nothingLeft(t, ns)
+				if tracks(t, ns) {
+					t.Error("conntrack is still at work")
+				}
 			})
 		}
 	}

@@ -39,13 +39,13 @@ const (
 
 // owner is a table that the kernel removes with our socket.
 type owner struct {
-	ns    *netns.Handle
-	conn  *nftables.Conn
-	table *nftables.Table
-	set   *nftables.Set // nil until a conjunct needs it
+	rules
+	ns *netns.Handle
 
 	prerouting, output nftables.ChainPriority // of the chains that arm
 	trace              string                 // the name of the chain that traces
+
+	known []*nftables.Table // those behind conntrack, one of a family
 }
 
 func armOwner(ns *netns.Handle, p *plan, o Options) (_ *owner, notes []string, err error) {
@@ -57,7 +57,7 @@ func armOwner(ns *netns.Handle, p *plan, o Options) (_ *owner, notes []string, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("open nf_tables: %w", err)
 	}
-	w := &owner{ns: ns, conn: conn}
+	w := &owner{ns: ns, rules: rules{conn: conn}}
 	w.prerouting, w.output, notes = earlier(ns, priority).place()
 	if w.trace = chainTrace; w.prerouting != priority || w.output != priority {
 		w.trace = fmt.Sprintf("%s_%d_%d", chainTrace, -int64(w.prerouting), -int64(w.output))
@@ -71,6 +71,9 @@ func armOwner(ns *netns.Handle, p *plan, o Options) (_ *owner, notes []string, e
 		_ = conn.CloseLasting()
 		return nil, nil, err
 	}
+	if len(p.known) > 0 {
+		notes = append(notes, w.addKnown(socket, p, o)...)
+	}
 	return w, notes, nil
 }
 
@@ -79,7 +82,7 @@ func (w *owner) make(socket *netlink.Conn) error {
 	vanished := false // the table of that name may go between our two looks at it
 	for n := 1; ; n++ {
 		name := fmt.Sprintf("%s%d_%d", Prefix, os.Getpid(), n)
-		err := newTable(socket, name)
+		err := newTable(socket, nftables.TableFamilyINet, name)
 		if err != nil && n < 1000 {
 			taken := w.taken(name)
 			if taken || !vanished {
@@ -99,7 +102,7 @@ func (w *owner) taken(name string) bool {
 	return err == nil
 }
 
-func newTable(socket *netlink.Conn, name string) error {
+func newTable(socket *netlink.Conn, family nftables.TableFamily, name string) error {
 	attrs, err := netlink.MarshalAttributes([]netlink.Attribute{
 		{Type: unix.NFTA_TABLE_NAME, Data: append([]byte(name), 0)},
 		{Type: unix.NFTA_TABLE_FLAGS, Data: binary.BigEndian.AppendUint32(nil, flagOwner)},
@@ -107,23 +110,8 @@ func newTable(socket *netlink.Conn, name string) error {
 	if err != nil {
 		return err
 	}
-	message := func(t uint16, family uint8, subsystem uint16, flags netlink.HeaderFlags, data []byte) netlink.Message {
-		return netlink.Message{
-			Header: netlink.Header{Type: netlink.HeaderType(t), Flags: netlink.Request | flags},
-			Data:   append([]byte{family, unix.NFNETLINK_V0, byte(subsystem >> 8), byte(subsystem)}, data...),
-		}
-	}
-	_, err = socket.SendMessages([]netlink.Message{
-		message(unix.NFNL_MSG_BATCH_BEGIN, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, 0, nil),
-		message(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, unix.NFPROTO_INET, 0,
-			netlink.Create|netlink.Excl|netlink.Acknowledge, attrs),
-		message(unix.NFNL_MSG_BATCH_END, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, 0, nil),
-	})
-	if err != nil {
-		return err
-	}
-	_, err = socket.Receive() // the acknowledgement, or the refusal
-	return err
+	return sendBatch(socket, []netlink.Message{message(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, family, 0,
+		netlink.Create|netlink.Excl|netlink.Acknowledge, attrs)})
 }
 
 // fill puts chains and rules in, in one batch.
@@ -150,6 +138,12 @@ func (w *owner) fill(p *plan, o Options) error {
 		}
 	}
 	w.probes()
+	w.switchOn(trace, o)
+	return w.conn.Flush()
+}
+
+// switchOn fills the chain that traces.
+func (w *rules) switchOn(trace *nftables.Chain, o Options) {
 	// Both rules accept, so that a packet that two conjuncts match counts once.
 	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: []expr.Any{
 		&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(o.Rate), Unit: expr.LimitTimeSecond, Burst: uint32(o.Burst)},
@@ -162,7 +156,6 @@ func (w *owner) fill(p *plan, o Options) error {
 		&expr.Counter{}, // what the limit held back
 		&expr.Verdict{Kind: expr.VerdictAccept},
 	}})
-	return w.conn.Flush()
 }
 
 // probes adds an empty chain at the end of each hook that a packet leaves this host
@@ -183,15 +176,24 @@ func (w *owner) probes() {
 	}
 }
 
-// counters reads the two counters over a socket of its own.
+// counters reads the two counters of each table over a socket of its own.
 func (w *owner) counters() (traced, held uint64, err error) {
 	conn, err := nftables.New(nftables.WithNetNSFd(w.ns.NetNS()))
 	if err != nil {
 		return 0, 0, err
 	}
-	rules, err := conn.GetRules(w.table, &nftables.Chain{Name: w.trace, Table: w.table})
+	traced, held, err = count(conn, w.table, w.trace)
+	for _, t := range w.known {
+		more, over, e := count(conn, t, knownTrace)
+		traced, held, err = traced+more, held+over, errors.Join(err, e)
+	}
+	return traced, held, err
+}
+
+func count(conn *nftables.Conn, table *nftables.Table, trace string) (traced, held uint64, err error) {
+	rules, err := conn.GetRules(table, &nftables.Chain{Name: trace, Table: table})
 	if err != nil {
-		return 0, 0, fmt.Errorf("read the counters of table inet %s: %w", w.table.Name, err)
+		return 0, 0, fmt.Errorf("read the counters of table %s %s: %w", familyName(table.Family), table.Name, err)
 	}
 	var n []uint64
 	for _, r := range rules {
@@ -202,7 +204,7 @@ func (w *owner) counters() (traced, held uint64, err error) {
 		}
 	}
 	if len(n) != 2 {
-		return 0, 0, fmt.Errorf("table inet %s has %d counters, not 2: somebody has changed it", w.table.Name, len(n))
+		return 0, 0, fmt.Errorf("table %s %s has %d counters, not 2: somebody has changed it", familyName(table.Family), table.Name, len(n))
 	}
 	return n[0], n[1], nil
 }
@@ -211,10 +213,12 @@ func (w *owner) counters() (traced, held uint64, err error) {
 // once: a program that another goroutine is just starting holds all our descriptors
 // from its fork to its exec.
 func (w *owner) close() error {
-	w.conn.DelTable(w.table)
-	err := w.conn.Flush()
-	if errors.Is(err, unix.ENOENT) {
-		err = nil
+	var errs []error
+	for _, t := range append(w.known, w.table) {
+		w.conn.DelTable(t)
+		if err := w.conn.Flush(); !errors.Is(err, unix.ENOENT) {
+			errs = append(errs, err)
+		}
 	}
-	return errors.Join(err, w.conn.CloseLasting())
+	return errors.Join(append(errs, w.conn.CloseLasting())...)
 }

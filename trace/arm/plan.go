@@ -12,11 +12,19 @@ import (
 // what comes in, output for what is sent from here.
 type plan struct {
 	prerouting, output []filter.Conjunct
-	notes              []string
+	// known are conditions on a packet's connection, in either direction. They stand
+	// behind conntrack, and only where it is at work.
+	known []filter.Conjunct
+	notes []string
 }
 
-func newPlan(f *filter.Filter) (*plan, error) {
-	all, err := f.Conjuncts(maxConjuncts)
+// newPlan plans for a filter, or for both directions of it.
+func newPlan(f *filter.Filter, both bool) (*plan, error) {
+	most := maxConjuncts
+	if both {
+		f, most = f.Both(), 2*most
+	}
+	all, err := f.Conjuncts(most)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +56,13 @@ func newPlan(f *filter.Filter) (*plan, error) {
 			p.output = add(p.output, out)
 		}
 	}
+	if both && !(matchesAll(p.prerouting) && matchesAll(p.output)) {
+		for _, c := range all {
+			if k, ok := ofConnection(c); ok {
+				p.known = add(p.known, k)
+			}
+		}
+	}
 	if len(after) > 0 {
 		p.notes = append(p.notes, "the kernel cannot match these where a packet begins, so more is traced and filtered afterwards: "+strings.Join(after, ", "))
 	}
@@ -58,6 +73,30 @@ func newPlan(f *filter.Filter) (*plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// ofConnection is what a conjunct asks of a connection; ok is false where that is too
+// little to tell it from others. What the interfaces are is held against afterwards.
+func ofConnection(c filter.Conjunct) (k filter.Conjunct, ok bool) {
+	ends, l4, ifaces := false, false, false
+	for _, d := range c.Conds {
+		switch d.Field {
+		case filter.FieldIn, filter.FieldOut:
+			ifaces = true
+			continue
+		case filter.FieldSrc, filter.FieldDst, filter.FieldSPort, filter.FieldDPort:
+			ends = true
+		case filter.FieldProto, filter.FieldPorts:
+			l4 = true
+		}
+		k.Conds = append(k.Conds, d)
+	}
+	return k, ends || l4 && !ifaces
+}
+
+// matchesAll reports whether the conjuncts match every packet.
+func matchesAll(list []filter.Conjunct) bool {
+	return slices.ContainsFunc(list, func(c filter.Conjunct) bool { return len(c.Conds) == 0 })
 }
 
 // add appends a conjunct that is not there yet; one that matches all replaces the rest.

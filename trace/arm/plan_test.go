@@ -25,7 +25,7 @@ func TestRawRulesAsIptablesWantsThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := newPlan(f)
+		p, err := newPlan(f, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestPlanLeavesOutWhatAHookCannotKnow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := newPlan(f)
+		p, err := newPlan(f, false)
 		if err != nil || len(p.prerouting) != c.pre || len(p.output) != c.output || !strings.Contains(strings.Join(p.notes, "\n"), c.note) ||
 			c.note == "" && len(p.notes) > 0 {
 			t.Errorf("%q: %+v, %v", c.text, p, err)

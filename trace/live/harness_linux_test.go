@@ -157,6 +157,12 @@ func describe(j *journey.Journey) string {
 	if j.NAT != nil {
 		fmt.Fprintf(&b, "   nat %v src %v dst %v\n", j.NAT.Class, j.NAT.Src, j.NAT.Dst)
 	}
+	if j.Direction != "" {
+		fmt.Fprintf(&b, "   %s of flow %d by %s, answers %d\n", j.Direction, j.Flow, j.FlowBy, j.Answers)
+	}
+	for _, a := range j.Assumptions {
+		fmt.Fprintf(&b, "   assumed: %s\n", a)
+	}
 	return b.String()
 }
 

@@ -22,6 +22,8 @@ type About struct {
 // Trace says what to trace and within which bounds.
 type Trace struct {
 	Filter *filter.Filter
+	// Both traces both directions: what comes back, and what belongs to it.
+	Both bool
 	// For is how long, arm.DefaultFor if 0.
 	For time.Duration
 	// Rate is the kernel's limit in packets a second, arm.DefaultRate if 0.

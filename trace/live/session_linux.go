@@ -28,6 +28,7 @@ type Session struct {
 	mu     sync.Mutex
 	armed  *tracing
 	legacy bool // the namespace has legacy tables
+	latest *model.Ruleset
 	done   sync.WaitGroup
 	stop   context.CancelFunc // ends Watch
 	closed sync.Once
@@ -100,7 +101,7 @@ func (s *Session) sawRules(rs *model.Ruleset) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.legacy = legacy
+	s.legacy, s.latest = legacy, rs
 }
 
 // Rules reads the rules once and puts them. A trace needs them to name what it sees.

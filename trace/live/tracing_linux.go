@@ -12,6 +12,7 @@ import (
 
 	"nfscope/model/feed"
 	"nfscope/model/journey"
+	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
 	"nfscope/trace/arm"
 	"nfscope/trace/guard"
@@ -88,8 +89,12 @@ func (s *Session) sweep() []string {
 // start opens the readers before it arms, so that no packet is traced unheard.
 func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 	s.mu.Lock()
-	legacy := s.legacy || t.Method == arm.MethodRaw
+	legacy, latest := s.legacy || t.Method == arm.MethodRaw, s.latest
 	s.mu.Unlock()
+	o := arm.Options{Filter: t.Filter, Both: t.Both, Rate: t.Rate, For: t.For, Method: t.Method, Guard: s.guard}
+	if t.Both {
+		o.Tracked4, o.Tracked6 = ruleset.Tracks(latest)
+	}
 	var err error
 	if tr.nft, err = nftrace.Open(s.ns, nftrace.Options{}); err != nil {
 		if !legacy {
@@ -107,7 +112,7 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 			tr.notes = append(tr.notes, "legacy tables are not traced: "+err.Error())
 		}
 	}
-	tr.armed, err = arm.Arm(ctx, s.ns, arm.Options{Filter: t.Filter, Rate: t.Rate, For: t.For, Method: t.Method, Guard: s.guard})
+	tr.armed, err = arm.Arm(ctx, s.ns, o)
 	if err == nil && tr.armed.State().Method == snapshot.MethodRaw {
 		s.reread(ctx)
 	}

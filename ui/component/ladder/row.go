@@ -168,6 +168,9 @@ func Headline(j *journey.Journey) string {
 	if j.Out != "" {
 		s += "  out " + j.Out
 	}
+	if a := j.About(); a != "" {
+		s += "  " + a
+	}
 	return s
 }
 

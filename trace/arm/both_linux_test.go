@@ -1,0 +1,121 @@
+package arm_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"nfscope/model"
+	"nfscope/model/filter"
+	"nfscope/trace/arm"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// both is a way to arm: rules that look at connections, in a namespace where nothing
+// else does. There conntrack comes and goes with them.
+const both = "both"
+
+func bothOptions() arm.Options {
+	f, err := filter.Parse("dst port 9 or src host 10.1.0.9 or not dst net fd00::/8")
+	if err != nil {
+		panic(err)
+	}
+	return arm.Options{Filter: f, Both: true, Tracked4: true, Tracked6: true}
+}
+
+// tracks reports whether conntrack is at work: whether a packet makes an entry.
+func tracks(t *testing.T, ns *netns.Handle) bool {
+	t.Helper()
+	count := func() (n int) {
+		b, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscan(string(b), &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	on := false
+	for _, to := range []string{"127.0.0.1:4321", "[::1]:4321"} {
+		nettest.Do(t, ns, func() error {
+			before := count()
+			c, err := net.Dial("udp", to)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			_, err = c.Write([]byte("x"))
+			on = on || count() > before
+			return err
+		})
+	}
+	return on
+}
+
+// TestBothOnlyWhereItIs: a family's connections are looked at only where conntrack is
+// said to be at work for it.
+func TestBothOnlyWhereItIs(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft")
+	for _, c := range []struct {
+		v4, v6 bool
+		note   string
+	}{{false, false, "no rule is known that has conntrack at work here"}, {true, false, "a limit of its own"}, {false, true, "a limit of its own"}, {true, true, "a limit of its own"}} {
+		t.Run(fmt.Sprint(c.v4, c.v6), func(t *testing.T) {
+			t.Parallel()
+			ns := nettest.New(t, "both")
+			o := bothOptions()
+			o.Tracked4, o.Tracked6 = c.v4, c.v6
+			a := arming(t, ns, o)
+			tables := nettest.Run(t, ns, "nft", "list", "tables")
+			if strings.Contains(tables, "table ip nfscope_") != c.v4 || strings.Contains(tables, "table ip6 nfscope_") != c.v6 {
+				t.Errorf("tables:\n%s", tables)
+			}
+			if st := a.State(); !st.Both || st.Table == "" || !strings.Contains(strings.Join(st.Notes, "\n"), c.note) {
+				t.Errorf("state %+v", st)
+			}
+			if on := tracks(t, ns); on != (c.v4 || c.v6) {
+				t.Errorf("conntrack is at work: %v", on)
+			}
+			if _, _, err := a.Held(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+			nothingLeft(t, ns)
+			if tracks(t, ns) {
+				t.Error("conntrack is still at work")
+			}
+		})
+	}
+}
+
+// TestBothRulesSayWhatTheFilterSays holds the rules that look at connections against
+// the kernel: of every shot the packet itself is armed by its headers or by its
+// connection when the filter of both directions matches it, and else not.
+func TestBothRulesSayWhatTheFilterSays(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft")
+	for _, text := range []string{"dst port 7", "src port 7 or src port 8000", "udp and not dst port 7", "host 10.2.0.2 and not icmp",
+		"src net 10.2.0.0/16", "dst net fd01::/16", "proto 99", "ip6 and src portrange 7990-8010", "not udp"} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			n := nettest.NewRouted(t)
+			w := newWatch(t, n.Router, "forward")
+			f := parse(t, text)
+			arming(t, n.Router, arm.Options{Filter: f, Both: true, Tracked4: true, Tracked6: true, Rate: 10000})
+			for _, s := range shots() {
+				s.fire(t, n.Client)
+				traced, p := w.traced(t, func(p *model.Packet) bool { return s.is(p) })
+				if want := f.Both().Packet(&p, "r0", "r1") == filter.Yes; traced != want {
+					t.Errorf("%s: traced %v, want %v", s.name, traced, want)
+				}
+			}
+		})
+	}
+}
