@@ -16,7 +16,7 @@ import (
 type (
 	armedMsg struct {
 		id     uint64
-		filter string
+		filter string // and whether both directions of it, in words
 		err    error
 	}
 	disarmedMsg struct {
@@ -95,8 +95,16 @@ func (m *Model) ask(what string, run func() tea.Msg) tea.Cmd {
 	}
 }
 
+// ways is a filter, and whether both directions of it are meant.
+func ways(filter string, both bool) string {
+	if both {
+		return filter + ", both directions"
+	}
+	return filter
+}
+
 // arm asks for a trace.
-func (m *Model) arm(text string) tea.Cmd {
+func (m *Model) arm(text string, both bool) tea.Cmd {
 	if m.opt.Actions == nil {
 		return m.complain("nothing can be traced here: this is " + m.what())
 	}
@@ -107,7 +115,8 @@ func (m *Model) arm(text string) tea.Cmd {
 		return m.complain("this can't be traced: " + err.Error())
 	}
 	actions, id := m.opt.Actions, m.request+1
-	return m.ask("arming "+text, func() tea.Msg { return armedMsg{id, text, actions.Arm(text)} })
+	what := ways(text, both)
+	return m.ask("arming "+what, func() tea.Msg { return armedMsg{id, what, actions.Arm(text, both)} })
 }
 
 // disarm asks for the end of the trace.

@@ -135,7 +135,7 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 		}
 		return m.say("mouse off")
 	case keys.Arm:
-		return m.openArm(m.latest.Trace.Filter)
+		return m.openArm(m.latest.Trace.Filter, m.latest.Trace.Both)
 	case keys.Disarm:
 		return m.disarm()
 	case keys.Lesson:
@@ -182,7 +182,7 @@ func (m *Model) accept() tea.Cmd {
 		return nil
 	}
 	if b.Kind == filterbar.Arm {
-		return m.arm(b.Value())
+		return m.arm(b.Value(), b.Both)
 	}
 	if b.Value() == "" {
 		delete(m.filters, b.Page)
@@ -193,12 +193,12 @@ func (m *Model) accept() tea.Cmd {
 }
 
 // openArm opens the bar where a trace is armed, with a text to begin with.
-func (m *Model) openArm(text string) tea.Cmd {
+func (m *Model) openArm(text string, both bool) tea.Cmd {
 	if m.opt.Actions == nil {
 		return m.complain("nothing can be traced here: this is " + m.what())
 	}
 	m.bar = filterbar.New(filterbar.Arm, m.name(), text, armable)
-	m.bar.Bounds, m.bar.Words, m.bar.Split = m.opt.Bounds, m.words, split
+	m.bar.Bounds, m.bar.Words, m.bar.Split, m.bar.Both = m.opt.Bounds, m.words, split, both
 	return nil
 }
 

@@ -23,8 +23,9 @@ type SnapshotMsg struct{ *snapshot.Snapshot }
 // Actions is what the screen can ask of the session. Its methods run outside of the
 // screen's goroutine and may block; they are called one at a time.
 type Actions interface {
-	// Arm starts a trace in place of the one that runs.
-	Arm(filter string) error
+	// Arm starts a trace in place of the one that runs: of what the filter says, or both
+	// directions of it.
+	Arm(filter string, both bool) error
 	// Disarm ends the trace; without one it does nothing.
 	Disarm() error
 }

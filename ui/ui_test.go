@@ -29,12 +29,19 @@ var update = flag.Bool("update", false, "write the golden files and docs/keys.md
 // fake answers actions.
 type fake struct {
 	armed []string
+	both  []string // those of armed that were for both directions
 	err   error
 	ended int
 }
 
-func (f *fake) Arm(s string) error { f.armed = append(f.armed, s); return f.err }
-func (f *fake) Disarm() error      { f.ended++; return f.err }
+func (f *fake) Arm(s string, both bool) error {
+	if both {
+		f.both = append(f.both, s)
+	}
+	f.armed = append(f.armed, s)
+	return f.err
+}
+func (f *fake) Disarm() error { f.ended++; return f.err }
 
 // screen is a root under test, with a clock of its own.
 type screen struct {
@@ -93,7 +100,8 @@ func (s *screen) press(ks ...string) {
 func keyPress(k string) tea.KeyPressMsg {
 	special := map[string]tea.KeyPressMsg{"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "tab": {Code: tea.KeyTab},
 		"space": {Code: tea.KeySpace, Text: " "}, "down": {Code: tea.KeyDown}, "ctrl+c": {Code: 'c', Mod: tea.ModCtrl},
-		"shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift}, "backspace": {Code: tea.KeyBackspace}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl}}
+		"shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift}, "backspace": {Code: tea.KeyBackspace}, "ctrl+u": {Code: 'u', Mod: tea.ModCtrl},
+		"ctrl+b": {Code: 'b', Mod: tea.ModCtrl}}
 	if p, ok := special[k]; ok {
 		return p
 	}
@@ -273,6 +281,39 @@ func TestFilterIsCheckedAsTyped(t *testing.T) {
 	}
 }
 
+// TestBothDirections: ctrl+b in the bar is for both directions and back, the bar says
+// which, and what is traced by t always goes both ways.
+func TestBothDirections(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 140, 30)
+	s.press("a")
+	s.typed("udp")
+	s.wants("ctrl+b: both directions")
+	s.press("ctrl+b")
+	s.wants("both directions", "ctrl+b: only what the filter says")
+	s.press("enter")
+	s.wants("tracing udp, both directions")
+	s.press("a")
+	s.typed("tcp")
+	s.press("ctrl+b")
+	s.press("ctrl+b")
+	s.press("enter")
+	s.wants("tracing tcp: ")
+	s.send(page.TraceRequest{Filter: "icmp"})
+	s.send(page.ArmRequest{Filter: "port 1"})
+	s.press("enter")
+	s.send(page.ArmRequest{Filter: "port 2", Both: true})
+	s.press("enter")
+	snap := *uitest.Snapshot()
+	snap.Trace.Armed, snap.Trace.Filter, snap.Trace.Both = true, "port 3", true
+	s.send(SnapshotMsg{&snap})
+	s.wants("port 3, both directions")
+	s.press("a") // as it runs
+	s.press("enter")
+	if got := strings.Join(s.actions.both, ";"); got != "udp;icmp;port 2;port 3" {
+		t.Errorf("both directions of %s, armed %s", got, strings.Join(s.actions.armed, ";"))
+	}
+}
+
 func TestArmAndDisarm(t *testing.T) {
 	s := newScreen(t, theme.Options{}, 120, 30)
 	s.press("a")
@@ -349,7 +390,7 @@ func TestTabCompletes(t *testing.T) {
 
 func TestStaleAnswersAreThrownAway(t *testing.T) {
 	s := newScreen(t, theme.Options{}, 120, 30)
-	first, second := s.arm("tcp"), s.arm("udp")
+	first, second := s.arm("tcp", false), s.arm("udp", false)
 	_ = second
 	msg := first()
 	s.send(msg)

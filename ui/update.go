@@ -78,9 +78,9 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	case tea.MouseMsg:
 		return m.click(msg)
 	case page.TraceRequest:
-		return m.arm(msg.Filter)
+		return m.arm(msg.Filter, true)
 	case page.ArmRequest:
-		if cmd := m.openArm(msg.Filter); cmd != nil {
+		if cmd := m.openArm(msg.Filter, msg.Both); cmd != nil {
 			return cmd
 		}
 		m.bar.Why = msg.Why

@@ -88,7 +88,7 @@ func (m *Model) small() []string {
 
 func (m *Model) header() string {
 	s := m.latest
-	h := status.Header{Netns: s.Netns, Armed: s.Trace.Armed, Filter: s.Trace.Filter, Left: m.left(), Rate: s.Trace.Rate,
+	h := status.Header{Netns: s.Netns, Armed: s.Trace.Armed, Filter: ways(s.Trace.Filter, s.Trace.Both), Left: m.left(), Rate: s.Trace.Rate,
 		Held: s.Trace.Held, Lost: s.Loss.Total(), Gaps: s.Loss.Gaps, Events: s.EventsPerSecond,
 		Recording: s.Recording != "", Paused: m.player.Paused(), Speed: m.player.Speed(), Ended: s.Ended}
 	if s.Source != "live" {
@@ -179,7 +179,7 @@ func (m *Model) idle() string {
 	case m.busy != "":
 		return m.busy
 	case s.Trace.Armed:
-		return "waiting for a packet that matches: " + s.Trace.Filter
+		return "waiting for a packet that matches: " + ways(s.Trace.Filter, s.Trace.Both)
 	case s.Ended:
 		return "the source has ended; no packet was traced"
 	case m.opt.Actions == nil:

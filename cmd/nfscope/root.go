@@ -65,12 +65,12 @@ type sessionActions struct {
 	session *live.Session
 }
 
-func (s *sessionActions) Arm(text string) error {
+func (s *sessionActions) Arm(text string, both bool) error {
 	f, err := filter.Parse(text)
 	if err != nil {
 		return err
 	}
-	return s.session.Arm(s.app.ctx, live.Trace{Filter: f})
+	return s.session.Arm(s.app.ctx, live.Trace{Filter: f, Both: both})
 }
 
 func (s *sessionActions) Disarm() error { return s.session.Disarm() }

@@ -37,8 +37,8 @@ type tuiOptions struct {
 // noActions refuses what only a live source can do.
 type noActions struct{ why string }
 
-func (n noActions) Arm(string) error { return errors.New(n.why) }
-func (n noActions) Disarm() error    { return errors.New(n.why) }
+func (n noActions) Arm(string, bool) error { return errors.New(n.why) }
+func (n noActions) Disarm() error          { return errors.New(n.why) }
 
 // tui shows the runner's snapshots until the user quits.
 func (a *app) tui(c runner, o tuiOptions) error {

@@ -115,11 +115,15 @@ type JourneyShower interface{ ShowJourney(number int, f *Frame) }
 
 // The requests that pages send to the root as messages.
 type (
-	// TraceRequest asks for a trace with this filter.
+	// TraceRequest asks for a trace of both directions of this filter.
 	TraceRequest struct{ Filter string }
 	// ArmRequest opens the bar where a trace is armed, with this filter; Why says what
 	// kept the page from asking for a trace at once.
-	ArmRequest struct{ Filter, Why string }
+	ArmRequest struct {
+		Filter, Why string
+		// Both is for both directions, until the user says otherwise.
+		Both bool
+	}
 	// TypeRequest opens a bar where a text is typed for the page that asks, a Taker. Prompt
 	// stands before it, Hint in it while it is empty, Says above it.
 	TypeRequest struct{ Prompt, Hint, Says string }

@@ -37,6 +37,8 @@ type Bar struct {
 	Free bool
 	// Prompt and Hint stand before a Text and in it while it is empty.
 	Prompt, Hint string
+	// Both is for a trace of both directions.
+	Both bool
 	// Bounds say how long and how fast a trace may be, in words.
 	Bounds string
 	// Why says, before anything else, what the bar was opened for; "" where the user
@@ -138,6 +140,11 @@ func (b *Bar) Update(msg tea.Msg) {
 		case "shift+tab":
 			b.complete(-1)
 			return
+		case "ctrl+b":
+			if b.Kind == Arm {
+				b.Both = !b.Both
+				return
+			}
 		}
 	}
 	if b.in.Update(msg) {
@@ -167,7 +174,13 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 	}
 	if b.Kind == Arm {
 		prompt, hint = "trace ", "tcp and dst port 80"
-		say = "enter: trace for " + b.Bounds + "   esc: don't"
+		if b.Both {
+			prompt = "trace both ways "
+		}
+		say = "enter: trace for " + b.Bounds + "   ctrl+b: both directions   esc: don't"
+		if b.Both {
+			say = "enter: trace both directions for " + b.Bounds + "   ctrl+b: only what the filter says   esc: don't"
+		}
 		if b.Why != "" {
 			say = b.Why + "; " + say
 		}

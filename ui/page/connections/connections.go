@@ -94,7 +94,7 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	case keys.TraceThis:
 		p.hold()
 		if !fl.Gone.IsZero() { // nothing of it will come any more
-			return page.Send(page.ArmRequest{Filter: like(fl), Why: "it is over: this catches new ones"})
+			return page.Send(page.ArmRequest{Filter: like(fl), Why: "it is over: this catches new ones", Both: true})
 		}
 		return page.Send(page.TraceRequest{Filter: filter.ForFlow(fl)})
 	case keys.Copy:
