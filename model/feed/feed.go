@@ -37,6 +37,9 @@ type Item struct {
 	Host *Host `json:",omitempty"`
 	// Problem is a sentence for the user about what does not work.
 	Problem string `json:",omitempty"`
+	// Solved is a Problem said before that is none any more. It is of the moment, and not
+	// recorded: a recording says what was wrong while it was made.
+	Solved string `json:"-"`
 }
 
 // Must reports whether the item may never be thrown away: all but packets and flows.

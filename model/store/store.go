@@ -100,6 +100,8 @@ func (s *Store) Apply(it *feed.Item) {
 		s.setHost(it.Host)
 	case it.Problem != "":
 		s.problem(it.Problem)
+	case it.Solved != "":
+		s.problems = slices.DeleteFunc(slices.Clone(s.problems), func(p string) bool { return p == it.Solved })
 	}
 }
 

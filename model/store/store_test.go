@@ -395,6 +395,23 @@ func TestFilteredAfterwards(t *testing.T) {
 	}
 }
 
+// A problem that is solved is none any more; it may come again.
+func TestSolved(t *testing.T) {
+	s := New(journey.Options{})
+	for _, it := range []struct {
+		item feed.Item
+		want []string
+	}{
+		{feed.Item{Problem: "a"}, []string{"a"}}, {feed.Item{Problem: "b"}, []string{"a", "b"}}, {feed.Item{Solved: "c"}, []string{"a", "b"}},
+		{feed.Item{Solved: "a"}, []string{"b"}}, {feed.Item{Problem: "a"}, []string{"b", "a"}},
+	} {
+		s.Apply(&it.item)
+		if got := s.Snapshot(time.Time{}).Problems; !slices.Equal(got, it.want) {
+			t.Errorf("after %+v: %q, want %q", it.item, got, it.want)
+		}
+	}
+}
+
 // A reading is known until the ruleset comes or it is over; its outline only while there
 // are no rules.
 func TestReading(t *testing.T) {

@@ -61,6 +61,8 @@ func note(it *feed.Item) {
 	switch {
 	case it.Problem != "":
 		slog.Warn(it.Problem)
+	case it.Solved != "":
+		slog.Info("solved", "problem", it.Solved)
 	case it.Rules != nil:
 		chains, rules := it.Rules.Size()
 		slog.Info("rules read", "generation", it.Rules.Generation, "tables", len(it.Rules.Tables), "chains", chains, "rules", rules)

@@ -49,7 +49,7 @@ func NewEncoder(w io.Writer, h Header, r *Redactor) (*Encoder, error) {
 // Put adds an item, and writes the block when it is full. The item is not changed.
 // After an error nothing more can be put.
 func (e *Encoder) Put(it *feed.Item) error {
-	if it.Reading != nil { // how far a reading is, is of the moment alone
+	if it.Reading != nil || it.Solved != "" { // how things stand is of the moment alone
 		return nil
 	}
 	if e.redact != nil {

@@ -536,6 +536,7 @@ func TestReadingIsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Put(feed.Item{Time: at(0), Reading: &snapshot.Reading{What: "x", Outline: &model.Ruleset{}}})
+	w.Put(feed.Item{Time: at(0), Solved: "p"})
 	w.Put(feed.Item{Time: at(1), Problem: "p"})
 	if err := w.Close("done"); err != nil {
 		t.Fatal(err)

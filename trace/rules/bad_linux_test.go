@@ -199,6 +199,15 @@ func TestWatchTriesAgain(t *testing.T) {
 			texts = append(texts, i.Rules.Table(model.BackendLegacy, model.FamilyIPv4, "filter").Chain("INPUT").Rules[0].Text)
 		}
 	}
+	var solved []string
+	for _, i := range got {
+		if i.Solved != "" {
+			solved = append(solved, i.Solved)
+		}
+	}
+	if len(solved) != 1 || !strings.Contains(solved[0], "not today") {
+		t.Errorf("solved: %q", solved)
+	}
 	if len(texts) != 2 || texts[0] != unknownText || texts[1] == unknownText || problems != 1 || fails != 6 {
 		t.Errorf("rules %q, %d problems, %d failures", texts, problems, fails)
 	}

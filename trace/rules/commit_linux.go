@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nfscope/model"
+	"nfscope/model/feed"
 	"nfscope/trace/netns"
 )
 
@@ -255,7 +256,7 @@ func (w *watcher) listen() {
 	c, err := listen(w.r.ns)
 	if err != nil {
 		if !noNFT(err) {
-			w.say([]string{"who changes the rules is not known: " + err.Error()})
+			w.emit(feed.Item{Time: time.Now(), Problem: "who changes the rules is not known: " + err.Error()})
 		}
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -107,12 +108,19 @@ func TestOutlineFills(t *testing.T) {
 	nettest.Feed(t, ns, filterRules, "iptables-legacy-restore")
 	nettest.Run(t, ns, "nft", "add table inet t; add chain inet t c; add rule inet t c counter; add rule inet t c drop")
 	r := open(t, ns)
+	var mu sync.Mutex // the rules are counted beside the program
 	var last picture.Reading
-	r.progress.tell = func(rd picture.Reading) { last = rd }
+	r.progress.tell = func(rd picture.Reading) {
+		mu.Lock()
+		defer mu.Unlock()
+		last = rd
+	}
 	run, before := r.programs.run, (*model.Ruleset)(nil)
 	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
 		if filepath.Base(path) == "nft" {
+			mu.Lock()
 			before = last.Outline
+			mu.Unlock()
 		}
 		return run(ctx, path, args...)
 	}

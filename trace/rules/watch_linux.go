@@ -167,7 +167,11 @@ func (w *watcher) fail(err error) {
 		w.failed, w.since = true, time.Now()
 	}
 	w.stale(err.Error())
-	w.say([]string{err.Error()})
+	var all []string
+	if w.rs != nil {
+		all = slices.Clone(w.rs.Warnings)
+	}
+	w.say(append(all, err.Error()))
 }
 
 // stale says why the rules in sight, or that there are none, is all there is.
@@ -213,7 +217,8 @@ func (w *watcher) count(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// say emits the sentences that did not stand in the last list.
+// say emits the sentences that did not stand in the last list, and takes back those that
+// did and do not any more.
 func (w *watcher) say(sentences []string) {
 	now := map[string]bool{}
 	for _, s := range sentences {
@@ -221,6 +226,11 @@ func (w *watcher) say(sentences []string) {
 			w.emit(feed.Item{Time: time.Now(), Problem: s})
 		}
 		now[s] = true
+	}
+	for s := range w.said {
+		if !now[s] {
+			w.emit(feed.Item{Time: time.Now(), Solved: s})
+		}
 	}
 	w.said = now
 }
