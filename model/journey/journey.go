@@ -159,8 +159,12 @@ type Journey struct {
 	Answers int `json:"answers,omitempty"`
 	// KnownBy names the tables of nfscope that traced the packet for its connection, not
 	// for its headers.
-	KnownBy  []string `json:"-"`
-	Complete bool     `json:"complete"`
+	KnownBy []string `json:"-"`
+	// Half is the number of the packet's other half, where this host sends to itself over
+	// loopback: it is sent as one journey, and comes in as another. 0 where there is none,
+	// or where several look the same.
+	Half     int  `json:"half,omitempty"`
+	Complete bool `json:"complete"`
 	// Why says what makes the journey incomplete.
 	Why  string `json:"why,omitempty"`
 	Gaps uint64 `json:"gaps"`

@@ -22,6 +22,7 @@ func (f *Fold) legacy(e *Event) {
 		f.room(k)
 		f.key(b, k)
 		f.compare(b, e, at)
+		f.link(b, e, at)
 	} else if !b.stampSure {
 		b.assume(at, e)
 	}

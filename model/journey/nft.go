@@ -65,6 +65,7 @@ func (f *Fold) nftHome(w *walk, e *Event) *builder {
 		f.room(k)
 		f.key(b, k)
 		f.compare(b, e, w.place)
+		f.link(b, e, w.place)
 	} else {
 		b.assume(w.place, e)
 	}

@@ -18,7 +18,7 @@ func (f *Fold) render(b *builder) *Journey {
 	}
 	b.gaps = f.missed - b.missed
 	j := &Journey{ID: "t" + strconv.Itoa(b.number), Number: b.number, Start: b.first, Origin: "trace",
-		Path: PathUnknown, Gaps: b.gaps, Rules: b.rules, Closed: b.closed}
+		Path: PathUnknown, Gaps: b.gaps, Half: b.half, Rules: b.rules, Closed: b.closed}
 	first, last := b.lay(j)
 	b.lookAhead(j)
 	if first != nil {
@@ -30,6 +30,11 @@ func (f *Fold) render(b *builder) *Journey {
 		j.Assumptions = append(j.Assumptions, byConnection)
 	}
 	why := f.outcome(b, j, fl)
+	if b.half > b.number && b.closed {
+		j.Outcome.Sentence += fmt.Sprintf("; it comes in again over %s as #%d", loopback, b.half)
+	} else if b.half != 0 && b.closed {
+		j.Outcome.Sentence += fmt.Sprintf("; it was sent as #%d", b.half)
+	}
 	if b.unconfirmed() && !b.took(fl) {
 		fl = nil // another connection's, or one that conntrack may have refused
 	}

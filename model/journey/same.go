@@ -195,6 +195,8 @@ func (b *builder) assume(at place, e *Event) {
 // made here does not come in. Over loopback it is sent, and comes in again, as two
 // journeys.
 //
+// What comes in over loopback has its route already, to this host, and is never sent on.
+//
 // Postrouting names the device it came in by (linux 5.10), but of what the kernel made
 // with the device set it names the one it goes out by (neighbour discovery, MLD, IGMP:
 // ip6_output), and of what a bridge forwards none (br_nf_post_routing).
@@ -217,11 +219,24 @@ func (b *builder) apart(h model.Hook, e *Event) bool {
 		case b.way == model.HookInput:
 			return true
 		case in == "":
-			return b.probed && inside != "" && inside != out
+			return b.probed && inside != "" && (inside != out || inside == loopback)
 		case in == out:
 			return false
 		}
 		return b.way == model.HookOutput
+	}
+	return false
+}
+
+// stranger reports whether no event of the packet can be of the one that begins with e,
+// and none of that one the packet's, however alike they are: one was made here, the other
+// came in. So it is with the two halves of a packet over loopback.
+func (b *builder) stranger(h model.Hook, e *Event) bool {
+	switch h {
+	case model.HookPrerouting, model.HookInput:
+		return b.way == model.HookOutput && e.In != ""
+	case model.HookOutput:
+		return b.inside() != ""
 	}
 	return false
 }
@@ -268,7 +283,7 @@ func (f *Fold) compare(b *builder, e *Event, at place) {
 		}
 		p, pat := o.face(at)
 		like := !o.apart(at.hook, e) && !o.settled(f.opt.Probes) && kin(p, pat, e.Packet, at)
-		if like || o.assumed && p != nil && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst) {
+		if like || o.assumed && !o.stranger(at.hook, e) && p != nil && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst) {
 			o.suspect(twins)
 			b.suspect(twins)
 		}

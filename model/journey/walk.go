@@ -172,6 +172,7 @@ type builder struct {
 	late        bool   // events that were lost may have been its beginning
 	torn        bool   // events in the middle are missing
 	answers     int    // the journey of the other direction that it followed
+	half        int    // the journey of its other half, over loopback
 	doubt       string // why its steps may be another packet's
 	closed      bool
 	dirty       bool

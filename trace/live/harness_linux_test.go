@@ -36,6 +36,7 @@ type scope struct {
 	t       *testing.T
 	session *Session
 	snaps   chan *snapshot.Snapshot
+	shut    func() // of openOn
 }
 
 // open watches a namespace and arms a trace.

@@ -1,0 +1,95 @@
+package journey
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"nfscope/model"
+	"nfscope/model/flow"
+)
+
+// overLo is an event of a packet that the host sends to itself.
+func overLo(e Event, id uint32) Event {
+	e.ID, e.In, e.Out = id, "", ""
+	h, ok := model.ParseHook(strings.ToLower(e.Chain))
+	if e.Source == SourceLegacy {
+		h, ok = e.Hook, true
+	}
+	switch {
+	case ok && (h == model.HookOutput || h == model.HookPostrouting):
+		e.Out = loopback
+	case e.Chain == "trace" && id == 1:
+		e.Out = loopback
+	default:
+		e.In = loopback
+	}
+	return e
+}
+
+// TestHalves: a packet over loopback is sent as one journey and comes in as another,
+// each names the other, and neither is taken for the other, whichever tracer is read
+// first and though the second half is dropped before any probe sees it.
+func TestHalves(t *testing.T) {
+	sent, came := udp("10.0.0.5", 7), udp("10.0.0.5", 7)
+	came.Dst, came.DPort = sent.Src.Next(), 99 // translated on its way out
+	rules := rulesOf(legacyTable("mangle", builtin("mangle", "OUTPUT", "ACCEPT"), builtin("mangle", "POSTROUTING", "ACCEPT"), builtin("mangle", "PREROUTING", "ACCEPT")),
+		legacyTable("filter", builtin("filter", "INPUT", "DROP")))
+	nft := []Event{overLo(arming(sent), 1), overLo(probe(model.HookPostrouting, came), 1), overLo(arming(came), 2)}
+	legacy := []Event{
+		overLo(line("mangle", "OUTPUT", EventPolicy, 1, model.HookOutput, sent), 0),
+		overLo(line("mangle", "POSTROUTING", EventPolicy, 1, model.HookPostrouting, came), 0),
+		overLo(line("mangle", "PREROUTING", EventPolicy, 1, model.HookPrerouting, came), 0),
+		overLo(line("filter", "INPUT", EventPolicy, 1, model.HookInput, came), 0),
+	}
+	for _, c := range []struct {
+		name   string
+		events []Event
+	}{{"nf_tables first", slices.Concat(nft, legacy)}, {"legacy first", slices.Concat(legacy, nft)},
+		{"in turn", []Event{nft[0], legacy[0], nft[1], nft[2], legacy[1], legacy[2], legacy[3]}}} {
+		_, list := folded(rules, Options{Probes: true}, c.events...)
+		if len(list) != 2 {
+			t.Errorf("%s: %d journeys", c.name, len(list))
+			continue
+		}
+		a, b := list[0], list[1]
+		if !a.Complete || !b.Complete || a.Half != 2 || b.Half != 1 || a.Path != PathOutput || b.Path != PathInput ||
+			!strings.HasSuffix(a.Outcome.Sentence, "; it comes in again over lo as #2") || b.Outcome.Verdict != Dropped || !strings.HasSuffix(b.Outcome.Sentence, "; it was sent as #1") {
+			t.Errorf("%s: %s %q %q, half %d\n%s %q %q, half %d", c.name, a.Path, a.Outcome.Sentence, a.Why, a.Half, b.Path, b.Outcome.Sentence, b.Why, b.Half)
+		}
+	}
+}
+
+// TestHalvesAlike: which of two that look the same comes in is not guessed.
+func TestHalvesAlike(t *testing.T) {
+	p := udp("10.0.0.5", 7)
+	_, list := folded(rulesOf(), Options{Probes: true}, overLo(arming(p), 1), overLo(probe(model.HookPostrouting, p), 1),
+		func() Event { e := overLo(arming(p), 1); e.ID = 3; return e }(), overLo(arming(p), 2))
+	if len(list) != 3 || list[0].Half != 0 || list[1].Half != 0 || list[2].Half != 0 {
+		t.Errorf("%d journeys, halves %d %d", len(list), list[0].Half, list[1].Half)
+	}
+}
+
+// TestAnswerOfReject: what REJECT sends back has the unconfirmed connection of what it
+// rejected, and conntrack lets it pass without taking that.
+func TestAnswerOfReject(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	for _, c := range []struct {
+		name      string
+		direction uint8
+		complete  bool
+	}{{"the answer", 1, true}, {"a first packet", 0, false}} {
+		start, end := arming(p), probe(model.HookPostrouting, p)
+		start.In, start.Out, end.In = "", "r1", ""
+		end.CT = &CT{ID: 77, Direction: c.direction, State: ctRelated}
+		f := NewFold(Options{Probes: true})
+		f.SetRules(rulesOf(), began)
+		f.SetFlows(oneFlow{&flow.Flow{ID: 1}})
+		f.Event(&start)
+		f.Event(&end)
+		f.Flush()
+		if j := f.Journeys()[0]; j.Complete != c.complete || (j.Outcome.Verdict == Accepted) != c.complete {
+			t.Errorf("%s: complete %v, %s (%s)", c.name, j.Complete, j.Outcome.Sentence, j.Why)
+		}
+	}
+}
