@@ -144,6 +144,12 @@ func (b *builder) missing(reach place) *base {
 // nothing but a chain drops packets.
 const conntrackPriority = -200
 
+// redirects reports whether the packet is an ICMP redirect: address translation drops one
+// that is about a translated packet (nf_nat_icmp_reply_translation).
+func (b *builder) redirects() bool {
+	return b.key.proto == model.ProtoICMP && b.key.icmp>>8 == 5
+}
+
 // untold finds a chain that a packet last seen at a place met next, and that told
 // nothing. The tracer of legacy tables may be off, another program having its group, or
 // a rule has switched the packet's trace off: then a packet that vanished was not
@@ -154,7 +160,8 @@ func (b *builder) untold(at place) *base {
 	}
 	for i := range b.bases.at[at.hook] {
 		c := &b.bases.at[at.hook][i]
-		apart := (at.hook == model.HookPrerouting || at.hook == model.HookOutput) && at.priority < conntrackPriority && c.priority > conntrackPriority
+		apart := (at.hook == model.HookPrerouting || at.hook == model.HookOutput) && (at.priority < conntrackPriority && c.priority > conntrackPriority ||
+			b.redirects() && at.priority <= model.PriorityDstNAT && c.priority > model.PriorityDstNAT)
 		if !apart && !c.place.before(at) && c.family.Carries(b.key.family) && !b.walked(c) {
 			return c
 		}
