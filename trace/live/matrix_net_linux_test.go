@@ -48,7 +48,8 @@ func newMatrixNet(t *testing.T, family model.Family, bridge bool) *matrixNet {
 		n := newBridged(t)
 		m.client, m.router, m.server = n.client, n.bridge, n.server
 		nettest.Run(t, m.router, "sysctl", "-qw", "net.bridge.bridge-nf-call-ip6tables=1", "net.ipv6.conf.all.forwarding=1")
-		nettest.Feed(t, m.router, "addr add fd09::3/64 dev br0 nodad\n", "ip", "-batch", "-")
+		// A hairpin goes out by the port it came in by.
+		nettest.Feed(t, m.router, "addr add fd09::3/64 dev br0 nodad\nlink set p1 type bridge_slave hairpin on\n", "ip", "-batch", "-")
 		nettest.Feed(t, m.client, "addr add fd09::1/64 dev e0 nodad\n", "ip", "-batch", "-")
 		nettest.Feed(t, m.server, "addr add fd09::2/64 dev e0 nodad\naddr add fd09::4/64 dev e0 nodad\naddr add 10.9.0.4/24 dev e0\n", "ip", "-batch", "-")
 		cm, sm, bm := mac(t, m.client, "e0"), mac(t, m.server, "e0"), mac(t, m.router, "br0")
@@ -241,7 +242,11 @@ func (m *matrixNet) send(t *testing.T, mc *matrixCase, w *wire) *sent {
 		from: addrPort(w.src, m.next), to: addrPort(w.dst, portOf(mc.fate))}
 	if p.tcp {
 		nettest.Do(t, w.sender, func() error {
-			c, err := (&net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(p.from), Timeout: patience}).Dial("tcp", p.to.String())
+			wait := patience
+			if mc.untold() {
+				wait = 400 * time.Millisecond // before the SYN is sent again
+			}
+			c, err := (&net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(p.from), Timeout: wait}).Dial("tcp", p.to.String())
 			if err == nil {
 				_ = c.Close()
 				return errors.New("the connection stands")
