@@ -204,7 +204,7 @@ func (m *Model) openArm(text string, both bool) tea.Cmd {
 
 // openText opens the bar where a text for the page is typed.
 func (m *Model) openText(r page.TypeRequest) {
-	m.bar = filterbar.New(filterbar.Text, m.name(), "", func(string) error { return nil })
+	m.bar = filterbar.New(filterbar.Text, m.name(), r.Text, func(string) error { return nil })
 	m.bar.Prompt, m.bar.Hint, m.bar.Why = r.Prompt, r.Hint, r.Says
 }
 

@@ -89,6 +89,9 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 	case page.CopyRequest:
 		return tea.Batch(tea.SetClipboard(msg.Text), m.say("copied: "+msg.Text))
 	case page.Say:
+		if msg.Bad {
+			return m.complain(msg.Text)
+		}
 		return m.say(msg.Text)
 	case page.GotoRule:
 		return m.gotoRule(msg.RuleID)

@@ -100,7 +100,7 @@ func pages(sets rules.Sets) []page.Page {
 	if sets != nil {
 		r = rules.NewLive(sets)
 	}
-	return []page.Page{path.New(), r, connections.New(), trace.New()}
+	return []page.Page{path.New(), r, connections.New(), trace.NewLive(trace.Options{Export: exporter{}})}
 }
 
 // mailbox holds the newest snapshot: a slow terminal skips the ones between, and

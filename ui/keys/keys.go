@@ -66,6 +66,13 @@ const (
 	Callers   Action = "callers"
 	Changes   Action = "changes"
 	Misses    Action = "misses"
+	ScrubBack Action = "time-back"
+	ScrubOn   Action = "time-on"
+	Mark      Action = "mark"
+	Compare   Action = "compare"
+	Talk      Action = "connection"
+	Export    Action = "export"
+	ExportAll Action = "export-all"
 	ToSet     Action = "set"
 	Inspect   Action = "inspect"
 	CountSet  Action = "count"
@@ -131,6 +138,13 @@ func All() []Binding {
 		{[]string{"i"}, Inspect, "a rule in words; is something in this set?", "Rules"},
 		{[]string{"c"}, CountSet, "count this set's members by reading them", "Rules"},
 		{[]string{"n"}, Misses, "rules that did not match, one by one or folded", "Trace"},
+		{[]string{")", "shift+right"}, ScrubOn, "on along the timeline", "Trace"},
+		{[]string{"(", "shift+left"}, ScrubBack, "back along the timeline", "Trace"},
+		{[]string{"M"}, Mark, "mark a packet to compare with", "Trace"},
+		{[]string{"c"}, Compare, "compare with the marked, or one of its kind", "Trace"},
+		{[]string{"v"}, Talk, "its connection: request beside reply", "Trace"},
+		{[]string{"e"}, Export, "write this packet to a file", "Trace"},
+		{[]string{"E"}, ExportAll, "write all that are listed to a file", "Trace"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
 	}

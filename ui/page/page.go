@@ -125,16 +125,20 @@ type (
 		Both bool
 	}
 	// TypeRequest opens a bar where a text is typed for the page that asks, a Taker. Prompt
-	// stands before it, Hint in it while it is empty, Says above it.
-	TypeRequest struct{ Prompt, Hint, Says string }
+	// stands before it, Hint in it while it is empty, Says above it; Text is there to begin
+	// with.
+	TypeRequest struct{ Prompt, Hint, Says, Text string }
 	// CopyRequest puts a text on the user's clipboard (OSC 52).
 	CopyRequest struct{ Text string }
 	// GotoRule shows a rule on the Rules page, by its ID in the ruleset.
 	GotoRule struct{ RuleID int }
 	// GotoJourney shows a journey on the Trace page, by its number.
 	GotoJourney struct{ Number int }
-	// Say puts a sentence on the status line.
-	Say struct{ Text string }
+	// Say puts a sentence on the status line; Bad is one about what went wrong.
+	Say struct {
+		Text string
+		Bad  bool
+	}
 )
 
 // Send makes a command that delivers one message.

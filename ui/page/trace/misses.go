@@ -20,9 +20,16 @@ type misses struct {
 // looked is the answer of a piece of work.
 type looked struct{ of, full *journey.Journey }
 
-// Work finds the misses of the packet that is shown, once it is closed.
+// Work finds the misses of the packet that is shown, once it is closed, compares, and filters
+// what is too much for a frame.
 func (pg *Page) Work(f *page.Frame) func() any {
 	pg.prepare(f)
+	if run := pg.lookWork(); run != nil {
+		return run
+	}
+	if run := pg.compareWork(f); run != nil {
+		return run
+	}
 	j, _ := pg.shown(f)
 	m := &pg.misses
 	if j == nil || !j.Closed || j == m.of || j == m.asked {
@@ -35,6 +42,17 @@ func (pg *Page) Work(f *page.Frame) func() any {
 
 // Done takes what Work found.
 func (pg *Page) Done(answer any, _ *page.Frame) {
+	if n, ok := answer.(narrowed); ok {
+		pg.picked.looked(n)
+		return
+	}
+	if c, ok := answer.(compared); ok {
+		if pg.compare.asked == c.of {
+			pg.compare.asked = [2]*journey.Journey{}
+		}
+		pg.compare.of, pg.compare.got = c.of, c.c
+		return
+	}
 	l, ok := answer.(looked)
 	if !ok {
 		return

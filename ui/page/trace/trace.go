@@ -2,14 +2,11 @@
 package trace
 
 import (
-	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
-	"nfscope/model/filter"
 	"nfscope/model/journey"
-	"nfscope/model/snapshot"
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/keys"
@@ -26,61 +23,72 @@ type Page struct {
 	// selected is a journey's number, 0 while the selection goes with the player's focus.
 	selected int
 
-	// list is the snapshot's journeys as the filter lets them through.
-	list    []*journey.Journey
-	of      *snapshot.Snapshot
-	text    string
-	filter  *filter.Filter
-	problem string
+	// picked are the journeys of the snapshot that the page lists.
+	picked
+
+	mode    mode
+	compare comparing
+	// talk is a packet of the connection that is shown, nil while all are.
+	talk  *journey.Journey
+	strip strip
+	// asked is what a text is being typed for.
+	asked  request
+	export Exporter
 
 	// first is the list's first row on the screen, in the frame before; listed how many
 	// rows it had, listY where they began.
 	first, listed, listY, listW int
+	// stripX, stripY are where the timeline stands, stripY -1 while it does not.
+	stripX, stripY int
 	// zoomed is true while the ladder has the whole page.
 	zoomed bool
 
 	misses misses
 }
 
-// New makes the page.
-func New() *Page { return &Page{} }
+// mode is what the page shows beside the list.
+type mode int
+
+const (
+	single    mode = iota // the ladder of one packet
+	comparers             // two packets, row by row
+	talking               // the packets of a connection, request and reply side by side
+)
+
+// Options are what a page can do that needs the session; the zero value can do nothing.
+type Options struct {
+	// Export writes files; nil where nobody can.
+	Export Exporter
+}
+
+// New makes a page that only shows.
+func New() *Page { return NewLive(Options{}) }
+
+// NewLive makes a page.
+func NewLive(o Options) *Page { return &Page{export: o.Export} }
 
 // Name is the word in the tab bar.
 func (*Page) Name() string { return "Trace" }
 
 // ShowJourney puts the cursor on a journey, by its number, and shows it from its start.
 func (pg *Page) ShowJourney(number int, f *page.Frame) {
+	pg.leave()
 	pg.selected = number
 	f.Player.Focus(number)
 }
 
-// Deep reports whether Back has something to leave: a selection of its own.
-func (pg *Page) Deep() bool { return pg.selected != 0 }
+// Deep reports whether Back has something to leave: a view, a selection of its own.
+func (pg *Page) Deep() bool { return pg.selected != 0 || pg.mode != single }
+
+// leave goes back to the ladder of one packet.
+func (pg *Page) leave() { pg.mode, pg.talk = single, nil }
 
 func (pg *Page) prepare(f *page.Frame) {
 	if pg.theme != f.Theme {
 		pg.theme, pg.palette = f.Theme, canvas.NewPalette(f.Theme)
 	}
-	if pg.of == f.Snap && pg.text == f.Filter {
-		return
-	}
-	if pg.text != f.Filter || pg.filter == nil {
-		pg.text, pg.filter, pg.problem = f.Filter, nil, ""
-		if f.Filter != "" {
-			var err error
-			if pg.filter, err = filter.Parse(f.Filter); err != nil {
-				pg.filter, pg.problem = nil, err.Error()
-			}
-		}
-	}
-	pg.of, pg.list = f.Snap, f.Snap.Journeys
-	if pg.filter != nil {
-		pg.list = make([]*journey.Journey, 0, len(f.Snap.Journeys))
-		for _, j := range f.Snap.Journeys {
-			if pg.filter.Journey(j) {
-				pg.list = append(pg.list, j)
-			}
-		}
+	if pg.sync(f, pg.talk) {
+		pg.strip.stale = true
 	}
 }
 
@@ -92,22 +100,25 @@ func (pg *Page) at(f *page.Frame) int {
 			n = j.Number
 		}
 	}
-	i, ok := slices.BinarySearchFunc(pg.list, n, func(j *journey.Journey, n int) int { return j.Number - n })
+	i, ok := find(pg.list, n)
 	if ok {
 		return i
 	}
-	if len(pg.list) > 0 && (pg.selected == 0 || pg.filter != nil) { // what was selected is filtered out
+	if len(pg.list) > 0 && (pg.selected == 0 || pg.narrowed()) { // what was selected is filtered out
 		return len(pg.list) - 1
 	}
 	return -1
 }
+
+// narrowed reports whether journeys may be left out of the list.
+func (pg *Page) narrowed() bool { return pg.filter != nil || pg.talk != nil }
 
 // shown is the journey whose ladder is drawn, and the step it stands at.
 func (pg *Page) shown(f *page.Frame) (*journey.Journey, int) {
 	fj, step := f.Player.Focused()
 	i := pg.at(f)
 	if i < 0 {
-		if pg.filter == nil && (pg.selected == 0 || fj != nil && fj.Number == pg.selected) {
+		if !pg.narrowed() && (pg.selected == 0 || fj != nil && fj.Number == pg.selected) {
 			return fj, step // it may have left the ring
 		}
 		return nil, 0
@@ -143,12 +154,30 @@ func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 			f.Player.Focus(pg.list[i].Number)
 		}
 		return nil
-	case keys.Back, keys.Follow:
-		pg.selected = 0
-		if a == keys.Follow {
-			f.Player.Follow()
+	case keys.Back:
+		if pg.mode != single {
+			pg.leave()
+		} else {
+			pg.selected = 0
 		}
 		return nil
+	case keys.Follow:
+		pg.selected = 0
+		f.Player.Follow()
+		return nil
+	case keys.ScrubBack, keys.ScrubOn:
+		if i = pg.scrub(i, a == keys.ScrubOn); i < 0 {
+			return nil
+		}
+		to = i
+	case keys.Mark:
+		return pg.mark(f)
+	case keys.Compare:
+		return pg.compareShown(f)
+	case keys.Talk:
+		return pg.converse(f)
+	case keys.Export, keys.ExportAll:
+		return pg.askFile(f, a == keys.ExportAll)
 	case keys.Copy:
 		if j, _ := pg.shown(f); j != nil {
 			return page.Send(page.CopyRequest{Text: strings.Join(ladder.Text(j, 0), "\n") + "\n"})
@@ -191,6 +220,12 @@ func like(j *journey.Journey) string {
 // Click puts the cursor on a packet of the list.
 func (pg *Page) Click(x, y int, f *page.Frame) tea.Cmd {
 	pg.prepare(f)
+	if pg.stripY >= 0 && y >= pg.stripY {
+		if at := pg.strip.At(x - pg.stripX); at >= 0 {
+			pg.selected = pg.list[at].Number
+		}
+		return nil
+	}
 	i := pg.first + y - pg.listY
 	if y < pg.listY || y >= pg.listY+pg.listed || x >= pg.listW || i >= len(pg.list) {
 		return nil

@@ -32,32 +32,53 @@ func (pg *Page) View(f *page.Frame) string {
 		pg.empty(f)
 		return c.String()
 	}
+	pg.stripY = -1
+	area := ladder.Area{X: 0, Y: 0, W: w, H: h}
+	if sh := stripHeight(w, h); sh > 0 && !f.Zoomed {
+		pg.drawStrip(f, ladder.Area{X: 0, Y: h - sh, W: w, H: sh})
+		area.H -= sh
+	}
+	pg.panels(f, area)
+	return c.String()
+}
+
+// panels draws the list and what is shown of the packet that is selected.
+func (pg *Page) panels(f *page.Frame, a ladder.Area) {
+	c, w, h := &pg.canvas, a.W, a.H
 	j, step := pg.shown(f)
+	show := func(a ladder.Area) {
+		switch {
+		case pg.mode == comparers:
+			pg.drawCompare(f, a)
+		case pg.mode == talking:
+			pg.drawTalk(f, a)
+		case j != nil:
+			pg.detail(a, j, step)
+		}
+	}
 	switch {
 	case f.Zoomed && j != nil:
-		pg.detail(ladder.Area{X: 0, Y: 0, W: w, H: h}, j, step)
-	case w >= wide:
+		show(a)
+	case w >= wide && pg.mode == single:
 		listWidth := w * 42 / 100
 		pg.drawList(f, ladder.Area{X: 0, Y: 0, W: listWidth, H: h})
 		for y := range h {
 			c.Put(listWidth+1, y, pg.palette.Glyphs.V, pg.palette.Border)
 		}
-		if j != nil {
-			pg.detail(ladder.Area{X: listWidth + 3, Y: 0, W: w - listWidth - 3, H: h}, j, step)
-		}
+		show(ladder.Area{X: listWidth + 3, Y: 0, W: w - listWidth - 3, H: h})
 	case h < 8:
 		pg.drawList(f, ladder.Area{X: 0, Y: 0, W: w, H: h})
 	default:
 		top := min(max(h/3, 4), len(pg.list)+1)
+		if pg.mode != single {
+			top = min(max(h/4, 4), len(pg.list)+1)
+		}
 		pg.drawList(f, ladder.Area{X: 0, Y: 0, W: w, H: top})
 		for x := range w {
 			c.Put(x, top, pg.palette.Glyphs.H, pg.palette.Border)
 		}
-		if j != nil {
-			pg.detail(ladder.Area{X: 0, Y: top + 1, W: w, H: h - top - 1}, j, step)
-		}
+		show(ladder.Area{X: 0, Y: top + 1, W: w, H: h - top - 1})
 	}
-	return c.String()
 }
 
 // empty teaches how to get packets.
@@ -80,101 +101,6 @@ func (pg *Page) empty(f *page.Frame) {
 		}
 		pg.canvas.Put(1, y+i, canvas.Fit(l, f.Width-1, pg.palette.Glyphs.Dots), ink)
 	}
-}
-
-// drawList draws the packets, the newest at the bottom.
-func (pg *Page) drawList(f *page.Frame, a ladder.Area) {
-	c, p := &pg.canvas, pg.palette
-	n, rows := len(pg.list), a.H-1
-	s := units.Plural(uint64(n), 9, "packet")
-	if all := len(f.Snap.Journeys); n != all {
-		s += " of " + itoa(all)
-	}
-	if f.Snap.Forgotten > 0 {
-		s += ", " + units.Count(f.Snap.Forgotten, 5) + " older are forgotten"
-	}
-	if pg.problem != "" {
-		s += ", filter: " + pg.problem
-	} else if pg.filter != nil {
-		s += ", filter: " + pg.text
-	}
-	x := c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit(s, a.W-1, p.Glyphs.Dots), p.Title)
-	state := "following the newest"
-	if !f.Player.Following() {
-		state = "pinned, f follows"
-	}
-	if f.Player.Paused() {
-		state = "paused"
-		if k := f.Player.Waiting(); k > 0 {
-			state += ", " + itoa(k) + " waiting"
-		}
-	}
-	if sx := a.X + a.W - len(state) - 1; sx > x+2 {
-		c.Put(sx, a.Y, state, p.Dim)
-	}
-	at := pg.at(f)
-	first := n - rows
-	if at >= 0 {
-		first = min(max(pg.first, at-rows+1), at)
-		first = min(first, n-rows)
-	}
-	pg.first = max(first, 0)
-	pg.listed, pg.listY, pg.listW = rows, a.Y+1, a.X+a.W
-	for y := 0; y < rows && pg.first+y < n; y++ {
-		pg.entry(f, a, a.Y+1+y, pg.list[pg.first+y], pg.first+y == at)
-	}
-}
-
-// entry draws one packet of the list.
-func (pg *Page) entry(f *page.Frame, a ladder.Area, y int, j *journey.Journey, selected bool) {
-	c, p := &pg.canvas, pg.palette
-	end := a.X + a.W
-	fate, ink := p.Fate(j.Outcome.Verdict)
-	word := j.Outcome.Verdict
-	if !j.Closed {
-		fate, word, ink = p.Glyphs.Packet, "moving", p.Moving
-	}
-	if fj, _ := f.Player.Focused(); fj != nil && fj.Number == j.Number {
-		c.Put(a.X, y, p.Glyphs.Hit, p.Moving)
-	}
-	x := a.X + 2
-	x = c.PutMax(x, y, end-x, "#"+itoa(j.Number), p.Dim)
-	x = max(x+1, a.X+7)
-	if a.W >= 64 {
-		x = c.PutMax(x, y, end-x, j.Start.Format("15:04:05"), p.Dim) + 2
-	}
-	c.PutMax(x, y, end-x, fate, ink)
-	x += 2
-	if a.W < 60 { // the packet's end matters more than its word
-		c.PutMax(x, y, end-x, canvas.Fit(j.Packet.String(), end-x, p.Glyphs.Dots), nil)
-	} else {
-		right := end - len("rejected") - 1
-		way := way(j)
-		room := right - x - 1
-		pk := j.Packet.String()
-		if pw := canvas.Width(pk); pw+2+canvas.Width(way) <= room && a.W >= 76 {
-			col := max(x+pw+2, min(a.X+76, right-20))
-			c.PutMax(col, y, right-col-1, canvas.Fit(way, right-col-1, p.Glyphs.Dots), p.Dim)
-		}
-		c.PutMax(x, y, room, canvas.Fit(pk, room, p.Glyphs.Dots), nil)
-		c.PutMax(right, y, end-right, word, ink)
-	}
-	if selected {
-		c.Ground(a.X, y, a.W, p.Selected, p)
-	}
-}
-
-// way names the interfaces.
-func way(j *journey.Journey) string {
-	switch {
-	case j.In != "" && j.Out != "":
-		return j.In + " > " + j.Out
-	case j.In != "":
-		return "in " + j.In
-	case j.Out != "":
-		return "out " + j.Out
-	}
-	return ""
 }
 
 // detail draws sentence, ladder and remarks of one journey.
@@ -202,10 +128,7 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 	if a.H >= 14 {
 		y++
 	}
-	remarks := ladder.Remarks(j)
-	if pg.zoomed {
-		remarks = append(ladder.Ahead(j), remarks...)
-	}
+	remarks := pg.remarks(j, a.W-3)
 	rows, at := pg.rungs(j, step)
 	rungs := len(rows) + 1
 	keep := min(len(remarks), max(end-y-rungs-1, min(2, (end-y)/4)))
@@ -215,11 +138,34 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 		y++
 	}
 	for _, r := range remarks[:keep] {
-		ink := p.Dim
-		if strings.HasPrefix(r, "incomplete") || strings.HasPrefix(r, "gaps") {
-			ink = p.Warn
-		}
-		c.PutMax(a.X+2, y, a.W-2, canvas.Fit(r, a.W-3, p.Glyphs.Dots), ink)
+		c.PutMax(a.X+2, y, a.W-2, canvas.Fit(r.text, a.W-3, p.Glyphs.Dots), r.ink)
 		y++
 	}
+}
+
+// remark is a line below a ladder.
+type remark struct {
+	text string
+	ink  *canvas.Ink
+}
+
+// remarks are the lines below a ladder, w cells wide.
+func (pg *Page) remarks(j *journey.Journey, w int) (out []remark) {
+	list := ladder.Remarks(j)
+	if pg.zoomed {
+		list = append(ladder.Ahead(j), list...)
+	}
+	for _, r := range list {
+		ink := pg.palette.Dim
+		if strings.HasPrefix(r, "incomplete") || strings.HasPrefix(r, "gaps") {
+			ink = pg.palette.Warn
+		}
+		for i, l := range ladder.Wrap(r, max(w-2, 8)) {
+			if i > 0 {
+				l = "  " + l
+			}
+			out = append(out, remark{l, ink})
+		}
+	}
+	return out
 }

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"nfscope/model/journey"
+	"nfscope/ui/component/ladder"
+)
+
+// exporter writes packets of the TUI to files.
+type exporter struct{}
+
+// Export writes a new file, in the form that its name ends in.
+func (exporter) Export(name string, list []*journey.Journey) (said string, err error) {
+	var write func(io.Writer, []*journey.Journey) error
+	switch ext := strings.ToLower(filepath.Ext(name)); ext {
+	case ".txt":
+		write = exportText
+	case ".json", ".ndjson", ".jsonl":
+		write = exportJSON
+	case ".pcapng":
+		write = exportCapture
+	default:
+		return "", fmt.Errorf("%s: expected a name that ends in .txt, .json or .pcapng", name)
+	}
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("%s is there already and was left as it is: choose another name", name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("nothing was written: %w", err)
+	}
+	out := bufio.NewWriter(file)
+	if err = errors.Join(write(out, list), out.Flush(), file.Close()); err != nil {
+		_ = os.Remove(name) // half a file is none
+		return "", fmt.Errorf("nothing was written: %w", err)
+	}
+	return fmt.Sprintf("wrote %s to %s", plural(uint64(len(list)), "packet"), name), nil
+}
+
+func exportText(w io.Writer, list []*journey.Journey) error {
+	for i, j := range list {
+		if i > 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
+		for _, l := range ladder.Text(j, 0) {
+			if _, err := fmt.Fprintln(w, l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// exportJSON writes what `trace --json` prints, the closing stats too.
+func exportJSON(w io.Writer, list []*journey.Journey) error {
+	e := json.NewEncoder(w)
+	s := stats{start: time.Now(), journeys: uint64(len(list))}
+	for _, j := range list {
+		if err := e.Encode(j); err != nil {
+			return err
+		}
+		s.gaps += j.Gaps
+	}
+	return s.print(w)
+}
+
+func exportCapture(w io.Writer, list []*journey.Journey) error {
+	c, err := newCapture(w, false)
+	for i := 0; i < len(list) && err == nil; i++ {
+		err = c.put(list[i])
+	}
+	return err
+}

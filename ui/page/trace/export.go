@@ -1,0 +1,62 @@
+package trace
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"nfscope/model/journey"
+	"nfscope/ui/page"
+)
+
+// Exporter writes journeys to files. It runs outside of the screen's goroutine and may
+// block.
+type Exporter interface {
+	// Export writes a file whose name ends in .txt, .json or .pcapng. It never overwrites
+	// one. said is what it did, in words.
+	Export(name string, list []*journey.Journey) (said string, err error)
+}
+
+// request is what a text is being typed for.
+type request struct {
+	list []*journey.Journey // to be written
+}
+
+// askFile asks for the name of the file that the packet that is shown is written to, or all
+// that are listed.
+func (pg *Page) askFile(f *page.Frame, all bool) tea.Cmd {
+	if pg.export == nil {
+		return page.Send(page.Say{Text: "nothing can be written from here", Bad: true})
+	}
+	list, name := pg.list, "nfscope-packets.txt"
+	if !all {
+		j, _ := pg.shown(f)
+		if j == nil {
+			list = nil
+		} else {
+			list, name = []*journey.Journey{j}, "nfscope-packet-"+itoa(j.Number)+".txt"
+		}
+	}
+	if len(list) == 0 {
+		return page.Send(page.Say{Text: "there is no packet to write"})
+	}
+	pg.asked = request{list: list}
+	return page.Send(page.TypeRequest{Prompt: "write to ", Hint: name, Text: name,
+		Says: "text (.txt), JSON (.json) or packets for Wireshark (.pcapng), by the name's end"})
+}
+
+// Take takes the name of a file.
+func (pg *Page) Take(text string, _ *page.Frame) tea.Cmd {
+	list, to := pg.asked.list, pg.export
+	pg.asked = request{}
+	if name := strings.TrimSpace(text); len(list) > 0 && to != nil && name != "" {
+		return func() tea.Msg {
+			said, err := to.Export(name, list)
+			if err != nil {
+				return page.Say{Text: err.Error(), Bad: true}
+			}
+			return page.Say{Text: said}
+		}
+	}
+	return nil
+}
