@@ -28,6 +28,8 @@ type tuiOptions struct {
 	transport ui.Transport
 	// sets reads the sets; nil where nobody can.
 	sets rules.Sets
+	// logs reads what rules log; nil where nobody can.
+	logs trace.Logs
 	// page is the name of the page to begin with, "" for the first.
 	page string
 	// look is told what is on the screen; nil where nothing is counted.
@@ -49,7 +51,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	if th.Color {
 		th.Dark = lipgloss.HasDarkBackground(os.Stdin, os.Stdout)
 	}
-	m := ui.New(ui.Options{Pages: pages(o.sets), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Version: version()})
+	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())
@@ -95,12 +97,12 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	return nil
 }
 
-func pages(sets rules.Sets) []page.Page {
+func pages(o tuiOptions) []page.Page {
 	r := rules.New()
-	if sets != nil {
-		r = rules.NewLive(sets)
+	if o.sets != nil {
+		r = rules.NewLive(o.sets)
 	}
-	return []page.Page{path.New(), r, connections.New(), trace.NewLive(trace.Options{Export: exporter{}})}
+	return []page.Page{path.New(), r, connections.New(), trace.NewLive(trace.Options{Export: exporter{}, Logs: o.logs})}
 }
 
 // mailbox holds the newest snapshot: a slow terminal skips the ones between, and

@@ -73,6 +73,7 @@ const (
 	Talk      Action = "connection"
 	Export    Action = "export"
 	ExportAll Action = "export-all"
+	Logs      Action = "logs"
 	ToSet     Action = "set"
 	Inspect   Action = "inspect"
 	CountSet  Action = "count"
@@ -145,6 +146,7 @@ func All() []Binding {
 		{[]string{"v"}, Talk, "its connection: request beside reply", "Trace"},
 		{[]string{"e"}, Export, "write this packet to a file", "Trace"},
 		{[]string{"E"}, ExportAll, "write all that are listed to a file", "Trace"},
+		{[]string{"N"}, Logs, "what your own rules log: NFLOG, LOG", "Trace"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
 	}

@@ -20,6 +20,7 @@ type Exporter interface {
 // request is what a text is being typed for.
 type request struct {
 	list []*journey.Journey // to be written
+	logs bool               // to be read
 }
 
 // askFile asks for the name of the file that the packet that is shown is written to, or all
@@ -45,10 +46,14 @@ func (pg *Page) askFile(f *page.Frame, all bool) tea.Cmd {
 		Says: "text (.txt), JSON (.json) or packets for Wireshark (.pcapng), by the name's end"})
 }
 
-// Take takes the name of a file.
+// Take takes the name of a file, or what is to be read.
 func (pg *Page) Take(text string, _ *page.Frame) tea.Cmd {
-	list, to := pg.asked.list, pg.export
+	asked, to := pg.asked, pg.export
 	pg.asked = request{}
+	if asked.logs {
+		return pg.takeSources(text)
+	}
+	list := asked.list
 	if name := strings.TrimSpace(text); len(list) > 0 && to != nil && name != "" {
 		return func() tea.Msg {
 			said, err := to.Export(name, list)

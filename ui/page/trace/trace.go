@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"nfscope/model"
 	"nfscope/model/journey"
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/component/ladder"
@@ -34,6 +35,7 @@ type Page struct {
 	// asked is what a text is being typed for.
 	asked  request
 	export Exporter
+	logs   reading
 
 	// first is the list's first row on the screen, in the frame before; listed how many
 	// rows it had, listY where they began.
@@ -53,19 +55,22 @@ const (
 	single    mode = iota // the ladder of one packet
 	comparers             // two packets, row by row
 	talking               // the packets of a connection, request and reply side by side
+	logging               // what the user's rules log
 )
 
 // Options are what a page can do that needs the session; the zero value can do nothing.
 type Options struct {
 	// Export writes files; nil where nobody can.
 	Export Exporter
+	// Logs reads what rules log; nil where nobody can.
+	Logs Logs
 }
 
 // New makes a page that only shows.
 func New() *Page { return NewLive(Options{}) }
 
 // NewLive makes a page.
-func NewLive(o Options) *Page { return &Page{export: o.Export} }
+func NewLive(o Options) *Page { return &Page{export: o.Export, logs: reading{from: o.Logs}} }
 
 // Name is the word in the tab bar.
 func (*Page) Name() string { return "Trace" }
@@ -133,6 +138,9 @@ func (pg *Page) shown(f *page.Frame) (*journey.Journey, int) {
 // Do carries out an action.
 func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	pg.prepare(f)
+	if pg.mode == logging {
+		return pg.doLogs(a, f)
+	}
 	i, n := pg.at(f), len(pg.list)
 	to := i
 	switch a {
@@ -176,6 +184,8 @@ func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		return pg.compareShown(f)
 	case keys.Talk:
 		return pg.converse(f)
+	case keys.Logs:
+		return pg.askLogs(f)
 	case keys.Export, keys.ExportAll:
 		return pg.askFile(f, a == keys.ExportAll)
 	case keys.Copy:
@@ -188,7 +198,7 @@ func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		return nil
 	case keys.TraceThis:
 		if j, _ := pg.shown(f); j != nil && j.Packet.Src.IsValid() {
-			return page.Send(page.TraceRequest{Filter: like(j)})
+			return page.Send(page.TraceRequest{Filter: like(&j.Packet)})
 		}
 		return nil
 	default:
@@ -201,8 +211,7 @@ func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 }
 
 // like is a filter for more packets of the same kind.
-func like(j *journey.Journey) string {
-	p := &j.Packet
+func like(p *model.Packet) string {
 	s := p.Proto.String()
 	if !p.Proto.Ports() && !p.Proto.ICMP() {
 		s = ""

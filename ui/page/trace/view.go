@@ -28,11 +28,15 @@ func (pg *Page) View(f *page.Frame) string {
 	c := &pg.canvas
 	c.Reset(w, h)
 	pg.listed, pg.listW, pg.zoomed = 0, 0, f.Zoomed
+	pg.stripY = -1
+	if pg.mode == logging {
+		pg.drawLogs(f, ladder.Area{X: 0, Y: 0, W: w, H: h})
+		return c.String()
+	}
 	if len(f.Snap.Journeys) == 0 {
 		pg.empty(f)
 		return c.String()
 	}
-	pg.stripY = -1
 	area := ladder.Area{X: 0, Y: 0, W: w, H: h}
 	if sh := stripHeight(w, h); sh > 0 && !f.Zoomed {
 		pg.drawStrip(f, ladder.Area{X: 0, Y: h - sh, W: w, H: sh})
@@ -89,6 +93,9 @@ func (pg *Page) empty(f *page.Frame) {
 	if t.Armed {
 		lines = []string{"trace: " + t.Filter, "waiting for a packet, " + units.Span(t.Until.Sub(f.Now)) + " left, at most " + units.Plural(uint64(max(t.Rate, 0)), 9, "packet") + " a second"}
 		lines = append(lines, t.Notes...)
+	}
+	if pg.logs.from != nil {
+		lines = append(lines, "N reads what your own rules log (NFLOG, LOG)")
 	}
 	y := 0
 	if f.Height > 8 {
