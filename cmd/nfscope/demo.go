@@ -264,7 +264,7 @@ func (a *app) demoTUI(n *lab.Network, tee func(func(feed.Item)) func(feed.Item))
 			}
 		}
 	}()
-	err = a.tui(c, tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(n.Observed()), look: s.Focus})
+	err = a.tui(c, tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(n.Observed()), logs: a.logSource(n.Observed()), look: s.Focus})
 	cancel()
 	<-played
 	return err

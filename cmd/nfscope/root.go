@@ -56,7 +56,7 @@ func (a *app) show() error {
 		return err
 	}
 	s.Watch(a.ctx)
-	return a.tui(c, tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns), look: s.Focus})
+	return a.tui(c, tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns), logs: a.logSource(ns), look: s.Focus})
 }
 
 // sessionActions lets the TUI arm and disarm.
