@@ -70,7 +70,8 @@ func (pg *Page) compareShown(f *page.Frame) tea.Cmd {
 	return nil
 }
 
-// kin finds a packet of the same kind: of the same direction, to the same address and port.
+// kin finds a packet of the same kind: of the same direction, to the same address and port,
+// and received as this one, or sent: on loopback each packet is both.
 // One that ended otherwise is wanted most, then the one before it in time.
 func kin(j *journey.Journey, list []*journey.Journey) *journey.Journey {
 	var near *journey.Journey
@@ -96,7 +97,8 @@ func kin(j *journey.Journey, list []*journey.Journey) *journey.Journey {
 
 func alike(a, b *journey.Journey) bool {
 	p, q := &a.Packet, &b.Packet
-	return p.Proto == q.Proto && p.Dst == q.Dst && p.DPort == q.DPort && p.ICMPType == q.ICMPType && a.Direction == b.Direction
+	return p.Proto == q.Proto && p.Dst == q.Dst && p.DPort == q.DPort && p.ICMPType == q.ICMPType && a.Direction == b.Direction &&
+		(a.In == "") == (b.In == "")
 }
 
 // pair are the two packets to compare.
