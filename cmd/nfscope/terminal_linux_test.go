@@ -204,3 +204,49 @@ func TestTraceInTerminal(t *testing.T) {
 	tm.keys("C-c")
 	tm.ended(exitDone)
 }
+
+// TestLogsInTerminal has the user's own NFLOG groups read on the Trace page, gives them back,
+// and writes a packet to a file.
+func TestLogsInTerminal(t *testing.T) {
+	nettest.Kernel(t, "tmux", "iptables-legacy")
+	t.Parallel()
+	ns := nettest.New(t, "tuilog")
+	nettest.Run(t, ns, "iptables-legacy", "-A", "OUTPUT", "-p", "udp", "--dport", "4000", "-j", "NFLOG", "--nflog-group", "5", "--nflog-prefix", "my dns")
+	nettest.Run(t, ns, "iptables-legacy", "-A", "OUTPUT", "-p", "udp", "--dport", "4000", "-j", "DROP")
+	tm := inTerminal(t, 120, 40, "nfscope --netns "+ns.Name())
+	tm.see("PREROUTING", "OUTPUT")
+	tm.keys("4")
+	tm.see("no trace armed", "N reads what your own rules log")
+	tm.keys("N")
+	tm.see("reading a group binds it", "read logs of 5")
+	if b, err := procLog(ns); err != nil || strings.TrimSpace(b) != "" {
+		t.Errorf("a group is read before anybody said so: %q %v", b, err)
+	}
+	tm.keys("Enter")
+	tm.see("0 lines of NFLOG group 5, lost 0")
+	datagram(t, ns, "127.0.0.1:4000")
+	tm.see("1 line of NFLOG group 5", "my dns", "udp 127.0.0.1", "probably rule 1 of filter/OUTPUT", "uid 0 gid 0")
+	tm.leave("my dns")
+	tm.see("no log is read any more")
+	if b, err := procLog(ns); err != nil || strings.TrimSpace(b) != "" {
+		t.Errorf("a group is still read: %q %v", b, err)
+	}
+	tm.keys("a")
+	tm.keys("-l", "udp and dst port 4000")
+	tm.keys("Enter")
+	tm.see("trace: udp and dst port 4000")
+	datagram(t, ns, "127.0.0.1:4000")
+	tm.see("1 packet", "dropped by rule 2 of filter/OUTPUT")
+	name := filepath.Join(t.TempDir(), "packet.json")
+	tm.keys("e")
+	tm.see("write to nfscope-packet-1.txt")
+	tm.keys("C-u")
+	tm.keys("-l", name)
+	tm.keys("Enter")
+	tm.see("wrote 1 packet to")
+	if b, err := os.ReadFile(name); err != nil || !strings.Contains(string(b), `"schema":"nfscope/journey/1"`) {
+		t.Errorf("%s: %v", b, err)
+	}
+	tm.keys("C-c")
+	tm.ended(exitDone)
+}

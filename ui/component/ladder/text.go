@@ -74,6 +74,9 @@ func (r *Row) ruleText() string {
 func (r *Row) shown(c columns, dots string) string {
 	s, change, w := r.ruleText(), "", c.text-1
 	if note := r.note(1); c.packet == 0 && note != "" {
+		if s != "" { // a third of the room stays the rule's
+			note = canvas.Fit(note, max((c.text-1)*2/3-3, 12), dots)
+		}
 		change = strings.TrimLeft(" ["+note+"]", " "[:boolInt(s == "")])
 		w -= canvas.Width(change)
 	}
