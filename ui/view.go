@@ -221,7 +221,7 @@ func (m *Model) hints() []keys.Action {
 	case "Connections":
 		out = append(out, keys.TraceThis, keys.Sort)
 	case "Trace":
-		out = append(out, keys.Follow, keys.Enter)
+		out = append(out, keys.Follow, keys.Enter, keys.Compare, keys.Talk, keys.Export)
 	default:
 		out = append(out, keys.Enter, keys.Follow)
 	}

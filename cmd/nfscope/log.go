@@ -115,9 +115,16 @@ func (a *app) log(o *logOptions) error {
 	}
 	a.live = true
 	defer r.Close()
-	for _, m := range r.Missing() {
-		fmt.Fprintln(a.err, "nfscope:", m)
+	said := map[string]bool{}
+	complain := func() {
+		for _, m := range r.Missing() {
+			if !said[m] {
+				said[m] = true
+				fmt.Fprintln(a.err, "nfscope:", m)
+			}
+		}
 	}
+	complain()
 	fmt.Fprintln(a.err, "reading", sourceWords(r.Groups(), r.Kernel()))
 	ctx, stop := context.WithCancel(a.ctx)
 	if o.span > 0 {
@@ -127,6 +134,7 @@ func (a *app) log(o *logOptions) error {
 	p.full = stop
 	err = r.Run(ctx, p.line)
 	p.stats.lost = r.Lost()
+	complain()
 	if err = errors.Join(err, p.err, r.Close()); errors.Is(err, os.ErrClosed) {
 		err = nil
 	}

@@ -180,14 +180,7 @@ func carries(table, packet model.Family) bool {
 func (l *Line) hooks() []model.Hook {
 	switch {
 	case l.Hook != model.HookNone:
-		// The hooks of a device have the numbers of others (NF_NETDEV_INGRESS is 0).
-		if l.Hook == model.HookPrerouting {
-			return []model.Hook{l.Hook, model.HookIngress}
-		}
-		if l.Hook == model.HookInput {
-			return []model.Hook{l.Hook, model.HookEgress}
-		}
-		return []model.Hook{l.Hook, model.HookIngress}
+		return []model.Hook{l.Hook}
 	case l.In != "" && l.Out != "":
 		return []model.Hook{model.HookForward, model.HookPostrouting}
 	case l.In != "":

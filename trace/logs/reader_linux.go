@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,8 +79,16 @@ func (r *Reader) openKernel(ns *netns.Handle) (err error) {
 	return err
 }
 
-// Missing are sentences about what is not read, and why.
-func (r *Reader) Missing() []string { return r.missing }
+// Missing are sentences about what is not read, and why, as far as that is known by now.
+func (r *Reader) Missing() []string {
+	out := slices.Clone(r.missing)
+	for _, g := range r.groups {
+		if s := g.r.Stats(); s.Malformed > 0 {
+			out = append(out, fmt.Sprintf("group %d: messages are not understood and count as lost, as those of chains of netdev and arp tables are (%v)", g.number, s.First))
+		}
+	}
+	return out
+}
 
 // Groups are those that are read.
 func (r *Reader) Groups() (list []uint16) {

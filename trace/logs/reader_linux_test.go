@@ -104,6 +104,43 @@ func TestLinesOfGroups(t *testing.T) {
 	}
 }
 
+// TestLinesOfDevices: a line of an inet chain at a device is read; those of netdev tables,
+// which go-nflog does not understand, are counted and named.
+func TestLinesOfDevices(t *testing.T) {
+	nettest.Kernel(t, "nft")
+	ns := nettest.New(t, "devlogs")
+	nettest.Feed(t, ns, "table netdev nd { chain in { type filter hook ingress device \"lo\" priority 0; udp dport 4000 log prefix \"nd\" group 3; }; }\n"+
+		"table inet fw { chain in { type filter hook ingress device \"lo\" priority 1; udp dport 4000 log prefix \"inet\" group 3; }; }\n", "nft", "-f", "-")
+	r, err := Open(ns, Options{Groups: []uint16{3}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan logline.Line, 9)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(ctx, func(l logline.Line) { lines <- l }) }()
+	send(t, ns, "4000", 1)
+	native, _ := ruleset.ParseNFT("nft", []byte(nettest.Run(t, ns, "nft", "list", "ruleset")))
+	rs := &model.Ruleset{Tables: native}
+	rs.Number()
+	select {
+	case l := <-lines:
+		if w := logline.Words(l.Candidates(logline.Rules(rs))); l.Prefix != "inet" || l.Hook != model.HookIngress || w != "probably rule 1 of inet fw/in" {
+			t.Errorf("%+v, %s", l, w)
+		}
+	case <-time.After(wait):
+		t.Fatal("no line")
+	}
+	if m := r.Missing(); r.Lost() != 1 || len(m) != 1 || !strings.Contains(m[0], "netdev") {
+		t.Errorf("lost %d: %q", r.Lost(), m)
+	}
+	stop()
+	<-ended
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestATakenGroupIsNamed: a group that has a reader stays its reader's, the others are read.
 func TestATakenGroupIsNamed(t *testing.T) {
 	nettest.Kernel(t)

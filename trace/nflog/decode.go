@@ -50,6 +50,9 @@ const (
 	etherIPv6 = 0x86dd
 )
 
+// inetIngress is the hook of a device in an inet table (NF_INET_INGRESS).
+const inetIngress = 5
+
 // errNoHook says that a message has no packet header.
 var errNoHook = errors.New("nflog: message without PACKET_HDR")
 
@@ -64,6 +67,9 @@ func Decode(a nflog.Attribute, names Interfaces) (Message, error) {
 		In:   name(names, a.InDev), Out: name(names, a.OutDev),
 		PhysIn: name(names, a.PhysInDev), PhysOut: name(names, a.PhysOutDev),
 		UID: a.UID, GID: a.GID,
+	}
+	if *a.Hook == inetIngress {
+		m.Hook = model.HookIngress
 	}
 	if a.Prefix != nil {
 		m.Prefix = *a.Prefix
