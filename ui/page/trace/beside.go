@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"nfscope/model"
 	"nfscope/model/compare"
 	"nfscope/model/journey"
 	"nfscope/model/miss"
@@ -71,7 +72,8 @@ func (pg *Page) compareShown(f *page.Frame) tea.Cmd {
 }
 
 // kin finds a packet of the same kind: of the same direction, to the same address and port,
-// and received as this one, or sent: on loopback each packet is both.
+// and received as this one, or sent: on loopback each packet is both. What begins a
+// connection is of another kind than what follows.
 // One that ended otherwise is wanted most, then the one before it in time.
 func kin(j *journey.Journey, list []*journey.Journey) *journey.Journey {
 	var near *journey.Journey
@@ -98,7 +100,7 @@ func kin(j *journey.Journey, list []*journey.Journey) *journey.Journey {
 func alike(a, b *journey.Journey) bool {
 	p, q := &a.Packet, &b.Packet
 	return p.Proto == q.Proto && p.Dst == q.Dst && p.DPort == q.DPort && p.ICMPType == q.ICMPType && a.Direction == b.Direction &&
-		(a.In == "") == (b.In == "")
+		(a.In == "") == (b.In == "") && (p.Flags^q.Flags)&model.SYN == 0
 }
 
 // pair are the two packets to compare.

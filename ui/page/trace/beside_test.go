@@ -3,6 +3,7 @@ package trace
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,43 @@ func TestCompare(t *testing.T) {
 	pg.selected = 19
 	if got := said(pg, keys.Compare, f); !strings.Contains(got, "nothing to compare with") {
 		t.Error(got)
+	}
+}
+
+func TestKin(t *testing.T) {
+	base := uitest.Snapshot().Journeys[0]
+	like := func(number int, change func(*journey.Journey)) *journey.Journey {
+		j := *base
+		j.Number = number
+		change(&j)
+		return &j
+	}
+	same := func(*journey.Journey) {}
+	drop := func(j *journey.Journey) { j.Outcome.Verdict = journey.Dropped }
+	for name, c := range map[string]struct {
+		list []*journey.Journey
+		want int
+	}{
+		"alone":               {nil, 0},
+		"the one before":      {[]*journey.Journey{like(1, same), like(2, same), like(4, same)}, 2},
+		"another end":         {[]*journey.Journey{like(1, drop), like(2, same), like(4, drop)}, 1},
+		"only later":          {[]*journey.Journey{like(4, same), like(5, drop)}, 5},
+		"another port":        {[]*journey.Journey{like(2, func(j *journey.Journey) { j.Packet.DPort = 1 })}, 0},
+		"another direction":   {[]*journey.Journey{like(2, func(j *journey.Journey) { j.Direction = journey.Reply })}, 0},
+		"sent":                {[]*journey.Journey{like(2, func(j *journey.Journey) { j.In = "" })}, 0},
+		"within a connection": {[]*journey.Journey{like(2, func(j *journey.Journey) { j.Packet.Flags = model.ACK })}, 0},
+	} {
+		j := like(3, same)
+		list := append([]*journey.Journey(nil), c.list...)
+		list = append(list, j)
+		slices.SortFunc(list, func(a, b *journey.Journey) int { return a.Number - b.Number })
+		got := 0
+		if k := kin(j, list); k != nil {
+			got = k.Number
+		}
+		if got != c.want {
+			t.Errorf("%s: #%d, want #%d", name, got, c.want)
+		}
 	}
 }
 
