@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 		guard.Main()
 		return
 	}
+	if ns := os.Getenv(killEnv); ns != "" {
+		armAndStay(ns)
+	}
 	os.Exit(m.Run())
 }
 
