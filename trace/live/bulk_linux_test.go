@@ -101,8 +101,8 @@ func TestFragments(t *testing.T) {
 	for _, v6 := range []bool{false, true} {
 		for _, tracked := range []bool{false, true} {
 			if v6 && !tracked {
-				// Not right yet: of such fragments but the first nf_tables' trace gives no
-				// header that we read, so their journeys are incomplete (and say so).
+				// nf_tables' trace shows no header of such fragments but the first, so their
+				// journeys are incomplete, and say so (docs/facts.md).
 				continue
 			}
 			for _, backend := range []string{"legacy", "native"} {

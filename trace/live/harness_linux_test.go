@@ -115,7 +115,7 @@ func parse(t *testing.T, text string) *filter.Filter {
 // wait waits for a snapshot that ok accepts.
 func (s *scope) wait(what string, ok func(*snapshot.Snapshot) bool) *snapshot.Snapshot {
 	s.t.Helper()
-	deadline := time.After(15 * time.Second)
+	deadline := time.After(60 * time.Second)
 	var last *snapshot.Snapshot
 	for {
 		select {
