@@ -127,6 +127,15 @@ func TestRules(t *testing.T) {
 	}
 }
 
+func TestSays(t *testing.T) {
+	for text, want := range map[string]bool{"log": true, "tcp dport 22 log": true, `log prefix "a"`: true, `tcp dport 1 log prefix "log" accept`: true, "": false,
+		`accept comment "log"`: false, `accept comment "a log b"`: false, "jump logged": false, "jump mylog": false, `comment "x" log`: true, `comment "x`: false} {
+		if says(text, "log") != want {
+			t.Errorf("%q: %v", text, !want)
+		}
+	}
+}
+
 func TestCandidates(t *testing.T) {
 	all := rules(t)
 	for _, c := range []struct {
