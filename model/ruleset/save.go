@@ -2,6 +2,7 @@ package ruleset
 
 import (
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
@@ -17,6 +18,18 @@ type Options struct {
 	// Table is the table of text that names none (iptables -S); "" lets the built-in
 	// chains decide.
 	Table string
+	// Keep sees the rules as they are read; nil where nobody does.
+	Keep Keeper
+}
+
+// Keeper sees the rules of a text while it is read.
+type Keeper interface {
+	// Expect tells about how many rules a table has, so that there is room for them.
+	Expect(table string) int
+	// Rule may put equal strings in the place of a rule's, which are parts of the text:
+	// what is left of them holds the text, or the piece of it that the rule stood in. What
+	// Jump and Marked will be is not known yet.
+	Rule(table, chain string, r *model.Rule)
 }
 
 // Document is a text in iptables-save form together with what was understood of it.
@@ -46,7 +59,7 @@ func ParseSave(name string, text []byte, o Options) (*Document, []Problem) {
 // ParseSaveText is ParseSave without the copy: the result's strings are parts of text.
 func ParseSaveText(name, text string, o Options) (*Document, []Problem) {
 	d := &Document{text: text}
-	p := &saveParser{doc: d, opts: o, problems: problems{name: name}, family: o.Family, backend: o.Backend, seen: map[tableKey]bool{}}
+	p := newSaveParser(name, d, o)
 	if msg := refuse(d.text); msg != "" {
 		return d, []Problem{{Name: name, Msg: msg, Fatal: true}}
 	}
@@ -54,6 +67,31 @@ func ParseSaveText(name, text string, o Options) (*Document, []Problem) {
 	if ok {
 		p.shift = len(d.text) - len(rest)
 	}
+	p.lines(rest)
+	return d, p.end()
+}
+
+// ParseSavePieces is ParseSaveText of a text that comes in pieces, each of which ends with
+// a line, so that it need not be there at once. The strings of the tables are parts of the
+// pieces.
+func ParseSavePieces(name string, pieces iter.Seq[string], o Options) ([]*model.Table, []Problem) {
+	d := &Document{}
+	p := newSaveParser(name, d, o)
+	for piece := range pieces {
+		if msg := refuse(piece); msg != "" {
+			return nil, []Problem{{Name: name, Msg: msg, Fatal: true}}
+		}
+		p.lines(piece)
+	}
+	return d.tables, p.end()
+}
+
+func newSaveParser(name string, d *Document, o Options) *saveParser {
+	return &saveParser{doc: d, opts: o, problems: problems{name: name}, family: o.Family, backend: o.Backend, seen: map[tableKey]bool{}}
+}
+
+// lines reads what comes next of the text.
+func (p *saveParser) lines(rest string) {
 	for rest != "" {
 		line := rest
 		p.rest = rest
@@ -67,6 +105,10 @@ func ParseSaveText(name, text string, o Options) (*Document, []Problem) {
 		p.read(strings.TrimSuffix(line, "\r"))
 		p.shift = 0
 	}
+}
+
+// end reads the end of the text.
+func (p *saveParser) end() []Problem {
 	if p.table != nil {
 		if !p.loose && !p.uncommitted() {
 			p.add(p.line, 1, "the text ends inside table %s, expected COMMIT", p.table.Name)
@@ -74,10 +116,10 @@ func ParseSaveText(name, text string, o Options) (*Document, []Problem) {
 		}
 		p.finish()
 	}
-	if len(d.tables) == 0 && len(p.list) == 0 {
+	if len(p.doc.tables) == 0 && len(p.list) == 0 {
 		p.add(0, 0, `no table, expected a line such as "*filter"`)
 	}
-	return d, p.done()
+	return p.done()
 }
 
 // tableKey names a table within a ruleset.
@@ -369,6 +411,9 @@ func (p *saveParser) resolve(t *model.Table, r *model.Rule) {
 
 // room tells how many rules the table may have from here on: a line has one at most.
 func (p *saveParser) room() int {
+	if p.opts.Keep != nil {
+		return p.opts.Keep.Expect(p.table.Name)
+	}
 	rest := p.rest
 	if !p.endless {
 		if k := strings.Index(rest, "\nCOMMIT"); k >= 0 {
@@ -387,8 +432,11 @@ func (p *saveParser) room() int {
 func (p *saveParser) put(c *model.Chain, r model.Rule, at int) {
 	n := len(c.Rules)
 	p.last = c
-	if p.arena == nil {
+	switch {
+	case p.arena == nil:
 		p.arena = make([]model.Rule, 0, p.room())
+	case len(p.arena) == cap(p.arena) && n == 0: // there are more than was expected
+		p.arena, p.tail = make([]model.Rule, 0, 1+len(p.arena)/16), nil
 	}
 	switch {
 	case at > 0:

@@ -151,7 +151,11 @@ func (p *saveParser) addRule(f *scanner, verb, name string, n model.Counters, co
 	if verb == "-I" || verb == "--insert" {
 		at = p.position(f, len(c.Rules), col)
 	}
-	p.put(c, p.readRule(f, verb, name, n, col), at)
+	r := p.readRule(f, verb, name, n, col)
+	if p.opts.Keep != nil {
+		p.opts.Keep.Rule(p.table.Name, c.Name, &r)
+	}
+	p.put(c, r, at)
 }
 
 // readRule reads what stands behind the chain, or behind its position.

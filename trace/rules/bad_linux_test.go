@@ -19,7 +19,7 @@ import (
 // environ makes the reader's programs run with these variables.
 func environ(r *Reader, vars ...string) {
 	run := r.programs.run
-	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 		return run(ctx, "/usr/bin/env", append(append(append([]string{}, vars...), path), args...)...)
 	}
 }
@@ -111,7 +111,7 @@ func TestVanishes(t *testing.T) {
 	nettest.Run(t, ns, "nft", "add table inet t; add chain inet t c; add rule inet t c counter")
 	r := open(t, ns)
 	run, runs := r.programs.run, 0
-	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 		if runs++; runs == 1 {
 			nettest.Run(t, ns, "nft", "delete", "table", "inet", "t")
 			nettest.Run(t, ns, "nft", "delete", "table", "ip", "filter")
@@ -133,7 +133,7 @@ func TestNeverStill(t *testing.T) {
 	nettest.Feed(t, ns, filterRules, "iptables-nft-restore")
 	r := open(t, ns)
 	run := r.programs.run
-	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 		nettest.Run(t, ns, "nft", "add table inet x; delete table inet x")
 		return run(ctx, path, args...)
 	}
@@ -155,7 +155,7 @@ func TestHangs(t *testing.T) {
 	ns := nettest.New(t, "hang")
 	nettest.Feed(t, ns, filterRules, "iptables-legacy-restore")
 	r := open(t, ns)
-	r.programs.run = func(ctx context.Context, path string, _ ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, _ ...string) (*printout, error) {
 		return output(ctx, ns, 20*time.Millisecond, "sleep", "60")
 	}
 	rs := snapshot(t, r)
@@ -176,7 +176,7 @@ func TestWatchTriesAgain(t *testing.T) {
 	nettest.Feed(t, ns, filterRules, "iptables-legacy-restore")
 	r := open(t, ns)
 	run, fails := r.programs.run, 0
-	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 		if fails < 6 { // for both tables, then for each: two snapshots
 			fails++
 			return nil, errors.New("not today")

@@ -43,11 +43,11 @@ func (r *Reader) instead(ctx context.Context, f model.Family, ls *legacyState) e
 			}
 		}
 		for _, a := range args {
-			var out []byte
-			if out, err = r.programs.run(ctx, path, a...); err != nil {
+			var text []byte
+			if text, err = r.programs.text(ctx, path, a...); err != nil {
 				break
 			}
-			p.text = append(p.text, out...)
+			p.text = append(p.text, text...)
 		}
 	}
 	if ctx.Err() != nil {

@@ -197,7 +197,7 @@ func TestRefusedBothWays(t *testing.T) {
 	l := r.legacy[0]
 	l.ask = func(int, []byte) error { return unix.ENOMEM }
 	run := r.programs.run
-	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 		if strings.Contains(path, "legacy") {
 			return nil, errors.New("no memory for a program")
 		}
@@ -231,7 +231,7 @@ func TestOneCapability(t *testing.T) {
 	}
 	r := open(t, ns)
 	r.legacy[0].ask = func(int, []byte) error { return unix.EPERM }
-	r.programs.run = func(context.Context, string, ...string) ([]byte, error) {
+	r.programs.run = func(context.Context, string, ...string) (*printout, error) {
 		t.Error("a program was run")
 		return nil, errors.New("no")
 	}

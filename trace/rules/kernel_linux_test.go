@@ -66,7 +66,7 @@ func refreshed(t testing.TB, r *Reader, rs *model.Ruleset) *model.Ruleset {
 	t.Helper()
 	saved := r.programs
 	defer func() { r.programs = saved }()
-	r.programs.run = func(_ context.Context, path string, _ ...string) ([]byte, error) {
+	r.programs.run = func(_ context.Context, path string, _ ...string) (*printout, error) {
 		t.Errorf("Counts ran %s", path)
 		return nil, errors.New("refused")
 	}

@@ -65,6 +65,7 @@ func (r *Reader) kernelTables(ctx context.Context) ([]*kernelTable, error) {
 	}
 	for _, c := range chains {
 		if k := at[tableKey{c.family, c.table}]; k != nil {
+			c.table = k.name // one string for all of them
 			k.names[c.name] = len(k.chains)
 			k.chains = append(k.chains, kernelChain{nftChain: c})
 		}
@@ -126,7 +127,7 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 	}
 	r.progress.begin(what, nil)
 	var path string
-	var out []byte
+	var out *printout
 	var err error
 	printed := make(chan struct{})
 	go func() { // the program takes longer than the dumps, which can run beside it
@@ -147,6 +148,9 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 	}
 	dumped()
 	<-printed
+	if err == nil {
+		defer out.close()
+	}
 	r.progress.end("putting the rules in order")
 	if failed != nil {
 		return nil, failed
@@ -160,9 +164,11 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 		}
 		return nil, nil
 	}
-	refused := incompatible(string(out))
-	parsed, problems := parseSave(path, out, model.BackendIptablesNFT, f)
-	share(r.cache[p.name].tables, parsed)
+	s, err := readSave(out, model.BackendIptablesNFT, f, r.cache[p.name].tables)
+	if err != nil {
+		return nil, err
+	}
+	refused, parsed := s.refused, s.tables
 	var mine []tableKey
 	for _, k := range named {
 		i := slices.IndexFunc(parsed, func(t *model.Table) bool { return t.Name == k.name })
@@ -181,7 +187,7 @@ func (r *Reader) iptablesNFT(ctx context.Context, f model.Family, named []*kerne
 		mine = append(mine, k.tableKey)
 	}
 	if len(mine) > 0 {
-		p.warnings = append(p.warnings, problems...)
+		p.warnings = append(p.warnings, s.problems...)
 	}
 	return mine, nil
 }
@@ -278,7 +284,7 @@ func (r *Reader) native(ctx context.Context, want []*kernelTable, dumped func(),
 		return err
 	}
 	path, err := r.programs.nft()
-	var out []byte
+	var text []byte
 	if err == nil {
 		headers := map[string]bool{}
 		for _, k := range want {
@@ -286,7 +292,7 @@ func (r *Reader) native(ctx context.Context, want []*kernelTable, dumped func(),
 		}
 		r.progress.begin("nft prints the rules", headers)
 		counted := r.countBeside(ctx, want, dumped)
-		out, err = r.programs.run(ctx, path, args...)
+		text, err = r.programs.text(ctx, path, args...)
 		counted()
 		r.progress.end("putting the rules in order")
 	}
@@ -300,7 +306,7 @@ func (r *Reader) native(ctx context.Context, want []*kernelTable, dumped func(),
 		p.fail("the nftables tables (%s) are shown without the text of their rules: %s", joinKeys(want), why)
 	} else {
 		var problems []string
-		parsed, problems = parseNFT("nft list", out)
+		parsed, problems = parseNFT("nft list", text)
 		p.warnings = append(p.warnings, problems...)
 	}
 	for _, k := range want {

@@ -48,6 +48,13 @@ func (s *sketch) rules() int {
 	return n
 }
 
+// numbers lets go of what only an outline needs.
+func (s *sketch) numbers() {
+	for i := range s.tables {
+		s.tables[i].chains = nil
+	}
+}
+
 // peek has what the kernel tells within a millisecond, however many rules there are: the
 // tables, and of legacy ones the chains that it calls itself. Errors are left to the
 // reading that follows.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -19,10 +18,10 @@ import (
 // longest is how long a program may take to print rules. 100,000 rules take nft 6 s.
 const longest = time.Minute
 
-// output runs a program in a namespace and gives what it printed, in one piece of just
-// that size; after limit it is stopped. The program writes to a file in memory, not to a pipe: it never waits for
-// us, and 16 MB need no buffer that doubles.
-func output(ctx context.Context, ns *netns.Handle, limit time.Duration, path string, args ...string) ([]byte, error) {
+// output runs a program in a namespace and gives what it printed; after limit it is
+// stopped. The program writes to a file in memory, not to a pipe: it never waits for us,
+// 16 MB need no buffer that doubles, and need not be ours in one piece.
+func output(ctx context.Context, ns *netns.Handle, limit time.Duration, path string, args ...string) (*printout, error) {
 	return followed(ctx, ns, limit, nil, path, args...)
 }
 
@@ -32,13 +31,18 @@ const glance = 50 * time.Millisecond
 // followed is output that shows seen what was printed while the program still runs, in
 // pieces, now and then an empty one. seen may be nil. It is not called any more once
 // followed has returned.
-func followed(ctx context.Context, ns *netns.Handle, limit time.Duration, seen func([]byte), path string, args ...string) ([]byte, error) {
+func followed(ctx context.Context, ns *netns.Handle, limit time.Duration, seen func([]byte), path string, args ...string) (out *printout, err error) {
 	fd, err := unix.MemfdCreate("nfscope", unix.MFD_CLOEXEC)
 	if err != nil { // forbidden, as by some seccomp filters
-		return ns.Output(ctx, nil, path, args...)
+		text, err := ns.Output(ctx, nil, path, args...)
+		return &printout{program: path, from: bytes.NewReader(text), size: len(text)}, err
 	}
 	file := os.NewFile(uintptr(fd), "memfd:nfscope")
-	defer file.Close()
+	defer func() {
+		if err != nil {
+			_ = file.Close()
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
@@ -60,11 +64,7 @@ func followed(ctx context.Context, ns *netns.Handle, limit time.Duration, seen f
 	if err != nil {
 		return nil, fmt.Errorf("read what %s printed: %w", path, err)
 	}
-	text := make([]byte, info.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(file, 0, info.Size()), text); err != nil {
-		return nil, fmt.Errorf("read what %s printed: %w", path, err)
-	}
-	return text, nil
+	return &printout{program: path, from: file, size: int(info.Size()), file: file}, nil
 }
 
 // watchOutput shows seen what is written to a file until the function that it gives is called:

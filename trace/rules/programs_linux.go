@@ -13,7 +13,7 @@ import (
 // programs finds and runs the programs that print rules. Tests put others in place.
 type programs struct {
 	find func(name string) (string, error)
-	run  func(ctx context.Context, path string, args ...string) ([]byte, error)
+	run  func(ctx context.Context, path string, args ...string) (*printout, error)
 }
 
 // findProgram looks in PATH, then where administration programs live: the PATH of an
@@ -47,12 +47,22 @@ func (p *programs) save(ctx context.Context, b model.Backend, f model.Family) (s
 		return path, nil
 	}
 	if plain, perr := p.find(stem + "-save"); perr == nil {
-		out, verr := p.run(ctx, plain, "-V")
+		out, verr := p.text(ctx, plain, "-V")
 		if verr == nil && strings.Contains(string(out), "nf_tables") == (variant == "nft") {
 			return plain, nil
 		}
 	}
 	return "", fmt.Errorf("%s is not installed: %s", full, installWords(variant))
+}
+
+// text runs a program and gives all that it printed.
+func (p *programs) text(ctx context.Context, path string, args ...string) ([]byte, error) {
+	out, err := p.run(ctx, path, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer out.close()
+	return out.text()
 }
 
 func (p *programs) nft() (string, error) {

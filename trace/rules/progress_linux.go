@@ -73,6 +73,9 @@ func (p *progress) sketched(parts func() []*sketch) {
 		p.parts = parts()
 		p.finished = 0
 		for _, s := range p.parts {
+			if p.whole {
+				s.numbers()
+			}
 			if s.read != nil {
 				p.finished += s.rules()
 			}

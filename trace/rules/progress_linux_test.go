@@ -22,7 +22,7 @@ func halting(t *testing.T, r *Reader, lines string) (goOn func()) {
 	if err := unix.Mkfifo(gate, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 		script := `"$@" > "$0.out" || exit; head -n ` + lines + ` "$0.out"; read x < "$0"; tail -n +` + lines + ` "$0.out" | tail -n +2`
 		return followed(ctx, r.ns, longest, r.progress.printed, "sh", append([]string{"-c", script, gate, path}, args...)...)
 	}
@@ -116,7 +116,7 @@ func TestOutlineFills(t *testing.T) {
 		last = rd
 	}
 	run, before := r.programs.run, (*model.Ruleset)(nil)
-	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 		if filepath.Base(path) == "nft" {
 			mu.Lock()
 			before = last.Outline

@@ -56,7 +56,7 @@ func Open(ns *netns.Handle) (*Reader, error) {
 	for _, f := range legacyFamilies() {
 		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, pause: pause, tables: map[string]*legacyTable{}})
 	}
-	r.programs = programs{find: findProgram, run: func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs = programs{find: findProgram, run: func(ctx context.Context, path string, args ...string) (*printout, error) {
 		var seen func([]byte)
 		if r.progress.listening() {
 			seen = r.progress.printed

@@ -40,6 +40,9 @@ func iptablesName(f model.Family, table string) bool {
 	return false
 }
 
+// refusal begins the lines that incompatible looks for.
+const refusal = "# Table `"
+
 // incompatible finds the tables that iptables-nft-save says it cannot print:
 //
 //	# Table `filter' is incompatible, use 'nft' tool.
@@ -47,7 +50,7 @@ func iptablesName(f model.Family, table string) bool {
 func incompatible(save string) map[string]bool {
 	names := map[string]bool{}
 	for line := range strings.Lines(save) {
-		rest, ok := strings.CutPrefix(line, "# Table `")
+		rest, ok := strings.CutPrefix(line, refusal)
 		if !ok {
 			continue
 		}

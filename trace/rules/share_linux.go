@@ -10,62 +10,120 @@ import (
 // been taken out in one place.
 const ahead = 64
 
-// share lets tables have the strings of the tables that were read before, where they say
-// the same. All strings of a ruleset are parts of one text, 16 MB for 100,000 rules: of a
-// new one in which one rule is another, nothing stays but that rule. What is new is
-// copied, so that it does not hold its text.
-func share(old, now []*model.Table) {
-	if len(old) == 0 {
-		return // the first text is kept as it is
-	}
-	for _, t := range now {
-		for _, o := range old {
-			if o.Backend == t.Backend && o.Family == t.Family && o.Name == t.Name {
-				shareTable(o, t)
-				break
-			}
-		}
-	}
+// keeper lets a ruleset that is read anew have the strings of the one before, where they
+// say the same. All strings of a ruleset are parts of one text, 16 MB for 100,000 rules:
+// of a new one in which one rule is another, nothing stays but that rule, and no more than
+// a piece of it was ever there. What is new is copied, so that it does not hold its text.
+type keeper struct {
+	old     []*model.Table
+	backend model.Backend
+	family  model.Family
+
+	// now is the table of the last rule, as it was, and next the place behind its chain:
+	// the chains mostly come in the order in which they came before.
+	table string
+	now   *model.Table
+	next  int
+	names map[string]*model.Chain // of now, nil before it is asked for
+	// chain is the name of the last rule's chain, left what stands behind that rule in the
+	// chain as it was.
+	chain string
+	left  []model.Rule
 }
 
-func shareTable(old, now *model.Table) {
-	keep(&now.Name, old.Name)
-	keep(&now.Flags, old.Flags)
-	keepAll(now.Extra, old.Extra)
-	chains := make(map[string]*model.Chain, len(old.Chains))
-	for _, c := range old.Chains {
-		chains[c.Name] = c
+// Expect tells how many rules a table had, and some more.
+func (k *keeper) Expect(table string) int {
+	n := 16
+	if t := k.find(table); t != nil {
+		for _, c := range t.Chains {
+			n += len(c.Rules)
+		}
 	}
-	for _, c := range now.Chains {
-		o := chains[c.Name]
+	return n + n/64
+}
+
+func (k *keeper) find(name string) *model.Table {
+	for _, o := range k.old {
+		if o.Backend == k.backend && o.Family == k.family && o.Name == name {
+			return o
+		}
+	}
+	return nil
+}
+
+// Rule gives a rule the strings of one that says the same, or its own.
+func (k *keeper) Rule(table, chain string, r *model.Rule) {
+	if table != k.table || k.chain == "" {
+		k.begin(table)
+		k.chain = ""
+	}
+	if chain != k.chain {
+		k.chain, k.left = chain, nil
+		if o := k.was(chain); o != nil {
+			k.left = o.Rules
+		}
+	}
+	var o model.Rule
+	for i := range min(ahead, len(k.left)) {
+		if k.left[i].Text == r.Text {
+			o, k.left = k.left[i], k.left[i+1:]
+			break
+		}
+	}
+	keep(&r.Text, o.Text)
+	keep(&r.Target, o.Target)
+	keep(&r.Comment, o.Comment)
+	keep(&r.Marked, o.Marked)
+}
+
+// begin goes on with another table.
+func (k *keeper) begin(table string) {
+	k.table, k.now, k.next, k.names = table, k.find(table), 0, nil
+}
+
+// was finds a chain as it was; nil where there was none.
+func (k *keeper) was(chain string) *model.Chain {
+	if k.now == nil {
+		return nil
+	}
+	all := k.now.Chains
+	for i := k.next; i < min(k.next+4, len(all)); i++ { // some are empty, some are gone
+		if all[i].Name == chain {
+			k.next = i + 1
+			return all[i]
+		}
+	}
+	if k.names == nil {
+		k.names = make(map[string]*model.Chain, len(all))
+		for _, c := range all {
+			k.names[c.Name] = c
+		}
+	}
+	return k.names[chain]
+}
+
+// share does for tables and chains what Rule did for rules.
+func (k *keeper) share(tables []*model.Table) {
+	for _, t := range tables {
+		k.begin(t.Name)
+		o := k.now
 		if o == nil {
-			o = &model.Chain{}
+			o = &model.Table{}
 		}
-		keep(&c.Name, o.Name)
-		keep(&c.Type, o.Type)
-		keep(&c.Device, o.Device)
-		keep(&c.Policy, o.Policy)
-		keepAll(c.Extra, o.Extra)
-		shareRules(o.Rules, c.Rules)
-	}
-}
-
-func shareRules(old, now []model.Rule) {
-	var none model.Rule
-	j := 0
-	for i := range now {
-		r, o := &now[i], &none
-		for k := j; k < min(j+ahead, len(old)); k++ {
-			if old[k].Text == r.Text {
-				o, j = &old[k], k+1
-				break
+		keep(&t.Name, o.Name)
+		keep(&t.Flags, o.Flags)
+		keepAll(t.Extra, o.Extra)
+		for _, c := range t.Chains {
+			o := k.was(c.Name)
+			if o == nil {
+				o = &model.Chain{}
 			}
+			keep(&c.Name, o.Name)
+			keep(&c.Type, o.Type)
+			keep(&c.Device, o.Device)
+			keep(&c.Policy, o.Policy)
+			keepAll(c.Extra, o.Extra)
 		}
-		keep(&r.Text, o.Text)
-		keep(&r.Target, o.Target)
-		keep(&r.Jump, o.Jump)
-		keep(&r.Comment, o.Comment)
-		keep(&r.Marked, o.Marked)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"nfscope/model"
+	"nfscope/model/ruleset"
 	"nfscope/model/ruleset/rulesettest"
 )
 
@@ -26,7 +27,19 @@ func TestShare(t *testing.T) {
 			changed = append(changed, l)
 		}
 	}
-	after := []byte(strings.Join(changed, "\n"))
+	after := strings.Join(changed, "\n")
+	// Read in small pieces, of which none may stay.
+	var read [][]byte
+	out := &printout{program: "test", from: strings.NewReader(after), size: len(after)}
+	pieces := func(yield func(string) bool) {
+		for line := range strings.Lines(after) {
+			b := []byte(line)
+			read = append(read, b)
+			if !yield(unsafe.String(&b[0], len(b))) {
+				return
+			}
+		}
+	}
 	parse := func(text []byte) []*model.Table {
 		tables, problems := parseSave("test", text, model.BackendLegacy, model.FamilyIPv4)
 		if len(problems) > 0 {
@@ -34,18 +47,28 @@ func TestShare(t *testing.T) {
 		}
 		return tables
 	}
-	old, want, got := parse([]byte(before)), parse([]byte(string(after))), parse(after)
-	share(old, got)
-	if !reflect.DeepEqual(got, want) {
-		t.Fatal("what is shared is not what was read")
+	old, want := parse([]byte(before)), parse([]byte(after))
+	s, err := readSave(out, model.BackendLegacy, model.FamilyIPv4, old)
+	if err != nil || len(s.problems) > 0 || !reflect.DeepEqual(s.tables, want) {
+		t.Fatal("what is read in pieces is not what is read at once", err, s.problems)
 	}
-	from, to := uintptr(unsafe.Pointer(&after[0])), uintptr(unsafe.Pointer(&after[0]))+uintptr(len(after))
+	k := &keeper{old: old, backend: model.BackendLegacy, family: model.FamilyIPv4}
+	got, _ := ruleset.ParseSavePieces("test", pieces, ruleset.Options{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Keep: k})
 	own := func(s string) bool {
 		at := uintptr(unsafe.Pointer(unsafe.StringData(s)))
-		return s != "" && from <= at && at < to
+		for _, b := range read {
+			if from := uintptr(unsafe.Pointer(&b[0])); s != "" && from <= at && at < from+uintptr(len(b)) {
+				return true
+			}
+		}
+		return false
 	}
-	if !own(parse(after)[0].Chains[5].Name) {
+	if !own(got[0].Chains[5].Name) {
 		t.Fatal("this test does not see where a string is")
+	}
+	k.share(got)
+	if !reflect.DeepEqual(got, want) {
+		t.Fatal("what is shared is not what was read")
 	}
 	shared, rules := 0, 0
 	for _, c := range got[0].Chains {

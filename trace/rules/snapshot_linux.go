@@ -285,11 +285,14 @@ func (r *Reader) legacySave(ctx context.Context, path string, f model.Family, ls
 		if err != nil {
 			return err
 		}
+		defer out.close()
 		r.progress.end("putting the rules in order")
-		tables, problems := parseSave(path, out, model.BackendLegacy, f)
-		share(r.cache[p.name].tables, tables)
-		p.warnings = append(p.warnings, problems...)
-		for _, t := range tables {
+		s, err := readSave(out, model.BackendLegacy, f, r.cache[p.name].tables)
+		if err != nil {
+			return err
+		}
+		p.warnings = append(p.warnings, s.problems...)
+		for _, t := range s.tables {
 			into[t.Name] = t
 		}
 		return nil

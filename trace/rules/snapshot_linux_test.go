@@ -286,7 +286,7 @@ func TestOneExecEach(t *testing.T) {
 	r := open(t, ns)
 	var ran []string
 	run := r.programs.run
-	r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 		ran = append(ran, path[strings.LastIndexByte(path, '/')+1:])
 		return run(ctx, path, args...)
 	}

@@ -88,9 +88,9 @@ func TestTerse(t *testing.T) {
 			r := open(t, ns)
 			run := r.programs.run
 			printed, asked = 0, nil
-			r.programs.run = func(ctx context.Context, path string, args ...string) ([]byte, error) {
+			r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
 				out, err := run(ctx, path, args...)
-				printed += len(out)
+				printed += out.size
 				asked = append(asked, args)
 				return out, err
 			}
