@@ -21,8 +21,8 @@ func stopsOf(rs *model.Ruleset) (all [model.HookPostrouting + 1][]stop) {
 		if dormant(t) || below(t.Family) {
 			continue
 		}
-		var ends map[string]bool
-		for _, c := range t.Chains {
+		var ends []bool
+		for i, c := range t.Chains {
 			if c.Hook == model.HookNone || int(c.Hook) >= len(all) {
 				continue
 			}
@@ -30,7 +30,7 @@ func stopsOf(rs *model.Ruleset) (all [model.HookPostrouting + 1][]stop) {
 				if ends == nil {
 					ends = ending(t)
 				}
-				if !ends[c.Name] {
+				if !ends[i] {
 					continue
 				}
 			}
@@ -57,35 +57,45 @@ func dormant(t *model.Table) bool {
 	return strings.Contains(t.Flags, "dormant") || strings.HasPrefix(t.Name, ProbePrefix)
 }
 
-// ending names the chains of a table in which, or in a chain that they lead to, a
-// packet's way can end. A verdict map may lead anywhere in its table, and so may a rule
-// that nobody understands.
-func ending(t *model.Table) map[string]bool {
-	ends := make(map[string]bool, len(t.Chains))
-	callers := map[string][]string{}
-	var open []string
-	mark := func(name string) {
-		if !ends[name] {
-			ends[name] = true
-			open = append(open, name)
+// ending tells of the chains of a table, by their places in it, in which, or in a chain
+// that they lead to, a packet's way can end. A verdict map may lead anywhere in its table,
+// and so may a rule that nobody understands.
+func ending(t *model.Table) []bool {
+	ends := make([]bool, len(t.Chains))
+	places := make(map[string]int32, len(t.Chains))
+	for i, c := range t.Chains {
+		places[c.Name] = int32(i)
+	}
+	// calls hang together by the chain called: 36,000 chains would be as many lists.
+	type call struct{ from, next int32 }
+	var calls []call
+	last := make([]int32, len(t.Chains)) // the last call, from 1; 0 where there is none
+	var open []int32
+	mark := func(at int32) {
+		if !ends[at] {
+			ends[at] = true
+			open = append(open, at)
 		}
 	}
-	for _, c := range t.Chains {
-		for i := range c.Rules {
-			r := &c.Rules[i]
+	for i, c := range t.Chains {
+		for k := range c.Rules {
+			r := &c.Rules[k]
 			switch {
 			case r.Jump != "":
-				callers[r.Jump] = append(callers[r.Jump], c.Name)
+				if to, ok := places[r.Jump]; ok {
+					calls = append(calls, call{int32(i), last[to]})
+					last[to] = int32(len(calls))
+				}
 			case r.Verdict().Ends(), r.Marked != "", t.Backend == model.BackendNFTables && strings.Contains(r.Text, " vmap "):
-				mark(c.Name)
+				mark(int32(i))
 			}
 		}
 	}
 	for len(open) > 0 {
-		name := open[len(open)-1]
+		at := open[len(open)-1]
 		open = open[:len(open)-1]
-		for _, c := range callers[name] {
-			mark(c)
+		for k := last[at]; k > 0; k = calls[k-1].next {
+			mark(calls[k-1].from)
 		}
 	}
 	return ends
