@@ -9,13 +9,13 @@ const (
 	// manyRules is from where a ruleset is most of our memory.
 	manyRules = 20_000
 	// fewGarbage is how much garbage, in percent of what lives, is waited for beside one.
-	fewGarbage = 30
+	fewGarbage = 20
 	// ruleBytes and elseBytes are the memory from which the collector hurries: what two
 	// rulesets that share their text take by the rule, chains and counters included, while
 	// they are compared or a page out of sight holds the older one; and all else. Less
 	// would keep it busy all the time.
-	ruleBytes = 700
-	elseBytes = 40 << 20
+	ruleBytes = 600
+	elseBytes = 36 << 20
 )
 
 // collectFor sets how much garbage is waited for. Go waits for as much as lives, which

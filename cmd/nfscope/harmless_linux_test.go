@@ -114,9 +114,14 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 // waitFor asks until ok has no complaint.
-func waitFor(t *testing.T, what string, ok func() error) {
+func waitFor(t testing.TB, what string, ok func() error) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	waitWithin(t, 10*time.Second, what, ok)
+}
+
+func waitWithin(t testing.TB, limit time.Duration, what string, ok func() error) {
+	t.Helper()
+	deadline := time.Now().Add(limit)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -21,14 +22,14 @@ var terminals atomic.Int64
 
 // terminal is a real terminal with a program in it.
 type terminal struct {
-	t      *testing.T
+	t      testing.TB
 	socket string
 	// status is the file the program's exit status is written to.
 	status string
 }
 
 // inTerminal starts a shell command in a terminal of its own, in tmux.
-func inTerminal(t *testing.T, width, height int, command string) *terminal {
+func inTerminal(t testing.TB, width, height int, command string) *terminal {
 	t.Helper()
 	nettest.Kernel(t, "tmux")
 	tm := &terminal{t: t, socket: fmt.Sprintf("nfs-test-%d-%d", os.Getpid(), terminals.Add(1)), status: filepath.Join(t.TempDir(), "status")}
@@ -60,7 +61,12 @@ func (tm *terminal) resize(width, height int) {
 // see waits until the screen shows a text.
 func (tm *terminal) see(texts ...string) {
 	tm.t.Helper()
-	waitFor(tm.t, fmt.Sprintf("%q on the screen", texts), func() error {
+	tm.seeWithin(10*time.Second, texts...)
+}
+
+func (tm *terminal) seeWithin(limit time.Duration, texts ...string) {
+	tm.t.Helper()
+	waitWithin(tm.t, limit, fmt.Sprintf("%q on the screen", texts), func() error {
 		screen := tm.tmux("capture-pane", "-p")
 		// A sentence may be cut or wrapped by the width: lines are joined.
 		flat := strings.Join(strings.Fields(screen), " ")

@@ -73,11 +73,16 @@ func (a *app) tui(c runner, o tuiOptions) error {
 				return
 			case <-box.full:
 				s := box.take()
-				if s.Rules != nil {
-					if _, n := s.Rules.Size(); n != last {
-						collectFor(n)
-						last = n
-					}
+				n := last
+				switch {
+				case s.Rules != nil:
+					_, n = s.Rules.Size()
+				case s.Reading != nil:
+					n = s.Reading.Total // known before they are there
+				}
+				if n != last {
+					collectFor(n)
+					last = n
 				}
 				p.Send(ui.SnapshotMsg{Snapshot: s})
 			}

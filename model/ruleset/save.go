@@ -26,9 +26,9 @@ type Options struct {
 type Keeper interface {
 	// Expect tells about how many rules a table has, so that there is room for them.
 	Expect(table string) int
-	// Rule may put equal strings in the place of a rule's, which are parts of the text:
-	// what is left of them holds the text, or the piece of it that the rule stood in. What
-	// Jump and Marked will be is not known yet.
+	// Rule puts equal strings in the place of a rule's, which are parts of the text: what
+	// it leaves holds the text, and of text that comes in pieces must not be left at all.
+	// What Jump will be is not known yet.
 	Rule(table, chain string, r *model.Rule)
 }
 
@@ -72,8 +72,8 @@ func ParseSaveText(name, text string, o Options) (*Document, []Problem) {
 }
 
 // ParseSavePieces is ParseSaveText of a text that comes in pieces, each of which ends with
-// a line, so that it need not be there at once. The strings of the tables are parts of the
-// pieces.
+// a line, so that it need not be there at once. With Options.Keep nothing of a piece is
+// used any more once the next is asked for; without, the tables' strings are parts of them.
 func ParseSavePieces(name string, pieces iter.Seq[string], o Options) ([]*model.Table, []Problem) {
 	d := &Document{}
 	p := newSaveParser(name, d, o)
@@ -102,9 +102,20 @@ func (p *saveParser) lines(rest string) {
 			rest = ""
 		}
 		p.line++
+		if p.opts.Keep != nil && !appends(line) {
+			line = strings.Clone(line) // parts of it stay
+		}
 		p.read(strings.TrimSuffix(line, "\r"))
 		p.shift = 0
 	}
+}
+
+// appends tells whether a line is a rule as iptables-save prints it.
+func appends(line string) bool {
+	if strings.HasPrefix(line, "[") {
+		_, line, _ = strings.Cut(line, "] ")
+	}
+	return strings.HasPrefix(line, "-A ")
 }
 
 // end reads the end of the text.
@@ -244,6 +255,9 @@ func (p *saveParser) uncommitted() bool {
 func (p *saveParser) unknown(line string, col int, expected string) {
 	p.add(p.line, col, "%q is not understood, %s; it is kept as text", clip(line), expected)
 	if p.table != nil {
+		if p.opts.Keep != nil {
+			line = strings.Clone(line)
+		}
 		p.table.Extra = append(p.table.Extra, line)
 	}
 }

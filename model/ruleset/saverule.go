@@ -142,6 +142,9 @@ func (p *saveParser) policy(f *scanner, name string, col int) {
 func (p *saveParser) addRule(f *scanner, verb, name string, n model.Counters, col int) {
 	c := p.chain(name)
 	if c == nil {
+		if p.opts.Keep != nil {
+			name = strings.Clone(name)
+		}
 		c = p.newChain(name)
 		if !p.loose && !builtinName(name) {
 			p.add(p.line, col, "a rule for chain %s, which table %s does not declare: expected a line \":%[1]s - [0:0]\" before", name, p.table.Name)

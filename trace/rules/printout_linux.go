@@ -41,24 +41,25 @@ func (p *printout) read(into []byte, at int) error {
 	return nil
 }
 
-// pieces gives it piece by piece, each ending with a line and in memory of its own: a
-// string that is part of one holds no more than that. Whether all was read p.failed tells.
+// pieces gives it piece by piece, each ending with a line, in the same memory: a piece is
+// no more once the next is asked for. Whether all was read p.failed tells.
 func (p *printout) pieces() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for at, size := 0, piece; at < p.size; {
-			b := make([]byte, min(size, p.size-at))
+		buf := make([]byte, min(piece, p.size))
+		for at := 0; at < p.size; {
+			b := buf[:min(len(buf), p.size-at)]
 			if p.failed = p.read(b, at); p.failed != nil {
 				return
 			}
 			if at+len(b) < p.size {
 				end := bytes.LastIndexByte(b, '\n') + 1
 				if end == 0 { // the line is longer
-					size *= 2
+					buf = make([]byte, 2*len(buf))
 					continue
 				}
 				b = b[:end]
 			}
-			at, size = at+len(b), piece
+			at += len(b)
 			if !yield(unsafe.String(&b[0], len(b))) {
 				return
 			}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -27,60 +28,47 @@ func TestShare(t *testing.T) {
 			changed = append(changed, l)
 		}
 	}
+	changed = slices.Insert(changed, len(changed)-2, "[0:0] -A UNDECLARED -p tcp -j ACCEPT", "[x] -A KUBE-SERVICES -j WHAT", "-N LATE", "[0:0] -I LATE 1 -j DROP",
+		"-A LATE -j NONE", "-A LATE -m comment --comment \"a \\\"b\" -j DROP", "# a comment", "what is this", "[0:0] -R LATE 1 -j RETURN", "-E LATE LATER", "-P INPUT DROP", "[1", "-A")
 	after := strings.Join(changed, "\n")
-	// Read in small pieces, of which none may stay.
-	var read [][]byte
+	// Each piece is overwritten once it was read: of none a part may stay.
 	out := &printout{program: "test", from: strings.NewReader(after), size: len(after)}
 	pieces := func(yield func(string) bool) {
 		for line := range strings.Lines(after) {
 			b := []byte(line)
-			read = append(read, b)
 			if !yield(unsafe.String(&b[0], len(b))) {
 				return
 			}
+			for i := range b {
+				b[i] = '#'
+			}
 		}
 	}
+	var found []string
 	parse := func(text []byte) []*model.Table {
 		tables, problems := parseSave("test", text, model.BackendLegacy, model.FamilyIPv4)
-		if len(problems) > 0 {
-			t.Fatal(problems)
-		}
+		found = problems
 		return tables
 	}
 	old, want := parse([]byte(before)), parse([]byte(after))
 	s, err := readSave(out, model.BackendLegacy, model.FamilyIPv4, old)
-	if err != nil || len(s.problems) > 0 || !reflect.DeepEqual(s.tables, want) {
+	if err != nil || !slices.Equal(s.problems, found) || !reflect.DeepEqual(s.tables, want) {
 		t.Fatal("what is read in pieces is not what is read at once", err, s.problems)
 	}
 	k := &keeper{old: old, backend: model.BackendLegacy, family: model.FamilyIPv4}
 	got, _ := ruleset.ParseSavePieces("test", pieces, ruleset.Options{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Keep: k})
-	own := func(s string) bool {
-		at := uintptr(unsafe.Pointer(unsafe.StringData(s)))
-		for _, b := range read {
-			if from := uintptr(unsafe.Pointer(&b[0])); s != "" && from <= at && at < from+uintptr(len(b)) {
-				return true
-			}
-		}
-		return false
-	}
-	if !own(got[0].Chains[5].Name) {
-		t.Fatal("this test does not see where a string is")
-	}
 	k.share(got)
 	if !reflect.DeepEqual(got, want) {
-		t.Fatal("what is shared is not what was read")
+		t.Fatal("a part of a piece was kept")
 	}
 	shared, rules := 0, 0
 	for _, c := range got[0].Chains {
-		if own(c.Name) || own(c.Policy) {
-			t.Errorf("chain %s holds the text", c.Name)
-		}
 		o := old[0].Chain(c.Name)
+		if o == nil {
+			continue
+		}
 		for i := range c.Rules {
 			r := &c.Rules[i]
-			if own(r.Text) || own(r.Target) || own(r.Jump) || own(r.Comment) {
-				t.Fatalf("%s holds the text", r.Text)
-			}
 			rules++
 			for k := range o.Rules {
 				if unsafe.StringData(o.Rules[k].Text) == unsafe.StringData(r.Text) {
