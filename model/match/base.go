@@ -110,15 +110,13 @@ var baseOptions = &extension{
 // noOptions is an extension without options.
 var noOptions = &extension{}
 
-// drop leaves out options; those that are not understood always stay.
+// drop leaves out options. A use that is not wholly understood is left as it is: with
+// -p 0 left out of -p 0 -p tcp, the second would be the first.
 func drop(o []Option, what func(o *Option) bool) []Option {
-	keep := o[:0]
-	for i := range o {
-		if o[i].Unknown != "" || !what(&o[i]) {
-			keep = append(keep, o[i])
-		}
+	if slices.ContainsFunc(o, func(o Option) bool { return o.Unknown != "" }) {
+		return o
 	}
-	return keep
+	return slices.DeleteFunc(o, func(o Option) bool { return what(&o) })
 }
 
 // dropValue leaves out one option where it has a value that iptables does not print.

@@ -18,9 +18,10 @@ func (p *parser) nat(kind string) Statement {
 		}
 	}
 	if p.take("to") {
-		n.Addr, n.Port = p.endpoint(n.Family)
-		if n.Addr != nil && kind != "snat" && kind != "dnat" {
-			n.Port, n.Addr = n.Addr, nil // redirect to 22: the colon may be left out
+		if t := p.peek(); kind != "snat" && kind != "dnat" && t.kind == kindWord && t.text[0] != ':' {
+			n.Port = p.expr(want{types: []Type{InetService}, field: true}) // redirect to 22: the colon may be left out
+		} else {
+			n.Addr, n.Port = p.endpoint(n.Family)
 		}
 	} else if kind == "snat" || kind == "dnat" {
 		t := p.peek()
@@ -68,7 +69,10 @@ func (p *parser) endpoint(family string) (addr, port Expr) {
 			p.i = t.begin + n
 			addr = a
 		} else {
-			addr = p.expr(want{types: []Type{AnyType}, field: true})
+			addr = p.expr(want{types: []Type{AnyAddr}, field: true})
+			if _, ok := addr.(Number); ok && p.why == "" { // 0 : 80 would be printed as 0:80, one word
+				p.fail("a number in the place of an address")
+			}
 		}
 	}
 	if t := p.peek(); p.why == "" && t.kind == kindWord && t.text[0] == ':' {
