@@ -31,7 +31,7 @@ func (a *app) rulesCommand() *cobra.Command {
 			if file != "" {
 				return a.rulesOfFile(file, format)
 			}
-			rs, err := a.readRules(format == "tree" || format == "json") // the others print no sets
+			rs, err := a.readRules(format != "save") // which prints no sets; the arrows of dot come from verdict maps too
 			if err != nil {
 				return err
 			}

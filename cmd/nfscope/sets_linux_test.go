@@ -133,4 +133,8 @@ func TestRulesHaveElements(t *testing.T) {
 			t.Errorf("%v:\n%s", args, out)
 		}
 	}
+	nettest.Feed(t, ns, "table inet ways { chain ssh {\n}\nmap m { type inet_service : verdict; elements = { 22 : jump ssh }\n}\nchain in { type filter hook input priority 0; tcp dport vmap @m\n}\n}\n", "nft", "-f", "-")
+	if out, _ := launch(t, "nfscope", "--netns", ns.Name(), "rules", "--format", "dot").ends(exitDone); !strings.Contains(out, "->") {
+		t.Errorf("dot has no arrow of the verdict map:\n%s", out)
+	}
 }

@@ -26,15 +26,21 @@ type Graph struct {
 	into  []int32 // by Chain.ID: its callers begin here in to; one more at the end
 	depth []int32 // by Chain.ID; -1 where no base chain leads
 	nodes []owner
+	// unread are the verdict maps that a table's rules ask and whose elements nobody
+	// read.
+	unread map[*model.Table][]string
 }
 
 // NewGraph builds the graph of a Ruleset that was numbered. Jumps of verdict maps
-// count, of those in the rule and of those named by it.
+// count, of those in the rule and of those named by it, as far as they were read.
 func NewGraph(rs *model.Ruleset) *Graph {
 	n, rules := rs.Size()
 	g := &Graph{calls: make([]Call, 0, rules/2), from: make([]int32, 0, n+1), nodes: make([]owner, 0, n)}
 	for _, t := range rs.Tables {
 		g.table(t)
+		if rs.Terse {
+			g.blind(t)
+		}
 	}
 	g.from = append(g.from, int32(len(g.calls)))
 	g.invert()
@@ -74,6 +80,26 @@ func (g *Graph) table(t *model.Table) {
 			}
 		}
 	}
+}
+
+// blind notes the verdict maps that a table's rules ask: what they call is not known.
+func (g *Graph) blind(t *model.Table) {
+	var asked []string
+	for _, c := range t.Chains {
+		for i := range c.Rules {
+			if r := &c.Rules[i]; r.Target == "vmap" {
+				asked = append(asked, namedMaps(r.Text)...)
+			}
+		}
+	}
+	if asked == nil {
+		return
+	}
+	slices.Sort(asked)
+	if g.unread == nil {
+		g.unread = map[*model.Table][]string{}
+	}
+	g.unread[t] = slices.Compact(asked)
 }
 
 // verdictMaps lists what the named maps of a table jump to.
@@ -165,6 +191,18 @@ func (g *Graph) CallerCount(c *model.Chain) int { return int(g.into[c.ID+1] - g.
 // Depth is the least number of calls that lead from a base chain to c; -1 where none do.
 func (g *Graph) Depth(c *model.Chain) int { return int(g.depth[c.ID]) }
 
+// Unread lists the verdict maps whose elements nobody read (model.Ruleset.Terse) and
+// which may call c besides its Callers; nil where there are none.
+func (g *Graph) Unread(c *model.Chain) []string {
+	if g.unread == nil || c.Base() {
+		return nil
+	}
+	return g.unread[g.nodes[c.ID].table]
+}
+
+// Unused reports whether it is certain that no packet comes to c.
+func (g *Graph) Unused(c *model.Chain) bool { return g.Depth(c) < 0 && g.Unread(c) == nil }
+
 // Node is a chain with its table.
 type Node struct {
 	Table *model.Table
@@ -174,8 +212,8 @@ type Node struct {
 // Unreachable lists the user chains that no packet can come to.
 func (g *Graph) Unreachable() []Node {
 	var list []Node
-	for i, o := range g.nodes {
-		if g.depth[i] < 0 {
+	for _, o := range g.nodes {
+		if g.Unused(o.chain) {
 			list = append(list, Node{o.table, o.chain})
 		}
 	}

@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -86,6 +87,60 @@ func TestGraphOfMaps(t *testing.T) {
 	for chain, want := range map[string]int{"u2": 2, "mapped": 1} {
 		if got := x.Callers(fw.Chain(chain)); len(got) != want {
 			t.Errorf("%s has callers %v", chain, got)
+		}
+	}
+}
+
+// What a verdict map calls is not known where its elements were left in the kernel: the
+// chain is not said to be unused then.
+func TestGraphOfUnreadMaps(t *testing.T) {
+	const text = `table inet fw {
+	map ways {
+		type inet_service : verdict
+	}
+	chain in {
+		type filter hook input priority 0; policy accept;
+		tcp dport vmap @ways
+	}
+	chain ssh {
+		drop
+	}
+}
+table inet plain {
+	chain lost {
+		drop
+	}
+}
+`
+	rs := load(t, text)
+	for _, terse := range []bool{true, false} {
+		rs.Terse = terse
+		g := NewIndex(rs).Graph()
+		var want []string
+		if terse {
+			want = []string{"ways"}
+		}
+		if d := cmp.Diff(want, g.Unread(rs.Tables[0].Chain("ssh"))); d != "" {
+			t.Errorf("terse %v: %s", terse, d)
+		}
+		for _, c := range []*model.Chain{rs.Tables[0].Chain("in"), rs.Tables[1].Chain("lost")} {
+			if m := g.Unread(c); m != nil {
+				t.Errorf("terse %v: %s is called by %v", terse, c.Name, m)
+			}
+		}
+		lost := 2 // ssh and lost
+		if terse {
+			lost = 1
+		}
+		if got := g.Unreachable(); len(got) != lost {
+			t.Errorf("terse %v: unreachable are %v", terse, got)
+		}
+		var tree, dot strings.Builder
+		if err := errors.Join(WriteTree(&tree, rs, nil, 0), WriteDot(&dot, rs)); err != nil {
+			t.Fatal(err)
+		}
+		if terse == strings.Contains(tree.String(), "ssh  never called") || strings.Count(dot.String(), "fontcolor=gray") != lost {
+			t.Errorf("terse %v:\n%s%s", terse, &tree, &dot)
 		}
 	}
 }

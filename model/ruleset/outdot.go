@@ -50,7 +50,7 @@ func dotStyle(g *Graph, c *model.Chain) string {
 	switch {
 	case c.Base():
 		return ", style=bold"
-	case g.Depth(c) < 0:
+	case g.Unused(c):
 		return ", color=gray, fontcolor=gray"
 	}
 	return ""

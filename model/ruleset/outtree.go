@@ -87,9 +87,11 @@ func (t *treeWriter) table(tb *model.Table) {
 func (t *treeWriter) about(c *model.Chain) string {
 	if !c.Base() {
 		switch n := t.graph.CallerCount(c); {
+		case n == 0 && !t.graph.Unused(c):
+			return "called by no rule itself, perhaps by an element that was not read"
 		case n == 0:
 			return "never called"
-		case t.graph.Depth(c) < 0:
+		case t.graph.Unused(c):
 			return "never reached"
 		case n == 1:
 			return "called by 1 rule"

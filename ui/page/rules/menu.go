@@ -155,6 +155,9 @@ func (p *Page) callers() tea.Cmd {
 		if c.Base() {
 			return page.Send(page.Say{Text: fmt.Sprintf("no rule jumps to %s: the kernel calls it at hook %s", c.Name, c.Hook)})
 		}
+		if words := mapsCall(x.names.Graph().Unread(c)); words != "" {
+			return page.Send(page.Say{Text: "no rule itself jumps to " + c.Name + "; " + words + ", its members are on the map's own page"})
+		}
 		return page.Send(page.Say{Text: "nothing jumps to " + c.Name + ": its rules are never asked"})
 	}
 	rows, name := make([]choice, 0, len(calls)), 12

@@ -287,7 +287,7 @@ func (p *Page) chainRate(f *page.Frame, n *numbers, c *model.Chain) float64 {
 	if !n.rates() || p.marks == nil || p.marks.index != p.index {
 		return -1
 	}
-	if k := p.marks.graph.CallerCount(c); k == 0 || k > manyCallers {
+	if k := p.marks.graph.CallerCount(c); k == 0 || k > manyCallers || p.marks.graph.Unread(c) != nil {
 		return -1
 	}
 	sum := 0.0

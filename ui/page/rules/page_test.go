@@ -94,6 +94,44 @@ func TestUnusedChainsAndLoops(t *testing.T) {
 	}
 }
 
+// A chain that a verdict map may call is not said to be unused where the map's elements
+// were not read, nor is its rate known.
+func TestChainsOfUnreadMaps(t *testing.T) {
+	for _, terse := range []bool{true, false} {
+		f := frame(theme.Options{}, 200, 60)
+		change(f, func(rs *model.Ruleset) {
+			rs.Terse = terse
+			in := user("in", model.Rule{Text: "tcp dport vmap @ways", Target: "vmap"}, model.Rule{Text: "jump ssh", Target: "jump", Jump: "ssh"})
+			in.Type, in.Hook = "filter", model.HookInput
+			rs.Tables = append(rs.Tables, &model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "ways",
+				Extra: []string{"map ways {\n\ttype inet_service : verdict\n}"}, Chains: []*model.Chain{in, user("ssh"), user("web", model.Rule{Text: "drop", Target: "drop"})}})
+		})
+		p := New()
+		text(p, f)
+		p.tree.Select(chainKey{model.BackendNFTables, model.FamilyInet, "ways", "web", ""})
+		do(t, p, f)
+		got := text(p, f)
+		if terse == strings.Contains(got, "nothing jumps here") || terse != strings.Contains(got, "map ways may call it") {
+			t.Errorf("terse %v:\n%s", terse, got)
+		}
+		said := p.callers()().(page.Say).Text
+		if terse == strings.Contains(said, "never asked") || terse != strings.Contains(said, "map ways may call it") {
+			t.Errorf("terse %v: %s", terse, said)
+		}
+	}
+}
+
+// A rule that does not count is not known to be hit.
+func TestNeverHitOfNoCounter(t *testing.T) {
+	f := frame(theme.Options{}, 200, 60)
+	change(f, func(rs *model.Ruleset) {
+		rs.Tables = []*model.Table{{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "fw", Chains: []*model.Chain{user("c", model.Rule{Text: "drop", Target: "drop"})}}}
+	})
+	p := New()
+	do(t, p, f, "*")
+	wants(t, text(p, f), "no rule here that counts was never hit")
+}
+
 func user(name string, rules ...model.Rule) *model.Chain {
 	return &model.Chain{Name: name, Rules: rules}
 }

@@ -135,7 +135,7 @@ func (p *Page) none(f *page.Frame) string {
 	case p.scope().Extra != "":
 		return p.setNone()
 	case p.never:
-		return "every rule here was hit (* shows all)"
+		return "no rule here that counts was never hit (* shows all)"
 	case f.Filter != "":
 		return "no rule here is found by " + strconv.Quote(f.Filter)
 	}
@@ -172,6 +172,12 @@ func (p *Page) title(f *page.Frame, rows []ref, width int) string {
 			name := from.scope.Chain
 			if name == "" {
 				name = from.row.chain.Chain
+			}
+			if name == k.Chain { // opened from a list, or the same name in another table
+				name = "a list"
+				if from.scope.Chain != "" {
+					name = from.scope.Table + "/" + from.scope.Chain
+				}
 			}
 			note = "from " + name + ", esc goes back; " + note
 			break
@@ -226,6 +232,8 @@ func (p *Page) chainNote(th *theme.Theme, at int32) string {
 		}
 	}
 	if words, _ := p.marks.says(c); words != "" {
+		note = words + "; " + note
+	} else if words := p.marks.perhaps(c); words != "" {
 		note = words + "; " + note
 	}
 	return note

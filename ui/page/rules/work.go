@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"strings"
 
 	"nfscope/model"
@@ -52,13 +53,33 @@ func newMarks(x *index) *marks {
 	return m
 }
 
+// perhaps tells that only an element that was not read may call a chain; "" where it
+// is not so.
+func (m *marks) perhaps(c *model.Chain) string {
+	if m == nil || m.graph.Depth(c) >= 0 {
+		return ""
+	}
+	return mapsCall(m.graph.Unread(c))
+}
+
+// mapsCall says that elements of verdict maps, which are not read, may call a chain.
+func mapsCall(maps []string) string {
+	switch len(maps) {
+	case 0:
+		return ""
+	case 1:
+		return "map " + maps[0] + " may call it"
+	}
+	return fmt.Sprintf("map %s or another of %d may call it", maps[0], len(maps))
+}
+
 // says tells what is wrong with a chain, in words and in a word; "" where nothing is.
 func (m *marks) says(c *model.Chain) (words, word string) {
 	switch {
 	case m == nil:
 	case m.loops[c.ID] != "":
 		return m.loops[c.ID], "loop"
-	case m.graph.Depth(c) >= 0:
+	case !m.graph.Unused(c):
 	case m.graph.CallerCount(c) == 0:
 		return "nothing jumps here", "unused"
 	default:
