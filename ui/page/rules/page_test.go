@@ -129,7 +129,7 @@ func TestNeverHitOfNoCounter(t *testing.T) {
 	})
 	p := New()
 	do(t, p, f, "*")
-	wants(t, text(p, f), "no rule here that counts was never hit")
+	wants(t, text(p, f), "every rule here that counts was hit")
 }
 
 func user(name string, rules ...model.Rule) *model.Chain {

@@ -135,7 +135,7 @@ func (p *Page) none(f *page.Frame) string {
 	case p.scope().Extra != "":
 		return p.setNone()
 	case p.never:
-		return "no rule here that counts was never hit (* shows all)"
+		return "every rule here that counts was hit (* shows all)"
 	case f.Filter != "":
 		return "no rule here is found by " + strconv.Quote(f.Filter)
 	}
