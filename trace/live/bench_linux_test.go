@@ -437,10 +437,15 @@ func bindLog(c *netlink.Conn) error {
 // looking on, and with a trace armed for another flow. The three take turns.
 func BenchmarkForwarding(b *testing.B) {
 	f := newFlood(b)
-	const packets = 100_000
+	// Short bursts, of which the shortest counts: others use the machine too.
+	const packets, bursts = 20_000, 5
 	burst := func() float64 {
-		_, rate := f.send(packets, 1e9)
-		return 1e9 / rate
+		least := math.Inf(1)
+		for range bursts {
+			_, rate := f.send(packets, 1e9)
+			least = min(least, 1e9/rate)
+		}
+		return least
 	}
 	least := map[string]float64{}
 	note := func(name string, ns float64) {
