@@ -96,11 +96,30 @@ func launch(path, name, dir string) (*keeper, error) {
 		p.err = cmd.Wait()
 		close(p.done)
 	}()
-	if err := p.ask(message{Op: "hello"}, nil); err != nil {
+	err = p.ask(message{Op: "hello"}, nil)
+	if err == nil {
+		err = inherit(conn)
+	}
+	if err != nil {
 		p.kill()
 		return nil, err
 	}
 	return p, nil
+}
+
+// inherit lets the programs that we start hold our end too: where we are killed while an
+// iptables of ours is at work, the guard reads the end of file, and undoes, once that has
+// ended as well. Else it might undo what is made only then.
+func inherit(conn *net.UnixConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	if err := raw.Control(func(fd uintptr) { _, set = unix.FcntlInt(fd, unix.F_SETFD, 0) }); err != nil {
+		return err
+	}
+	return set
 }
 
 // kill ends a guard without letting it undo anything: it must be dead before its
@@ -307,8 +326,9 @@ func (g *Guard) Close() error {
 	g.closed = true
 	defer g.held.close()
 	if p := g.proc; p != nil {
-		_ = p.conn.Close()
+		_ = p.conn.CloseWrite() // programs of ours may hold it still
 		<-p.done
+		_ = p.conn.Close()
 		if p.err == nil {
 			return nil
 		}
