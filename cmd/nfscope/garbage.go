@@ -14,8 +14,8 @@ const (
 	// rulesets that share their text take by the rule, chains and counters included, while
 	// they are compared or a page out of sight holds the older one; and all else. Less
 	// would keep it busy all the time.
-	ruleBytes = 600
-	elseBytes = 36 << 20
+	ruleBytes = 700
+	elseBytes = 40 << 20
 )
 
 // collectFor sets how much garbage is waited for. Go waits for as much as lives, which
