@@ -121,6 +121,20 @@ func TestChainsOfUnreadMaps(t *testing.T) {
 	}
 }
 
+// A rule opened from a list stands in its own chain: that is not where esc goes.
+func TestOpenedFromAList(t *testing.T) {
+	f := frame(theme.Options{}, 160, 30)
+	p := New()
+	f.Filter = "10.2.0.3"
+	p.View(f)
+	do(t, p, f, "enter", "enter")
+	got := text(p, f)
+	wants(t, got, "nat/POSTROUTING", "from a list, esc goes back")
+	if strings.Contains(got, "from POSTROUTING") {
+		t.Errorf("the chain is said to come from itself:\n%s", got)
+	}
+}
+
 // A rule that does not count is not known to be hit.
 func TestNeverHitOfNoCounter(t *testing.T) {
 	f := frame(theme.Options{}, 200, 60)
