@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"nfscope/model/journey"
@@ -84,9 +83,9 @@ func (a *app) replayCapture(name string, o replayFlags) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.Create(o.pcapng)
+	file, err := createBeside(name, o.pcapng, "--pcapng")
 	if err != nil {
-		return usagef("--pcapng: %w", err)
+		return err
 	}
 	c, err := newCapture(file, o.left)
 	for i := 0; i < len(list) && err == nil; i++ {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,4 +67,43 @@ func TestRecorder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCreateBeside: a recording is not overwritten by what is made of it, by whatever name.
+func TestCreateBeside(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	name, alias, other := filepath.Join(dir, "x.nfs"), filepath.Join(dir, "alias"), filepath.Join(dir, "x.pcapng")
+	b := mustRead(t, "../../docs/labs/gateway/recording.nfs")
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(name, alias); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{name, alias} {
+		for _, o := range []replayFlags{{pcapng: to}, {write: to}} {
+			a := &app{ctx: context.Background(), out: io.Discard, err: io.Discard}
+			if err := a.replay(name, o); err == nil || !strings.Contains(err.Error(), "it is the recording that is read") {
+				t.Errorf("%+v: %v", o, err)
+			}
+			if !bytes.Equal(mustRead(t, name), b) {
+				t.Fatalf("%+v: the recording was changed", o)
+			}
+		}
+	}
+	f, err := createBeside(name, other, "-w")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+}
+
+func mustRead(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

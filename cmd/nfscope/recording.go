@@ -113,6 +113,21 @@ func (r *recorder) close() (wrote bool, err error) {
 	return true, errors.Join(err, r.file.Close())
 }
 
+// createBeside makes the file that a flag names, to be written from the recording of the
+// first name: never the recording itself, by whatever name.
+func createBeside(recording, name, flag string) (*os.File, error) {
+	if in, err := os.Stat(recording); err == nil {
+		if out, err := os.Stat(name); err == nil && os.SameFile(in, out) {
+			return nil, usagef("%s %s: it is the recording that is read", flag, name)
+		}
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, usagef("%s: %w", flag, err)
+	}
+	return f, nil
+}
+
 // openRecording opens a recording for reading at any place. What cannot be read at any
 // place (a pipe) is read into memory first.
 func openRecording(name string) (*record.File, io.Closer, error) {

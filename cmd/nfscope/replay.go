@@ -202,14 +202,9 @@ func (a *app) replayWrite(name, to string, redact bool) error {
 	if redact {
 		r = record.NewRedactor()
 	}
-	if in, err := os.Stat(name); err == nil {
-		if out, err := os.Stat(to); err == nil && os.SameFile(in, out) {
-			return usagef("-w %s: it is the recording that is read", to)
-		}
-	}
-	out, err := os.Create(to)
+	out, err := createBeside(name, to, "-w")
 	if err != nil {
-		return usagef("-w: %w", err)
+		return err
 	}
 	err = f.Copy(a.ctx, out, r)
 	if cerr := out.Close(); err == nil {

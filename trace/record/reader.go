@@ -51,6 +51,9 @@ func NewReader(name string, r io.Reader) (*Reader, error) {
 		return nil, noRecording(name, err)
 	}
 	line, err := readHeader(rr.in)
+	if errors.Is(err, io.EOF) && bytes.HasPrefix(line, []byte(`{"schema":"`+Schema+`"`)) {
+		return nil, fmt.Errorf("%s: the recording is cut short in its header: nothing of it can be read", name)
+	}
 	if err != nil || json.Unmarshal(line, &rr.Header) != nil || rr.Schema == "" {
 		return nil, noHeader(name)
 	}
