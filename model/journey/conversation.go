@@ -29,15 +29,16 @@ func (f *Fold) answers(b *builder, j *Journey, fl *flow.Flow, first *model.Packe
 		return
 	}
 	if !b.hasCT || b.ct.ID == 0 { // else it was told when the event came
-		f.spoke(b, j.Flow, j.Direction == Reply)
+		f.spoke(b, &j.Packet, j.Flow, j.Direction == Reply)
 	}
 	j.Answers = b.answers
 }
 
 // spoke notes which journey of the other direction was the newest when the connection of
 // this one was told. Journeys are closed, and drawn, in another order than they began:
-// one of a chatty tracer stays open longer.
-func (f *Fold) spoke(b *builder, flow uint32, reply bool) {
+// one of a chatty tracer stays open longer. Nothing answers an ICMP error (RFC 1122, 3.2.2):
+// what comes after one would have come without it.
+func (f *Fold) spoke(b *builder, p *model.Packet, flow uint32, reply bool) {
 	t := f.talks[flow]
 	if t == nil {
 		if len(f.talks) >= 2*max(f.opt.Keep, maxOpen) {
@@ -53,7 +54,9 @@ func (f *Fold) spoke(b *builder, flow uint32, reply bool) {
 	if b.answers == 0 && *other < b.number {
 		b.answers = *other
 	}
-	*own = max(*own, b.number)
+	if p == nil || !p.ICMPError() {
+		*own = max(*own, b.number)
+	}
 }
 
 // About says in words which journey the packet answers, "" where that is not known: an

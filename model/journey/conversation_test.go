@@ -75,6 +75,29 @@ func TestAnswersInTheOrderOfEvents(t *testing.T) {
 	}
 }
 
+// TestNothingAnswersAnError: an ICMP error is about a packet, and the packet after it is
+// no answer to it.
+func TestNothingAnswersAnError(t *testing.T) {
+	p := udp("10.0.0.9", 1)
+	fault := *p
+	fault.Src, fault.Dst, fault.Proto, fault.ICMPType, fault.ICMPCode, fault.IPID = p.Dst, p.Src, model.ProtoICMP, 3, 3, p.IPID+1
+	again := *p
+	again.IPID = p.IPID + 2
+	var events []Event
+	for i, q := range []*model.Packet{p, &fault, &again} {
+		e := arming(q)
+		e.ID, e.CT = uint32(1+i), &CT{ID: 77, Direction: uint8(i % 2), State: 2}
+		events = append(events, e)
+	}
+	_, js := folded(nil, Options{Probes: true}, events...)
+	if len(js) != 3 || js[1].Answers != js[0].Number || js[2].Answers != 0 {
+		t.Errorf("%d journeys: %+v", len(js), js)
+	}
+	if got, want := js[1].About(), "ICMP error about #1"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestPartner: the packet beside is that of the other direction.
 func TestPartner(t *testing.T) {
 	js := both(t)

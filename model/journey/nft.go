@@ -47,7 +47,7 @@ func (f *Fold) nft(e *Event) {
 	f.touch(b, e.Time)
 	if e.CT != nil {
 		if e.CT.ID != 0 && (!b.hasCT || b.ct.ID != e.CT.ID) {
-			f.spoke(b, e.CT.ID, e.CT.Direction == 1)
+			f.spoke(b, e.Packet, e.CT.ID, e.CT.Direction == 1)
 		}
 		b.ct, b.hasCT = *e.CT, true
 	}

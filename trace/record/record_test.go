@@ -55,7 +55,7 @@ func items() []feed.Item {
 		{Time: at(0), Host: &feed.Host{Name: "r", Kernel: "6.18", Local: []string{"10.0.0.1/24"}, Source: "lab x"}},
 		{Time: at(0), Rules: rs},
 		{Time: at(1), Counts: &model.Counts{Generation: "g1", Taken: at(1), Rules: []model.Counters{{Packets: 9, Bytes: 8, Valid: true}, {}}, Chains: []model.Counters{{}, {}, {Valid: true}}}},
-		{Time: at(2), Trace: &snapshot.Trace{Armed: true, Filter: "ip or ip6", Both: true, Table: "nfscope_1_1", Until: at(99), Rate: 5, Held: 6, Method: snapshot.MethodOwner, Notes: []string{"n"}}},
+		{Time: at(2), Trace: &snapshot.Trace{Armed: true, Filter: "ip or ip6", Both: true, Table: "nfscope_1_1", Until: at(99), Rate: 5, Held: 6, Method: snapshot.MethodOwner, NoLegacy: true, Notes: []string{"n"}}},
 		{Time: at(3), Event: &journey.Event{Source: journey.SourceNFT, Time: at(3), Seq: 3, Family: model.FamilyInet, Table: "fw", Chain: "in", Kind: journey.EventRule, ID: 0xdeadbeef, Handle: 12,
 			Verdict: model.VerdictJump, To: "sub", Packet: p, In: "eth0", Out: "eth1", PhysIn: "p0", PhysOut: "p1", Mark: 5, HasMark: true, CT: &journey.CT{ID: 42, Direction: 1, Status: 8, State: 2}}},
 		{Time: at(3), Event: &journey.Event{Source: journey.SourceLegacy, Time: at(3), Seq: 4, Family: model.FamilyIPv6, Table: "raw", Chain: "PREROUTING", Kind: journey.EventPolicy,
@@ -273,6 +273,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"empty", nil, "file is no nfscope recording: expected a file made with `nfscope trace -w`"},
 		{"half a header", []byte(`{"schema":`), "file:1: no recording header"},
+		{"cut in the header", []byte(`{"schema":"nfscope/recording/2","version":"1`), "file: the recording is cut short in its header: nothing of it can be read"},
 		{"another form", []byte(`{"schema":"nfscope/recording/3"}` + "\n"), `file is a recording of another form, "nfscope/recording/3"; this nfscope reads "nfscope/recording/2" and "nfscope/recording/1"`},
 		{"undescribed", []byte(`{"schema":"nfscope/recording/2","root":"x"}` + "\n"), `file:1: the recording's own description: the form "x" is not described`},
 		{"endless form", []byte(`{"schema":"nfscope/recording/2","root":"x","types":{"x":[["A","` + strings.Repeat("*", 20) + `x"]]}}` + "\n"), "is nested too deep"},
