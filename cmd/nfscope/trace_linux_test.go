@@ -162,7 +162,7 @@ func TestTwoTraces(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore", "nft")
 	t.Parallel()
 	n := nettest.NewRouted(t)
-	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
+	nettest.Feed(t, n.Router, strings.Replace(dropForwarded, "COMMIT", "-A INPUT -p udp --dport 12 -j DROP\nCOMMIT", 1), "iptables-legacy-restore")
 	nettest.Feed(t, n.Router, "table inet fw {\n chain forward { type filter hook forward priority -5; policy accept; udp dport 11 drop; }\n}\n", "nft", "-f", "-")
 	look := func() string { // addresses settle by themselves
 		return regexp.MustCompile(`(?m)^.*( fe80::| mtu ).*\n`).ReplaceAllString(tidy(world(t, n.Router)), "")
@@ -194,6 +194,15 @@ func TestTwoTraces(t *testing.T) {
 	})
 	second.line("no guess", func(l string) bool {
 		return strings.Contains(l, `"dport":9`) && strings.Contains(l, "filter/FORWARD (iptables-legacy), which it met there, told nothing") && strings.Contains(l, `"complete":false`)
+	})
+
+	// Nor of a drop in a hook in which nothing else stands.
+	datagram(t, n.Client, "10.2.0.1:12")
+	first.line("the drop in input", func(l string) bool {
+		return strings.Contains(l, "dropped by rule 1 of filter/INPUT (iptables-legacy)")
+	})
+	second.line("no guess about input", func(l string) bool {
+		return strings.Contains(l, `"dport":12`) && strings.Contains(l, "filter/INPUT (iptables-legacy), or the kernel, may have dropped it: legacy tables are not traced") && strings.Contains(l, `"possible":["accepted","dropped"]`)
 	})
 
 	// The second ends: the first goes on as it was.

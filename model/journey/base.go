@@ -169,6 +169,29 @@ func (b *builder) untold(at place) *base {
 	return nil
 }
 
+// unheard finds a legacy chain that a packet last seen at a place may have met, and that
+// can drop.
+func (b *builder) unheard(at place) *stop {
+	if b.bases == nil {
+		return nil
+	}
+	hooks := hooksAfter(at.hook, b.way)
+	if at.hook == model.HookPrerouting && b.way == model.HookNone {
+		hooks = []model.Hook{at.hook, model.HookInput, model.HookForward, model.HookPostrouting}
+	}
+	for _, h := range hooks {
+		if int(h) >= len(b.bases.stops) {
+			continue
+		}
+		for i := range b.bases.stops[h] {
+			if s := &b.bases.stops[h][i]; s.backend == model.BackendLegacy && !s.before(at) && s.family.Carries(b.key.family) {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
 // unseenBelow finds a chain of a bridge or a device that the packet may have met, and
 // that told nothing. Which devices belong to a bridge is not known here.
 func (b *builder) unseenBelow() *base {

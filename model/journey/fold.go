@@ -47,6 +47,8 @@ type Fold struct {
 	opt   Options
 	rules Rules
 	flows Flows
+	// noLegacy is true where rules of legacy tables tell nothing.
+	noLegacy bool
 	// chose tells which closed journeys are kept; nil keeps all.
 	chose func(*Journey) bool
 
@@ -143,6 +145,18 @@ func (f *Fold) SetProbes(on bool) {
 		return
 	}
 	f.opt.Probes, f.view = on, nil
+	for b := f.head; b != nil; b = b.next {
+		b.dirty = true
+	}
+}
+
+// SetNoLegacy says whether rules of legacy tables tell nothing, their tracer being off:
+// what they drop just vanishes.
+func (f *Fold) SetNoLegacy(on bool) {
+	if on == f.noLegacy {
+		return
+	}
+	f.noLegacy, f.view = on, nil
 	for b := f.head; b != nil; b = b.next {
 		b.dirty = true
 	}

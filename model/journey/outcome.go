@@ -225,6 +225,11 @@ func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 	if c := b.untold(at); c != nil {
 		return where + "; " + Where(c.backend, c.family, c.table, c.name) + ", which it met there, told nothing: it is not traced, or its event was lost", true
 	}
+	if f.noLegacy {
+		if s := b.unheard(at); s != nil {
+			return where + "; " + s.words + ", or the kernel, may have dropped it: legacy tables are not traced", true
+		}
+	}
 	if c := b.unseenBelow(); c != nil {
 		return where + ", no rule of the IP families dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it, or a chain below did, such as " +
 			Where(c.backend, c.family, c.table, c.name), false

@@ -22,6 +22,7 @@ func TestUntold(t *testing.T) {
 		base("in", model.HookInput, 0), base("pre", model.HookPrerouting, -290)}}
 	legacy := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{base("INPUT", model.HookInput, 0)}}
 	mangle := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "mangle", Chains: []*model.Chain{base("PREROUTING", model.HookPrerouting, -150)}}
+	idle := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{{Name: "INPUT", Hook: model.HookInput, Policy: "ACCEPT"}}}
 	late := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "late", Chains: []*model.Chain{base("in", model.HookInput, 10)}}
 	muting := func(h model.Hook, at model.Priority) *model.Table {
 		c := base("c", h, at)
@@ -41,24 +42,32 @@ func TestUntold(t *testing.T) {
 		tables []*model.Table
 		chain  string
 		want   string
+		deaf   bool
 	}{
-		{"a legacy chain in the same hook", []*model.Table{nft, legacy}, "in", "last seen in the input hook; filter/INPUT (iptables-legacy), which it met there, " + untold},
-		{"an nft chain in the same hook", []*model.Table{nft, late}, "in", "last seen in the input hook; inet late/in (nftables), which it met there, " + untold},
-		{"no other chain", []*model.Table{nft}, "in", kernel},
-		{"a rule before it ends traces", []*model.Table{nft, muting(model.HookPrerouting, -150)}, "in", kernel},
-		{"a rule of another way ends traces", []*model.Table{nft, muting(model.HookForward, 0)}, "in", kernel},
-		{"a rule of another family ends traces", []*model.Table{nft, six}, "in", kernel},
+		{"a legacy chain in the same hook", []*model.Table{nft, legacy}, "in", "last seen in the input hook; filter/INPUT (iptables-legacy), which it met there, " + untold, false},
+		{"an nft chain in the same hook", []*model.Table{nft, late}, "in", "last seen in the input hook; inet late/in (nftables), which it met there, " + untold, false},
+		{"no other chain", []*model.Table{nft}, "in", kernel, false},
+		{"a rule before it ends traces", []*model.Table{nft, muting(model.HookPrerouting, -150)}, "in", kernel, false},
+		{"a rule of another way ends traces", []*model.Table{nft, muting(model.HookForward, 0)}, "in", kernel, false},
+		{"a rule of another family ends traces", []*model.Table{nft, six}, "in", kernel, false},
 		{"a rule beside it may have ended the trace", []*model.Table{nft, muting(model.HookInput, 0)}, "in",
-			"last seen in the input hook; rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace: what came after is not known"},
-		{"a rule of a chain that told its end", []*model.Table{passed}, "in", kernel},
-		{"a rule behind the next hook", []*model.Table{nft, muting(model.HookForward, 0)}, "pre", "rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace"},
-		{"a rule of a user chain", []*model.Table{nft, user}, "in", "rule 1 of ip mute/u (nftables): meta nftrace set 0 may have ended its trace"},
-		{"one in another hook", []*model.Table{nft, mangle}, "in", kernel},
-		{"conntrack stands between", []*model.Table{nft, mangle}, "pre", kernel},
+			"last seen in the input hook; rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace: what came after is not known", false},
+		{"a rule of a chain that told its end", []*model.Table{passed}, "in", kernel, false},
+		{"a rule behind the next hook", []*model.Table{nft, muting(model.HookForward, 0)}, "pre", "rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace", false},
+		{"a rule of a user chain", []*model.Table{nft, user}, "in", "rule 1 of ip mute/u (nftables): meta nftrace set 0 may have ended its trace", false},
+		{"one in another hook", []*model.Table{nft, mangle}, "in", kernel, false},
+		{"conntrack stands between", []*model.Table{nft, mangle}, "pre", kernel, false},
+		{"a legacy chain of another hook, with nobody to hear it", []*model.Table{nft, legacy}, "pre",
+			"last seen in the prerouting hook; filter/INPUT (iptables-legacy), or the kernel, may have dropped it: legacy tables are not traced", true},
+		{"one behind conntrack, with nobody to hear it", []*model.Table{nft, mangle}, "pre", "; mangle/PREROUTING (iptables-legacy), or the kernel, may have", true},
+		{"one that it had behind it, with nobody to hear it", []*model.Table{nft, mangle}, "in", kernel, true},
+		{"one that drops nothing, with nobody to hear it", []*model.Table{nft, idle}, "pre", kernel, true},
+		{"a legacy chain of another hook, heard", []*model.Table{nft, legacy}, "pre", kernel, false},
 	} {
 		rs := &model.Ruleset{Tables: c.tables}
 		rs.Number()
 		f := NewFold(Options{Probes: true})
+		f.SetNoLegacy(c.deaf)
 		f.SetRules(ruleset.NewIndex(rs), time.Time{})
 		p := model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Length: 30, IPID: 1}
 		now := time.Unix(1, 0)

@@ -108,6 +108,9 @@ type Trace struct {
 	Held uint64
 	// Method is MethodOwner or MethodRaw.
 	Method string
+	// NoLegacy says that rules of legacy tables tell nothing: their tracer is not at work,
+	// such as where another program reads its NFLOG group.
+	NoLegacy bool
 	// Notes say what the kernel could not match and is filtered afterwards, or which
 	// tracer is missing.
 	Notes []string

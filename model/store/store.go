@@ -197,6 +197,7 @@ func (s *Store) setTrace(t *snapshot.Trace) {
 	}
 	s.trace = *t
 	s.fold.SetProbes(t.Method == snapshot.MethodOwner)
+	s.fold.SetNoLegacy(t.NoLegacy)
 }
 
 // setReading notes how far a reading is. The outline is of use until there is a ruleset.

@@ -238,7 +238,7 @@ func (tr *tracing) queued() (bytes uint64) {
 // tell puts the trace's state.
 func (s *Session) tell(tr *tracing, armed bool) {
 	st := tr.armed.State()
-	st.Armed = armed
+	st.Armed, st.NoLegacy = armed, tr.log == nil
 	st.Notes = append(st.Notes, tr.notes...)
 	if armed {
 		if _, held, err := tr.armed.Held(context.Background()); err == nil {
