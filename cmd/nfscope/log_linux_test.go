@@ -78,6 +78,10 @@ func TestLog(t *testing.T) {
 			t.Errorf("%v: %s", c.args, errs)
 		}
 	}
+	// A group named twice is not taken by ourselves.
+	if _, errs := launch(t, "nfscope", "--netns", nothing.Name(), "log", "5", "05", "--for", "10ms").ends(exitDone); !strings.HasPrefix(errs, "reading NFLOG group 5\n") {
+		t.Errorf("a group named twice: %s", errs)
+	}
 }
 
 // procLog lists the readers of NFLOG groups.

@@ -39,7 +39,10 @@ type group struct {
 func Open(ns *netns.Handle, o Options) (*Reader, error) {
 	r := &Reader{}
 	var errs []error
-	for _, n := range o.Groups {
+	for i, n := range o.Groups {
+		if slices.Contains(o.Groups[:i], n) {
+			continue // the second reader would find the first in its way
+		}
 		nr, err := nflog.Open(ns, n, nflog.Options{Buffer: o.Buffer, Unstamped: true, Other: func(m nflog.Message) { r.put(fromGroup(n, &m)) }})
 		if err != nil {
 			errs = append(errs, err)
