@@ -76,3 +76,38 @@ func TestSame(t *testing.T) {
 		})
 	}
 }
+
+// TestStranger: a packet whose ends were seen to change is not taken for one that cannot
+// be it: what is sent from here does not come in, and what came in is not sent from here.
+func TestStranger(t *testing.T) {
+	was, is := udp("10.1.0.1", 5), udp("10.1.0.1", 5)
+	is.Dst, is.DPort = was.Dst.Next(), 99
+	rules := rulesOf(legacyTable("mangle", builtin("mangle", "INPUT", "ACCEPT"), builtin("mangle", "OUTPUT", "ACCEPT"), builtin("mangle", "POSTROUTING", "ACCEPT")))
+	mangle := func(h model.Hook, p *model.Packet, in, out string) Event {
+		return between(line("mangle", strings.ToUpper(h.String()), EventPolicy, 1, h, p), in, out, 0)
+	}
+	sent := []Event{between(arming(was), "", "r1", 1), mangle(model.HookOutput, was, "", "r1"), mangle(model.HookPostrouting, is, "", "r1")}
+	came := []Event{between(arming(was), "r0", "", 2), mangle(model.HookInput, is, "r0", "")}
+	sentEnd, cameEnd := between(probe(model.HookPostrouting, is), "", "r1", 1), between(probe(model.HookInput, is), "r0", "", 2)
+	in, out := between(arming(is), "r0", "", 3), between(arming(is), "", "r1", 3)
+	for _, c := range []struct {
+		name   string
+		events []Event
+		end    Event
+		other  Event
+		twins  bool
+	}{
+		{"sent, another comes in", sent, sentEnd, in, false},
+		{"sent, another is sent", sent, sentEnd, out, true},
+		{"came in, another is sent", came, cameEnd, out, false},
+		{"came in, another comes in", came, cameEnd, in, true},
+	} {
+		_, list := folded(rules, Options{Probes: true}, append(append([]Event(nil), c.events...), c.other, c.end)...)
+		if len(list) != 2 {
+			t.Fatalf("%s: %d journeys", c.name, len(list))
+		}
+		if doubted := list[0].Why == twins; doubted != c.twins || list[0].Complete == c.twins {
+			t.Errorf("%s: complete %v, %q, want twins %v", c.name, list[0].Complete, list[0].Why, c.twins)
+		}
+	}
+}
