@@ -67,7 +67,7 @@ type Facts struct {
 	In, Out Fact[string]
 	Mark    Fact[uint32]
 	// Connection is what conntrack has of the packet; known and nil where it has
-	// nothing and the packet is INVALID.
+	// nothing and the packet is INVALID. Its State may leave more than one open.
 	Connection Fact[*Connection]
 	// PacketType is unicast, broadcast or multicast, as the link layer says.
 	PacketType Fact[string]
@@ -86,8 +86,9 @@ type Facts struct {
 
 // Connection is a conntrack entry as rules see it.
 type Connection struct {
-	// State is NEW, ESTABLISHED, RELATED or UNTRACKED.
-	State string
+	// State is the packet's, or all that it may be. The rest is of the entry, for the
+	// states that have one.
+	State State
 	// Status holds EXPECTED, SEEN_REPLY, ASSURED, CONFIRMED, SNAT and DNAT.
 	Status Fact[[]string]
 	// NAT holds SNAT and DNAT alone, for where the rest of Status is not known.
@@ -103,9 +104,6 @@ type Connection struct {
 	// Helper is the name of the helper, "" where it has none.
 	Helper Fact[string]
 }
-
-// Exists is false for INVALID and for UNTRACKED packets: neither has an entry.
-func (c *Connection) Exists() bool { return c != nil && c.State != "UNTRACKED" }
 
 // MAC is an Ethernet address.
 type MAC [6]byte

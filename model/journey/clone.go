@@ -9,7 +9,7 @@ import (
 // other does not see. Journeys that are closed never change, and both have them.
 func (f *Fold) Clone() *Fold {
 	c := *f
-	c.done, c.cut = slices.Clone(f.done), maps.Clone(f.cut)
+	c.done, c.cut, c.unlooked = slices.Clone(f.done), maps.Clone(f.cut), slices.Clone(f.unlooked)
 	c.talks = make(map[uint32]*talk, len(f.talks))
 	for id, t := range f.talks {
 		n := *t

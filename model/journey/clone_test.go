@@ -17,8 +17,8 @@ func TestCloneKnows(t *testing.T) {
 		typ  reflect.Type
 		want string
 	}{
-		{reflect.TypeFor[Fold](), "rules flows chose head tail byID byKey bases inForce talks done cut view"},
-		{reflect.TypeFor[builder](), "walks nft legacy prev next same bases rules pub"},
+		{reflect.TypeFor[Fold](), "rules flows chose head tail byID byKey bases inForce talks done unlooked cut view"},
+		{reflect.TypeFor[builder](), "walks nft legacy entry prev next same bases rules pub"},
 		{reflect.TypeFor[walk](), "steps packets head stack"},
 		{reflect.TypeFor[talk](), ""},
 	} {

@@ -16,6 +16,7 @@ type deaf struct{}
 func (deaf) ByID(uint32) *flow.Flow         { return nil }
 func (deaf) ByTuple(model.Tuple) *flow.Flow { return nil }
 func (deaf) Followed() bool                 { return false }
+func (deaf) Whole() time.Time               { return time.Time{} }
 
 // TestConfirm: behind the last chain conntrack takes a new connection or drops its
 // packet, and only conntrack's own events tell which.

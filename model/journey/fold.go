@@ -29,6 +29,9 @@ type Flows interface {
 	// Followed reports whether conntrack's events come: then a flow that is not found
 	// is one that conntrack does not have.
 	Followed() bool
+	// Whole is since when every entry of conntrack's table was told, zero while some may
+	// not have been: before the first dump, and after a loss until the next one.
+	Whole() time.Time
 }
 
 // Options bound a Fold.
@@ -72,6 +75,11 @@ type Fold struct {
 	// missed counts all losses, one of unknown size as one: a journey's own are those
 	// since it began.
 	missed uint64
+	// tellsCT is true once an event of nf_tables told of conntrack: then one that does not
+	// has nothing to tell.
+	tellsCT bool
+	// unlooked are the journeys that wait for what conntrack may still tell.
+	unlooked []unlooked
 	// cut are the keys of journeys that were closed before all their events had come, and
 	// when: what is late looks like another packet's.
 	cut map[packetKey]time.Time
@@ -206,13 +214,13 @@ func (f *Fold) gap(n uint64) {
 }
 
 // Tick closes the journeys of which nothing was heard for a while, and reports
-// whether there were any.
+// whether there were any, or anything else changed.
 func (f *Fold) Tick(now time.Time) (closed bool) {
 	for f.head != nil && now.Sub(f.head.last) >= f.opt.Quiet {
 		f.close(f.head)
 		closed = true
 	}
-	return closed
+	return f.look(now) || closed
 }
 
 // Flush closes everything: the trace has ended.
@@ -255,6 +263,7 @@ func (f *Fold) begin(e *Event) *builder {
 	if f.rules == nil {
 		b.doubt = unlisted
 	}
+	f.notice(b, e)
 	f.open++
 	f.append(b)
 	return b
@@ -336,4 +345,5 @@ func (f *Fold) close(b *builder) {
 		i--
 	}
 	f.done = slices.Insert(f.done, i, j)
+	f.await(b, j)
 }

@@ -170,6 +170,8 @@ type Journey struct {
 	Gaps uint64 `json:"gaps"`
 	// Rules are those in force when it began, nil where none were known.
 	Rules Rules `json:"-"`
+	// Track is what is known of its place in conntrack.
+	Track Track `json:"-"`
 	// Closed is true once no more steps are expected.
 	Closed bool `json:"-"`
 	// MissesLeftOut counts the rules that were looked at and did not match, and that are not

@@ -208,6 +208,7 @@ type oneFlow struct{ *flow.Flow }
 
 func (o oneFlow) ByID(id uint32) *flow.Flow { return o.Flow }
 func (o oneFlow) Followed() bool            { return true }
+func (o oneFlow) Whole() time.Time          { return time.Time{} }
 func (o oneFlow) ByTuple(t model.Tuple) *flow.Flow {
 	if t == o.Orig.Tuple || t == o.Reply.Tuple {
 		return o.Flow

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/flow"
 )
 
 // place is where on a packet's way a base chain stands.
@@ -158,12 +159,14 @@ type builder struct {
 	first, last time.Time
 	ct          CT
 	hasCT       bool
-	prev, next  *builder // in the order of last
-	same        *builder // the next of the same key
-	bases       *bases   // of the ruleset in force when it began
-	rules       Rules    // that ruleset
-	probed      bool     // probe chains were there when it began
-	began       bool     // our own chain that switched the trace on is among the walks
+	noCT        bool       // an event from behind conntrack told of no entry
+	entry       *flow.Flow // the entry of its tuple that was known well before it came
+	prev, next  *builder   // in the order of last
+	same        *builder   // the next of the same key
+	bases       *bases     // of the ruleset in force when it began
+	rules       Rules      // that ruleset
+	probed      bool       // probe chains were there when it began
+	began       bool       // our own chain that switched the trace on is among the walks
 	way         model.Hook
 	sent        bool   // came to postrouting
 	assumed     bool   // an event with other ends was taken for the packet's

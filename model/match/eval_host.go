@@ -111,9 +111,9 @@ func aboutHelper(e *evaluation, _ *Option) (string, fact.Answer) {
 	c := e.f.Connection
 	switch {
 	case o == nil || o.Unknown != "" || !c.Known:
-	case !c.Value.Exists(): // said before the negation is looked at
+	case exists(c) == fact.No: // said before the negation is looked at
 		return "no connection", fact.Is(o.Negated)
-	case c.Value.State == "NEW":
+	case c.Value.State == fact.New:
 		return "nobody expected it", fact.Is(o.Negated)
 	}
 	return fact.Missing + "the connection's helper", fact.Unsure

@@ -92,9 +92,10 @@ func aboutMark(e *evaluation, o *Option) (string, fact.Answer) {
 	f, what := e.f.Mark, "the packet's mark"
 	if e.m.Name == "connmark" {
 		f, what = fact.Fact[uint32]{}, "the connection's mark"
-		if c := e.f.Connection; c.Known && c.Value.Exists() {
+		switch c := e.f.Connection; exists(c) {
+		case fact.Yes:
 			f = c.Value.Mark
-		} else if c.Known { // without a connection the module says no, negated or not
+		case fact.No: // without a connection the module says no, negated or not
 			if o.Negated {
 				return "no connection", fact.Yes
 			}
@@ -136,13 +137,35 @@ func aboutStatistic(e *evaluation, _ *Option) (string, fact.Answer) {
 	return "not known: how many packets came before", fact.Unsure
 }
 
-// aboutConntrack is xt_conntrack.c: the state first; a packet without connection then
-// passes all other conditions when a state was asked for, and fails else.
+// aboutConntrack asks for each state that the packet may have: where all answers are the
+// same it does not matter which it is.
 func aboutConntrack(e *evaluation, _ *Option) (string, fact.Answer) {
-	if !e.f.Connection.Known {
+	if !e.f.Connection.Known || e.f.Connection.Value.States() == 0 {
 		return "not known: the connection", fact.Unsure
 	}
 	c := e.f.Connection.Value
+	states := c.States()
+	have, all := "", fact.Unsure
+	for i, s := range states.List() {
+		h, a := inState(e, c.As(s))
+		switch {
+		case i == 0:
+			have, all = h, a
+		case a != all && states == fact.AnyState:
+			return fact.Missing + "the connection", fact.Unsure
+		case a != all:
+			return fact.Missing + "whether it is " + states.String(), fact.Unsure
+		case h != have:
+			have = states.String()
+		}
+	}
+	return have, all
+}
+
+// inState is xt_conntrack.c for a packet of which the state is known: the state first; a
+// packet without connection then passes all other conditions when a state was asked for,
+// and fails else.
+func inState(e *evaluation, c *fact.Connection) (string, fact.Answer) {
 	all := fact.Yes
 	var have []string
 	say := func(o *Option, h string, a fact.Answer) {
@@ -164,7 +187,7 @@ func aboutConntrack(e *evaluation, _ *Option) (string, fact.Answer) {
 			say(o, h, a)
 		}
 	}
-	if !c.Exists() {
+	if c.Exists() == fact.No {
 		if !asked {
 			return "no connection", fact.No
 		}
@@ -184,19 +207,20 @@ func stateAnswer(c *fact.Connection, v Value) (string, fact.Answer) {
 	if c == nil {
 		return "INVALID", fact.Is(want.Has("INVALID"))
 	}
-	if want.Has(c.State) {
-		return c.State, fact.Yes
+	state := c.State.String()
+	if want.Has(state) {
+		return state, fact.Yes
 	}
 	for _, nat := range []string{"SNAT", "DNAT"} {
 		switch {
 		case !want.Has(nat):
 		case !c.Status.Known && !c.NAT.Known:
-			return c.State + ", not known: its NAT", fact.Unsure
+			return state + ", not known: its NAT", fact.Unsure
 		case slices.Contains(c.Status.Value, nat) || slices.Contains(c.NAT.Value, nat):
-			return c.State + ", " + nat, fact.Yes
+			return state + ", " + nat, fact.Yes
 		}
 	}
-	return c.State, fact.No
+	return state, fact.No
 }
 
 func connectionAnswer(c *fact.Connection, o *Option) (string, fact.Answer) {

@@ -49,7 +49,8 @@ func (t *Target) xset(old fact.Fact[uint32]) fact.Fact[uint32] {
 func (t *Target) connMark(f *fact.Facts) {
 	c := f.Connection
 	var own fact.Fact[uint32]
-	if c.Known && c.Value.Exists() {
+	there := exists(c)
+	if there == fact.Yes {
 		own = c.Value.Mark
 	}
 	save, restore := t.Option("--save-mark") != nil, t.Option("--restore-mark") != nil
@@ -57,7 +58,7 @@ func (t *Target) connMark(f *fact.Facts) {
 		setConnMark(f, t.xset(own))
 		return
 	}
-	if c.Known && !c.Value.Exists() { // nothing to save to or to restore from
+	if there == fact.No { // nothing to save to or to restore from
 		return
 	}
 	nfmask, ok1 := t.mask("--nfmask")
@@ -86,15 +87,23 @@ func (t *Target) mask(name string) (uint32, bool) {
 }
 
 func setConnMark(f *fact.Facts, m fact.Fact[uint32]) {
-	if c := f.Connection; c.Known && c.Value.Exists() {
+	if c := f.Connection; exists(c) != fact.No && c.Known {
 		n := *c.Value
 		n.Mark = m
 		f.Connection.Value = &n
 	}
 }
 
+// exists says whether the packet has a connection.
+func exists(c fact.Fact[*fact.Connection]) fact.Answer {
+	if !c.Known {
+		return fact.Unsure
+	}
+	return c.Value.Exists()
+}
+
 func untrack(f *fact.Facts) {
-	if f.Connection.Known && f.Connection.Value == nil {
-		f.Connection.Value = &fact.Connection{State: "UNTRACKED"}
+	if f.Connection.Known {
+		f.Connection.Value = f.Connection.Value.Untrack()
 	}
 }

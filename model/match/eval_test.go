@@ -23,7 +23,7 @@ func TestEval(t *testing.T) {
 	}
 	local := func(a netip.Addr) fact.Answer { return fact.Is(a == netip.MustParseAddr("10.2.0.2")) }
 	f := &fact.Facts{InSet: sets, Local: local, In: fact.Of("eth0"), Out: fact.Of(""), Mark: fact.Of(uint32(0x15)), Backend: model.BackendLegacy,
-		Connection: fact.Of(&fact.Connection{State: "UNTRACKED"})}
+		Connection: fact.Of(&fact.Connection{State: fact.Untracked})}
 	for _, c := range []struct{ rule, answer, why string }{
 		{"-p tcp --dport 80", "no", "tcp dport: want 80, have 8080, no"},
 		{"-p tcp ! --dport 80", "yes", "tcp dport: want not 80, have 8080, yes"},
@@ -105,7 +105,7 @@ func TestEvalBackends(t *testing.T) {
 func TestEvalConnection(t *testing.T) {
 	p := &model.Packet{Family: model.FamilyIPv4}
 	orig := model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.1.0.2"), Dst: netip.MustParseAddr("192.0.2.1"), SPort: 1000, DPort: 80}
-	c := &fact.Connection{State: "NEW", Status: fact.Of([]string{"CONFIRMED", "DNAT"}), Reply: fact.Of(false), Original: fact.Of(orig),
+	c := &fact.Connection{State: fact.New, Status: fact.Of([]string{"CONFIRMED", "DNAT"}), Reply: fact.Of(false), Original: fact.Of(orig),
 		Answered: fact.Of(model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.2.0.2"), Dst: orig.Src, SPort: 8080, DPort: 1000})}
 	for _, q := range []struct {
 		rule          string

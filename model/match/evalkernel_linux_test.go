@@ -230,9 +230,9 @@ func (p *program) agree(t *testing.T, conn bool) {
 				packet.Proto == model.ProtoUDP && (packet.SPort == 0 || packet.DPort == 0) {
 				continue // conntrack has an opinion of its own on those
 			}
-			c := &fact.Connection{State: "UNTRACKED"}
+			c := &fact.Connection{State: fact.Untracked}
 			if packet.Proto == model.ProtoUDP { // nobody answers: each is the first of its kind
-				c = &fact.Connection{State: "NEW", Status: fact.Of([]string{"CONFIRMED"}), Reply: fact.Of(false), Mark: fact.Of(uint32(0)),
+				c = &fact.Connection{State: fact.New, Status: fact.Of([]string{"CONFIRMED"}), Reply: fact.Of(false), Mark: fact.Of(uint32(0)),
 					Original: fact.Of(packet.Tuple()), Answered: fact.Of(packet.Tuple().Reverse())}
 			}
 			facts.Connection = fact.Of(c)

@@ -72,6 +72,20 @@ func (m *found) step(g *gap, next *journey.Step) journey.Step {
 		Target: r.Target, Because: m.because, Note: m.note, Time: next.Time, RuleID: r.ID}
 }
 
+// Eliminated is what journey.Because has of a condition that is known to have failed
+// because nothing else of its rule can have.
+const Eliminated = "does not hold: nothing else of the rule failed"
+
+// unsure counts the conditions that are not known.
+func unsure(why []fact.Because) (n int) {
+	for _, b := range why {
+		if b.Result == fact.Unsure.String() {
+			n++
+		}
+	}
+	return n
+}
+
 // beyond is added to the number of conditions of a rule whose failing is not known: it
 // comes behind all others.
 const beyond = 1000
@@ -96,6 +110,12 @@ func tell(m found, a fact.Answer, why []fact.Because) found {
 			b.Result = fact.Unsure.String()
 		}
 		m.because = append(m.because, journey.Because(b))
+	}
+	if a == fact.Unsure && len(m.because) == 1 && unsure(why) == 1 && strings.HasPrefix(m.because[0].Have, fact.Missing) {
+		// It was looked at and not hit, and all else of it holds: so this did not.
+		b := &m.because[0]
+		b.Result, b.Have = fact.No.String(), Eliminated
+		a = fact.No
 	}
 	if m.failing = len(m.because); a != fact.No {
 		m.failing += beyond

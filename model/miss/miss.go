@@ -42,6 +42,11 @@ type Finder struct {
 	known Known
 	// read holds rules that were read from their text. It is emptied when it is full.
 	read map[*model.Rule]*text
+	// manners are of the ruleset last asked about.
+	manners struct {
+		of journey.Rules
+		manners
+	}
 }
 
 // New makes a Finder.
@@ -63,7 +68,8 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 	out.Steps = make([]journey.Step, 0, len(j.Steps))
 	gaps := f.gaps(j)
 	left := share(gaps)
-	s := newState(f, j)
+	states, odd := f.possible(j, gaps)
+	s := newState(f, j, states)
 	var all []found
 	g := 0
 	for i := range j.Steps {
@@ -92,10 +98,25 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 		}
 		out.Steps = append(out.Steps, j.Steps[i])
 	}
+	if odd {
+		out.Assumptions = append(slices.Clip(out.Assumptions), oddState)
+	}
 	if len(all) > 0 && !j.Complete {
 		out.Assumptions = append(slices.Clip(out.Assumptions), "what is told as no match was not hit by an event that is missing ("+j.Why+")")
 	}
 	return &out
+}
+
+// States tells what conntrack may have called the packet of a closed journey, AnyState
+// where nothing is known.
+func (f *Finder) States(j *journey.Journey) fact.State {
+	if !j.Closed || j.Rules == nil {
+		return fact.AnyState
+	}
+	gaps := f.gaps(j)
+	share(gaps)
+	left, _ := f.possible(j, gaps)
+	return left
 }
 
 // In is what a snapshot knows: its flows and the host's addresses.

@@ -25,17 +25,29 @@ type state struct {
 	// notrack is true once a rule took the packet out of connection tracking, template
 	// once one gave it a template.
 	notrack, template bool
-	flow              *flow.Flow
-	step              int
+	// left is what conntrack may call the packet behind its hook; late is true once a rule
+	// behind it took the packet out of tracking.
+	left fact.State
+	late bool
+	// fresh is true for the first packet of a connection that is not in conntrack's table
+	// yet.
+	fresh bool
+	flow  *flow.Flow
+	step  int
 }
 
-func newState(f *Finder, j *journey.Journey) *state {
-	s := &state{f: f, j: j, packet: j.Packet, mark: fact.Of(j.Packet.Mark), shown: j.Packet.Mark}
-	if j.CTState == "NEW" {
+// newState begins before a packet's first step. left is what conntrack may call it.
+func newState(f *Finder, j *journey.Journey, left fact.State) *state {
+	s := &state{f: f, j: j, packet: j.Packet, mark: fact.Of(j.Packet.Mark), shown: j.Packet.Mark, left: left}
+	// A second packet of a connection without answer is NEW too, but has an entry.
+	if s.fresh = j.CTState == "NEW" && j.Track.Told && j.Track.Status&flow.Confirmed == 0; s.fresh {
 		s.connMark = fact.Of(uint32(0))
 	}
 	if j.FlowBy == journey.FlowByID && f.known.Flow != nil {
 		s.flow = f.known.Flow(j.Flow)
+	}
+	if s.flow == nil {
+		s.flow = f.entry(j)
 	}
 	return s
 }
@@ -130,8 +142,13 @@ func (s *state) effect(st *journey.Step) {
 	}
 	s.mark = left.Mark
 	if l := left.Connection; l.Known && l.Value != nil {
-		if s.connMark = l.Value.Mark; l.Value.State == "UNTRACKED" {
+		s.connMark = l.Value.Mark
+		switch early := st.Hook == model.HookPrerouting || st.Hook == model.HookOutput; {
+		case l.Value.State != fact.Untracked:
+		case early && base.Priority < connTrack:
 			s.notrack = true
+		case s.left != fact.Untracked:
+			s.left, s.late = fact.Untracked, true
 		}
 	}
 }
@@ -196,56 +213,80 @@ func (s *state) connection(h model.Hook, at model.Priority) fact.Fact[*fact.Conn
 	case early && at < connTrack:
 		switch {
 		case s.notrack:
-			return fact.Of(&fact.Connection{State: "UNTRACKED"})
+			return fact.Of(&fact.Connection{State: fact.Untracked})
 		case s.template || h == model.HookPrerouting && (s.j.In == "lo" || s.j.In == ""):
 			return unknown // what comes over loopback has its connection already
 		}
 		return fact.Of[*fact.Connection](nil)
 	}
-	c := &fact.Connection{State: s.j.CTState, Mark: s.connMark}
-	switch s.j.CTState {
-	case "":
-		return unknown
-	case "INVALID":
+	if s.notrack {
+		return fact.Of(&fact.Connection{State: fact.Untracked})
+	}
+	if s.left == fact.Invalid {
 		return fact.Of[*fact.Connection](nil)
-	case "UNTRACKED":
+	}
+	c := &fact.Connection{State: s.left, Mark: s.connMark}
+	fresh := s.fresh && !(s.j.In == "lo" && (h == model.HookPrerouting || h == model.HookInput)) // it came round and was confirmed
+	s.ends(c, fresh && early && at < dstNAT)
+	fl := s.flow
+	if fl == nil {
+		if fresh && early && at < dstNAT {
+			c.Status = fact.Of([]string{})
+		}
 		return fact.Of(c)
 	}
-	fresh := s.j.CTState == "NEW"
-	if s.j.Direction != "" {
-		c.Reply = fact.Of(s.j.Direction == journey.Reply)
+	c.Zone = fact.Of(fl.Zone)
+	nat := fl.Status & (flow.SrcNAT | flow.DstNAT)
+	if !fresh || nat == 0 {
+		c.Answered = fact.Of(fl.Reply.Tuple)
 	}
-	if s.j.FlowBy == journey.FlowByID {
-		c.ID = fact.Of(s.j.Flow)
+	switch {
+	case fresh && early && at < dstNAT:
+		nat = 0
+	case fresh && (early && at == dstNAT || at == srcNAT && (h == model.HookPostrouting || h == model.HookInput)):
+		return fact.Of(c) // nat chains may or may not have run
+	case fresh && (h != model.HookPostrouting && h != model.HookInput || at < srcNAT):
+		nat &= flow.DstNAT
 	}
-	if fresh && early && at < dstNAT {
-		c.Status = fact.Of([]string{})
-	}
-	if fresh && early && at < dstNAT && s.packet.Transport {
-		c.Original = fact.Of(s.packet.Tuple())
-	}
-	if fl := s.flow; fl != nil {
-		c.Original, c.Zone = fact.Of(fl.Orig.Tuple), fact.Of(fl.Zone)
-		nat := fl.Status & (flow.SrcNAT | flow.DstNAT)
-		if !fresh || nat == 0 {
-			c.Answered = fact.Of(fl.Reply.Tuple)
-		}
-		switch {
-		case fresh && early && at < dstNAT:
-			nat = 0
-		case fresh && (early && at == dstNAT || at == srcNAT && (h == model.HookPostrouting || h == model.HookInput)):
-			return fact.Of(c) // nat chains may or may not have run
-		case fresh && (h != model.HookPostrouting && h != model.HookInput || at < srcNAT):
-			nat &= flow.DstNAT
-		}
-		var names []string
-		if nat&flow.SrcNAT != 0 {
-			names = append(names, "SNAT")
-		}
-		if nat&flow.DstNAT != 0 {
-			names = append(names, "DNAT")
-		}
-		c.NAT = fact.Of(names)
+	names := bits(nat)
+	c.NAT = fact.Of(names)
+	switch t := &s.j.Track; {
+	case fresh:
+		c.Status = c.NAT
+	case s.j.CTState == "" && t.Before.Status == t.After.Status: // bits are set and never cleared
+		c.Status = fact.Of(bits(t.After.Status))
 	}
 	return fact.Of(c)
+}
+
+// bits names the bits of a status that rules can ask for.
+func bits(s flow.Status) []string {
+	names := []string{}
+	for i, n := range [...]string{"EXPECTED", "SEEN_REPLY", "ASSURED", "CONFIRMED", "SNAT", "DNAT"} {
+		if s&(1<<i) != 0 {
+			names = append(names, n)
+		}
+	}
+	return names
+}
+
+// ends fills in which entry it is, the packet's direction and the original tuple. first is
+// true where the packet is the entry's first and not translated yet.
+func (s *state) ends(c *fact.Connection, first bool) {
+	j := s.j
+	if first && s.packet.Transport {
+		c.Original = fact.Of(s.packet.Tuple())
+	}
+	if s.flow != nil {
+		c.Original = fact.Of(s.flow.Orig.Tuple)
+	}
+	switch {
+	case j.CTState == "" && s.flow != nil:
+		c.Reply, c.ID = fact.Of(j.Packet.Tuple() != s.flow.Orig.Tuple), fact.Of(s.flow.ID)
+	case j.FlowBy == journey.FlowByID:
+		c.ID = fact.Of(j.Flow)
+		if j.Direction != "" {
+			c.Reply = fact.Of(j.Direction == journey.Reply)
+		}
+	}
 }

@@ -116,8 +116,8 @@ func (e *evaluation) statement(s Statement) {
 	case *Assign:
 		e.assign(s)
 	case *Notrack:
-		if c := e.facts.Connection; c.Known && c.Value == nil {
-			e.facts.Connection.Value = &fact.Connection{State: "UNTRACKED"}
+		if c := &e.facts.Connection; c.Known {
+			c.Value = c.Value.Untrack()
 		}
 	case *Limit, *Quota, *ConnLimit:
 		e.cannot(s.String(), traffic)
@@ -249,6 +249,9 @@ func (e *evaluation) match(m *Match) {
 		breaks = max(breaks, r.breaks)
 	}
 	a := e.compare(parts, m.Op, m.Right)
+	if c, ok := m.Left.(*CT); ok && c.Key == "state" && a == fact.Unsure && e.facts.Connection.Known {
+		a = e.inEachState(m)
+	}
 	if breaks == fact.Unsure {
 		a = min(a, fact.Unsure)
 	}
@@ -257,6 +260,22 @@ func (e *evaluation) match(m *Match) {
 		have = fact.Missing + lacking(parts, m.Right)
 	}
 	e.because(left, want, have, a)
+}
+
+// inEachState compares for each state that the packet may have: where all answers are the
+// same it does not matter which it is.
+func (e *evaluation) inEachState(m *Match) fact.Answer {
+	all := e.facts.Connection.Value.States().List()
+	if len(all) == 0 {
+		return fact.Unsure
+	}
+	first := e.compare([]reading{states(all[0])}, m.Op, m.Right)
+	for _, s := range all[1:] {
+		if e.compare([]reading{states(s)}, m.Op, m.Right) != first {
+			return fact.Unsure
+		}
+	}
+	return first
 }
 
 // label names a field for a person: "meta mark" is the mark.
@@ -455,7 +474,7 @@ func (e *evaluation) touch(name string, v value) {
 
 func (e *evaluation) setConnMark(v value) {
 	c := e.facts.Connection
-	if !c.Known || !c.Value.Exists() { // without a connection nothing happens (nft_ct.c)
+	if !c.Known || c.Value.Exists() == fact.No { // without a connection nothing happens (nft_ct.c)
 		return
 	}
 	n := *c.Value

@@ -2,6 +2,7 @@ package nft
 
 import (
 	"slices"
+	"strings"
 
 	"nfscope/model"
 	"nfscope/model/fact"
@@ -264,16 +265,12 @@ func (e *evaluation) ct(f *CT) reading {
 	}
 	c := e.facts.Connection.Value
 	switch {
-	case f.Key == "state" && c == nil:
-		return known(exactly(1, 32), CTState)
 	case f.Key == "state":
-		n, ok := map[string]uint64{"NEW": 8, "ESTABLISHED": 2, "RELATED": 4, "UNTRACKED": 64}[c.State]
-		if !ok {
-			return open(32, "the connection's state")
-		}
-		return known(exactly(n, 32), CTState)
-	case !c.Exists():
+		return states(c.States())
+	case c.Exists() == fact.No:
 		return absent("no connection")
+	case c.Exists() == fact.Unsure:
+		return unknown(32, "whether it is "+c.States().String()).of(f.typ)
 	}
 	number := func(u fact.Fact[uint32], what string) reading {
 		if !u.Known {
@@ -330,6 +327,21 @@ func (e *evaluation) ct(f *CT) reading {
 		return e.tuple(c, f)
 	}
 	return unknown(32, "the connection's "+f.Key)
+}
+
+// states reads a state that may be one of several: one bit is set, so those of the
+// others are not.
+func states(s fact.State) reading {
+	if s.Sure() {
+		return known(exactly(uint64(s), 32), CTState)
+	}
+	r := open(32, "whether it is "+s.String()).of(CTState)
+	if s == 0 || s == fact.AnyState {
+		r.missing = "the connection"
+	}
+	r.v.known = r.v.known.or(word{0, uint64(^uint32(s))})
+	r.have = strings.ToLower(s.String())
+	return r
 }
 
 // tuple reads one of a connection's two tuples; without a direction the original one.

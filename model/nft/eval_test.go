@@ -14,7 +14,7 @@ import (
 func TestEval(t *testing.T) {
 	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.1.0.2"), Dst: netip.MustParseAddr("10.2.0.2"),
 		SPort: 40000, DPort: 8443, Transport: true, Flags: model.SYN, TTL: 64, Length: 60}
-	f := &fact.Facts{Backend: model.BackendNFTables, In: fact.Of("eth0"), Mark: fact.Of(uint32(0x15)), Connection: fact.Of(&fact.Connection{State: "NEW"})}
+	f := &fact.Facts{Backend: model.BackendNFTables, In: fact.Of("eth0"), Mark: fact.Of(uint32(0x15)), Connection: fact.Of(&fact.Connection{State: fact.New})}
 	for _, c := range []struct{ rule, answer, why string }{
 		{"tcp dport 8080 accept", "no", "tcp dport: want 8080, have 8443, no"},
 		{"tcp dport != 8443 accept", "no", "tcp dport: want not 8443, have 8443, no"},
@@ -52,7 +52,7 @@ func TestEval(t *testing.T) {
 func TestRun(t *testing.T) {
 	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.1.0.2"), Dst: netip.MustParseAddr("10.2.0.2"), DPort: 22, Transport: true}
 	r := nft.Parse("meta mark set 0x5 ct mark set meta mark tcp dport vmap { 22 : jump ssh, 80 : drop }", model.FamilyInet).
-		Run(p, &fact.Facts{Connection: fact.Of(&fact.Connection{State: "NEW"})})
+		Run(p, &fact.Facts{Connection: fact.Of(&fact.Connection{State: fact.New})})
 	if r.Answer != fact.Yes || r.Verdict == nil || r.Verdict.Chain != "ssh" || r.Facts.Mark != fact.Of(uint32(5)) || r.Facts.Connection.Value.Mark != fact.Of(uint32(5)) {
 		t.Errorf("%+v", r)
 	}
@@ -78,7 +78,7 @@ func FuzzEval(f *testing.F) {
 		for _, fam := range []model.Family{model.FamilyInet, model.FamilyIPv4, model.FamilyBridge} {
 			r := nft.Parse(s, fam)
 			r.Eval(p, &fact.Facts{})
-			r.Eval(p, &fact.Facts{In: fact.Of(""), Out: fact.Of("eth0"), Mark: fact.Of(uint32(1)), Connection: fact.Of(&fact.Connection{State: "NEW", Status: fact.Of([]string{"DNAT"})}),
+			r.Eval(p, &fact.Facts{In: fact.Of(""), Out: fact.Of("eth0"), Mark: fact.Of(uint32(1)), Connection: fact.Of(&fact.Connection{State: fact.New, Status: fact.Of([]string{"DNAT"})}),
 				InSet: func(string, []string) fact.Answer { return fact.Yes }, Local: func(netip.Addr) fact.Answer { return fact.No }})
 		}
 	})

@@ -330,9 +330,9 @@ func agree(t *testing.T, table string, v6, conn bool) {
 				continue // its connection may have been changed by a rule
 			}
 			used[packet.Tuple()] = true
-			c := &fact.Connection{State: "UNTRACKED"}
+			c := &fact.Connection{State: fact.Untracked}
 			if packet.Proto == model.ProtoUDP { // nobody answers: each is the first of its kind
-				c = &fact.Connection{State: "NEW", Status: fact.Of([]string{}), Reply: fact.Of(false), Mark: fact.Of(uint32(0)), Zone: fact.Of(uint16(0)), Helper: fact.Of(""),
+				c = &fact.Connection{State: fact.New, Status: fact.Of([]string{}), Reply: fact.Of(false), Mark: fact.Of(uint32(0)), Zone: fact.Of(uint16(0)), Helper: fact.Of(""),
 					Original: fact.Of(packet.Tuple()), Answered: fact.Of(packet.Tuple().Reverse())}
 			}
 			facts.Connection = fact.Of(c)

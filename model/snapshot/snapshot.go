@@ -79,6 +79,9 @@ type Flows struct {
 	// Accounting, Timestamps tell whether the sysctls nf_conntrack_acct and
 	// nf_conntrack_timestamp are on.
 	Accounting, Timestamps bool
+	// Told is true where the kernel tells of every change (nf_conntrack_events): else
+	// connections may come and go between two dumps.
+	Told bool
 	// Ready is true when the first dump is done.
 	Ready bool
 	// Count and Max are nf_conntrack_count and nf_conntrack_max, 0 where unknown.

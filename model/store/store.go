@@ -92,6 +92,7 @@ func (s *Store) Apply(it *feed.Item) {
 		s.setFlow(it.Flow)
 	case it.Table != nil:
 		s.table = *it.Table
+		s.index.told = it.Table.Told
 	case it.Trace != nil:
 		s.setTrace(it.Trace)
 	case it.Lab != nil:
@@ -112,6 +113,9 @@ func (s *Store) Dropped(events, flows uint64) {
 		return
 	}
 	s.dropped += events + flows
+	if flows > 0 {
+		s.index.lose()
+	}
 	s.dirty = true
 	if events > 0 {
 		s.droppedEvents += events
@@ -289,6 +293,7 @@ func (s *Store) setFlow(e *flow.Event) {
 			s.flowGaps++
 		}
 	}
+	s.index.hear(e)
 	s.flows.Apply(*e)
 	s.index.followed = true
 	switch {

@@ -235,6 +235,7 @@ func (r *Reader) table() *snapshot.Flows {
 	// A sysctl that cannot be read leaves its field at 0: not known.
 	_ = r.ns.Do(func() error {
 		t.Accounting, t.Timestamps = sysctl("nf_conntrack_acct") > 0, sysctl("nf_conntrack_timestamp") > 0
+		t.Told = sysctl("nf_conntrack_events") > 0
 		t.Count, t.Max = max(0, sysctl("nf_conntrack_count")), max(0, sysctl("nf_conntrack_max"))
 		return nil
 	})

@@ -97,10 +97,10 @@ func TestMisses(t *testing.T) {
 			want: []string{"fw/early 1: ct state invalid, want new", "fw/pre 1: udp dport 99, want 98", "fw/forw 1: ip daddr 10.2.0.2, want 10.1.0.1", "fw/forw 2: ct state new, want established,related",
 				"fw/forw 3: ct status dnat, want snat", "fw/forw 4: ct direction original, want reply", "fw/forw 5: ct original proto-dst 99, want 98"}},
 		{name: "unknown facts are named", legacy: unknown,
-			want: []string{"filter/FORWARD 1: mark mark 0x0, want 0x3", "filter/FORWARD 2: recent not known: what the list holds, want --rcheck --name x --mask 255.255.255.255 --rsource"}},
+			want: []string{"filter/FORWARD 1: mark mark 0x0, want 0x3", "filter/FORWARD 2: recent does not hold: nothing else of the rule failed, want --rcheck --name x --mask 255.255.255.255 --rsource"}},
 		{name: "native: unknown facts are named", native: `table ip fw { set near { type ipv4_addr; elements = { 10.7.0.1 } }
 			chain forw { type filter hook forward priority 0; ip saddr @near drop; meta hour "00:00"-"00:01" udp dport 9 drop; meta cpu 99 udp dport 9 drop; udp dport 9 accept; } }`,
-			want: []string{"fw/forw 1: ip saddr not known: what @near holds, want @near", `fw/forw 2: hour not known: the time, want "00:00"-"00:01"`, "fw/forw 3: cpu not known: the CPU, want 99"}},
+			want: []string{"fw/forw 1: ip saddr does not hold: nothing else of the rule failed, want @near", `fw/forw 2: hour does not hold: nothing else of the rule failed, want "00:00"-"00:01"`, "fw/forw 3: cpu does not hold: nothing else of the rule failed, want 99"}},
 		{name: "native: maps", native: `table ip fw { chain a { udp dport 7 drop; }
 			chain forw { type filter hook forward priority 0; ip saddr vmap { 10.1.0.9 : drop }; udp dport vmap { 9 : jump a, 10 : drop }; ip saddr . udp dport { 10.1.0.2 . 7 } drop; udp dport 9 accept; } }`,
 			want: []string{"fw/forw 1: ip saddr 10.1.0.2, want one of { 10.1.0.9 }", "fw/a 1: udp dport 9, want 7", "fw/forw 3: ip saddr . udp dport 10.1.0.2 . 9, want { 10.1.0.2 . 7 }"}},

@@ -133,7 +133,7 @@ func hits(t *testing.T, r *rules.Reader) map[string]int {
 const users = 4
 
 // randomSave makes one iptables table in save form.
-func randomSave(r *rand.Rand, table string) string {
+func randomSave(r *rand.Rand, table string, more ...string) string {
 	var b strings.Builder
 	hooks := []string{"INPUT", "FORWARD", "OUTPUT"}
 	if table == "mangle" {
@@ -151,6 +151,7 @@ func randomSave(r *rand.Rand, table string) string {
 		fmt.Fprintf(&b, ":U%d - [0:0]\n", i)
 	}
 	matches := []string{"", "", "-p udp", "-p tcp", "-p udp -m udp --dport 9", "-p udp -m udp --dport 10", "-s 10.1.0.0/24", "! -s 10.1.0.2", "-i r0", "-m ttl --ttl-gt 3"}
+	matches = append(matches, more...)
 	rule := func(chain string, first int) {
 		target := []string{"", "-j ACCEPT", "-j RETURN", "-j MARK --set-xmark 0x7/0xffffffff", "-j DROP", "-j NFLOG --nflog-group 9"}[r.IntN(6)]
 		if first < users && r.IntN(2) == 0 {
@@ -180,13 +181,14 @@ func randomSave(r *rand.Rand, table string) string {
 }
 
 // randomNative makes a native table; every rule counts.
-func randomNative(r *rand.Rand) string {
+func randomNative(r *rand.Rand, more ...string) string {
 	var b strings.Builder
 	b.WriteString("table ip fw {\n")
 	for i := range users {
 		fmt.Fprintf(&b, " chain u%d {\n }\n", i)
 	}
 	matches := []string{"", "meta l4proto udp", "meta l4proto tcp", "udp dport 9", "udp dport { 9, 10 }", "udp dport 10", "ip saddr 10.1.0.0/24", "iifname \"r0\"", "ip saddr != 10.1.0.2"}
+	matches = append(matches, more...)
 	rule := func(first int) string {
 		verdict := []string{"", "accept", "return", "meta mark set 0x9", "drop", "continue"}[r.IntN(6)]
 		if first < users && r.IntN(2) == 0 {

@@ -28,6 +28,8 @@ func reason(b journey.Because) string {
 		return strings.TrimSpace(b.Match+" "+b.Want) + " is not known"
 	case b.Result == "unknown":
 		return strings.TrimSpace(b.Match+" "+b.Want) + " is " + b.Have // is not known: the time
+	case strings.HasPrefix(b.Have, "does not hold"): // found by elimination
+		return strings.TrimSpace(b.Match+" "+b.Want) + " " + b.Have
 	case b.Want == "":
 		return b.Match + ": " + b.Have
 	case not && unwanted == b.Have:
