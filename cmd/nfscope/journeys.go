@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/journey"
 	"nfscope/model/miss"
 	"nfscope/model/snapshot"
@@ -23,6 +25,7 @@ type journeyPrinter struct {
 	seen  map[int]bool
 	// misses finds the rules that did not match; nil where nobody asked for them.
 	misses *miss.Finder
+	inSet  inSet
 	// printed counts; limit ends printing, 0 for none.
 	printed, limit int
 }
@@ -62,13 +65,19 @@ func (p *journeyPrinter) forget(list []*journey.Journey) {
 	}
 }
 
-// ask has the rules that did not match printed too.
-func (p *journeyPrinter) ask() { p.misses = miss.New(miss.Known{}) }
+// ask has the rules that did not match printed too. in looks into the host's sets; nil
+// where nobody can.
+func (p *journeyPrinter) ask(in inSet) { p.misses, p.inSet = miss.New(miss.Known{InSet: in}), in }
+
+// inSet is miss.Known.InSet.
+type inSet = func(t *model.Table, set string, key []string) fact.Answer
 
 // know tells what the misses are reckoned with.
 func (p *journeyPrinter) know(s *snapshot.Snapshot) {
 	if p.misses != nil {
-		p.misses.Know(miss.In(s))
+		k := miss.In(s)
+		k.InSet = p.inSet
+		p.misses.Know(k)
 	}
 }
 

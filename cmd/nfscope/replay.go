@@ -148,7 +148,7 @@ func (a *app) replayPlain(name string, r io.Reader, o replayFlags) error {
 	}
 	p := newJourneyPrinter(a.out, o.json, a.width())
 	if o.misses {
-		p.ask()
+		p.ask(nil)
 	}
 	if !o.json {
 		fmt.Fprintf(p.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)

@@ -16,6 +16,7 @@ import (
 	"nfscope/trace/collect"
 	"nfscope/trace/live"
 	"nfscope/trace/netns"
+	"nfscope/trace/sets"
 )
 
 type traceFlags struct {
@@ -121,7 +122,12 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	p := newJourneyPrinter(a.out, o.json, a.width())
 	p.limit = o.count
 	if o.misses {
-		p.ask()
+		var in inSet
+		if r, err := sets.Open(ns); err == nil {
+			defer r.Close()
+			in = sets.NewLookup(r).In
+		}
+		p.ask(in)
 	}
 	ctx, stop := withCancel(a.ctx)
 	defer stop()

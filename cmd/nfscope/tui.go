@@ -13,6 +13,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/snapshot"
+	"nfscope/trace/sets"
 	"nfscope/ui"
 	"nfscope/ui/page"
 	"nfscope/ui/page/connections"
@@ -103,11 +104,14 @@ func (a *app) tui(c runner, o tuiOptions) error {
 }
 
 func pages(o tuiOptions) []page.Page {
-	r := rules.New()
+	r, t := rules.New(), trace.NewLive(trace.Options{Export: exporter{}, Logs: o.logs})
 	if o.sets != nil {
 		r = rules.NewLive(o.sets)
 	}
-	return []page.Page{path.New(), r, connections.New(), trace.NewLive(trace.Options{Export: exporter{}, Logs: o.logs})}
+	if k, ok := o.sets.(*sets.Reader); ok {
+		t.Sets(sets.NewLookup(k).In)
+	}
+	return []page.Page{path.New(), r, connections.New(), t}
 }
 
 // mailbox holds the newest snapshot: a slow terminal skips the ones between, and

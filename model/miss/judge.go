@@ -41,6 +41,25 @@ func (f *Finder) rule(t *model.Table, r *model.Rule) *text {
 	return x
 }
 
+// members holds the rule against what sets hold now. That is not what they held when the
+// packet came: a set that has the packet now may have been given it since, so only that it
+// does not have it is of use. then is true where it did not have it then either, because
+// nothing else of the rule can have failed.
+func (f *Finder) members(x *text, t *model.Table, p *model.Packet, facts *fact.Facts, a fact.Answer, why []fact.Because) (fact.Answer, []fact.Because, bool) {
+	asked := false
+	with := *facts
+	with.InSet = func(set string, key []string) fact.Answer {
+		in := f.known.InSet(t, set, key)
+		asked = asked || in != fact.Unsure
+		return in
+	}
+	b, now := x.eval(p, &with)
+	if !asked || b != fact.No {
+		return a, why, true
+	}
+	return b, now, unsure(why) == 1
+}
+
 func (x *text) eval(p *model.Packet, f *fact.Facts) (fact.Answer, []fact.Because) {
 	if x.nft != nil {
 		return x.nft.Eval(p, f)
@@ -59,6 +78,12 @@ func (f *Finder) judge(s *state, g *gap, number int) []found {
 			continue
 		}
 		a, why := x.eval(p, facts)
+		if a == fact.Unsure && f.known.InSet != nil {
+			then := true
+			if a, why, then = f.members(x, g.table, p, facts, a, why); !then {
+				s.now = true
+			}
+		}
 		out = append(out, tell(found{gap: number, rule: n}, a, why))
 	}
 	return out

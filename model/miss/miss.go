@@ -23,8 +23,8 @@ type Known struct {
 	Flow func(id uint32) *flow.Flow
 	// Local tells whether an address is one of the host's own.
 	Local func(netip.Addr) fact.Answer
-	// InSet looks a key up in a named set of a table, or in an ipset; key is that of
-	// fact.Facts.
+	// InSet looks a key up in a named set of a table, or in an ipset, as it is now; key is
+	// that of fact.Facts. It is asked only of rules whose answer it can decide, and may block.
 	InSet func(t *model.Table, set string, key []string) fact.Answer
 }
 
@@ -98,6 +98,9 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 		}
 		out.Steps = append(out.Steps, j.Steps[i])
 	}
+	if s.now {
+		out.Assumptions = append(slices.Clip(out.Assumptions), ofNow)
+	}
 	if odd {
 		out.Assumptions = append(slices.Clip(out.Assumptions), oddState)
 	}
@@ -106,6 +109,9 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 	}
 	return &out
 }
+
+// ofNow is said where more than one thing of a rule can have failed, and a set is one.
+const ofNow = "what is told of the members of sets is as of now: they may have changed since the packet came"
 
 // States tells what conntrack may have called the packet of a closed journey, AnyState
 // where nothing is known.

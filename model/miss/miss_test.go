@@ -128,7 +128,7 @@ func TestKnown(t *testing.T) {
 		},
 		Local: func(a netip.Addr) fact.Answer { return fact.Is(a.String() == "10.1.0.1") },
 	}).Look(j, 0)
-	if len(full.Steps) != 3 || full.Steps[0].Because[0].Result != "no" || full.Steps[1].Because[0].Result != "no" {
+	if len(full.Steps) != 3 || full.Steps[0].Because[0].Have != "10.1.0.2" || full.Steps[0].Because[0].Result != "no" || len(full.Assumptions) > 0 || full.Steps[1].Because[0].Result != "no" {
 		t.Errorf("%+v", full.Steps)
 	}
 	if blind := miss.New(miss.Known{}).Look(j, 0); blind.Steps[0].Because[0].Have != miss.Eliminated || blind.Steps[1].Because[0].Have != miss.Eliminated {
@@ -183,5 +183,39 @@ func BenchmarkLookFirst10000(b *testing.B) {
 	j := long(b, 10_000)
 	for b.Loop() {
 		miss.New(miss.Known{}).Look(j, 0)
+	}
+}
+
+// TestSetsAreOfNow: what a set holds now counts only where it does not have the packet, and
+// is told to be of now where the trace alone does not prove it.
+func TestSetsAreOfNow(t *testing.T) {
+	text := "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -m set --match-set bad src -m limit --limit 1/hour --limit-burst 1 -j DROP\n-A INPUT -m set --match-set bad src -j DROP\n-A INPUT -j ACCEPT\nCOMMIT\n"
+	tables := parse(t, text)
+	rs := &model.Ruleset{Tables: tables}
+	rs.Number()
+	j := long(t, 3)
+	j.Rules = ruleset.NewIndex(rs)
+	j.Steps[0].Text = tables[0].Chain("INPUT").Rules[2].Text
+	for _, c := range []struct {
+		in      fact.Answer
+		first   string // Have and Result of the first rule's, then of the second's
+		second  string
+		assumed int
+	}{
+		{fact.No, "10.1.0.2 no", "10.1.0.2 no", 1},
+		{fact.Yes, fact.Missing + "the members of the set unknown", miss.Eliminated + " no", 0},
+		{fact.Unsure, fact.Missing + "the members of the set unknown", miss.Eliminated + " no", 0},
+	} {
+		full := miss.New(miss.Known{InSet: func(*model.Table, string, []string) fact.Answer { return c.in }}).Look(j, 0)
+		a, b := full.Steps[0].Because[0], full.Steps[1].Because[0]
+		if got := a.Have + " " + a.Result; got != c.first {
+			t.Errorf("%s: the first is %q", c.in, got)
+		}
+		if got := b.Have + " " + b.Result; got != c.second || full.Steps[1].Note != "" {
+			t.Errorf("%s: the second is %q %s", c.in, got, full.Steps[1].Note)
+		}
+		if len(full.Assumptions) != c.assumed {
+			t.Errorf("%s: assumed %q", c.in, full.Assumptions)
+		}
 	}
 }

@@ -33,7 +33,9 @@ type state struct {
 	// yet.
 	fresh bool
 	flow  *flow.Flow
-	step  int
+	// now is true once something was told by what a set holds now.
+	now  bool
+	step int
 }
 
 // newState begins before a packet's first step. left is what conntrack may call it.
@@ -164,9 +166,6 @@ func (s *state) facts(t *model.Table, c *model.Chain) (*model.Packet, *fact.Fact
 	p := s.packet
 	f := &fact.Facts{Backend: t.Backend, Mark: s.mark, Connection: s.connection(st.Hook, base.Priority), Local: s.f.known.Local}
 	f.In, f.Out = s.devices(t.Family, st.Hook)
-	if s.f.known.InSet != nil {
-		f.InSet = func(set string, key []string) fact.Answer { return s.f.known.InSet(t, set, key) }
-	}
 	return &p, f
 }
 

@@ -30,6 +30,14 @@ func reason(b journey.Because) string {
 		return strings.TrimSpace(b.Match+" "+b.Want) + " is " + b.Have // is not known: the time
 	case strings.HasPrefix(b.Have, "does not hold"): // found by elimination
 		return strings.TrimSpace(b.Match+" "+b.Want) + " " + b.Have
+	case b.Match == "set match-set" && not:
+		return b.Have + " is in " + unwanted
+	case b.Match == "set match-set":
+		return b.Have + " is not in " + b.Want
+	case not && strings.HasPrefix(unwanted, "@"):
+		return b.Match + " " + b.Have + " is in " + unwanted
+	case strings.HasPrefix(b.Want, "@"):
+		return b.Match + " " + b.Have + " is not in " + b.Want
 	case b.Want == "":
 		return b.Match + ": " + b.Have
 	case not && unwanted == b.Have:

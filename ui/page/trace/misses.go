@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/journey"
 	"nfscope/model/miss"
 	"nfscope/ui/component/ladder"
@@ -15,6 +17,14 @@ type misses struct {
 	full      *journey.Journey
 	// open shows them one by one; else a run of them is one line.
 	open bool
+	// inSet looks into the host's sets; nil where nobody can.
+	inSet func(t *model.Table, set string, key []string) fact.Answer
+}
+
+// Sets says how to look into the host's sets as they are now. in runs in another goroutine
+// and may block.
+func (pg *Page) Sets(in func(t *model.Table, set string, key []string) fact.Answer) {
+	pg.misses.inSet = in
 }
 
 // looked is the answer of a piece of work.
@@ -37,6 +47,7 @@ func (pg *Page) Work(f *page.Frame) func() any {
 	}
 	m.asked = j
 	known := miss.In(f.Snap)
+	known.InSet = m.inSet
 	return func() any { return looked{j, miss.New(known).Look(j, miss.MaxSteps)} }
 }
 

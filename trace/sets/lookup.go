@@ -1,0 +1,127 @@
+package sets
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/fact"
+	"nfscope/model/set"
+)
+
+const (
+	// fresh is how long an answer, or a set's header, is taken for that of now.
+	fresh = time.Second
+	// maxAsked is how many questions the kernel gets in that time. What is more is not known.
+	maxAsked = 1000
+	// forAnswer is how long one question may take.
+	forAnswer = time.Second
+)
+
+// Lookup answers for package miss whether a key is in a set now. It asks the kernel at most
+// a bounded number of questions a second, and remembers answers that long. It is safe for
+// concurrent use, and may block.
+type Lookup struct {
+	r  asker
+	mu sync.Mutex
+	// since is when the answers that are remembered began.
+	since   time.Time
+	asked   int
+	headers map[set.Key]set.Set
+	answers map[question]fact.Answer
+	now     func() time.Time
+}
+
+// asker is what of a Reader a Lookup uses.
+type asker interface {
+	Header(context.Context, set.Key) (set.Set, error)
+	Contains(context.Context, set.Set, string) (bool, error)
+}
+
+type question struct {
+	set    set.Key
+	member string
+}
+
+// NewLookup makes a Lookup over a reader, which must stay open.
+func NewLookup(r *Reader) *Lookup { return &Lookup{r: r, now: time.Now} }
+
+// In tells whether a set that a rule of a table names has a key, in the form of
+// fact.Facts.InSet. It is Unsure where the set is of a kind that asks for more than the key
+// has, where there is no such set, and where too much was asked.
+func (l *Lookup) In(t *model.Table, name string, key []string) fact.Answer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at := l.now(); at.Sub(l.since) >= fresh || l.answers == nil {
+		l.since, l.asked, l.headers, l.answers = at, 0, map[set.Key]set.Set{}, map[question]fact.Answer{}
+	}
+	k := set.Key{Name: name}
+	if t.Backend == model.BackendNFTables {
+		k = set.Key{Backend: set.NFT, Family: t.Family, Table: t.Name, Name: name}
+	}
+	q := question{k, strings.Join(key, ", ")}
+	if a, ok := l.answers[q]; ok {
+		return a
+	}
+	a := l.ask(k, key)
+	l.answers[q] = a
+	return a
+}
+
+func (l *Lookup) ask(k set.Key, key []string) fact.Answer {
+	ctx, cancel := context.WithTimeout(context.Background(), forAnswer)
+	defer cancel()
+	s, ok := l.headers[k]
+	if !ok {
+		if l.asked++; l.asked > maxAsked {
+			return fact.Unsure
+		}
+		var err error
+		if s, err = l.r.Header(ctx, k); err != nil {
+			return fact.Unsure
+		}
+		l.headers[k] = s
+	}
+	member, ok := strings.Join(key, " . "), true
+	if k.Backend == set.IPSet {
+		member, ok = ipsetMember(s.Type, key)
+	}
+	if l.asked++; !ok || l.asked > maxAsked {
+		return fact.Unsure
+	}
+	in, err := l.r.Contains(ctx, s, member)
+	if err != nil {
+		return fact.Unsure
+	}
+	return fact.Is(in)
+}
+
+// ipsetMember takes from a key what a type of set asks for: "10.0.0.1 tcp:80 eth0" for each
+// dimension. A set of sets, and what the key does not have, cannot be asked for.
+func ipsetMember(typ string, key []string) (member string, ok bool) {
+	method, dims, _ := strings.Cut(typ, ":")
+	kinds := strings.Split(dims, ",")
+	if len(key) < len(kinds) { // the kernel's answer depends on the set's revision
+		return "", false
+	}
+	l := make([]string, len(kinds))
+	for i, kind := range kinds {
+		addr, rest, _ := strings.Cut(key[i], " ")
+		port, dev, _ := strings.Cut(rest, " ")
+		switch proto, number, _ := strings.Cut(port, ":"); {
+		case kind == "ip" || kind == "net":
+			l[i] = addr
+		case kind == "port" && number != "" && method == "bitmap":
+			l[i] = number
+		case kind == "port" && number != "" && proto != "dccp": // ip_set_getport.c knows no DCCP
+			l[i] = port
+		case kind == "iface" && dev != "":
+			l[i] = dev
+		default:
+			return "", false
+		}
+	}
+	return strings.Join(l, ","), true
+}
