@@ -18,7 +18,7 @@ func TestCloneKnows(t *testing.T) {
 		want string
 	}{
 		{reflect.TypeFor[Fold](), "rules flows chose head tail byID byKey bases inForce talks done unlooked cut view"},
-		{reflect.TypeFor[builder](), "walks nft legacy entry prev next same bases rules pub"},
+		{reflect.TypeFor[builder](), "walks nft legacy owner link entry prev next same bases rules pub"},
 		{reflect.TypeFor[walk](), "steps packets head stack"},
 		{reflect.TypeFor[talk](), ""},
 	} {

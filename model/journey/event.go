@@ -87,7 +87,19 @@ type Event struct {
 
 	// CT is what the event said of conntrack, nil where it said nothing.
 	CT *CT
+	// Owner is who sent the packet, nil where the event did not tell.
+	Owner *Owner
+	// Link is the packet's Ethernet header, nil where the event had none.
+	Link *Link
 }
+
+// Owner is the user and the group of the socket that sent a packet, as the legacy tracer
+// tells them (NFULA_UID, NFULA_GID).
+type Owner struct{ UID, GID uint32 }
+
+// Link holds the two addresses of an Ethernet header, 02:00:00:00:00:01. They are text, so
+// that a recording redacts them as it does those in rules.
+type Link struct{ Dst, Src string }
 
 // CT is the conntrack part of an nftrace event (kernels from 6.16).
 type CT struct {

@@ -170,6 +170,10 @@ type Journey struct {
 	Gaps uint64 `json:"gaps"`
 	// Rules are those in force when it began, nil where none were known.
 	Rules Rules `json:"-"`
+	// Owner is who sent the packet, Link the Ethernet header that it came with; nil where
+	// no event told.
+	Owner *Owner `json:"-"`
+	Link  *Link  `json:"-"`
 	// Track is what is known of its place in conntrack.
 	Track Track `json:"-"`
 	// Closed is true once no more steps are expected.

@@ -42,6 +42,7 @@ func (f *Fold) legacy(e *Event) {
 		w.out = e.Out
 	}
 	f.legacyStep(b, w, e)
+	b.origin(e)
 	f.touch(b, e.Time)
 }
 

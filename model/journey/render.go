@@ -41,7 +41,7 @@ func (f *Fold) render(b *builder) *Journey {
 	j.NAT = b.nat(j, fl, first, last)
 	f.complete(b, j, why)
 	f.answers(b, j, fl, first)
-	j.Track = f.track(b, first)
+	j.Track, j.Owner, j.Link = f.track(b, first), b.owner, b.link
 	b.pub, b.dirty = j, false
 	return j
 }

@@ -75,6 +75,16 @@ func (f *Fold) silent(b *builder, w *walk, e *Event) {
 	}
 }
 
+// origin notes who sent the packet and how it came here.
+func (b *builder) origin(e *Event) {
+	if e.Owner != nil {
+		b.owner = e.Owner
+	}
+	if e.Link != nil && e.In != "" && b.link == nil {
+		b.link = e.Link
+	}
+}
+
 // early reports whether the packet was seen before conntrack saw it, so that its first
 // headers are those that conntrack looked up.
 func (b *builder) early() bool {

@@ -159,6 +159,8 @@ type builder struct {
 	first, last time.Time
 	ct          CT
 	hasCT       bool
+	owner       *Owner
+	link        *Link
 	noCT        bool       // an event from behind conntrack told of no entry
 	entry       *flow.Flow // the entry of its tuple that was known well before it came
 	prev, next  *builder   // in the order of last

@@ -1,6 +1,7 @@
 package miss
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -166,7 +167,38 @@ func (s *state) facts(t *model.Table, c *model.Chain) (*model.Packet, *fact.Fact
 	p := s.packet
 	f := &fact.Facts{Backend: t.Backend, Mark: s.mark, Connection: s.connection(st.Hook, base.Priority), Local: s.f.known.Local}
 	f.In, f.Out = s.devices(t.Family, st.Hook)
+	s.origin(f, st.Hook)
 	return &p, f
+}
+
+// origin fills in who sent the packet, at the hooks where rules can ask for it, and what
+// the link layer says of one that came.
+func (s *state) origin(f *fact.Facts, h model.Hook) {
+	switch h {
+	case model.HookOutput, model.HookPostrouting:
+		if o := s.j.Owner; o != nil && s.j.Path == journey.PathOutput {
+			f.User, f.Group = fact.Of(o.UID), fact.Of(o.GID)
+		}
+	case model.HookPrerouting, model.HookInput, model.HookForward:
+		l := s.j.Link
+		if l == nil || s.j.In == "" || s.j.In == "lo" {
+			return
+		}
+		src, err := net.ParseMAC(l.Src)
+		dst, derr := net.ParseMAC(l.Dst)
+		if err != nil || derr != nil || len(src) != 6 || len(dst) != 6 {
+			return
+		}
+		f.Source = fact.Of(fact.MAC(src))
+		switch { // eth_type_trans; what is for another host goes no further than the device
+		case l.Dst == "ff:ff:ff:ff:ff:ff":
+			f.PacketType = fact.Of("broadcast")
+		case dst[0]&1 != 0:
+			f.PacketType = fact.Of("multicast")
+		default:
+			f.PacketType = fact.Of("unicast")
+		}
+	}
 }
 
 // devices tells the interfaces that a hook has.

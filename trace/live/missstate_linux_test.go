@@ -175,9 +175,11 @@ func noStateContradiction(t *testing.T, seed uint64) {
 	answering(t, n)
 	save := []string{"-m conntrack --ctstate NEW", "-m conntrack --ctstate RELATED,ESTABLISHED", "-m conntrack ! --ctstate INVALID,NEW", "-m conntrack --ctstate ESTABLISHED --ctdir REPLY",
 		"-m conntrack --ctdir ORIGINAL", "-m conntrack --ctstatus SEEN_REPLY", "-m conntrack --ctstatus NONE", "-m conntrack ! --ctstatus CONFIRMED", "-m conntrack --ctstatus ASSURED,SEEN_REPLY",
-		"-m state --state UNTRACKED,INVALID", "-m conntrack --ctorigsrc 10.1.0.2 --ctstate NEW,ESTABLISHED", "-m conntrack --ctreplsrcport 9"}
+		"-m state --state UNTRACKED,INVALID", "-m conntrack --ctorigsrc 10.1.0.2 --ctstate NEW,ESTABLISHED", "-m conntrack --ctreplsrcport 9",
+		"-m pkttype --pkt-type broadcast", "-m pkttype ! --pkt-type unicast"}
 	native := []string{"ct state new", "ct state established,related", "ct state != invalid", "ct state { new, untracked }", "ct direction reply", "ct direction original ct state established",
-		"ct status seen-reply", "ct status confirmed", "ct status & (seen-reply | assured) == 0", "ct original ip saddr 10.1.0.2", "ct state vmap { established : continue, invalid : drop }", "ct mark 0"}
+		"ct status seen-reply", "ct status confirmed", "ct status & (seen-reply | assured) == 0", "ct original ip saddr 10.1.0.2", "ct state vmap { established : continue, invalid : drop }", "ct mark 0",
+		"meta pkttype host", "meta pkttype != broadcast"}
 	// Some connections are older than the rules, and in half of the rulesets nothing is dropped.
 	nettest.Feed(t, n.Router, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -m conntrack --ctstate NEW\nCOMMIT\n", "iptables-legacy-restore")
 	conns := []net.Conn{caller(t, n, "10.2.0.2:9"), caller(t, n, "10.2.0.2:8"), caller(t, n, "10.2.0.2:9"), caller(t, n, "10.2.0.2:8")}
@@ -201,7 +203,7 @@ func noStateContradiction(t *testing.T, seed uint64) {
 	s := open(t, n.Router, Trace{Filter: parse(t, "udp")})
 	f := miss.New(miss.Known{})
 	known, told, late, seen := 0, 0, 0, map[int]bool{}
-	deadline := time.Now().Add(4 * time.Second)
+	deadline := time.Now().Add(15 * time.Second)
 	for round := 0; late < 12 && time.Now().Before(deadline); round++ {
 		for _, c := range conns {
 			if _, err := c.Write([]byte("hello")); err != nil {

@@ -135,8 +135,12 @@ func (m *Message) Event() (e journey.Event, ok bool) {
 	if err != nil {
 		return journey.Event{}, false
 	}
+	var owner *journey.Owner
+	if m.UID != nil && m.GID != nil {
+		owner = &journey.Owner{UID: *m.UID, GID: *m.GID}
+	}
 	return journey.Event{
-		Source: journey.SourceLegacy, Time: m.Time, Seq: m.Seq, Stamp: m.Stamp,
+		Source: journey.SourceLegacy, Owner: owner, Time: m.Time, Seq: m.Seq, Stamp: m.Stamp,
 		Family: m.Family, Table: p.Table, Chain: p.Chain, Kind: p.Kind, Num: p.Num, Hook: m.Hook,
 		Packet: m.Packet, In: m.In, Out: m.Out, PhysIn: m.PhysIn, PhysOut: m.PhysOut,
 		Mark: m.Mark, HasMark: true,

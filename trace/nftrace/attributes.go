@@ -35,6 +35,8 @@ func size(typ int) int {
 		return 4
 	case attrRuleHandle:
 		return 8
+	case attrIIFType:
+		return 2
 	case attrTable, attrChain, attrCTDirection:
 		return 1
 	}
@@ -51,6 +53,10 @@ func (r *raw) set(typ int, v []byte) {
 		r.verdict = v
 	case attrNetworkHeader:
 		r.network = v
+	case attrLLHeader:
+		r.link = v
+	case attrIIFType:
+		r.iiftype = binary.BigEndian.Uint16(v)
 	case attrTransportHeader:
 		r.transport = v
 	case attrRuleHandle:

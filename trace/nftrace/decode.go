@@ -44,6 +44,9 @@ var attrNames = [...]string{"", "TABLE", "CHAIN", "RULE_HANDLE", "TYPE", "VERDIC
 	"NETWORK_HEADER", "TRANSPORT_HEADER", "IIF", "IIFTYPE", "OIF", "OIFTYPE", "MARK", "NFPROTO", "POLICY",
 	"PAD", "CT_ID", "CT_DIRECTION", "CT_STATUS", "CT_STATE"}
 
+// ethernet is ARPHRD_ETHER (linux/if_arp.h).
+const ethernet = 1
+
 // The trace types (enum nft_trace_types).
 const (
 	typePolicy = iota + 1
@@ -74,7 +77,9 @@ const maxStrings = 1 << 16
 // raw is a message's attributes, not yet understood.
 type raw struct {
 	table, chain, verdict, network, transport []byte
+	link                                      []byte
 	typ, id, iif, oif, mark, nfproto, policy  uint32
+	iiftype                                   uint16
 	handle                                    uint64
 	ct                                        journey.CT
 	seen                                      uint32 // a bit for each attribute
@@ -119,6 +124,9 @@ func (d *Decoder) Decode(msgType uint16, payload []byte) (journey.Event, error) 
 	e.Mark, e.HasMark = r.mark, !stolen
 	if r.has(attrNetworkHeader) {
 		d.packet(&e, &r)
+	}
+	if r.iiftype == ethernet && len(r.link) >= 14 {
+		e.Link = &journey.Link{Dst: d.mac(r.link[:6]), Src: d.mac(r.link[6:12])}
 	}
 	if r.has(attrCTState) || r.has(attrCTID) {
 		ct := r.ct
@@ -211,6 +219,19 @@ func (d *Decoder) name(index uint32) string {
 		return fmt.Sprintf("if%d", index)
 	}
 	return d.Names.Name(index)
+}
+
+// mac prints an Ethernet address.
+func (d *Decoder) mac(b []byte) string {
+	const hex = "0123456789abcdef"
+	var s [17]byte
+	for i, c := range b {
+		if i > 0 {
+			s[3*i-1] = ':'
+		}
+		s[3*i], s[3*i+1] = hex[c>>4], hex[c&15]
+	}
+	return d.intern(s[:])
 }
 
 // intern gives the string of b, and makes it only once.
