@@ -10,6 +10,7 @@ import (
 func (f *Fold) Clone() *Fold {
 	c := *f
 	c.done, c.cut, c.unlooked = slices.Clone(f.done), maps.Clone(f.cut), slices.Clone(f.unlooked)
+	c.older = slices.Clone(f.older)
 	c.talks = make(map[uint32]*talk, len(f.talks))
 	for id, t := range f.talks {
 		n := *t

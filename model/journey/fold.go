@@ -65,6 +65,8 @@ type Fold struct {
 	// inForce is what journeys that begin now are told to be under: the oldest reading of
 	// the rules as they are.
 	inForce Rules
+	// older are the rules that closed journeys may still have, the newest last.
+	older []Rules
 	// talks are the connections that journeys were seen of, by conntrack ID.
 	talks     map[uint32]*talk
 	seen      [SourceGap + 1]bool
@@ -130,6 +132,7 @@ func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 	}
 	if f.inForce == nil || r == nil || !confirmed.IsZero() { // else one reading of the same rules is enough to keep
 		f.inForce = r
+		f.outlive(r)
 	}
 	f.rules, f.bases, f.view = r, nil, nil
 	if r != nil {
@@ -322,6 +325,9 @@ func (f *Fold) close(b *builder) {
 	f.unkey(b)
 	f.remove(b)
 	f.open--
+	if j := f.render(b); j.Rules != nil && !slices.Contains(f.older, j.Rules) { // let go meanwhile
+		b.rules, b.gone, b.dirty = nil, true, true
+	}
 	j := f.render(b)
 	if b.keyed && f.seen[SourceLegacy] && f.seen[SourceNFT] && !b.settled(f.opt.Probes) {
 		if len(f.cut) >= maxOpen {

@@ -170,6 +170,8 @@ type Journey struct {
 	Gaps uint64 `json:"gaps"`
 	// Rules are those in force when it began, nil where none were known.
 	Rules Rules `json:"-"`
+	// RulesGone is true where they were let go, because newer ones came.
+	RulesGone bool `json:"-"`
 	// Owner is who sent the packet, Link the Ethernet header that it came with; nil where
 	// no event told.
 	Owner *Owner `json:"-"`

@@ -18,7 +18,7 @@ func (f *Fold) render(b *builder) *Journey {
 	}
 	b.gaps = f.missed - b.missed
 	j := &Journey{ID: "t" + strconv.Itoa(b.number), Number: b.number, Start: b.first, Origin: "trace",
-		Path: PathUnknown, Gaps: b.gaps, Half: b.half, Rules: b.rules, Closed: b.closed}
+		Path: PathUnknown, Gaps: b.gaps, Half: b.half, Rules: b.rules, RulesGone: b.gone, Closed: b.closed}
 	first, last := b.lay(j)
 	b.lookAhead(j)
 	if first != nil {

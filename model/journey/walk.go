@@ -167,6 +167,7 @@ type builder struct {
 	same        *builder   // the next of the same key
 	bases       *bases     // of the ruleset in force when it began
 	rules       Rules      // that ruleset
+	gone        bool       // it was let go
 	probed      bool       // probe chains were there when it began
 	began       bool       // our own chain that switched the trace on is among the walks
 	way         model.Hook

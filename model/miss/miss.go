@@ -42,6 +42,8 @@ type Finder struct {
 	known Known
 	// read holds rules that were read from their text. It is emptied when it is full.
 	read map[*model.Rule]*text
+	// of are the rules that were read.
+	of journey.Rules
 	// manners are of the ruleset last asked about.
 	manners struct {
 		of journey.Rules
@@ -61,8 +63,17 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 	if limit <= 0 || limit > MaxSteps {
 		limit = MaxSteps
 	}
+	if j.Closed && j.RulesGone {
+		out := *j
+		out.Assumptions = append(slices.Clip(out.Assumptions), rulesGone)
+		return &out
+	}
 	if !j.Closed || j.Rules == nil {
 		return j
+	}
+	if f.of != j.Rules { // what is read of other rules would keep them in memory
+		clear(f.read)
+		f.of = j.Rules
 	}
 	out := *j
 	out.Steps = make([]journey.Step, 0, len(j.Steps))
@@ -112,6 +123,9 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 
 // ofNow is said where more than one thing of a rule can have failed, and a set is one.
 const ofNow = "what is told of the members of sets is as of now: they may have changed since the packet came"
+
+// rulesGone is said of a journey without misses because its rules were let go.
+const rulesGone = "which rules it met and did not match is not known any more: the rules changed since, and those of then were let go to save memory"
 
 // States tells what conntrack may have called the packet of a closed journey, AnyState
 // where nothing is known.

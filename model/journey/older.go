@@ -1,0 +1,73 @@
+package journey
+
+import (
+	"slices"
+	"strings"
+)
+
+// The bounds of the rules of former times that closed journeys keep: so many rules in all,
+// and so many rulesets. A ruleset of 100,000 rules has 60 MB.
+const (
+	maxOlderRules = 100_000
+	maxOlder      = 32
+)
+
+// outlive notes that other rules are in force, and lets the oldest go.
+func (f *Fold) outlive(r Rules) {
+	if r == nil {
+		return
+	}
+	f.older = append(f.older, r)
+	rules := 0
+	for i := len(f.older) - 2; i >= 0; i-- { // those in force stay
+		rules += count(f.older[i])
+		if rules > maxOlderRules || len(f.older)-1-i > maxOlder {
+			f.letGo(f.older[:i+1])
+			f.older = slices.Delete(f.older, 0, i+1)
+			return
+		}
+	}
+}
+
+func count(r Rules) (n int) {
+	rs := r.Ruleset()
+	if rs == nil {
+		return 0
+	}
+	for _, t := range rs.Tables {
+		for _, c := range t.Chains {
+			n += len(c.Rules)
+		}
+	}
+	return n
+}
+
+// detach copies the words that are parts of a ruleset's text, which they would keep alive
+// as a whole.
+func (j *Journey) detach() {
+	j.Steps = slices.Clone(j.Steps)
+	for i := range j.Steps {
+		s := &j.Steps[i]
+		own(&s.Table, &s.Base, &s.Chain, &s.Text, &s.Comment, &s.Target)
+	}
+	own(&j.Outcome.By.Table, &j.Outcome.By.Chain, &j.Outcome.By.Text)
+}
+
+func own(words ...*string) {
+	for _, w := range words {
+		*w = strings.Clone(*w)
+	}
+}
+
+// letGo takes rules from the closed journeys that have them.
+func (f *Fold) letGo(rules []Rules) {
+	for i, j := range f.done {
+		if j.Rules == nil || !slices.Contains(rules, j.Rules) {
+			continue
+		}
+		c := *j
+		c.Rules, c.RulesGone = nil, true
+		c.detach()
+		f.done[i], f.view = &c, nil
+	}
+}
