@@ -76,19 +76,17 @@ func (f *Finder) entry(j *journey.Journey) *flow.Flow {
 }
 
 // whenFound is the state of a packet that finds an entry (resolve_normal_ct in
-// nf_conntrack_core.c). The protocol may still call it INVALID.
+// nf_conntrack_core.c). The protocol may still call it INVALID. That no reply was told of
+// does not mean that none was seen: what a packet changes is told when it leaves, so not
+// of one that a rule drops.
 func whenFound(j *journey.Journey, e *flow.Flow) fact.State {
-	const seen = flow.SeenReply
 	first := fact.New
 	if e.Status&flow.Expected != 0 {
 		first = fact.Related
 	}
 	open := fact.Invalid | fact.Untracked
-	switch {
-	case j.Packet.Tuple() != e.Orig.Tuple, j.Track.Before.Status&seen != 0:
+	if j.Packet.Tuple() != e.Orig.Tuple || j.Track.Before.Status&flow.SeenReply != 0 {
 		return open | fact.Established
-	case e.Status&seen == 0:
-		return open | first
 	}
 	return open | first | fact.Established
 }

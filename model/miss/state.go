@@ -281,11 +281,8 @@ func (s *state) connection(h model.Hook, at model.Priority) fact.Fact[*fact.Conn
 	}
 	names := bits(nat)
 	c.NAT = fact.Of(names)
-	switch t := &s.j.Track; {
-	case fresh:
+	if fresh {
 		c.Status = c.NAT
-	case s.j.CTState == "" && t.Before.Status == t.After.Status: // bits are set and never cleared
-		c.Status = fact.Of(bits(t.After.Status))
 	}
 	return fact.Of(c)
 }
