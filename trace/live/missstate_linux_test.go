@@ -124,6 +124,7 @@ func TestMissState(t *testing.T) {
 				of = "dst port 9"
 			}
 			s := open(t, n.Router, Trace{Filter: parse(t, "udp and "+of)})
+			s.wait("conntrack's table", func(snap *snapshot.Snapshot) bool { return snap.Flows.Ready })
 			var j *journey.Journey
 			for seen, deadline := 0, time.Now().Add(15*time.Second); j == nil; {
 				if time.Now().After(deadline) {
