@@ -124,27 +124,25 @@ func TestMissState(t *testing.T) {
 				of = "dst port 9"
 			}
 			s := open(t, n.Router, Trace{Filter: parse(t, "udp and "+of)})
-			s.wait("conntrack's table", func(snap *snapshot.Snapshot) bool { return snap.Flows.Ready })
 			var j *journey.Journey
-			for seen, deadline := 0, time.Now().Add(15*time.Second); j == nil; {
+			for seen, deadline := 0, time.Now().Add(30*time.Second); j == nil; {
 				if time.Now().After(deadline) {
 					t.Fatal("no such packet")
 				}
 				send()
 				s.wait("the packet", func(snap *snapshot.Snapshot) bool {
+					fresh := false
 					for _, x := range snap.Journeys {
 						if !x.Closed {
 							continue
 						}
-						if c.until == nil || c.until(x) {
+						if x.Complete && (c.until == nil || c.until(x)) {
 							j = x
 						}
-						if x.Number > seen && (c.until == nil || !x.Track.Early || c.first) {
-							seen = x.Number
-							return true
-						}
+						fresh = fresh || x.Number > seen
+						seen = max(seen, x.Number)
 					}
-					return j != nil
+					return j != nil || fresh
 				})
 			}
 			f := miss.New(miss.Known{})
