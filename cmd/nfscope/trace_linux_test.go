@@ -242,7 +242,7 @@ func TestTraceMisses(t *testing.T) {
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -p udp -m udp --dport 8 -j ACCEPT\n"+
-		"-A FORWARD -p udp -m time --timestart 00:00 --timestop 00:01 -j ACCEPT\n-A FORWARD -d 10.2.0.2/32 -j DROP\nCOMMIT\n", "iptables-legacy-restore")
+		"-A FORWARD -p udp -m time --timestart 00:00 --timestop 00:01 -m statistic --mode random --probability 0.00001 -j ACCEPT\n-A FORWARD -d 10.2.0.2/32 -j DROP\nCOMMIT\n", "iptables-legacy-restore")
 	file := filepath.Join(t.TempDir(), "case.nfs")
 	r := tracing(t, n.Router, "--json", "--misses", "--count", "1", "-w", file, "udp and dst port 9")
 	datagram(t, n.Client, "10.2.0.2:9")
