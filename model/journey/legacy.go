@@ -68,14 +68,17 @@ func legacyPlace(e *Event) place {
 
 // legacyHome finds the journey an event belongs to, nil where it begins one.
 func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
-	var weak, strong *builder
+	var weak, strong, odd *builder
 	for b := f.byKey[k]; b != nil; b = b.same {
 		if !b.takesLegacy(at, e) {
 			continue
 		}
 		best := &weak
-		if sameStamp(b.stamp, e.Stamp) {
+		switch {
+		case sameStamp(b.stamp, e.Stamp):
 			best = &strong
+		case b.stampSure && !e.Stamp.IsZero():
+			best = &odd
 		}
 		// Of two packets that look the same the older one is ahead.
 		if *best == nil {
@@ -85,10 +88,16 @@ func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
 		(*best).suspect(twins)
 		b.suspect(twins)
 	}
-	if strong != nil {
+	switch {
+	case strong != nil:
 		return strong
+	case weak != nil || odd == nil:
+		return weak
 	}
-	return weak
+	// Stamps are told in microseconds: two events of one may have had the same by chance,
+	// and no other packet goes on here.
+	odd.stampSure = false
+	return odd
 }
 
 func sameStamp(a, b time.Time) bool { return !a.IsZero() && a.Equal(b) }
@@ -109,7 +118,7 @@ func (b *builder) stamped(at time.Time) {
 
 // takesLegacy reports whether the event can be the packet's next.
 func (b *builder) takesLegacy(at place, e *Event) bool {
-	if b.stampSure && !e.Stamp.IsZero() && !b.stamp.Equal(e.Stamp) || !b.fits(at, e) {
+	if !b.fits(at, e) {
 		return false
 	}
 	return b.legacy == nil || b.legacy.continues(at, e) || b.legacy.place.before(at) && !b.legacy.verdict.Ends()

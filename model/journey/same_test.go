@@ -3,6 +3,7 @@ package journey
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/model"
 )
@@ -109,5 +110,19 @@ func TestStranger(t *testing.T) {
 		if doubted := list[0].Why == twins; doubted != c.twins || list[0].Complete == c.twins {
 			t.Errorf("%s: complete %v, %q, want twins %v", c.name, list[0].Complete, list[0].Why, c.twins)
 		}
+	}
+}
+
+// TestStampsByChance: two events of a packet may be stamped in one microsecond though each
+// is stamped anew; what comes later with another stamp is still the packet's.
+func TestStampsByChance(t *testing.T) {
+	const save = "*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n"
+	p := udp("10.0.0.9", 1)
+	at := func(us int, e Event) Event { e.Stamp = began.Add(time.Duration(us) * time.Microsecond); return e }
+	_, js := folded(parsed(t, save), Options{Probes: true}, arming(p),
+		at(1, line("mangle", "FORWARD", EventRule, 1, model.HookForward, p)), at(1, line("mangle", "FORWARD", EventPolicy, 2, model.HookForward, p)),
+		at(2, line("filter", "FORWARD", EventPolicy, 1, model.HookForward, p)), probe(model.HookForward, p), probe(model.HookPostrouting, p))
+	if len(js) != 1 || !js[0].Complete || len(js[0].Steps) != 3 {
+		t.Fatalf("%d journeys, the first %+v", len(js), js[0])
 	}
 }
