@@ -388,6 +388,27 @@ func TestTabCompletes(t *testing.T) {
 	}
 }
 
+// TestRecordingOffersNoTrace: the foot names no key that a recording cannot answer.
+func TestRecordingOffersNoTrace(t *testing.T) {
+	s := newScreen(t, theme.Options{}, 200, 30)
+	snap := *uitest.Snapshot()
+	foot := func() string { l := s.Lines(); return l[len(l)-1] }
+	for _, armed := range []bool{true, false} {
+		snap.Trace.Armed = armed
+		for _, c := range []struct {
+			source string
+			offers bool
+		}{{"live", true}, {"recording: case.nfs", false}} {
+			snap := snap
+			snap.Source = c.source
+			s.send(SnapshotMsg{&snap})
+			if f := foot(); (strings.Contains(f, " disarm") || strings.Contains(f, "a arm")) != c.offers {
+				t.Errorf("%s, armed %t: the foot says %q", c.source, armed, f)
+			}
+		}
+	}
+}
+
 func TestStaleAnswersAreThrownAway(t *testing.T) {
 	s := newScreen(t, theme.Options{}, 120, 30)
 	first, second := s.arm("tcp", false), s.arm("udp", false)

@@ -210,9 +210,14 @@ func (m *Model) bottom() string {
 // hints are the actions worth naming now, most wanted first.
 func (m *Model) hints() []keys.Action {
 	var out []keys.Action
+	now := m.opt.Actions != nil && !strings.HasPrefix(m.latest.Source, "recording") // else nothing can be traced
 	if m.latest.Trace.Armed {
-		out = append(out, keys.Pause, keys.StepOn, keys.Disarm)
-	} else if m.opt.Actions != nil {
+		out = append(out, keys.Pause, keys.StepOn)
+	}
+	switch {
+	case now && m.latest.Trace.Armed:
+		out = append(out, keys.Disarm)
+	case now:
 		out = append(out, keys.Arm)
 	}
 	switch m.name() {

@@ -2,9 +2,7 @@ package miss
 
 import (
 	"net"
-	"net/netip"
 	"slices"
-	"strconv"
 
 	"nfscope/model"
 	"nfscope/model/fact"
@@ -83,38 +81,9 @@ func has(d journey.Delta, field string) bool {
 
 // change applies header changes.
 func (s *state) change(d journey.Delta) {
-	p := &s.packet
-	for _, c := range d {
-		n, err := strconv.ParseUint(c.Value, 0, 32)
-		if c.Field == "src" || c.Field == "dst" {
-			if a, err := netip.ParseAddr(c.Value); err == nil {
-				if c.Field == "src" {
-					p.Src = a
-				} else {
-					p.Dst = a
-				}
-			}
-			continue
-		}
-		if err != nil {
-			continue
-		}
-		switch c.Field {
-		case "sport":
-			p.SPort = uint16(n)
-		case "dport":
-			p.DPort = uint16(n)
-		case "icmp_id":
-			p.ICMPID = uint16(n)
-		case "length":
-			p.Length = int(n)
-		case "ttl":
-			p.TTL = uint8(n)
-		case "tos":
-			p.TOS = uint8(n)
-		case "mark":
-			p.Mark, s.shown = uint32(n), uint32(n)
-		}
+	d.Apply(&s.packet)
+	if has(d, "mark") {
+		s.shown = s.packet.Mark
 	}
 }
 

@@ -151,12 +151,19 @@ func lineEnd(s string, i int) int {
 	return len(s)
 }
 
-// propEnd finds where a line ends: at a line's end or a semicolon, outside of braces
-// and quotes, or before the brace that closes the block.
-func propEnd(s string, i int) int {
+// propEnd finds where a line ends: at a line's end or a semicolon, or before the brace
+// that closes the block.
+func propEnd(s string, i int) int { return outside(s, i, "\n;}") }
+
+// outside finds the first of some characters that stands outside of braces and quotes.
+func outside(s string, i int, ends string) int {
 	depth := 0
 	for ; i < len(s); i++ {
-		switch s[i] {
+		c := s[i]
+		if depth <= 0 && strings.IndexByte(ends, c) >= 0 {
+			return i
+		}
+		switch c {
 		case '"':
 			n := strings.IndexByte(s[i+1:], '"')
 			if n < 0 {
@@ -166,14 +173,7 @@ func propEnd(s string, i int) int {
 		case '{':
 			depth++
 		case '}':
-			if depth == 0 {
-				return i
-			}
 			depth--
-		case '\n', ';':
-			if depth == 0 {
-				return i
-			}
 		}
 	}
 	return i

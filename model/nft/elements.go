@@ -74,25 +74,4 @@ func (b *Block) elem(text string) Elem {
 }
 
 // elemEnd finds the comma after an element.
-func elemEnd(s string, i int) int {
-	depth := 0
-	for ; i < len(s); i++ {
-		switch s[i] {
-		case '"':
-			n := strings.IndexByte(s[i+1:], '"')
-			if n < 0 {
-				return len(s)
-			}
-			i += n + 1
-		case '{':
-			depth++
-		case '}':
-			depth--
-		case ',':
-			if depth <= 0 {
-				return i
-			}
-		}
-	}
-	return i
-}
+func elemEnd(s string, i int) int { return outside(s, i, ",") }

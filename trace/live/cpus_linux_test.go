@@ -58,7 +58,7 @@ func TestTwoCPUs(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
 	t.Parallel()
 	if runtime.NumCPU() < 2 {
-		t.Skip("needs two processors")
+		nettest.Skip(t, "needs two processors")
 	}
 	rules := func(table, chain string, below int) (s string) {
 		for _, ttl := range []int{50, 60} {

@@ -130,9 +130,6 @@ func TestOldForm(t *testing.T) {
 
 // TestBounded: a recording is neither read nor written with all of it in memory.
 func TestBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a quarter of a million events")
-	}
 	var peak uint64
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {

@@ -31,7 +31,7 @@ func mapped(t *testing.T, size int) []byte {
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	if os.Getpagesize() != smallPage {
-		t.Skip("nothing is followed where pages are larger")
+		nettest.Skip(t, "nothing is followed where pages are larger")
 	}
 	const size = 12 * hugePage
 	buf := mapped(t, size)

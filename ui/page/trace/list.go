@@ -19,7 +19,7 @@ func (pg *Page) drawList(f *page.Frame, a ladder.Area) {
 	s := pg.title(f)
 	x := c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit(s, a.W-1, p.Glyphs.Dots), p.Title)
 	state := "following the newest"
-	if !f.Player.Following() {
+	if !f.Player.Following() || pg.selected != 0 {
 		state = "pinned, f follows"
 	}
 	if f.Player.Paused() {
