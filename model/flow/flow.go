@@ -4,6 +4,7 @@ package flow
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -95,6 +96,42 @@ const (
 	ClassHairpin    Class = "hairpin"
 )
 
+// classes are all classes. A Table keeps a class as its place in here, so that a new one
+// goes to the end; there are at most sixteen.
+var classes = [...]Class{ClassSNAT, ClassDNAT, ClassMasquerade, ClassRedirect, ClassHairpin}
+
+// Classes is a set of classes.
+type Classes uint16
+
+// Set makes a set of classes.
+func Set(of ...Class) (s Classes) {
+	for i, c := range classes {
+		if slices.Contains(of, c) {
+			s |= 1 << i
+		}
+	}
+	return s
+}
+
+// Has reports whether a class is in the set.
+func (s Classes) Has(c Class) bool {
+	i := slices.Index(classes[:], c)
+	return i >= 0 && s&(1<<i) != 0
+}
+
+// List gives the classes; nil where there is none. What is done to the destination comes
+// first, as on a packet's way.
+func (s Classes) List() (out []Class) {
+	for _, dst := range []bool{true, false} {
+		for i, c := range classes {
+			if s&(1<<i) != 0 && dst == (c == ClassDNAT || c == ClassRedirect) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
+}
+
 // Side is one direction of a flow.
 type Side struct {
 	Tuple model.Tuple
@@ -103,6 +140,63 @@ type Side struct {
 	// Zone is the zone of this direction alone (CT --zone-orig, --zone-reply); 0
 	// where Flow.Zone counts for both.
 	Zone uint16
+	// Adjust is how TCP sequence numbers of this direction are moved, zero where they are not.
+	Adjust SeqMove
+	// TCP is what conntrack keeps of TCP in this direction, zero for other protocols.
+	TCP TCPSide
+	// VTag is SCTP's verification tag of this direction.
+	VTag uint32
+}
+
+// SeqMove is how sequence numbers are moved, for a helper or SYNPROXY that changed the
+// length of what was said (struct nf_ct_seqadj).
+type SeqMove struct {
+	// Position is where the last change was; before it Before is added, from there on After.
+	Position      uint32
+	Before, After int32
+}
+
+// TCPSide is what conntrack keeps of one end of a TCP connection.
+type TCPSide struct {
+	// Scale is the shift of the window (RFC 7323).
+	Scale uint8
+	// Flags are IP_CT_TCP_FLAG_* (nf_conntrack_tcp.h): 1 window scale, 2 SACK, 4 close
+	// init, 8 be liberal, 0x10 data unacknowledged, 0x20 max acknowledged, ...
+	Flags uint8
+}
+
+// Synproxy is what SYNPROXY keeps of a flow, to speak for the server (struct
+// nf_conn_synproxy).
+type Synproxy struct{ ISN, ITS, Offset uint32 }
+
+// DCCP is what conntrack keeps of DCCP besides its state.
+type DCCP struct {
+	// Role is 0 where the client opened the flow, 1 the server (enum ct_dccp_roles).
+	Role uint8
+	// Sequence is that of the handshake.
+	Sequence uint64
+}
+
+// Attribute is one of a kind that this nfscope does not know, as the kernel sent it.
+type Attribute struct {
+	// Type is CTA_*'s number. Within a nest it is the nest's number times 256, and its own.
+	Type uint32
+	Data []byte
+}
+
+// Expectation is a flow that a helper waits for: what fits it will be RELATED to Master.
+type Expectation struct {
+	ID     uint32
+	Master model.Tuple
+	// Tuple is what is waited for as far as Mask has bits: a zero mask is any address or port.
+	Tuple, Mask model.Tuple
+	Zone        uint16
+	Timeout     time.Duration
+	Helper      string
+	// Function is the kernel's name of what is done when it comes.
+	Function string
+	// Flags are NF_CT_EXPECT_*: 1 permanent, 2 inactive, 4 made by a program.
+	Flags, Class uint32
 }
 
 // Key tells flows apart: the kernel may use an ID again.
@@ -126,8 +220,29 @@ type Flow struct {
 	Zone    uint16
 	Labels  []byte
 	Helper  string
-	// Start is zero unless nf_conntrack_timestamp is on.
-	Start time.Time
+	// HelperInfo is what the helper tells of the flow, in a form of its own.
+	HelperInfo []byte
+	// Start and Stop are zero unless nf_conntrack_timestamp is on; Stop while it lives too.
+	Start, Stop time.Time
+	// TimeoutMax is where the timeout of this state begins, 0 where it is not known; see
+	// Timeouts.
+	TimeoutMax time.Duration
+	// Use counts what holds the entry in the kernel.
+	Use uint32
+	// Master is the original tuple of the flow that this one was expected by, zero where
+	// there is none.
+	Master   model.Tuple
+	Synproxy Synproxy
+	DCCP     DCCP
+	// Context is the security context (CTA_SECCTX).
+	Context string
+	// Expects are the flows that a helper waits for because of this one.
+	Expects []Expectation
+	// Rate is bytes a second of both directions between the last two readings, below 0
+	// or 0 where it is not known.
+	Rate float64
+	// Unknown holds what this nfscope has no word for.
+	Unknown []Attribute
 	// Seen is when we last heard of the flow.
 	Seen time.Time
 	// Gone is when it was destroyed, zero while it lives.

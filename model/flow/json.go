@@ -40,6 +40,7 @@ type (
 		Start   *time.Time   `json:"start,omitempty"`
 		Gone    *time.Time   `json:"gone,omitempty"`
 		Offload bool         `json:"offload"`
+		rareJSON
 	}
 	sideJSON struct {
 		Src      string  `json:"src"`
@@ -52,6 +53,7 @@ type (
 		Packets  *uint64 `json:"packets,omitempty"`
 		Bytes    *uint64 `json:"bytes,omitempty"`
 		Zone     uint16  `json:"zone,omitempty"`
+		sideRareJSON
 	}
 	natJSON struct {
 		Class   []Class `json:"class"`
@@ -129,6 +131,7 @@ func (f *Flow) json() *flowJSON {
 		NAT:     natJSON{append([]Class{}, f.NAT.Class...), f.NAT.Client, f.NAT.Service, f.NAT.Backend},
 		Timeout: int64(f.Timeout), Mark: f.Mark, Zone: f.Zone, Labels: hex.EncodeToString(f.Labels), Helper: f.Helper,
 		Start: known(f.Start), Gone: known(f.Gone), Offload: f.Status&(Offload|HWOffload) != 0,
+		rareJSON: f.rare(),
 	}
 }
 
@@ -163,7 +166,7 @@ func (j *flowJSON) flow() (*Flow, error) {
 	if j.Gone != nil {
 		f.Gone = *j.Gone
 	}
-	return f, nil
+	return f, j.rareJSON.put(f)
 }
 
 func (s *Side) json() sideJSON {
@@ -179,6 +182,7 @@ func (s *Side) json() sideJSON {
 	if s.Count.Valid {
 		j.Packets, j.Bytes = &s.Count.Packets, &s.Count.Bytes
 	}
+	j.sideRareJSON = s.rare()
 	return j
 }
 
@@ -213,5 +217,6 @@ func (j *sideJSON) side(p model.Proto) (Side, error) {
 	if j.Packets != nil && j.Bytes != nil {
 		s.Count = model.Counters{Packets: *j.Packets, Bytes: *j.Bytes, Valid: true}
 	}
+	j.sideRareJSON.put(&s)
 	return s, nil
 }

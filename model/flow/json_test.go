@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
@@ -60,6 +61,9 @@ func TestEventJSONRoundTrip(t *testing.T) {
 		if r.IntN(2) == 0 {
 			f.Labels, f.Helper, f.Start, f.Gone = []byte{byte(r.Uint32())}, "sip", when, when
 		}
+		if r.IntN(2) == 0 {
+			rareFields(r, f, when)
+		}
 		f.NAT = Classify(f, Host{})
 		want := []Event{{Type: EventDump + EventType(r.IntN(4)), Time: when, Flow: f}, {Type: EventGap, Time: when, Lost: r.Uint64()},
 			{Type: EventDumpBegin, Time: when}, {Type: EventDumpEnd, Time: when, Flows: r.IntN(1000)}}
@@ -75,6 +79,19 @@ func TestEventJSONRoundTrip(t *testing.T) {
 			t.Fatalf("%s\nread   %+v %+v\nbefore %+v %+v", b, got[0], got[0].Flow, want[0], want[0].Flow)
 		}
 	}
+}
+
+// rareFields fills what few flows have.
+func rareFields(r *rand.Rand, f *Flow, when time.Time) {
+	ftp := func(port uint16) model.Tuple {
+		return ends(model.ProtoTCP, "10.0.0.5:1", fmt.Sprintf("10.0.0.6:%d", port))
+	}
+	f.TimeoutMax, f.Stop, f.Use, f.HelperInfo = time.Minute, when, r.Uint32(), []byte{1, 2}
+	f.Master, f.Synproxy, f.DCCP, f.Context = ftp(21), Synproxy{r.Uint32(), 2, 3}, DCCP{1, r.Uint64()}, "system_u:object_r"
+	f.Expects = []Expectation{{ID: r.Uint32(), Master: f.Orig.Tuple, Tuple: ftp(4000), Mask: ftp(65535), Zone: 1, Timeout: time.Second,
+		Helper: "ftp", Function: "nat-follow-master", Flags: 1, Class: 2}}
+	f.Rate, f.Unknown = 1.5, []Attribute{{Type: 99}, {Type: 4<<8 | 9, Data: []byte{7}}}
+	f.Orig.Adjust, f.Orig.TCP, f.Reply.VTag = SeqMove{r.Uint32(), -5, 7}, TCPSide{7, 0x23}, r.Uint32()
 }
 
 func FuzzEventJSON(f *testing.F) {

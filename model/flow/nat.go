@@ -24,27 +24,32 @@ import (
 func Classify(f *Flow, h Host) NAT {
 	orig, reply := f.Orig.Tuple, f.Reply.Tuple
 	n := NAT{Client: orig.SrcString(), Service: orig.DstString(), Backend: reply.SrcString()}
-	src, dst := f.Status&SrcNAT != 0, f.Status&DstNAT != 0
+	n.Class = h.classify(&Look{Family: f.Family, Status: f.Status, Orig: orig, Reply: reply}).List()
+	return n
+}
+
+// classify is Classify's answer for one of many flows: it makes nothing.
+func (h *Host) classify(l *Look) (c Classes) {
+	const snat, dnat, masquerade, redirect, hairpin = 1, 2, 4, 8, 16 // places in classes
+	src, dst := l.Status&SrcNAT != 0, l.Status&DstNAT != 0
 	if dst {
-		c := ClassDNAT
-		if h.isLocal(reply.Src) && !h.names(ClassDNAT, reply.Src) && h.may(ClassRedirect, f.Family) {
-			c = ClassRedirect
+		c |= dnat
+		if h.isLocal(l.Reply.Src) && !h.names(ClassDNAT, l.Reply.Src) && h.may(ClassRedirect, l.Family) {
+			c ^= dnat | redirect
 		}
-		n.Class = append(n.Class, c)
 	}
 	if src {
-		c := ClassSNAT
+		c |= snat
 		// A rewritten port alone, with the client's own address, is the kernel's way
 		// out of a clash and no masquerade.
-		if reply.Dst != orig.Src && h.isLocal(reply.Dst) && !h.names(ClassSNAT, reply.Dst) && h.may(ClassMasquerade, f.Family) {
-			c = ClassMasquerade
+		if l.Reply.Dst != l.Orig.Src && h.isLocal(l.Reply.Dst) && !h.names(ClassSNAT, l.Reply.Dst) && h.may(ClassMasquerade, l.Family) {
+			c ^= snat | masquerade
 		}
-		n.Class = append(n.Class, c)
 	}
-	if src && dst && h.sameSide(orig.Src, reply.Src) {
-		n.Class = append(n.Class, ClassHairpin)
+	if src && dst && h.sameSide(l.Orig.Src, l.Reply.Src) {
+		c |= hairpin
 	}
-	return n
+	return c
 }
 
 // String joins the classes: dnat+masquerade; "" where nothing is translated.
