@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 
@@ -68,9 +67,9 @@ func numbers(list []*journey.Journey) string {
 // journeysOf gives the state at the end of a recording, its journeys, and why it has no
 // more.
 func (a *app) journeysOf(name string, o replayFlags) (st *store.Store, list []*journey.Journey, playErr, err error) {
-	f, err := os.Open(name)
+	f, err := a.openInput(name)
 	if err != nil {
-		return nil, nil, nil, usage(err)
+		return nil, nil, nil, err
 	}
 	defer f.Close()
 	rr, err := record.NewReader(name, f)

@@ -61,6 +61,9 @@ func (a *app) demoCommand() *cobra.Command {
 			if o.recorded && o.live {
 				return usagef("demo: --recorded and --live exclude each other")
 			}
+			if o.file == stdio {
+				return usagef("demo: -w: expected a FILE; stdout is the story's")
+			}
 			return a.demo(name, o)
 		},
 	}
@@ -159,14 +162,12 @@ func (a *app) demoLive(name string, plain bool, file string) error {
 		if rec, err = a.recordTo(file, "lab "+name, false); err != nil {
 			return err
 		}
-		if err := rec.begin(); err != nil {
-			return err
-		}
 	}
 	tee := func(put func(feed.Item)) func(feed.Item) {
 		if rec == nil {
 			return put
 		}
+		rec.begin(put)
 		return func(it feed.Item) {
 			if it.Time.IsZero() {
 				it.Time = time.Now()

@@ -14,7 +14,7 @@ import (
 // replayInfo prints what is in a recording, as text or as an nfscope/recording-info/1
 // object.
 func (a *app) replayInfo(name string, asJSON bool) error {
-	f, file, err := openRecording(name)
+	f, file, err := a.openRecording(name)
 	if err != nil {
 		return err
 	}

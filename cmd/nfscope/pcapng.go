@@ -83,7 +83,7 @@ func (a *app) replayCapture(name string, o replayFlags) error {
 	if err != nil {
 		return err
 	}
-	file, err := createBeside(name, o.pcapng, "--pcapng")
+	file, err := a.createBeside(name, o.pcapng, "--pcapng")
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,8 @@ func (a *app) replayCapture(name string, o replayFlags) error {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("%s: %w", o.pcapng, err)
 	}
-	fmt.Fprintf(a.err, "wrote %s to %s\n", plural(uint64(len(list)), "packet"), o.pcapng)
+	if o.pcapng != stdio {
+		fmt.Fprintf(a.err, "wrote %s to %s\n", plural(uint64(len(list)), "packet"), o.pcapng)
+	}
 	return usage(playErr)
 }

@@ -35,9 +35,7 @@ func TestRecorder(t *testing.T) {
 			}
 			r.Put(feed.Item{Time: time.Now(), Problem: "early"})
 			if begun {
-				if err := r.begin(); err != nil {
-					t.Fatal(err)
-				}
+				r.begin(func(it feed.Item) { t.Error(it.Problem) })
 				r.Put(feed.Item{Time: time.Now(), Problem: "late"})
 				r.ended("it is enough")
 			}
@@ -92,7 +90,8 @@ func TestCreateBeside(t *testing.T) {
 			}
 		}
 	}
-	f, err := createBeside(name, other, "-w")
+	a := &app{ctx: context.Background()}
+	f, err := a.createBeside(name, other, "-w")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"nfscope/model/feed"
@@ -14,38 +15,55 @@ import (
 )
 
 // recorder writes a recording once there is something to record: until then what is put
-// waits, and a file that was there before stays as it is.
+// waits, and a file that was there before stays as it is. A recording that fails is told
+// of and ends; what is recorded goes on.
 type recorder struct {
-	file   *os.File
-	made   bool // the file is ours
+	name   string
+	to     io.Writer
+	file   *os.File // nil where it is stdout
+	made   bool     // the file is ours
 	header record.Header
 	redact *record.Redactor
+	// left is closed when nobody reads the recording any more.
+	left chan struct{}
+	// tell is told what failed.
+	tell func(feed.Item)
 
 	mu    sync.Mutex
 	early []feed.Item
-	w     *record.Writer
+	begun bool
+	w     *record.Writer // nil too where the begin failed
+	err   error          // why the begin failed
 	why   string
 }
 
 // recordTo opens the file of a recording, which is closed when the command is over.
 func (a *app) recordTo(name, title string, redact bool) (*recorder, error) {
-	_, missing := os.Lstat(name)
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
-	if err != nil {
-		return nil, usagef("-w: %w", err)
-	}
-	r := &recorder{file: file, made: errors.Is(missing, os.ErrNotExist), why: "the command is over",
+	r := &recorder{name: name, to: a.out, left: make(chan struct{}), why: "the command is over",
 		header: record.Header{Version: version(), Created: time.Now(), Title: strings.TrimSpace(title)}}
+	if name == stdio {
+		if err := a.noTerminal("-w"); err != nil {
+			return nil, err
+		}
+		r.name = "the recording"
+	} else {
+		_, missing := os.Lstat(name)
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
+		if err != nil {
+			return nil, usagef("-w: %w", err)
+		}
+		r.to, r.file, r.made = file, file, errors.Is(missing, os.ErrNotExist)
+	}
 	if redact {
 		r.redact = record.NewRedactor()
 	}
 	a.later(func() {
 		wrote, err := r.close()
 		switch {
-		case err == nil && wrote:
+		case err == nil && wrote && r.file != nil:
 			fmt.Fprintf(a.err, "wrote %s\n", name)
 		case err != nil && a.failed == nil:
-			a.failed = fmt.Errorf("%s: %w", name, err)
+			a.failed = fmt.Errorf("%s: %w", r.name, err)
 		}
 	})
 	return r, nil
@@ -55,33 +73,49 @@ func (a *app) recordTo(name, title string, redact bool) (*recorder, error) {
 func (r *recorder) Put(it feed.Item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.w == nil {
+	switch {
+	case !r.begun:
 		r.early = append(r.early, it)
-		return
+	case r.w != nil:
+		r.w.Put(it)
 	}
-	r.w.Put(it)
 }
 
-// begin makes the file a recording: there is something to record.
-func (r *recorder) begin() error {
+// begin makes the file a recording: there is something to record. tell is told, in a
+// Problem, when the recording fails, from any goroutine.
+func (r *recorder) begin(tell func(feed.Item)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := empty(r.file); err != nil {
-		return err
+	r.begun, r.tell = true, tell
+	r.err = empty(r.file)
+	if r.err == nil {
+		r.w, r.err = record.NewWriter(r.to, r.header, r.redact, r.failed)
 	}
-	w, err := record.NewWriter(r.file, r.header, r.redact)
-	if err != nil {
-		return err
+	if r.err != nil {
+		r.failed(r.err)
+		r.early = nil
+		return
 	}
 	for _, it := range r.early {
-		w.Put(it)
+		r.w.Put(it)
 	}
-	r.w, r.early = w, nil
-	return nil
+	r.early = nil
+}
+
+// failed tells that no more is recorded.
+func (r *recorder) failed(err error) {
+	if errors.Is(err, syscall.EPIPE) { // whoever read it has seen enough
+		close(r.left)
+		return
+	}
+	r.tell(feed.Item{Time: time.Now(), Problem: fmt.Sprintf("%s: nothing more is recorded: %v", r.name, err)})
 }
 
 // empty takes out what a file had; pipes and devices have nothing.
 func empty(f *os.File) error {
+	if f == nil {
+		return nil
+	}
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
 		return err
 	}
@@ -99,55 +133,16 @@ func (r *recorder) ended(why string) {
 func (r *recorder) close() (wrote bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.w == nil {
-		err := r.file.Close()
-		if r.made {
-			err = errors.Join(err, os.Remove(r.file.Name()))
+	if r.w != nil {
+		err = r.w.Close(r.why)
+		if n := r.w.Dropped(); n > 0 && err == nil {
+			err = fmt.Errorf("%s came faster than the disk took them, and are missing in the recording", plural(n, "item"))
 		}
-		return false, err
+	} else if err = r.err; r.made {
+		err = errors.Join(err, os.Remove(r.file.Name()))
 	}
-	err = r.w.Close(r.why)
-	if n := r.w.Dropped(); n > 0 && err == nil {
-		err = fmt.Errorf("%s came faster than the disk took them, and are missing in the recording", plural(n, "item"))
+	if r.file != nil {
+		err = errors.Join(err, r.file.Close())
 	}
-	return true, errors.Join(err, r.file.Close())
-}
-
-// createBeside makes the file that a flag names, to be written from the recording of the
-// first name: never the recording itself, by whatever name.
-func createBeside(recording, name, flag string) (*os.File, error) {
-	if in, err := os.Stat(recording); err == nil {
-		if out, err := os.Stat(name); err == nil && os.SameFile(in, out) {
-			return nil, usagef("%s %s: it is the recording that is read", flag, name)
-		}
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		return nil, usagef("%s: %w", flag, err)
-	}
-	return f, nil
-}
-
-// openRecording opens a recording for reading at any place. What cannot be read at any
-// place (a pipe) is read into memory first.
-func openRecording(name string) (*record.File, io.Closer, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, usage(err)
-	}
-	in, size := io.ReaderAt(f), int64(0)
-	if st, err := f.Stat(); err == nil && st.Mode().IsRegular() {
-		size = st.Size()
-	} else {
-		b, err := io.ReadAll(f)
-		if err != nil {
-			return nil, nil, errors.Join(usage(err), f.Close())
-		}
-		in, size = strings.NewReader(string(b)), int64(len(b))
-	}
-	rf, err := record.Open(name, in, size)
-	if err != nil {
-		return nil, nil, errors.Join(usage(err), f.Close())
-	}
-	return rf, f, nil
+	return r.w != nil, err
 }

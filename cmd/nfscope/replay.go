@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,6 +43,10 @@ func (a *app) replayCommand() *cobra.Command {
 				return usagef("--speed %v: expected a number from %v to %v", o.speed, replay.Slowest, replay.Fastest)
 			case o.from < 0, o.to < 0, o.to > 0 && o.to < o.from:
 				return usagef("--from %v, --to %v: expected times from the begin of the recording, the second not before the first", o.from, o.to)
+			case len(o.made()) > 1:
+				return usagef("%s: expected one of them", strings.Join(o.made(), ", "))
+			case o.info && (o.from != 0 || o.to != 0):
+				return usagef("--info: it tells of all of the recording; `-w FILE --from %v --to %v` makes one of a part", o.from, o.to)
 			case o.redact && o.write == "":
 				return usagef("--redact: it is for the recording that -w writes")
 			case o.left && o.pcapng == "":
@@ -52,18 +56,31 @@ func (a *app) replayCommand() *cobra.Command {
 		},
 	}
 	c.Flags().Float64Var(&o.speed, "speed", 1, "recorded seconds per second")
-	c.Flags().DurationVar(&o.from, "from", 0, "begin this long after the begin of the recording")
-	c.Flags().DurationVar(&o.to, "to", 0, "with text, JSON and pcapng: only packets that came up to then")
+	c.Flags().DurationVar(&o.from, "from", 0, "begin this long after the begin of the recording; text, JSON, --compare, --pcapng and -w have only what came since then")
+	c.Flags().DurationVar(&o.to, "to", 0, "text, JSON, --compare, --pcapng and -w have only what came up to then")
 	c.Flags().BoolVar(&o.plain, "plain", false, "print text")
 	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/journey/1 objects, one a line")
-	c.Flags().BoolVar(&o.misses, "misses", false, "print text, with the rules that were looked at and did not match")
+	c.Flags().BoolVar(&o.misses, "misses", false, "print text, or JSON with --json, with the rules that were looked at and did not match")
 	c.Flags().BoolVar(&o.info, "info", false, "print what is in the recording")
 	c.Flags().StringVar(&o.compare, "compare", "", "print where the packets of two `NUMBERS` part, such as 3,7")
-	c.Flags().StringVar(&o.pcapng, "pcapng", "", "write the packets to `FILE` for Wireshark, each with its way as a comment")
+	c.Flags().StringVar(&o.pcapng, "pcapng", "", "write the packets to `FILE`, - for stdout, for Wireshark, each with its way as a comment")
 	c.Flags().BoolVar(&o.left, "left", false, "with --pcapng: write forwarded packets a second time, as they left")
-	c.Flags().StringVarP(&o.write, "write", "w", "", "write the recording again, to `FILE`")
+	c.Flags().StringVarP(&o.write, "write", "w", "", "write the recording again, or a part of it, to `FILE`, - for stdout")
 	c.Flags().BoolVar(&o.redact, "redact", false, "with -w: replace addresses and names, each by always the same other one")
 	return c
+}
+
+// made are the flags that make something of a recording; they exclude each other.
+func (o *replayFlags) made() (list []string) {
+	for _, f := range []struct {
+		name string
+		set  bool
+	}{{"--info", o.info}, {"--compare", o.compare != ""}, {"--pcapng", o.pcapng != ""}, {"-w", o.write != ""}} {
+		if f.set {
+			list = append(list, f.name)
+		}
+	}
+	return list
 }
 
 // replay does what the flags ask for.
@@ -72,15 +89,15 @@ func (a *app) replay(name string, o replayFlags) error {
 	case o.info:
 		return a.replayInfo(name, o.json)
 	case o.write != "":
-		return a.replayWrite(name, o.write, o.redact)
+		return a.replayWrite(name, o)
 	case o.compare != "":
 		return a.replayCompare(name, o.compare, o)
 	case o.pcapng != "":
 		return a.replayCapture(name, o)
 	case o.plain || o.json || o.misses || !a.terminal():
-		f, err := os.Open(name)
+		f, err := a.openInput(name)
 		if err != nil {
-			return usage(err)
+			return err
 		}
 		defer f.Close()
 		return a.replayPlain(name, f, o)
@@ -191,29 +208,32 @@ func unread(err error) string {
 	return "; the rest of the recording cannot be read"
 }
 
-// replayWrite writes a recording again: in the present form, redacted where asked.
-func (a *app) replayWrite(name, to string, redact bool) error {
-	f, file, err := openRecording(name)
+// replayWrite writes a recording again: in the present form, a part of it, redacted, as
+// asked.
+func (a *app) replayWrite(name string, o replayFlags) error {
+	f, file, err := a.openRecording(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	var r *record.Redactor
-	if redact {
+	if o.redact {
 		r = record.NewRedactor()
 	}
-	out, err := createBeside(name, to, "-w")
+	out, err := a.createBeside(name, o.write, "-w")
 	if err != nil {
 		return err
 	}
-	err = f.Copy(a.ctx, out, r)
+	err = f.Copy(a.ctx, out, r, record.Span{From: o.from, To: o.to})
 	if cerr := out.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", to, err)
+		return fmt.Errorf("%s: %w", o.write, err)
 	}
-	fmt.Fprintf(a.err, "wrote %s\n", to)
+	if o.write != stdio {
+		fmt.Fprintf(a.err, "wrote %s\n", o.write)
+	}
 	if f.Cut != "" {
 		return usage(errors.New(f.Cut))
 	}
@@ -236,7 +256,7 @@ type runner interface {
 
 // replayTUI plays a recording into the TUI.
 func (a *app) replayTUI(name string, o replayFlags) error {
-	f, file, err := openRecording(name)
+	f, file, err := a.openRecording(name)
 	if err != nil {
 		return err
 	}

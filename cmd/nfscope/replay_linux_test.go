@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -88,16 +91,68 @@ func TestReplayMakes(t *testing.T) {
 	if !strings.Contains(early, "#1 tcp") || strings.Contains(early, "#36 tcp") {
 		t.Errorf("up to 5 s:\n%.500s", early)
 	}
+	// A part of it, written as a recording, has what the whole one tells of that part.
+	part := filepath.Join(dir, "part.nfs")
+	run(gateway, "-w", part, "--from", "3s", "--to", "15s")
+	outcomes := func(args ...string) (list []any) {
+		for _, o := range objects(t, run(append(args, "--json")...)) {
+			if o["schema"] == "nfscope/journey/1" {
+				list = append(list, at(o, "outcome", "sentence"), o["start"])
+			}
+		}
+		return list
+	}
+	if a, b := outcomes(gateway, "--from", "3s", "--to", "15s"), outcomes(part); !reflect.DeepEqual(a, b) || len(a) < 4 || len(a) == len(outcomes(gateway)) {
+		t.Errorf("of the part it tells\n%v\nand of the whole\n%v", b, a)
+	}
+	// Stdout and stdin are files too.
+	if a, b := run(gateway, "-w", "-"), string(mustRead(t, again)); a != b {
+		t.Errorf("on stdout %d bytes, in a file %d", len(a), len(b))
+	}
+	for _, flag := range []string{"--plain", "--json", "--info"} {
+		c := exec.Command("nfscope", "replay", "-", flag)
+		c.Stdin = bytes.NewReader(mustRead(t, gateway))
+		if out, err := c.Output(); err != nil || string(out) != strings.ReplaceAll(run(gateway, flag), gateway, "-") && flag == "--plain" || len(out) == 0 {
+			t.Errorf("%s of stdin: %v\n%.300s", flag, err, out)
+		}
+	}
 	pcap := filepath.Join(dir, "x.pcapng")
 	run(gateway, "--pcapng", pcap)
 	out, err := exec.Command("tcpdump", "-nn", "-r", pcap).Output()
 	if err != nil || strings.Count(string(out), "\n") != 36 || !strings.Contains(string(out), "198.51.100.66.48581 > 203.0.113.1.80: Flags [S]") {
 		t.Errorf("tcpdump reads %v:\n%s", err, out)
 	}
-	for _, bad := range [][]string{{"--compare", "3"}, {"--compare", "3,3"}, {"--compare", "1,999"}, {"--redact"}, {"--left"}, {"--from", "3s", "--to", "1s"}, {"-w", gateway}} {
-		err := exec.Command("nfscope", append([]string{"replay", gateway}, bad...)...).Run()
-		if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != 2 {
-			t.Errorf("%v: %v, want status 2", bad, err)
+	if a, b := run(gateway, "--pcapng", "-"), string(mustRead(t, pcap)); a != b {
+		t.Errorf("on stdout %d bytes, in a file %d", len(a), len(b))
+	}
+	for _, bad := range [][]string{{"--compare", "3"}, {"--compare", "3,3"}, {"--compare", "1,999"}, {"--redact"}, {"--left"}, {"--from", "3s", "--to", "1s"}, {"-w", gateway},
+		{"--info", "--compare", "35,36"}, {"--info", "--pcapng", pcap}, {"--compare", "35,36", "--pcapng", pcap}, {"-w", again, "--info"}, {"-w", again, "--pcapng", pcap},
+		{"--info", "--from", "1s"}, {"--info", "--to", "1s"}} {
+		said, err := exec.Command("nfscope", append([]string{"replay", gateway}, bad...)...).CombinedOutput()
+		if e, ok := err.(*exec.ExitError); !ok || e.ExitCode() != 2 || strings.Count(string(said), "\n") != 1 {
+			t.Errorf("%v: %v, want status 2 and a sentence: %.300s", bad, err, said)
+		}
+	}
+	if _, err := os.Stat("-"); err == nil {
+		t.Error("a file is called -")
+	}
+}
+
+// TestNoBytesForTerminals: a recording and a capture are not written to a terminal.
+func TestNoBytesForTerminals(t *testing.T) {
+	nettest.Kernel(t)
+	t.Parallel()
+	file, err := filepath.Abs(gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := nettest.New(t, "r")
+	for _, args := range []string{"replay " + file + " -w -", "replay " + file + " --pcapng -", "trace -w - udp"} {
+		said := filepath.Join(t.TempDir(), "said")
+		tm := inTerminal(t, 120, 10, "nfscope --netns "+ns.Name()+" "+args+" 2>"+said)
+		tm.ended(exitUsage)
+		if text := string(mustRead(t, said)); strings.Count(text, "\n") != 1 || !strings.Contains(text, "that is no text for a terminal") {
+			t.Errorf("%s: %s", args, text)
 		}
 	}
 }

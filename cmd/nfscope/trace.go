@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -52,6 +53,8 @@ func (a *app) traceCommand() *cobra.Command {
 				return usagef("--rate %d: expected 1 to 1000000 packets a second", o.rate)
 			case o.redact && o.file == "":
 				return usagef("--redact: it is for the recording that -w writes")
+			case o.file == stdio && (o.json || o.misses):
+				return usagef("-w -: the recording is what is written to stdout, so no packets are printed: leave out --json and --misses")
 			case o.count < 0:
 				return usagef("--count %d: expected 0 or more", o.count)
 			}
@@ -64,7 +67,7 @@ func (a *app) traceCommand() *cobra.Command {
 	c.Flags().IntVar(&o.rate, "rate", arm.DefaultRate, "trace at most `N` packets a second; the kernel holds the rest back")
 	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/journey/1 objects, one a line")
 	c.Flags().BoolVar(&o.misses, "misses", false, "print the rules that were looked at and did not match, with what failed")
-	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording to `FILE`")
+	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording to `FILE`; - for stdout, and then no packets are printed")
 	c.Flags().BoolVar(&o.redact, "redact", false, "with -w: replace addresses and names in the recording, each by always the same other one")
 	c.Flags().StringVar(&o.method, "method", "auto", "arm by auto, owner (a table that the kernel removes with us) or raw (-j TRACE)")
 	_ = c.Flags().MarkHidden("method")
@@ -104,10 +107,10 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	if err := s.Arm(a.ctx, t); err != nil {
 		return lacking(err)
 	}
-	if rec != nil { // not before: a trace that cannot be armed leaves the file alone
-		if err := rec.begin(); err != nil {
-			return fmt.Errorf("%s: %w", o.file, err)
-		}
+	var left chan struct{} // nobody reads the recording any more
+	if rec != nil {        // not before: a trace that cannot be armed leaves the file alone
+		rec.begin(c.Put)
+		left = rec.left
 	}
 	over := s.Done()
 	ways := ""
@@ -119,7 +122,11 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	if a.armed != nil {
 		a.armed()
 	}
-	p := newJourneyPrinter(a.out, o.json, a.width())
+	out := a.out
+	if o.file == stdio {
+		out = io.Discard
+	}
+	p := newJourneyPrinter(out, o.json, a.width())
 	p.limit = o.count
 	if o.misses {
 		var in inSet
@@ -134,6 +141,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	go func() {
 		select {
 		case <-over:
+		case <-left:
 		case <-ctx.Done():
 		}
 		stop()

@@ -52,9 +52,9 @@ func (c *Comparison) sentence() string {
 		}
 		return same + c.unsure()
 	}
-	until := fmt.Sprintf("%s and %s part at the first step", a, b)
-	if c.Part > 0 {
-		until = fmt.Sprintf("%s and %s go the same way until", a, b)
+	until := fmt.Sprintf("%s and %s part at the first step, ", a, b)
+	if c.together() {
+		until = fmt.Sprintf("%s and %s go the same way until ", a, b)
 	}
 	r := &c.Rows[c.Part]
 	var x, y *journey.Step
@@ -64,14 +64,18 @@ func (c *Comparison) sentence() string {
 	if r.B >= 0 {
 		y = &c.B.Steps[r.B]
 	}
-	return fmt.Sprintf("%s%s%s%s", until, gap(c.Part), c.parting(r, x, y), c.unsure())
+	return until + c.parting(r, x, y) + c.unsure()
 }
 
-func gap(part int) string {
-	if part > 0 {
-		return " "
+// together reports whether both took a step before they part: rules that neither matched
+// are none.
+func (c *Comparison) together() bool {
+	for _, r := range c.Rows[:c.Part] {
+		if r.A >= 0 && c.A.Steps[r.A].Kind != journey.KindMiss || r.B >= 0 && c.B.Steps[r.B].Kind != journey.KindMiss {
+			return true
+		}
 	}
-	return ", "
+	return false
 }
 
 // parting says what happens where they part.

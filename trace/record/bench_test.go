@@ -73,7 +73,7 @@ func large(tb testing.TB, n int) string {
 		tb.Fatal(err)
 	}
 	defer f.Close()
-	w, err := NewWriter(f, Header{Version: "v1", Created: t0, Title: "a flood"}, nil)
+	w, err := NewWriter(f, Header{Version: "v1", Created: t0, Title: "a flood"}, nil, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func large(tb testing.TB, n int) string {
 // BenchmarkPut is what a recording costs who puts, the tracer's reader, while the queue
 // is full: b.N items come faster than any disk takes them.
 func BenchmarkPut(b *testing.B) {
-	w, err := NewWriter(io.Discard, Header{Created: t0}, nil)
+	w, err := NewWriter(io.Discard, Header{Created: t0}, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func BenchmarkPut(b *testing.B) {
 // BenchmarkWrite is how fast items come to the disk.
 func BenchmarkWrite(b *testing.B) {
 	size := counter(0)
-	w, err := NewWriter(&size, Header{Created: t0}, nil)
+	w, err := NewWriter(&size, Header{Created: t0}, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package record
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -220,34 +219,4 @@ func (f *File) Block(i int) ([]feed.Item, error) {
 		out = append(out, f.reader.damaged(p.at-headSize, lost(&p.head, len(list), err)))
 	}
 	return out, nil
-}
-
-// Copy writes the recording again, in the present form, through a Redactor where it is
-// not nil. What is damaged or unknown is written as the Problem that says so.
-func (f *File) Copy(ctx context.Context, to io.Writer, r *Redactor) error {
-	h := f.Header
-	e, err := NewEncoder(to, h, r)
-	if err != nil {
-		return err
-	}
-	for i := range f.Blocks() {
-		list, err := f.Block(i)
-		if err != nil {
-			return err
-		}
-		for k := range list {
-			if err := e.Put(&list[k]); err != nil {
-				return err
-			}
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	end := End{Why: "the recording that was copied is cut short"}
-	_, end.Time = f.Span()
-	if f.End != nil {
-		end = *f.End
-	}
-	return e.Close(end)
 }

@@ -116,7 +116,7 @@ func TestOldForm(t *testing.T) {
 			t.Errorf("%s: %d of %d items, %q", name, len(list), len(want), f.Cut)
 		}
 		a, c := folded(t, name, b), bytes.Buffer{}
-		if err := f.Copy(context.Background(), &c, nil); err != nil {
+		if err := f.Copy(context.Background(), &c, nil, Span{}); err != nil {
 			t.Fatal(err)
 		}
 		if d := cmp.Diff(len(a), len(folded(t, "copy", c.Bytes()))); d != "" {

@@ -39,15 +39,18 @@ type Writer struct {
 	// enc and err belong to the goroutine, and to Close when that is over.
 	enc *Encoder
 	err error
+	// failed is told the first error.
+	failed func(error)
 }
 
-// NewWriter begins a recording on w as NewEncoder does.
-func NewWriter(w io.Writer, h Header, r *Redactor) (*Writer, error) {
+// NewWriter begins a recording on w as NewEncoder does. failed, which may be nil, is told
+// once that nothing more can be written and why, on a goroutine of the Writer's.
+func NewWriter(w io.Writer, h Header, r *Redactor, failed func(error)) (*Writer, error) {
 	enc, err := NewEncoder(w, h, r)
 	if err != nil {
 		return nil, err
 	}
-	rw := &Writer{enc: enc, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	rw := &Writer{enc: enc, wake: make(chan struct{}, 1), done: make(chan struct{}), failed: failed}
 	go rw.run()
 	return rw, nil
 }
@@ -120,8 +123,11 @@ func (w *Writer) run() {
 }
 
 func (w *Writer) note(err error) {
-	if w.err == nil {
-		w.err = err
+	if w.err != nil || err == nil {
+		return
+	}
+	if w.err = err; w.failed != nil {
+		w.failed(err)
 	}
 }
 

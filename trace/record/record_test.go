@@ -75,7 +75,7 @@ func items() []feed.Item {
 func write(tb testing.TB, list []feed.Item) []byte {
 	tb.Helper()
 	var b bytes.Buffer
-	w, err := NewWriter(&b, Header{Version: "v1", Created: t0, Title: "a test"}, nil)
+	w, err := NewWriter(&b, Header{Version: "v1", Created: t0, Title: "a test"}, nil, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestDamagedMiddle(t *testing.T) {
 		b.Write(p)
 		ends <- b.Len()
 		return len(p), nil
-	}), Header{}, nil)
+	}), Header{}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,27 +324,34 @@ func TestLongLine(t *testing.T) {
 func TestWriterError(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left")
-	if _, err := NewWriter(writer(func([]byte) (int, error) { return 0, full }), Header{}, nil); !errors.Is(err, full) {
+	if _, err := NewWriter(writer(func([]byte) (int, error) { return 0, full }), Header{}, nil, nil); !errors.Is(err, full) {
 		t.Errorf("the header on a full disk: %v", err)
 	}
 	n := 0
+	told := make(chan error, 10)
 	w, err := NewWriter(writer(func(b []byte) (int, error) {
 		if n++; n > 2 {
 			return 0, full
 		}
 		return len(b), nil
-	}), Header{}, nil)
+	}), Header{}, nil, func(err error) { told <- err })
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 100_000 {
 		w.Put(feed.Item{Problem: fmt.Sprint(i * 7919)})
 	}
+	if err := <-told; !errors.Is(err, full) { // at once, not at the end
+		t.Errorf("told %v", err)
+	}
 	if err := w.Close("done"); !errors.Is(err, full) {
 		t.Errorf("Close: %v", err)
 	}
 	if err := w.Close("done"); err == nil {
 		t.Error("closed twice")
+	}
+	if len(told) > 0 {
+		t.Errorf("told again: %v", <-told)
 	}
 }
 
@@ -359,7 +366,7 @@ func TestFlushed(t *testing.T) {
 	w, err := NewWriter(writer(func(b []byte) (int, error) {
 		wrote <- bytes.Clone(b)
 		return len(b), nil
-	}), Header{}, nil)
+	}), Header{}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -402,7 +409,7 @@ func TestSlowDisk(t *testing.T) {
 			<-stuck
 		}
 		return b.Write(p)
-	}), Header{}, nil)
+	}), Header{}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -532,7 +539,7 @@ func FuzzReader(f *testing.F) {
 // How far a reading was is not recorded: no nfscope, however old, stumbles over it.
 func TestReadingIsLeftOut(t *testing.T) {
 	var b bytes.Buffer
-	w, err := NewWriter(&b, Header{}, nil)
+	w, err := NewWriter(&b, Header{}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,102 @@
+package record
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nfscope/model/feed"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+	"nfscope/model/store"
+)
+
+// upTo folds the items that came up to a time.
+func upTo(list []feed.Item, at time.Time) *store.Store {
+	st := store.New(journey.Options{Keep: 1 << 16})
+	for i := range list {
+		if it := list[i]; !it.Time.After(at) {
+			st.Tick(it.Time)
+			st.Apply(&it)
+		}
+	}
+	return st
+}
+
+// TestCopySpan: a part of a recording has the packets of the whole one that began in it,
+// and what held at its begin holds there.
+func TestCopySpan(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../docs/labs/*/recording.nfs")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d recordings, %v", len(files), err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, f := all(t, b)
+		first, last := f.Span()
+		for _, s := range []Span{{}, {From: time.Second}, {To: 5 * time.Second}, {From: 3 * time.Second, To: 12 * time.Second}, {From: time.Hour}} {
+			var c bytes.Buffer
+			if err := f.Copy(context.Background(), &c, nil, s); err != nil {
+				t.Fatal(err)
+			}
+			part, g := all(t, c.Bytes())
+			from, to := first.Add(s.From), last
+			if s.To > 0 {
+				to = first.Add(s.To)
+			}
+			var want []string
+			for _, j := range folded(t, name, b) {
+				if !j.Start.Before(from) && !j.Start.After(to) {
+					want = append(want, j.Start.String()+j.Outcome.Sentence)
+				}
+			}
+			var got []string
+			for _, j := range folded(t, "part", c.Bytes()) {
+				got = append(got, j.Start.String()+j.Outcome.Sentence)
+			}
+			if d := cmp.Diff(want, got); d != "" || s.From < time.Hour && len(got) == 0 {
+				t.Errorf("%s, %v: %s", name, s, d)
+			}
+			if s.From > 0 {
+				if at, _ := g.Span(); !at.Equal(from) {
+					t.Errorf("%s, %v begins at %v, want %v", name, s, at, from)
+				}
+			}
+			if cut := to.Before(last); cut && g.End.Why != "the part that was copied ends here" || !cut && g.End.Why != f.End.Why {
+				t.Errorf("%s, %v ended: %q", name, s, g.End.Why)
+			}
+			if s.From == 0 {
+				continue
+			}
+			a, z := upTo(whole, from.Add(-1)).Snapshot(from), upTo(part, from).Snapshot(from)
+			if a.Netns != z.Netns || a.Trace.Filter != z.Trace.Filter || a.Rules.Generation != z.Rules.Generation || a.Flows.Ready != z.Flows.Ready || a.Lab.Current != z.Lab.Current {
+				t.Errorf("%s, %v begins with %+v, want %+v", name, s, z, a)
+			}
+			if d := cmp.Diff(a.Counts, z.Counts); d != "" {
+				t.Errorf("%s, %v: counters: %s", name, s, d)
+			}
+			if d := cmp.Diff(living(a.Flows.List), living(z.Flows.List)); d != "" {
+				t.Errorf("%s, %v: connections: %s", name, s, d)
+			}
+		}
+	}
+}
+
+// living are the connections that are not gone.
+func living(list []*flow.Flow) (out []string) {
+	for _, f := range list {
+		if f.Gone.IsZero() {
+			out = append(out, f.Key().Orig.String())
+		}
+	}
+	return out
+}
