@@ -73,6 +73,7 @@ type reader struct {
 	line   *Line
 	packet *model.Packet
 	proto  bool // PROTO= was seen: what follows is the transport header's
+	option bool // inside "OPT (" of an IPv6 extension header
 	length bool
 	ports  int
 	kind   int // of TYPE and CODE
@@ -158,8 +159,16 @@ func (r *reader) word(f string) {
 		}
 		return
 	}
-	if f == "MF" && !r.proto {
+	switch {
+	case r.proto:
+	case f == "MF", f == "INCOMPLETE" && r.option: // of IPv4, and of IPv6's fragment header
 		p.MoreFragments = true
+	case f == "OPT" && p.Src.Is6():
+		r.option = true
+	case f == "ESP" && r.option: // the last one: what follows is encrypted
+		p.Proto = model.ProtoESP
+	case f == ")" && r.option:
+		r.option, p.Extended = false, p.Extended || p.Proto != model.ProtoESP
 	}
 	if p.Proto != model.ProtoTCP {
 		return
