@@ -100,6 +100,28 @@ type Table struct {
 	// flowtables) as the backend prints it.
 	Extra  []string
 	Chains []*Chain
+	// Maps are the named verdict maps whose elements stand in Extra although the Ruleset is
+	// Terse: what they call is asked for with the rules. One with a timeout may have ended
+	// since: that is no transaction, and nobody is told.
+	Maps []VerdictMap `json:",omitempty"`
+}
+
+// VerdictMap is a named verdict map of nftables whose elements were read.
+type VerdictMap struct {
+	Name string
+	// Read is how many elements were read, More is true where there are others.
+	Read int
+	More bool `json:",omitempty"`
+}
+
+// Map finds what was read of a verdict map; false where nothing was.
+func (t *Table) Map(name string) (VerdictMap, bool) {
+	for _, m := range t.Maps {
+		if m.Name == name {
+			return m, true
+		}
+	}
+	return VerdictMap{}, false
 }
 
 // Chain finds a chain by name; nil where there is none.
@@ -132,7 +154,7 @@ type Ruleset struct {
 	// own could not be read, "iptables-legacy-save -c"; nil where it is as it should be.
 	CountedBy []string `json:",omitempty"`
 	// Terse says that the named sets and maps of nftables stand in Table.Extra without
-	// their elements, which were not read.
+	// their elements, which were not read; but for those in Table.Maps.
 	Terse bool `json:",omitempty"`
 
 	rules, chains int

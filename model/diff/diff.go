@@ -167,7 +167,7 @@ func (d *differ) objects(o, t *model.Table) {
 		switch {
 		case !ok:
 			d.add(Change{Kind: Added, What: Object, New: first(e)}, t, "")
-		case old != e:
+		case body(old) != body(e):
 			d.add(Change{Kind: Changed, What: Object, Old: first(e), New: first(e)}, t, "")
 		}
 		delete(was, first(e))
@@ -179,9 +179,33 @@ func (d *differ) objects(o, t *model.Table) {
 	}
 }
 
+// first is an object's first line without its handle, which another of the same name has:
+// "map ways".
 func first(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
+	if i := strings.LastIndex(line, "# handle "); i >= 0 {
+		line = line[:i]
+	}
 	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(line), "{"))
+}
+
+// body is what an object holds, without what packets change: what a counter has counted,
+// what is used of a quota.
+func body(text string) string {
+	_, lines, _ := strings.Cut(text, "\n")
+	switch kind, _, _ := strings.Cut(text, " "); kind {
+	case "counter":
+		if i := strings.Index(lines, "packets "); i >= 0 {
+			_, after, _ := strings.Cut(lines[i:], "\n")
+			return lines[:i] + after
+		}
+	case "quota":
+		if i := strings.Index(lines, " used "); i >= 0 {
+			_, after, _ := strings.Cut(lines[i:], "\n")
+			return lines[:i] + "\n" + after
+		}
+	}
+	return lines
 }
 
 func (d *differ) chains(t *model.Table, o, c *model.Chain) {

@@ -96,6 +96,17 @@ func TestTablesAndObjects(t *testing.T) {
 	if got := words(Rulesets(a, b)); got != "changed  set s>set s, added  >set new, removed  set gone>" {
 		t.Error(got)
 	}
+	// Another handle, and what packets change, is no change.
+	a.Tables[0].Extra = []string{"map m { # handle 5\n\ttype mark : verdict\n}", "counter c { # handle 1\n\tcomment \"x\"\n\tpackets 0 bytes 0\n}", "quota q { # handle 2\n\t25 mbytes\n}"}
+	b.Tables[0].Extra = []string{"map m { # handle 9\n\ttype mark : verdict\n}", "counter c { # handle 1\n\tcomment \"x\"\n\tpackets 9 bytes 84\n}", "quota q { # handle 2\n\t25 mbytes used 7 bytes\n}"}
+	if got := words(Rulesets(a, b)); got != "" {
+		t.Error(got)
+	}
+	b.Tables[0].Extra[1] = "counter c { # handle 1\n\tcomment \"y\"\n\tpackets 9 bytes 84\n}"
+	b.Tables[0].Extra[2] = "quota q { # handle 2\n\t26 mbytes used 7 bytes\n}"
+	if got := words(Rulesets(a, b)); got != "changed  counter c>counter c, changed  quota q>quota q" {
+		t.Error(got)
+	}
 	add, gone, other := Summary(Rulesets(rs("A a b c", "G g g"), rs("A a z c y", "N n n n")))
 	if add != 4 || gone != 2 || other != 1 {
 		t.Error(add, gone, other)

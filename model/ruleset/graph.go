@@ -1,6 +1,7 @@
 package ruleset
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,8 +14,7 @@ type Call struct {
 	Chain *model.Chain // the chain the rule stands in
 	Rule  *model.Rule
 	To    *model.Chain
-	// Goto is true where the called chain does not come back to this one. Of a verdict
-	// map it is not known, and false.
+	// Goto is true where the called chain does not come back to this one.
 	Goto bool
 }
 
@@ -26,21 +26,19 @@ type Graph struct {
 	into  []int32 // by Chain.ID: its callers begin here in to; one more at the end
 	depth []int32 // by Chain.ID; -1 where no base chain leads
 	nodes []owner
-	// unread are the verdict maps that a table's rules ask and whose elements nobody
-	// read.
+	// unread is what of a table may call its chains unseen.
 	unread map[*model.Table][]string
 }
 
 // NewGraph builds the graph of a Ruleset that was numbered. Jumps of verdict maps
-// count, of those in the rule and of those named by it, as far as they were read.
+// count, of those in the rule and of those named by it, as far as they were read, and
+// those of rules in braces.
 func NewGraph(rs *model.Ruleset) *Graph {
 	n, rules := rs.Size()
 	g := &Graph{calls: make([]Call, 0, rules/2), from: make([]int32, 0, n+1), nodes: make([]owner, 0, n)}
 	for _, t := range rs.Tables {
 		g.table(t)
-		if rs.Terse {
-			g.blind(t)
-		}
+		g.blind(t, rs.Terse)
 	}
 	g.from = append(g.from, int32(len(g.calls)))
 	g.invert()
@@ -53,7 +51,7 @@ func (g *Graph) table(t *model.Table) {
 	for _, c := range t.Chains {
 		names[c.Name] = c
 	}
-	maps := verdictMaps(t)
+	maps := newVerdictMaps(t)
 	for _, c := range t.Chains {
 		g.from = append(g.from, int32(len(g.calls)))
 		g.nodes = append(g.nodes, owner{table: t, chain: c})
@@ -65,71 +63,53 @@ func (g *Graph) table(t *model.Table) {
 				}
 				continue
 			}
-			if r.Target != "vmap" && r.Target != "jump" && r.Target != "goto" {
-				continue
-			}
-			called := calledIn(r.Text)
-			for _, m := range namedMaps(r.Text) {
-				called = append(called, maps[m]...)
-			}
-			slices.Sort(called)
-			for _, name := range slices.Compact(called) {
-				if to := names[name]; to != nil {
-					g.calls = append(g.calls, Call{Table: t, Chain: c, Rule: r, To: to})
+			for _, e := range maps.calls(r) {
+				if to := names[e.chain]; to != nil {
+					g.calls = append(g.calls, Call{t, c, r, to, e.goes})
 				}
 			}
 		}
 	}
 }
 
-// blind notes the verdict maps that a table's rules ask: what they call is not known.
-func (g *Graph) blind(t *model.Table) {
+// blind notes what may call a table's chains unseen: verdict maps that its rules ask and
+// whose elements were not read, all or some, and rules that nothing could print.
+func (g *Graph) blind(t *model.Table, terse bool) {
 	var asked []string
+	dark := 0
 	for _, c := range t.Chains {
 		for i := range c.Rules {
-			if r := &c.Rules[i]; r.Target == "vmap" {
+			switch r := &c.Rules[i]; {
+			case terse && byMap(r):
 				asked = append(asked, namedMaps(r.Text)...)
+			case r.Jump == "" && r.Target == "" && strings.HasPrefix(r.Text, "#"):
+				dark++
 			}
 		}
 	}
-	if asked == nil {
+	slices.Sort(asked)
+	var unread []string
+	for _, name := range slices.Compact(asked) {
+		switch m, read := t.Map(name); {
+		case !read:
+			unread = append(unread, "map "+name+", which was not read,")
+		case m.More:
+			unread = append(unread, fmt.Sprintf("map %s, of which %d elements were read,", name, m.Read))
+		}
+	}
+	switch {
+	case dark == 1:
+		unread = append(unread, "the rule whose text is not known")
+	case dark > 1:
+		unread = append(unread, fmt.Sprintf("one of %d rules whose text is not known", dark))
+	}
+	if unread == nil {
 		return
 	}
-	slices.Sort(asked)
 	if g.unread == nil {
 		g.unread = map[*model.Table][]string{}
 	}
-	g.unread[t] = slices.Compact(asked)
-}
-
-// verdictMaps lists what the named maps of a table jump to.
-func verdictMaps(t *model.Table) map[string][]string {
-	var maps map[string][]string
-	for _, e := range t.Extra {
-		name, ok := strings.CutPrefix(e, "map ")
-		if !ok {
-			continue
-		}
-		if called := calledIn(e); called != nil {
-			if maps == nil {
-				maps = map[string][]string{}
-			}
-			maps[firstWord(name)] = called
-		}
-	}
-	return maps
-}
-
-// namedMaps lists the @names behind vmap.
-func namedMaps(text string) []string {
-	var names []string
-	t := nftTokens{s: text}
-	for prev := ""; t.next(); prev = t.word() {
-		if name, ok := strings.CutPrefix(t.word(), "@"); ok && prev == "vmap" {
-			names = append(names, name)
-		}
-	}
-	return names
+	g.unread[t] = unread
 }
 
 // invert sorts the calls by the chain called.
@@ -191,8 +171,9 @@ func (g *Graph) CallerCount(c *model.Chain) int { return int(g.into[c.ID+1] - g.
 // Depth is the least number of calls that lead from a base chain to c; -1 where none do.
 func (g *Graph) Depth(c *model.Chain) int { return int(g.depth[c.ID]) }
 
-// Unread lists the verdict maps whose elements nobody read (model.Ruleset.Terse) and
-// which may call c besides its Callers; nil where there are none.
+// Unread says, in words that go before "may call it", what may call c besides its
+// Callers: verdict maps of which not all elements were read (model.Ruleset.Terse), rules
+// without text; nil where there is nothing.
 func (g *Graph) Unread(c *model.Chain) []string {
 	if g.unread == nil || c.Base() {
 		return nil

@@ -2,6 +2,7 @@ package ruleset
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -84,7 +85,7 @@ func TestGraphOfMaps(t *testing.T) {
 	rs := load(t, listed)
 	x := NewIndex(rs)
 	fw := rs.Tables[1]
-	for chain, want := range map[string]int{"u2": 2, "mapped": 1} {
+	for chain, want := range map[string]int{"u2": 3, "mapped": 1} { // u2 by a jump and a goto of one rule
 		if got := x.Callers(fw.Chain(chain)); len(got) != want {
 			t.Errorf("%s has callers %v", chain, got)
 		}
@@ -118,7 +119,7 @@ table inet plain {
 		g := NewIndex(rs).Graph()
 		var want []string
 		if terse {
-			want = []string{"ways"}
+			want = []string{"map ways, which was not read,"}
 		}
 		if d := cmp.Diff(want, g.Unread(rs.Tables[0].Chain("ssh"))); d != "" {
 			t.Errorf("terse %v: %s", terse, d)
@@ -142,6 +143,99 @@ table inet plain {
 		if terse == strings.Contains(tree.String(), "ssh  never called") || strings.Count(dot.String(), "fontcolor=gray") != lost {
 			t.Errorf("terse %v:\n%s%s", terse, &tree, &dot)
 		}
+	}
+}
+
+// unread says what may call a chain of the first table.
+func unread(rs *model.Ruleset, chain string) string {
+	return strings.Join(NewIndex(rs).Graph().Unread(rs.Tables[0].Chain(chain)), " ")
+}
+
+// What the elements of a verdict map call is known once they were read, jumps apart from
+// gotos; of a map that was cut, what was read is known and the rest is not.
+func TestGraphOfReadMaps(t *testing.T) {
+	const text = `table inet fw {
+	map ways {
+		type inet_service : verdict
+	}
+	chain in {
+		type filter hook input priority 0; policy accept;
+		tcp dport vmap @ways
+		udp dport vmap { 1 : jump ssh, 2 comment "a, : goto lost" : goto web, 3 : drop }
+		jump { ip saddr vmap @ways }
+	}
+	chain ssh {
+	}
+	chain web {
+	}
+	chain lost {
+	}
+}
+`
+	for _, more := range []bool{false, true} {
+		rs := load(t, text)
+		rs.Terse = true
+		tb := rs.Tables[0]
+		if got := unread(rs, "lost"); got != "map ways, which was not read," {
+			t.Errorf("before it is read: %q", got)
+		}
+		if d := cmp.Diff([]string{"ways"}, VerdictMaps(tb)); d != "" {
+			t.Error(d)
+		}
+		read := model.VerdictMap{Name: "ways", Read: 3, More: more}
+		if !PutElements(tb, read, []string{"22 : jump ssh", "80 comment \"a b\" : goto web", "81 : jump web"}) {
+			t.Fatal("there is no such map")
+		}
+		x := NewIndex(rs)
+		var got []string
+		for _, c := range x.Graph().Calls(tb.Chain("in")) {
+			got = append(got, fmt.Sprintf("%d %s %t", c.Rule.Index, c.To.Name, c.Goto))
+		}
+		want := []string{"1 ssh false", "1 web false", "1 web true", "2 ssh false", "2 web true", "3 ssh false", "3 web false", "3 web true"}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+		var names []string
+		for _, c := range x.Chosen(tb, &tb.Chain("in").Rules[0]) {
+			names = append(names, c.Name)
+		}
+		if d := cmp.Diff([]string{"ssh", "web"}, names); d != "" {
+			t.Error(d)
+		}
+		why, lost := "", 1
+		if more {
+			why, lost = "map ways, of which 3 elements were read,", 0
+		}
+		if got := unread(rs, "lost"); got != why {
+			t.Errorf("cut %t: %q", more, got)
+		}
+		if n := len(x.Graph().Unreachable()); n != lost {
+			t.Errorf("cut %t: %d are not reachable", more, n)
+		}
+		if got := UnreadMaps(rs, tb, &tb.Chain("in").Rules[0]); (len(got) == 1) != more {
+			t.Errorf("cut %t: %v", more, got)
+		}
+		choices := Choices(tb, &tb.Chain("in").Rules[0])
+		if d := cmp.Diff([]Choice{{"22", "ways", "ssh", false}, {"80", "ways", "web", true}, {"81", "ways", "web", false}}, choices); d != "" {
+			t.Error(d)
+		}
+		choices = Choices(tb, &tb.Chain("in").Rules[1])
+		if d := cmp.Diff([]Choice{{"1", "", "ssh", false}, {"2", "", "web", true}}, choices); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// Where the text of a rule could not be had, no chain of its table is said to be unused.
+func TestGraphOfRulesWithoutText(t *testing.T) {
+	rs := load(t, "*filter\n:INPUT ACCEPT [0:0]\n:a - [0:0]\n-A INPUT -j DROP\n-A a -j DROP\nCOMMIT\n")
+	in := rs.Tables[0].Chain("INPUT")
+	if got := unread(rs, "a"); got != "" {
+		t.Error(got)
+	}
+	in.Rules[0] = model.Rule{Text: "# text unknown", Index: 1}
+	if got := unread(rs, "a"); got != "the rule whose text is not known" || len(NewIndex(rs).Graph().Unreachable()) != 0 {
+		t.Error(got)
 	}
 }
 

@@ -16,6 +16,7 @@ type Index struct {
 
 	names  func() map[tableKey]map[string]int32 // Chain.ID by name
 	graph  func() *Graph
+	maps   func() map[*model.Table]verdictMaps
 	mu     sync.Mutex
 	byRule map[*model.Chain]map[uint64]int32 // handle to place, of long chains
 }
@@ -41,6 +42,15 @@ func NewIndex(rs *model.Ruleset) *Index {
 		}
 	}
 	x.names = sync.OnceValue(x.makeNames)
+	x.maps = sync.OnceValue(func() map[*model.Table]verdictMaps {
+		m := map[*model.Table]verdictMaps{}
+		for _, t := range rs.Tables {
+			if v := newVerdictMaps(t); v != nil {
+				m[t] = v
+			}
+		}
+		return m
+	})
 	x.graph = sync.OnceValue(func() *Graph { return NewGraph(rs) })
 	return x
 }
@@ -166,6 +176,22 @@ func (x *Index) Owner(chainID int) (*model.Table, *model.Chain) {
 		return nil, nil
 	}
 	return x.owners[chainID].table, x.owners[chainID].chain
+}
+
+// Chosen lists the chains that a rule of a table calls otherwise than by one jump: by
+// elements of verdict maps, as far as they were read, and by rules in braces.
+func (x *Index) Chosen(t *model.Table, r *model.Rule) []*model.Chain {
+	if !byMap(r) {
+		return nil
+	}
+	var list []*model.Chain
+	for _, c := range x.maps()[t].calls(r) {
+		in, to := x.Chain(t.Backend, t.Family, t.Name, c.chain)
+		if n := len(list); in == t && (n == 0 || list[n-1] != to) { // the same ones stand together
+			list = append(list, to)
+		}
+	}
+	return list
 }
 
 // Callers lists the rules that jump or go to a chain, in the ruleset's order.

@@ -245,13 +245,52 @@ func nftPriority(f model.Family, words []string) (model.Priority, bool) {
 		}
 		name, offset = s[:i], n
 	}
-	base, ok := map[string]model.Priority{"raw": model.PriorityRaw, "mangle": model.PriorityMangle,
-		"dstnat": model.PriorityDstNAT, "filter": model.PriorityFilter, "security": model.PrioritySecurity,
-		"srcnat": model.PrioritySrcNAT}[name]
-	if f == model.FamilyBridge { // include/uapi/linux/netfilter_bridge.h
-		base, ok = map[string]model.Priority{"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}[name]
-	}
+	base, ok := priorities(f)[name]
 	return base + model.Priority(offset), ok
+}
+
+// priorities are the names that nft has for priorities of a family (nft(8), standard
+// priority names; include/uapi/linux/netfilter_bridge.h for a bridge).
+func priorities(f model.Family) map[string]model.Priority {
+	if f == model.FamilyBridge {
+		return map[string]model.Priority{"dstnat": -300, "filter": -200, "out": 100, "srcnat": 300}
+	}
+	return map[string]model.Priority{"raw": model.PriorityRaw, "mangle": model.PriorityMangle,
+		"dstnat": model.PriorityDstNAT, "filter": model.PriorityFilter, "security": model.PrioritySecurity,
+		"srcnat": model.PrioritySrcNAT}
+}
+
+// PriorityName is what nft calls the priority of a base chain: filter, dstnat - 5; "" where
+// it has no name near that number, or not at that hook.
+func PriorityName(f model.Family, h model.Hook, p model.Priority) string {
+	const near = 10 // as nft prints it (nftables, src/rule.c, std_prio_lookup)
+	best, name := model.Priority(near+1), ""
+	for n, at := range priorities(f) {
+		switch {
+		case (n == "dstnat" && h != model.HookPrerouting) || (n == "srcnat" && h != model.HookPostrouting) || (n == "out" && h != model.HookOutput),
+			(f == model.FamilyARP || f == model.FamilyNetdev) && n != "filter":
+			continue
+		}
+		if d := max(p-at, at-p); d < best {
+			best, name = d, n
+			if p > at {
+				name += fmt.Sprintf(" + %d", d)
+			} else if p < at {
+				name += fmt.Sprintf(" - %d", d)
+			}
+		}
+	}
+	return name
+}
+
+// PriorityText is the priority of a base chain in figures, with nft's name for it in nft's
+// own tables: -100 (dstnat).
+func PriorityText(t *model.Table, c *model.Chain) string {
+	s := c.Priority.String()
+	if name := PriorityName(t.Family, c.Hook, c.Priority); name != "" && t.Backend == model.BackendNFTables {
+		s += " (" + name + ")"
+	}
+	return s
 }
 
 // block is an object's text as printed, without the indentation of its first line.

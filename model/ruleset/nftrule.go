@@ -158,19 +158,3 @@ func stripCounters(text string) (string, model.Counters) {
 	b.WriteString(text[kept:])
 	return b.String(), n
 }
-
-// calledIn lists the chains that the text of a verdict map or of rules in braces
-// jumps or goes to.
-func calledIn(text string) []string {
-	var names []string
-	t := nftTokens{s: text}
-	for t.next() {
-		if w := t.word(); w != "jump" && w != "goto" {
-			continue
-		}
-		if name := t.take(); name != "" && name != "{" {
-			names = append(names, name)
-		}
-	}
-	return names
-}

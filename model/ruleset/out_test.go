@@ -73,6 +73,24 @@ warning: f: table filter: target NOSUCH is neither a chain of the tab...
 	}
 }
 
+// TestTerseMaps: of a verdict map whose elements were read with the rules nothing is
+// lacking, or not all.
+func TestTerseMaps(t *testing.T) {
+	for _, more := range []bool{false, true} {
+		rs, _, _ := ParseFile("f", []byte("table inet fw {\n\tmap m {\n\t\ttype mark : verdict\n\t}\n\tmap d {\n\t\ttype mark : mark\n\t}\n}\n"))
+		rs.Terse = true
+		PutElements(rs.Tables[0], model.VerdictMap{Name: "m", Read: 1, More: more}, []string{"0x00000001 : accept"})
+		var tree strings.Builder
+		if err := WriteTree(&tree, rs, nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		got := tree.String()
+		if strings.Count(got, "# its elements were not read") != 1 || strings.Contains(got, "# there are more elements, which were not read") != more || !strings.Contains(got, "0x00000001 : accept") {
+			t.Errorf("more: %t\n%s", more, got)
+		}
+	}
+}
+
 // TestTerse: who prints sets without their elements says so.
 func TestTerse(t *testing.T) {
 	rs, _, _ := ParseFile("f", []byte("table inet fw {\n\tset s {\n\t\ttype ipv4_addr\n\t}\n\n\tcounter c {\n\t\tpackets 0 bytes 0\n\t}\n}\n"))

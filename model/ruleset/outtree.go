@@ -71,24 +71,38 @@ func (t *treeWriter) table(tb *model.Table) {
 	t.line(head)
 	for _, e := range tb.Extra {
 		for l := range strings.Lines(e) {
-			if t.terse && strings.TrimSpace(l) == "}" && (strings.HasPrefix(e, "set ") || strings.HasPrefix(e, "map ")) {
-				t.line("    # its elements were not read")
+			if strings.TrimSpace(l) == "}" {
+				t.lacks(tb, e)
 			}
 			t.line("  " + strings.ReplaceAll(strings.TrimRight(l, "\n"), "\t", "  "))
 		}
 	}
 	for _, c := range tb.Chains {
-		t.line("  " + c.Name + "  " + t.about(c))
+		t.line("  " + c.Name + "  " + t.about(tb, c))
 		t.rules(tb, c)
 	}
 }
 
+// lacks says of a set or map that its elements do not all stand there.
+func (t *treeWriter) lacks(tb *model.Table, object string) {
+	kind, rest, _ := strings.Cut(object, " ")
+	if !t.terse || kind != "set" && kind != "map" {
+		return
+	}
+	switch m, read := tb.Map(firstWord(rest)); {
+	case kind == "set" || !read:
+		t.line("    # its elements were not read")
+	case m.More:
+		t.line("    # there are more elements, which were not read")
+	}
+}
+
 // about is what stands behind a chain's name.
-func (t *treeWriter) about(c *model.Chain) string {
+func (t *treeWriter) about(tb *model.Table, c *model.Chain) string {
 	if !c.Base() {
 		switch n := t.graph.CallerCount(c); {
 		case n == 0 && !t.graph.Unused(c):
-			return "called by no rule itself, perhaps by an element that was not read"
+			return "called by nothing that was read; " + strings.TrimSuffix(t.graph.Unread(c)[0], ",") + " may call it"
 		case n == 0:
 			return "never called"
 		case t.graph.Unused(c):
@@ -99,7 +113,7 @@ func (t *treeWriter) about(c *model.Chain) string {
 			return fmt.Sprintf("called by %d rules", n)
 		}
 	}
-	s := fmt.Sprintf("hook %s priority %d", c.Hook, c.Priority)
+	s := fmt.Sprintf("hook %s priority %s", c.Hook, PriorityText(tb, c))
 	if c.Type != "" {
 		s = "type " + c.Type + " " + s
 	}

@@ -309,10 +309,19 @@ func (r *Reader) native(ctx context.Context, want []*kernelTable, dumped func(),
 		parsed, problems = parseNFT("nft list", text)
 		p.warnings = append(p.warnings, problems...)
 	}
+	maps, err := r.maps()
+	if err != nil {
+		return err
+	}
 	for _, k := range want {
 		i := slices.IndexFunc(parsed, func(t *model.Table) bool { return t.Family == k.family && t.Name == k.name })
 		if i >= 0 {
 			joinNative(k, parsed[i], p)
+			if maps != nil {
+				if err := maps.verdictMaps(ctx, parsed[i], p); err != nil {
+					return err
+				}
+			}
 			p.tables = append(p.tables, parsed[i])
 			continue
 		}

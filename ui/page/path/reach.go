@@ -48,6 +48,8 @@ func (r *reach) calls(t *model.Table, c *model.Chain) []*model.Chain {
 		for i := range c.Rules {
 			if u := r.called(t, &c.Rules[i]); u != nil {
 				list = append(list, u)
+			} else {
+				list = append(list, r.w.index.Chosen(t, &c.Rules[i])...)
 			}
 		}
 		r.next[c.ID] = list

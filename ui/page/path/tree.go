@@ -53,8 +53,10 @@ func (w *world) leaves(e *entry, hits map[int]bool) []leaf {
 			if depth >= deepest {
 				continue
 			}
-			if u := w.jump(e.table, r); u != nil && !slices.Contains(way, u) {
-				walk(u, depth+1, append(way, u))
+			for _, u := range w.calls(e.table, r) {
+				if len(out) < widest && !slices.Contains(way, u) {
+					walk(u, depth+1, append(way, u))
+				}
 			}
 		}
 	}

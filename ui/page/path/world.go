@@ -301,6 +301,15 @@ func (w *world) jump(t *model.Table, r *model.Rule) *model.Chain {
 	return nil
 }
 
+// calls are the chains that a rule of a table calls: the one it jumps to, or those of
+// its verdict map.
+func (w *world) calls(t *model.Table, r *model.Rule) []*model.Chain {
+	if u := w.jump(t, r); u != nil {
+		return []*model.Chain{u}
+	}
+	return w.index.Chosen(t, r)
+}
+
 // resolve finds the rule that a step hit in the rules as they are now; -1 where it is
 // not there any more.
 func (w *world) resolve(s *journey.Step) int {

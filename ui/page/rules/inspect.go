@@ -273,6 +273,14 @@ func (p *Page) ways(f *page.Frame, r row) []way {
 		}
 		out = append(out, way{"goes to", value, func(*page.Frame) tea.Cmd { return p.leave(func() tea.Cmd { return p.goChain(k) }) }})
 	}
+	if n := len(ruleset.Choices(r.table, r.rule)); n > 0 {
+		out = append(out, way{"calls", "chains by " + count(n, "element", "elements"), func(*page.Frame) tea.Cmd {
+			return p.leave(func() tea.Cmd {
+				cmd, _ := p.choices(r)
+				return cmd
+			})
+		}})
+	}
 	for _, k := range set.Named(r.table, r.rule.Text) {
 		out = append(out, way{"set", k.String(), func(*page.Frame) tea.Cmd { return p.leave(func() tea.Cmd { return p.goToSet(k) }) }})
 	}

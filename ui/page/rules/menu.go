@@ -18,7 +18,7 @@ import (
 // menu is a list above the page, to choose from: who jumps here, what changed.
 type menu struct {
 	title   string
-	open    keys.Action // the key that opened it closes it too
+	open    keys.Action // the key that opened it closes it too; "" where that was enter
 	columns []table.Column
 	rows    []choice
 	cursor  list.Cursor[int]
@@ -155,8 +155,8 @@ func (p *Page) callers() tea.Cmd {
 		if c.Base() {
 			return page.Send(page.Say{Text: fmt.Sprintf("no rule jumps to %s: the kernel calls it at hook %s", c.Name, c.Hook)})
 		}
-		if words := mapsCall(x.names.Graph().Unread(c)); words != "" {
-			return page.Send(page.Say{Text: "no rule itself jumps to " + c.Name + "; " + words + ", its members are on the map's own page"})
+		if words := mayCall(x.names.Graph().Unread(c)); words != "" {
+			return page.Send(page.Say{Text: "nothing that was read jumps to " + c.Name + "; " + words})
 		}
 		return page.Send(page.Say{Text: "nothing jumps to " + c.Name + ": its rules are never asked"})
 	}
@@ -184,7 +184,11 @@ func (p *Page) callers() tea.Cmd {
 				return k, r, ok
 			}})
 	}
-	p.menu = newMenu(fmt.Sprintf("%s %s; enter goes there", count(len(rows), "rule jumps to", "rules jump to"), c.Name), keys.Callers,
+	title := fmt.Sprintf("%s %s; enter goes there", count(len(rows), "rule jumps to", "rules jump to"), c.Name)
+	if words := mayCall(x.names.Graph().Unread(c)); words != "" {
+		title = fmt.Sprintf("%s %s; there may be more: %s", count(len(rows), "rule jumps to", "rules jump to"), c.Name, words)
+	}
+	p.menu = newMenu(title, keys.Callers,
 		[]table.Column{{Min: name, Drop: 1}, {Min: 5, Right: true}, {Min: 4, Drop: 2}, {Min: 16, Flex: 1}}, rows)
 	return nil
 }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"strings"
 
 	"nfscope/model"
@@ -253,9 +252,9 @@ func (p *Page) chainFace(f *page.Frame, nums *numbers, at int32, out *tree.Face)
 			out.NoteStyle = th.Warn
 		}
 	case c.Base() && strings.EqualFold(c.Name, c.Hook.String()):
-		out.Notes = []string{c.Priority.String()}
+		out.Notes = []string{priority(c), ""} // a bare number would look like a count
 	case c.Base():
-		out.Notes = []string{fmt.Sprintf("%s %d", c.Hook, c.Priority)}
+		out.Notes = []string{c.Hook.String() + " " + priority(c), c.Hook.String(), ""}
 	case maker.Name == "kube-proxy": // the prefix tells it; which service does not show
 		out.Notes = []string{strings.TrimPrefix(maker.About, "service "), maker.Name}
 	case maker.About != "":
@@ -269,6 +268,9 @@ func (p *Page) chainFace(f *page.Frame, nums *numbers, at int32, out *tree.Face)
 		out.Notes = append([]string{speed + "  " + out.Notes[0], speed}, out.Notes...)
 	}
 }
+
+// priority is a base chain's place among those of its hook, in the tree.
+func priority(c *model.Chain) string { return "prio " + c.Priority.String() }
 
 // manyCallers is the number of callers up to which a chain's rate is summed up.
 const manyCallers = 64

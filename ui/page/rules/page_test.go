@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/ruleset"
 	"nfscope/ui/page"
 	"nfscope/ui/theme"
 	"nfscope/ui/uitest"
@@ -111,12 +112,79 @@ func TestChainsOfUnreadMaps(t *testing.T) {
 		p.tree.Select(chainKey{model.BackendNFTables, model.FamilyInet, "ways", "web", ""})
 		do(t, p, f)
 		got := text(p, f)
-		if terse == strings.Contains(got, "nothing jumps here") || terse != strings.Contains(got, "map ways may call it") {
+		if terse == strings.Contains(got, "nothing jumps here") || terse != strings.Contains(got, "map ways, which was not read, may call it") {
 			t.Errorf("terse %v:\n%s", terse, got)
 		}
 		said := p.callers()().(page.Say).Text
-		if terse == strings.Contains(said, "never asked") || terse != strings.Contains(said, "map ways may call it") {
+		if terse == strings.Contains(said, "never asked") || terse != strings.Contains(said, "map ways, which was not read, may call it") {
 			t.Errorf("terse %v: %s", terse, said)
+		}
+	}
+}
+
+// withMap has a table in which a rule asks map ways, whose elements were read with the
+// rules; there are others where more says so.
+func withMap(more bool) func(*model.Ruleset) {
+	return func(rs *model.Ruleset) {
+		rs.Terse = true
+		in := user("in", model.Rule{Text: "tcp dport vmap @ways", Target: "vmap"})
+		in.Type, in.Hook = "filter", model.HookInput
+		tb := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "ways",
+			Extra:  []string{"map ways {\n\ttype inet_service : verdict\n}"},
+			Chains: []*model.Chain{in, user("ssh", model.Rule{Text: "drop", Target: "drop"}), user("web", model.Rule{Text: "drop", Target: "drop"}), user("lost")}}
+		ruleset.PutElements(tb, model.VerdictMap{Name: "ways", Read: 2, More: more}, []string{"22 : goto ssh", "80 : jump web"})
+		rs.Tables = append(rs.Tables, tb)
+	}
+}
+
+// Of a verdict map whose elements were read it is known who calls whom: enter lets choose
+// among the elements, u names the rule, and what was not read is told of.
+func TestReadMaps(t *testing.T) {
+	for _, more := range []bool{false, true} {
+		f := frame(theme.Options{}, 200, 60)
+		change(f, withMap(more))
+		p := New()
+		text(p, f)
+		at := chainKey{model.BackendNFTables, model.FamilyInet, "ways", "lost", ""}
+		p.tree.Select(at)
+		if got := text(p, f); more == strings.Contains(got, "nothing jumps here") {
+			t.Errorf("more %t:\n%s", more, got)
+		}
+		at.Chain = "web"
+		p.tree.Select(at)
+		do(t, p, f, "u")
+		got := text(p, f)
+		wants(t, got, "ways/in", "jump", "tcp dport vmap @ways", "1 rule jumps to web")
+		if more != strings.Contains(got, "there may be more: map ways, of which 2 elements were read, may call it") {
+			t.Errorf("more %t:\n%s", more, got)
+		}
+		do(t, p, f, "enter") // to the rule
+		if r, _ := p.selected(); r.rule == nil || r.rule.Text != "tcp dport vmap @ways" {
+			t.Fatalf("not at the rule: %+v", r)
+		}
+		do(t, p, f, "enter")
+		got = text(p, f)
+		wants(t, got, "rule 1 calls by 2 elements", "22", "goto", "ssh", "80", "jump", "web")
+		if more != strings.Contains(got, "and by others of ways that were not read") {
+			t.Errorf("more %t:\n%s", more, got)
+		}
+		do(t, p, f, "down", "enter")
+		if p.scope().Chain != "web" {
+			t.Errorf("enter led to %+v", p.scope())
+		}
+		do(t, p, f, "esc")
+		if r, _ := p.selected(); p.scope().Chain != "in" || r.rule == nil || r.rule.Text != "tcp dport vmap @ways" {
+			t.Errorf("esc led to %+v", p.scope())
+		}
+		do(t, p, f, "i")
+		wants(t, text(p, f), "chains by 2 elements")
+		do(t, p, f, "esc")
+		p.tree.Select(chainKey{model.BackendNFTables, model.FamilyInet, "ways", "", "map ways"})
+		do(t, p, f)
+		got = text(p, f)
+		wants(t, got, "22 : goto ssh", "80 : jump web")
+		if more != strings.Contains(got, "the first 2 elements; the others were not read") || strings.Contains(got, "does not hold them") {
+			t.Errorf("more %t:\n%s", more, got)
 		}
 	}
 }

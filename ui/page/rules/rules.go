@@ -315,8 +315,13 @@ func (p *Page) enter(hard bool) tea.Cmd {
 		k := keyOf(r.table, r.chain)
 		k.Chain = r.rule.Jump
 		return p.goChain(k)
-	case hard && r.rule != nil:
-		return p.inspectRule()
+	case r.rule != nil:
+		if cmd, some := p.choices(r); some {
+			return cmd
+		}
+		if hard {
+			return p.inspectRule()
+		}
 	}
 	return nil
 }

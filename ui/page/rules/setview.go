@@ -145,7 +145,7 @@ func (p *Page) setFace(th *theme.Theme, k chainKey, key set.Key, out *tree.Face)
 	switch {
 	case listed:
 		out.Notes = []string{setType(s) + "  " + number, number}
-	case p.sets.from == nil && k.Table != "" && !p.index.rs.Terse: // its lines are below
+	case p.sets.from == nil && k.Table != "" && p.setRead(k): // its lines are below
 	case p.sets.from == nil || p.sets.known:
 		out.Notes = []string{"unknown", "?"}
 	default:
@@ -166,10 +166,31 @@ const noSession = "a recording or a file of rules does not hold them"
 
 // setNote says of a set's text what it lacks.
 func (p *Page) setNote() string {
-	if _, ok := setKey(p.scope()); ok && p.index.rs.Terse {
-		return noSession
+	k := p.scope()
+	if _, ok := setKey(k); !ok || !p.index.rs.Terse {
+		return ""
 	}
-	return ""
+	if m, read := p.mapRead(k); read && m.More {
+		return fmt.Sprintf("the first %d elements; the others were not read", m.Read)
+	} else if read {
+		return ""
+	}
+	return noSession
+}
+
+// setRead reports whether the text of a set has elements, where it has some.
+func (p *Page) setRead(k chainKey) bool {
+	_, read := p.mapRead(k)
+	return read || !p.index.rs.Terse
+}
+
+// mapRead is what was read of a verdict map with the rules.
+func (p *Page) mapRead(k chainKey) (m model.VerdictMap, read bool) {
+	key, ok := setKey(k)
+	if t := p.index.rs.Table(k.Backend, k.Family, k.Table); ok && t != nil {
+		return t.Map(key.Name)
+	}
+	return m, false
 }
 
 // doSet carries out what is for the set that is shown; false where it is not.

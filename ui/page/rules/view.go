@@ -223,7 +223,7 @@ func (p *Page) chainNote(th *theme.Theme, at int32) string {
 	c := p.index.chains[at].chain
 	note := "user chain"
 	if c.Base() {
-		note = fmt.Sprintf("hook %s, priority %d", c.Hook, c.Priority)
+		note = fmt.Sprintf("hook %s, priority %s", c.Hook, ruleset.PriorityText(p.index.chains[at].table, c))
 	}
 	if o, ok := p.index.origin(at); ok {
 		note = "by " + o.Name + ", " + note
@@ -313,7 +313,7 @@ func short(r row, whole bool) string {
 func heading(r row, by string) string {
 	s := fmt.Sprintf("%s %s/%s   %s%s", r.table.Family, r.table.Name, r.chain.Name, by, r.table.Backend)
 	if r.chain.Base() {
-		return fmt.Sprintf("%s, hook %s, priority %d", s, r.chain.Hook, r.chain.Priority)
+		return fmt.Sprintf("%s, hook %s, priority %s", s, r.chain.Hook, ruleset.PriorityText(r.table, r.chain))
 	}
 	return s + ", user chain"
 }

@@ -53,24 +53,26 @@ func newMarks(x *index) *marks {
 	return m
 }
 
-// perhaps tells that only an element that was not read may call a chain; "" where it
-// is not so.
+// perhaps tells that only what was not read may call a chain; "" where it is not so.
 func (m *marks) perhaps(c *model.Chain) string {
 	if m == nil || m.graph.Depth(c) >= 0 {
 		return ""
 	}
-	return mapsCall(m.graph.Unread(c))
+	return mayCall(m.graph.Unread(c))
 }
 
-// mapsCall says that elements of verdict maps, which are not read, may call a chain.
-func mapsCall(maps []string) string {
-	switch len(maps) {
+// mayCall says what may call a chain unseen (ruleset.Graph.Unread); "" where nothing may.
+func mayCall(unread []string) string {
+	switch n := len(unread); n {
 	case 0:
 		return ""
 	case 1:
-		return "map " + maps[0] + " may call it"
+		return unread[0] + " may call it"
+	case 2:
+		return unread[0] + " may call it, or " + strings.TrimSuffix(unread[1], ",")
+	default:
+		return fmt.Sprintf("%s may call it, or one of %d others", unread[0], n-1)
 	}
-	return fmt.Sprintf("map %s or another of %d may call it", maps[0], len(maps))
 }
 
 // says tells what is wrong with a chain, in words and in a word; "" where nothing is.

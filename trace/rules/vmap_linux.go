@@ -1,0 +1,92 @@
+package rules
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"nfscope/model"
+	"nfscope/model/ruleset"
+	"nfscope/model/set"
+	"nfscope/trace/sets"
+)
+
+const (
+	// mostElements is how many elements of one verdict map are read, and mostOfAll how many
+	// of all maps in one reading: the largest Kubernetes nodes have 20,000 services in one
+	// map. The kernel gives 32,768 in 10 ms; the time grows with the square.
+	mostElements = 32 << 10
+	mostOfAll    = 4 * mostElements
+)
+
+// mapReader reads the elements of verdict maps, so many in all.
+type mapReader struct {
+	sets *sets.Reader
+	left int
+}
+
+// maps is what reads elements that nft did not print; nil where it prints them.
+func (r *Reader) maps() (*mapReader, error) {
+	if r.elements {
+		return nil, nil
+	}
+	s, err := sets.Open(r.ns)
+	return &mapReader{s, mostOfAll}, err
+}
+
+// verdictMaps reads the elements of the named verdict maps of a table whose text came
+// without: they are jumps, and who calls whom is not known without them. All others stay
+// in the kernel. One that cannot be read stays unread, and is told of.
+func (m *mapReader) verdictMaps(ctx context.Context, t *model.Table, p *part) error {
+	for _, name := range ruleset.VerdictMaps(t) {
+		k := set.Key{Backend: set.NFT, Family: t.Family, Table: t.Name, Name: name}
+		read, elements, err := verdictMap(ctx, m.sets, k, min(m.left, mostElements))
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, sets.ErrGone):
+			return errMoved
+		case err != nil:
+			p.fail("which chains map %s of table %s calls is not known: %v", name, tableKey{t.Family, t.Name}, err)
+			continue
+		}
+		m.left -= read.Read
+		ruleset.PutElements(t, read, elements)
+	}
+	return nil
+}
+
+// verdictMap reads at most so many elements of a map, each as nft prints it but for what
+// the packets change: counters, and the time that is left.
+func verdictMap(ctx context.Context, r *sets.Reader, k set.Key, most int) (model.VerdictMap, []string, error) {
+	read := model.VerdictMap{Name: k.Name}
+	s, err := r.Header(ctx, k)
+	if err != nil {
+		return read, nil, err
+	}
+	var page set.Page
+	if most > 0 {
+		if page, err = r.Members(ctx, s, 0, most); err != nil {
+			return read, nil, err
+		}
+	}
+	if page.Moved {
+		return read, nil, sets.ErrGone
+	}
+	read.Read, read.More = len(page.Members), page.More || most == 0
+	elements := make([]string, 0, len(page.Members))
+	for _, m := range page.Members {
+		line := set.Member{Text: m.Text, Data: m.Data, Comment: m.Comment, Timeout: m.Timeout}.Line(set.NFT)
+		if m.Unknown != "" && m.Data == "" {
+			read.More = true // nobody knows what it calls
+			continue
+		}
+		elements = append(elements, line)
+	}
+	// The kernel's order is one of hashes, and another each time the map is made.
+	slices.SortFunc(elements, func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
+	return read, elements, nil
+}
