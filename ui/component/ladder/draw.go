@@ -117,6 +117,7 @@ func (cols columns) row(c *canvas.Canvas, a Area, y int, r *Row, current, ahead 
 	if r.Miss || r.Step < 0 || r.Text == "" {
 		text = p.Dim
 	}
+	r.spread(&cols)
 	x = put(x, cols.text, r.shown(cols, g.Dots), text)
 	x = put(x, cols.verdict, r.Word, p.Verdict(r.Verdict))
 	put(x, cols.packet, r.note(cols.packet-1), p.Warn)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"nfscope/model"
 	"nfscope/model/journey"
 	"nfscope/ui/component/canvas"
@@ -108,6 +110,31 @@ func TestMissesSayWhy(t *testing.T) {
 		if got := strings.Join(Text(j, 0), "\n"); !strings.Contains(got, "1  miss: "+c.want) || strings.Contains(got, "src") {
 			t.Errorf("want %s, got %s", c.want, got)
 		}
+	}
+}
+
+// A miss has no verdict, and mostly no change of the packet: its words may stand in their
+// columns. They are cut only where something else stands there.
+func TestMissesHaveTheRoomBeside(t *testing.T) {
+	miss := journey.Step{Backend: model.BackendLegacy, Hook: model.HookForward, Table: "filter", Chain: "FORWARD", Kind: journey.KindMiss, Rule: 1, Depth: 0, Text: "-A FORWARD",
+		Because: []journey.Because{{Match: "source", Want: "one of 10.0.0.1, 10.0.0.2, 10.0.0.3 and 10.0.0.4", Have: "192.168.100.200", Result: "no"}}, Verdict: model.VerdictContinue}
+	hit := miss
+	hit.Kind, hit.Rule, hit.Because, hit.Verdict, hit.Text = journey.KindRule, 2, nil, model.VerdictDrop, "-A FORWARD -j DROP"
+	j := &journey.Journey{Steps: []journey.Step{miss, hit}}
+	want := "source 192.168.100.200 is not one of 10.0.0.1, 10.0.0.2, 10.0.0.3 and 10.0.0.4"
+	rows := Rows(j)
+	rows[len(rows)-1].Packet = "a change of the packet that takes much room"
+	c := canvas.New(132, 8)
+	DrawRows(c, Area{W: 132, H: 8}, rows, 1, canvas.NewPalette(theme.New(theme.Options{})))
+	got := ansi.Strip(c.String())
+	if !strings.Contains(got, want) || !strings.Contains(got, "drop") || !strings.Contains(got, "a change of the packet") {
+		t.Error(got)
+	}
+	rows[len(rows)-2].Packet = "has one itself"
+	c = canvas.New(132, 8)
+	DrawRows(c, Area{W: 132, H: 8}, rows, 1, canvas.NewPalette(theme.New(theme.Options{})))
+	if got := ansi.Strip(c.String()); !strings.Contains(got, "has one itself") || strings.Contains(got, want) {
+		t.Error(got)
 	}
 }
 

@@ -57,6 +57,18 @@ func measure(rows []Row, width int) columns {
 	return c
 }
 
+// spread gives a row's text the columns behind it in which the row has nothing, as a rule
+// that was missed has no verdict.
+func (r *Row) spread(c *columns) {
+	if r.Word != "" {
+		return
+	}
+	c.text, c.verdict = c.text+c.verdict, 0
+	if r.note(1) == "" {
+		c.text, c.packet = c.text+c.packet, 0
+	}
+}
+
 // ruleText joins the rule's number and its text.
 func (r *Row) ruleText() string {
 	if r.Text == "" {
@@ -129,7 +141,8 @@ func Text(j *journey.Journey, width int) []string {
 		lines = append(lines, wrap("  "+j.Outcome.Sentence, width)...)
 	}
 	for i := range rows {
-		r := &rows[i]
+		r, c := &rows[i], c
+		r.spread(&c)
 		var b strings.Builder
 		b.WriteString("  ")
 		for _, f := range []struct {
