@@ -20,7 +20,7 @@ func (a *app) rulesCommand() *cobra.Command {
 		Use: "rules", Short: "Print the rules and their counters", Args: cobra.NoArgs,
 		Long: "Print the rules of every backend with their counters, or those of a file\n" +
 			"(iptables-save, iptables -S, nft list ruleset or nft -j list ruleset, scripts\n" +
-			"for iptables-restore and nft -f, shell scripts of iptables commands).",
+			"for iptables-restore and nft -f, shell scripts of iptables and nft commands).",
 		Example: "  nfscope rules\n  nfscope rules --netns router --format json\n  nfscope rules --file rules.v4 --format save",
 		RunE: func(*cobra.Command, []string) error {
 			switch format {

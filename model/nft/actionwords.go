@@ -11,10 +11,7 @@ func actionWords(s Statement) string {
 	case *Verdict:
 		return verdictWords(s)
 	case *VerdictMap:
-		if n, ok := s.In.(SetRef); ok {
-			return "by " + exprWords(s.Key) + ": what the map " + string(n) + " says; where it says nothing, the next rule"
-		}
-		return "by " + exprWords(s.Key) + ": " + exprWords(s.In) + "; else the next rule"
+		return askedWords(s) + ": " + verdictMapWords(s)
 	case *Assign:
 		return "set " + exprWords(s.To) + " to " + exprWords(s.Value)
 	case *Counter:

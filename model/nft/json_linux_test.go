@@ -19,7 +19,9 @@ func (h *host) listJSON(t *testing.T, what ...string) []*model.Table {
 	text := nettest.Run(t, h.ns, "nft", append([]string{"-j", "-a", "list"}, what...)...)
 	tables, found := ruleset.ParseNFTJSON("nft -j", []byte(text))
 	for _, p := range found {
-		t.Error(p)
+		if !strings.Contains(p.Msg, "the JSON does not tell") { // as TestSilentJSON wants it
+			t.Error(p)
+		}
 	}
 	return tables
 }

@@ -13,6 +13,11 @@ func (r *Rule) Parts() []model.Part {
 	ends := false
 	for _, s := range r.Statements {
 		p := model.Part{Text: s.String()}
+		if v, ok := s.(*VerdictMap); ok { // a condition as well: where the map says nothing, the next rule
+			p.Words, p.Unknown = askedWords(v), inside(s)
+			l, ends = append(l, p, model.Part{Words: verdictMapWords(v), Does: true}), true
+			continue
+		}
 		if u, ok := s.(*Unknown); ok {
 			p.Unknown = u.Why
 		} else {
@@ -20,7 +25,7 @@ func (r *Rule) Parts() []model.Part {
 			p.Unknown = inside(s)
 		}
 		switch s.(type) {
-		case *Verdict, *VerdictMap, *NAT, *Reject, *Queue, *Fwd, *Synproxy, *Unknown:
+		case *Verdict, *NAT, *Reject, *Queue, *Fwd, *Synproxy, *Unknown:
 			ends = true
 		}
 		l = append(l, p)
@@ -134,6 +139,33 @@ func statementWords(s Statement) (words string, does bool) {
 		return "a note: " + s.Text, false
 	}
 	return actionWords(s), true
+}
+
+// askedWords says which packets a verdict map has something for.
+func askedWords(v *VerdictMap) string {
+	key := exprWords(v.Key)
+	switch in := v.In.(type) {
+	case SetRef:
+		return key + " is in the map " + string(in)
+	case Set:
+		keys := make(Set, len(in))
+		for i := range in {
+			if _, all := in[i].Key.(Any); all {
+				return key + ", whatever it is"
+			}
+			keys[i].Key = in[i].Key
+		}
+		return key + " is " + among(keys)
+	}
+	return key + " is in " + exprWords(v.In)
+}
+
+// verdictMapWords says what a verdict map does.
+func verdictMapWords(v *VerdictMap) string {
+	if n, ok := v.In.(SetRef); ok {
+		return "what the map " + string(n) + " says of it"
+	}
+	return "by it: " + exprWords(v.In)
 }
 
 func limitWords(l *Limit) string {

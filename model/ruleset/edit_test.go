@@ -88,6 +88,8 @@ func FuzzParseShell(f *testing.F) {
 	for _, s := range strings.SplitAfter("iptables -A INPUT -p tcp \\\n --dport 22 -j ACCEPT\nX=1 ; $X ${X} \"a$X\" 'b' `c` <<E\nE\nif x; then iptables -X || y; fi\niptables -D INPUT 1\niptables -R INPUT 1 -j DROP\niptables -E a b\niptables -F\n", "\n") {
 		f.Add(s)
 	}
+	f.Add(hereScript)
+	f.Add("iptables-restore <<-E -T x <<F\n\t*filter\n\tE\n-A a\nF\nnft -f - <<\"\" ;nft add table x; nft -f - <<E\ntable x {\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		_, found := ParseShell("f", []byte(text))
 		for _, p := range found {

@@ -24,6 +24,13 @@ func ParseNFT(name string, text []byte) ([]*model.Table, []Problem) {
 		p.i = len("\ufeff")
 	}
 	p.ruleset()
+	p.stray(func(at int, format string, args ...any) {
+		if at < 0 {
+			p.add(0, 0, format, args...)
+		} else {
+			p.complain(at, format, args...)
+		}
+	})
 	p.number()
 	return p.tables, p.done()
 }
@@ -144,7 +151,9 @@ func (p *nftParser) object(t *model.Table, it item) {
 	default:
 		p.complain(it.begin, "%q is not understood, expected a chain, a set, a map or another object; it is kept as text", clip(it.text))
 	}
-	t.Extra = append(t.Extra, p.expand(p.block(it), it.begin))
+	text := p.expand(p.block(it), it.begin)
+	p.calls(t, text, it.begin)
+	t.Extra = append(t.Extra, text)
 }
 
 func (p *nftParser) chain(t *model.Table, head item) {
@@ -183,6 +192,7 @@ func (p *nftParser) line(t *model.Table, c *model.Chain, it item) {
 	default:
 		r := nftRule(it.text)
 		r.Handle = it.handle
+		p.calls(t, r.Text, it.begin)
 		if it.tail != "" && r.Marked == "" {
 			r.Marked = "nft says: " + it.tail
 		}

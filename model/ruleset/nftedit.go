@@ -14,6 +14,7 @@ type nftEdit struct {
 	tables []*model.Table
 	named  map[tableKey]*model.Table // without the backend: nf_tables has one name space
 	chains map[*model.Table]map[string]*model.Chain
+	called map[callKey]int // where a chain is called first
 }
 
 func newNFTEdit() nftEdit {

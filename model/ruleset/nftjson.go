@@ -33,8 +33,50 @@ func ParseNFTJSON(name string, text []byte) ([]*model.Table, []Problem) {
 		return nil, []Problem{{Name: name, Line: 1, Col: 1, Fatal: true,
 			Msg: `JSON, but not nft's: expected {"nftables": [ ... ]}, as nft -j list ruleset prints it`}}
 	}
+	p.stray(func(at int, format string, args ...any) { p.complain(max(at, 0), format, args...) })
 	p.number()
+	p.silent()
 	return p.tables, p.done()
+}
+
+// silent tells what nft -j (1.0.6) leaves out of what nft prints, where it matters here.
+func (p *nftJSON) silent() {
+	for _, t := range p.tables {
+		updated := map[string]bool{}
+		for _, c := range t.Chains {
+			if (t.Family == model.FamilyNetdev || c.Hook == model.HookIngress || c.Hook == model.HookEgress) && c.Base() && c.Device == "" {
+				p.add(0, 0, "table %s %s: the JSON does not tell the device of chain %s; nft list ruleset without -j does", t.Family, t.Name, c.Name)
+			}
+			for i := range c.Rules {
+				if strings.Contains(c.Rules[i].Text, "@") {
+					setsUpdated(c.Rules[i].Text, updated)
+				}
+			}
+		}
+		for _, x := range t.Extra {
+			kind, rest, _ := strings.Cut(x, " ")
+			if kind != "set" && kind != "map" {
+				continue
+			}
+			name := firstWord(rest)
+			if updated[name] && !strings.Contains(x, "dynamic") {
+				p.add(0, 0, "table %s %s: the JSON does not tell that %s %s is dynamic, as rules that update it need; nft list ruleset without -j does", t.Family, t.Name, kind, name)
+			}
+			if strings.Contains(x, "type integer") || strings.Contains(x, ". integer") || strings.Contains(x, ": integer") {
+				p.add(0, 0, "table %s %s: the JSON does not tell of which fields %s %s is (typeof); nft list ruleset without -j does", t.Family, t.Name, kind, name)
+			}
+		}
+	}
+}
+
+// setsUpdated notes the sets that a rule adds to.
+func setsUpdated(rule string, into map[string]bool) {
+	t := nftTokens{s: rule}
+	for prev := ""; t.next(); prev = t.word() {
+		if name, ok := strings.CutPrefix(t.word(), "@"); ok && (prev == "add" || prev == "update") {
+			into[name] = true
+		}
+	}
 }
 
 type nftJSON struct {
@@ -150,6 +192,7 @@ func (p *nftJSON) object(verb, kind string, v *jsontree.Value) {
 			}
 			text, notes := nft.BlockJSON(kind, v, t.Family)
 			p.notes(notes)
+			p.calls(t, text, v.Begin)
 			t.Extra = append(t.Extra, text)
 		}
 		return
@@ -280,6 +323,7 @@ func (p *nftJSON) rule(verb string, t *model.Table, v *jsontree.Value) {
 	}
 	c := p.chain(t, name)
 	r := p.readRule(t, v)
+	p.calls(t, r.Text, v.Begin)
 	at := spot{insert: verb == "insert", index: -1}
 	if i := v.Get("index"); i != nil {
 		n, err := strconv.Atoi(i.Text)

@@ -153,6 +153,9 @@ func guess(text string) form {
 		if strings.Contains(line, "tables -") && strings.ContainsAny(line[:1], "abcdefghijklmnopqrstuvwxyz/[$!") || line[0] == '$' && strings.Contains(line, " -A ") {
 			return formShell
 		}
+		if byShell(line) {
+			return formShell
+		}
 		if mistaken(line) != "" {
 			return formUnknown
 		}
@@ -162,6 +165,23 @@ func guess(text string) form {
 		}
 	}
 	return formUnknown
+}
+
+// byShell tells a line in which a shell calls nft, or gives a program a text to read.
+func byShell(line string) bool {
+	word, rest, _ := strings.Cut(strings.TrimPrefix(line, "sudo "), " ")
+	switch word = word[strings.LastIndexByte(word, '/')+1:]; {
+	case strings.HasSuffix(word, "tables-restore"):
+		return strings.Contains(rest, "<<")
+	case word != "nft":
+		return false
+	}
+	verb, _, _ := strings.Cut(strings.Trim(rest, `"'`), " ")
+	switch verb {
+	case "add", "create", "insert", "replace", "delete", "destroy", "flush", "-f":
+		return true
+	}
+	return false
 }
 
 // mistaken says what a text is that people take for a ruleset, and what to take in its

@@ -30,7 +30,7 @@ func TestKernelJSONCommands(t *testing.T) {
 	for _, what := range [][]string{{"table", "inet", "t"}, {"chain", "inet", "t", "in"}, {"set", "inet", "t", "s"}} {
 		part, found := ParseNFTJSON("part", []byte(nettest.Run(t, ns, "nft", append([]string{"-j", "list"}, what...)...)))
 		text, _ := ParseNFT("nft", []byte(nettest.Run(t, ns, "nft", append([]string{"list"}, what...)...)))
-		if d := cmp.Diff(sortedObjects(shown(text)), sortedObjects(shown(part))); d != "" || len(found) > 0 {
+		if d := cmp.Diff(sortedObjects(shown(text)), sortedObjects(shown(part))); d != "" || len(found) > 0 && what[0] != "chain" { // of one chain it is told that it calls another
 			t.Errorf("list %v: %v %s", what, found, d)
 		}
 	}

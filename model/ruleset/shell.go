@@ -6,9 +6,10 @@ import (
 	"nfscope/model"
 )
 
-// ParseShell reads a shell script of iptables and ip6tables commands as far as it is
+// ParseShell reads a shell script of iptables, ip6tables and nft commands as far as it is
 // certain what they make of empty tables: commands one after another, with quotes,
-// continued lines, and variables that were set to plain words. What depends on a
+// continued lines, variables that were set to plain words, and here-documents that
+// iptables-restore and nft -f read. What depends on a
 // condition, a loop or another program is reported with line and column, and kept in
 // the Extra of the table that it would change.
 func ParseShell(name string, text []byte) ([]*model.Table, []Problem) {
@@ -30,6 +31,12 @@ func ParseShell(name string, text []byte) ([]*model.Table, []Problem) {
 		p.list = append(p.list, sub.list...)
 		tables = append(tables, sub.doc.tables...)
 	}
+	if n := p.nft; n != nil {
+		n.stray(func(_ int, format string, args ...any) { n.add(0, 0, format, args...) })
+		n.number()
+		p.list = append(p.list, n.list...)
+		tables = append(tables, n.tables...)
+	}
 	return tables, p.done()
 }
 
@@ -39,6 +46,7 @@ type shellParser struct {
 	vars  map[string]string
 	open  map[tableKey]*saveParser
 	order []*saveParser
+	nft   *nftParser // nil before the first command of nft
 	// depth counts the conditions and loops that are open, block is the outermost.
 	depth int
 	block string
@@ -54,7 +62,8 @@ func shellCommand(line string) (name, rest string) {
 	name = word[strings.LastIndexByte(word, '/')+1:]
 	base := strings.TrimPrefix(strings.TrimPrefix(name, "ip6"), "ip")
 	switch base {
-	case "tables", "tables-legacy", "tables-nft", "tables-save", "tables-legacy-save", "tables-nft-save":
+	case "tables", "tables-legacy", "tables-nft", "tables-save", "tables-legacy-save", "tables-nft-save",
+		"tables-restore", "tables-legacy-restore", "tables-nft-restore":
 		if base != name {
 			return name, strings.TrimSpace(rest)
 		}
@@ -102,6 +111,12 @@ func (p *shellParser) command(c shellLine) {
 	}
 	program, _ := shellCommand(words[0].text)
 	switch {
+	case strings.HasSuffix(program, "-restore"):
+		p.restore(c, program, words[1:])
+		return
+	case words[0].text == "nft" || strings.HasSuffix(words[0].text, "/nft"):
+		p.nftCommand(c, words[1:])
+		return
 	case program == "" && harmless(words[0].text) && c.sure:
 		return
 	case program == "":

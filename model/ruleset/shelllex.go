@@ -24,6 +24,21 @@ type shellLine struct {
 	sure bool
 	// unsure says why it may not run, "" where nothing speaks against it.
 	unsure string
+	// here is the text that stands below it for it to read, nil where there is none.
+	here *hereDoc
+}
+
+// hereDoc is a here-document (POSIX shell, 2.7.4).
+type hereDoc struct {
+	end  string // the word that ends it
+	tabs bool   // <<-: tabs before its lines do not count
+	raw  bool   // the word was quoted: the text is taken as it stands
+	// body is its text, once read; line is the one where it begins. sure is false where it
+	// holds what only a shell can work out.
+	body string
+	line int
+	sure bool
+	read bool
 }
 
 func (c shellLine) text() string {
@@ -43,8 +58,8 @@ type shellLexer struct {
 	vars      map[string]string
 	// after is the operator before the next command: "", "||" or "|".
 	after string
-	// heredoc is the word that ends the text below the line, "" where there is none.
-	heredoc string
+	// heres are the texts that stand below the line.
+	heres []*hereDoc
 }
 
 func (l *shellLexer) end() bool { return l.i >= len(l.s) }
@@ -53,20 +68,55 @@ func (l *shellLexer) newline() {
 	l.i++
 	l.line++
 	l.lineStart = l.i
-	for l.heredoc != "" && !l.end() {
-		end := len(l.s)
+	for _, h := range l.heres {
+		l.hereBody(h)
+	}
+	l.heres = nil
+}
+
+// hereBody reads a here-document, up to the line that ends it or the end of the script.
+func (l *shellLexer) hereBody(h *hereDoc) {
+	var b strings.Builder
+	h.line = l.line
+	for !l.end() {
+		end, next := len(l.s), len(l.s)
 		if k := strings.IndexByte(l.s[l.i:], '\n'); k >= 0 {
-			end = l.i + k
+			end, next = l.i+k, l.i+k+1
 		}
-		if strings.TrimSpace(l.s[l.i:end]) == l.heredoc {
-			l.heredoc = ""
+		text := strings.TrimSuffix(l.s[l.i:end], "\r")
+		if h.tabs {
+			text = strings.TrimLeft(text, "\t")
 		}
-		if l.i = end; l.i < len(l.s) {
-			l.i++
+		if l.i = next; next > end {
 			l.line++
 			l.lineStart = l.i
 		}
+		if text == h.end {
+			break
+		}
+		b.WriteString(text + "\n")
 	}
+	h.body, h.read, h.sure = b.String(), true, true
+	if h.raw || !strings.ContainsAny(h.body, "$`\\") {
+		return
+	}
+	in := shellLexer{s: h.body, vars: l.vars}
+	c := shellLine{sure: true}
+	var out strings.Builder
+	for !in.end() {
+		switch ch := in.s[in.i]; {
+		case ch == '\\' && in.i+1 < len(in.s) && strings.IndexByte("$`\\", in.s[in.i+1]) >= 0:
+			in.i++
+			in.byte(&out)
+		case ch == '\\' && in.i+1 < len(in.s) && in.s[in.i+1] == '\n':
+			in.i += 2
+		case ch == '$' || ch == '`':
+			in.variable(&out, &c)
+		default:
+			in.byte(&out)
+		}
+	}
+	h.body, h.sure = out.String(), c.sure
 }
 
 // command gives the next command, with no words where only blanks stood.
@@ -142,8 +192,9 @@ func (l *shellLexer) redirect(c *shellLine) {
 	}
 	var w shellWord
 	l.word(&w, &shellLine{})
-	if strings.HasPrefix(op, "<<") && op != "<<<" {
-		l.heredoc = w.text
+	if op == "<<" || op == "<<-" {
+		c.here = &hereDoc{end: w.text, tabs: op == "<<-", raw: w.quoted}
+		l.heres = append(l.heres, c.here)
 	}
 }
 

@@ -433,3 +433,18 @@ func TestASetOfManyIsCutInTheTree(t *testing.T) {
 		t.Errorf("the panel has %d lines of the set", len(p.rows))
 	}
 }
+
+// A rule that asks a verdict map is not for any packet: its box says for which.
+func TestInspectVerdictMap(t *testing.T) {
+	f := frame(theme.Options{}, 140, 60)
+	change(f, withMap(false))
+	p := New()
+	text(p, f)
+	p.ShowRule(ruleID(f, "tcp dport vmap @ways"), f)
+	do(t, p, f, "i")
+	got := text(p, f)
+	wants(t, got, "if    the TCP destination port is in the map ways", "then  what the map ways says of it")
+	if strings.Contains(got, "any packet") {
+		t.Error(got)
+	}
+}
