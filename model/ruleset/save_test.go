@@ -326,3 +326,25 @@ func count(tables []*model.Table) (rules int) {
 	}
 	return rules
 }
+
+// An error ends nothing: each is told with its line and column, and all else is read.
+func TestEveryProblemIsTold(t *testing.T) {
+	const save = "*filter\n:INPUT ACCEPT [0:0]\nwarp\n-A INPUT -s 10.0.0.1 -j DROP\n  weft 2\n[x:1] -A INPUT -j ACCEPT\n-Q INPUT\n-A INPUT -j LOG\nCOMMIT\n"
+	const nft = "table ip t {\n\tchain c {\n\t\tdrop\n\t}\n}\nwarp\nadd rule ip t z drop\nadd rule ip t c accept\n}\ntable ip u {\n\tchain d {\n\t\taccept\n\t}\n}\n"
+	for text, want := range map[string][]string{
+		save: {"f:3:1: ", "f:5:3: ", "f:6:1: ", "f:7:1: "},
+		nft:  {"f:6:1: ", "f:7:1: ", "f:9:1: "},
+	} {
+		rs, _, found := ParseFile("f", []byte(text))
+		var got []string
+		for _, p := range found {
+			got = append(got, p.Error()[:7])
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%v %s", found, d)
+		}
+		if _, n := rs.Size(); n != 3 {
+			t.Errorf("%d rules of 3 are shown", n)
+		}
+	}
+}

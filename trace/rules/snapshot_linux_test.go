@@ -261,14 +261,24 @@ func TestMissingPrograms(t *testing.T) {
 			t.Errorf("%d packets with programs, %d without", a, b)
 		}
 	}
+	devices := 0
 	for _, tab := range rs.Tables {
+		w := whole.Table(tab.Backend, tab.Family, tab.Name)
 		for _, c := range tab.Chains {
+			if c.Device != w.Chain(c.Name).Device {
+				t.Errorf("chain %s is on %q, want %q", c.Name, c.Device, w.Chain(c.Name).Device)
+			} else if c.Device != "" {
+				devices++
+			}
 			for _, ru := range c.Rules {
 				if ru.Marked == "" || ru.Text == "" {
 					t.Errorf("%s %s %d is not marked: %+v", tab.Name, c.Name, ru.Index, ru)
 				}
 			}
 		}
+	}
+	if devices == 0 {
+		t.Error("no chain has a device")
 	}
 	refreshed(t, blind, rs)
 }

@@ -85,8 +85,31 @@ func verdictMap(ctx context.Context, r *sets.Reader, k set.Key, most int) (model
 		elements = append(elements, line)
 	}
 	// The kernel's order is one of hashes, and another each time the map is made.
-	slices.SortFunc(elements, func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
-	})
+	slices.SortFunc(elements, byNumbers)
 	return read, elements, nil
+}
+
+// byNumbers compares texts so that the numbers in them count: 10.0.0.9 is before 10.0.0.10.
+func byNumbers(a, b string) int {
+	for i := 0; i < min(len(a), len(b)); i++ {
+		x, y := digits(a[i:]), digits(b[i:])
+		switch {
+		case len(x) > 0 && len(y) > 0 && x != y:
+			return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+		case len(x) > 0 && len(y) > 0:
+			i += len(x) - 1
+		case a[i] != b[i]:
+			return cmp.Compare(a[i], b[i])
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+// digits is the number that a text begins with.
+func digits(s string) string {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return s[:n]
 }

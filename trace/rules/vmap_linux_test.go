@@ -139,3 +139,13 @@ func TestVerdictMapsBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestByNumbers(t *testing.T) {
+	want := []string{"", "10.0.0.1 : accept", "10.0.0.9 : accept", "10.0.0.10 : accept", "10.0.1.1 : accept", "22 : drop", "80", "80 : drop", "443 : drop", "eth0", "eth2", "eth10"}
+	got := slices.Clone(want)
+	slices.Reverse(got)
+	slices.SortFunc(got, byNumbers)
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

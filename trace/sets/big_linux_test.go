@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"nfscope/model/set"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -50,6 +52,20 @@ func cost(fn func()) (best time.Duration, bytes uint64) {
 	return best, (after.TotalAlloc - before.TotalAlloc) / 5
 }
 
+// tellsCount reports whether the kernel tells how many members a set of nf_tables has:
+// since Linux 6.16.
+func tellsCount(t *testing.T) bool {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		t.Fatal(err)
+	}
+	return major > 6 || major == 6 && minor >= 16
+}
+
 // TestMany: naming a set of 200,000 members, counting it and looking at its first page
 // cost what they do for a set of 20, and no reading keeps more than its page. It is not
 // parallel: it looks at the heap.
@@ -88,6 +104,9 @@ func TestMany(t *testing.T) {
 		a, b := few[name], all[name]
 		if a.Type == "" || b.Type == "" {
 			t.Fatalf("%s is not listed", name)
+		}
+		if known := name == "all" || name == "plain" && tellsCount(t); b.CountKnown != known {
+			t.Errorf("that the number of %s is known: %t, want %t", name, b.CountKnown, known)
 		}
 		if b.CountKnown && b.Count != uint64(n) {
 			t.Errorf("%s has %d members, want %d", name, b.Count, n)

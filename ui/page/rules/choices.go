@@ -20,7 +20,7 @@ func (p *Page) choices(r row) (tea.Cmd, bool) {
 	}
 	k := keyOf(r.table, r.chain)
 	unread := ruleset.UnreadMaps(p.index.rs, r.table, r.rule)
-	if len(list) == 1 && unread == nil {
+	if len(list) == 1 && len(unread) == 0 {
 		k.Chain = list[0].Chain
 		return p.goChain(k), true
 	}
@@ -41,7 +41,7 @@ func (p *Page) choices(r row) (tea.Cmd, bool) {
 			}})
 	}
 	title := fmt.Sprintf("rule %s calls by %s; enter goes there", number(r.rule), count(len(rows), "element", "elements"))
-	if unread != nil {
+	if len(unread) > 0 {
 		title = fmt.Sprintf("rule %s calls by %s, and by others of %s that were not read", number(r.rule), count(len(rows), "element", "elements"), strings.Join(unread, ", "))
 	}
 	p.menu = newMenu(title, "", []table.Column{{Min: name}, {Min: 4}, {Min: 16, Flex: 1}}, rows)

@@ -100,6 +100,17 @@ func summary(changes []diff.Change) string {
 	if len(where) > 1 {
 		in = fmt.Sprintf("%d places", len(where))
 	}
+	if len(n) == 0 { // a table or a chain without rules
+		c := &changes[0]
+		words := "chain " + in + " " + c.Kind.String()
+		if c.What == diff.Table {
+			words = "table " + in + " " + c.Kind.String()
+		}
+		if len(where) > 1 {
+			words = in
+		}
+		return words + ", without a rule"
+	}
 	return strings.Join(n, " ") + " in " + in
 }
 

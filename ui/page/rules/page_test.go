@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/diff"
 	"nfscope/model/ruleset"
 	"nfscope/ui/page"
 	"nfscope/ui/theme"
@@ -165,7 +166,7 @@ func TestReadMaps(t *testing.T) {
 		do(t, p, f, "enter")
 		got = text(p, f)
 		wants(t, got, "rule 1 calls by 2 elements", "22", "goto", "ssh", "80", "jump", "web")
-		if more != strings.Contains(got, "and by others of ways that were not read") {
+		if more != strings.Contains(got, "and by others of ways that were not read") || more != strings.Contains(got, "not read") {
 			t.Errorf("more %t:\n%s", more, got)
 		}
 		do(t, p, f, "down", "enter")
@@ -446,5 +447,20 @@ func TestInspectVerdictMap(t *testing.T) {
 	wants(t, got, "if    the TCP destination port is in the map ways", "then  what the map ways says of it")
 	if strings.Contains(got, "any packet") {
 		t.Error(got)
+	}
+}
+
+// A table that comes without a rule is told of by its name.
+func TestEmptyTableIsNews(t *testing.T) {
+	empty := diff.Change{Kind: diff.Added, What: diff.Table, Table: "nat"}
+	for want, changes := range map[string][]diff.Change{
+		"table nat added, without a rule":     {empty},
+		"chain nat/X removed, without a rule": {{Kind: diff.Removed, What: diff.Chain, Table: "nat", Chain: "X"}},
+		"2 places, without a rule":            {empty, {Kind: diff.Added, What: diff.Chain, Table: "nat", Chain: "X"}},
+		"+3 in 2 places":                      {empty, {Kind: diff.Added, What: diff.Chain, Table: "nat", Chain: "X", Rules: 3}},
+	} {
+		if got := summary(changes); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
