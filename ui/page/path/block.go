@@ -379,7 +379,7 @@ func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
 		nx = right - 1
 	}
 	if x < nx {
-		v.c.PutMax(x, y, nx-x-1, canvas.Fit(v.w.brief(l.rule), nx-x-1, p.Glyphs.Dots), ink)
+		v.c.PutMax(x, y, nx-x-1, canvas.Fit(v.w.says(l), nx-x-1, p.Glyphs.Dots), ink)
 	}
 	if nx >= x {
 		v.c.Put(right-len(n), y, n, p.Dim)

@@ -17,6 +17,9 @@ type leaf struct {
 	order int
 	// gap is true where rules before this one are left out.
 	gap bool
+	// by is the name of the rule's chain where an element of a verdict map leads to it: the
+	// rule above does not tell it.
+	by string
 }
 
 const (
@@ -54,8 +57,13 @@ func (w *world) leaves(e *entry, hits map[int]bool) []leaf {
 				continue
 			}
 			for _, u := range w.calls(e.table, r) {
-				if len(out) < widest && !slices.Contains(way, u) {
-					walk(u, depth+1, append(way, u))
+				if len(out) >= widest || slices.Contains(way, u) {
+					continue
+				}
+				first := len(out)
+				walk(u, depth+1, append(way, u))
+				if r.Jump == "" && first < len(out) {
+					out[first].by = u.Name
 				}
 			}
 		}

@@ -46,7 +46,7 @@ func TestVerdictMap(t *testing.T) {
 		if ls := w.leaves(&e, nil); len(ls) != min(n+1, widest) || ls[1].chain.Name != "way0" || ls[1].depth != 1 {
 			t.Errorf("%d chains: %d rules below the chain", n, len(ls))
 		}
-		if got := ansi.Strip(New().View(f)); !strings.Contains(got, "drop") {
+		if got := ansi.Strip(New().View(f)); !strings.Contains(got, "drop in way0") || !strings.Contains(got, "drop in way1") {
 			t.Errorf("the rules of the map's chains are not drawn:\n%s", got)
 		}
 	}

@@ -171,7 +171,7 @@ func (w *world) need(s *station) int {
 			}
 		}
 		for _, l := range ls {
-			text := words + 1 + canvas.Width(w.brief(l.rule))
+			text := words + 1 + canvas.Width(w.says(l))
 			if r := w.place(l.rule).rule; plain(r) {
 				text = canvas.Width(target(r))
 			}
@@ -272,6 +272,19 @@ func (w *world) brief(id int) string {
 		w.briefs[id] = s
 	}
 	return s
+}
+
+// says is the short text of a leaf's rule, behind the name of its chain where nothing else
+// tells that.
+func (w *world) says(l leaf) string {
+	s := w.brief(l.rule)
+	switch {
+	case l.by == "":
+		return s
+	case s == "":
+		return "in " + l.by
+	}
+	return l.by + ": " + s
 }
 
 // place tells where a rule stands; nothing where there is no such rule.
