@@ -32,8 +32,9 @@ func at(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) 
 
 // items is one of every kind, with every field set.
 func items() []feed.Item {
-	rs := &model.Ruleset{Netns: "r", Generation: "g1", Taken: at(0), Warnings: []string{"w"}, Tables: []*model.Table{
+	rs := &model.Ruleset{Netns: "r", Generation: "g1", Taken: at(0), Warnings: []string{"w"}, Terse: true, Tables: []*model.Table{
 		{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "fw", Flags: "owner", Handle: 4, Extra: []string{"set s { type ipv4_addr; }"},
+			Maps: []model.VerdictMap{{Name: "m", Read: 3, More: true}},
 			Chains: []*model.Chain{{Name: "in", Hook: model.HookInput, Priority: -150, Type: "filter", Device: "eth0", Policy: "drop", Extra: []string{"comment \"x\""}, Handle: 9,
 				Counters: model.Counters{Packets: 1, Bytes: 2, Valid: true}, Rules: []model.Rule{
 					{Handle: 12, Text: "udp dport 9 jump sub comment \"a <b> & \u2028\"", Target: "jump", Jump: "sub", Comment: "a <b> & \u2028", Marked: "odd", Counters: model.Counters{Packets: 3, Bytes: 4, Valid: true}},
