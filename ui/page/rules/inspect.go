@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -238,7 +239,11 @@ func (p *Page) facts(f *page.Frame, at ref, r row) []fact {
 func (p *Page) counterWords(f *page.Frame, r row) string {
 	n := p.numbers(f)
 	c, rate := n.of(r)
-	if !c.Valid {
+	switch {
+	case c.Valid:
+	case r.table.Backend != model.BackendNFTables, slices.Contains(strings.Fields(r.rule.Text), "counter"):
+		return "not known: the text was printed without numbers"
+	default:
 		return "none: the rule does not count"
 	}
 	s := units.Plural(c.Packets, 20, "packet") + ", " + units.Bytes(c.Bytes)

@@ -464,3 +464,24 @@ func TestEmptyTableIsNews(t *testing.T) {
 		}
 	}
 }
+
+// A rule whose number the text does not have counts all the same.
+func TestNoNumber(t *testing.T) {
+	f := frame(theme.Options{}, 140, 60)
+	change(f, func(rs *model.Ruleset) {
+		rs.Tables = []*model.Table{
+			{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "fw", Chains: []*model.Chain{user("c", model.Rule{Text: "drop", Target: "drop"}, model.Rule{Text: "counter accept", Target: "accept"})}},
+			{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{user("INPUT", model.Rule{Text: "-A INPUT -j DROP", Target: "DROP"})}}}
+	})
+	for rule, want := range map[string]string{
+		"drop":             "counter     none: the rule does not count",
+		"counter accept":   "counter     not known: the text was printed without numbers",
+		"-A INPUT -j DROP": "counter     not known: the text was printed without numbers",
+	} {
+		p := New()
+		p.View(f)
+		p.ShowRule(ruleID(f, rule), f)
+		do(t, p, f, "i")
+		wants(t, text(p, f), want)
+	}
+}
