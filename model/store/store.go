@@ -81,8 +81,10 @@ func (s *Store) Apply(it *feed.Item) {
 	case it.Partial != nil:
 		s.setPart(it.Partial)
 	case it.Event != nil:
-		s.rate.add(it.Time, 1)
-		s.events++
+		if it.Event.Source != journey.SourceGap {
+			s.rate.add(it.Time, 1)
+			s.events++
+		}
 		s.fold.Event(it.Event)
 	case it.Flow != nil:
 		switch it.Flow.Type { // a dump is a reading of ours

@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		guard.Main()
 		return
 	}
+	if len(os.Args) > 1 && os.Args[1] == floodArg {
+		floodMain()
+		return
+	}
 	if ns := os.Getenv(killEnv); ns != "" {
 		armAndStay(ns)
 	}

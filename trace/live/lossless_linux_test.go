@@ -1,0 +1,384 @@
+package live
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/trace/arm"
+	"nfscope/trace/guard"
+	"nfscope/trace/nettest"
+	"nfscope/trace/rcvbuf"
+)
+
+// BenchmarkLossless finds for nfscope, its peers and bare readers the highest rate of
+// trace events that each keeps up with and loses none, while the same two cores send and
+// forward. What is measured:
+//
+//   - The kernel's own counter of packets says how many events there were; a packet makes
+//     always as many.
+//   - A try lasts four seconds. Who has not told of the last event 400 ms after the last
+//     packet has not kept up: its buffer did. At a rate that holds two of three tries are
+//     without a loss.
+//   - The sender is a process of its own. Programs write to a file in memory, which is read
+//     when they are done. They have the buffers that they ask for themselves: nft 16 MB,
+//     xtables-monitor the system's default; a bare reader has as much as nfscope.
+//   - nfscope has told of an event when it is folded: decoded, joined, its rule found.
+func BenchmarkLossless(b *testing.B) {
+	slog.SetLogLoggerLevel(slog.LevelWarn) // a line for each try is much
+	// Both programs read nf_tables' trace; xtables-monitor knows no other.
+	nftrace := func(c *netlink.Conn) error { return c.JoinGroup(unix.NFNLGRP_NFTRACE) }
+	none := func(b *testing.B, f *flood) {}
+	mark := func(b *testing.B, f *flood) { nettest.Feed(b, f.net.Router, benchMark, "nft", "-f", "-") }
+	for _, c := range []struct {
+		name string
+		// arrange sets the namespace up; peers need a rule of the user to switch the trace on.
+		arrange func(*testing.B, *flood)
+		start   func(*flood) *contender
+	}{
+		{"nft-monitor", mark, func(f *flood) *contender { return f.program("trace id ", "nft", "monitor", "trace") }},
+		{"xtables-monitor", mark, func(f *flood) *contender { return f.program(" TRACE: ", "xtables-monitor", "--trace") }},
+		{"bare-nftrace", mark, func(f *flood) *contender { return f.bare(nftrace) }},
+		{"nfscope-nftrace", func(b *testing.B, f *flood) {
+			nettest.Feed(b, f.net.Router, "*filter\nCOMMIT\n*mangle\nCOMMIT\n", "iptables-legacy-restore", "-w")
+		}, (*flood).nfscope},
+		{"bare-nflog", legacyOnly, func(f *flood) *contender { return f.bare(bindLog) }},
+		{"nfscope-nflog", func(b *testing.B, f *flood) { f.noNFT() }, (*flood).nfscope},
+		{"nfscope-both", none, (*flood).nfscope},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				f := newFlood(b)
+				c.arrange(b, f)
+				best, beyond := f.lossless(func() *contender { return c.start(f) })
+				b.ReportMetric(best, "events/s")
+				b.Log(beyond)
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// noNFT takes nf_tables' rules away, but for one that counts.
+func (f *flood) noNFT() {
+	f.b.Helper()
+	nettest.Feed(f.b, f.net.Router, "flush ruleset\ntable inet fw { chain pre { type filter hook prerouting priority -10; udp dport 9 counter; }; }\n", "nft", "-f", "-")
+}
+
+// legacyOnly has legacy rules traced as nfscope does where there are no owner tables.
+func legacyOnly(b *testing.B, f *flood) {
+	f.noNFT()
+	exe, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	g, err := guard.Start(exe)
+	if err != nil {
+		b.Fatal(err)
+	}
+	log, err := arm.EnableLog(f.net.Router, g)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := errors.Join(log.Close(), g.Close()); err != nil {
+			b.Error(err)
+		}
+	})
+	nettest.Feed(b, f.net.Router, benchMark, "nft", "-f", "-")
+}
+
+// contender is a program or reader that follows the trace.
+type contender struct {
+	// seen is how many events it has told of so far, lost how many it says it missed;
+	// died is true once it has ended by itself.
+	seen, lost func() int64
+	died       func() bool
+	close      func()
+}
+
+// settle waits until a contender has told of n events, or of nothing new for a while,
+// and gives how long that took.
+func (c *contender) settle(n int64) (took time.Duration) {
+	const patience = 1500 * time.Millisecond
+	start := time.Now()
+	last, since := int64(-1), start
+	for {
+		now := c.seen() + c.lost()
+		if now != last {
+			last, since = now, time.Now()
+		}
+		if now >= n || time.Since(since) > patience {
+			return since.Sub(start)
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: 5_000_000}, nil)
+	}
+}
+
+// perPacket is how many events a packet makes for a contender.
+func (f *flood) perPacket(c *contender) float64 {
+	f.b.Helper()
+	const n = 200
+	before := c.seen()
+	seen, _ := f.send(n, 500)
+	c.settle(math.MaxInt64)
+	events := c.seen() - before
+	per := float64(events) / float64(seen)
+	if per < 1 || per != math.Trunc(per) {
+		f.b.Fatalf("%d packets, %d events: every packet must make as many", seen, events)
+	}
+	return per
+}
+
+// The search for the highest rate.
+const (
+	lowest   = 8000.0                 // events a second
+	long     = 4 * time.Second        // a try
+	behind   = 400 * time.Millisecond // how late the last event may be told of
+	tries    = 3
+	fineStep = 1.1
+)
+
+// lossless finds the highest rate at which a contender keeps up and loses nothing. It
+// rises in coarse steps of short tries until one fails, and from before there in fine
+// steps. beyond tells what was at the first rate that failed.
+func (f *flood) lossless(start func() *contender) (best float64, beyond string) {
+	f.b.Helper()
+	c := start()
+	per := f.perPacket(c)
+	c.close()
+	rate := lowest
+	for {
+		if bad, _ := f.try(start, per, rate, long/4); bad != "" {
+			break
+		}
+		rate *= 1.5
+	}
+	for rate /= 1.5 * fineStep; rate > lowest/8; rate /= fineStep * fineStep { // a short try says too much
+		if reached, bad := f.holds(start, per, rate); bad == "" {
+			best = reached
+			break
+		}
+	}
+	for rate *= fineStep; ; rate *= fineStep {
+		reached, bad := f.holds(start, per, rate)
+		if bad != "" {
+			return best, bad
+		}
+		best = reached
+	}
+}
+
+// holds reports whether most tries at a rate are without a loss: bad is "", or what was
+// the matter. reached is the rate that the sender reached in them.
+func (f *flood) holds(start func() *contender, per, rate float64) (reached float64, bad string) {
+	f.b.Helper()
+	failed := 0
+	for n := range tries {
+		why, r := f.try(start, per, rate, long)
+		if reached = max(reached, r); why != "" {
+			bad = why
+			failed++
+		}
+		if failed > tries/2 {
+			return reached, bad
+		}
+		if n-failed >= tries/2 {
+			break
+		}
+	}
+	return reached, ""
+}
+
+// try has a contender follow a flood of so many events a second.
+func (f *flood) try(start func() *contender, per, rate float64, span time.Duration) (bad string, reached float64) {
+	f.b.Helper()
+	c := start()
+	before, beforeLost := c.seen(), c.lost()
+	packets, reached := f.sendApart(int(rate/per*span.Seconds()), rate/per)
+	reached *= per
+	want := int64(float64(packets) * per)
+	took := c.settle(before + beforeLost + want)
+	got, lost, died := c.seen()-before, c.lost()-beforeLost, c.died()
+	c.close()
+	told := fmt.Sprintf("at %.0f events/s: %d of %d, %d said lost, the last %v late, died %v", reached, got, want, lost, took.Round(time.Millisecond), died)
+	if testing.Verbose() {
+		f.b.Log(told)
+	}
+	switch {
+	case got != want || lost > 0 || died || took > behind:
+		return told, reached
+	case reached < 0.85*rate:
+		return told + ", the sender is at its end", reached
+	}
+	return "", reached
+}
+
+// program runs a peer; it counts the lines that hold a word.
+func (f *flood) program(word string, name string, args ...string) *contender {
+	f.b.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		nettest.Skip(f.b, "needs the program "+name)
+	}
+	dir := "/dev/shm"
+	if _, err := os.Stat(dir); err != nil {
+		dir = f.b.TempDir()
+	}
+	out, err := os.CreateTemp(dir, "nfs-lossless-*")
+	if err != nil {
+		f.b.Fatal(err)
+	}
+	in, err := os.Open(out.Name())
+	if err != nil {
+		f.b.Fatal(err)
+	}
+	_ = os.Remove(filepath.Clean(out.Name()))
+	ctx, stop := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, "stdbuf", append([]string{"-oL", name}, args...)...)
+	cmd.Stdout = out
+	if err := f.net.Router.Start(cmd); err != nil {
+		f.b.Fatal(err)
+	}
+	var died atomic.Bool
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		_ = cmd.Wait()
+		died.Store(ctx.Err() == nil)
+	}()
+	seen, buf, rest := int64(0), make([]byte, 1<<20), 0
+	c := &contender{died: died.Load, lost: func() int64 { return 0 }}
+	c.seen = func() int64 {
+		for {
+			n, err := in.Read(buf[rest:])
+			b := buf[:rest+n]
+			if end := bytes.LastIndexByte(b, '\n') + 1; end > 0 {
+				for l := range bytes.Lines(b[:end]) {
+					if bytes.Contains(l, []byte(word)) {
+						seen++
+					}
+				}
+				rest = copy(buf, b[end:])
+			} else {
+				rest = len(b)
+			}
+			if err == io.EOF || n == 0 {
+				return seen
+			}
+		}
+	}
+	c.close = func() {
+		stop()
+		<-done
+		_, _ = out.Close(), in.Close()
+	}
+	for c.seen() == 0 && !died.Load() { // it listens once it tells of something
+		f.send(1, 1000)
+		unix.Nanosleep(&unix.Timespec{Nsec: 20_000_000}, nil)
+	}
+	c.settle(math.MaxInt64)
+	return c
+}
+
+// bare reads a netlink group with a large buffer and counts messages, no more.
+func (f *flood) bare(group func(*netlink.Conn) error) *contender {
+	f.b.Helper()
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: f.net.Router.NetNS()})
+	if err != nil {
+		f.b.Fatal(err)
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		f.b.Fatal(err)
+	}
+	if _, err := rcvbuf.Grow(raw, rcvbuf.Want); err != nil {
+		f.b.Fatal(err)
+	}
+	if err := group(conn); err != nil {
+		f.b.Fatal(err)
+	}
+	var seen atomic.Int64
+	var died atomic.Bool
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		b := make([]byte, 1<<17)
+		for {
+			var n int
+			var err error
+			if raw.Read(func(fd uintptr) bool {
+				n, err = unix.Read(int(fd), b)
+				return err != unix.EAGAIN
+			}) != nil {
+				return
+			}
+			if err == unix.ENOBUFS {
+				died.Store(true)
+				continue
+			}
+			if err != nil {
+				return
+			}
+			for m := b[:n]; len(m) >= unix.NLMSG_HDRLEN; {
+				size := int(binary.NativeEndian.Uint32(m))
+				if size < unix.NLMSG_HDRLEN || size > len(m) {
+					break
+				}
+				seen.Add(1)
+				m = m[min((size+3)&^3, len(m)):]
+			}
+		}
+	}()
+	return &contender{seen: seen.Load, died: died.Load, lost: func() int64 { return 0 }, close: func() { _ = conn.Close(); <-done }}
+}
+
+// bindLog asks for the whole of NFLOG group 0 (linux/netfilter/nfnetlink_log.h).
+func bindLog(c *netlink.Conn) error {
+	config := func(attr ...byte) error {
+		_, err := c.Execute(netlink.Message{
+			Header: netlink.Header{Type: unix.NFNL_SUBSYS_ULOG<<8 | 1, Flags: netlink.Request | netlink.Acknowledge},
+			Data:   append([]byte{unix.AF_UNSPEC, 0, 0, 0}, attr...),
+		})
+		return err
+	}
+	return errors.Join(
+		config(5, 0, 1, 0, 1, 0, 0, 0),                    // NFULA_CFG_CMD: bind
+		config(10, 0, 2, 0, 0, 0, 0xff, 0xff, 2, 0, 0, 0), // NFULA_CFG_MODE: copy packets
+	)
+}
+
+// nfscope is the whole of a session: rules, conntrack, both tracers, the queue, the fold
+// and the snapshots.
+func (f *flood) nfscope() *contender {
+	f.b.Helper()
+	var seen, lost atomic.Int64
+	s := publishing(f.b, f.net.Router, func(feed.Item) {}, func(r *running) {
+		l := r.store.Loss()
+		lost.Store(int64(l.Trace + l.Dropped))
+		seen.Store(int64(r.store.Events()))
+	})
+	flt, err := filter.Parse("udp and dst port 9")
+	if err != nil {
+		f.b.Fatal(err)
+	}
+	if err := s.session.Arm(context.Background(), Trace{Filter: flt, Rate: 1_000_000, For: 5 * time.Minute}); err != nil {
+		f.b.Fatal(err)
+	}
+	return &contender{seen: seen.Load, lost: lost.Load, died: func() bool { return false }, close: s.close}
+}
