@@ -63,3 +63,8 @@ const byConnection = "known by its connection: chains before conntrack are not s
 func (b *builder) startsLate() bool {
 	return len(b.walks) > 0 && b.walks[0].armed && b.walks[0].behindConntrack()
 }
+
+// armedBy reports whether a table traced the packet.
+func (b *builder) armedBy(table string) bool {
+	return table != "" && slices.ContainsFunc(b.walks, func(w *walk) bool { return w.armed && w.table == table })
+}

@@ -3,12 +3,16 @@ package journey
 import (
 	"maps"
 	"slices"
+
+	"nfscope/model"
 )
 
 // Clone gives a Fold that goes on from where f is, apart from it: what one folds the
 // other does not see. Journeys that are closed never change, and both have them.
 func (f *Fold) Clone() *Fold {
+	f.drawAll()
 	c := *f
+	c.pool = pool{}
 	c.done, c.cut, c.unlooked = slices.Clone(f.done), maps.Clone(f.cut), slices.Clone(f.unlooked)
 	c.older = slices.Clone(f.older)
 	c.talks = make(map[uint32]*talk, len(f.talks))
@@ -41,7 +45,11 @@ func (b *builder) clone() *builder {
 	c.walks, c.nft, c.legacy = make([]*walk, len(b.walks)), nil, nil
 	for i, w := range b.walks {
 		n := *w
-		n.steps, n.packets, n.stack = slices.Clone(w.steps), slices.Clone(w.packets), slices.Clone(w.stack)
+		n.steps, n.stack = slices.Clone(w.steps), slices.Clone(w.stack)
+		n.head = own(w.head) // packets are used again, each by the Fold that kept it
+		for k := range n.steps {
+			n.steps[k].packet = own(n.steps[k].packet)
+		}
 		c.walks[i] = &n
 		if b.nft == w {
 			c.nft = &n
@@ -50,5 +58,13 @@ func (b *builder) clone() *builder {
 			c.legacy = &n
 		}
 	}
+	return &c
+}
+
+func own(p *model.Packet) *model.Packet {
+	if p == nil {
+		return nil
+	}
+	c := *p
 	return &c
 }

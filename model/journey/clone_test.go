@@ -19,7 +19,7 @@ func TestCloneKnows(t *testing.T) {
 	}{
 		{reflect.TypeFor[Fold](), "rules flows chose head tail byID byKey bases inForce older talks done unlooked cut view"},
 		{reflect.TypeFor[builder](), "walks nft legacy owner link entry prev next same bases rules pub"},
-		{reflect.TypeFor[walk](), "steps packets head stack"},
+		{reflect.TypeFor[walk](), "steps head stack"},
 		{reflect.TypeFor[talk](), ""},
 	} {
 		var got []string

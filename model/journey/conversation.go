@@ -5,33 +5,32 @@ import (
 	"slices"
 
 	"nfscope/model"
-	"nfscope/model/flow"
 )
 
 // answers tells the packet's direction in its connection, and which journey of the other
 // direction it followed.
-func (f *Fold) answers(b *builder, j *Journey, fl *flow.Flow, first *model.Packet) {
+func (f *Fold) answers(b *builder, k *known, first *model.Packet) {
 	switch {
 	case b.hasCT && b.ct.ID != 0:
-		j.Direction = Original
+		k.direction = Original
 		if b.ct.Direction == 1 {
-			j.Direction = Reply
+			k.direction = Reply
 		}
-	case fl != nil && first != nil:
+	case k.entry != nil && first != nil:
 		switch first.Tuple() {
-		case fl.Orig.Tuple:
-			j.Direction = Original
-		case fl.Reply.Tuple:
-			j.Direction = Reply
+		case k.entry.Orig.Tuple:
+			k.direction = Original
+		case k.entry.Reply.Tuple:
+			k.direction = Reply
 		}
 	}
-	if j.Flow == 0 || j.Direction == "" {
+	if k.flow == 0 || k.direction == "" {
 		return
 	}
 	if !b.hasCT || b.ct.ID == 0 { // else it was told when the event came
-		f.spoke(b, &j.Packet, j.Flow, j.Direction == Reply)
+		f.spoke(b, first, k.flow, k.direction == Reply)
 	}
-	j.Answers = b.answers
+	k.answers = b.answers
 }
 
 // spoke notes which journey of the other direction was the newest when the connection of

@@ -14,22 +14,31 @@ import (
 // b's event did not show are left out.
 func Diff(a, b *model.Packet) Delta {
 	var d Delta
-	add := func(changed bool, field, value string) {
-		if changed {
-			d = append(d, Change{field, value})
+	address := func(field string, a, b netip.Addr) {
+		if a != b {
+			d = append(d, Change{field, b.String()})
 		}
 	}
-	num := func(n int) string { return strconv.Itoa(n) }
-	ports := a.Transport && b.Transport && b.Proto.Ports()
-	add(a.Src != b.Src, "src", b.Src.String())
-	add(ports && a.SPort != b.SPort, "sport", num(int(b.SPort)))
-	add(a.Dst != b.Dst, "dst", b.Dst.String())
-	add(ports && a.DPort != b.DPort, "dport", num(int(b.DPort)))
-	add(a.Transport && b.Transport && b.Proto.ICMP() && a.ICMPID != b.ICMPID, "icmp_id", num(int(b.ICMPID)))
-	add(a.Length != b.Length, "length", num(b.Length))
-	add(a.TTL != b.TTL, "ttl", num(int(b.TTL)))
-	add(a.TOS != b.TOS, "tos", fmt.Sprintf("%#x", b.TOS))
-	add(a.Mark != b.Mark, "mark", fmt.Sprintf("%#x", b.Mark))
+	number := func(seen bool, field string, a, b int) {
+		if seen && a != b {
+			d = append(d, Change{field, strconv.Itoa(b)})
+		}
+	}
+	bits := func(field string, a, b uint32) {
+		if a != b {
+			d = append(d, Change{field, fmt.Sprintf("%#x", b)})
+		}
+	}
+	both := a.Transport && b.Transport
+	address("src", a.Src, b.Src)
+	number(both && b.Proto.Ports(), "sport", int(a.SPort), int(b.SPort))
+	address("dst", a.Dst, b.Dst)
+	number(both && b.Proto.Ports(), "dport", int(a.DPort), int(b.DPort))
+	number(both && b.Proto.ICMP(), "icmp_id", int(a.ICMPID), int(b.ICMPID))
+	number(true, "length", a.Length, b.Length)
+	number(true, "ttl", int(a.TTL), int(b.TTL))
+	bits("tos", uint32(a.TOS), uint32(b.TOS))
+	bits("mark", a.Mark, b.Mark)
 	return d
 }
 

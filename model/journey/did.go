@@ -60,15 +60,43 @@ func (s *Step) does() string {
 	return fields
 }
 
+// changes keeps what rules may change: packet after packet meets the same rules.
+type changes struct{ known map[ruleText]string }
+
+type ruleText struct {
+	text   string
+	family model.Family
+}
+
+// maxChanges bounds the rules that are kept.
+const maxChanges = 4096
+
+// of is Step.does.
+func (ch *changes) of(s *Step) string {
+	if s.Kind != KindRule || s.Backend != model.BackendNFTables {
+		return s.does()
+	}
+	k := ruleText{s.Text, s.Family}
+	fields, ok := ch.known[k]
+	if !ok {
+		if ch.known == nil || len(ch.known) >= maxChanges {
+			ch.known = map[ruleText]string{}
+		}
+		fields = s.does()
+		ch.known[k] = fields
+	}
+	return fields
+}
+
 // changer finds who changed a field: the last step that may have, among those from one
 // to before another. Of a step whose own event carries the change, own is true: nf_tables
 // tells of a rule when it is done.
-func changer(steps []Step, from, to int, own bool, field string) (step int, by string) {
+func (ch *changes) changer(steps []Step, from, to int, own bool, field string) (step int, by string) {
 	if !own {
 		to--
 	}
 	for i := min(to, len(steps)-1); i >= from; i-- {
-		for f := range strings.FieldsSeq(steps[i].does()) {
+		for f := range strings.FieldsSeq(ch.of(&steps[i])) {
 			if f == field {
 				return i, ""
 			}
@@ -87,10 +115,10 @@ func changer(steps []Step, from, to int, own bool, field string) (step int, by s
 // step that did, or with a part of the kernel. since is the first step that may have, at
 // the one that showed them, len(steps) where none did. own are those that the step made
 // itself: they are no changes before it.
-func attribute(steps []Step, since, at int, changes Delta) (own Delta) {
+func (ch *changes) attribute(steps []Step, since, at int, changes Delta) (own Delta) {
 	for _, c := range changes {
 		told := at < len(steps) && steps[at].Backend != model.BackendLegacy
-		i, by := changer(steps, since, at, told, c.Field)
+		i, by := ch.changer(steps, since, at, told, c.Field)
 		switch {
 		case i >= 0:
 			if !slices.Contains(steps[i].Did, c) { // our probes may have shown it already

@@ -52,8 +52,11 @@ type Fold struct {
 	flows Flows
 	// noLegacy is true where rules of legacy tables tell nothing.
 	noLegacy bool
-	// chose tells which closed journeys are kept; nil keeps all.
+	// chose tells which closed journeys are kept; nil keeps all. Those that began after
+	// number since and that ours, a table of nfscope, traced are chosen.
 	chose func(*Journey) bool
+	ours  string
+	since int
 
 	number int
 	// head and tail are the journeys under way, the one longest quiet first.
@@ -70,7 +73,7 @@ type Fold struct {
 	// talks are the connections that journeys were seen of, by conntrack ID.
 	talks     map[uint32]*talk
 	seen      [SourceGap + 1]bool
-	done      []*Journey // by number
+	done      []filed // by number
 	forgotten uint64
 	lost      uint64
 	gaps      uint64
@@ -89,6 +92,18 @@ type Fold struct {
 	now, torn time.Time
 	// view is the last answer of Journeys, nil when something changed.
 	view []*Journey
+	// found are rules of nf_tables that were looked up last, by handle.
+	found   [256]found
+	changes changes
+	pool    pool
+}
+
+// filed is a journey that is closed. It is drawn when somebody looks at it, and many leave
+// before anybody does: then it is still what was built.
+type filed struct {
+	number  int
+	journey *Journey // nil while it is not drawn
+	built   *builder // nil when it is
 }
 
 // NewFold makes an empty Fold. Zero options get defaults: 2000 journeys, 250 ms.
@@ -121,20 +136,21 @@ func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 				b.suspect(rulesMoved)
 			}
 		}
-		for i, j := range f.done {
+		for i := range f.done {
+			j := f.draw(&f.done[i])
 			if !j.Complete || !slices.ContainsFunc(j.Steps, func(s Step) bool { return s.Time.After(confirmed) }) {
 				continue
 			}
 			c := *j
 			c.Complete, c.Why = false, rulesMoved
-			f.done[i] = &c
+			f.done[i].journey = &c
 		}
 	}
 	if f.inForce == nil || r == nil || !confirmed.IsZero() { // else one reading of the same rules is enough to keep
 		f.inForce = r
 		f.outlive(r)
 	}
-	f.rules, f.bases, f.view = r, nil, nil
+	f.rules, f.bases, f.view, f.found = r, nil, nil, [len(f.found)]found{}
 	if r != nil {
 		f.bases = basesOf(r.Ruleset())
 	}
@@ -144,8 +160,11 @@ const rulesMoved = "the rules changed while it was under way: numbers and texts 
 
 // SetChosen says which journeys are kept from now on, once they are closed: the bit
 // that makes a packet traced tells nothing of who set it, so another's traced packets
-// come along. nil keeps all.
-func (f *Fold) SetChosen(chose func(*Journey) bool) { f.chose = chose }
+// come along. nil keeps all. What the table named ours, "" for none, traces from now on is
+// kept without asking: the kernel has matched all that there is to match.
+func (f *Fold) SetChosen(chose func(*Journey) bool, ours string) {
+	f.chose, f.ours, f.since = chose, ours, f.number
+}
 
 // SetFlows says where conntrack entries are found.
 func (f *Fold) SetFlows(l Flows) { f.flows = l }
@@ -155,6 +174,7 @@ func (f *Fold) SetProbes(on bool) {
 	if on == f.opt.Probes {
 		return
 	}
+	f.drawAll()
 	f.opt.Probes, f.view = on, nil
 	for b := f.head; b != nil; b = b.next {
 		b.dirty = true
@@ -167,6 +187,7 @@ func (f *Fold) SetNoLegacy(on bool) {
 	if on == f.noLegacy {
 		return
 	}
+	f.drawAll()
 	f.noLegacy, f.view = on, nil
 	for b := f.head; b != nil; b = b.next {
 		b.dirty = true
@@ -190,11 +211,6 @@ func (f *Fold) Event(e *Event) {
 	}
 	if e.Lost > 0 || e.Source == SourceGap {
 		f.gap(e.Lost)
-	}
-	if e.Packet != nil && e.HasMark && e.Packet.Mark != e.Mark {
-		c, p := *e, *e.Packet // others hold the event too
-		p.Mark, c.Packet = e.Mark, &p
-		e = &c
 	}
 	switch e.Source {
 	case SourceLegacy:
@@ -245,11 +261,11 @@ func (f *Fold) Journeys() []*Journey {
 	}
 	slices.SortFunc(open, func(a, b *Journey) int { return cmp.Compare(a.Number, b.Number) })
 	f.view = make([]*Journey, 0, len(f.done)+len(open))
-	for _, j := range f.done {
-		for len(open) > 0 && open[0].Number < j.Number {
+	for i := range f.done {
+		for len(open) > 0 && open[0].Number < f.done[i].number {
 			f.view, open = append(f.view, open[0]), open[1:]
 		}
-		f.view = append(f.view, j)
+		f.view = append(f.view, f.draw(&f.done[i]))
 	}
 	f.view = append(f.view, open...)
 	return f.view
@@ -261,8 +277,9 @@ func (f *Fold) begin(e *Event) *builder {
 		f.hurry(f.head)
 	}
 	f.number++
-	b := &builder{number: f.number, first: e.Time, last: e.Time, dirty: true, bases: f.bases, rules: f.inForce, probed: f.opt.Probes,
-		missed: f.missed, late: !f.torn.IsZero() && e.Time.Sub(f.torn) < f.opt.Quiet}
+	b := f.pool.builder()
+	b.number, b.first, b.last, b.dirty, b.bases, b.rules = f.number, e.Time, e.Time, true, f.bases, f.inForce
+	b.probed, b.missed, b.late = f.opt.Probes, f.missed, !f.torn.IsZero() && e.Time.Sub(f.torn) < f.opt.Quiet
 	if f.rules == nil {
 		b.doubt = unlisted
 	}
@@ -325,31 +342,57 @@ func (f *Fold) close(b *builder) {
 	f.unkey(b)
 	f.remove(b)
 	f.open--
-	if j := f.render(b); j.Rules != nil && !slices.Contains(f.older, j.Rules) { // let go meanwhile
-		b.rules, b.gone, b.dirty = nil, true, true
+	if b.rules != nil && !slices.Contains(f.older, b.rules) { // let go meanwhile
+		b.rules, b.gone = nil, true
 	}
-	j := f.render(b)
-	if b.keyed && f.seen[SourceLegacy] && f.seen[SourceNFT] && !b.settled(f.opt.Probes) {
+	f.learn(b)
+	if b.keyed && b.mixed && !b.settled(f.opt.Probes) {
 		if len(f.cut) >= maxOpen {
 			clear(f.cut)
 			f.torn = f.now
 		}
 		f.cut[b.key] = f.now
 	}
-	if f.chose != nil && !f.chose(j) {
+	if f.chose != nil && !(b.number > f.since && b.armedBy(f.ours)) && !f.chose(f.render(b)) {
+		f.pool.give(b)
 		return
 	}
 	if len(f.done) >= f.opt.Keep {
 		gone := len(f.done) - f.opt.Keep*3/4 // by the quarter, so that moving is rare
+		for _, d := range f.done[:gone] {
+			if d.built != nil {
+				f.pool.give(d.built)
+			}
+		}
 		n := copy(f.done, f.done[gone:])
 		clear(f.done[n:])
 		f.done = f.done[:n]
 		f.forgotten += uint64(gone)
 	}
 	i := len(f.done)
-	for i > 0 && f.done[i-1].Number > j.Number {
+	for i > 0 && f.done[i-1].number > b.number {
 		i--
 	}
-	f.done = slices.Insert(f.done, i, j)
-	f.await(b, j)
+	f.done = slices.Insert(f.done, i, filed{number: b.number, built: b})
+	f.await(b, b.firstPacket())
+}
+
+// draw gives a closed journey.
+func (f *Fold) draw(d *filed) *Journey {
+	if d.built != nil {
+		d.journey = f.render(d.built)
+		if d.built.gone {
+			d.journey.detach()
+		}
+		f.pool.give(d.built)
+		d.built = nil
+	}
+	return d.journey
+}
+
+// drawAll draws all that are closed: what decides how they look is about to change.
+func (f *Fold) drawAll() {
+	for i := range f.done {
+		f.draw(&f.done[i])
+	}
 }

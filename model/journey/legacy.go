@@ -30,8 +30,9 @@ func (f *Fold) legacy(e *Event) {
 	w := b.legacy
 	if w == nil || !w.continues(at, e) {
 		base := strings.ToUpper(at.hook.String())
-		w = &walk{source: SourceLegacy, backend: model.BackendLegacy, family: e.Family, table: e.Table,
-			place: at, base: base, stack: []string{base}}
+		w = f.pool.walk()
+		w.source, w.backend, w.family, w.table = SourceLegacy, model.BackendLegacy, e.Family, e.Table
+		w.place, w.base, w.stack = at, base, append(w.stack, base)
 		b.legacy = w
 		b.insert(w)
 	}
@@ -130,7 +131,7 @@ func (w *walk) continues(at place, e *Event) bool {
 	if w.table != e.Table || w.family != e.Family || w.place != at || w.verdict != model.VerdictUnknown {
 		return false
 	}
-	if n := len(w.steps); n > 0 && e.Chain == w.steps[n-1].Chain && e.Chain == w.top() {
+	if n := len(w.steps); n > 0 && e.Chain == w.steps[n-1].chain && e.Chain == w.top() {
 		return e.Num > w.lastNum
 	}
 	return true
@@ -154,7 +155,7 @@ func (f *Fold) legacyStep(b *builder, w *walk, e *Event) {
 		}
 	}
 	w.lastNum = e.Num
-	s := Step{Chain: e.Chain, Time: e.Time, RuleID: -1}
+	s := step{chain: e.Chain, at: e.Time, packet: f.pool.packet(e)}
 	var c *model.Chain
 	if f.rules != nil {
 		_, c = f.rules.Chain(model.BackendLegacy, e.Family, e.Table, e.Chain)
@@ -166,30 +167,30 @@ func (f *Fold) legacyStep(b *builder, w *walk, e *Event) {
 	switch {
 	case c != nil && e.Num >= 1 && e.Num <= len(c.Rules):
 		r := &c.Rules[e.Num-1]
-		s.Kind, s.Rule, s.Text, s.Comment, s.Target, s.RuleID = KindRule, r.Index, r.Text, r.Comment, r.Target, r.ID
-		s.Verdict, to = r.Verdict(), r.Jump
+		s.kind, s.rule = KindRule, r
+		s.verdict, to = r.Verdict(), r.Jump
 		if r.Target == "SYNPROXY" && r.Jump == "" {
-			s.Verdict = synproxy(e.Packet)
-			s.Note = fate(r.Target, s.Verdict, e.Packet.Flags)
+			s.verdict = synproxy(e.Packet)
+			s.note = fate(r.Target, s.verdict, e.Packet.Flags)
 		}
 	case c != nil && e.Kind == EventRule:
-		s.Kind, s.Rule, s.Note = KindRule, e.Num, "this number is not in the ruleset that was read"
+		s.kind, s.num, s.note = KindRule, e.Num, "this number is not in the ruleset that was read"
 	case e.Kind == EventReturn:
-		s.Kind, s.Verdict = KindEnd, model.VerdictReturn
+		s.kind, s.verdict = KindEnd, model.VerdictReturn
 		if c == nil {
-			s.Verdict, s.Note = model.VerdictUnknown, "the chain is not in the ruleset that was read: this may be its last rule"
+			s.verdict, s.note = model.VerdictUnknown, "the chain is not in the ruleset that was read: this may be its last rule"
 		}
 	case e.Kind == EventPolicy:
-		s.Kind = KindPolicy
+		s.kind = KindPolicy
 		if c != nil {
-			s.Verdict = c.PolicyVerdict()
+			s.verdict = c.PolicyVerdict()
 		} else {
-			s.Note = "the chain is not in the ruleset that was read: this may be a rule"
+			s.note = "the chain is not in the ruleset that was read: this may be a rule"
 		}
 	default:
-		s.Kind, s.Rule, s.Note = KindRule, e.Num, "the chain is not in the ruleset that was read"
+		s.kind, s.num, s.note = KindRule, e.Num, "the chain is not in the ruleset that was read"
 	}
-	w.add(s, e.Packet, to)
+	w.add(&s, to)
 }
 
 // grown reports whether the chain is known but for the rules that arm this trace: where

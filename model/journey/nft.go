@@ -83,8 +83,9 @@ func (f *Fold) name(b *builder, id uint32) {
 
 // nftWalk makes the walk that an event would begin.
 func (f *Fold) nftWalk(e *Event) *walk {
-	w := &walk{source: SourceNFT, backend: model.BackendNFTables, family: e.Family, table: e.Table,
-		base: e.Chain, stack: []string{e.Chain}, in: e.In, out: e.Out}
+	w := f.pool.walk()
+	w.source, w.backend, w.family, w.table, w.base = SourceNFT, model.BackendNFTables, e.Family, e.Table, e.Chain
+	w.stack, w.in, w.out = append(w.stack, e.Chain), e.In, e.Out
 	if strings.HasPrefix(e.Table, ProbePrefix) {
 		w.hidden = true
 		h, ok := model.ParseHook(e.Chain)
@@ -173,7 +174,7 @@ func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
 			w.armed, b.began = true, true
 		}
 		if e.Packet != nil {
-			w.head = e.Packet
+			w.head = f.pool.packet(e)
 		}
 		return
 	}
@@ -185,28 +186,27 @@ func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
 	if !w.arrive(e.Chain) {
 		b.torn = true
 	}
-	s := Step{Chain: e.Chain, Time: e.Time, RuleID: -1, Verdict: e.Verdict}
+	s := step{chain: e.Chain, at: e.Time, verdict: e.Verdict}
 	switch {
 	case e.Kind == EventPolicy:
-		s.Kind = KindPolicy
+		s.kind = KindPolicy
 	case e.Handle == 0 && (e.Chain != w.base || w.vague):
-		s.Kind, s.Verdict = KindEnd, model.VerdictReturn
+		s.kind, s.verdict = KindEnd, model.VerdictReturn
 	case e.Handle == 0:
 		// The marker of a base chain's end: the policy event follows, but the headers
 		// may have come with the marker.
 		if e.Packet != nil {
-			w.head = e.Packet
+			w.head = f.pool.packet(e)
 		}
 		return
 	default:
-		s.Kind, s.Handle = KindRule, e.Handle
-		if f.nftRule(&s, e) {
-			s.Note = fate(s.Target, s.Verdict, b.key.flags)
-		} else {
+		s.kind, s.handle = KindRule, e.Handle
+		if !f.nftRule(&s, e, b.key.flags) {
 			b.suspect(unlisted)
 		}
 	}
-	w.add(s, e.Packet, e.To)
+	s.packet = f.pool.packet(e)
+	w.add(&s, e.To)
 }
 
 // locate puts a walk that began in a user chain where it belongs, once an event
@@ -219,10 +219,7 @@ func (f *Fold) locate(b *builder, w *walk, chain string) {
 	if c == nil || !c.Base() {
 		return
 	}
-	w.vague, w.base, w.place, w.stack = false, chain, placeOf(w.family, c.Hook, c.Priority), []string{chain}
-	for i := range w.steps {
-		w.steps[i].Base, w.steps[i].Hook = chain, c.Hook
-	}
+	w.vague, w.base, w.place, w.stack = false, chain, placeOf(w.family, c.Hook, c.Priority), append(w.stack[:0], chain)
 	for i, o := range b.walks {
 		if o == w {
 			b.walks = append(b.walks[:i], b.walks[i+1:]...)
@@ -233,25 +230,41 @@ func (f *Fold) locate(b *builder, w *walk, chain string) {
 }
 
 // nftRule fills in what the ruleset knows of the rule, and reports whether it does.
-func (f *Fold) nftRule(s *Step, e *Event) bool {
-	var r *model.Rule
-	if f.rules != nil {
-		_, _, r = f.rules.ByHandle(e.Family, e.Table, e.Chain, e.Handle)
-	}
-	if e.To != "" {
-		s.Target = e.To
-	}
-	if r == nil {
-		s.Note = fmt.Sprintf("handle %d is not in the ruleset that was read", e.Handle)
+func (f *Fold) nftRule(s *step, e *Event, flags model.TCPFlags) bool {
+	s.target = e.To
+	if s.rule = f.byHandle(e); s.rule == nil {
+		s.note = fmt.Sprintf("handle %d is not in the ruleset that was read", e.Handle)
 		return false
 	}
-	s.Rule, s.Text, s.Comment, s.RuleID = r.Index, r.Text, r.Comment, r.ID
-	if r.Target != "" {
-		s.Target = r.Target
+	target := s.rule.Target
+	if target == "" {
+		target = e.To
 	}
 	// nf_tables' reject and iptables-nft's REJECT both end in NF_DROP.
-	if s.Verdict == model.VerdictDrop && r.Verdict() == model.VerdictReject {
-		s.Verdict = model.VerdictReject
+	if s.verdict == model.VerdictDrop && s.rule.Verdict() == model.VerdictReject {
+		s.verdict = model.VerdictReject
 	}
+	s.note = fate(target, s.verdict, flags)
 	return true
+}
+
+// found is a rule that was looked up.
+type found struct {
+	family       model.Family
+	table, chain string
+	handle       uint64
+	rule         *model.Rule
+}
+
+// byHandle finds the rule of an event; packet after packet meets the same.
+func (f *Fold) byHandle(e *Event) *model.Rule {
+	if f.rules == nil {
+		return nil
+	}
+	r := &f.found[e.Handle%uint64(len(f.found))]
+	if r.handle != e.Handle || r.family != e.Family || r.chain != e.Chain || r.table != e.Table {
+		*r = found{e.Family, e.Table, e.Chain, e.Handle, nil}
+		_, _, r.rule = f.rules.ByHandle(e.Family, e.Table, e.Chain, e.Handle)
+	}
+	return r.rule
 }

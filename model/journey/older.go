@@ -48,12 +48,12 @@ func (j *Journey) detach() {
 	j.Steps = slices.Clone(j.Steps)
 	for i := range j.Steps {
 		s := &j.Steps[i]
-		own(&s.Table, &s.Base, &s.Chain, &s.Text, &s.Comment, &s.Target)
+		ownWords(&s.Table, &s.Base, &s.Chain, &s.Text, &s.Comment, &s.Target)
 	}
-	own(&j.Outcome.By.Table, &j.Outcome.By.Chain, &j.Outcome.By.Text)
+	ownWords(&j.Outcome.By.Table, &j.Outcome.By.Chain, &j.Outcome.By.Text)
 }
 
-func own(words ...*string) {
+func ownWords(words ...*string) {
 	for _, w := range words {
 		*w = strings.Clone(*w)
 	}
@@ -61,13 +61,14 @@ func own(words ...*string) {
 
 // letGo takes rules from the closed journeys that have them.
 func (f *Fold) letGo(rules []Rules) {
-	for i, j := range f.done {
+	for i := range f.done {
+		j := f.draw(&f.done[i])
 		if j.Rules == nil || !slices.Contains(rules, j.Rules) {
 			continue
 		}
 		c := *j
 		c.Rules, c.RulesGone = nil, true
 		c.detach()
-		f.done[i], f.view = &c, nil
+		f.done[i].journey, f.view = &c, nil
 	}
 }

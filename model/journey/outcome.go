@@ -13,7 +13,7 @@ const unseen = "its end was not seen"
 
 // outcome says where the packet ended, who decided, and the sentence for it. why says
 // what of that is not known, "" where all is.
-func (f *Fold) outcome(b *builder, j *Journey, fl *flow.Flow) (why string) {
+func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 	var end model.Hook // the hook whose last chain saw the packet
 	var last *walk
 	for _, w := range b.walks {
@@ -36,12 +36,12 @@ func (f *Fold) outcome(b *builder, j *Journey, fl *flow.Flow) (why string) {
 			accepted(j, arrived(j, end))
 			return ""
 		}
-		if f.flows == nil || !f.flows.Followed() {
+		if !b.known.followed {
 			accepted(j, arrived(j, end))
 			j.Assumptions = append(j.Assumptions, "conntrack took the new connection behind the last chain: its events are not followed here")
 			return ""
 		}
-		if b.took(fl) {
+		if b.took(b.known.entry) {
 			accepted(j, arrived(j, end))
 			return ""
 		}
@@ -55,7 +55,8 @@ func (f *Fold) outcome(b *builder, j *Journey, fl *flow.Flow) (why string) {
 		return "it is the first of a connection that conntrack did not tell of: behind the last chain conntrack drops what it cannot take (an address or a port that another connection has)"
 	case last != nil && last.verdict == model.VerdictQueue && b.stops(last):
 		o.Verdict = Queued
-		o.By = culprit(&last.steps[len(last.steps)-1])
+		s := last.last()
+		o.By = culprit(&s)
 		o.Sentence = "queued to user space by " + o.By.words()
 		j.Possible = eitherWay()
 		return "what user space did with it was not seen; without a listener on the queue the kernel drops it"
@@ -113,9 +114,9 @@ func (b *builder) throughAll(h model.Hook) bool {
 
 // ending fills in a drop, a reject or a theft.
 func (b *builder) ending(j *Journey, w *walk) {
-	s := &w.steps[len(w.steps)-1]
+	s := w.last()
 	o := &j.Outcome
-	o.By = culprit(s)
+	o.By = culprit(&s)
 	switch s.Verdict {
 	case model.VerdictReject:
 		o.Verdict, o.Sentence = Rejected, "rejected by "+o.By.words()

@@ -13,42 +13,45 @@ import (
 // render makes the journey as far as it is known. The answer never changes; a
 // journey that goes on gets a new one.
 func (f *Fold) render(b *builder) *Journey {
-	if b.pub != nil && !b.dirty && b.gaps == f.missed-b.missed {
+	if b.pub != nil && !b.dirty && (b.closed || b.gaps == f.missed-b.missed) {
 		return b.pub
 	}
-	b.gaps = f.missed - b.missed
+	if !b.closed {
+		f.learn(b)
+	}
+	k := &b.known
 	j := &Journey{ID: "t" + strconv.Itoa(b.number), Number: b.number, Start: b.first, Origin: "trace",
-		Path: PathUnknown, Gaps: b.gaps, Half: b.half, Rules: b.rules, RulesGone: b.gone, Closed: b.closed}
-	first, last := b.lay(j)
+		Path: PathUnknown, Gaps: b.gaps, Half: b.half, Rules: b.rules, RulesGone: b.gone, Closed: b.closed,
+		Flow: k.flow, FlowBy: k.flowBy, CTState: k.state, Direction: k.direction, Answers: k.answers, Track: k.track}
+	first, last := b.lay(j, &f.changes)
 	b.lookAhead(j)
 	if first != nil {
 		j.Packet, j.Family = *first, first.Family
 	}
-	fl := f.join(b, j, first)
 	j.Assumptions, j.KnownBy = b.unordered(), b.knownBy()
 	if b.startsLate() {
 		j.Assumptions = append(j.Assumptions, byConnection)
 	}
-	why := f.outcome(b, j, fl)
+	why := f.outcome(b, j)
 	if b.half > b.number && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it comes in again over %s as #%d", loopback, b.half)
 	} else if b.half != 0 && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it was sent as #%d", b.half)
 	}
+	fl := k.entry
 	if b.unconfirmed() && !b.took(fl) {
 		fl = nil // another connection's, or one that conntrack may have refused
 	}
 	j.NAT = b.nat(j, fl, first, last)
 	f.complete(b, j, why)
-	f.answers(b, j, fl, first)
-	j.Track, j.Owner, j.Link = f.track(b, first), b.owner, b.link
+	j.Owner, j.Link = b.owner, b.link
 	b.pub, b.dirty = j, false
 	return j
 }
 
 // lay puts the steps in the packet's order, with what changed before each, and
 // gives the first and the last headers seen.
-func (b *builder) lay(j *Journey) (first, last *model.Packet) {
+func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
 	var shown *model.Packet // as the step before had it
 	since := 0              // the step that showed it
 	var own Delta           // what the step before did itself and showed
@@ -60,12 +63,6 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 	see := func(p *model.Packet) {
 		if last = p; first == nil {
 			first = p
-		}
-	}
-	for i := range len(b.walks) - 1 {
-		// Of chains at one place the one that stopped the packet was the last.
-		if w := b.walks[i]; b.stops(w) && w.place == b.walks[i+1].place {
-			b.walks[i], b.walks[i+1] = b.walks[i+1], w
 		}
 	}
 	j.In = b.inside()
@@ -88,12 +85,13 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 			case shown == nil: // as it came
 				shown = w.head
 			default:
-				attribute(j.Steps, since, len(j.Steps), Diff(shown, w.head))
+				ch.attribute(j.Steps, since, len(j.Steps), Diff(shown, w.head))
 			}
 		}
-		for i, s := range w.steps {
+		for i := range w.steps {
+			s, p := w.step(i), w.steps[i].packet
 			var changes Delta
-			if p := w.packets[i]; p != nil {
+			if p != nil {
 				if shown != nil {
 					changes = Diff(shown, p)
 				}
@@ -106,9 +104,9 @@ func (b *builder) lay(j *Journey) (first, last *model.Packet) {
 				s.Verdict, s.Note = model.VerdictAccept, inferred
 			}
 			j.Steps = append(j.Steps, s)
-			if w.packets[i] != nil {
+			if p != nil {
 				at := len(j.Steps) - 1
-				own = attribute(j.Steps, since, at, changes)
+				own = ch.attribute(j.Steps, since, at, changes)
 				since = at
 				j.Steps[at].Packet = j.Steps[at].Packet.without(own)
 			}
@@ -129,7 +127,7 @@ func (b *builder) stops(w *walk) bool {
 	if w.hidden || n == 0 || w.place.before(b.walks[len(b.walks)-1].place) {
 		return false
 	}
-	v := w.steps[n-1].Verdict
+	v := w.steps[n-1].verdict
 	return v == model.VerdictQueue || v == model.VerdictUnknown
 }
 
@@ -153,28 +151,6 @@ func (b *builder) unordered() (l []string) {
 // passed reports whether the packet was seen behind a walk.
 func (b *builder) passed(k int) bool {
 	return k < len(b.walks)-1 && b.walks[k].place.before(b.walks[len(b.walks)-1].place)
-}
-
-// join finds the conntrack entry: by its ID where the kernel told it, else by the
-// packet's tuple.
-func (f *Fold) join(b *builder, j *Journey, first *model.Packet) *flow.Flow {
-	var fl *flow.Flow
-	if b.hasCT {
-		// An untracked packet has no entry, though one of its tuple may be left.
-		j.Flow, j.CTState = b.ct.ID, ctState(b.ct.State)
-		if b.ct.ID != 0 {
-			j.FlowBy = FlowByID
-			if f.flows != nil {
-				fl = f.flows.ByID(b.ct.ID)
-			}
-		}
-	}
-	if fl == nil && f.flows != nil && first != nil && j.CTState != "UNTRACKED" {
-		if fl = f.flows.ByTuple(first.Tuple()); fl != nil && j.Flow == 0 {
-			j.Flow, j.FlowBy = fl.ID, FlowByTuple
-		}
-	}
-	return fl
 }
 
 // Two of the NF_CT_STATE_BIT values.
@@ -274,7 +250,7 @@ func guessClass(n *NAT, reply bool) []flow.Class {
 // trace begins in our own chain, in the legacy raw table, which alone takes -j TRACE
 // (xt_TRACE.c), or at a rule of nf_tables that says so.
 func (f *Fold) unbegun(b *builder) bool {
-	if b.late && f.seen[SourceLegacy] && f.seen[SourceNFT] {
+	if b.late && b.mixed {
 		return true // one tracer's beginning says nothing of the other's
 	}
 	if b.began {
@@ -287,8 +263,11 @@ func (f *Fold) unbegun(b *builder) bool {
 		return false
 	}
 	w := b.walks[0]
-	return w.source == SourceLegacy || len(w.steps) == 0 ||
-		w.steps[0].Target != "TRACE" && !strings.Contains(w.steps[0].Text, "nftrace set 1")
+	if w.source == SourceLegacy || len(w.steps) == 0 {
+		return true
+	}
+	s := w.step(0)
+	return s.Target != "TRACE" && !strings.Contains(s.Text, "nftrace set 1")
 }
 
 // complete says whether the ladder is whole, and why not. why is what the outcome
@@ -328,7 +307,7 @@ func (f *Fold) complete(b *builder, j *Journey, why string) {
 func (b *builder) unfinished(reach place) *walk {
 	for _, w := range b.walks {
 		if n := len(w.steps); !w.hidden && w.verdict == model.VerdictUnknown && w.place.before(reach) &&
-			(n == 0 || w.steps[n-1].Verdict != model.VerdictUnknown) {
+			(n == 0 || w.steps[n-1].verdict != model.VerdictUnknown) {
 			return w
 		}
 	}

@@ -126,13 +126,13 @@ type unlooked struct {
 const maxUnlooked = 4096
 
 // await has a closed journey looked at again when all that conntrack has to say is heard.
-func (f *Fold) await(b *builder, j *Journey) {
-	t, ok := conntracked(&j.Packet)
+func (f *Fold) await(b *builder, first *model.Packet) {
+	t, ok := conntracked(first)
 	if f.flows == nil || !ok || !b.early() || b.hasCT || b.noCT || len(f.unlooked) >= maxUnlooked ||
 		f.flows.ByTuple(t) != nil || f.flows.Whole().IsZero() {
 		return
 	}
-	f.unlooked = append(f.unlooked, unlooked{j.Number, t, b.first, b.last.Add(settle)})
+	f.unlooked = append(f.unlooked, unlooked{b.number, t, b.first, b.last.Add(settle)})
 }
 
 // look marks the journeys of which conntrack never had an entry.
@@ -145,13 +145,13 @@ func (f *Fold) look(now time.Time) (changed bool) {
 		if whole.IsZero() || !whole.Before(u.since) || now.Sub(u.since) > maxTracked || f.flows.ByTuple(u.tuple) != nil {
 			continue
 		}
-		i, ok := slices.BinarySearchFunc(f.done, u.number, func(j *Journey, n int) int { return j.Number - n })
+		i, ok := slices.BinarySearchFunc(f.done, u.number, func(d filed, n int) int { return d.number - n })
 		if !ok {
 			continue
 		}
-		j := *f.done[i]
+		j := *f.draw(&f.done[i])
 		j.Track.Absent = true
-		f.done[i], f.view, changed = &j, nil, true
+		f.done[i].journey, f.view, changed = &j, nil, true
 	}
 	f.unlooked = slices.Delete(f.unlooked, 0, n)
 	return changed

@@ -55,9 +55,7 @@ type walk struct {
 	armed bool
 	// vague walks began in a user chain: base and place are guessed.
 	vague bool
-	steps []Step
-	// packets holds the headers each step's event carried, nil where it carried none.
-	packets []*model.Packet
+	steps []step
 	// head holds headers that came without a step: those of a hidden walk, or of the
 	// marker of a chain's end.
 	head *model.Packet
@@ -74,9 +72,22 @@ func (w *walk) lastPacket() *model.Packet {
 	if w.head != nil {
 		return w.head
 	}
-	for i := len(w.packets) - 1; i >= 0; i-- {
-		if w.packets[i] != nil {
-			return w.packets[i]
+	for i := len(w.steps) - 1; i >= 0; i-- {
+		if p := w.steps[i].packet; p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// firstPacket is the oldest header the walk has shown, nil where it showed none.
+func (w *walk) firstPacket() *model.Packet {
+	if w.head != nil {
+		return w.head
+	}
+	for i := range w.steps {
+		if p := w.steps[i].packet; p != nil {
+			return p
 		}
 	}
 	return nil
@@ -107,14 +118,13 @@ func (w *walk) arrive(chain string) bool {
 }
 
 // add appends a step and follows its verdict.
-func (w *walk) add(s Step, p *model.Packet, to string) {
-	s.Backend, s.Hook, s.Family, s.Table, s.Base, s.Depth = w.backend, w.place.hook, w.family, w.table, w.base, w.depth()
-	if p == nil {
-		p, w.head = w.head, nil
+func (w *walk) add(s *step, to string) {
+	s.depth = w.depth()
+	if s.packet == nil {
+		s.packet, w.head = w.head, nil
 	}
-	w.steps = append(w.steps, s)
-	w.packets = append(w.packets, p)
-	switch s.Verdict {
+	w.steps = append(w.steps, *s)
+	switch s.verdict {
 	case model.VerdictJump:
 		w.stack = append(w.stack, to)
 	case model.VerdictGoto:
@@ -124,7 +134,7 @@ func (w *walk) add(s Step, p *model.Packet, to string) {
 			w.stack = w.stack[:len(w.stack)-1]
 		}
 	case model.VerdictAccept, model.VerdictDrop, model.VerdictReject, model.VerdictStolen, model.VerdictQueue:
-		w.verdict = s.Verdict
+		w.verdict = s.verdict
 	}
 }
 
@@ -134,13 +144,13 @@ const inferred = "what the target did is inferred from what came after"
 // on in chain, so the rule let it, or came back from its chain.
 func (w *walk) goesOn(chain string) {
 	n := len(w.steps)
-	if n == 0 || w.steps[n-1].Verdict != model.VerdictUnknown {
+	if n == 0 || w.steps[n-1].verdict != model.VerdictUnknown {
 		return
 	}
 	s := &w.steps[n-1]
-	s.Verdict, s.Note = model.VerdictContinue, inferred
-	if chain != s.Chain && len(w.stack) > 1 {
-		s.Verdict = model.VerdictReturn
+	s.verdict, s.note = model.VerdictContinue, inferred
+	if chain != s.chain && len(w.stack) > 1 {
+		s.verdict = model.VerdictReturn
 		w.stack = w.stack[:len(w.stack)-1]
 	}
 }
@@ -181,6 +191,8 @@ type builder struct {
 	half        int    // the journey of its other half, over loopback
 	doubt       string // why its steps may be another packet's
 	closed      bool
+	mixed       bool // events of both tracers had come
+	known       known
 	dirty       bool
 	pub         *Journey
 }

@@ -192,13 +192,16 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 // a word of it, and another's trace shows its packets to us.
 func (s *Store) setTrace(t *snapshot.Trace) {
 	if t.Filter != s.trace.Filter || t.Both != s.trace.Both || t.Table != s.trace.Table {
-		s.fold.SetChosen(nil)
+		s.fold.SetChosen(nil, "")
 		if f, err := filter.Parse(t.Filter); err == nil && !f.Empty() {
-			chose := f.Chose
+			chose, ours := f.Chose, ""
 			if t.Both {
 				chose = f.ChoseBoth(t.Table)
 			}
-			s.fold.SetChosen(chose)
+			if len(f.After()) == 0 {
+				ours = t.Table
+			}
+			s.fold.SetChosen(chose, ours)
 		}
 	}
 	s.trace = *t
