@@ -70,7 +70,9 @@ func (a *app) recordTo(name, title string, redact bool) (*recorder, error) {
 }
 
 // Put takes an item, from any goroutine.
-func (r *recorder) Put(it feed.Item) {
+func (r *recorder) Put(it feed.Item) { it.Split(r.one) }
+
+func (r *recorder) one(it feed.Item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {

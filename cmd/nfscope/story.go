@@ -37,7 +37,9 @@ func newStory(w io.Writer, width int) *story {
 }
 
 // put takes one item, from any goroutine.
-func (s *story) put(it feed.Item) {
+func (s *story) put(it feed.Item) { it.Split(s.one) }
+
+func (s *story) one(it feed.Item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.store.Tick(it.Time)

@@ -27,7 +27,11 @@ type Item struct {
 	Partial *model.Partial `json:",omitempty"`
 	// Event is one trace event, in the order in which its tracer sent it.
 	Event *journey.Event `json:",omitempty"`
-	Flow  *flow.Event    `json:",omitempty"`
+	// Events are trace events that a live tracer sent together. They are the sender's, and
+	// used again: who keeps them copies them, or takes the item apart by Split. Recordings
+	// have them one by one.
+	Events []journey.Event `json:"-"`
+	Flow   *flow.Event     `json:",omitempty"`
 	// Table tells what is known of the conntrack table as a whole; its List is unused.
 	Table *snapshot.Flows `json:",omitempty"`
 	// Trace is the state of the armed trace, whenever it changed.
@@ -43,7 +47,22 @@ type Item struct {
 }
 
 // Must reports whether the item may never be thrown away: all but packets and flows.
-func (i *Item) Must() bool { return i.Event == nil && (i.Flow == nil || i.Flow.Must()) }
+func (i *Item) Must() bool {
+	return i.Event == nil && i.Events == nil && (i.Flow == nil || i.Flow.Must())
+}
+
+// Split puts an item with several events as items of one event each, which are the
+// receiver's to keep; any other it puts as it is.
+func (i *Item) Split(put func(Item)) {
+	if i.Events == nil {
+		put(*i)
+		return
+	}
+	for k := range i.Events {
+		e := i.Events[k].Clone()
+		put(Item{Time: e.Time, Event: e})
+	}
+}
 
 // Host is what does not change while a session lasts.
 type Host struct {

@@ -43,6 +43,9 @@ type Options struct {
 	// Probes is true where the trace was armed with an owner table, whose chains
 	// tell that a packet reached the end of a hook.
 	Probes bool
+	// Closed takes every journey that is kept when it is closed, where it is not nil; they
+	// come about in the order of their numbers.
+	Closed func(*Journey)
 }
 
 // Fold makes journeys of trace events. It is not safe for concurrent use.
@@ -375,6 +378,9 @@ func (f *Fold) close(b *builder) {
 	}
 	f.done = slices.Insert(f.done, i, filed{number: b.number, built: b})
 	f.await(b, b.firstPacket())
+	if f.opt.Closed != nil {
+		f.opt.Closed(f.draw(&f.done[i]))
+	}
 }
 
 // draw gives a closed journey.

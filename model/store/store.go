@@ -86,6 +86,8 @@ func (s *Store) Apply(it *feed.Item) {
 			s.events++
 		}
 		s.fold.Event(it.Event)
+	case it.Events != nil:
+		s.Fold(it.Events)
 	case it.Flow != nil:
 		switch it.Flow.Type { // a dump is a reading of ours
 		case flow.EventNew, flow.EventUpdate, flow.EventDestroy:
@@ -105,6 +107,19 @@ func (s *Store) Apply(it *feed.Item) {
 		s.problem(it.Problem)
 	case it.Solved != "":
 		s.problems = slices.DeleteFunc(slices.Clone(s.problems), func(p string) bool { return p == it.Solved })
+	}
+}
+
+// Fold folds trace events that came together.
+func (s *Store) Fold(l []journey.Event) {
+	if len(l) == 0 {
+		return
+	}
+	s.dirty = true
+	s.rate.add(l[0].Time, uint64(len(l)))
+	s.events += uint64(len(l))
+	for i := range l {
+		s.fold.Event(&l[i])
 	}
 }
 

@@ -4,8 +4,6 @@ package collect
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"time"
 
 	"nfscope/model/feed"
@@ -13,29 +11,24 @@ import (
 	"nfscope/model/store"
 )
 
-// Interval is the least time between two snapshots.
-const Interval = time.Second / 30
-
-// limit is how many packets and flow changes wait at most; then the oldest goes.
-const limit = 1 << 16
+const (
+	// Interval is the least time between two snapshots.
+	Interval = time.Second / 30
+	// share is how many times as long as a snapshot took to make there is none after it: a
+	// flood is folded, and then drawn.
+	share = 9
+	// piece is how many events are folded at a time, about: 5 ms.
+	piece = 4096
+)
 
 // Collector is a bounded queue with a store behind it.
 type Collector struct {
 	clock func() time.Time
 	store *store.Store
-
-	mu      sync.Mutex
-	items   []*feed.Item // nil where one was thrown away
-	head    int          // no lossy item stands before it
-	lossy   int
-	holes   int // how many of items are nil
-	dropped lost
-	ended   bool
-	wake    chan struct{}
+	queue queue
+	wake  chan struct{}
+	taken []entry // of fold
 }
-
-// lost counts what was thrown away.
-type lost struct{ events, flows uint64 }
 
 // New makes a Collector over a store. clock is time.Now for live sources; a replay
 // has a clock of its own.
@@ -44,46 +37,16 @@ func New(s *store.Store, clock func() time.Time) *Collector {
 }
 
 // Put hands over an item, from any goroutine. It never blocks: when too many wait,
-// the oldest packet or flow change is thrown away and counted; what must arrive
-// stays.
+// the oldest packets or flow changes are thrown away and counted; what must arrive
+// stays. Events are copied.
 func (c *Collector) Put(it feed.Item) {
-	c.mu.Lock()
-	if !it.Must() {
-		if c.lossy == limit {
-			c.drop()
-		}
-		c.lossy++
-	}
-	c.items = append(c.items, &it)
-	c.mu.Unlock()
+	c.queue.put(&it)
 	c.poke()
-}
-
-// drop throws the oldest lossy item away.
-func (c *Collector) drop() {
-	for c.items[c.head] == nil || c.items[c.head].Must() {
-		c.head++
-	}
-	if c.items[c.head].Event != nil {
-		c.dropped.events++
-	} else {
-		c.dropped.flows++
-	}
-	c.items[c.head] = nil
-	c.head++
-	c.lossy--
-	c.holes++
-	if c.holes >= limit { // a reader that stands still must not cost memory without end
-		c.items = slices.DeleteFunc(c.items, func(it *feed.Item) bool { return it == nil })
-		c.head, c.holes = 0, 0
-	}
 }
 
 // End says that nothing more will come.
 func (c *Collector) End() {
-	c.mu.Lock()
-	c.ended = true
-	c.mu.Unlock()
+	c.queue.end()
 	c.poke()
 }
 
@@ -99,7 +62,7 @@ func (c *Collector) poke() {
 func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 	ticker := time.NewTicker(Interval)
 	defer ticker.Stop()
-	last := time.Time{}
+	due := time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -107,30 +70,44 @@ func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 			publish(c.store.Snapshot(c.clock()))
 			return
 		case <-c.wake:
-			c.Drain()
+			if c.fold(); c.queue.waiting() > 0 {
+				c.poke()
+			}
 		case <-ticker.C:
 			c.store.Tick(c.clock())
 		}
-		if now := time.Now(); c.store.Dirty() && now.Sub(last) >= Interval {
-			last = now
-			publish(c.store.Snapshot(c.clock()))
+		if now := time.Now(); c.store.Dirty() && !now.Before(due) {
+			s := c.store.Snapshot(c.clock())
+			due = now.Add(max(Interval, share*time.Since(now)))
+			publish(s)
 		}
 	}
 }
 
 // Drain folds what waits now, on the caller's goroutine.
 func (c *Collector) Drain() {
-	c.mu.Lock()
-	items, dropped, ended := c.items, c.dropped, c.ended
-	c.items, c.head, c.lossy, c.holes, c.dropped, c.ended = nil, 0, 0, 0, lost{}, false
-	c.mu.Unlock()
-	c.store.Dropped(dropped.events, dropped.flows)
-	for _, it := range items {
-		if it != nil {
-			c.store.Apply(it)
+	for left := c.queue.waiting(); left > 0; {
+		left -= max(1, c.fold())
+	}
+}
+
+// fold folds a piece of what waits and gives how many places of the queue that was.
+func (c *Collector) fold() int {
+	var lost lost
+	var ended bool
+	c.taken, lost, ended = c.queue.take(c.taken[:0], piece)
+	c.store.Dropped(lost.events, lost.flows)
+	for i := range c.taken {
+		if e := &c.taken[i]; e.item != nil {
+			c.store.Apply(e.item)
+		} else {
+			c.store.Fold(e.run())
 		}
 	}
+	n := len(c.taken)
+	c.queue.free(c.taken)
 	if ended {
 		c.store.End()
 	}
+	return n
 }

@@ -149,31 +149,41 @@ func TestEnd(t *testing.T) {
 // arrives, in order, and memory has an end.
 func TestOverflow(t *testing.T) {
 	t.Parallel()
-	st := store.New(journey.Options{Keep: limit})
+	st := store.New(journey.Options{Keep: maxEvents})
 	c := New(st, time.Now)
 	c.Put(rules(t, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"))
 	now := time.Now()
-	const events, flows, must = 3 * limit, 1000, 32
+	const events, flows, must = 3 * maxEvents, maxFlows + 1000, 32
 	for i := range flows {
 		c.Put(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventNew, Time: now, Flow: &flow.Flow{ID: uint32(i + 1)}}})
 	}
 	c.Put(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventGap, Time: now, Lost: 5}})
+	c.Put(feed.Item{Time: now, Event: &journey.Event{Source: journey.SourceGap, Time: now, Lost: 7}})
+	batch := journey.NewBatch(16)
 	for i := range events {
-		c.Put(event(i, now, model.HookInput, "filter", "INPUT", 1))
+		if it := event(i, now, model.HookInput, "filter", "INPUT", 1); i < events/2 { // as a live tracer hands them over
+			batch.Add(it.Event)
+			if batch.Full() {
+				c.Put(feed.Item{Time: now, Events: batch.Events()})
+				batch.Reset()
+			}
+		} else {
+			c.Put(it)
+		}
 		if i%(events/must) == 0 {
 			c.Put(feed.Item{Time: now, Problem: fmt.Sprint(i / (events / must))})
 		}
 	}
-	if len(c.items) > 2*limit+must+10 {
-		t.Errorf("%d places for %d items that may wait", len(c.items), limit)
+	if n := len(c.queue.entries); n > 2*(maxFlows+maxEvents/room+must+1024) {
+		t.Errorf("%d places for %d flow changes and %d runs of events", n, maxFlows, maxEvents/room)
 	}
 	c.Drain()
 	s := st.Snapshot(now)
-	if want := (snapshot.Loss{Flows: 5, Dropped: events + flows - limit}); s.Loss != want {
-		t.Errorf("loss %+v, want %+v", s.Loss, want)
+	if st.Events() > maxEvents || st.Events() < maxEvents-2*room {
+		t.Errorf("%d events came through, want the newest, %d at most", st.Events(), maxEvents)
 	}
-	if st.Events() != limit {
-		t.Errorf("%d events came through, want the newest %d", st.Events(), limit)
+	if want := (snapshot.Loss{Trace: 7, Flows: 5, Dropped: events + flows - maxFlows - st.Events()}); s.Loss != want {
+		t.Errorf("loss %+v, want %+v", s.Loss, want)
 	}
 	if s.Rules == nil || len(s.Problems) != must {
 		t.Errorf("rules %v and %d problems: what must arrive did not", s.Rules != nil, len(s.Problems))
@@ -183,10 +193,16 @@ func TestOverflow(t *testing.T) {
 			t.Fatalf("problem %d is %s", i, p)
 		}
 	}
+	for i, j := range s.Journeys[1:] { // what came is whole, and the newest
+		if j.Packet.Seq != s.Journeys[i].Packet.Seq+1 || i == len(s.Journeys)-2 && j.Packet.Seq != events-1 {
+			t.Fatalf("packet %d is followed by %d", s.Journeys[i].Packet.Seq, j.Packet.Seq)
+		}
+	}
 	// The queue is as good as new.
+	before, dropped := st.Events(), st.Loss().Dropped
 	c.Put(event(events, now, model.HookInput, "filter", "INPUT", 1))
 	c.Drain()
-	if st.Events() != limit+1 || st.Loss().Dropped != events+flows-limit {
+	if st.Events() != before+1 || st.Loss().Dropped != dropped {
 		t.Errorf("after it: %d events, %d dropped", st.Events(), st.Loss().Dropped)
 	}
 }
@@ -308,7 +324,7 @@ func BenchmarkCollector(b *testing.B) {
 					f.Reply.Tuple = f.Orig.Tuple.Reverse()
 					col.Put(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventUpdate, Time: now, Flow: f}})
 				}
-				for i%4096 == 0 && col.waiting() > limit/2 { // no faster than it can be folded
+				for i%4096 == 0 && col.waiting() > maxFlows/2 { // no faster than it can be folded
 					<-time.After(time.Millisecond)
 				}
 			}
@@ -328,7 +344,7 @@ func BenchmarkCollector(b *testing.B) {
 }
 
 func (c *Collector) waiting() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.items)
+	c.queue.mu.Lock()
+	defer c.queue.mu.Unlock()
+	return max(c.queue.events, c.queue.flows)
 }

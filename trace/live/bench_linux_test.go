@@ -55,11 +55,13 @@ type flood struct {
 	fd  int
 }
 
-func newFlood(b *testing.B) *flood {
+func newFlood(b *testing.B, nft, legacy string) *flood {
 	nettest.Kernel(b, "nft", "iptables-legacy-restore")
 	f := &flood{b: b, net: nettest.NewRouted(b), fd: -1}
-	nettest.Feed(b, f.net.Router, benchRules(), "nft", "-f", "-")
-	nettest.Feed(b, f.net.Router, benchLegacy(), "iptables-legacy-restore", "-w")
+	nettest.Feed(b, f.net.Router, nft, "nft", "-f", "-")
+	if legacy != "" {
+		nettest.Feed(b, f.net.Router, legacy, "iptables-legacy-restore", "-w")
+	}
 	sink := -1
 	nettest.Do(b, f.net.Server, func() (err error) { // so that no ICMP error comes back
 		if sink, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
@@ -128,11 +130,11 @@ type running struct {
 
 func openSession(tb testing.TB, ns *netns.Handle, tap func(feed.Item)) *running {
 	tb.Helper()
-	return publishing(tb, ns, tap, func(*running) {})
+	return telling(tb, ns, tap, func(*running) {})
 }
 
-// publishing opens a session that calls publish with every snapshot, where it folds.
-func publishing(tb testing.TB, ns *netns.Handle, tap func(feed.Item), publish func(*running)) *running {
+// telling opens a session that calls tell thirty times a second, where it folds.
+func telling(tb testing.TB, ns *netns.Handle, tap func(feed.Item), tell func(*running)) *running {
 	tb.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -143,7 +145,11 @@ func publishing(tb testing.TB, ns *netns.Handle, tap func(feed.Item), publish fu
 		tb.Fatal(err)
 	}
 	st := store.New(journey.Options{})
-	c := collect.New(st, time.Now)
+	r := &running{store: st}
+	c := collect.New(st, func() time.Time { // a Collector asks for the time where it folds
+		tell(r)
+		return time.Now()
+	})
 	s, err := Open(ns, g, About{Name: ns.Name(), Source: "test"}, func(it feed.Item) { tap(it); c.Put(it) })
 	if err != nil {
 		tb.Fatal(err)
@@ -153,12 +159,12 @@ func publishing(tb testing.TB, ns *netns.Handle, tap func(feed.Item), publish fu
 		tb.Fatal(err)
 	}
 	ran := make(chan bool)
-	r := &running{session: s, store: st}
 	go func() {
 		defer close(ran)
-		c.Run(ctx, func(*snapshot.Snapshot) { publish(r) })
+		c.Run(ctx, func(*snapshot.Snapshot) {})
 	}()
 	s.Watch(ctx)
+	r.session = s
 	r.close = func() {
 		if err := s.Close(); err != nil {
 			tb.Error(err)
@@ -175,7 +181,7 @@ func publishing(tb testing.TB, ns *netns.Handle, tap func(feed.Item), publish fu
 // BenchmarkForwarding is what a forwarded packet costs: without nfscope, with nfscope
 // looking on, and with a trace armed for another flow. The three take turns.
 func BenchmarkForwarding(b *testing.B) {
-	f := newFlood(b)
+	f := newFlood(b, benchRules(), benchLegacy())
 	// Short bursts, of which the shortest counts: others use the machine too.
 	const packets, bursts = 20_000, 5
 	burst := func() float64 {

@@ -44,28 +44,27 @@ func BenchmarkLossless(b *testing.B) {
 	slog.SetLogLoggerLevel(slog.LevelWarn) // a line for each try is much
 	// Both programs read nf_tables' trace; xtables-monitor knows no other.
 	nftrace := func(c *netlink.Conn) error { return c.JoinGroup(unix.NFNLGRP_NFTRACE) }
-	none := func(b *testing.B, f *flood) {}
-	mark := func(b *testing.B, f *flood) { nettest.Feed(b, f.net.Router, benchMark, "nft", "-f", "-") }
+	mark := func(f *flood) { nettest.Feed(f.b, f.net.Router, benchMark, "nft", "-f", "-") }
+	none := func(*flood) {}
 	for _, c := range []struct {
-		name string
-		// arrange sets the namespace up; peers need a rule of the user to switch the trace on.
-		arrange func(*testing.B, *flood)
+		name        string
+		nft, legacy string // rules
+		// arrange is what is done besides: peers need a rule of the user to switch the trace on.
+		arrange func(*flood)
 		start   func(*flood) *contender
 	}{
-		{"nft-monitor", mark, func(f *flood) *contender { return f.program("trace id ", "nft", "monitor", "trace") }},
-		{"xtables-monitor", mark, func(f *flood) *contender { return f.program(" TRACE: ", "xtables-monitor", "--trace") }},
-		{"bare-nftrace", mark, func(f *flood) *contender { return f.bare(nftrace) }},
-		{"nfscope-nftrace", func(b *testing.B, f *flood) {
-			nettest.Feed(b, f.net.Router, "*filter\nCOMMIT\n*mangle\nCOMMIT\n", "iptables-legacy-restore", "-w")
-		}, (*flood).nfscope},
-		{"bare-nflog", legacyOnly, func(f *flood) *contender { return f.bare(bindLog) }},
-		{"nfscope-nflog", func(b *testing.B, f *flood) { f.noNFT() }, (*flood).nfscope},
-		{"nfscope-both", none, (*flood).nfscope},
+		{"nft-monitor", benchRules(), "", mark, func(f *flood) *contender { return f.program("trace id ", "nft", "monitor", "trace") }},
+		{"xtables-monitor", benchRules(), "", mark, func(f *flood) *contender { return f.program(" TRACE: ", "xtables-monitor", "--trace") }},
+		{"bare-nftrace", benchRules(), "", mark, func(f *flood) *contender { return f.bare(nftrace) }},
+		{"nfscope-nftrace", benchRules(), "", none, (*flood).nfscope},
+		{"bare-nflog", countOnly, benchLegacy(), markLegacy, func(f *flood) *contender { return f.bare(bindLog) }},
+		{"nfscope-nflog", countOnly, benchLegacy(), none, (*flood).nfscope},
+		{"nfscope-both", benchRules(), benchLegacy(), none, (*flood).nfscope},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
-				f := newFlood(b)
-				c.arrange(b, f)
+				f := newFlood(b, c.nft, c.legacy)
+				c.arrange(f)
 				best, beyond := f.lossless(func() *contender { return c.start(f) })
 				b.ReportMetric(best, "events/s")
 				b.Log(beyond)
@@ -75,15 +74,12 @@ func BenchmarkLossless(b *testing.B) {
 	}
 }
 
-// noNFT takes nf_tables' rules away, but for one that counts.
-func (f *flood) noNFT() {
-	f.b.Helper()
-	nettest.Feed(f.b, f.net.Router, "flush ruleset\ntable inet fw { chain pre { type filter hook prerouting priority -10; udp dport 9 counter; }; }\n", "nft", "-f", "-")
-}
+// countOnly are rules of nf_tables where those of legacy tables are followed.
+const countOnly = "table inet fw { chain pre { type filter hook prerouting priority -10; udp dport 9 counter; }; }\n"
 
-// legacyOnly has legacy rules traced as nfscope does where there are no owner tables.
-func legacyOnly(b *testing.B, f *flood) {
-	f.noNFT()
+// markLegacy has the kernel log what legacy rules packets meet, and switches the trace on.
+func markLegacy(f *flood) {
+	b := f.b
 	exe, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
@@ -368,7 +364,7 @@ func bindLog(c *netlink.Conn) error {
 func (f *flood) nfscope() *contender {
 	f.b.Helper()
 	var seen, lost atomic.Int64
-	s := publishing(f.b, f.net.Router, func(feed.Item) {}, func(r *running) {
+	s := telling(f.b, f.net.Router, func(feed.Item) {}, func(r *running) {
 		l := r.store.Loss()
 		lost.Store(int64(l.Trace + l.Dropped))
 		seen.Store(int64(r.store.Events()))

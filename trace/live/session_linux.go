@@ -68,9 +68,11 @@ func note(it *feed.Item) {
 		slog.Info("rules read", "generation", it.Rules.Generation, "tables", len(it.Rules.Tables), "chains", chains, "rules", rules)
 	case it.Trace != nil:
 		slog.Debug("trace", "armed", it.Trace.Armed, "filter", it.Trace.Filter, "method", it.Trace.Method, "held", it.Trace.Held)
-	case it.Event != nil && slog.Default().Enabled(context.Background(), slog.LevelDebug):
-		e := it.Event
-		slog.Debug("event", "source", e.Source, "family", e.Family, "table", e.Table, "chain", e.Chain, "num", e.Num, "handle", e.Handle, "id", e.ID, "lost", e.Lost)
+	case it.Events != nil && slog.Default().Enabled(context.Background(), slog.LevelDebug):
+		for i := range it.Events {
+			e := &it.Events[i]
+			slog.Debug("event", "source", e.Source, "family", e.Family, "table", e.Table, "chain", e.Chain, "num", e.Num, "handle", e.Handle, "id", e.ID, "lost", e.Lost)
+		}
 	}
 }
 

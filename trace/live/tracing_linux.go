@@ -143,11 +143,11 @@ func (s *Session) startLegacy(ctx context.Context, tr *tracing) (err error) {
 }
 
 // read runs a reader until ctx is done.
-func (tr *tracing) read(ctx context.Context, put func(feed.Item), name string, run func(context.Context, func(journey.Event)) error) {
+func (tr *tracing) read(ctx context.Context, put func(feed.Item), name string, run func(context.Context, func([]journey.Event)) error) {
 	tr.readers.Add(1)
 	go func() {
 		defer tr.readers.Done()
-		err := run(ctx, func(e journey.Event) { put(feed.Item{Time: e.Time, Event: &e}) })
+		err := run(ctx, func(l []journey.Event) { put(feed.Item{Time: l[0].Time, Events: l}) })
 		if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
 			put(feed.Item{Problem: fmt.Sprintf("the %s ended early: %v", name, err)})
 		}

@@ -210,7 +210,7 @@ func takeLines(t *testing.T) []pair {
 		t.Fatal(err)
 	}
 	defer group.Close()
-	go func() { _ = group.Run(t.Context(), func(journey.Event) {}) }()
+	go func() { _ = group.Run(t.Context(), func([]journey.Event) {}) }()
 	lines := make(chan kmsg.Record, 1000)
 	go func() {
 		_ = log.Run(func(r kmsg.Record) {

@@ -120,7 +120,7 @@ func (r *Reader) Run(ctx context.Context, emit func(logline.Line)) error {
 	n := len(r.groups)
 	ended := make(chan error, n+1)
 	for _, g := range r.groups {
-		go func() { ended <- g.r.Run(ctx, func(journey.Event) {}) }() // the lines come by Options.Other
+		go func() { ended <- g.r.Run(ctx, func([]journey.Event) {}) }() // the lines come by Options.Other
 	}
 	if r.kernel != nil {
 		n++

@@ -28,6 +28,15 @@ const traced = "*raw\n" +
 	"-A PREROUTING -p udp -m multiport --dports 4000,4999 -j TRACE\n-A PREROUTING -p udp --dport 4999 -j DROP\n" +
 	"-A OUTPUT -p udp -m multiport --dports 4000,4999 -j TRACE\n-A OUTPUT -p udp --dport 4999 -j DROP\nCOMMIT\n"
 
+// each hands on events one by one, to keep.
+func each(fn func(journey.Event)) func([]journey.Event) {
+	return func(l []journey.Event) {
+		for i := range l {
+			fn(*l[i].Clone())
+		}
+	}
+}
+
 // listener collects the events of a namespace.
 type listener struct {
 	r      *Reader
@@ -44,7 +53,7 @@ func listen(t testing.TB, ns *netns.Handle, o Options) *listener {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &listener{r: r, events: make(chan journey.Event, 1<<10), ended: make(chan error, 1), cancel: cancel}
-	go func() { l.ended <- r.Run(ctx, func(e journey.Event) { l.events <- e }) }()
+	go func() { l.ended <- r.Run(ctx, each(func(e journey.Event) { l.events <- e })) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := r.Close(); err != nil {
@@ -224,7 +233,7 @@ func TestCloseUnblocks(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		ended := make(chan error, 1)
-		go func() { ended <- r.Run(ctx, func(journey.Event) {}) }()
+		go func() { ended <- r.Run(ctx, func([]journey.Event) {}) }()
 		want := error(nil)
 		if how == "close" {
 			want = os.ErrClosed

@@ -57,7 +57,7 @@ func TestLoss(t *testing.T) {
 	started, release := make(chan bool), make(chan bool)
 	var events, lost uint64
 	go func() {
-		done <- r.Run(ctx, func(e journey.Event) {
+		done <- r.Run(ctx, each(func(e journey.Event) {
 			if events+lost == 0 { // the kernel has time to fill the buffer
 				close(started)
 				<-release
@@ -75,7 +75,7 @@ func TestLoss(t *testing.T) {
 			if events+lost == packets {
 				close(end)
 			}
-		})
+		}))
 	}()
 	wait := func(c chan bool, what string) {
 		t.Helper()
@@ -150,12 +150,12 @@ func TestUnreadAtTheEnd(t *testing.T) {
 	started, release, done := make(chan bool), make(chan bool), make(chan error, 1)
 	var got []journey.Event
 	go func() {
-		done <- r.Run(ctx, func(e journey.Event) {
+		done <- r.Run(ctx, each(func(e journey.Event) {
 			if got = append(got, e); len(got) == 1 {
 				close(started)
 				<-release
 			}
-		})
+		}))
 	}()
 	flood(t, ns, 0, 1)
 	select {

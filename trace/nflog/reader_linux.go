@@ -37,7 +37,7 @@ type Reader struct {
 	once   sync.Once
 
 	mu    sync.Mutex // held while a message is handed over
-	emit  func(journey.Event)
+	emit  func([]journey.Event)
 	ended bool
 	seq   sequence
 
@@ -92,7 +92,7 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 // Lost messages do not end it: an event of journey.SourceGap says how many, and
 // stands where they are missing. What waits unread when the context ends is such a
 // gap too, of a number not known.
-func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
+func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
 	r.mu.Lock()
 	r.emit = emit
 	r.mu.Unlock()
@@ -173,7 +173,7 @@ func (r *Reader) receive(a nflog.Attribute) int {
 	}
 	if e, ok := m.Event(); ok {
 		r.add(func(s *Stats) { s.Events++ })
-		r.emit(e)
+		r.emit([]journey.Event{e})
 		return 0
 	}
 	r.add(func(s *Stats) { s.Other++ })
@@ -187,7 +187,7 @@ func (r *Reader) receive(a nflog.Attribute) int {
 // lost is 0 where the number is not known.
 func (r *Reader) gap(lost, before uint64) {
 	r.add(func(s *Stats) { s.Lost += lost })
-	r.emit(journey.Event{Source: journey.SourceGap, Lost: lost, Seq: before - 1, Time: time.Now()})
+	r.emit([]journey.Event{{Source: journey.SourceGap, Lost: lost, Seq: before - 1, Time: time.Now()}})
 }
 
 func (r *Reader) malformed(err error) {

@@ -69,6 +69,10 @@ type Decoder struct {
 	Headers uint64
 
 	strings map[string]string
+	// table, chain and link are what the event before had: most often it is the same.
+	table, chain string
+	link         *journey.Link
+	hard         [12]byte // link's addresses
 }
 
 // maxStrings bounds the names a Decoder keeps: a rule set has fewer, only garbage has more.
@@ -90,50 +94,63 @@ func (r *raw) has(a int) bool { return r.seen&(1<<a) != 0 }
 // Decode decodes one message's payload, from the nfgenmsg on. It sets all of an
 // event but Time and Seq. A message cut short is an error that names what is missing.
 func (d *Decoder) Decode(msgType uint16, payload []byte) (journey.Event, error) {
+	b := journey.NewBatch(1)
+	if err := d.decode(msgType, payload, b); err != nil {
+		return journey.Event{}, err
+	}
+	return b.Events()[0], nil
+}
+
+// decode adds the event of a message to a batch that is not full.
+func (d *Decoder) decode(msgType uint16, payload []byte, b *journey.Batch) error {
 	if msgType != MsgType {
-		return journey.Event{}, fmt.Errorf("nftrace: message type %#x is no trace event (%#x)", msgType, MsgType)
+		return fmt.Errorf("nftrace: message type %#x is no trace event (%#x)", msgType, MsgType)
 	}
 	if len(payload) < 4 {
-		return journey.Event{}, fmt.Errorf("nftrace: message cut short: %d bytes, the nfgenmsg header has 4", len(payload))
+		return fmt.Errorf("nftrace: message cut short: %d bytes, the nfgenmsg header has 4", len(payload))
 	}
 	var r raw
 	if err := d.attributes(&r, payload[4:]); err != nil {
-		return journey.Event{}, err
+		return err
 	}
-	for _, a := range [...]int{attrTable, attrChain, attrType, attrID, attrNFProto} {
-		if !r.has(a) {
-			return journey.Event{}, fmt.Errorf("nftrace: message without %s", attrNames[a])
+	if r.seen&needed != needed {
+		for _, a := range [...]int{attrTable, attrChain, attrType, attrID, attrNFProto} {
+			if !r.has(a) {
+				return fmt.Errorf("nftrace: message without %s", attrNames[a])
+			}
 		}
 	}
-	e := journey.Event{
-		Source: journey.SourceNFT,
-		Family: model.Family(payload[0]), // the table's; NFPROTO is the packet's
-		Table:  d.intern(cString(r.table)),
-		Chain:  d.intern(cString(r.chain)),
-		ID:     r.id,
-		Handle: r.handle,
-		In:     d.name(r.iif),
-		Out:    d.name(r.oif),
-	}
-	stolen, err := d.outcome(&e, &r)
+	e := b.Next()
+	e.Source = journey.SourceNFT
+	e.Family = model.Family(payload[0]) // the table's; NFPROTO is the packet's
+	e.Table, e.Chain = d.again(&d.table, r.table), d.again(&d.chain, r.chain)
+	e.ID, e.Handle = r.id, r.handle
+	e.In, e.Out = d.name(r.iif), d.name(r.oif)
+	stolen, err := d.outcome(e, &r)
 	if err != nil {
-		return journey.Event{}, err
+		b.Undo()
+		return err
 	}
 	// The kernel leaves MARK out where it is 0, and where the packet is no longer
 	// there to be looked at; see nft_trace_notify.
 	e.Mark, e.HasMark = r.mark, !stolen
 	if r.has(attrNetworkHeader) {
-		d.packet(&e, &r)
+		d.packet(b, e, &r)
 	}
 	if r.iiftype == ethernet && len(r.link) >= 14 {
-		e.Link = &journey.Link{Dst: d.mac(r.link[:6]), Src: d.mac(r.link[6:12])}
+		if hard := [12]byte(r.link); d.link == nil || hard != d.hard {
+			d.link, d.hard = &journey.Link{Dst: d.mac(r.link[:6]), Src: d.mac(r.link[6:12])}, hard
+		}
+		e.Link = d.link
 	}
 	if r.has(attrCTState) || r.has(attrCTID) {
-		ct := r.ct
-		e.CT = &ct
+		b.CT(r.ct)
 	}
-	return e, nil
+	return nil
 }
+
+// needed are the attributes without which nothing can be said.
+const needed = 1<<attrTable | 1<<attrChain | 1<<attrType | 1<<attrID | 1<<attrNFProto
 
 // outcome sets Kind, Verdict and To. stolen tells that the rule took the packet.
 func (d *Decoder) outcome(e *journey.Event, r *raw) (stolen bool, err error) {
@@ -192,7 +209,7 @@ func verdict(code uint32) model.Verdict {
 	return model.VerdictUnknown
 }
 
-func (d *Decoder) packet(e *journey.Event, r *raw) {
+func (d *Decoder) packet(b *journey.Batch, e *journey.Event, r *raw) {
 	transport := r.transport
 	if transport == nil {
 		transport = []byte{} // it was not there to be dumped: do not look behind the network header
@@ -208,7 +225,7 @@ func (d *Decoder) packet(e *journey.Event, r *raw) {
 		return
 	}
 	p.Mark = e.Mark
-	e.Packet = &p
+	*b.Packet() = p
 }
 
 func (d *Decoder) name(index uint32) string {
@@ -232,6 +249,14 @@ func (d *Decoder) mac(b []byte) string {
 		s[3*i], s[3*i+1] = hex[c>>4], hex[c&15]
 	}
 	return d.intern(s[:])
+}
+
+// again is intern for a name, closed by a zero, that is most often the one before.
+func (d *Decoder) again(last *string, b []byte) string {
+	if n := len(*last); n == 0 || len(b) <= n || string(b[:n]) != *last || b[n] != 0 {
+		*last = d.intern(cString(b))
+	}
+	return *last
 }
 
 // intern gives the string of b, and makes it only once.

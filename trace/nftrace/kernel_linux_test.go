@@ -23,6 +23,15 @@ const armed = `table inet arm {
 }
 `
 
+// each hands on events one by one, to keep.
+func each(fn func(journey.Event)) func([]journey.Event) {
+	return func(l []journey.Event) {
+		for i := range l {
+			fn(*l[i].Clone())
+		}
+	}
+}
+
 // listener collects the events of a namespace.
 type listener struct {
 	r      *Reader
@@ -39,7 +48,7 @@ func listen(t testing.TB, ns *netns.Handle, o Options) *listener {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &listener{r: r, events: make(chan journey.Event, 1<<10), ended: make(chan error, 1), cancel: cancel}
-	go func() { l.ended <- r.Run(ctx, func(e journey.Event) { l.events <- e }) }()
+	go func() { l.ended <- r.Run(ctx, each(func(e journey.Event) { l.events <- e })) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := r.Close(); err != nil {
@@ -184,7 +193,7 @@ func TestCloseUnblocks(t *testing.T) {
 		ended := make(chan error, 1)
 		var started sync.WaitGroup
 		started.Add(1)
-		go func() { started.Done(); ended <- r.Run(ctx, func(journey.Event) {}) }()
+		go func() { started.Done(); ended <- r.Run(ctx, func([]journey.Event) {}) }()
 		started.Wait()
 		want := error(nil)
 		if how == "close" {

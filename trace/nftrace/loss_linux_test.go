@@ -81,7 +81,7 @@ func TestLoss(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		done <- r.Run(ctx, func(e journey.Event) {
+		done <- r.Run(ctx, each(func(e journey.Event) {
 			if e.Source == journey.SourceGap {
 				gaps.Add(1)
 				lost.Add(int64(e.Lost))
@@ -92,7 +92,7 @@ func TestLoss(t *testing.T) {
 			if events.Load()+lost.Load() == packets {
 				close(end)
 			}
-		})
+		}))
 	}()
 	flood(t, ns, 0, packets)
 	select {
@@ -153,8 +153,9 @@ func TestGapInItsPlace(t *testing.T) {
 	}
 	defer r.Close()
 	first, release, told, last := make(chan bool), make(chan bool), make(chan bool), make(chan bool)
+	over := false
 	go func() {
-		_ = r.Run(context.Background(), func(e journey.Event) {
+		_ = r.Run(context.Background(), each(func(e journey.Event) {
 			switch {
 			case e.Source == journey.SourceGap:
 				order = append(order, -int(e.Lost))
@@ -162,10 +163,11 @@ func TestGapInItsPlace(t *testing.T) {
 			case len(order) == 1:
 				close(first)
 				<-release
-			case order[len(order)-1] == 2009:
+			case order[len(order)-1] == 2009 && !over: // the tap is ahead of events read together
+				over = true
 				close(last)
 			}
-		})
+		}))
 	}()
 	wait := func(c chan bool, what string) {
 		t.Helper()
@@ -210,12 +212,12 @@ func TestUnreadAtTheEnd(t *testing.T) {
 	started, release, done := make(chan bool), make(chan bool), make(chan error, 1)
 	var got []journey.Event
 	go func() {
-		done <- r.Run(ctx, func(e journey.Event) {
+		done <- r.Run(ctx, each(func(e journey.Event) {
 			if got = append(got, e); len(got) == 1 {
 				close(started)
 				<-release
 			}
-		})
+		}))
 	}()
 	flood(t, ns, 0, 1)
 	select {

@@ -26,7 +26,8 @@ type Reader struct {
 	names *ifname.Table
 	grown rcvbuf.Grown
 	dec   Decoder
-	buf   []byte
+	in    *rcvbuf.Messages
+	got   *journey.Batch // decoded and not handed over
 	tap   func(payload []byte)
 
 	seq    uint64
@@ -34,6 +35,13 @@ type Reader struct {
 	stats  stats
 	losing losing
 }
+
+const (
+	// atOnce is how many messages are read by a call.
+	atOnce = 64
+	// largest is more than the kernel puts into a message: names, and 74 bytes of headers.
+	largest = 4096
+)
 
 // stats are what others may read while Run works.
 type stats struct {
@@ -49,7 +57,7 @@ func Open(ns *netns.Handle, o Options) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the nf_tables trace in namespace %q: %w", ns.Name(), err)
 	}
-	r := &Reader{conn: conn, buf: make([]byte, 1<<16), tap: o.tap}
+	r := &Reader{conn: conn, in: rcvbuf.NewMessages(atOnce, largest), got: journey.NewBatch(4 * atOnce), tap: o.tap}
 	if err := r.setUp(ns, o); err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -74,27 +82,41 @@ func (r *Reader) setUp(ns *netns.Handle, o Options) (err error) {
 	return nil
 }
 
-// Run hands every event to emit, in the kernel's order, until the context ends (nil),
-// the Reader is closed (os.ErrClosed) or the socket fails. It may be called once.
+// Run hands all events to emit, in the kernel's order, those that are read together at
+// once, until the context ends (nil), the Reader is closed (os.ErrClosed) or the socket
+// fails. It may be called once. The events are the Reader's: who keeps one keeps a Clone.
 //
 // A receive buffer that ran over does not end it: an event of journey.SourceGap says
 // how many messages the kernel threw away, and stands where they are missing. What
 // waits unread when the context ends is such a gap too, of a number not known.
-func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
+func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
+	defer r.flush(emit)
 	stop := context.AfterFunc(ctx, func() { _ = r.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	for {
 		n, err := r.read()
 		switch {
 		case err == nil:
-			r.messages(r.buf[:n], emit)
+			now := time.Now()
+			for i := range n {
+				b, cut := r.in.At(i)
+				if cut {
+					r.malformed(emit, fmt.Errorf("nftrace: message cut short: it has more than %d bytes", largest))
+					continue
+				}
+				r.messages(b, now, emit)
+			}
+			r.stats.unknown.Store(r.dec.Unknown)
+			r.stats.headers.Store(r.dec.Headers)
 			if r.losing.on {
 				r.drained(emit)
 			}
+			r.flush(emit)
 		case errors.Is(err, unix.ENOBUFS):
 			r.losing.begin()
 		case errors.Is(err, unix.EAGAIN): // nothing is left of what came before the loss
 			r.endLoss(emit)
+			r.flush(emit)
 		case errors.Is(err, unix.EINTR):
 		case r.closed.Load():
 			return os.ErrClosed
@@ -110,12 +132,16 @@ func (r *Reader) Run(ctx context.Context, emit func(journey.Event)) error {
 	}
 }
 
-// read waits for one datagram. It goes round mdlayher/netlink's Receive, which
-// allocates for every message and reaches half the rate. It gives EAGAIN only while
-// a loss is to be told.
+// read waits for datagrams and gives their number. It goes round mdlayher/netlink's
+// Receive, which allocates for every message and takes a call for each. While a loss is to
+// be told it reads one at a time, since the queue may be empty behind any, and gives EAGAIN.
 func (r *Reader) read() (n int, err error) {
 	rerr := r.raw.Read(func(fd uintptr) bool {
-		n, err = unix.Read(int(fd), r.buf)
+		most := atOnce
+		if r.losing.on {
+			most = 1
+		}
+		n, err = r.in.Read(int(fd), most)
 		return err != unix.EAGAIN || r.losing.on
 	})
 	if rerr != nil {
@@ -125,7 +151,7 @@ func (r *Reader) read() (n int, err error) {
 }
 
 // drained tells the loss once the queue that stood before it is read.
-func (r *Reader) drained(emit func(journey.Event)) {
+func (r *Reader) drained(emit func([]journey.Event)) {
 	s, err := rcvbuf.Read(r.raw)
 	if err == nil && s.Queued > 0 && s.Queued < refilled { // perhaps one on its way out
 		s, err = rcvbuf.Read(r.raw)
@@ -136,7 +162,7 @@ func (r *Reader) drained(emit func(journey.Event)) {
 }
 
 // endLoss tells what is left to tell of a loss.
-func (r *Reader) endLoss(emit func(journey.Event)) {
+func (r *Reader) endLoss(emit func([]journey.Event)) {
 	began := r.losing.on
 	r.losing.on = false
 	s, err := rcvbuf.Read(r.raw)
@@ -150,21 +176,31 @@ func (r *Reader) endLoss(emit func(journey.Event)) {
 
 // tell tells how many messages were thrown away since it was called last: none, where
 // ENOBUFS is read after its drops were counted.
-func (r *Reader) tell(emit func(journey.Event), s rcvbuf.State) {
+func (r *Reader) tell(emit func([]journey.Event), s rcvbuf.State) {
 	if n := r.losing.since(s); n > 0 {
 		r.gap(emit, n)
 	}
 }
 
-func (r *Reader) gap(emit func(journey.Event), n uint64) {
+func (r *Reader) gap(emit func([]journey.Event), n uint64) {
+	if r.got.Full() {
+		r.flush(emit)
+	}
 	r.seq++
 	r.stats.lost.Add(n)
-	emit(journey.Event{Source: journey.SourceGap, Lost: n, Seq: r.seq, Time: time.Now()})
+	*r.got.Next() = journey.Event{Source: journey.SourceGap, Lost: n, Seq: r.seq, Time: time.Now()}
+}
+
+// flush hands over what is decoded.
+func (r *Reader) flush(emit func([]journey.Event)) {
+	if l := r.got.Events(); len(l) > 0 {
+		emit(l)
+		r.got.Reset()
+	}
 }
 
 // messages decodes the netlink messages of one datagram.
-func (r *Reader) messages(b []byte, emit func(journey.Event)) {
-	now := time.Now()
+func (r *Reader) messages(b []byte, now time.Time, emit func([]journey.Event)) {
 	for len(b) > 0 {
 		if len(b) < unix.NLMSG_HDRLEN {
 			r.malformed(emit, fmt.Errorf("nftrace: message cut short: %d bytes where a netlink header has %d", len(b), unix.NLMSG_HDRLEN))
@@ -179,23 +215,25 @@ func (r *Reader) messages(b []byte, emit func(journey.Event)) {
 		if r.tap != nil {
 			r.tap(payload)
 		}
-		e, err := r.dec.Decode(binary.NativeEndian.Uint16(b[4:]), payload)
+		if r.got.Full() {
+			r.flush(emit)
+		}
+		err := r.dec.decode(binary.NativeEndian.Uint16(b[4:]), payload, r.got)
 		b = b[min((n+3)&^3, len(b)):]
-		r.stats.unknown.Store(r.dec.Unknown)
-		r.stats.headers.Store(r.dec.Headers)
 		if err != nil {
 			r.malformed(emit, err)
 			continue
 		}
 		r.seq++
 		r.stats.events.Add(1)
+		l := r.got.Events()
+		e := &l[len(l)-1]
 		e.Seq, e.Time = r.seq, now
-		emit(e)
 	}
 }
 
 // malformed keeps the first error and tells of one event that could not be read.
-func (r *Reader) malformed(emit func(journey.Event), err error) {
+func (r *Reader) malformed(emit func([]journey.Event), err error) {
 	r.stats.malformed.Add(1)
 	r.stats.first.CompareAndSwap(nil, &err)
 	r.gap(emit, 1)

@@ -16,7 +16,7 @@ type Reader struct{}
 func Open(*netns.Handle, Options) (*Reader, error) { return nil, netns.ErrUnsupported }
 
 // Run fails with netns.ErrUnsupported.
-func (*Reader) Run(context.Context, func(journey.Event)) error { return netns.ErrUnsupported }
+func (*Reader) Run(context.Context, func([]journey.Event)) error { return netns.ErrUnsupported }
 
 // Lost is 0.
 func (*Reader) Lost() uint64 { return 0 }
