@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,6 +75,10 @@ func (a *app) traceCommand() *cobra.Command {
 	return c
 }
 
+// fewKept is how many packets are kept to be drawn or printed: each is printed when its
+// way is at its end, and goes.
+const fewKept = 500
+
 // trace arms, prints and cleans up.
 func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	ns, err := a.open()
@@ -85,7 +90,8 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	}
 	a.live = true
 	start := time.Now()
-	st := store.New(journey.Options{Keep: 1 << 16})
+	var closed func(*journey.Journey)
+	st := store.New(journey.Options{Keep: fewKept, Closed: func(j *journey.Journey) { closed(j) }})
 	c := collect.New(st, time.Now)
 	put := c.Put
 	var rec *recorder
@@ -146,18 +152,28 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		}
 		stop()
 	}()
-	var last *snapshot.Snapshot
-	said := map[string]bool{}
-	c.Run(ctx, func(snap *snapshot.Snapshot) {
-		last = snap
-		a.say(snap, said)
+	var done []*journey.Journey // not printed yet
+	print := func() {
+		slices.SortFunc(done, func(a, b *journey.Journey) int { return a.Number - b.Number })
 		if err == nil {
 			var full bool
-			p.know(snap)
-			if full, err = p.print(snap.Journeys); full || err != nil {
+			if full, err = p.print(done); full || err != nil {
 				stop()
 			}
 		}
+		clear(done)
+		done = done[:0]
+	}
+	closed = func(j *journey.Journey) {
+		if done = append(done, j); len(done) == fewKept {
+			print()
+		}
+	}
+	said := map[string]bool{}
+	c.Run(ctx, func(snap *snapshot.Snapshot) {
+		a.say(snap, said)
+		p.know(snap)
+		print()
 	})
 	if rec != nil {
 		switch full := o.count > 0 && p.printed >= o.count; {
@@ -175,11 +191,9 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	// What came between the last snapshot and the end.
 	c.End()
 	c.Drain()
-	last = st.Snapshot(time.Now())
-	if err == nil {
-		p.know(last)
-		_, err = p.print(last.Journeys)
-	}
+	last := st.Snapshot(time.Now())
+	p.know(last)
+	print()
 	if err == nil {
 		err = a.traceEnd(p, o, last, start, st.Events())
 	}
