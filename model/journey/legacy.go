@@ -29,7 +29,7 @@ func (f *Fold) legacy(e *Event) {
 	b.stamped(e.Stamp)
 	w := b.legacy
 	if w == nil || !w.continues(at, e) {
-		base := strings.ToUpper(at.hook.String())
+		base := builtinName(at.hook)
 		w = f.pool.walk()
 		w.source, w.backend, w.family, w.table = SourceLegacy, model.BackendLegacy, e.Family, e.Table
 		w.place, w.base, w.stack = at, base, append(w.stack, base)
@@ -61,10 +61,27 @@ func (f *Fold) room(k packetKey) {
 // legacyPlace tells hook and priority by the table and the hook in the packet header.
 func legacyPlace(e *Event) place {
 	p := place{hook: e.Hook}
-	if _, prio, ok := model.BuiltinChain(e.Table, strings.ToUpper(e.Hook.String())); ok {
+	if _, prio, ok := model.BuiltinChain(e.Table, builtinName(e.Hook)); ok {
 		p.priority = prio
 	}
 	return p
+}
+
+// builtinName is the name of a hook's built-in chain.
+func builtinName(h model.Hook) string {
+	switch h {
+	case model.HookPrerouting:
+		return "PREROUTING"
+	case model.HookInput:
+		return "INPUT"
+	case model.HookForward:
+		return "FORWARD"
+	case model.HookOutput:
+		return "OUTPUT"
+	case model.HookPostrouting:
+		return "POSTROUTING"
+	}
+	return strings.ToUpper(h.String())
 }
 
 // legacyHome finds the journey an event belongs to, nil where it begins one.

@@ -87,7 +87,7 @@ func (r *Reader) Missing() []string {
 	out := slices.Clone(r.missing)
 	for _, g := range r.groups {
 		if s := g.r.Stats(); s.Malformed > 0 {
-			out = append(out, fmt.Sprintf("group %d: messages are not understood and count as lost, as those of chains of netdev and arp tables are (%v)", g.number, s.First))
+			out = append(out, fmt.Sprintf("group %d: messages are not understood and count as lost (%v)", g.number, s.First))
 		}
 	}
 	return out

@@ -9,22 +9,20 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/florianl/go-nflog/v2"
 )
 
 var update = flag.Bool("update", false, "write testdata from what the kernel sends")
 
 // capture keeps the messages of a scenario.
 type capture struct {
-	mu    sync.Mutex
-	attrs []nflog.Attribute
+	mu       sync.Mutex
+	payloads [][]byte
 }
 
-func (c *capture) add(a nflog.Attribute) {
+func (c *capture) add(b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.attrs = append(c.attrs, a)
+	c.payloads = append(c.payloads, append([]byte(nil), b...))
 }
 
 // write writes testdata for a scenario.
@@ -37,16 +35,12 @@ func (c *capture) write(t *testing.T, s scenario) {
 	for line := range strings.Lines(strings.TrimSpace(s.v4 + s.v6 + s.nft)) {
 		fmt.Fprintf(&b, "# %s\n", strings.TrimSpace(line))
 	}
-	for _, a := range c.attrs {
-		m, err := Decode(a, nil)
+	for _, p := range c.payloads {
+		e, err := decodeEvent(&Decoder{}, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, ok := m.Event()
-		if !ok {
-			t.Fatalf("no trace event: %+v", m)
-		}
-		fmt.Fprintf(&b, "%s\n= %s\n", line(a), show(e))
+		fmt.Fprintf(&b, "%x\n= %s\n", p, show(e))
 	}
 	name := regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(s.name, "-")
 	if err := os.WriteFile(filepath.Join("testdata", strings.ToLower(name)+".txt"), []byte(b.String()), 0o644); err != nil {

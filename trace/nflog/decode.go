@@ -5,12 +5,10 @@
 package nflog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-
-	"github.com/florianl/go-nflog/v2"
 
 	"nfscope/model"
 	"nfscope/model/journey"
@@ -56,93 +54,145 @@ const inetIngress = 5
 // errNoHook says that a message has no packet header.
 var errNoHook = errors.New("nflog: message without PACKET_HDR")
 
-// Decode turns what go-nflog made of a message into a Message, all but Time and Seq.
-// names may be nil: then an interface is shown as if12.
-func Decode(a nflog.Attribute, names Interfaces) (Message, error) {
-	if a.Hook == nil {
-		return Message{}, errNoHook
+// Decoder turns messages into trace events and Messages. It keeps the prefixes that it has
+// seen, so that an event costs no string; it is not safe for use by several goroutines.
+type Decoder struct {
+	// Names may be nil: then an interface is shown as if12.
+	Names Interfaces
+	// Unknown counts attributes of a newer kernel, which are left out.
+	Unknown uint64
+
+	prefixes map[string]known
+	owner    *journey.Owner // of the event before: most often it is the same
+}
+
+// known is what a prefix says; trace is false where it is no TRACE prefix.
+type known struct {
+	text  string
+	trace bool
+	Prefix
+}
+
+// maxPrefixes bounds those a Decoder keeps: rules have fewer, only garbage has more.
+const maxPrefixes = 1 << 14
+
+// Decode decodes one message's payload, from the nfgenmsg on, all but Time and Seq. A
+// message cut short is an error that says where.
+func (d *Decoder) Decode(payload []byte) (Message, error) {
+	var r raw
+	if err := d.attributes(&r, payload); err != nil {
+		return Message{}, err
 	}
+	return d.message(&r), nil
+}
+
+// message is all there is to say of a message. It shares no memory with it.
+func (d *Decoder) message(r *raw) Message {
 	m := Message{
-		Hook: model.HookFromKernel(*a.Hook),
-		In:   name(names, a.InDev), Out: name(names, a.OutDev),
-		PhysIn: name(names, a.PhysInDev), PhysOut: name(names, a.PhysOutDev),
-		UID: a.UID, GID: a.GID,
+		Hook: hook(r), Stamp: r.stamp, Prefix: d.prefix(r.prefix).text, Mark: r.word[attrMark], // left out where it is 0
+		In: d.name(r.word[attrInDev]), Out: d.name(r.word[attrOutDev]),
+		PhysIn: d.name(r.word[attrPhysInDev]), PhysOut: d.name(r.word[attrPhysOutDev]),
+		Payload: bytes.Clone(r.payload), Family: family(r),
 	}
-	if *a.Hook == inetIngress {
-		m.Hook = model.HookIngress
+	if r.has(attrUID) {
+		uid := r.word[attrUID]
+		m.UID = &uid
 	}
-	if a.Prefix != nil {
-		m.Prefix = *a.Prefix
+	if r.has(attrGID) {
+		gid := r.word[attrGID]
+		m.GID = &gid
 	}
-	if a.Mark != nil { // left out where it is 0
-		m.Mark = *a.Mark
-	}
-	if a.Timestamp != nil {
-		m.Stamp = *a.Timestamp
-	}
-	if a.Payload != nil {
-		m.Payload = *a.Payload
-	}
-	m.Family = family(a.HwProtocol, m.Payload)
 	if m.Family == model.FamilyUnspec {
-		return m, nil
+		return m
 	}
-	if p, err := model.DecodePacket(m.Family, m.Payload, nil); err == nil {
+	if p, err := model.DecodePacket(m.Family, r.payload, nil); err == nil {
 		p.Mark = m.Mark
 		m.Packet = &p
 	}
-	return m, nil
+	return m
+}
+
+// event adds the trace event that a message is to a batch that is not full, all but Time
+// and Seq. It is false for any other message of the group: the rules of a user may log
+// there too.
+func (d *Decoder) event(r *raw, b *journey.Batch) bool {
+	p := d.prefix(r.prefix)
+	f := family(r)
+	if !p.trace || f == model.FamilyUnspec {
+		return false
+	}
+	e := b.Next()
+	e.Source, e.Stamp, e.Family, e.Hook = journey.SourceLegacy, r.stamp, f, hook(r)
+	e.Table, e.Chain, e.Kind, e.Num = p.Table, p.Chain, p.Kind, p.Num
+	e.In, e.Out = d.name(r.word[attrInDev]), d.name(r.word[attrOutDev])
+	e.PhysIn, e.PhysOut = d.name(r.word[attrPhysInDev]), d.name(r.word[attrPhysOutDev])
+	e.Mark, e.HasMark = r.word[attrMark], true
+	if r.has(attrUID) && r.has(attrGID) {
+		if o := (journey.Owner{UID: r.word[attrUID], GID: r.word[attrGID]}); d.owner == nil || *d.owner != o {
+			d.owner = &o
+		}
+		e.Owner = d.owner
+	}
+	if q, err := model.DecodePacket(f, r.payload, nil); err == nil {
+		q.Mark = e.Mark
+		*b.Packet() = q
+	}
+	return true
+}
+
+// hook is where the packet was logged. Each family counts its hooks in its own way
+// (linux/netfilter.h, netfilter_arp.h, netfilter_netdev.h).
+func hook(r *raw) model.Hook {
+	switch model.Family(r.family) {
+	case model.FamilyNetdev:
+		return model.HookFromNetdev(r.hook)
+	case model.FamilyARP:
+		return [...]model.Hook{model.HookInput, model.HookOutput, model.HookForward}[min(r.hook, 2)]
+	}
+	if r.hook == inetIngress {
+		return model.HookIngress
+	}
+	return model.HookFromKernel(r.hook)
 }
 
 // family tells the packet's family: the EtherType names it, and the header has to
-// agree. go-nflog hides the message's own family (nfgenmsg). A packet made here may
-// have no EtherType yet.
-func family(ether *uint16, payload []byte) model.Family {
-	var said uint16
-	if ether != nil {
-		said = *ether
-	}
+// agree. A packet made here may have no EtherType yet.
+func family(r *raw) model.Family {
 	version := byte(0)
-	if len(payload) > 0 {
-		version = payload[0] >> 4
+	if len(r.payload) > 0 {
+		version = r.payload[0] >> 4
 	}
 	switch {
-	case said == etherIPv4 || said == 0 && version == 4:
+	case r.ether == etherIPv4 || r.ether == 0 && version == 4:
 		return model.FamilyIPv4
-	case said == etherIPv6 || said == 0 && version == 6:
+	case r.ether == etherIPv6 || r.ether == 0 && version == 6:
 		return model.FamilyIPv6
 	}
 	return model.FamilyUnspec
 }
 
-func name(names Interfaces, index *uint32) string {
+func (d *Decoder) name(index uint32) string {
 	switch {
-	case index == nil || *index == 0:
+	case index == 0:
 		return ""
-	case names == nil:
-		return fmt.Sprintf("if%d", *index)
+	case d.Names == nil:
+		return fmt.Sprintf("if%d", index)
 	}
-	return names.Name(*index)
+	return d.Names.Name(index)
 }
 
-// Event gives the trace event that the message is. ok is false for any other message
-// of the group: the rules of a user may log there too.
-func (m *Message) Event() (e journey.Event, ok bool) {
-	if !strings.HasPrefix(m.Prefix, mark) || m.Family == model.FamilyUnspec {
-		return journey.Event{}, false
+// prefix reads a prefix, each only once.
+func (d *Decoder) prefix(b []byte) known {
+	if k, ok := d.prefixes[string(b)]; ok {
+		return k
 	}
-	p, err := ParsePrefix(m.Prefix)
-	if err != nil {
-		return journey.Event{}, false
+	if d.prefixes == nil || len(d.prefixes) >= maxPrefixes {
+		d.prefixes = map[string]known{}
 	}
-	var owner *journey.Owner
-	if m.UID != nil && m.GID != nil {
-		owner = &journey.Owner{UID: *m.UID, GID: *m.GID}
+	k := known{text: string(b)}
+	if p, err := ParsePrefix(k.text); err == nil {
+		k.Prefix, k.trace = p, true
 	}
-	return journey.Event{
-		Source: journey.SourceLegacy, Owner: owner, Time: m.Time, Seq: m.Seq, Stamp: m.Stamp,
-		Family: m.Family, Table: p.Table, Chain: p.Chain, Kind: p.Kind, Num: p.Num, Hook: m.Hook,
-		Packet: m.Packet, In: m.In, Out: m.Out, PhysIn: m.PhysIn, PhysOut: m.PhysOut,
-		Mark: m.Mark, HasMark: true,
-	}, true
+	d.prefixes[k.text] = k
+	return k
 }

@@ -3,6 +3,7 @@ package nflog
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,9 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/florianl/go-nflog/v2"
 
 	"nfscope/model"
 	"nfscope/model/journey"
@@ -35,60 +33,38 @@ func show(e journey.Event) string {
 	return s + " | " + e.Packet.String()
 }
 
-// form is a line of testdata: what go-nflog made of a message of the kernel.
-const form = "hook=%d ether=%d mark=%d in=%d out=%d physin=%d physout=%d stamp=%d seq=%d prefix=%q payload=%q"
-
-func line(a nflog.Attribute) string {
-	var stamp int64
-	if a.Timestamp != nil {
-		stamp = a.Timestamp.UnixNano()
+// decodeEvent decodes a message that is a trace event.
+func decodeEvent(d *Decoder, payload []byte) (journey.Event, error) {
+	var r raw
+	if err := d.attributes(&r, payload); err != nil {
+		return journey.Event{}, err
 	}
-	return fmt.Sprintf(form, *a.Hook, *a.HwProtocol, value(a.Mark), value(a.InDev), value(a.OutDev), value(a.PhysInDev),
-		value(a.PhysOutDev), stamp, value(a.Seq), *a.Prefix, hex.EncodeToString(*a.Payload))
+	b := journey.NewBatch(1)
+	if !d.event(&r, b) {
+		return journey.Event{}, errors.New("no trace event")
+	}
+	return b.Events()[0], nil
 }
 
-func value(p *uint32) uint32 {
-	if p == nil {
-		return 0
+// made puts a message together.
+func made(family uint8, attrs ...[]byte) []byte {
+	b := []byte{family, 0, 0, 0}
+	for _, a := range attrs {
+		b = append(b, a...)
 	}
-	return *p
+	return b
 }
 
-func attribute(t testing.TB, s string) nflog.Attribute {
-	t.Helper()
-	var a nflog.Attribute
-	var hook uint8
-	var ether uint16
-	var mark, in, out, physin, physout, seq uint32
-	var stamp int64
-	var prefix, payload string
-	if _, err := fmt.Sscanf(s, form, &hook, &ether, &mark, &in, &out, &physin, &physout, &stamp, &seq, &prefix, &payload); err != nil {
-		t.Fatalf("%q: %v", s, err)
-	}
-	b, err := hex.DecodeString(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.Hook, a.HwProtocol, a.Seq, a.Prefix, a.Payload = &hook, &ether, &seq, &prefix, &b
-	for _, f := range []struct {
-		to **uint32
-		v  *uint32
-	}{{&a.Mark, &mark}, {&a.InDev, &in}, {&a.OutDev, &out}, {&a.PhysInDev, &physin}, {&a.PhysOutDev, &physout}} {
-		if *f.v != 0 {
-			*f.to = f.v
-		}
-	}
-	if stamp != 0 {
-		at := time.Unix(0, stamp)
-		a.Timestamp = &at
-	}
-	return a
+func attr(typ uint16, v ...byte) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, uint16(4+len(v)))
+	b = append(binary.NativeEndian.AppendUint16(b, typ), v...)
+	return append(b, make([]byte, (4-len(v)%4)%4)...)
 }
 
 type captured struct {
-	file string
-	attr nflog.Attribute
-	want string
+	file    string
+	payload []byte
+	want    string
 }
 
 // capturedMessages reads testdata/*.txt, which `go test -run TestSequences -update`
@@ -110,7 +86,11 @@ func capturedMessages(t testing.TB) []captured {
 			if want, ok := strings.CutPrefix(s, "= "); ok {
 				all[len(all)-1].want = want
 			} else if !strings.HasPrefix(s, "#") {
-				all = append(all, captured{file: f, attr: attribute(t, s)})
+				p, err := hex.DecodeString(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, captured{file: f, payload: p})
 			}
 		}
 	}
@@ -119,44 +99,70 @@ func capturedMessages(t testing.TB) []captured {
 
 func TestDecodeCaptured(t *testing.T) {
 	for _, c := range capturedMessages(t) {
-		m, err := Decode(c.attr, nil)
+		e, err := decodeEvent(&Decoder{}, c.payload)
 		if err != nil {
 			t.Errorf("%s: %v", c.file, err)
 			continue
 		}
-		e, ok := m.Event()
-		if got := show(e); !ok || got != c.want {
+		if got := show(e); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", c.file, got, c.want)
 		}
 		if e.Source != journey.SourceLegacy || !e.HasMark || e.Verdict != model.VerdictUnknown {
 			t.Errorf("%s: %+v", c.file, e)
 		}
+		var d Decoder
+		m, err := d.Decode(c.payload)
+		if err != nil || m.Hook != e.Hook || m.Family != e.Family || m.In != e.In || m.Out != e.Out || !m.Stamp.Equal(e.Stamp) || *m.Packet != *e.Packet {
+			t.Errorf("%s: as any message %+v, as a trace event %+v, %v", c.file, m, e, err)
+		}
+	}
+}
+
+// TestDecodeCut: a message that ends anywhere is an error, or one that has less to say.
+func TestDecodeCut(t *testing.T) {
+	whole := capturedMessages(t)[0].payload
+	bad := 0
+	for n := range whole {
+		var d Decoder
+		if _, err := d.Decode(whole[:n]); err != nil {
+			if !strings.HasPrefix(err.Error(), "nflog: message ") {
+				t.Errorf("%d bytes: %v", n, err)
+			}
+			bad++
+		}
+	}
+	if bad < len(whole)/2 {
+		t.Errorf("%d of %d beginnings are no messages", bad, len(whole))
 	}
 }
 
 func TestDecodeOdd(t *testing.T) {
-	if _, err := Decode(nflog.Attribute{}, nil); !errors.Is(err, errNoHook) {
+	var d Decoder
+	if _, err := d.Decode(made(2)); !errors.Is(err, errNoHook) {
 		t.Errorf("a message without header: %v", err)
 	}
-	hook, ether, arp, index := uint8(2), uint16(0), uint16(0x0806), uint32(12)
-	prefix, v6, junk := "TRACE: raw:PREROUTING:rule:1 ", append([]byte{0x60}, make([]byte, 39)...), []byte{0x45}
+	prefix, index := attr(attrPrefix, []byte("TRACE: raw:PREROUTING:rule:1 \x00")...), attr(attrInDev, 0, 0, 0, 12)
+	v6, junk := attr(attrPayload, append([]byte{0x60}, make([]byte, 39)...)...), attr(attrPayload, 0x45)
 	for _, c := range []struct {
 		name   string
-		a      nflog.Attribute
+		b      []byte
 		family model.Family
 		packet bool
+		hook   model.Hook
 	}{
-		{"no EtherType, IPv6 by its header", nflog.Attribute{Hook: &hook, HwProtocol: &ether, Prefix: &prefix, Payload: &v6, InDev: &index}, model.FamilyIPv6, true},
-		{"header cut", nflog.Attribute{Hook: &hook, Prefix: &prefix, Payload: &junk, InDev: &index}, model.FamilyIPv4, false},
-		{"ARP", nflog.Attribute{Hook: &hook, HwProtocol: &arp, Prefix: &prefix, Payload: &junk, InDev: &index}, model.FamilyUnspec, false},
-		{"no payload", nflog.Attribute{Hook: &hook, Prefix: &prefix, InDev: &index}, model.FamilyUnspec, false},
+		{"no EtherType, IPv6 by its header", made(10, attr(attrPacketHdr, 0, 0, 2, 0), prefix, v6, index), model.FamilyIPv6, true, model.HookForward},
+		{"header cut", made(2, attr(attrPacketHdr, 0, 0, 2, 0), prefix, junk, index), model.FamilyIPv4, false, model.HookForward},
+		{"ARP", made(3, attr(attrPacketHdr, 8, 6, 1, 0), prefix, junk, index), model.FamilyUnspec, false, model.HookOutput},
+		{"no payload", made(2, attr(attrPacketHdr, 0, 0, 2, 0), prefix, index), model.FamilyUnspec, false, model.HookForward},
+		{"a device's chain", made(5, attr(attrPacketHdr, 0x86, 0xdd, 0, 0), prefix, v6, index), model.FamilyIPv6, true, model.HookIngress},
+		{"an inet chain at a device", made(1, attr(attrPacketHdr, 0x86, 0xdd, 5, 0), prefix, v6, index), model.FamilyIPv6, true, model.HookIngress},
 	} {
-		m, err := Decode(c.a, nil)
-		if err != nil || m.Family != c.family || (m.Packet != nil) != c.packet || m.In != "if12" || m.Hook != model.HookForward {
+		m, err := d.Decode(c.b)
+		if err != nil || m.Family != c.family || (m.Packet != nil) != c.packet || m.In != "if12" || m.Hook != c.hook {
 			t.Errorf("%s: %+v, %v", c.name, m, err)
 		}
-		if _, ok := m.Event(); ok != (c.family != model.FamilyUnspec) {
-			t.Errorf("%s: a trace event: %v", c.name, ok)
+		if _, err := decodeEvent(&d, c.b); (err == nil) != (c.family != model.FamilyUnspec) {
+			t.Errorf("%s: a trace event: %v", c.name, err)
 		}
 	}
 }
@@ -200,17 +206,16 @@ func TestSequence(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, c := range capturedMessages(f) {
-		f.Add(*c.attr.Hook, *c.attr.HwProtocol, *c.attr.Prefix, *c.attr.Payload)
+		f.Add(c.payload)
 	}
-	f.Fuzz(func(t *testing.T, hook uint8, ether uint16, prefix string, payload []byte) {
-		m, err := Decode(nflog.Attribute{Hook: &hook, HwProtocol: &ether, Prefix: &prefix, Payload: &payload}, nil)
-		if err != nil {
-			t.Fatal(err)
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var d Decoder
+		m, err := d.Decode(payload)
+		e, eerr := decodeEvent(&d, payload)
+		if err != nil && eerr == nil {
+			t.Errorf("an event of what is no message: %+v", e)
 		}
-		if m.Prefix != prefix || !bytes.Equal(m.Payload, payload) {
-			t.Errorf("not kept: %+v", m)
-		}
-		if e, ok := m.Event(); ok && (e.Kind == 0 || e.Num < 1 || e.Table == "" || e.Chain == "") {
+		if eerr == nil && (e.Kind == 0 || e.Num < 1 || e.Table == "" || e.Chain == "" || e.Hook != m.Hook) {
 			t.Errorf("%+v", e)
 		}
 	})
@@ -218,11 +223,14 @@ func FuzzDecode(f *testing.F) {
 
 func BenchmarkDecode(b *testing.B) {
 	all := capturedMessages(b)
+	var d Decoder
+	batch := journey.NewBatch(1)
 	b.ReportAllocs()
 	for i := range b.N {
-		m, err := Decode(all[i%len(all)].attr, nil)
-		if _, ok := m.Event(); !ok || err != nil {
-			b.Fatal(m, err)
+		var r raw
+		batch.Reset()
+		if err := d.attributes(&r, all[i%len(all)].payload); err != nil || !d.event(&r, batch) {
+			b.Fatal(err)
 		}
 	}
 }

@@ -3,8 +3,6 @@ package nflog
 import (
 	"errors"
 
-	"github.com/florianl/go-nflog/v2"
-
 	"nfscope/trace/rcvbuf"
 )
 
@@ -34,7 +32,7 @@ type Options struct {
 	Unstamped bool
 
 	// tap sees every message before it is decoded; tests capture with it.
-	tap func(nflog.Attribute)
+	tap func(payload []byte)
 }
 
 func (o Options) buffer() int {

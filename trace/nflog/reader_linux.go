@@ -2,10 +2,10 @@ package nflog
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -28,28 +28,41 @@ type Reader struct {
 	grown  rcvbuf.Grown
 	stamps stamps
 	other  func(Message)
-	tap    func(nflog.Attribute)
+	tap    func(payload []byte)
 
 	cancel context.CancelFunc
-	ready  chan struct{} // closed when emit is set
+	parked chan error    // go-nflog's own receiver stands still, or why it does not
 	done   chan struct{} // closed by Close
-	failed chan error
 	once   sync.Once
 
-	mu    sync.Mutex // held while a message is handed over
-	emit  func([]journey.Event)
-	ended bool
-	seq   sequence
+	// Of Run's goroutine.
+	dec    Decoder
+	in     *rcvbuf.Messages
+	got    *journey.Batch // decoded and not handed over
+	seq    sequence
+	looked time.Time // when the drop counter was read
 
-	tally sync.Mutex // held for stats only, so that emit may ask for them
+	tally sync.Mutex // held for stats, which others may read while Run works
 	stats Stats
 }
+
+const (
+	// atOnce is how many datagrams are read by a call.
+	atOnce = 64
+	// largest is more than the kernel puts into one: as many messages as fit into
+	// NFULNL_NLBUFSIZ_DEFAULT (net/netfilter/nfnetlink_log.c), or one with CopyRange bytes.
+	largest = 8192
+	// look is how often the drop counter is read: a loss that no message came after shows
+	// there only.
+	look = 100 * time.Millisecond
+)
 
 // Open binds the group in a namespace. Messages wait in the socket's buffer from
 // here on until Run takes them. The handle may be closed afterwards. Where the group
 // has a reader already the error is ErrTaken and names it.
 func Open(ns *netns.Handle, group uint16, o Options) (*Reader, error) {
-	r := &Reader{stamps: stamps{fd: -1}, other: o.Other, tap: o.tap, ready: make(chan struct{}), done: make(chan struct{}), failed: make(chan error, 1)}
+	r := &Reader{stamps: stamps{fd: -1}, other: o.Other, tap: o.tap, parked: make(chan error, 1), done: make(chan struct{}),
+		in: rcvbuf.NewMessages(atOnce, largest), got: journey.NewBatch(4 * atOnce)}
 	if err := r.open(ns, group, o); err != nil {
 		_ = r.Close()
 		return nil, err
@@ -61,13 +74,14 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 	if r.names, err = ifname.Open(ns); err != nil {
 		return err
 	}
+	r.dec.Names = r.names
 	if !o.Unstamped {
 		if r.stamps, err = openStamps(); err != nil {
 			return err
 		}
 	}
 	r.log, err = nflog.Open(&nflog.Config{NetNS: ns.NetNS(), Group: group, Copymode: nflog.CopyPacket,
-		Bufsize: CopyRange, QThresh: 1, Flags: nflog.FlagSeq, Logger: logger{r}})
+		Bufsize: CopyRange, QThresh: 1, Flags: nflog.FlagSeq})
 	if err != nil {
 		return fmt.Errorf("open NFLOG in namespace %q: %w", ns.Name(), err)
 	}
@@ -79,115 +93,212 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
-	if err := r.log.RegisterWithErrorFunc(ctx, r.receive, r.receiveError); err != nil {
+	if err := r.log.RegisterWithErrorFunc(ctx, early, r.park); err != nil {
 		return bindError(ns, group, err)
 	}
-	return nil
+	// go-nflog binds, and its receiver gives way: it allocates for every message and
+	// attribute, and takes a call for each message.
+	if err := r.log.Con.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		return fmt.Errorf("open NFLOG: %w", err)
+	}
+	if err := <-r.parked; err != nil {
+		return fmt.Errorf("open NFLOG: %w", err)
+	}
+	return r.log.Con.SetReadDeadline(time.Time{})
 }
 
-// Run hands every trace event to emit, in the kernel's order, until the context ends
-// (nil), the Reader is closed (os.ErrClosed) or the socket fails. It may be called
-// once. emit is never called by two goroutines at once, and not after Run returned.
+// early is a message that came before go-nflog's receiver stood still. It is missing, and
+// told as such by the number of the next one.
+func early(nflog.Attribute) int { return 0 }
+
+// park holds go-nflog's receiver, which is told that its time is over, until Close.
+func (r *Reader) park(err error) int {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, unix.ENOBUFS):
+		return 0
+	case errors.As(err, &timeout) && timeout.Timeout():
+		err = nil
+	}
+	select {
+	case r.parked <- err:
+	default:
+	}
+	<-r.done
+	return 1
+}
+
+// Run hands all trace events to emit, in the kernel's order, those that are read together
+// at once, until the context ends (nil), the Reader is closed (os.ErrClosed) or the socket
+// fails. It may be called once. The events are the Reader's: who keeps one keeps a Clone.
 //
 // Lost messages do not end it: an event of journey.SourceGap says how many, and
 // stands where they are missing. What waits unread when the context ends is such a
 // gap too, of a number not known.
 func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
-	r.mu.Lock()
-	r.emit = emit
-	r.mu.Unlock()
-	close(r.ready)
-	defer r.end()
-	// A loss that no message came after shows in the drop counter only.
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
+	stop := context.AfterFunc(ctx, func() { _ = r.log.Con.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	defer r.flush(emit)
+	r.looked = time.Now()
 	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-r.done:
+		n, now, err := r.read(ctx)
+		var timeout interface{ Timeout() bool }
+		switch {
+		case err == nil:
+			r.datagrams(n, now, emit)
+		case errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.EINTR): // of a loss the numbers of what follows tell
+		case r.closed():
 			return os.ErrClosed
-		case err := <-r.failed:
-			return err
-		case <-tick.C:
-			r.mu.Lock()
-			r.count(false)
-			r.mu.Unlock()
+		case ctx.Err() != nil:
+			r.count(emit, true)
+			return nil
+		case errors.As(err, &timeout) && timeout.Timeout():
+			r.count(emit, false)
+		default:
+			return fmt.Errorf("read NFLOG: %w", err)
 		}
+		r.flush(emit)
 	}
 }
 
-// end tells what is left to tell; no event comes after that.
-func (r *Reader) end() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.count(true)
-	r.ended = true
+func (r *Reader) closed() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// read waits for datagrams, not much longer than look, and gives their number.
+func (r *Reader) read(ctx context.Context) (n int, now time.Time, err error) {
+	if now = time.Now(); now.Sub(r.looked) >= look/2 {
+		r.looked = now
+		if err := r.log.Con.SetReadDeadline(now.Add(look)); err != nil {
+			return 0, now, err
+		}
+		if ctx.Err() != nil { // its own deadline may be gone
+			return 0, now, ctx.Err()
+		}
+	}
+	rerr := r.raw.Read(func(fd uintptr) bool {
+		n, err = r.in.Read(int(fd), atOnce)
+		return err != unix.EAGAIN
+	})
+	if rerr != nil {
+		err = rerr
+	}
+	return n, time.Now(), err
+}
+
+// datagrams decodes what was read.
+func (r *Reader) datagrams(n int, now time.Time, emit func([]journey.Event)) {
+	for i := range n {
+		b, cut := r.in.At(i)
+		if cut {
+			r.malformed(fmt.Errorf("nflog: message cut short: it has more than %d bytes", largest))
+			continue
+		}
+		for len(b) > 0 {
+			if len(b) < unix.NLMSG_HDRLEN {
+				r.malformed(fmt.Errorf("nflog: message cut short: %d bytes where a netlink header has %d", len(b), unix.NLMSG_HDRLEN))
+				break
+			}
+			size := int(binary.NativeEndian.Uint32(b))
+			if size < unix.NLMSG_HDRLEN || size > len(b) {
+				r.malformed(fmt.Errorf("nflog: message cut short: its header says %d bytes, %d came", size, len(b)))
+				break
+			}
+			if binary.NativeEndian.Uint16(b[4:]) == msgPacket { // else the end of several
+				r.message(b[unix.NLMSG_HDRLEN:size], now, emit)
+			}
+			b = b[min((size+3)&^3, len(b)):]
+		}
+	}
+	if u := r.dec.Unknown; u > 0 {
+		r.add(func(s *Stats) { s.Unknown = u })
+	}
+}
+
+// msgPacket is the type of the group's messages: NFNL_SUBSYS_ULOG and NFULNL_MSG_PACKET.
+const msgPacket = unix.NFNL_SUBSYS_ULOG << 8
+
+// message decodes one message.
+func (r *Reader) message(b []byte, now time.Time, emit func([]journey.Event)) {
+	if r.tap != nil {
+		r.tap(b)
+	}
+	var m raw
+	if err := r.dec.attributes(&m, b); err != nil {
+		r.malformed(err)
+		return
+	}
+	at := r.seq.next
+	if m.has(attrSeq) { // missing only in what came before the flags were set
+		var lost uint64
+		if at, lost = r.seq.arrived(m.word[attrSeq]); lost > 0 {
+			r.gap(emit, lost, at)
+		}
+	}
+	if r.got.Full() {
+		r.flush(emit)
+	}
+	if r.dec.event(&m, r.got) {
+		l := r.got.Events()
+		e := &l[len(l)-1]
+		e.Time, e.Seq = now, at
+		return
+	}
+	r.flush(emit)
+	r.add(func(s *Stats) { s.Other++ })
+	if r.other != nil {
+		o := r.dec.message(&m)
+		o.Time, o.Seq = now, at
+		r.other(o)
+	}
 }
 
 // count tells the losses that the drop counter knows of and no hole has shown yet.
 // While messages wait they are older than the loss, so it waits too, unless it is
-// the last: then what waits is lost as well, in a number not known. The caller
-// holds mu.
-func (r *Reader) count(last bool) {
+// the last: then what waits is lost as well, in a number not known.
+func (r *Reader) count(emit func([]journey.Event), last bool) {
 	s, err := rcvbuf.Read(r.raw)
 	if err != nil || s.Queued > 0 && !last {
 		return
 	}
 	if lost := r.seq.counted(uint64(s.Drops) + r.Stats().Malformed); lost > 0 {
-		r.gap(lost, r.seq.next+r.seq.ahead)
+		r.gap(emit, lost, r.seq.next+r.seq.ahead)
 	}
 	if s.Queued > 0 {
-		r.gap(0, r.seq.next+r.seq.ahead+1)
+		r.gap(emit, 0, r.seq.next+r.seq.ahead+1)
 	}
-}
-
-// receive is go-nflog's callback, on its goroutine.
-func (r *Reader) receive(a nflog.Attribute) int {
-	select {
-	case <-r.ready:
-	case <-r.done:
-		return 1
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ended { // one message was on its way when Run ended
-		r.add(func(s *Stats) { s.Lost++ })
-		return 1
-	}
-	if r.tap != nil {
-		r.tap(a)
-	}
-	m, err := Decode(a, r.names)
-	if err != nil {
-		r.malformed(err)
-		return 0
-	}
-	m.Time = time.Now()
-	if a.Seq != nil { // missing only in what came before the flags were set
-		var lost uint64
-		m.Seq, lost = r.seq.arrived(*a.Seq)
-		if lost > 0 {
-			r.gap(lost, m.Seq)
-		}
-	}
-	if e, ok := m.Event(); ok {
-		r.add(func(s *Stats) { s.Events++ })
-		r.emit([]journey.Event{e})
-		return 0
-	}
-	r.add(func(s *Stats) { s.Other++ })
-	if r.other != nil {
-		r.other(m)
-	}
-	return 0
 }
 
 // gap tells of lost messages; before is the number of the one that would follow.
 // lost is 0 where the number is not known.
-func (r *Reader) gap(lost, before uint64) {
+func (r *Reader) gap(emit func([]journey.Event), lost, before uint64) {
+	if r.got.Full() {
+		r.flush(emit)
+	}
 	r.add(func(s *Stats) { s.Lost += lost })
-	r.emit([]journey.Event{{Source: journey.SourceGap, Lost: lost, Seq: before - 1, Time: time.Now()}})
+	*r.got.Next() = journey.Event{Source: journey.SourceGap, Lost: lost, Seq: before - 1, Time: time.Now()}
+}
+
+// flush hands over what is decoded.
+func (r *Reader) flush(emit func([]journey.Event)) {
+	l := r.got.Events()
+	if len(l) == 0 {
+		return
+	}
+	events := uint64(0)
+	for i := range l {
+		if l[i].Source != journey.SourceGap {
+			events++
+		}
+	}
+	r.add(func(s *Stats) { s.Events += events })
+	emit(l)
+	r.got.Reset()
 }
 
 func (r *Reader) malformed(err error) {
@@ -203,23 +314,6 @@ func (r *Reader) add(fn func(*Stats)) {
 	r.tally.Lock()
 	defer r.tally.Unlock()
 	fn(&r.stats)
-}
-
-// receiveError is go-nflog's error callback; 0 lets it go on.
-func (r *Reader) receiveError(err error) int {
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(err, unix.ENOBUFS): // a loss: the numbers of what follows tell
-		return 0
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return 0
-	}
-	select {
-	case <-r.done:
-	case r.failed <- fmt.Errorf("read NFLOG: %w", err):
-	default:
-	}
-	return 1
 }
 
 // Lost is how many messages are missing so far.
@@ -250,19 +344,4 @@ func (r *Reader) Close() (err error) {
 		}
 	})
 	return err
-}
-
-// logger hears from go-nflog what it could not read.
-type logger struct{ r *Reader }
-
-// Errorf hears that the receiver ends; receiveError knows why.
-func (logger) Errorf(string, ...any) {}
-
-// Debugf hears of messages and attributes that were left out.
-func (l logger) Debugf(format string, args ...any) {
-	if strings.HasPrefix(format, "Unknown") {
-		l.r.add(func(s *Stats) { s.Unknown++ })
-		return
-	}
-	l.r.malformed(fmt.Errorf("nflog: "+format, args...))
 }
