@@ -66,7 +66,7 @@ func TestWriteTree(t *testing.T) {
     1  - -  -j NOSUCH
        ? target NOSUCH is neither a chain of the table nor known
 
-warning: f: table filter: target NOSUCH is neither a chain of the tab...
+warning: f:6:11: table filter: target NOSUCH is neither a chain of th...
 `
 	if d := cmp.Diff(want, b.String()); d != "" {
 		t.Error(d)

@@ -161,9 +161,13 @@ type saveParser struct {
 	// chains are the table's chains by name, declared those that a line declared.
 	chains  map[string]*model.Chain
 	missing map[string]bool // targets already complained about
-	block   []model.Chain   // chains are made in blocks
-	last    *model.Chain    // the chain of the last rule
-	at      int             // its place, or an earlier one
+	// begun is the line where the table begins, places where it calls and speaks of what
+	// it does, nil before somebody asks (see spoken).
+	begun  int
+	places map[string]textPlace
+	block  []model.Chain // chains are made in blocks
+	last   *model.Chain  // the chain of the last rule
+	at     int           // its place, or an earlier one
 	// arena holds the rules in the order of the text; a chain's rules are a part of it
 	// as long as they stand together. tail is the chain that ends where it ends.
 	arena []model.Rule
@@ -279,7 +283,7 @@ func (p *saveParser) begin(name string, col int) {
 }
 
 func (p *saveParser) open(name string) {
-	p.table = &model.Table{Name: name}
+	p.table, p.begun, p.places = &model.Table{Name: name}, p.line, nil
 	p.chains, p.missing = map[string]*model.Chain{}, nil
 	p.v6, p.arp, p.last, p.at, p.tail, p.loose, p.arena = false, false, nil, 0, nil, false, nil
 }

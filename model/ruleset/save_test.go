@@ -348,3 +348,29 @@ func TestEveryProblemIsTold(t *testing.T) {
 		}
 	}
 }
+
+// What only a table's end can tell is told with its place all the same.
+func TestPlacesOfTargets(t *testing.T) {
+	const text = "*nat\n-A PREROUTING -j GONE\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n:PREROUTING ACCEPT [0:0]\n:a - [0:0]\n" +
+		"-A INPUT -m comment --comment \"-j GONE\" -j a\n-A a --goto GONE\n-A a -jOTHER\n-A POSTROUTING -j a\n-A a -j GONE\nCOMMIT\n*raw\n-A OUTPUT -j GONE\n"
+	rs, _, found := ParseFile("f", []byte(text))
+	var got []string
+	for _, p := range found {
+		got = append(got, p.Error())
+	}
+	want := []string{
+		"f:2:18: table nat: target GONE is neither a chain of the table nor known",
+		"f:6:1: table filter has no built-in chain PREROUTING; it is taken as a user chain",
+		"f:9:13: table filter: target GONE is neither a chain of the table nor known",
+		"f:10:8: table filter: target OTHER is neither a chain of the table nor known",
+		"f:11:4: table filter has no built-in chain POSTROUTING; it is taken as a user chain",
+		"f:15:14: table raw: target GONE is neither a chain of the table nor known",
+	}
+	got = slices.DeleteFunc(got, func(s string) bool { return strings.Contains(s, "COMMIT") })
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if _, n := rs.Size(); n != 7 {
+		t.Errorf("%d rules", n)
+	}
+}

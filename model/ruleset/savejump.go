@@ -1,6 +1,8 @@
 package ruleset
 
 import (
+	"strings"
+
 	"nfscope/model"
 )
 
@@ -32,7 +34,8 @@ func (p *saveParser) finish() {
 		if builtinName(c.Name) {
 			var ok bool
 			if c.Hook, c.Priority, ok = model.BuiltinChain(t.Name, c.Name); !ok {
-				p.add(0, 0, "table %s has no built-in chain %s; it is taken as a user chain", t.Name, c.Name)
+				line, col := p.spoken(":" + c.Name)
+				p.add(line, col, "table %s has no built-in chain %s; it is taken as a user chain", t.Name, c.Name)
 			}
 		}
 		for i := range c.Rules {
@@ -66,5 +69,55 @@ func (p *saveParser) resolve(t *model.Table, r *model.Rule) {
 		p.missing = map[string]bool{}
 	}
 	p.missing[r.Target] = true
-	p.add(0, 0, "table %s: %s", t.Name, r.Marked)
+	line, col := p.spoken(r.Target)
+	p.add(line, col, "table %s: %s", t.Name, r.Marked)
+}
+
+// spoken gives the line and column where the open table first calls a target, or with a
+// colon before it first speaks of a chain; 0 where the text is not there any more. It is
+// asked for what is wrong only, and goes over the table's text once.
+func (p *saveParser) spoken(name string) (line, col int) {
+	if p.places == nil {
+		p.places = map[string]textPlace{}
+		n := 0
+		for l := range strings.Lines(p.doc.text) {
+			if n++; n >= p.begun && n <= p.line {
+				p.placesIn(n, strings.TrimRight(l, "\r\n"))
+			}
+		}
+	}
+	at := p.places[name]
+	return at.line, at.col
+}
+
+// textPlace is where something stands in a text.
+type textPlace struct{ line, col int }
+
+// placesIn notes what a line calls and speaks of.
+func (p *saveParser) placesIn(n int, line string) {
+	note := func(name string, col int) {
+		if _, known := p.places[name]; !known {
+			p.places[name] = textPlace{n, col + 1}
+		}
+	}
+	f := scanner{s: line}
+	for before := ""; ; {
+		w := f.word()
+		switch {
+		case w == "" && !f.quoted:
+			return
+		case f.quoted:
+		case before == "-j" || before == "--jump" || before == "-g" || before == "--goto":
+			note(w, f.begin)
+		case before == "-A" || before == "--append" || before == "-I" || before == "--insert":
+			note(":"+w, f.begin)
+		case before == "" && len(w) > 1 && w[0] == ':':
+			note(w, f.begin)
+		case len(w) > 2 && (strings.HasPrefix(w, "-j") || strings.HasPrefix(w, "-g")):
+			note(w[2:], f.begin+2)
+		}
+		if before = w; f.quoted {
+			before = `"`
+		}
+	}
 }
