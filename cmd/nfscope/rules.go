@@ -133,7 +133,7 @@ func (a *app) readRulesFile(name string) (rs *model.Ruleset, doc *ruleset.Docume
 			return nil, nil, 0, usage(p)
 		}
 		fmt.Fprintln(a.err, "nfscope:", p.Error())
-		if p.Line > 0 { // what is said of the whole file is a remark
+		if p.Line > 0 && !p.Remark { // what is said of the whole file is a remark too
 			bad++
 		}
 	}

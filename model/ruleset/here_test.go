@@ -98,7 +98,7 @@ func TestNowhere(t *testing.T) {
 		"add table inet fw\nadd chain inet fw a\nadd rule inet fw a jump later\nadd rule inet fw a jump nowhere\nadd chain inet fw later": "f:4:1: table inet fw has no chain nowhere in the text, which is called here",
 	} {
 		rs, _, found := ParseFile("f", []byte(text))
-		if len(found) != 1 || found[0].Error() != want {
+		if len(found) != 1 || found[0].Error() != want || !found[0].Remark {
 			t.Errorf("%s: %v, want %s", text, found, want)
 		}
 		for _, c := range rs.Tables[0].Chains {

@@ -25,11 +25,11 @@ func ParseNFT(name string, text []byte) ([]*model.Table, []Problem) {
 	}
 	p.ruleset()
 	p.stray(func(at int, format string, args ...any) {
-		if at < 0 {
-			p.add(0, 0, format, args...)
-		} else {
-			p.complain(at, format, args...)
+		line, col := 0, 0
+		if at >= 0 {
+			line, col = p.where(at)
 		}
+		p.remark(line, col, format, args...)
 	})
 	p.number()
 	return p.tables, p.done()

@@ -33,7 +33,12 @@ func ParseNFTJSON(name string, text []byte) ([]*model.Table, []Problem) {
 		return nil, []Problem{{Name: name, Line: 1, Col: 1, Fatal: true,
 			Msg: `JSON, but not nft's: expected {"nftables": [ ... ]}, as nft -j list ruleset prints it`}}
 	}
-	p.stray(func(at int, format string, args ...any) { p.complain(max(at, 0), format, args...) })
+	p.stray(func(at int, format string, args ...any) {
+		n := len(p.list)
+		if p.complain(max(at, 0), format, args...); len(p.list) > n {
+			p.list[n].Remark = true
+		}
+	})
 	p.number()
 	p.silent()
 	return p.tables, p.done()

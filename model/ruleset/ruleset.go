@@ -20,6 +20,9 @@ type Problem struct {
 	Msg       string // what it is and what was expected
 	// Fatal is true where nothing at all could be read.
 	Fatal bool
+	// Remark is true where all was read, but something is odd: a target that may be another
+	// host's, a chain that may stand in another file.
+	Remark bool
 }
 
 // Error gives FILE:LINE:COL: what, what was expected.
@@ -46,6 +49,15 @@ func (p *problems) add(line, col int, format string, args ...any) {
 		return
 	}
 	p.list = append(p.list, Problem{Name: p.name, Line: line, Col: col, Msg: fmt.Sprintf(format, args...)})
+}
+
+// remark adds what nothing was left out for.
+func (p *problems) remark(line, col int, format string, args ...any) {
+	n := len(p.list)
+	p.add(line, col, format, args...)
+	if len(p.list) > n {
+		p.list[n].Remark = true
+	}
 }
 
 func (p *problems) done() []Problem {

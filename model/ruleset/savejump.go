@@ -35,7 +35,7 @@ func (p *saveParser) finish() {
 			var ok bool
 			if c.Hook, c.Priority, ok = model.BuiltinChain(t.Name, c.Name); !ok {
 				line, col := p.spoken(":" + c.Name)
-				p.add(line, col, "table %s has no built-in chain %s; it is taken as a user chain", t.Name, c.Name)
+				p.remark(line, col, "table %s has no built-in chain %s; it is taken as a user chain", t.Name, c.Name)
 			}
 		}
 		for i := range c.Rules {
@@ -70,7 +70,7 @@ func (p *saveParser) resolve(t *model.Table, r *model.Rule) {
 	}
 	p.missing[r.Target] = true
 	line, col := p.spoken(r.Target)
-	p.add(line, col, "table %s: %s", t.Name, r.Marked)
+	p.remark(line, col, "table %s: %s", t.Name, r.Marked)
 }
 
 // spoken gives the line and column where the open table first calls a target, or with a

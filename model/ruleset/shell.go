@@ -32,7 +32,7 @@ func ParseShell(name string, text []byte) ([]*model.Table, []Problem) {
 		tables = append(tables, sub.doc.tables...)
 	}
 	if n := p.nft; n != nil {
-		n.stray(func(_ int, format string, args ...any) { n.add(0, 0, format, args...) })
+		n.stray(func(_ int, format string, args ...any) { n.remark(0, 0, format, args...) })
 		n.number()
 		p.list = append(p.list, n.list...)
 		tables = append(tables, n.tables...)
