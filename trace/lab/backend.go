@@ -3,7 +3,38 @@ package lab
 import (
 	"slices"
 	"strings"
+
+	"nfscope/model"
 )
+
+// backendIPSet marks a rules file that is ipset's, not a firewall's.
+const backendIPSet = "ipset"
+
+// InBackends lists the backends that the lab is stated for: iptables-legacy and
+// iptables-nft, where its rules may be loaded by either; else the one that they are for.
+func (l *Lab) InBackends() []string {
+	legacy, nft := model.BackendLegacy.String(), model.BackendIptablesNFT.String()
+	var either bool
+	var fixed []string
+	for _, h := range l.Hosts {
+		for _, r := range h.Rules {
+			switch {
+			case r.Backend != legacy && r.Backend != nft:
+			case r.Fallback != "":
+				either = true
+			case !slices.Contains(fixed, r.Backend):
+				fixed = append(fixed, r.Backend)
+			}
+		}
+	}
+	switch {
+	case len(fixed) == 0 && either:
+		return []string{legacy, nft}
+	case len(fixed) == 0:
+		return []string{model.BackendNFTables.String()}
+	}
+	return fixed[:1]
+}
 
 // With gives the lab with another iptables backend: rules files of backend from are
 // loaded with backend to, and what the lab states of them is stated of the other one.

@@ -2,7 +2,7 @@ package lab
 
 import (
 	"fmt"
-	"net/netip"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,18 +21,22 @@ type Evidence struct {
 	// counters after the last step. Where Counts is nil those of Rules itself are taken.
 	Rules  *model.Ruleset
 	Counts *model.Counts
+	// Misses gives a journey with the rules that did not match among its steps.
+	Misses func(*journey.Journey) *journey.Journey
+	// Counted is what the kernel counted from before the first step on.
+	Counted Counted
 }
 
 // Failure is one statement of a lab that was not so.
 type Failure struct {
-	// Step is the step's name, "" for counters.
+	// Step is the step's name, "" for what is stated of all of them.
 	Step             string
 	What, Want, Have string
 }
 
 // String is the failure as a sentence.
 func (f Failure) String() string {
-	where := "the counters"
+	where := "after all steps"
 	if f.Step != "" {
 		where = "step " + f.Step
 	}
@@ -50,6 +54,16 @@ func Check(l *Lab, ev Evidence) []Failure {
 	if ev.Rules != nil && (ev.Counts == nil || ev.Counts.Generation == ev.Rules.Generation) {
 		for _, s := range l.Counters {
 			c.counter(s)
+		}
+	}
+	if ev.Counted != nil {
+		for _, k := range l.Kernel {
+			c.kernel(k)
+		}
+	}
+	if ev.Flows != nil {
+		for _, p := range l.Pools {
+			c.pool(p)
 		}
 	}
 	return c.failures
@@ -92,6 +106,7 @@ func (c *checker) step(i int) {
 	if a := r.Attempts[0].Answer; s.Answer != "" && !strings.HasPrefix(a, s.Answer) {
 		c.fail("answer", fmt.Sprintf("%q at its beginning", s.Answer), fmt.Sprintf("%q", a))
 	}
+	c.shares(s.Shares, r)
 	if s.Expect == nil {
 		return
 	}
@@ -100,76 +115,6 @@ func (c *checker) step(i int) {
 	}
 	if c.ev.Flows != nil && s.Expect.Flow != nil {
 		c.flow(s.Expect.Flow, r.Attempts[0].Tuple)
-	}
-}
-
-// journey finds the way of an attempt's first packet: the earliest one with its tuple
-// that did not begin before it.
-func (c *checker) journey(e *Expect, a Attempt) {
-	var j *journey.Journey
-	for _, k := range c.ev.Journeys {
-		if sameTuple(k.Packet.Tuple(), a.Tuple) && !k.Start.Before(a.Start) && (j == nil || k.Start.Before(j.Start)) {
-			j = k
-		}
-	}
-	if j == nil {
-		c.fail("journey", "one of "+a.Tuple.String(), "")
-		return
-	}
-	c.same("outcome", e.Outcome, j.Outcome.Verdict)
-	c.same("sentence", e.Sentence, j.Outcome.Sentence)
-	if e.By != nil {
-		have := j.Outcome.By
-		c.same("backend", e.By.Backend, have.Backend.String())
-		c.same("family", e.By.Family, have.Family.String())
-		c.same("decided in", e.By.Table+"/"+e.By.Chain, have.Table+"/"+have.Chain)
-		c.same("decided by", e.By.Kind, have.Kind)
-		if e.By.Rule != 0 && e.By.Rule != have.Rule {
-			c.fail("decided by", fmt.Sprintf("rule %d", e.By.Rule), fmt.Sprintf("rule %d", have.Rule))
-		}
-	}
-	var hits []string
-	for _, s := range j.Steps {
-		if s.Kind == journey.KindRule {
-			hits = append(hits, fmt.Sprintf("%s/%s %d", s.Table, s.Chain, s.Rule))
-		}
-	}
-	rest := hits
-	for _, h := range e.Hits {
-		i := slices.Index(rest, h)
-		if i < 0 {
-			c.fail("rules hit", strings.Join(e.Hits, ", "), strings.Join(hits, ", "))
-			return
-		}
-		rest = rest[i+1:]
-	}
-}
-
-// sameTuple compares tuples. An echo's DPort is type and code, the same in both.
-func sameTuple(a, b model.Tuple) bool {
-	return a.Proto == b.Proto && a.Src == b.Src && a.Dst == b.Dst && a.SPort == b.SPort && a.DPort == b.DPort
-}
-
-func (c *checker) flow(e *ExpectFlow, t model.Tuple) {
-	i := slices.IndexFunc(c.ev.Flows, func(f *flow.Flow) bool { return sameTuple(f.Orig.Tuple, t) })
-	if i < 0 {
-		c.fail("flow", "one of "+t.String(), "")
-		return
-	}
-	f := c.ev.Flows[i]
-	for _, class := range e.Class {
-		if !slices.Contains(f.NAT.Class, flow.Class(class)) {
-			c.fail("NAT class", class, fmt.Sprint(f.NAT.Class))
-		}
-	}
-	c.end("the replies' source", e.Reply.Src, f.Reply.Tuple.Src, f.Reply.Tuple.SPort)
-	c.end("the replies' destination", e.Reply.Dst, f.Reply.Tuple.Dst, f.Reply.Tuple.DPort)
-}
-
-func (c *checker) end(what, want string, addr netip.Addr, port uint16) {
-	a, p, ok := splitEnd(want)
-	if ok && (a != addr || p != 0 && p != port) {
-		c.fail(what, want, netip.AddrPortFrom(addr, port).String())
 	}
 }
 
@@ -202,9 +147,41 @@ func (c *checker) counter(s Counter) {
 		c.fail(s.At, "a counter", "no such rule")
 	case !have.Valid:
 		c.fail(s.At, "a counter", "a rule without one")
-	case s.Packets != nil && have.Packets != *s.Packets:
-		c.fail(s.At, fmt.Sprintf("%d packets", *s.Packets), fmt.Sprint(have.Packets))
-	case s.Packets == nil && have.Packets < s.Least:
-		c.fail(s.At, fmt.Sprintf("at least %d packets", s.Least), fmt.Sprint(have.Packets))
+	default:
+		c.number(s.At, s.Packets, s.Least, have.Packets)
+	}
+}
+
+// number holds a count against an exact number, or else against the least.
+func (c *checker) number(what string, exact *uint64, least, have uint64) {
+	switch {
+	case exact != nil && have != *exact:
+		c.fail(what, fmt.Sprintf("%d packets", *exact), fmt.Sprint(have))
+	case exact == nil && have < least:
+		c.fail(what, fmt.Sprintf("at least %d packets", least), fmt.Sprint(have))
+	}
+}
+
+func (c *checker) kernel(k Kernel) {
+	host := k.Host
+	if host == "" {
+		host = c.lab.Observed
+	}
+	c.number(k.Counter+" of "+host, k.Packets, k.Least, c.ev.Counted[host][k.Counter])
+}
+
+// shares counts the attempts that were answered by each end.
+func (c *checker) shares(list []Share, r Result) {
+	for _, s := range list {
+		n := 0
+		for _, a := range r.Attempts {
+			if strings.HasPrefix(a.Answer, s.Answer) {
+				n++
+			}
+		}
+		if have := float64(n) / float64(len(r.Attempts)); math.Abs(have-s.Of) > s.Within {
+			c.fail("share of "+s.Answer, fmt.Sprintf("%.3g, within %.3g", s.Of, s.Within),
+				fmt.Sprintf("%d of %d, %.3g", n, len(r.Attempts), have))
+		}
 	}
 }

@@ -16,8 +16,9 @@ type Registrar interface {
 // Network is a lab that stands. There are none on this system.
 type Network struct {
 	// Lang is the language of what Play emits.
-	Lang string
-	lab  *Lab
+	Lang   string
+	lab    *Lab
+	played bool
 }
 
 // Up fails with netns.ErrUnsupported.
@@ -29,6 +30,9 @@ func (n *Network) Lab() *Lab { return n.lab }
 // Notes is empty.
 func (*Network) Notes() []string { return nil }
 
+// Lacks is netns.ErrUnsupported.
+func Lacks(*Lab) error { return netns.ErrUnsupported }
+
 // Host is nil.
 func (*Network) Host(string) *netns.Handle { return nil }
 
@@ -37,6 +41,11 @@ func (*Network) Observed() *netns.Handle { return nil }
 
 // Down does nothing.
 func (*Network) Down() error { return nil }
+
+func (*Network) forgetFlows() error { return nil }
+
+// Counted fails with netns.ErrUnsupported.
+func (*Network) Counted() (Counted, error) { return nil, netns.ErrUnsupported }
 
 // Run fails.
 func (*Network) Run(context.Context, Step) Result { return Result{Word: Failed} }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -24,6 +26,24 @@ func Load(fsys fs.FS, name string) (*Lab, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab %q: %w", name, err)
 	}
+	l, err := readFolder(dir, name, true)
+	if err != nil {
+		return nil, err
+	}
+	return l, Validate(l)
+}
+
+// LoadFolder is Load for a folder of the user's; errors name its files as the user does.
+func LoadFolder(folder string) (*Lab, error) {
+	l, err := readFolder(os.DirFS(folder), filepath.ToSlash(filepath.Clean(folder)), false)
+	if err != nil {
+		return nil, err
+	}
+	return l, Validate(l)
+}
+
+// readFolder reads a lab without judging it; named asks that it be called as its folder.
+func readFolder(dir fs.FS, name string, named bool) (*Lab, error) {
 	file := path.Join(name, "lab.yaml")
 	data, err := fs.ReadFile(dir, "lab.yaml")
 	switch {
@@ -38,19 +58,25 @@ func Load(fsys fs.FS, name string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.files = dir
+	if base := path.Base(name); named && base != "." && l.Name != base {
+		return nil, l.where.at("$.name", fmt.Sprintf("the lab calls itself %q, but its folder is %q", l.Name, base))
+	}
+	l.files, l.folder = dir, name
 	for lang, to := range map[string]*string{"en": &l.Lesson.En, "zh": &l.Lesson.Zh} {
 		text, err := fs.ReadFile(dir, "lesson."+lang+".md")
-		if err != nil {
-			return nil, fmt.Errorf("%s: the lab has no lesson.%s.md beside it", file, lang)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: %w", path.Join(name, "lesson."+lang+".md"), err)
 		}
 		*to = string(text)
 	}
-	if base := path.Base(name); base != "." && l.Name != base {
-		return nil, l.where.at("$.name", fmt.Sprintf("the lab calls itself %q, but its folder is %q", l.Name, base))
+	if l.Lesson == (Text{}) {
+		return nil, fmt.Errorf("%s: the lab has no lesson.en.md or lesson.zh.md beside it", file)
 	}
-	return l, Validate(l)
+	return l, nil
 }
+
+// path is a file of the lab's folder as the user would name it.
+func (l *Lab) path(file string) string { return path.Join(l.folder, file) }
 
 // parse decodes lab.yaml strictly: an unknown or doubled key is an error. The YAML
 // library panics on some of what is no lab (a list that is a tagged number, FuzzLoad);

@@ -2,6 +2,8 @@ package lab
 
 import (
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -104,7 +106,7 @@ func TestLoadErrors(t *testing.T) {
 		{"10.1.0.2/24", "10.2.0.2/24", "the ends of the link between a and b are in different networks"},
 		{"host: a, dev", "host: c, dev", `lab.yaml:18: a link ends at host "c", which is not there`},
 		{"from: a", "from: c", `lab.yaml:23: step "ping" comes from host "c", which is not there`},
-		{"do: ping", "do: dance", `lab.yaml:24: step "ping" does "dance": expected tcp, udp, ping or http`},
+		{"do: ping", "do: dance", `lab.yaml:24: step "ping" does "dance": expected tcp, udp, ping, http or dns`},
 		{"to: 10.1.0.1\n", "to: 10.1.0.1:80\n", `lab.yaml:25: step "ping" pings "10.1.0.1:80": expected an address`},
 		{"do: ping", "do: tcp", `lab.yaml:25: step "ping" goes to "10.1.0.1": expected address:port`},
 		{"timeout: 200ms", "timeout: 1h", `lab.yaml:26: step "ping": timeout 1h0m0s; expected at most 10s`},
@@ -113,6 +115,35 @@ func TestLoadErrors(t *testing.T) {
 		{"timeout: 200ms", "source: 10.1.0.9", `lab.yaml:26: step "ping": host a has no address 10.1.0.9`},
 		{"result: answered", "result: great", `lab.yaml:27: step "ping": result "great"; expected one of: connected, `},
 		{"result: answered", "result: answered\n    expect: {hits: [INPUT 2]}", `lab.yaml:28: step "ping": hit "INPUT 2"; expected "table/chain 2"`},
+		{"filter: icmp", "filter: tcp and and", "lab.yaml:4: filter: "},
+		{"routes:\n      - {to: default, via: 10.1.0.1}", "bridges: [br0]", "lab.yaml:7:"},
+		{"to: default, via: 10.1.0.1", "to: default, type: blackmail", "lab.yaml:8: route to default of host a: expected via and an address, or type"},
+		{"to: default, via: 10.1.0.1", "to: default, via: 10.1.0.1, type: blackhole", "lab.yaml:8: route to default of host a"},
+		{"name: a\n", "name: a\n    vlans: [{dev: v, on: eth1, id: 7}]\n", `lab.yaml:7: VLAN 7 of host a: there is no interface "eth1"`},
+		{"name: a\n", "name: a\n    vlans: [{dev: v, on: eth0, id: 5000}]\n", "lab.yaml:7: VLAN 5000 of host a: expected 1 to 4094"},
+		{"name: a\n", "name: a\n    vlans: [{dev: v, on: eth0, id: 5, bridge: br0}]\n", `lab.yaml:7: host a has no bridge "br0"`},
+		{"name: a\n", "name: a\n    neighbours: [{address: x, mac: \"02:00:00:00:00:01\", dev: eth0}]\n", `lab.yaml:7: neighbour "x" of host a`},
+		{"name: a\n", "name: a\n    neighbours: [{address: 10.1.0.1, mac: zz, dev: eth0}]\n", `"zz" is no MAC address`},
+		{"name: a\n", "name: a\n    neighbours: [{address: 10.1.0.1, mac: \"02:00:00:00:00:01\", dev: eth7}]\n", `there is no interface "eth7"`},
+		{"name: echo, do: udp, port: 7", "name: echo, do: dns, port: 7", `lab.yaml:15: service "echo": dns, and only dns, has records`},
+		{"name: echo, do: udp, port: 7", "name: echo, do: dns, port: 7, records: {a..b: 10.1.0.1}", `lab.yaml:15: service "echo": "a..b" is no name`},
+		{"name: echo, do: udp, port: 7", "name: echo, do: dns, port: 7, records: {a.b: fd00::1}", `"fd00::1" of a.b is no IPv4 address`},
+		{"name: echo, do: udp, port: 7", "name: echo, do: nfqueue, queues: 9-3", `lab.yaml:15: service "echo": queues "9-3"`},
+		{"name: echo, do: udp, port: 7", "name: echo, do: nfqueue, queues: 0-65535", `at most 64 of them`},
+		{"name: echo, do: udp, port: 7", "name: echo, do: nfqueue, queues: 3, port: 7", "nfqueue has queues and no port"},
+		{"to: 10.1.0.1\n", "to: 10.1.0.1\n    ask: a.b\n", `lab.yaml:26: step "ping": dns, and only dns, asks for a name`},
+		{"to: 10.1.0.1\n", "to: 10.1.0.1\n    sport: 7\n", `lab.yaml:26: step "ping": a ping has no port`},
+		{"result: answered", "result: answered\n    shares: [{answer: x, of: 2}]", `lab.yaml:28: step "ping": a share wants`},
+		{"result: answered", "result: answered\n    shares: [{answer: x, of: .nan}]", `lab.yaml:28: step "ping": a share wants`},
+		{"result: answered", "result: answered\n    expect: {never: [/x]}", `lab.yaml:28: step "ping": never "/x"`},
+		{"result: answered", "result: answered\n    expect: {misses: [{at: filter/INPUT policy}]}", `lab.yaml:28: step "ping": miss at "filter/INPUT policy"`},
+		{"result: answered", "result: answered\n    expect: {path: sideways}", `lab.yaml:28: step "ping": path "sideways"`},
+		{"result: answered", "result: answered\n    expect: {flow: {port: lost}}", `lab.yaml:28: step "ping": port "lost"`},
+		{"result: answered", "result: answered\n    expect: {flow: {none: true, port: kept}}", `lab.yaml:28: step "ping": a flow that is not there`},
+		{"result: answered", "result: answered\nkernel:\n  - {counter: drop}", `lab.yaml:29: counter "drop": expected one such as`},
+		{"result: answered", "result: answered\nkernel:\n  - {host: c, counter: Ip.X}", `lab.yaml:29: counter Ip.X of host "c", which is not there`},
+		{"result: answered", "result: answered\npools:\n  - {address: x, ports: 1-2}", `lab.yaml:29: pool of "x"`},
+		{"result: answered", "result: answered\npools:\n  - {address: 10.1.0.1, ports: 2-1}", `lab.yaml:29: pool of ports "2-1"`},
 		{"result: answered", "result: answered\ncounters:\n  - {at: filter/INPUT first}", `lab.yaml:29: counter at "filter/INPUT first"`},
 	} {
 		if !strings.Contains(small, c.old) {
@@ -134,7 +165,7 @@ func TestLoadFolder(t *testing.T) {
 		name, want string
 	}{
 		{fstest.MapFS{}, "nothing", `no lab "nothing": there is no nothing/lab.yaml`},
-		{fstest.MapFS{"x/lab.yaml": {Data: []byte(small)}}, "x", "x/lab.yaml: the lab has no lesson."},
+		{fstest.MapFS{"small/lab.yaml": {Data: []byte(small)}}, "small", "small/lab.yaml: the lab has no lesson."},
 		{fstest.MapFS{"x/lab.yaml": {Data: []byte(small)}, "x/lesson.en.md": {}, "x/lesson.zh.md": {}}, "x", `x/lab.yaml:1: the lab calls itself "small", but its folder is "x"`},
 		{fstest.MapFS{"x/lab.yaml": {Data: make([]byte, maxFile+1)}}, "x", "larger than 1 MiB"},
 		{fstest.MapFS{"x/lab.yaml": {Data: []byte("\x00\x01\xff")}}, "x", "x/lab.yaml:"},
@@ -144,6 +175,38 @@ func TestLoadFolder(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %v, expected in it: %s", c.name, err, c.want)
 		}
+	}
+}
+
+// TestLoadOwn: a lab of the user's may be called otherwise than its folder, and speak one
+// language; its errors name its files as the user does.
+func TestLoadOwn(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := LoadFolder(dir); err == nil || !strings.Contains(err.Error(), "there is no "+dir+"/lab.yaml") {
+		t.Errorf("an empty folder: %v", err)
+	}
+	write("lab.yaml", strings.ReplaceAll(small, "{en: ", "{zh: "))
+	write("b.save", "*filter\nCOMMIT\n")
+	if _, err := LoadFolder(dir); err == nil || !strings.Contains(err.Error(), "no lesson.en.md or lesson.zh.md") {
+		t.Errorf("without a lesson: %v", err)
+	}
+	write("lesson.zh.md", "# 自己的实验")
+	l, err := LoadFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Lesson.In("en") != "# 自己的实验" || l.Title.In("en") != "Small" || l.Steps[0].Title.In("en") != "ping" {
+		t.Errorf("in English: %q %q", l.Lesson.In("en"), l.Title.In("en"))
+	}
+	write("lab.yaml", strings.Replace(small, "observed: b", "observed: c", 1))
+	if _, err := LoadFolder(dir); err == nil || !strings.HasPrefix(err.Error(), dir+"/lab.yaml:3: observed") {
+		t.Errorf("%v", err)
 	}
 }
 

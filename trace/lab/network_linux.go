@@ -31,6 +31,8 @@ type Network struct {
 	hosts map[string]*netns.Handle
 	order []string
 	notes []string
+	// played is true once Play was called.
+	played bool
 
 	mu      sync.Mutex
 	closers map[io.Closer]bool
@@ -178,7 +180,7 @@ func (n *Network) forget(c io.Closer) {
 func (n *Network) baseline(context.Context) error {
 	for _, host := range n.lab.Hosts {
 		err := n.hosts[host.Name].Do(func() error {
-			base := [][2]string{{"net.ipv4.ip_forward", "0"}}
+			base := [][2]string{{"net.ipv4.ip_forward", "0"}, {"net.bridge.bridge-nf-call-iptables", "0"}, {"net.bridge.bridge-nf-call-ip6tables", "0"}}
 			for _, of := range []string{"all", "default"} {
 				base = append(base,
 					[2]string{"net.ipv4.conf." + of + ".rp_filter", "0"},
@@ -201,8 +203,8 @@ func (n *Network) baseline(context.Context) error {
 	return nil
 }
 
-// lateSysctls sets those of netfilter: they appear when the rules that need
-// conntrack are loaded.
+// lateSysctls sets those of netfilter, which appear when the rules that need conntrack
+// are loaded, and those of one interface.
 func (n *Network) lateSysctls(context.Context) error {
 	for _, host := range n.lab.Hosts {
 		err := n.hosts[host.Name].Do(func() error { return setSysctls(host.Sysctls, true) })
@@ -213,10 +215,16 @@ func (n *Network) lateSysctls(context.Context) error {
 	return nil
 }
 
+func lateSysctl(key string) bool {
+	_, dev, conf := strings.Cut(key, ".conf.")
+	conf = conf && !strings.HasPrefix(dev, "all.") && !strings.HasPrefix(dev, "default.")
+	return conf || strings.HasPrefix(key, "net.netfilter.")
+}
+
 func setSysctls(m map[string]string, late bool) error {
 	keys := make([]string, 0, len(m))
 	for k := range m {
-		if strings.HasPrefix(k, "net.netfilter.") == late {
+		if lateSysctl(k) == late {
 			keys = append(keys, k)
 		}
 	}
@@ -234,6 +242,9 @@ func setSysctls(m map[string]string, late bool) error {
 func setSysctl(key, value string) error {
 	path := filepath.Join("/proc/sys", strings.ReplaceAll(key, ".", "/"))
 	err := os.WriteFile(path, []byte(value), 0o644)
+	if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(key, "net.bridge.") {
+		return fmt.Errorf("%w (%w)", noBridge(key), fs.ErrNotExist)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("this kernel has no sysctl %s in a network namespace: %w", key, fs.ErrNotExist)
 	}

@@ -4,16 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"nfscope/docs/labs"
-	"nfscope/model"
-	"nfscope/model/feed"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
@@ -51,67 +47,6 @@ func load(t *testing.T, name string) *Lab {
 		t.Fatal(err)
 	}
 	return l
-}
-
-// TestLabs runs every embedded lab in both iptables backends and holds what its
-// senders saw and what the kernel counted against what the lab states.
-func TestLabs(t *testing.T) {
-	t.Parallel()
-	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
-	for _, name := range labs.Names() {
-		for _, backend := range []string{"iptables-legacy", "iptables-nft"} {
-			t.Run(name+"/"+backend, func(t *testing.T) {
-				t.Parallel()
-				l := load(t, name).With("iptables-legacy", backend)
-				n := up(t, l)
-				var views []int
-				start := time.Now()
-				results, err := Play(t.Context(), n, func(i feed.Item) { views = append(views, i.Lab.Current) }, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Logf("its %d steps took %v", len(results), time.Since(start).Round(time.Millisecond))
-				if len(views) != len(l.Steps)+1 || views[len(l.Steps)] != len(l.Steps) {
-					t.Errorf("emitted views %v", views)
-				}
-				for _, f := range Check(n.Lab(), Evidence{Results: results, Rules: counters(t, n, backend)}) {
-					t.Error(f)
-				}
-			})
-		}
-	}
-}
-
-// counters reads the observed host's rules with the backends' own programs.
-func counters(t *testing.T, n *Network, backend string) *model.Ruleset {
-	t.Helper()
-	rs := &model.Ruleset{}
-	num := func(s string) uint64 { v, _ := strconv.ParseUint(s, 10, 64); return v }
-	var table *model.Table
-	policy := regexp.MustCompile(`^:(\S+) \S+ \[(\d+):(\d+)\]`)
-	rule := regexp.MustCompile(`^\[(\d+):(\d+)\] -A (\S+)`)
-	for line := range strings.Lines(nettest.Run(t, n.Observed(), backend+"-save", "-c")) {
-		if line[0] == '*' {
-			table = &model.Table{Name: strings.TrimSpace(line[1:]), Family: model.FamilyIPv4}
-			rs.Tables = append(rs.Tables, table)
-		}
-		if m := policy.FindStringSubmatch(line); m != nil {
-			table.Chains = append(table.Chains, &model.Chain{Name: m[1], Counters: model.Counters{Packets: num(m[2]), Valid: true}})
-		}
-		if m := rule.FindStringSubmatch(line); m != nil {
-			c := table.Chain(m[3])
-			c.Rules = append(c.Rules, model.Rule{Counters: model.Counters{Packets: num(m[1]), Valid: true}})
-		}
-	}
-	if !strings.Contains(nettest.Run(t, n.Observed(), "nft", "list", "tables"), "inet guard") {
-		return rs
-	}
-	chain := &model.Chain{Name: "forward"}
-	for _, m := range regexp.MustCompile(`counter packets (\d+)`).FindAllStringSubmatch(nettest.Run(t, n.Observed(), "nft", "list", "chain", "inet", "guard", "forward"), -1) {
-		chain.Rules = append(chain.Rules, model.Rule{Counters: model.Counters{Packets: num(m[1]), Valid: true}})
-	}
-	rs.Tables = append(rs.Tables, &model.Table{Name: "guard", Family: model.FamilyInet, Chains: []*model.Chain{chain}})
-	return rs
 }
 
 // TestFirstNamespace: nothing of a lab is seen in the namespace nfscope runs in.
@@ -228,7 +163,7 @@ func TestHalfBuilt(t *testing.T) {
 		{"guard", "the guard is gone", nil, &registrar{stop: 2}, bad(func(*Lab) {})},
 		{"cancelled", "context canceled", gone, nil, bad(func(*Lab) {})},
 		{"sysctl", "no sysctl net.ipv4.nonsense", nil, nil, bad(func(l *Lab) { l.Hosts[1].Sysctls = map[string]string{"net.ipv4.nonsense": "1"} })},
-		{"rules", "load lesson.en.md", nil, nil, bad(func(l *Lab) {
+		{"rules", "close-the-door/lesson.en.md:3: ", nil, nil, bad(func(l *Lab) {
 			l.Hosts[2].Rules = []Rules{{File: "lesson.en.md", Backend: "iptables-legacy"}}
 		})},
 		{"address", "half-built", nil, nil, bad(func(l *Lab) { l.Hosts[0].Addresses = []string{"10.0.0.300/8"} })},

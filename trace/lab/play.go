@@ -7,8 +7,9 @@ import (
 	"nfscope/model/feed"
 )
 
-// Play runs the lab's steps once, in order. Before each it emits the lab with that
-// step under way and calls wait (nil: no wait), which may block for as long as the
+// Play runs the lab's steps once, in order. Before a second time the hosts forget the
+// connections of the first, so that the same happens again. Before each step it emits
+// the lab with that step under way and calls wait (nil: no wait), which may block for as long as the
 // teacher likes; an error of wait ends the play. After each it emits the result. The
 // results of the steps that ran come back also with an error.
 func Play(ctx context.Context, n *Network, emit func(feed.Item), wait func(Step) error) ([]Result, error) {
@@ -19,6 +20,12 @@ func Play(ctx context.Context, n *Network, emit func(feed.Item), wait func(Step)
 			emit(feed.Item{Time: time.Now(), Lab: l.View(n.Lang, current, results)})
 		}
 	}
+	if n.played {
+		if err := n.forgetFlows(); err != nil {
+			return nil, err
+		}
+	}
+	n.played = true
 	for i := range l.Steps {
 		show(i)
 		if wait != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 
 	"nfscope/model"
@@ -22,6 +23,8 @@ func program(backend, family string) (name, package_ string) {
 		return ip + "-legacy-restore", "iptables"
 	case model.BackendIptablesNFT.String():
 		return ip + "-nft-restore", "iptables"
+	case backendIPSet:
+		return "ipset", "ipset"
 	}
 	return "nft", "nftables"
 }
@@ -79,7 +82,7 @@ func (n *Network) loadRules(ctx context.Context) error {
 	for _, h := range n.lab.Hosts {
 		for _, r := range h.Rules {
 			if err := n.load(ctx, h.Name, r); err != nil {
-				return fmt.Errorf("host %s: load %s: %w", h.Name, r.File, err)
+				return fmt.Errorf("host %s: %w", h.Name, err)
 			}
 		}
 	}
@@ -94,9 +97,24 @@ func (n *Network) load(ctx context.Context, host string, r Rules) error {
 	name, _ := program(r.Backend, r.Family)
 	path, _ := find(name)
 	args := []string{"-w", "5"} // another program may hold the xtables lock
-	if r.Backend == model.BackendNFTables.String() {
+	switch r.Backend {
+	case model.BackendNFTables.String():
 		args = []string{"-f", "-"}
+	case backendIPSet:
+		args = []string{"restore"}
 	}
-	_, err = n.hosts[host].Output(ctx, text, path, args...)
-	return err
+	if _, err = n.hosts[host].Output(ctx, text, path, args...); err != nil {
+		return fmt.Errorf("%s: %w", refusedAt(n.lab.path(r.File), err), err)
+	}
+	return nil
+}
+
+// refusedAt is the file, with the line at which the loading program gave up: each names
+// it in its own way.
+func refusedAt(file string, err error) string {
+	m := regexp.MustCompile(`(?:line:? |/dev/stdin:|-:)([0-9]+)`).FindStringSubmatch(err.Error())
+	if m == nil {
+		return file
+	}
+	return file + ":" + m[1]
 }

@@ -25,7 +25,7 @@ func (n *Network) serve(ctx context.Context) error {
 		for _, s := range h.Services {
 			err := n.hosts[h.Name].Do(func() error { return n.listen(ctx, h.Name, s) })
 			if err != nil {
-				return fmt.Errorf("host %s: start service %s on port %d: %w", h.Name, s.Name, s.Port, err)
+				return fmt.Errorf("host %s: start service %s (%s): %w", h.Name, s.Name, s.at(), err)
 			}
 		}
 	}
@@ -36,7 +36,14 @@ func (n *Network) listen(ctx context.Context, host string, s Service) error {
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
 	reply := func(from net.Addr) string { return fmt.Sprintf("%s on %s: you are %s\n", s.Name, host, from) }
-	if s.Do == "udp" {
+	if s.Do == "nfqueue" {
+		return n.queues(ctx, n.hosts[host], s)
+	}
+	if s.Do == "udp" || s.Do == "dns" {
+		answer := func(_ []byte, from net.Addr) []byte { return []byte(reply(from)) }
+		if s.Do == "dns" {
+			answer = func(query []byte, _ net.Addr) []byte { return answerDNS(query, s.Records) }
+		}
 		// One socket an address: from a wildcard socket the answer would leave with the
 		// address of the route back, which need not be the one that was asked.
 		for _, a := range append(n.lab.addresses(host), netip.MustParseAddr("127.0.0.1")) {
@@ -45,7 +52,7 @@ func (n *Network) listen(ctx context.Context, host string, s Service) error {
 				return err
 			}
 			n.keep(c)
-			n.serving.Go(func() { serveUDP(c, reply) })
+			n.serving.Go(func() { serveUDP(c, answer) })
 		}
 		return nil
 	}
@@ -58,11 +65,14 @@ func (n *Network) listen(ctx context.Context, host string, s Service) error {
 		return err
 	}
 	n.keep(l)
-	talk := talkLine
-	if s.Do == "http" {
-		talk = talkHTTP
+	talk := func(c net.Conn) { talkLine(c, reply(c.RemoteAddr())) }
+	switch s.Do {
+	case "http":
+		talk = func(c net.Conn) { talkHTTP(c, reply(c.RemoteAddr())) }
+	case "proxy":
+		talk = func(c net.Conn) { talkLine(c, wanted(c, s.Name, host)) }
 	}
-	n.serving.Go(func() { n.accept(l, func(c net.Conn) { talk(c, reply(c.RemoteAddr())) }) })
+	n.serving.Go(func() { n.accept(l, talk) })
 	return nil
 }
 
@@ -91,15 +101,19 @@ func (n *Network) accept(l net.Listener, talk func(net.Conn)) {
 	}
 }
 
-func serveUDP(c net.PacketConn, reply func(net.Addr) string) {
+// serveUDP answers each datagram for which there is an answer.
+func serveUDP(c net.PacketConn, answer func([]byte, net.Addr) []byte) {
 	b := make([]byte, maxLine)
 	for {
-		_, from, err := c.ReadFrom(b)
+		n, from, err := c.ReadFrom(b)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err == nil {
-			_, _ = c.WriteTo([]byte(reply(from)), from)
+		if err != nil {
+			continue
+		}
+		if a := answer(b[:n], from); a != nil {
+			_, _ = c.WriteTo(a, from)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -65,7 +66,7 @@ func (a *Attempt) send(ctx context.Context, s *Step) error {
 	switch s.Do {
 	case "ping":
 		err = a.ping(ctx, s)
-	case "tcp", "udp", "http":
+	case "tcp", "udp", "http", "dns":
 		err = a.exchange(ctx, s)
 	default:
 		err = fmt.Errorf("step %s does %q, which is unknown", s.Name, s.Do)
@@ -92,15 +93,16 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 		return err
 	}
 	network, proto := "tcp", model.ProtoTCP
-	if s.Do == "udp" {
+	datagram := s.Do == "udp" || s.Do == "dns"
+	if datagram {
 		network, proto = "udp", model.ProtoUDP
 	}
 	a.Tuple = model.Tuple{Proto: proto, Src: src, Dst: to.Addr(), DPort: to.Port()}
 	// The port is bound by hand, so that it is known also when nobody answers.
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		cerr := c.Control(func(fd uintptr) {
-			a.Tuple.SPort, err = bind(int(fd), src)
-			if s.Do == "udp" {
+			a.Tuple.SPort, err = bind(int(fd), src, s.SPort)
+			if datagram {
 				tellErrors(int(fd))
 			}
 		})
@@ -120,6 +122,8 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 	switch s.Do {
 	case "http":
 		return a.http(c, to)
+	case "dns":
+		return a.dns(c, s.Ask)
 	case "tcp": // the handshake is the result; an answer is welcome
 		_ = a.line(c)
 		a.Word = Connected
@@ -140,14 +144,20 @@ func tellErrors(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1)
 }
 
-// bind binds a socket to an address and a port of the kernel's choice, which it gives.
-func bind(fd int, src netip.Addr) (uint16, error) {
-	var sa unix.Sockaddr = &unix.SockaddrInet6{Addr: src.As16()}
+// bind binds a socket to an address and a port, 0 for one of the kernel's choice, and
+// gives the port. A port that the step names may have been used a moment ago.
+func bind(fd int, src netip.Addr, port uint16) (uint16, error) {
+	var sa unix.Sockaddr = &unix.SockaddrInet6{Addr: src.As16(), Port: int(port)}
 	if src.Is4() {
-		sa = &unix.SockaddrInet4{Addr: src.As4()}
+		sa = &unix.SockaddrInet4{Addr: src.As4(), Port: int(port)}
+	}
+	if port != 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return 0, err
+		}
 	}
 	if err := unix.Bind(fd, sa); err != nil {
-		return 0, fmt.Errorf("bind to %s: %w", src, err)
+		return 0, fmt.Errorf("bind to %s: %w", netip.AddrPortFrom(src, port), err)
 	}
 	got, err := unix.Getsockname(fd)
 	if err != nil {
@@ -183,6 +193,29 @@ func (a *Attempt) line(c net.Conn) error {
 	line, err := bufio.NewReader(io.LimitReader(c, maxLine)).ReadString('\n')
 	a.Answer = strings.TrimSpace(line)
 	return err
+}
+
+// dns asks a resolver for a name.
+func (a *Attempt) dns(c net.Conn, name string) error {
+	id := uint16(rand.Uint32())
+	query, err := dnsQuery(id, name)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Write(query); err != nil {
+		return err
+	}
+	b := make([]byte, maxLine)
+	for {
+		n, err := c.Read(b)
+		if err != nil {
+			return err
+		}
+		if says, ok := readDNS(b[:n], id); ok {
+			a.Answer, a.Word = says, Answered
+			return nil
+		}
+	}
 }
 
 // http asks for / and takes the first line of the body.

@@ -45,9 +45,12 @@ func (n *Network) wire(ctx context.Context) error {
 		}
 	}
 	for _, host := range n.lab.Hosts {
+		if err := members(nl[host.Name], host); err != nil {
+			return fmt.Errorf("host %s: %w", host.Name, err)
+		}
 		for _, r := range host.Routes {
 			if err := addRoute(nl[host.Name], r); err != nil {
-				return fmt.Errorf("host %s: route to %s via %s: %w", host.Name, r.To, r.Via, err)
+				return fmt.Errorf("host %s: route to %s via %s%s: %w", host.Name, r.To, r.Via, r.Type, err)
 			}
 		}
 	}
@@ -105,13 +108,16 @@ func loopback(h *netlink.Handle, host Host) error {
 	if err := addAddresses(h, lo, host.Addresses); err != nil {
 		return err
 	}
-	for _, name := range host.Bridges {
-		br := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: name, TxQLen: -1}}
+	for _, b := range host.Bridges {
+		br := &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: b.Name, TxQLen: -1}}
 		if err := h.LinkAdd(br); err != nil {
-			return fmt.Errorf("make bridge %s: %w", name, explain(err, "bridge"))
+			return fmt.Errorf("make bridge %s: %w", b.Name, explain(err, "bridge"))
+		}
+		if err := addAddresses(h, br, b.Addresses); err != nil {
+			return fmt.Errorf("bridge %s: %w", b.Name, err)
 		}
 		if err := h.LinkSetUp(br); err != nil {
-			return fmt.Errorf("set bridge %s up: %w", name, err)
+			return fmt.Errorf("set bridge %s up: %w", b.Name, err)
 		}
 	}
 	return nil
@@ -137,6 +143,38 @@ func attach(h *netlink.Handle, e End) error {
 	return h.LinkSetUp(link)
 }
 
+// members makes what stands on a host's links: VLANs and neighbours.
+func members(h *netlink.Handle, host Host) error {
+	for _, v := range host.VLANs {
+		on, err := h.LinkByName(v.On)
+		if err != nil {
+			return fmt.Errorf("VLAN %d on %s: %w", v.ID, v.On, err)
+		}
+		attrs := netlink.LinkAttrs{Name: v.Dev, ParentIndex: on.Attrs().Index, TxQLen: -1}
+		if err := h.LinkAdd(&netlink.Vlan{LinkAttrs: attrs, VlanId: v.ID, VlanProtocol: netlink.VLAN_PROTOCOL_8021Q}); err != nil {
+			return fmt.Errorf("make VLAN %d on %s: %w", v.ID, v.On, explain(err, "8021q"))
+		}
+		if err := attach(h, End{Dev: v.Dev, Addresses: v.Addresses, Bridge: v.Bridge}); err != nil {
+			return fmt.Errorf("interface %s: %w", v.Dev, err)
+		}
+	}
+	for _, n := range host.Neighbours {
+		dev, err := h.LinkByName(n.Dev)
+		if err != nil {
+			return fmt.Errorf("neighbour %s: %w", n.Address, err)
+		}
+		mac, err := net.ParseMAC(n.MAC)
+		if err != nil {
+			return err
+		}
+		entry := &netlink.Neigh{LinkIndex: dev.Attrs().Index, State: netlink.NUD_PERMANENT, IP: net.ParseIP(n.Address), HardwareAddr: mac}
+		if err := h.NeighSet(entry); err != nil {
+			return fmt.Errorf("neighbour %s: %w", n.Address, err)
+		}
+	}
+	return nil
+}
+
 func addAddresses(h *netlink.Handle, link netlink.Link, texts []string) error {
 	for _, text := range texts {
 		addr, err := netlink.ParseAddr(text)
@@ -154,7 +192,7 @@ func addAddresses(h *netlink.Handle, link netlink.Link, texts []string) error {
 }
 
 func addRoute(h *netlink.Handle, r Route) error {
-	route := &netlink.Route{Gw: net.ParseIP(r.Via)}
+	route := &netlink.Route{Gw: net.ParseIP(r.Via), Type: routeTypes()[r.Type]}
 	if r.To != "default" {
 		_, dst, err := net.ParseCIDR(r.To)
 		if err != nil {

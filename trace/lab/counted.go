@@ -1,0 +1,25 @@
+package lab
+
+// Counted is what the kernel has counted, by host and name:
+//   - conntrack.NAME: a column of /proc/net/stat/nf_conntrack over all CPUs, such as
+//     insert_failed, drop, invalid.
+//   - PROTO.NAME: a value of /proc/net/snmp and /proc/net/netstat, such as
+//     Ip.OutNoRoutes, TcpExt.IPReversePathFilter.
+//   - queue.N: packets that were given to user space by queue N.
+//
+// A counter that is not there has counted nothing.
+type Counted map[string]map[string]uint64
+
+// Since gives what was counted since before.
+func (c Counted) Since(before Counted) Counted {
+	d := Counted{}
+	for host, names := range c {
+		d[host] = map[string]uint64{}
+		for name, v := range names {
+			if old := before[host][name]; old <= v {
+				d[host][name] = v - old
+			}
+		}
+	}
+	return d
+}

@@ -1,0 +1,115 @@
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+	"nfscope/model/miss"
+	"nfscope/model/snapshot"
+	"nfscope/model/store"
+	"nfscope/trace/collect"
+	"nfscope/trace/guard"
+	"nfscope/trace/lab"
+	"nfscope/trace/live"
+)
+
+// patience is how long the last events, flows and counters are waited for. Counters are
+// read every second.
+const patience = 10 * time.Second
+
+// traceRate is above what a lab sends, so that nothing of it is held back.
+const traceRate = 1000
+
+// Run plays the network's lab once and says what of its statements was not so. An error
+// means that it could not be looked at.
+func Run(ctx context.Context, n *lab.Network, g *guard.Guard) (seen *Seen, err error) {
+	l := n.Lab()
+	f, err := filter.Parse(l.Filter)
+	if err != nil {
+		return nil, fmt.Errorf("lab %s: %w", l.Name, err)
+	}
+	before, err := n.Counted()
+	if err != nil {
+		return nil, err
+	}
+	seen = &Seen{}
+	var mu sync.Mutex
+	c := collect.New(store.New(journey.Options{}), time.Now)
+	s, err := live.Open(n.Observed(), g, live.About{Name: l.Observed, Source: "lab " + l.Name}, func(it feed.Item) {
+		if it.Problem != "" {
+			mu.Lock()
+			seen.Problems = append(seen.Problems, it.Problem)
+			mu.Unlock()
+		}
+		c.Put(it)
+	})
+	if err != nil {
+		return nil, err
+	}
+	newest, end := follow(c)
+	defer func() {
+		err = errors.Join(err, s.Close())
+		end()
+	}()
+	if _, err := s.Rules(ctx); err != nil {
+		return nil, err
+	}
+	s.Watch(ctx)
+	if err := s.Arm(ctx, live.Trace{Filter: f, For: 5 * time.Minute, Rate: traceRate}); err != nil {
+		return nil, err
+	}
+	if seen.Results, err = lab.Play(ctx, n, c.Put, nil); err != nil {
+		return nil, err
+	}
+	after, err := n.Counted()
+	if err != nil {
+		return nil, err
+	}
+	ev := lab.Evidence{Results: seen.Results, Counted: after.Since(before)}
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		select {
+		case snap := <-newest:
+			seen.Last = snap
+			ev.Journeys, ev.Flows, ev.Rules, ev.Counts = closed(snap), snap.Flows.List, snap.Rules, snap.Counts
+			if ev.Flows == nil {
+				ev.Flows = []*flow.Flow{} // looked at, and there are none
+			}
+			look := miss.New(miss.In(snap))
+			ev.Misses = func(j *journey.Journey) *journey.Journey { return look.Look(j, 0) }
+			if seen.Failures = lab.Check(l, ev); len(seen.Failures) == 0 {
+				return seen, nil
+			}
+		case <-deadline.C:
+			return seen, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// follow runs the collector; the newest picture waits in the channel until end is called.
+func follow(c *collect.Collector) (newest chan *snapshot.Snapshot, end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	newest = make(chan *snapshot.Snapshot, 1)
+	ran := make(chan struct{})
+	go func() {
+		defer close(ran)
+		c.Run(ctx, func(s *snapshot.Snapshot) {
+			select { // the newest wins
+			case <-newest:
+			default:
+			}
+			newest <- s
+		})
+	}()
+	return newest, func() { cancel(); <-ran }
+}

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package prove
+
+import (
+	"context"
+
+	"nfscope/trace/guard"
+	"nfscope/trace/lab"
+	"nfscope/trace/netns"
+)
+
+// Run fails with netns.ErrUnsupported.
+func Run(context.Context, *lab.Network, *guard.Guard) (*Seen, error) {
+	return nil, netns.ErrUnsupported
+}

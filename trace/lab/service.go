@@ -1,0 +1,34 @@
+package lab
+
+import "strconv"
+
+// Service answers in a host: every request gets the line
+// "NAME on HOST: you are ADDRESS:PORT", so that the caller learns what address
+// translation made of it.
+type Service struct {
+	Name string `yaml:"name"`
+	// Do is one of:
+	//   - tcp, udp, http: an echo as above.
+	//   - proxy: TCP; it asks the kernel where the connection was going before REDIRECT
+	//     (SO_ORIGINAL_DST) and answers "NAME on HOST: you wanted ADDRESS:PORT".
+	//   - dns: a resolver over UDP that knows Records and no other names.
+	//   - nfqueue: no server but the user space behind a rule -j NFQUEUE: it reads Queues
+	//     and gives each packet a verdict.
+	Do   string `yaml:"do"`
+	Port uint16 `yaml:"port"`
+	// Records are the resolver's names with their IPv4 addresses.
+	Records map[string]string `yaml:"records"`
+	// Queues are the numbers of nfqueue, as 50 or 50-58.
+	Queues string `yaml:"queues"`
+	// Drop is the text that nfqueue does not let pass: a packet with it in its payload is
+	// dropped, all others are accepted. "" accepts all.
+	Drop string `yaml:"drop"`
+}
+
+// at says where a service listens.
+func (s Service) at() string {
+	if s.Do == "nfqueue" {
+		return "queue " + s.Queues
+	}
+	return "port " + strconv.Itoa(int(s.Port))
+}
