@@ -251,6 +251,11 @@ func (m *Model) lesson() tea.Cmd {
 				}
 				out = append(out, mark+style.Render(l))
 			}
+			if i == lab.Current && s.Asks != "" {
+				for _, l := range line.Wrap(line.Clean(s.Asks), w-2) {
+					out = append(out, "  "+th.Accent.Render(l))
+				}
+			}
 			if i < lab.Current && s.Says != "" {
 				for _, l := range line.Wrap(line.Clean(s.Says), w-2) {
 					out = append(out, "  "+th.Dim.Render(l))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -32,8 +31,6 @@ const (
 	gap = 1500 * time.Millisecond
 	// demoFor bounds the demo's trace and its traffic.
 	demoFor = 5 * time.Minute
-	// recording is the name of a lab's recording in its folder.
-	recording = "recording.nfs"
 )
 
 type demoFlags struct {
@@ -58,27 +55,43 @@ func (a *app) demoCommand() *cobra.Command {
 			if !slices.Contains(labs.Names(), name) {
 				return usagef("demo: no lab %q; there are %s", name, strings.Join(labs.Names(), ", "))
 			}
-			if o.recorded && o.live {
-				return usagef("demo: --recorded and --live exclude each other")
+			if err := o.check("demo"); err != nil {
+				return err
 			}
-			if o.file == stdio {
-				return usagef("demo: -w: expected a FILE; stdout is the story's")
+			l, err := lab.Load(labs.FS, name)
+			if err != nil {
+				return err
 			}
-			return a.demo(name, o)
+			return a.demo(l, o)
 		},
 	}
+	o.add(c)
+	return c
+}
+
+// add gives a command the flags.
+func (o *demoFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&o.recorded, "recorded", false, "play the embedded recording")
 	c.Flags().BoolVar(&o.live, "live", false, "refuse to fall back on the recording")
 	c.Flags().BoolVar(&o.plain, "plain", false, "print the story as text")
 	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording of the live lab to `FILE`")
-	_ = c.Flags().MarkHidden("write")
-	return c
 }
 
-func (a *app) demo(name string, o demoFlags) error {
+func (o *demoFlags) check(command string) error {
+	if o.recorded && o.live {
+		return usagef("%s: --recorded and --live exclude each other", command)
+	}
+	if o.file == stdio {
+		return usagef("%s: -w: expected a FILE; stdout is the story's", command)
+	}
+	return nil
+}
+
+// demo runs a lab, or plays its recording where that is wanted or the lab cannot run.
+func (a *app) demo(l *lab.Lab, o demoFlags) error {
 	plain := o.plain || !a.terminal()
 	if !o.recorded {
-		err := a.demoLive(name, plain, o.file)
+		err := a.demoLive(l, plain, o.file)
 		var m *missing
 		switch {
 		case !errors.As(err, &m):
@@ -86,23 +99,23 @@ func (a *app) demo(name string, o demoFlags) error {
 		case o.live:
 			return lacking(fmt.Errorf("the live demo cannot run here: %w; `nfscope demo --recorded` plays a recording", m))
 		}
+		if _, none := l.Recording(); none != nil {
+			return lacking(fmt.Errorf("%w; the lab has no recording either", m))
+		}
 		fmt.Fprintf(a.err, "nfscope: playing the recording, because the live demo cannot run here: %v\n", m)
 	}
-	b, err := fs.ReadFile(labs.FS, name+"/"+recording)
-	if err != nil {
-		return fmt.Errorf("the recording of lab %s: %w", name, err)
-	}
-	l, err := lab.Load(labs.FS, name)
+	name := l.Name + "/" + lab.RecordingFile
+	b, err := l.Recording()
 	if err != nil {
 		return err
 	}
 	speak := spoken(l, a.lang)
-	rr, err := record.NewReader(name+"/"+recording, bytes.NewReader(b))
+	rr, err := record.NewReader(name, bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
 	if !plain {
-		return a.demoReplay(name+"/"+recording, b, rr.Title, speak)
+		return a.demoReplay(name, b, rr.Title, speak)
 	}
 	st := newStory(a.out, a.width())
 	put := func(it feed.Item) {
@@ -131,35 +144,20 @@ func (r registrar) Netns(name string) error {
 }
 
 // demoLive builds the lab, arms the trace and plays the lab's steps.
-func (a *app) demoLive(name string, plain bool, file string) error {
+func (a *app) demoLive(l *lab.Lab, plain bool, file string) error {
 	switch ran, status, err := lab.EnterUserns(os.Args[1:]); {
 	case err != nil:
 		return &missing{err}
 	case ran: // it ran again in a user namespace, where it may
 		return &statusError{status: status}
 	}
-	a.live = true
-	g, err := a.startGuard()
+	n, err := a.openLab(l)
 	if err != nil {
 		return err
 	}
-	if _, err := lab.Sweep(); err != nil {
-		fmt.Fprintln(a.err, "nfscope:", err)
-	}
-	l, err := lab.Load(labs.FS, name)
-	if err != nil {
-		return err
-	}
-	n, err := lab.Up(a.ctx, l, registrar{g})
-	if err != nil {
-		return &missing{err}
-	}
-	a.later(func() { _ = n.Down() })
-	n.Lang = a.lang
-
 	var rec *recorder
 	if file != "" {
-		if rec, err = a.recordTo(file, "lab "+name, false); err != nil {
+		if rec, err = a.recordTo(file, "lab "+l.Name, false); err != nil {
 			return err
 		}
 	}

@@ -107,5 +107,17 @@ func TestDocsCommands(t *testing.T) {
 			continue
 		}
 		check(c.CommandPath(), c.LocalNonPersistentFlags().FlagUsages(), part)
+		if c == root || c.Name() == "completion" {
+			continue // looked at by themselves; cobra's own
+		}
+		for _, s := range c.Commands() {
+			if s.Hidden {
+				continue
+			}
+			if !strings.Contains(part, c.Name()+" "+s.Name()) {
+				t.Errorf("docs/cli.md does not tell of %s", s.CommandPath())
+			}
+			check(s.CommandPath(), s.LocalNonPersistentFlags().FlagUsages(), part)
+		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 func TestRecordingLoops(t *testing.T) {
 	for _, name := range labs.Names() {
 		t.Run(name, func(t *testing.T) {
-			data, err := fs.ReadFile(labs.FS, name+"/"+recording)
+			data, err := fs.ReadFile(labs.FS, name+"/"+lab.RecordingFile)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestRecordedDemoSpeaks(t *testing.T) {
 		}
 		var out bytes.Buffer
 		a := &app{ctx: context.Background(), in: strings.NewReader(""), out: &out, err: &out, lang: "zh"}
-		if err := a.demo(name, demoFlags{recorded: true, plain: true}); err != nil {
+		if err := a.demo(l, demoFlags{recorded: true, plain: true}); err != nil {
 			t.Fatal(err)
 		}
 		want := []string{l.Title.In("zh")}
@@ -112,7 +112,7 @@ func TestRecordedDemoSpeaks(t *testing.T) {
 				t.Errorf("%s: the story does not say %q:\n%s", name, w, out.String())
 			}
 		}
-		data, _ := fs.ReadFile(labs.FS, name+"/"+recording)
+		data, _ := fs.ReadFile(labs.FS, name+"/"+lab.RecordingFile)
 		lp, err := newLoop(name, data, spoken(l, "zh"))
 		if err != nil {
 			t.Fatal(err)
@@ -139,7 +139,7 @@ func TestRecordedDemoSpeaks(t *testing.T) {
 
 // A recording that is cut says so where it counts, not on stderr alone.
 func TestCutRecordingSaysSo(t *testing.T) {
-	data, err := fs.ReadFile(labs.FS, "gateway/"+recording)
+	data, err := fs.ReadFile(labs.FS, "gateway/"+lab.RecordingFile)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,12 +64,20 @@ func (m *man) line(format string, a ...any) { fmt.Fprintf(m.w, format+"\n", a...
 func (m *man) command(c *cobra.Command) {
 	m.line(".SS %s", roff(c.UseLine()))
 	text := c.Long
-	if text == "" || c.HasAvailableSubCommands() { // what cobra itself brings is long-winded
+	if text == "" || c.Name() == "completion" { // what cobra itself brings is long-winded
 		text = c.Short + "."
 	}
 	m.line("%s", roff(text))
 	m.flags(c.LocalNonPersistentFlags())
 	m.examples(".PP\nExamples:", c)
+	if c.Name() == "completion" {
+		return
+	}
+	for _, s := range c.Commands() {
+		if s.IsAvailableCommand() {
+			m.command(s)
+		}
+	}
 }
 
 func (m *man) flags(fs *pflag.FlagSet) {

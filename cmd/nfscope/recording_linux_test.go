@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nfscope/docs/labs"
+	"nfscope/trace/lab"
 	"nfscope/trace/nettest"
 	"nfscope/trace/record"
 )
@@ -66,7 +67,7 @@ func TestRecordings(t *testing.T) {
 	for _, name := range labs.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(t.TempDir(), recording)
+			file := filepath.Join(t.TempDir(), lab.RecordingFile)
 			if out, err := exec.Command("nfscope", "demo", name, "--live", "--plain", "-w", file).CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -74,7 +75,7 @@ func TestRecordings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			kept, err := fs.ReadFile(labs.FS, name+"/"+recording)
+			kept, err := fs.ReadFile(labs.FS, name+"/"+lab.RecordingFile)
 			if err != nil {
 				t.Fatal(err)
 			}

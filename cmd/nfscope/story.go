@@ -71,6 +71,9 @@ func (s *story) step(l *snapshot.Lab, now time.Time) {
 	}
 	if l.Current < len(l.Steps) && (s.lab == nil || l.Current != s.lab.Current) {
 		s.printf("== %d. %s\n", l.Current+1, l.Steps[l.Current].Title)
+		if asks := l.Steps[l.Current].Asks; asks != "" {
+			s.printf("?  %s\n", asks)
+		}
 		s.began = now
 	}
 	s.lab = l

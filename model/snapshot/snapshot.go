@@ -157,6 +157,8 @@ type Lab struct {
 // LabStep is one thing a lab does.
 type LabStep struct {
 	Title string
+	// Asks is the question before it: what will happen?
+	Asks string
 	// Says is what the step teaches, known after it ran.
 	Says string
 	// Result is what the traffic's sender saw: "connected", "timeout".

@@ -50,6 +50,15 @@ func (*Network) Counted() (Counted, error) { return nil, netns.ErrUnsupported }
 // Run fails.
 func (*Network) Run(context.Context, Step) Result { return Result{Word: Failed} }
 
+// Hold is the argument behind "lab" of a process that keeps a lab for `lab up`.
+const Hold = "__hold"
+
+// Standing finds none.
+func Standing() ([]Stand, error) { return nil, nil }
+
+// Release fails with netns.ErrUnsupported.
+func Release(context.Context, Stand) error { return netns.ErrUnsupported }
+
 // Leftovers finds none.
 func Leftovers() ([]string, error) { return nil, nil }
 

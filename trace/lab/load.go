@@ -75,6 +75,18 @@ func readFolder(dir fs.FS, name string, named bool) (*Lab, error) {
 	return l, nil
 }
 
+// RecordingFile is the name of a lab's recording in its folder.
+const RecordingFile = "recording.nfs"
+
+// Recording reads the recording of a live run of the lab, where its folder has one.
+func (l *Lab) Recording() ([]byte, error) {
+	b, err := fs.ReadFile(l.files, RecordingFile)
+	if err != nil {
+		return nil, fmt.Errorf("the recording of lab %s: %w", l.Name, err)
+	}
+	return b, nil
+}
+
 // path is a file of the lab's folder as the user would name it.
 func (l *Lab) path(file string) string { return path.Join(l.folder, file) }
 

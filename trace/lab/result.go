@@ -1,6 +1,9 @@
 package lab
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,7 +73,7 @@ func sum(attempts []Attempt) Word {
 	return attempts[0].Word
 }
 
-// String is the word, with the answer where there is one.
+// String is the word, with the answer where there is one; of several attempts a count.
 func (r Result) String() string {
 	if len(r.Attempts) == 1 && r.Attempts[0].Answer != "" {
 		return string(r.Word) + ": " + r.Attempts[0].Answer
@@ -78,5 +81,25 @@ func (r Result) String() string {
 	if len(r.Attempts) == 1 && r.Word == Failed && r.Attempts[0].Err != nil {
 		return string(r.Word) + ": " + r.Attempts[0].Err.Error()
 	}
+	if len(r.Attempts) > 1 {
+		return r.tally()
+	}
 	return string(r.Word)
+}
+
+// tally counts how several attempts ended, and who answered.
+func (r Result) tally() string {
+	ends := map[string]int{}
+	for _, a := range r.Attempts {
+		end := string(a.Word)
+		if who, _, ok := strings.Cut(a.Answer, ": you "); ok {
+			end += " by " + who
+		}
+		ends[end]++
+	}
+	var list []string
+	for _, end := range slices.Sorted(maps.Keys(ends)) {
+		list = append(list, fmt.Sprintf("%d %s", ends[end], end))
+	}
+	return strings.Join(list, ", ")
 }

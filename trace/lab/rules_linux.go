@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 
 	"nfscope/model"
 )
@@ -104,17 +105,18 @@ func (n *Network) load(ctx context.Context, host string, r Rules) error {
 		args = []string{"restore"}
 	}
 	if _, err = n.hosts[host].Output(ctx, text, path, args...); err != nil {
-		return fmt.Errorf("%s: %w", refusedAt(n.lab.path(r.File), err), err)
+		return &RulesError{n.lab.path(r.File), refusedAt(err), err}
 	}
 	return nil
 }
 
-// refusedAt is the file, with the line at which the loading program gave up: each names
-// it in its own way.
-func refusedAt(file string, err error) string {
+// refusedAt is the line at which the loading program gave up, 0 where it does not say:
+// each names it in its own way.
+func refusedAt(err error) int {
 	m := regexp.MustCompile(`(?:line:? |/dev/stdin:|-:)([0-9]+)`).FindStringSubmatch(err.Error())
 	if m == nil {
-		return file
+		return 0
 	}
-	return file + ":" + m[1]
+	line, _ := strconv.Atoi(m[1]) // too large a number is no line
+	return line
 }

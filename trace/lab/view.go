@@ -11,7 +11,7 @@ func (l *Lab) View(lang string, current int, results []Result) *snapshot.Lab {
 		v.Hosts = append(v.Hosts, h.Name)
 	}
 	for i := range l.Steps {
-		v.Steps[i].Title = l.Steps[i].Title.In(lang)
+		v.Steps[i].Title, v.Steps[i].Asks = l.Steps[i].Title.In(lang), l.Steps[i].Asks.In(lang)
 	}
 	for _, r := range results {
 		if r.Step >= 0 && r.Step < len(v.Steps) {

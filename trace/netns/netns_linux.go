@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -220,6 +221,15 @@ func onThread(fn func() error) error {
 
 // Start starts a command in the namespace.
 func (h *Handle) Start(cmd *exec.Cmd) error { return h.Do(cmd.Start) }
+
+// Exec replaces this process by a program in the namespace (execve(2)); it returns only
+// where that fails.
+func (h *Handle) Exec(path string, args, env []string) error {
+	return h.Do(func() error {
+		err := syscall.Exec(path, args, env)
+		return fmt.Errorf("run %s in network namespace %q: %w", path, h.name, err)
+	})
+}
 
 // Output runs a program in the namespace, with stdin if that is not nil, and gives
 // its standard output. The error holds what it wrote to standard error.

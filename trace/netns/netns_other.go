@@ -43,6 +43,9 @@ func (*Handle) Do(func() error) error { return ErrUnsupported }
 // Start fails with ErrUnsupported.
 func (*Handle) Start(*exec.Cmd) error { return ErrUnsupported }
 
+// Exec fails with ErrUnsupported.
+func (*Handle) Exec(string, []string, []string) error { return ErrUnsupported }
+
 // Output fails with ErrUnsupported.
 func (*Handle) Output(context.Context, []byte, string, ...string) ([]byte, error) {
 	return nil, ErrUnsupported

@@ -20,6 +20,14 @@ type Seen struct {
 	Last *snapshot.Snapshot
 }
 
+// Journeys are the packets that were traced.
+func (s *Seen) Journeys() []*journey.Journey {
+	if s.Last == nil {
+		return nil
+	}
+	return s.Last.Journeys
+}
+
 // closed gives the journeys that are over; it is never nil.
 func closed(s *snapshot.Snapshot) []*journey.Journey {
 	list := []*journey.Journey{}

@@ -1,0 +1,30 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Stand is a lab that stands, of this process or another.
+type Stand struct {
+	Lab string
+	PID int
+	// Hosts are the names of its namespaces by host.
+	Hosts map[string]string
+	// Held is true where a process of `lab up` keeps it, which Release ends.
+	Held bool
+	inst instance
+}
+
+// String says who keeps it.
+func (s Stand) String() string {
+	by := "by a running nfscope"
+	if s.Held {
+		by = "by lab up"
+	}
+	var any string
+	for _, any = range s.Hosts {
+		break
+	}
+	return fmt.Sprintf("%d hosts, kept %s (process %d), namespaces %s*", len(s.Hosts), by, s.PID, strings.TrimSuffix(any, any[strings.LastIndexByte(any, '-')+1:]))
+}
