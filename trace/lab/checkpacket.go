@@ -5,21 +5,48 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"nfscope/model"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
 )
 
-// journey finds the way of an attempt's first packet: the earliest one with its tuple
-// that did not begin before it.
-func (c *checker) journey(e *Expect, a Attempt) {
-	var j *journey.Journey
-	for _, k := range c.ev.Journeys {
-		if sameTuple(k.Packet.Tuple(), a.Tuple) && !k.Start.Before(a.Start) && (j == nil || k.Start.Before(j.Start)) {
-			j = k
+// find gives the way of an attempt's first packet: the earliest one with its tuple that
+// did not begin before it. Several attempts with one tuple have their packets in turn,
+// because a journey begins when its events were read, which may be later.
+func (c *checker) find(a Attempt) *journey.Journey {
+	var ways []*journey.Journey
+	for _, j := range c.ev.Journeys {
+		if sameTuple(j.Packet.Tuple(), a.Tuple) {
+			ways = append(ways, j)
 		}
 	}
+	slices.SortStableFunc(ways, func(a, b *journey.Journey) int { return a.Start.Compare(b.Start) })
+	var all []time.Time
+	for _, r := range c.ev.Results {
+		for _, b := range r.Attempts {
+			if sameTuple(a.Tuple, b.Tuple) {
+				all = append(all, b.Start)
+			}
+		}
+	}
+	if len(all) > 1 {
+		if ways = slices.DeleteFunc(ways, func(j *journey.Journey) bool { return j.Start.Before(all[0]) }); len(ways) == len(all) {
+			return ways[slices.Index(all, a.Start)]
+		}
+	}
+	for _, j := range ways {
+		if !j.Start.Before(a.Start) {
+			return j
+		}
+	}
+	return nil
+}
+
+// journey holds what is stated of the way of an attempt's first packet.
+func (c *checker) journey(e *Expect, a Attempt) {
+	j := c.find(a)
 	if j == nil {
 		c.fail("journey", "one of "+a.Tuple.String(), "")
 		return
