@@ -15,11 +15,13 @@ import (
 )
 
 func (a *app) labEnterCommand() *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "enter LAB HOST [COMMAND...]", Short: "Open a shell in a host of a lab that stands, or run a command there", Args: cobra.MinimumNArgs(2),
 		Example: "  nfscope lab enter snat gateway\n  nfscope lab enter snat gateway -- conntrack -L",
 		RunE:    func(_ *cobra.Command, args []string) error { return a.labEnter(args[0], args[1], args[2:]) },
 	}
+	c.Flags().SetInterspersed(false) // what stands behind the host is the command's own
+	return c
 }
 
 func (a *app) labEnter(name, host string, command []string) error {
