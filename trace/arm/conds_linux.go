@@ -26,7 +26,7 @@ type rules struct {
 // could switch conntrack on.
 func (w *rules) conds(c filter.Conjunct) ([]expr.Any, error) {
 	var out []expr.Any
-	for _, k := range c.Conds {
+	for _, k := range cheapFirst(c.Conds) {
 		e, err := w.cond(k)
 		if err != nil {
 			return nil, err
@@ -61,10 +61,8 @@ func (w *rules) cond(k filter.Cond) ([]expr.Any, error) {
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
 			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(k.Mask), Xor: make([]byte, 4)},
 			&expr.Cmp{Op: op, Register: 1, Data: binaryutil.NativeEndian.PutUint32(k.Value)}}, nil
-	case filter.FieldSrc:
-		return address(k.Prefix, op, 12, 8), nil
-	case filter.FieldDst:
-		return address(k.Prefix, op, 16, 24), nil
+	case filter.FieldSrc, filter.FieldDst:
+		return address(k, op), nil
 	case filter.FieldSPort, filter.FieldDPort:
 		load := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Len: 2}
 		if k.Field == filter.FieldDPort {
@@ -75,14 +73,13 @@ func (w *rules) cond(k filter.Cond) ([]expr.Any, error) {
 	return nil, fmt.Errorf("no way to match field %d of the filter", k.Field)
 }
 
-// address compares an address in the IP header; offsets are those of IPv4 and IPv6.
-func address(p netip.Prefix, op expr.CmpOp, off4, off6 uint32) []expr.Any {
-	size, off := uint32(4), off4
-	if p.Addr().Is6() {
-		size, off = 16, off6
+// address compares an address in the IP header.
+func address(k filter.Cond, op expr.CmpOp) (out []expr.Any) {
+	if at, data, ok := word(k); ok {
+		out = append(out, loadAddress(k.Field, true, at, 4), &expr.Cmp{Op: op, Register: 1, Data: data})
 	}
-	load := &expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: off, Len: size}
-	return append([]expr.Any{load}, inPrefix(p, op)...)
+	out = append(out, loadAddress(k.Field, k.Prefix.Addr().Is6(), 0, k.Prefix.Addr().BitLen()/8))
+	return append(out, inPrefix(k.Prefix, op)...)
 }
 
 // inPrefix compares an address that is loaded.

@@ -48,7 +48,7 @@ func (l ctLoad) marshal() ([]byte, error) {
 // of a direction is like that. Each is a ctLoad or an expr.Any. A packet that has no
 // connection does not match.
 func (w *rules) ctConds(c filter.Conjunct, d ctDirection) (out []any, err error) {
-	for _, k := range c.Conds {
+	for _, k := range cheapFirst(c.Conds) {
 		op := expr.CmpOpEq
 		if k.Not {
 			op = expr.CmpOpNeq

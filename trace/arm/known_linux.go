@@ -63,25 +63,29 @@ func (w *rules) fillKnown(socket *netlink.Conn, p *plan, family model.Family, o 
 	var last []netlink.Message
 	trace := w.conn.AddChain(&nftables.Chain{Name: knownTrace, Table: w.table})
 	for _, b := range []struct {
-		name  string
-		hook  *nftables.ChainHook
-		early []filter.Conjunct
-	}{{knownPrerouting, nftables.ChainHookPrerouting, p.prerouting}, {knownOutput, nftables.ChainHookOutput, p.output}} {
+		name, check string
+		hook        *nftables.ChainHook
+		early       []filter.Conjunct
+	}{{knownPrerouting, "check_" + knownPrerouting, nftables.ChainHookPrerouting, p.prerouting},
+		{knownOutput, "check_" + knownOutput, nftables.ChainHookOutput, p.output}} {
 		if matchesAll(b.early) {
 			continue
 		}
-		chain := w.conn.AddChain(&nftables.Chain{Name: b.name, Table: w.table, Type: nftables.ChainTypeFilter,
+		w.conn.AddChain(&nftables.Chain{Name: b.name, Table: w.table, Type: nftables.ChainTypeFilter,
 			Hooknum: b.hook, Priority: nftables.ChainPriorityRef(knownPriority)})
-		// What was met by its headers is traced, or was held back.
+		// What was met by its headers is traced, or was held back. It is asked last: most
+		// packets are of other connections, and never come here.
+		check := w.conn.AddChain(&nftables.Chain{Name: b.check, Table: w.table})
 		for _, c := range b.early {
 			if c, ok := of(c, family); ok {
 				exprs, err := w.conds(c)
 				if err != nil {
 					return err
 				}
-				w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: chain, Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictAccept})})
+				w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: check, Exprs: append(exprs, &expr.Verdict{Kind: expr.VerdictAccept})})
 			}
 		}
+		w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: check, Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: knownTrace}}})
 		for _, c := range p.known {
 			c, ok := of(c, family)
 			if !ok {
@@ -92,7 +96,7 @@ func (w *rules) fillKnown(socket *netlink.Conn, p *plan, family model.Family, o 
 				if err != nil {
 					return err
 				}
-				m, err := w.ruleMessage(b.name, append(exprs, &expr.Verdict{Kind: expr.VerdictGoto, Chain: knownTrace}))
+				m, err := w.ruleMessage(b.name, append(exprs, &expr.Verdict{Kind: expr.VerdictGoto, Chain: b.check}))
 				if err != nil {
 					return err
 				}

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"math"
 	"os"
 	"regexp"
 	"strconv"
@@ -13,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nfscope/model/feed"
-	"nfscope/model/filter"
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
 	"nfscope/model/store"
@@ -56,9 +54,19 @@ type flood struct {
 }
 
 func newFlood(b *testing.B, nft, legacy string) *flood {
+	f := floodThrough(b, nft, legacy)
+	f.send(100, 1000) // neighbours are found, the connection is known
+	return f
+}
+
+// floodThrough makes the network with rules for nft and for iptables-legacy-restore, ""
+// for none.
+func floodThrough(b *testing.B, nft, legacy string) *flood {
 	nettest.Kernel(b, "nft", "iptables-legacy-restore")
 	f := &flood{b: b, net: nettest.NewRouted(b), fd: -1}
-	nettest.Feed(b, f.net.Router, nft, "nft", "-f", "-")
+	if nft != "" {
+		nettest.Feed(b, f.net.Router, nft, "nft", "-f", "-")
+	}
 	if legacy != "" {
 		nettest.Feed(b, f.net.Router, legacy, "iptables-legacy-restore", "-w")
 	}
@@ -74,7 +82,6 @@ func newFlood(b *testing.B, nft, legacy string) *flood {
 		return err
 	})
 	b.Cleanup(func() { _, _ = unix.Close(sink), unix.Close(f.fd) })
-	f.send(100, 1000) // neighbours are found, the connection is known
 	return f
 }
 
@@ -176,46 +183,4 @@ func telling(tb testing.TB, ns *netns.Handle, tap func(feed.Item), tell func(*ru
 		}
 	}
 	return r
-}
-
-// BenchmarkForwarding is what a forwarded packet costs: without nfscope, with nfscope
-// looking on, and with a trace armed for another flow. The three take turns.
-func BenchmarkForwarding(b *testing.B) {
-	f := newFlood(b, benchRules(), benchLegacy())
-	// Short bursts, of which the shortest counts: others use the machine too.
-	const packets, bursts = 20_000, 5
-	burst := func() float64 {
-		least := math.Inf(1)
-		for range bursts {
-			_, rate := f.send(packets, 1e9)
-			least = min(least, 1e9/rate)
-		}
-		return least
-	}
-	least := map[string]float64{}
-	note := func(name string, ns float64) {
-		if l, ok := least[name]; !ok || ns < l {
-			least[name] = ns
-		}
-	}
-	burst()
-	for b.Loop() {
-		note("without", burst())
-		s := openSession(b, f.net.Router, func(feed.Item) {})
-		note("disarmed", burst())
-		flt, err := filter.Parse("udp and dst port 10 and host 10.9.9.9")
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := s.session.Arm(context.Background(), Trace{Filter: flt, For: time.Minute}); err != nil {
-			b.Fatal(err)
-		}
-		note("armed", burst())
-		s.close()
-	}
-	for name, ns := range least {
-		b.ReportMetric(ns, name+"-ns/packet")
-	}
-	b.ReportMetric(100*(least["disarmed"]/least["without"]-1), "disarmed-%")
-	b.ReportMetric(100*(least["armed"]/least["without"]-1), "armed-%")
 }

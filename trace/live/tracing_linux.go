@@ -134,7 +134,7 @@ func (s *Session) reread(ctx context.Context) {
 
 // startLegacy takes NFLOG's group first: only who has it may set the sysctls.
 func (s *Session) startLegacy(ctx context.Context, tr *tracing) (err error) {
-	if tr.nflog, err = nflog.Open(s.ns, nflog.TraceGroup, nflog.Options{}); err != nil {
+	if tr.nflog, err = nflog.Open(s.ns, nflog.TraceGroup, nflog.Options{StampLate: true}); err != nil {
 		return err
 	}
 	tr.read(ctx, s.put, "legacy trace", tr.nflog.Run)

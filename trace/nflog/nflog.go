@@ -30,6 +30,10 @@ type Options struct {
 	// Unstamped leaves receive stamps as they are: a log needs none, and switching them on
 	// costs the whole host a little.
 	Unstamped bool
+	// StampLate switches them on with the first trace event: until a packet is traced, no
+	// other packet of the host pays for its stamp (some 70 ns). Packets of the first
+	// milliseconds have stamps made anew for each event.
+	StampLate bool
 
 	// tap sees every message before it is decoded; tests capture with it.
 	tap func(payload []byte)
@@ -55,8 +59,8 @@ type Stats struct {
 	// Unknown counts attributes of a newer kernel.
 	Unknown uint64
 	// Stamped tells that receive stamps were seen to be on before Open returned. Where
-	// it is false (no loopback), the stamps of the first moments may be missing, or
-	// differ between the events of one packet.
+	// it is false (no loopback, or StampLate), the stamps of the first moments may be
+	// missing, or differ between the events of one packet.
 	Stamped bool
 	// Buffer is the receive buffer's size in bytes, Note what to do where it is small.
 	Buffer int

@@ -27,6 +27,7 @@ type Reader struct {
 	names  *ifname.Table
 	grown  rcvbuf.Grown
 	stamps stamps
+	late   bool // stamps are switched on with the first event
 	other  func(Message)
 	tap    func(payload []byte)
 
@@ -75,10 +76,16 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 		return err
 	}
 	r.dec.Names = r.names
-	if !o.Unstamped {
-		if r.stamps, err = openStamps(); err != nil {
-			return err
-		}
+	switch {
+	case o.Unstamped:
+	case o.StampLate:
+		r.stamps, err = lateStamps()
+		r.late = true
+	default:
+		r.stamps, err = openStamps()
+	}
+	if err != nil {
+		return err
 	}
 	r.log, err = nflog.Open(&nflog.Config{NetNS: ns.NetNS(), Group: group, Copymode: nflog.CopyPacket,
 		Bufsize: CopyRange, QThresh: 1, Flags: nflog.FlagSeq})
@@ -297,6 +304,10 @@ func (r *Reader) flush(emit func([]journey.Event)) {
 		}
 	}
 	r.add(func(s *Stats) { s.Events += events })
+	if r.late && events > 0 {
+		r.late = false
+		_ = r.stamps.begin() // without them packets are told apart by their headers alone
+	}
 	emit(l)
 	r.got.Reset()
 }

@@ -28,19 +28,34 @@ const patience = 100 * time.Millisecond
 // packet that comes in between carries none, and NFULA_TIMESTAMP is then made anew
 // for each of its events, so they would look like several packets' (skb_tstamp_cond).
 func openStamps() (stamps, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	s, err := lateStamps()
 	if err != nil {
-		return stamps{fd: -1}, fmt.Errorf("switch receive stamps on: %w", err)
+		return s, err
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
-		_ = unix.Close(fd)
-		return stamps{fd: -1}, fmt.Errorf("switch receive stamps on: %w", err)
+	if err := s.begin(); err != nil {
+		s.close()
+		return stamps{fd: -1}, err
 	}
-	s := stamps{fd: fd}
 	if netns.Scratch(func() error { return s.await() }) != nil {
 		time.Sleep(patience / 4) // nowhere to try it: most likely they are on by then
 	}
 	return s, nil
+}
+
+// lateStamps opens the socket; begin switches the stamps on.
+func lateStamps() (stamps, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return stamps{fd: -1}, fmt.Errorf("switch receive stamps on: %w", err)
+	}
+	return stamps{fd: fd}, nil
+}
+
+func (s *stamps) begin() error {
+	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+		return fmt.Errorf("switch receive stamps on: %w", err)
+	}
+	return nil
 }
 
 // await waits until packets are stamped. The switch is the host's, so it is tried in a
