@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,6 +122,73 @@ func TestVanishes(t *testing.T) {
 	}
 	if rs := clean(t, r); len(rs.Tables) != 0 {
 		t.Errorf("%d tables after they vanished", len(rs.Tables))
+	}
+}
+
+// TestVanishesUnderADump: what is not there any more when it is asked for is read again
+// without a complaint, and makes counters stale; it is no reason to take another way.
+func TestVanishesUnderADump(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-nft-restore", "nft")
+	ns := nettest.New(t, "vanishdump")
+	nettest.Feed(t, ns, filterRules, "iptables-nft-restore")
+	r := open(t, ns)
+	var gone atomic.Int32
+	for _, s := range r.nft {
+		s.refuse = func(msg uint16) error {
+			if msg == unix.NFT_MSG_GETRULE && gone.Add(-1) >= 0 {
+				return answered{unix.ENOENT}
+			}
+			return nil
+		}
+	}
+	gone.Store(1)
+	rs := clean(t, r)
+	if gone.Load() >= 0 || r.refused != nil || rs.CountedBy != nil {
+		t.Errorf("%d were asked for, taken for a refusal: %v, %v", 1-gone.Load(), r.refused, rs.CountedBy)
+	}
+	gone.Store(1)
+	if _, err := r.Counts(t.Context(), rs); !errors.Is(err, ErrStale) {
+		t.Errorf("Counts: %v, want ErrStale", err)
+	}
+	if _, err := r.Counts(t.Context(), rs); err != nil {
+		t.Errorf("Counts afterwards: %v", err)
+	}
+}
+
+// TestTextIsNotTheKernels: where a chain has another number of rules in the text than in
+// the kernel's entries, the text is read again; where that does not help, the chain is
+// shown without counters rather than with others', the reason is told, and it is tried later.
+func TestTextIsNotTheKernels(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "sed")
+	ns := nettest.New(t, "notsame")
+	nettest.Feed(t, ns, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -j ACCEPT\n-A INPUT -p udp -j ACCEPT\n-A OUTPUT -p udp -j ACCEPT\nCOMMIT\n", "iptables-legacy-restore")
+	for _, times := range []int{1, 1000} {
+		r := open(t, ns)
+		run, runs := r.programs.run, 0
+		r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
+			if runs++; runs > times {
+				return run(ctx, path, args...)
+			}
+			return run(ctx, "/bin/sh", "-c", "iptables-legacy-save -c | sed '/INPUT -p tcp/d'")
+		}
+		rs := snapshot(t, r)
+		all := strings.Join(rs.Warnings, "\n")
+		tb := rs.Table(model.BackendLegacy, model.FamilyIPv4, "filter")
+		in, out := tb.Chain("INPUT"), tb.Chain("OUTPUT")
+		if times == 1 {
+			if all != "" || len(in.Rules) != 2 || !in.Rules[1].Counters.Valid || r.unread {
+				t.Errorf("after it was read again: %d rules, %q", len(in.Rules), all)
+			}
+			continue
+		}
+		if !strings.Contains(all, "chain INPUT of the legacy IPv4 table filter is not the same in text and in the kernel") || in.Rules[0].Counters.Valid || !out.Rules[0].Counters.Valid || !r.unread {
+			t.Errorf("tried later: %t; %+v, %q", r.unread, in.Rules, all)
+		}
+		if runs != tries {
+			t.Errorf("the text was read %d times", runs)
+		}
 	}
 }
 

@@ -84,10 +84,18 @@ func (r *Reader) snapshot(ctx context.Context) (*model.Ruleset, error) {
 		if err != nil {
 			return nil, r.explain(err)
 		}
+		if !moved && len(odd) > 0 {
+			if r.cache = map[string]cached{}; try < tries { // the text may have been printed wrong
+				continue
+			}
+			r.unread = true
+		}
 		if moved {
 			rs.Warnings = append(rs.Warnings, fmt.Sprintf("the ruleset kept changing while it was read (%d tries): what is shown may mix old and new rules", tries))
 		} else {
-			r.keep(parts)
+			if len(odd) == 0 {
+				r.keep(parts)
+			}
 			rs.Warnings = append(rs.Warnings, odd...)
 		}
 		if counts != nil {

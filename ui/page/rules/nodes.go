@@ -256,7 +256,9 @@ func (p *Page) chainFace(f *page.Frame, nums *numbers, at int32, out *tree.Face)
 	case c.Base():
 		out.Notes = []string{c.Hook.String() + " " + priority(c), c.Hook.String(), ""}
 	case maker.Name == "kube-proxy": // the prefix tells it; which service does not show
-		out.Notes = []string{strings.TrimPrefix(maker.About, "service "), maker.Name}
+		about := strings.TrimPrefix(maker.About, "service ")
+		_, short, _ := strings.Cut(about, "/") // without its Kubernetes namespace
+		out.Notes = []string{about, short, maker.Name}
 	case maker.About != "":
 		out.Notes = []string{maker.Name + ", " + maker.About, maker.Name}
 	default:

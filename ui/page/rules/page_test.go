@@ -8,6 +8,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/diff"
 	"nfscope/model/ruleset"
+	"nfscope/model/ruleset/rulesettest"
 	"nfscope/ui/page"
 	"nfscope/ui/theme"
 	"nfscope/ui/uitest"
@@ -484,4 +485,19 @@ func TestNoNumber(t *testing.T) {
 		do(t, p, f, "i")
 		wants(t, text(p, f), want)
 	}
+}
+
+// The tree tells of a Kubernetes chain which service it is for.
+func TestServiceInTheTree(t *testing.T) {
+	f := frame(theme.Options{}, 200, 60)
+	change(f, func(rs *model.Ruleset) {
+		kube, _, _ := ruleset.ParseFile("kube", []byte(rulesettest.Kube(1)))
+		rs.Tables = kube.Tables
+	})
+	for _, l := range strings.Split(text(New(), f), "\n") {
+		if tree, _, _ := strings.Cut(l, "│"); strings.Contains(tree, "KUBE-SVC-") && strings.HasSuffix(strings.TrimSpace(tree), " shop-0:http") {
+			return
+		}
+	}
+	t.Error(text(New(), f))
 }
