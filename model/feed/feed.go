@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
@@ -32,6 +33,10 @@ type Item struct {
 	// have them one by one.
 	Events []journey.Event `json:"-"`
 	Flow   *flow.Event     `json:",omitempty"`
+	// Drop is a packet that the kernel threw away, or a count of some.
+	Drop *drop.Drop `json:",omitempty"`
+	// Drops tells how drops are found out, whenever that changed.
+	Drops *drop.Watch `json:",omitempty"`
 	// Table tells what is known of the conntrack table as a whole; its List is unused.
 	Table *snapshot.Flows `json:",omitempty"`
 	// Trace is the state of the armed trace, whenever it changed.
@@ -46,9 +51,10 @@ type Item struct {
 	Solved string `json:"-"`
 }
 
-// Must reports whether the item may never be thrown away: all but packets and flows.
+// Must reports whether the item may never be thrown away: all but packets, flows and
+// drops.
 func (i *Item) Must() bool {
-	return i.Event == nil && i.Events == nil && (i.Flow == nil || i.Flow.Must())
+	return i.Event == nil && i.Events == nil && i.Drop == nil && (i.Flow == nil || i.Flow.Must())
 }
 
 // Split puts an item with several events as items of one event each, which are the

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
 	"nfscope/model/ruleset"
@@ -48,8 +49,10 @@ type Snapshot struct {
 	// those that left it.
 	Journeys  []*journey.Journey
 	Forgotten uint64
-	Trace     Trace
-	Loss      Loss
+	// Drops is what the kernel threw away.
+	Drops Drops
+	Trace Trace
+	Loss  Loss
 	// EventsPerSecond counts trace and conntrack events of the last second.
 	EventsPerSecond float64
 	// Problems are sentences about what does not work, newest last.
@@ -88,6 +91,16 @@ type Flows struct {
 	Count, Max int
 }
 
+// Drops is what the kernel threw away, by reason, place and flow.
+type Drops struct {
+	// Rows are ordered by when the first drop of each came, oldest first.
+	Rows []*drop.Row
+	// Watch tells how they are found out.
+	Watch drop.Watch
+	// Forgotten counts packets of rows that had to make room for others.
+	Forgotten uint64
+}
+
 // The methods of arming.
 const (
 	MethodOwner = "owner table"
@@ -123,12 +136,14 @@ type Trace struct {
 type Loss struct {
 	// Trace and Flows are events known to be lost; Gaps the losses of unknown size.
 	Trace, Flows, Gaps uint64
+	// Drops are drops of the kernel of which neither packet nor reason was kept.
+	Drops uint64
 	// Dropped counts what our own queues threw away.
 	Dropped uint64
 }
 
 // Total is the number in the status bar.
-func (l Loss) Total() uint64 { return l.Trace + l.Flows + l.Dropped }
+func (l Loss) Total() uint64 { return l.Trace + l.Flows + l.Drops + l.Dropped }
 
 // Replay is the playing of a recording.
 type Replay struct {

@@ -10,6 +10,7 @@ import (
 func (s *Store) Clone() *Store {
 	c := *s
 	c.flows = s.flows.Clone()
+	c.drops = s.drops.Clone()
 	c.index.id, c.index.tuple = maps.Clone(s.index.id), maps.Clone(s.index.tuple)
 	c.fold = s.fold.Clone()
 	c.fold.SetFlows(&c.index)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/model/filter"
 	"nfscope/model/flow"
@@ -34,6 +35,8 @@ type Store struct {
 	tracked bool
 	fold    *journey.Fold
 	flows   flow.Table
+	drops   drop.Table
+	watch   drop.Watch
 	index   flowIndex
 	names   *ruleset.Index // of rules
 	list    []*flow.Flow   // nil when flows changed
@@ -94,6 +97,11 @@ func (s *Store) Apply(it *feed.Item) {
 			s.rate.add(it.Time, 1)
 		}
 		s.setFlow(it.Flow)
+	case it.Drop != nil:
+		s.rate.add(it.Time, it.Drop.Count)
+		s.drops.Apply(it.Drop)
+	case it.Drops != nil:
+		s.watch = *it.Drops
 	case it.Table != nil:
 		s.table = *it.Table
 		s.index.told = it.Table.Told
@@ -123,13 +131,13 @@ func (s *Store) Fold(l []journey.Event) {
 	}
 }
 
-// Dropped counts trace events and flow changes that a queue threw away before they
-// came here. A lost flow change costs no journey anything, and the next dump mends it.
-func (s *Store) Dropped(events, flows uint64) {
-	if events+flows == 0 {
+// Dropped counts trace events, flow changes and drops that a queue threw away before
+// they came here. A lost flow change costs no journey anything, and the next dump mends it.
+func (s *Store) Dropped(events, flows, drops uint64) {
+	if events+flows+drops == 0 {
 		return
 	}
-	s.dropped += events + flows
+	s.dropped += events + flows + drops
 	if flows > 0 {
 		s.index.lose()
 	}
@@ -166,6 +174,9 @@ func (s *Store) Tick(now time.Time) {
 	if s.rate.tick(now) {
 		s.dirty = true
 	}
+	if s.drops.Tick(now) {
+		s.dirty = true
+	}
 }
 
 // Dirty reports whether anything changed since the last Snapshot.
@@ -181,7 +192,7 @@ func (s *Store) Events() uint64 { return s.events }
 func (s *Store) Loss() snapshot.Loss {
 	lost, gaps := s.fold.Lost()
 	// The fold was told of what the queue dropped; it is counted once.
-	return snapshot.Loss{Trace: lost - s.droppedEvents, Flows: s.flowLoss, Gaps: gaps + s.flowGaps, Dropped: s.dropped}
+	return snapshot.Loss{Trace: lost - s.droppedEvents, Flows: s.flowLoss, Drops: s.watch.Merged, Gaps: gaps + s.flowGaps, Dropped: s.dropped}
 }
 
 // Snapshot freezes the state.
@@ -197,7 +208,8 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
 		Rules: s.rules, Index: s.names, Reading: s.reading, Counts: s.counts, Previous: s.before, Apart: s.apart, Sparks: s.sparks.list(),
 		ConntrackInUse: s.tracked || s.flows.Live() > 0, Local: s.local, Flows: fl,
-		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(), Trace: s.trace, Loss: s.Loss(),
+		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(),
+		Drops: snapshot.Drops{Rows: s.drops.Rows(), Watch: s.watch, Forgotten: s.drops.Forgotten()}, Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
 	}
 }

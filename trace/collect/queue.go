@@ -9,7 +9,8 @@ import (
 
 const (
 	// maxEvents is how many trace events wait at most, 50 MB: a quarter of a second of what
-	// two cores can make. maxFlows is the same for flow changes.
+	// two cores can make. maxFlows is the same for flow changes and drops of
+	// the kernel.
 	maxEvents = 1 << 17
 	maxFlows  = 1 << 16
 	// room is how many events are stored together.
@@ -34,7 +35,7 @@ type queue struct {
 }
 
 // lost counts what was thrown away.
-type lost struct{ events, flows uint64 }
+type lost struct{ events, flows, drops uint64 }
 
 // entry is an item, or a run of events; nothing where it was thrown away.
 type entry struct {
@@ -123,7 +124,7 @@ func (q *queue) release(c *chunk) {
 	}
 }
 
-// drop throws the oldest flow change, or the oldest run of events, away.
+// drop throws the oldest flow change or drop of the kernel, or the oldest run of events, away.
 func (q *queue) drop(flow bool) {
 	kind := 0
 	if flow {
@@ -134,7 +135,11 @@ func (q *queue) drop(flow bool) {
 		switch e := &q.entries[i]; {
 		case flow && e.item != nil && !e.item.Must():
 			q.flows--
-			q.lost.flows++
+			if e.item.Drop != nil {
+				q.lost.drops++
+			} else {
+				q.lost.flows++
+			}
 		case !flow && e.chunk != nil:
 			n := e.to - e.from
 			q.events -= n

@@ -1,0 +1,237 @@
+package drops
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+	"nfscope/model/feed"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// where tells which host of a nettest.Routed a cause is at work in.
+type where uint8
+
+const (
+	atRouter where = iota
+	atServer
+)
+
+// cause makes the kernel drop a packet for one reason.
+type cause struct {
+	name string
+	at   where
+	// setup runs in the host that is watched, each line a command.
+	setup string
+	// fire makes the packets.
+	fire func(t testing.TB, n *nettest.Routed)
+	// reason, station and hook are what must be told of it.
+	reason  string
+	station drop.Station
+	hook    model.Hook
+	by      drop.By // drop.ByKernel if ""
+	// what must be in the packet's words, says and facts in the explanation.
+	what, says string
+	facts      []string
+	// counter is the counter of /proc that must rise; on StepBPF it stands alone where
+	// reason is "".
+	counter string
+	// hasCT says that the packet had a connection, whose ends are told.
+	hasCT bool
+}
+
+func (c *cause) host(n *nettest.Routed) *netns.Handle {
+	if c.at == atServer {
+		return n.Server
+	}
+	return n.Router
+}
+
+// frame sends a crafted frame from the client to the router.
+func frame(c crafted) func(testing.TB, *nettest.Routed) {
+	return func(t testing.TB, n *nettest.Routed) {
+		if c.toMAC == "" {
+			c.toMAC = macOf(t, n.Router, "r0")
+		}
+		sendFrame(t, n.Client, "c0", c)
+	}
+}
+
+// from sends a datagram by a socket of the client.
+func datagram(network, to string, size int, noFrag bool) func(testing.TB, *nettest.Routed) {
+	return func(t testing.TB, n *nettest.Routed) {
+		sendFrom(t, n.Client, network, to, size, noFrag)
+	}
+}
+
+func sendFrom(t testing.TB, ns *netns.Handle, network, to string, size int, noFrag bool) {
+	t.Helper()
+	nettest.Do(t, ns, func() error {
+		d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+			return c.Control(func(fd uintptr) {
+				if noFrag {
+					_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+				}
+			})
+		}}
+		c, err := d.Dial(network, to)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = c.Write(make([]byte, max(1, size)))
+		return err
+	})
+}
+
+// connect tries a TCP connection.
+func connect(to string) func(testing.TB, *nettest.Routed) {
+	return func(t testing.TB, n *nettest.Routed) {
+		_, _ = nettest.Dial(t, n.Client, "tcp", "", to, 300*time.Millisecond) // it fails, as it should
+	}
+}
+
+// watching is a Reader at work.
+type watching struct {
+	*Reader
+	drops chan *drop.Drop
+}
+
+func watch(t testing.TB, ns *netns.Handle, o Options) *watching {
+	t.Helper()
+	r, err := Open(ns, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watching{r, make(chan *drop.Drop, 1<<16)}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- r.Run(ctx, func(it feed.Item) {
+			if it.Drop != nil {
+				w.drops <- it.Drop
+			}
+		})
+	}()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// until takes drops until ok says yes, and gives all that came.
+func (w *watching) until(t testing.TB, what string, ok func(*drop.Drop) bool) (got *drop.Drop, all []*drop.Drop) {
+	t.Helper()
+	deadline := time.After(8 * time.Second)
+	for {
+		select {
+		case d := <-w.drops:
+			all = append(all, d)
+			if ok(d) {
+				return d, all
+			}
+		case <-deadline:
+			var s []string
+			for _, d := range all {
+				s = append(s, line(d))
+			}
+			t.Fatalf("waited in vain for %s; came:\n%s", what, strings.Join(s, "\n"))
+		}
+	}
+}
+
+func line(d *drop.Drop) string {
+	return fmt.Sprintf("%s %s %q at %s < %v, station %s hook %s, %d×, in %q out %q, %s, orig %s %s, facts %+v", d.Source, d.Reason, d.What(), d.Place, d.Callers, d.Station, d.Hook, d.Count, d.In, d.Out, d.Kind, d.Orig, d.State, d.Facts)
+}
+
+// build makes the network of a cause. Neighbours are fixed, so that nothing waits for
+// them but what is about them.
+func build(t testing.TB, c *cause) (*nettest.Routed, *netns.Handle) {
+	t.Helper()
+	n := nettest.NewRouted(t)
+	for _, l := range []struct {
+		ns        *netns.Handle
+		dev, peer string
+		of        *netns.Handle
+		addrs     []string
+	}{
+		{n.Client, "c0", "r0", n.Router, []string{"10.1.0.1", "fd01::1"}}, {n.Router, "r0", "c0", n.Client, []string{"10.1.0.2", "fd01::2"}},
+		{n.Router, "r1", "s0", n.Server, []string{"10.2.0.2", "fd02::2"}}, {n.Server, "s0", "r1", n.Router, []string{"10.2.0.1", "fd02::1"}},
+	} {
+		mac := macOf(t, l.of, l.peer)
+		for _, a := range l.addrs {
+			nettest.Run(t, l.ns, "ip", "neigh", "replace", a, "lladdr", mac, "dev", l.dev, "nud", "permanent")
+		}
+	}
+	host := c.host(n)
+	for l := range strings.Lines(c.setup) {
+		if l = strings.TrimSpace(l); l != "" {
+			nettest.Run(t, host, "sh", "-ec", l)
+		}
+	}
+	return n, host
+}
+
+// TestCauses makes the kernel drop packets for each reason, and checks what is said of
+// it, word for reason.
+func TestCauses(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy", "nft", "tc", "ip", "sysctl")
+	words := drop.Meanings()
+	for _, c := range causes() {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n, host := build(t, &c)
+			w := watch(t, host, Options{Counters: 100 * time.Millisecond})
+			if w.Watch().Step != drop.StepBPF {
+				t.Fatalf("step %s: %+v", w.Watch().Step, w.Watch().Lift)
+			}
+			c.fire(t, n)
+			if c.reason == "" {
+				d, _ := w.until(t, c.counter, func(d *drop.Drop) bool { return d.Reason == c.counter })
+				if e := words.Explain(d); d.Source != drop.StepProc || !strings.Contains(e.Sentence(), c.says) {
+					t.Errorf("%s: %s", line(d), e.Sentence())
+				}
+				return
+			}
+			d, all := w.until(t, c.what, func(d *drop.Drop) bool { return strings.Contains(d.What(), c.what) })
+			e := words.Explain(d)
+			if c.by == "" {
+				c.by = drop.ByKernel
+			}
+			if d.Reason != c.reason || d.Station != c.station || d.Hook != c.hook || d.Count != 1 || d.Netns != w.Watch().Netns {
+				t.Errorf("wrong: %s", line(d))
+			}
+			if e.By != c.by || d.Netfilter() != (c.by != drop.ByKernel) {
+				t.Errorf("by %s, want %s: %s", e.By, c.by, line(d))
+			}
+			if d.Tracked() != c.hasCT {
+				t.Errorf("a connection: %v, want %v: %s", d.Tracked(), c.hasCT, line(d))
+			}
+			for _, want := range append(c.facts, c.says) {
+				if !strings.Contains(e.Sentence()+" | "+e.Do, want) {
+					t.Errorf("%q is not said: %s | %s", want, e.Sentence(), e.Do)
+				}
+			}
+			for _, d := range all {
+				if len(d.Callers) == 0 && d.Source == drop.StepBPF || d.Place == "" && d.Source == drop.StepBPF || strings.HasPrefix(d.Place, "0x") {
+					t.Errorf("no place: %s", line(d))
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,152 @@
+package drops
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// crafted is a frame to be built; what is zero is as a healthy sender would have it.
+type crafted struct {
+	src, dst     string
+	proto        uint8 // unix.IPPROTO_UDP if 0
+	sport, dport uint16
+	ttl          uint8
+	tcpFlags     uint8
+	size         int // of the payload
+	df           bool
+	badIP, badL4 bool
+	// toMAC is the next hop's, which is looked up if "".
+	toMAC string
+}
+
+func checksum(b []byte, sum uint32) uint16 {
+	for i := 0; i+1 < len(b); i += 2 {
+		sum += uint32(binary.BigEndian.Uint16(b[i:]))
+	}
+	if len(b)%2 == 1 {
+		sum += uint32(b[len(b)-1]) << 8
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
+}
+
+// bytes is the packet from its network header.
+func (c crafted) bytes() []byte {
+	src, dst := netip.MustParseAddr(c.src), netip.MustParseAddr(c.dst)
+	if c.proto == 0 {
+		c.proto = unix.IPPROTO_UDP
+	}
+	if c.ttl == 0 {
+		c.ttl = 64
+	}
+	if c.sport == 0 && c.dport == 0 {
+		c.sport, c.dport = 40000, 9
+	}
+	var l4 []byte
+	at := 6
+	switch c.proto {
+	case unix.IPPROTO_UDP:
+		l4 = make([]byte, 8+c.size)
+		binary.BigEndian.PutUint16(l4[4:], uint16(len(l4)))
+	case unix.IPPROTO_TCP:
+		l4 = make([]byte, 20+c.size)
+		l4[12], l4[13] = 5<<4, c.tcpFlags
+		l4[7] = 1
+		binary.BigEndian.PutUint16(l4[14:], 1024)
+		at = 16
+	default: // an ICMP echo
+		l4 = make([]byte, 8+c.size)
+		l4[0], at = 8, 2
+		if src.Is6() {
+			l4[0] = 128
+		}
+	}
+	if c.proto == unix.IPPROTO_UDP || c.proto == unix.IPPROTO_TCP {
+		binary.BigEndian.PutUint16(l4, c.sport)
+		binary.BigEndian.PutUint16(l4[2:], c.dport)
+	}
+	var pseudo uint32
+	if c.proto != unix.IPPROTO_ICMP {
+		ends := append(src.AsSlice(), dst.AsSlice()...)
+		pseudo = uint32(^checksum(ends, uint32(c.proto)+uint32(len(l4))))
+	}
+	sum := checksum(l4, pseudo)
+	if c.badL4 {
+		sum ^= 0x1234
+	}
+	binary.BigEndian.PutUint16(l4[at:], sum)
+	if src.Is6() {
+		b := make([]byte, 40)
+		b[0] = 0x60
+		binary.BigEndian.PutUint16(b[4:], uint16(len(l4)))
+		b[6], b[7] = c.proto, c.ttl
+		copy(b[8:], src.AsSlice())
+		copy(b[24:], dst.AsSlice())
+		return append(b, l4...)
+	}
+	b := make([]byte, 20)
+	b[0] = 0x45
+	binary.BigEndian.PutUint16(b[2:], uint16(20+len(l4)))
+	binary.BigEndian.PutUint16(b[4:], 0x77)
+	if c.df {
+		b[6] = 0x40
+	}
+	b[8], b[9] = c.ttl, c.proto
+	copy(b[12:], src.AsSlice())
+	copy(b[16:], dst.AsSlice())
+	sum = checksum(b, 0)
+	if c.badIP {
+		sum ^= 0x1111
+	}
+	binary.BigEndian.PutUint16(b[10:], sum)
+	return append(b, l4...)
+}
+
+// sendFrame sends it out of an interface as it is.
+func sendFrame(t testing.TB, ns *netns.Handle, dev string, c crafted) {
+	t.Helper()
+	p := c.bytes()
+	ether := uint16(unix.ETH_P_IP)
+	if p[0]>>4 == 6 {
+		ether = unix.ETH_P_IPV6
+	}
+	nettest.Do(t, ns, func() error {
+		link, err := net.InterfaceByName(dev)
+		if err != nil {
+			return err
+		}
+		to, err := net.ParseMAC(c.toMAC)
+		if err != nil {
+			return err
+		}
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		frame := append(append(append([]byte{}, to...), link.HardwareAddr...), byte(ether>>8), byte(ether))
+		return unix.Sendto(fd, append(frame, p...), 0, &unix.SockaddrLinklayer{Ifindex: link.Index, Protocol: ether>>8 | ether<<8})
+	})
+}
+
+// macOf is an interface's address.
+func macOf(t testing.TB, ns *netns.Handle, dev string) (mac string) {
+	t.Helper()
+	nettest.Do(t, ns, func() error {
+		link, err := net.InterfaceByName(dev)
+		if err == nil {
+			mac = link.HardwareAddr.String()
+		}
+		return err
+	})
+	return mac
+}
