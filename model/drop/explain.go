@@ -47,6 +47,8 @@ func (d Dictionary) Explain(p *Drop) Explanation {
 		e.By = ByConntrack
 	}
 	switch {
+	case p.Source == StepProc && m.Host:
+		e.fact("this is of the whole host, not of one namespace")
 	case p.Source == StepProc:
 	case p.Netfilter():
 		netfilter(p, &e)
@@ -95,6 +97,9 @@ func netfilter(p *Drop, e *Explanation) {
 		return
 	}
 	e.Words = "a rule or a policy of netfilter" + at + " dropped it"
+	if p.HasPacket() {
+		e.Do = "`nfscope trace " + Filter(&p.Packet) + "` names the rule, when the next one comes"
+	}
 	c := (*Conntrack)(nil)
 	if p.Facts != nil {
 		c = p.Facts.Conntrack
@@ -119,6 +124,25 @@ func netfilter(p *Drop, e *Explanation) {
 		e.fact("%d connections met another one of the same addresses and ports in the last seconds (insert_failed)", c.InsertFailed)
 		e.Do = "too few ports for SNAT or MASQUERADE: more addresses, --random-fully; `nfscope trace` tells a rule apart"
 	}
+}
+
+// Filter is a filter for packets like this one, from any port of the client.
+func Filter(p *model.Packet) string {
+	f := FlowOf(p)
+	s := fmt.Sprintf("src host %s and dst host %s", p.Src, p.Dst)
+	if p.ProtoKnown() {
+		s = p.Proto.String() + " and " + s
+		if n, err := strconv.Atoi(p.Proto.String()); err == nil {
+			s = fmt.Sprintf("proto %d and src host %s and dst host %s", n, p.Src, p.Dst)
+		}
+	}
+	switch {
+	case f.Src.Port() != 0:
+		s += fmt.Sprintf(" and src port %d", f.Src.Port())
+	case f.Dst.Port() != 0:
+		s += fmt.Sprintf(" and dst port %d", f.Dst.Port())
+	}
+	return s
 }
 
 // queued reports whether the place is where netfilter gives a packet to user space.

@@ -57,7 +57,7 @@ func ipReasons() Dictionary {
 		"NETFILTER_DROP": {Says: "netfilter dropped it: a rule or a policy, or conntrack and NAT themselves",
 			Do: "nfscope trace with this flow as the filter names the rule"},
 		"OTHERHOST": {Says: "its destination MAC address is not this interface's: the frame was meant for another machine",
-			Do: "look at the sender's neighbour entry for the next hop (ip neigh), and at a stale or a static one", Grade: Usual},
+			Do: "look at the sender's neighbour entry for the next hop (ip neigh), and at a stale or a static one"},
 		"UNICAST_IN_L2_MULTICAST": {Says: "a packet to one address came in a frame to many: the link layer and the IP header disagree", Do: "look at who sends frames to a group or broadcast address for a unicast IP (ip neigh at the sender)"},
 		"IP_CSUM":                 {Says: "the checksum of its IPv4 header is wrong", Do: "a broken cable, NIC or tunnel on the way, or a program that builds packets itself"},
 		"IP_INHDR":                {Says: "something is wrong with its IP header: its length, its version or its TTL", Do: "capture it (tcpdump -v -i IFACE) and look at the header; when it happens in ip_forward, its TTL ran out"},

@@ -98,6 +98,7 @@ const (
 	Journeys
 	Flows
 	Rules
+	Drops
 )
 
 // String names the kind in the plural.
@@ -111,6 +112,8 @@ func (k Kind) String() string {
 		return "connections"
 	case Rules:
 		return "rules"
+	case Drops:
+		return "dropped packets"
 	}
 	return "things"
 }

@@ -32,7 +32,7 @@ const (
 	argDir // src and dst: host, net, port, portrange or an address
 )
 
-const onAll = Packets | Journeys | Flows | Rules
+const onAll = Packets | Journeys | Flows | Rules | Drops
 
 // vocabulary holds every word but the protocols, the operators and the parentheses.
 var vocabulary = map[string]entry{
@@ -45,14 +45,14 @@ var vocabulary = map[string]entry{
 	"portrange":  {argPortRange, onAll},
 	"src":        {argDir, onAll},
 	"dst":        {argDir, onAll},
-	"in":         {argIface, Packets | Journeys | Rules},
-	"out":        {argIface, Packets | Journeys | Rules},
-	"mark":       {argMark, Packets | Journeys | Flows},
-	"zone":       {argZone, Flows},
-	"state":      {argState, Journeys | Flows | Rules},
-	"nat":        {argNone, Journeys | Flows | Rules},
-	"snat":       {argNone, Journeys | Flows | Rules},
-	"dnat":       {argNone, Journeys | Flows | Rules},
+	"in":         {argIface, Packets | Journeys | Rules | Drops},
+	"out":        {argIface, Packets | Journeys | Rules | Drops},
+	"mark":       {argMark, Packets | Journeys | Flows | Drops},
+	"zone":       {argZone, Flows | Drops},
+	"state":      {argState, Journeys | Flows | Rules | Drops},
+	"nat":        {argNone, Journeys | Flows | Rules | Drops},
+	"snat":       {argNone, Journeys | Flows | Rules | Drops},
+	"dnat":       {argNone, Journeys | Flows | Rules | Drops},
 	"masquerade": {argNone, Journeys | Flows | Rules},
 	"redirect":   {argNone, Journeys | Flows | Rules},
 	"hairpin":    {argNone, Journeys | Flows},
@@ -60,8 +60,8 @@ var vocabulary = map[string]entry{
 	"table":      {argName, Journeys | Rules},
 	"rule":       {argRule, Journeys | Rules},
 	"verdict":    {argVerdict, Journeys | Rules},
-	"dropped":    {argNone, Journeys | Rules},
-	"reason":     {argName, Journeys},
+	"dropped":    {argNone, Journeys | Rules | Drops},
+	"reason":     {argName, Journeys | Drops},
 }
 
 // protocols are the names that may stand alone.

@@ -43,14 +43,9 @@ func parseFormat(text string) (*format, error) {
 	if _, symbols, ok := strings.Cut(text, "__print_symbolic(REC->reason"); ok {
 		for _, m := range regexp.MustCompile(`\{\s*(\w+)\s*,\s*"(\w+)"\s*\}`).FindAllStringSubmatch(symbols, -1) {
 			if n, err := strconv.ParseUint(m[1], 0, 32); err == nil {
-				f.reasons[uint32(n)] = reasonName(m[2])
+				f.reasons[uint32(n)] = m[2]
 			}
 		}
 	}
 	return f, nil
-}
-
-// reasonName is a reason as nfscope and its users write it.
-func reasonName(s string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(s, "SKB_DROP_REASON_"), "SKB_")
 }

@@ -36,11 +36,8 @@ type layout struct {
 	reasons map[uint32]string
 }
 
-// The longest structures that the program has room for.
-const (
-	mostSkb   = 320
-	mostTuple = 48
-)
+// mostSkb is how long an sk_buff may be: the program has room for that.
+const mostSkb = 320
 
 // readLayout reads the kernel's BTF.
 func readLayout() (*layout, error) {
@@ -156,6 +153,14 @@ func (l *layout) tracepoint(spec *btf.Spec) error {
 	}
 	l.receiver = len(proto.Params) > 4
 	return nil
+}
+
+// reasonName is a reason as nfscope and its users write it.
+func reasonName(s string) string {
+	if name, ok := strings.CutPrefix(s, "SKB_DROP_REASON_"); ok {
+		return name
+	}
+	return strings.TrimPrefix(s, "SKB_") // SKB_CONSUMED, SKB_NOT_DROPPED_YET
 }
 
 // finder looks members up, and keeps the first error.

@@ -90,7 +90,7 @@ func causes() []cause {
 	add("forwarding off", func(a addrs) cause {
 		if a.v6 {
 			return cause{setup: "sysctl -qw net.ipv6.conf.all.forwarding=0", fire: frame(crafted{src: a.client, dst: a.server}), reason: "IP_INADDRERRORS",
-				station: drop.StationForward, what: a.server, says: "forwarding is off here", facts: []string{"net.ipv6.conf.all.forwarding is 0"}, counter: "Ip6InDiscards"}
+				station: drop.StationForward, what: a.server, says: "forwarding is off here", facts: []string{"net.ipv6.conf.all.forwarding is 0"}, counter: "Ip6InAddrErrors"}
 		}
 		return cause{setup: "sysctl -qw net.ipv4.ip_forward=0", fire: frame(crafted{src: a.client, dst: a.server}), reason: "IP_INADDRERRORS",
 			station: drop.StationRouting, what: a.server, says: "forwarding is off here", facts: []string{"net.ipv4.ip_forward is 0"}, counter: "IpInAddrErrors"}

@@ -13,6 +13,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/feed"
 	"nfscope/trace/conntrack"
+	"nfscope/trace/drops"
 	"nfscope/trace/guard"
 	"nfscope/trace/netns"
 	"nfscope/trace/rules"
@@ -119,11 +120,11 @@ func (s *Session) Rules(ctx context.Context) (*model.Ruleset, error) {
 	return rs, nil
 }
 
-// Watch follows rules, counters and connections until ctx is done or the Session is
+// Watch follows rules, counters, connections and drops until ctx is done or the Session is
 // closed. What does not work becomes a Problem, and the rest goes on.
 func (s *Session) Watch(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
-	s.done.Add(2)
+	s.done.Add(3)
 	go func() {
 		defer s.done.Done()
 		s.rules.Watch(ctx, time.Second, s.put)
@@ -134,6 +135,22 @@ func (s *Session) Watch(ctx context.Context) {
 			s.put(feed.Item{Problem: fmt.Sprintf("connections are not followed: %v", err)})
 		}
 	}()
+	go func() {
+		defer s.done.Done()
+		if err := s.dropped(ctx); err != nil && ctx.Err() == nil {
+			s.put(feed.Item{Problem: fmt.Sprintf("what the kernel drops is not followed: %v", err)})
+		}
+	}()
+}
+
+// dropped follows what the kernel throws away. A step that is refused is no problem: the
+// items say which one is at work.
+func (s *Session) dropped(ctx context.Context) error {
+	r, err := drops.Open(s.ns, drops.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.Run(ctx, s.put), r.Close())
 }
 
 // Focus tells what is on the screen, whenever that changes: chains by Chain.ID and rules

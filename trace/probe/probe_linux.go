@@ -11,10 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/filter"
 	"nfscope/trace/arm"
 	"nfscope/trace/capability"
 	"nfscope/trace/conntrack"
+	"nfscope/trace/drops"
 	"nfscope/trace/lab"
 	"nfscope/trace/netns"
 	"nfscope/trace/nflog"
@@ -32,6 +34,7 @@ func Run(ctx context.Context, ns *netns.Handle) []Finding {
 	f = append(f, logOwners(ns)...)
 	f = append(f, group0(ns))
 	f = append(f, accounting(ns)...)
+	f = append(f, dropReasons(ns)...)
 	f = append(f, inUse(ctx, ns))
 	return append(f, userns())
 }
@@ -232,6 +235,25 @@ func accounting(ns *netns.Handle) []Finding {
 		default:
 			f = append(f, Finding{s.feature, Works, s.on, ""})
 		}
+	}
+	return f
+}
+
+// dropReasons tells on which step drops are found out, and what would lift it.
+func dropReasons(ns *netns.Handle) []Finding {
+	const feature = "drop reasons"
+	r, err := drops.Open(ns, drops.Options{NoFacts: true})
+	if err != nil {
+		return []Finding{refused(Finding{Feature: feature}, err)}
+	}
+	defer r.Close()
+	w := r.Watch()
+	f := []Finding{{feature, Works, w.Step.Words(), ""}}
+	if w.Step == drop.StepProc {
+		f[0].State = Off
+	}
+	for _, l := range w.Lift {
+		f = append(f, Finding{feature + " by " + map[drop.Step]string{drop.StepBPF: "eBPF", drop.StepPerf: "perf"}[l.Step], Missing, l.Why, l.Fix})
 	}
 	return f
 }

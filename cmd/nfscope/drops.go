@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"nfscope/model/drop"
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/trace/drops"
+	"nfscope/trace/netns"
+)
+
+// dropOptions are what `nfscope drops` was asked.
+type dropOptions struct {
+	filter *filter.Filter
+	span   time.Duration
+	count  int
+	rate   int
+	json   bool
+	all    bool
+}
+
+func (a *app) dropsCommand() *cobra.Command {
+	var o dropOptions
+	c := &cobra.Command{
+		Use: "drops [FILTER]", Short: "Print what the kernel throws away, and why",
+		Long: "Print the packets that the kernel throws away in the namespace, with the kernel's reason\n" +
+			"in plain words, the place, and what this host has to do with it: a sysctl, a route, a\n" +
+			"neighbour, a listener. Drops by rules of netfilter are among them.\n" +
+			"It needs CAP_BPF and CAP_PERFMON; where eBPF is refused it says so and what would lift\n" +
+			"that, and goes on with perf or with the counters of /proc. What happens on every\n" +
+			"healthy host is left out, unless --all is given.",
+		Example: "  nfscope drops\n  nfscope drops --for 10s tcp and dst port 443\n  nfscope drops reason IP_RPFILTER --json | jq -r .reason_words",
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if o.filter, err = parseFilter(args, filter.Drops); err != nil {
+				return err
+			}
+			switch {
+			case o.span < 0:
+				return usagef("--for %v: expected 0 or more", o.span)
+			case o.count < 0:
+				return usagef("--count %d: expected 0 or more", o.count)
+			case o.rate < 1 || o.rate > 1_000_000:
+				return usagef("--rate %d: expected 1 to 1000000", o.rate)
+			}
+			return a.drops(&o)
+		},
+	}
+	c.Flags().DurationVar(&o.span, "for", 0, "end after this time, 0 for no such end")
+	c.Flags().IntVar(&o.count, "count", 0, "end after `N` drops, 0 for no such end")
+	c.Flags().IntVar(&o.rate, "rate", drops.DefaultRate, "tell of at most `N` drops a second one by one; others are counted by reason and place")
+	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/drop/1 objects, one a line")
+	c.Flags().BoolVar(&o.all, "all", false, "print also what happens on every healthy host")
+	return c
+}
+
+// drops prints until the time is over, or it is interrupted.
+func (a *app) drops(o *dropOptions) error {
+	ns, err := a.open()
+	if err != nil {
+		return err
+	}
+	r, err := drops.Open(ns, drops.Options{Rate: o.rate, Burst: max(1, o.rate/4), Proto: uint8(o.filter.OnlyProto())})
+	if errors.Is(err, netns.ErrUnsupported) || errors.Is(err, drops.ErrUnsupported) {
+		err = lacking(err)
+	}
+	if err != nil {
+		return err
+	}
+	a.live = true
+	defer r.Close()
+	w := r.Watch()
+	for _, l := range w.Lift {
+		fmt.Fprintln(a.err, "nfscope:", liftWords(l))
+	}
+	fmt.Fprintf(a.err, "watching drops: %s\n", w.Step.Words())
+	ctx, stop := context.WithCancel(a.ctx)
+	if o.span > 0 {
+		ctx, stop = context.WithTimeout(a.ctx, o.span)
+	}
+	defer stop()
+	p := &dropPrinter{out: bufio.NewWriter(a.out), o: o, words: drop.Meanings(), netns: a.netns, said: map[drop.Key]bool{}, stats: stats{start: time.Now()}, full: stop}
+	err = r.Run(ctx, p.item)
+	w = r.Watch()
+	p.stats.lost = w.Merged
+	if err = errors.Join(err, p.err, r.Close()); errors.Is(err, os.ErrClosed) {
+		err = nil
+	}
+	if err == nil && o.json {
+		err = p.stats.print(p.out)
+	}
+	if err == nil {
+		err = p.out.Flush()
+	}
+	if err == nil {
+		fmt.Fprintln(a.err, p.summary(w))
+	}
+	if err == nil && a.ctx.Err() != nil {
+		err = errInterrupted
+	}
+	return err
+}
+
+// liftWords say why a step is not at work and what would make it.
+func liftWords(l drop.Lift) string {
+	s := "no " + map[drop.Step]string{drop.StepBPF: "eBPF", drop.StepPerf: "perf"}[l.Step] + ": " + l.Why
+	if l.Fix != "" {
+		s += "; " + l.Fix
+	}
+	return s
+}
+
+// dropPrinter prints drops as text or JSON.
+type dropPrinter struct {
+	out   *bufio.Writer
+	o     *dropOptions
+	words drop.Dictionary
+	netns string
+	// said are the rows that were explained.
+	said  map[drop.Key]bool
+	stats stats
+	// printed counts lines, packets what they stand for, usual what was left out.
+	printed        int
+	packets, usual uint64
+	err            error
+	// full ends the watching.
+	full func()
+}
+
+// mostSaid is how many rows are remembered as explained.
+const mostSaid = 4096
+
+func (p *dropPrinter) item(it feed.Item) {
+	d := it.Drop
+	if d == nil || p.err != nil || p.o.count > 0 && p.printed == p.o.count {
+		return
+	}
+	p.stats.events++
+	if p.o.filter.Drop(d) != filter.Yes {
+		return
+	}
+	e := p.words.Explain(d)
+	if e.Grade == drop.Usual && !p.o.all {
+		p.usual += d.Count
+		return
+	}
+	p.packets += d.Count
+	if p.o.json {
+		var b []byte
+		if b, p.err = d.JSON(p.words, p.netns); p.err == nil {
+			_, p.err = p.out.Write(append(b, '\n'))
+		}
+	} else {
+		p.text(d, e)
+	}
+	if p.err == nil {
+		p.err = p.out.Flush()
+	}
+	if p.printed++; p.err != nil || p.printed == p.o.count {
+		p.full()
+	}
+}
+
+// text prints a line, and below the first one of each row what it means.
+func (p *dropPrinter) text(d *drop.Drop, e drop.Explanation) {
+	parts := []string{d.Time.Format("15:04:05.000000"), d.Reason}
+	if s := d.What(); s != "" {
+		parts = append(parts, s)
+	}
+	if d.Count > 1 || d.Source != drop.StepBPF {
+		parts = append(parts, plural(d.Count, "packet"))
+	}
+	if d.In != "" {
+		parts = append(parts, "in "+d.In)
+	}
+	if d.Out != "" {
+		parts = append(parts, "out "+d.Out)
+	}
+	if s := d.Where(); s != "" {
+		parts = append(parts, "at "+s)
+	}
+	if d.Tracked() && (d.Orig.Dst != d.Packet.Dst && d.Orig.Src != d.Packet.Dst || d.Orig.Src != d.Packet.Src && d.Orig.Dst != d.Packet.Src) {
+		parts = append(parts, "of the connection "+d.Orig.String())
+	}
+	if d.Source == drop.StepPerf {
+		parts = append(parts, "in the whole host")
+	}
+	_, p.err = fmt.Fprintln(p.out, strings.Join(parts, "  "))
+	k := drop.KeyOf(d)
+	if p.said[k] || p.err != nil {
+		return
+	}
+	if len(p.said) == mostSaid {
+		clear(p.said)
+	}
+	p.said[k] = true
+	_, p.err = fmt.Fprintln(p.out, "    "+e.Sentence())
+	if e.Do != "" && p.err == nil {
+		_, p.err = fmt.Fprintln(p.out, "    > "+e.Do)
+	}
+}
+
+// summary is the last line on stderr.
+func (p *dropPrinter) summary(w drop.Watch) string {
+	s := fmt.Sprintf("%s in %v, lost %d", plural(p.packets, "packet"), time.Since(p.stats.start).Round(10*time.Millisecond), w.Merged)
+	if n := w.Held + w.Lost; n > 0 {
+		s += fmt.Sprintf("; %s above the rate were counted by reason and place", plural(n, "drop"))
+	}
+	if p.usual > 0 {
+		s += fmt.Sprintf("; %s left out that happens on every host (--all)", plural(p.usual, "drop"))
+	}
+	return s
+}

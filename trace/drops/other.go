@@ -1,0 +1,26 @@
+//go:build !linux
+
+package drops
+
+import (
+	"context"
+
+	"nfscope/model/drop"
+	"nfscope/model/feed"
+	"nfscope/trace/netns"
+)
+
+// Reader tells what the kernel drops in one namespace.
+type Reader struct{}
+
+// Open fails.
+func Open(*netns.Handle, Options) (*Reader, error) { return nil, ErrUnsupported }
+
+// Watch tells how drops are being found out.
+func (*Reader) Watch() drop.Watch { return drop.Watch{} }
+
+// Run fails.
+func (*Reader) Run(context.Context, func(feed.Item)) error { return ErrUnsupported }
+
+// Close does nothing.
+func (*Reader) Close() error { return nil }

@@ -1,0 +1,364 @@
+package drops
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/drop"
+	"nfscope/model/feed"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// TestCounters: the same causes on the lowest step, where the counters are all there is.
+func TestCounters(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy", "nft", "tc", "ip", "sysctl")
+	words := drop.Meanings()
+	n := 0
+	for _, c := range causes() {
+		if c.counter == "" {
+			continue
+		}
+		n++
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			net, host := build(t, &c)
+			w := watch(t, host, Options{Most: drop.StepProc, Counters: 50 * time.Millisecond})
+			if w.Watch().Step != drop.StepProc || len(w.Watch().Lift) != 0 {
+				t.Fatalf("%+v", w.Watch())
+			}
+			c.fire(t, net)
+			d, _ := w.until(t, c.counter, func(d *drop.Drop) bool { return d.Reason == c.counter })
+			if e := words.Explain(d); d.Source != drop.StepProc || d.Count == 0 || d.HasPacket() || d.Netfilter() || e.By != drop.ByKernel || e.Words == "" {
+				t.Errorf("%s: %+v", line(d), e)
+			}
+		})
+	}
+	if n < 20 {
+		t.Errorf("only %d causes have a counter", n)
+	}
+}
+
+// TestPerf: reason and place without a packet, of the whole host.
+func TestPerf(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy", "nft", "tc", "ip", "sysctl")
+	dir := t.TempDir()
+	if err := unix.Mount("tracefs", dir, "tracefs", 0, ""); err != nil {
+		nettest.Skip(t, "no tracefs: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range causes() {
+		switch c.name {
+		case "rp_filter strict 4", "no route 6", "closed UDP port 4", "header checksum 4", "legacy FORWARD 4", "nft FORWARD 6", "queue without listener 4":
+		default:
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			n, host := build(t, &c)
+			w := watch(t, host, Options{Most: drop.StepPerf, Tracefs: dir, Counters: 50 * time.Millisecond})
+			if w.Watch().Step != drop.StepPerf {
+				t.Fatalf("%+v", w.Watch())
+			}
+			c.fire(t, n)
+			d, _ := w.until(t, c.reason, func(d *drop.Drop) bool {
+				return d.Source == drop.StepPerf && d.Reason == c.reason && (c.reason != "NOT_SPECIFIED" || d.Place == "nf_queue")
+			})
+			if d.HasPacket() || d.Netns != 0 || d.Station != c.station || d.Netfilter() != (c.by == drop.ByNetfilter) {
+				t.Errorf("%s", line(d))
+			}
+		})
+	}
+	// Where tracefs is nowhere, that is said, and how to mount it.
+	r, err := Open(nettest.New(t, "none"), Options{Most: drop.StepPerf, Tracefs: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if w := r.Watch(); w.Step != drop.StepProc || len(w.Lift) != 1 || !strings.Contains(w.Lift[0].Fix, "mount -t tracefs") {
+		t.Errorf("%+v", w)
+	}
+}
+
+// closedPort sends n datagrams to a port of lo where nobody listens.
+func closedPort(t testing.TB, ns *netns.Handle, n int) {
+	t.Helper()
+	nettest.Do(t, ns, func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		for range n {
+			if err := unix.Sendto(fd, []byte("x"), 0, &unix.SockaddrInet4{Port: 99, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// TestLimit: of a flood the bucket lets some by, and the rest is counted by reason and
+// place, to the packet.
+func TestLimit(t *testing.T) {
+	nettest.Kernel(t)
+	ns := nettest.New(t, "flood")
+	const rate, burst, flood = 50, 10, 3000
+	w := watch(t, ns, Options{Rate: rate, Burst: burst, Counters: 50 * time.Millisecond, NoFacts: true})
+	began := time.Now()
+	closedPort(t, ns, flood)
+	told, held := 0, uint64(0)
+	w.until(t, "all of the flood", func(d *drop.Drop) bool {
+		if d.Reason == "NO_SOCKET" && d.HasPacket() {
+			told++
+		} else if d.Reason == "NO_SOCKET" {
+			held += d.Count
+			if d.Station != drop.StationSocket || d.Place == "" {
+				t.Errorf("what was held back has no place: %s", line(d))
+			}
+		}
+		return uint64(told)+held >= flood
+	})
+	if most := burst + int(rate*time.Since(began).Seconds()) + 2; told < burst || told > most || uint64(told)+held != flood {
+		t.Errorf("%d told (%d to %d were due), %d held back, of %d", told, burst, most, held, flood)
+	}
+	if got := w.settled(t, func(w drop.Watch) bool { return w.Held >= held }); got.Held != held || got.Merged != 0 || got.Lost != 0 {
+		t.Errorf("%+v, want %d held", got, held)
+	}
+}
+
+// settled waits until the Reader's own counters say what is expected.
+func (w *watching) settled(t testing.TB, ok func(drop.Watch) bool) drop.Watch {
+	t.Helper()
+	deadline := time.After(5 * time.Second)
+	for {
+		w.mu.Lock()
+		now := w.watch
+		w.mu.Unlock()
+		if ok(now) {
+			return now
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("the counters stay at %+v", now)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// TestOthers: a drop in another namespace, or of a protocol that was not asked for, does
+// not leave the kernel.
+func TestOthers(t *testing.T) {
+	nettest.Kernel(t)
+	mine, other := nettest.New(t, "mine"), nettest.New(t, "other")
+	w := watch(t, mine, Options{NoFacts: true, Proto: unix.IPPROTO_UDP})
+	closedPort(t, other, 50)
+	if _, err := nettest.Dial(t, mine, "tcp", "", "127.0.0.1:98", time.Second); err == nil {
+		t.Fatal("somebody listens")
+	}
+	closedPort(t, mine, 1)
+	d, all := w.until(t, "mine", func(d *drop.Drop) bool { return d.HasPacket() && d.Packet.DPort == 99 })
+	if len(all) != 1 || d.Netns != w.Watch().Netns {
+		t.Errorf("%d came: %s", len(all), line(d))
+	}
+	c, err := w.probe.counts()
+	if err != nil || c[statTold] != 1 || c[statHeld] != 0 {
+		t.Errorf("counters %v, %v", c, err)
+	}
+}
+
+// TestChild is not a test: it is what TestRefused and TestKilled start.
+func TestChild(t *testing.T) {
+	if os.Getenv("NFS_DROPS_CHILD") == "" {
+		t.Skip("started by other tests")
+	}
+	ns, err := netns.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(ns, Options{Counters: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(r.Watch())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("watch %s\n", b)
+	if r.probe != nil {
+		i, err := r.probe.prog.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _ := i.ID()
+		fmt.Printf("program %d\n", id)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	go func() { // ends with the parent's end of the pipe
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		stop()
+	}()
+	if u, err := net.Dial("udp", "127.0.0.1:99"); err == nil {
+		_, _ = u.Write([]byte("x"))
+		_ = u.Close()
+	}
+	if err := r.Run(ctx, func(it feed.Item) {
+		if it.Drop != nil {
+			fmt.Printf("drop %s\n", it.Drop.Reason)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// child starts TestChild; lines gives what it prints.
+func child(t *testing.T, attr *syscall.SysProcAttr) (cmd *exec.Cmd, lines *bufio.Scanner, stdin io.Closer) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(exe, "-test.run=^TestChild$", "-test.v")
+	cmd.Env = append(os.Environ(), "NFS_DROPS_CHILD=1")
+	cmd.SysProcAttr = attr
+	cmd.Dir = "/"
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, bufio.NewScanner(out), in
+}
+
+// next gives the rest of the next line that begins so.
+func next(t *testing.T, s *bufio.Scanner, begin string) string {
+	t.Helper()
+	var all []string
+	for s.Scan() {
+		if rest, ok := strings.CutPrefix(s.Text(), begin+" "); ok {
+			return rest
+		}
+		all = append(all, s.Text())
+	}
+	t.Fatalf("no line %q: %s", begin, strings.Join(all, "\n"))
+	return ""
+}
+
+// readable copies the test's program where nobody else but root could not read it.
+func readable(t *testing.T) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dir := exe; dir != "/"; dir = dir[:strings.LastIndexByte(dir, '/')] {
+		if st, err := os.Stat(dir); err == nil && st.Mode()&0o005 != 0o005 {
+			if err := os.Chmod(dir, st.Mode()|0o005); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if strings.Count(dir, "/") == 1 {
+			break
+		}
+	}
+}
+
+// TestRefused: where eBPF and perf are refused, the counters go on, and what would lift
+// it is said.
+func TestRefused(t *testing.T) {
+	nettest.Kernel(t)
+	readable(t)
+	for _, c := range []struct {
+		name, why, fix string
+		attr           syscall.SysProcAttr
+	}{
+		{"user namespace", "in a user namespace the kernel refuses it to everybody", "sudo nfscope --netns", syscall.SysProcAttr{
+			Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNET, UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}}, GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}}}},
+		{"no capability", "it needs CAP_BPF and CAP_PERFMON", "sudo nfscope", syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cmd, lines, stdin := child(t, &c.attr)
+			var w drop.Watch
+			if err := json.Unmarshal([]byte(next(t, lines, "watch")), &w); err != nil {
+				t.Fatal(err)
+			}
+			if w.Step != drop.StepProc || len(w.Lift) != 2 || w.Lift[0].Step != drop.StepBPF || w.Lift[1].Step != drop.StepPerf {
+				t.Fatalf("%+v", w)
+			}
+			if l := w.Lift[0]; !strings.Contains(l.Why, c.why) || !strings.Contains(l.Fix, c.fix) || strings.Contains(l.Why, "MEMLOCK") {
+				t.Errorf("%+v", l)
+			}
+			_ = stdin.Close()
+			for lines.Scan() {
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// loaded reports whether the kernel has a program of ours.
+func loaded(t *testing.T, id ebpf.ProgramID) bool {
+	t.Helper()
+	p, err := ebpf.NewProgramFromID(id)
+	if errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	i, err := p.Info()
+	if err != nil || i.Name != "nfs_drops" {
+		t.Fatalf("program %d is %+v, %v", id, i, err)
+	}
+	return true
+}
+
+// TestKilled: after kill -9 nothing is left in the kernel.
+func TestKilled(t *testing.T) {
+	nettest.Kernel(t)
+	cmd, lines, _ := child(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET})
+	n, err := strconv.Atoi(next(t, lines, "program"))
+	id := ebpf.ProgramID(n)
+	if err != nil || !loaded(t, id) {
+		t.Fatalf("the program does not run: %v", err)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed
+	deadline := time.After(10 * time.Second)
+	for loaded(t, id) {
+		select {
+		case <-deadline:
+			t.Fatalf("program %d is left", id)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
