@@ -46,7 +46,9 @@ func TestDrops(t *testing.T) {
 	r.line("the rule's", func(l string) bool {
 		return strings.Contains(l, "NETFILTER_DROP  udp 127.0.0.1:") && strings.Contains(l, "> 127.0.0.1:4001") && strings.Contains(l, "at output (nf_hook_slow)")
 	})
-	r.line("what it means", func(l string) bool { return strings.TrimRight(l, "\n") == "    a rule or a policy of netfilter in output dropped it" })
+	r.line("what it means", func(l string) bool {
+		return strings.TrimRight(l, "\n") == "    a rule or a policy of netfilter in output dropped it"
+	})
 	r.line("what to do", func(l string) bool {
 		return strings.TrimRight(l, "\n") == "    > `nfscope trace udp and src host 127.0.0.1 and dst host 127.0.0.1 and dst port 4001` names the rule, when the next one comes"
 	})
