@@ -105,8 +105,11 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Rules(a.ctx); err != nil { // what is traced is named by them
+	if rs, err := s.Rules(a.ctx); err != nil { // what is traced is named by them
 		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
+	} else {
+		_, n := rs.Size()
+		collectFor(n, true)
 	}
 	s.Watch(a.ctx)
 	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both}

@@ -67,7 +67,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	}()
 	go func() {
 		defer running.Done()
-		last := 0
+		last, packets := 0, false
 		for {
 			select {
 			case <-ctx.Done():
@@ -81,9 +81,9 @@ func (a *app) tui(c runner, o tuiOptions) error {
 				case s.Reading != nil:
 					n = s.Reading.Total // known before they are there
 				}
-				if n != last {
-					collectFor(n)
-					last = n
+				if traced := s.Trace.Armed || len(s.Journeys) > 0; n != last || traced != packets {
+					collectFor(n, traced)
+					last, packets = n, traced
 				}
 				p.Send(ui.SnapshotMsg{Snapshot: s})
 			}

@@ -36,8 +36,9 @@ type Flows interface {
 
 // Options bound a Fold.
 type Options struct {
-	// Keep is how many journeys are kept; older ones are forgotten and counted.
-	Keep int
+	// Keep is how many journeys are kept, and Steps how many steps they have together at
+	// most, of 350 bytes each; older ones are forgotten and counted.
+	Keep, Steps int
 	// Quiet is how long after its last event a journey is closed.
 	Quiet time.Duration
 	// Probes is true where the trace was armed with an owner table, whose chains
@@ -77,6 +78,8 @@ type Fold struct {
 	talks     map[uint32]*talk
 	seen      [SourceGap + 1]bool
 	done      []filed // by number
+	steps     int     // of done
+	openSteps int     // of the journeys under way
 	forgotten uint64
 	lost      uint64
 	gaps      uint64
@@ -105,14 +108,19 @@ type Fold struct {
 // before anybody does: then it is still what was built.
 type filed struct {
 	number  int
+	steps   int
 	journey *Journey // nil while it is not drawn
 	built   *builder // nil when it is
 }
 
-// NewFold makes an empty Fold. Zero options get defaults: 2000 journeys, 250 ms.
+// NewFold makes an empty Fold. Zero options get defaults: 2000 journeys, 100,000 steps, or
+// fifty of each journey to be kept if that is more, 250 ms.
 func NewFold(o Options) *Fold {
 	if o.Keep <= 0 {
 		o.Keep = 2000
+	}
+	if o.Steps <= 0 {
+		o.Steps = max(100_000, 50*o.Keep)
 	}
 	if o.Quiet <= 0 {
 		o.Quiet = 250 * time.Millisecond
@@ -124,6 +132,8 @@ func NewFold(o Options) *Fold {
 const (
 	// maxOpen is how many journeys are under way at once, unless more are to be kept.
 	maxOpen = 4096
+	// maxOpenSteps is how many steps they have together, 35 MB.
+	maxOpenSteps = 1 << 17
 	// maxSame is how many of them may look the same.
 	maxSame = 64
 )
@@ -276,7 +286,7 @@ func (f *Fold) Journeys() []*Journey {
 
 // begin opens a journey.
 func (f *Fold) begin(e *Event) *builder {
-	if f.open >= max(f.opt.Keep, maxOpen) {
+	for f.open >= max(f.opt.Keep, maxOpen) || f.openSteps > maxOpenSteps && f.open > 0 {
 		f.hurry(f.head)
 	}
 	f.number++
@@ -345,6 +355,7 @@ func (f *Fold) close(b *builder) {
 	f.unkey(b)
 	f.remove(b)
 	f.open--
+	f.openSteps -= b.steps
 	if b.rules != nil && !slices.Contains(f.older, b.rules) { // let go meanwhile
 		b.rules, b.gone = nil, true
 	}
@@ -360,27 +371,37 @@ func (f *Fold) close(b *builder) {
 		f.pool.give(b)
 		return
 	}
-	if len(f.done) >= f.opt.Keep {
-		gone := len(f.done) - f.opt.Keep*3/4 // by the quarter, so that moving is rare
-		for _, d := range f.done[:gone] {
-			if d.built != nil {
-				f.pool.give(d.built)
-			}
-		}
-		n := copy(f.done, f.done[gone:])
-		clear(f.done[n:])
-		f.done = f.done[:n]
-		f.forgotten += uint64(gone)
+	if len(f.done) >= f.opt.Keep || f.steps+b.steps > f.opt.Steps {
+		f.forget(b.steps)
 	}
 	i := len(f.done)
 	for i > 0 && f.done[i-1].number > b.number {
 		i--
 	}
-	f.done = slices.Insert(f.done, i, filed{number: b.number, built: b})
+	f.done = slices.Insert(f.done, i, filed{number: b.number, steps: b.steps, built: b})
+	f.steps += b.steps
 	f.await(b, b.firstPacket())
 	if f.opt.Closed != nil {
 		f.opt.Closed(f.draw(&f.done[i]))
 	}
+}
+
+// forget lets the oldest journeys go, by the quarter, so that moving the others is rare,
+// and there is room for so many steps.
+func (f *Fold) forget(steps int) {
+	gone := 0
+	for gone < len(f.done) && (len(f.done)-gone > f.opt.Keep*3/4 || f.steps+steps > f.opt.Steps*3/4) {
+		d := &f.done[gone]
+		if d.built != nil {
+			f.pool.give(d.built)
+		}
+		f.steps -= d.steps
+		gone++
+	}
+	n := copy(f.done, f.done[gone:])
+	clear(f.done[n:])
+	f.done = f.done[:n]
+	f.forgotten += uint64(gone)
 }
 
 // draw gives a closed journey.

@@ -208,6 +208,8 @@ func (f *Fold) legacyStep(b *builder, w *walk, e *Event) {
 		s.kind, s.num, s.note = KindRule, e.Num, "the chain is not in the ruleset that was read"
 	}
 	w.add(&s, to)
+	b.steps++
+	f.openSteps++
 }
 
 // grown reports whether the chain is known but for the rules that arm this trace: where

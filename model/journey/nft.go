@@ -207,6 +207,8 @@ func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
 	}
 	s.packet = f.pool.packet(e)
 	w.add(&s, e.To)
+	b.steps++
+	f.openSteps++
 }
 
 // locate puts a walk that began in a user chain where it belongs, once an event

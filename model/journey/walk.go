@@ -167,6 +167,7 @@ type builder struct {
 	walks       []*walk // in the order of the packet's way
 	nft, legacy *walk   // the newest walk of each source
 	first, last time.Time
+	steps       int // of all walks
 	ct          CT
 	hasCT       bool
 	owner       *Owner

@@ -78,7 +78,7 @@ func floodThrough(b *testing.B, nft, legacy string) *flood {
 		return unix.Bind(sink, &unix.SockaddrInet4{Port: 9})
 	})
 	nettest.Do(b, f.net.Client, func() (err error) {
-		f.fd, err = toServer()
+		f.fd, err = nettest.ToServer()
 		return err
 	})
 	b.Cleanup(func() { _, _ = unix.Close(sink), unix.Close(f.fd) })
@@ -90,7 +90,7 @@ func floodThrough(b *testing.B, nft, legacy string) *flood {
 func (f *flood) send(n int, rate float64) (seen int, reached float64) {
 	f.b.Helper()
 	before := f.counted()
-	reached, err := send(f.fd, n, rate)
+	reached, err := nettest.Flood(f.fd, n, rate)
 	if err != nil {
 		f.b.Fatal(err)
 	}

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"nfscope/model/feed"
 	"nfscope/trace/guard"
 	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
 )
 
 // killEnv names the namespace that a child of TestKilledAnywhere arms in.
@@ -67,11 +65,11 @@ func floodMain() {
 		if err != nil {
 			return err
 		}
-		fd, err := toServer()
+		fd, err := nettest.ToServer()
 		if err != nil {
 			return err
 		}
-		reached, err := send(fd, n, rate)
+		reached, err := nettest.Flood(fd, n, rate)
 		if err == nil {
 			fmt.Println(reached)
 		}
@@ -81,30 +79,4 @@ func floodMain() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-}
-
-// toServer gives a UDP socket to port 9 of the server behind the router.
-func toServer() (fd int, err error) {
-	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
-		return -1, err
-	}
-	return fd, unix.Connect(fd, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{10, 2, 0, 2}})
-}
-
-// send sends n packets at a rate of so many a second, and gives the rate it reached.
-func send(fd, n int, rate float64) (reached float64, err error) {
-	start, payload := time.Now(), []byte("nfscope!")
-	for sent := 0; sent < n; {
-		due := min(n, int(time.Since(start).Seconds()*rate)+1)
-		if sent >= due {
-			_ = unix.Nanosleep(&unix.Timespec{Nsec: 200_000}, nil)
-			continue
-		}
-		for ; sent < due; sent++ {
-			if _, err := unix.Write(fd, payload); err != nil && err != unix.ENOBUFS && err != unix.ECONNREFUSED {
-				return 0, err
-			}
-		}
-	}
-	return float64(n) / time.Since(start).Seconds(), nil
 }
