@@ -167,7 +167,7 @@ func (c *checker) kernel(k Kernel) {
 	if host == "" {
 		host = c.lab.Observed
 	}
-	c.number(k.Counter+" of "+host, k.Packets, k.Least, c.ev.Counted[host][k.Counter])
+	c.number(k.Counter+" of "+host, k.Packets, k.Least, c.ev.Counted.of(host, k.Counter))
 }
 
 // shares counts the attempts that were answered by each end.

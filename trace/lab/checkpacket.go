@@ -47,6 +47,13 @@ func (c *checker) find(a Attempt) *journey.Journey {
 // journey holds what is stated of the way of an attempt's first packet.
 func (c *checker) journey(e *Expect, a Attempt) {
 	j := c.find(a)
+	switch {
+	case e.Unseen && j != nil:
+		c.fail("journey", "none", j.Outcome.Sentence)
+		return
+	case e.Unseen:
+		return
+	}
 	if j == nil {
 		c.fail("journey", "one of "+a.Tuple.String(), "")
 		return

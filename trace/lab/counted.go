@@ -1,5 +1,10 @@
 package lab
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Counted is what the kernel has counted, by host and name:
 //   - conntrack.NAME: a column of /proc/net/stat/nf_conntrack over all CPUs, such as
 //     insert_failed, drop, invalid.
@@ -9,6 +14,18 @@ package lab
 //
 // A counter that is not there has counted nothing.
 type Counted map[string]map[string]uint64
+
+// of is a counter, or the sum of a range of queues.
+func (c Counted) of(host, name string) (sum uint64) {
+	from, to, ok := splitRange(strings.TrimPrefix(name, "queue."))
+	if !ok || !strings.HasPrefix(name, "queue.") {
+		return c[host][name]
+	}
+	for q := int(from); q <= int(to); q++ {
+		sum += c[host]["queue."+strconv.Itoa(q)]
+	}
+	return sum
+}
 
 // Since gives what was counted since before.
 func (c Counted) Since(before Counted) Counted {

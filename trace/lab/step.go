@@ -13,6 +13,8 @@ type Step struct {
 	From string `yaml:"from"`
 	// Source is the address to send from, "" for the kernel's choice.
 	Source string `yaml:"source"`
+	// Sources are addresses that the attempts send from in turn.
+	Sources []string `yaml:"sources"`
 	// SPort is the port to send from, 0 for the kernel's choice; not for ping.
 	SPort uint16 `yaml:"sport"`
 	// Do is tcp (connect, one line, one answer), udp (one datagram, one answer), ping,
@@ -59,6 +61,8 @@ type Expect struct {
 	Never []string `yaml:"never"`
 	// Misses are rules that were looked at and did not match, with the reason.
 	Misses []Miss `yaml:"misses"`
+	// Unseen states that netfilter never saw the packet.
+	Unseen bool `yaml:"unseen"`
 	// Path is journey's word: input, forward, output.
 	Path     string      `yaml:"path"`
 	Sentence string      `yaml:"sentence"`
@@ -117,7 +121,7 @@ type Kernel struct {
 	// Host is the host it is of, "" for the observed one.
 	Host string `yaml:"host"`
 	// Counter is a name that Counted gives, such as conntrack.insert_failed,
-	// TcpExt.IPReversePathFilter or queue.50.
+	// TcpExt.IPReversePathFilter or queue.50; queue.50-58 is the sum of those.
 	Counter string `yaml:"counter"`
 	// Packets is the exact number; where it is absent Least is the smallest.
 	Packets *uint64 `yaml:"packets"`

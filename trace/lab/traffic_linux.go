@@ -22,8 +22,11 @@ import (
 // count and timeout and ends early with ctx.
 func (n *Network) Run(ctx context.Context, s Step) Result {
 	r := Result{Step: n.lab.Step(s.Name), Name: s.Name}
-	for range max(1, s.Count) {
+	for i := range max(1, s.Count) {
 		a := Attempt{Start: time.Now()}
+		if len(s.Sources) > 0 {
+			s.Source = s.Sources[i%len(s.Sources)]
+		}
 		if h := n.hosts[s.From]; h == nil {
 			a.Err = fmt.Errorf("step %s comes from host %q, which is not there", s.Name, s.From)
 		} else {

@@ -50,15 +50,10 @@ func (v *validator) step(w string, s *Step, i int) {
 		}
 	}
 	if s.Source != "" {
-		src, err := netip.ParseAddr(s.Source)
-		switch {
-		case err != nil:
-			v.bad(w+".source", "step %q: source %q is no address", s.Name, s.Source)
-		case v.addrs[src] != s.From:
-			v.bad(w+".source", "step %q: host %s has no address %s", s.Name, s.From, src)
-		case to.IsValid() && src.Is4() != to.Is4():
-			v.bad(w+".source", "step %q: source and destination are of different families", s.Name)
-		}
+		v.source(w+".source", s, s.Source, to)
+	}
+	for i, source := range s.Sources {
+		v.source(fmt.Sprintf("%s.sources[%d]", w, i), s, source, to)
 	}
 	if s.Timeout < 0 || s.Timeout > maxTimeout {
 		v.bad(w+".timeout", "step %q: timeout %v; expected at most %v", s.Name, s.Timeout, maxTimeout)
@@ -71,6 +66,19 @@ func (v *validator) step(w string, s *Step, i int) {
 	}
 	if s.Expect != nil {
 		v.expect(w+".expect", s)
+	}
+}
+
+// source checks an address that a step sends from.
+func (v *validator) source(w string, s *Step, source string, to netip.Addr) {
+	src, err := netip.ParseAddr(source)
+	switch {
+	case err != nil:
+		v.bad(w, "step %q: source %q is no address", s.Name, source)
+	case v.addrs[src] != s.From:
+		v.bad(w, "step %q: host %s has no address %s", s.Name, s.From, src)
+	case to.IsValid() && src.Is4() != to.Is4():
+		v.bad(w, "step %q: source and destination are of different families", s.Name)
 	}
 }
 
@@ -99,6 +107,9 @@ func (v *validator) expect(w string, s *Step) {
 	}
 	if !slices.Contains([]string{"", journey.PathInput, journey.PathForward, journey.PathOutput}, e.Path) {
 		v.bad(w+".path", "step %q: path %q; expected input, forward or output", s.Name, e.Path)
+	}
+	if e.Unseen && (e.Outcome != "" || e.By != nil || len(e.Hits)+len(e.Misses) > 0) {
+		v.bad(w+".unseen", "step %q: of a packet that was not seen nothing else can be stated", s.Name)
 	}
 	if e.Flow != nil {
 		if !slices.Contains([]string{"", "kept", "rewritten"}, e.Flow.Port) {
