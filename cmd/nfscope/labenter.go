@@ -43,6 +43,9 @@ func (a *app) labEnter(name, host string, command []string) error {
 	if ns == "" {
 		return usagef("lab %s has no host %q; there are %s", name, host, strings.Join(slices.Sorted(maps.Keys(s.Hosts)), ", "))
 	}
+	if len(command) > 0 && command[0] == "--" {
+		command = command[1:]
+	}
 	if len(command) == 0 {
 		shell := os.Getenv("SHELL")
 		if _, err := exec.LookPath(shell); err != nil {

@@ -143,7 +143,7 @@ func TestCutRecordingSaysSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range []int{len(data) / 10, len(data) / 2, len(data)} {
+	for _, n := range []int{len(data) / 4, len(data) / 2, len(data)} {
 		var out bytes.Buffer
 		a := &app{ctx: context.Background(), out: &out, err: &out}
 		err := a.replayPlain("case.nfs", bytes.NewReader(data[:n]), replayFlags{})

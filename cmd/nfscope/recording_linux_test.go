@@ -31,7 +31,7 @@ var passing = []struct {
 	{regexp.MustCompile(`:(3[2-9]|4\d|5\d|60)\d{3}\b`), ":PORT"},
 	// Of the ports and backends that NAT chose by chance: lab snat's, lab load-balance's.
 	{regexp.MustCompile(`192\.0\.2\.10:\d+`), "192.0.2.10:PORT"},
-	{regexp.MustCompile(`(?m)^.*(KUBE-SVC-APP|KUBE-SEP-|app on |10\.244\.1\.).*\n`), ""},
+	{regexp.MustCompile(`(?m)^.*(KUBE-SERVICES|KUBE-SVC-APP|KUBE-SEP-|app on |10\.244\.1\.).*\n`), ""},
 	{regexp.MustCompile(` {3,}`), "  "}, // columns are as wide as what is in them
 	{regexp.MustCompile(`#\d+`), "#N"},
 	{regexp.MustCompile(`flow \d+`), "flow ID"},

@@ -27,7 +27,7 @@ func TestEmbedded(t *testing.T) {
 			t.Errorf("%s: lessons %.20q, %.20q", name, l.Lesson.En, l.Lesson.Zh)
 		}
 		for _, s := range l.Steps {
-			if s.Says.Zh == "" || s.Title.Zh == "" || s.Says.En == "" || s.Expect == nil {
+			if s.Says.Zh == "" || s.Title.Zh == "" || s.Says.En == "" || s.Asks.En == "" || s.Asks.Zh == "" || s.Expect == nil && s.Shares == nil && s.Count == 0 {
 				t.Errorf("%s: step %s lacks a text or states nothing", name, s.Name)
 			}
 		}
