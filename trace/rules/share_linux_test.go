@@ -2,6 +2,7 @@ package rules
 
 import (
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,11 @@ func TestShare(t *testing.T) {
 	}
 	old, want := parse([]byte(before)), parse([]byte(after))
 	s, err := readSave(out, model.BackendLegacy, model.FamilyIPv4, old)
+	// Where the target is that only a table's end shows to be none, only the whole text tells.
+	place := regexp.MustCompile(`test:\d+:\d+: (table nat: target)`)
+	for i := range found {
+		found[i] = place.ReplaceAllString(found[i], "test: $1")
+	}
 	if err != nil || !slices.Equal(s.problems, found) || !reflect.DeepEqual(s.tables, want) {
 		t.Fatal("what is read in pieces is not what is read at once", err, s.problems)
 	}
