@@ -53,8 +53,7 @@ type connPrinter struct {
 	follow bool
 	filter *filter.Filter
 	say    func(problem string)
-	host   *flow.Host
-	table  flow.Table // in following, what is known
+	table  flow.Table // what is known
 	stats  stats
 	err    error
 }
@@ -72,9 +71,7 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 	if local, err := conntrack.LocalAddrs(ns); err == nil {
 		if rr, err := rules.Open(ns); err == nil {
 			if rs, err := rr.Snapshot(a.ctx); err == nil {
-				h := flow.HostFrom(rs, local)
-				p.host = &h
-				p.table.SetHost(h)
+				p.table.SetHost(flow.HostFrom(rs, local))
 			}
 			_ = rr.Close()
 		}
@@ -93,7 +90,9 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 			err = nil
 		}
 	} else {
-		err = r.List(a.ctx, func(it feed.Item) { p.item(it, nil) })
+		if err = r.List(a.ctx, func(it feed.Item) { p.item(it, nil) }); err == nil {
+			p.all()
+		}
 	}
 	if p.err != nil {
 		return p.err
@@ -114,22 +113,56 @@ func (p *connPrinter) item(it feed.Item, stop func()) {
 	if it.Problem != "" {
 		p.say(it.Problem)
 	}
-	if it.Flow == nil || p.err != nil {
+	if it.Table != nil {
+		p.table.SetTimeouts(it.Table.Timeouts)
+		p.table.SetExpectations(it.Table.Expected)
+	}
+	if it.Flows != nil && !p.follow {
+		p.stats.events += uint64(len(it.Flows.Records))
+		p.table.ApplyBatch(it.Flows)
+		it.Flows.Release()
 		return
 	}
-	for _, e := range p.told(*it.Flow) {
-		if e.Flow != nil && !p.filter.Flow(e.Flow) {
-			continue
+	if p.err != nil {
+		return
+	}
+	it.Split(func(it feed.Item) {
+		if it.Flow != nil {
+			p.event(*it.Flow)
 		}
-		if p.print(&e); p.err != nil {
-			break
-		}
+	})
+	if it.Flows != nil {
+		it.Flows.Release()
 	}
 	if p.err == nil && p.follow {
 		p.err = p.out.Flush()
 	}
 	if p.err != nil && stop != nil {
 		stop()
+	}
+}
+
+// event prints what an event has to tell.
+func (p *connPrinter) event(e flow.Event) {
+	for _, e := range p.told(e) {
+		if e.Flow != nil && !p.filter.Flow(e.Flow) {
+			continue
+		}
+		if p.print(&e); p.err != nil {
+			return
+		}
+	}
+}
+
+// all prints the flows of one reading.
+func (p *connPrinter) all() {
+	for f := range p.table.All() {
+		if p.filter.Flow(f) {
+			p.print(&flow.Event{Type: flow.EventDump, Time: f.Seen, Flow: f})
+		}
+		if p.err != nil {
+			return
+		}
 	}
 }
 
@@ -147,14 +180,6 @@ func (p *connPrinter) told(e flow.Event) []flow.Event {
 		defer p.table.Expire(e.Time)
 	default:
 		p.stats.events++
-		if !p.follow { // one reading: nothing to remember
-			f := *e.Flow
-			if p.host != nil {
-				f.NAT = flow.Classify(&f, *p.host)
-			}
-			e.Flow = &f
-			return []flow.Event{e}
-		}
 		before = p.table.Get(e.Flow.Key())
 	}
 	p.table.Apply(e)
@@ -179,7 +204,7 @@ func (p *connPrinter) told(e flow.Event) []flow.Event {
 // no event when they end.
 func (p *connPrinter) left(at time.Time) []flow.Event {
 	var gone []flow.Event
-	for _, f := range p.table.List() {
+	for _, f := range p.table.Gone() {
 		if f.Gone.Equal(at) {
 			gone = append(gone, flow.Event{Type: flow.EventDestroy, Time: at, Flow: f})
 		}

@@ -70,7 +70,14 @@ func (a *app) recordTo(name, title string, redact bool) (*recorder, error) {
 }
 
 // Put takes an item, from any goroutine.
-func (r *recorder) Put(it feed.Item) { it.Split(r.one) }
+func (r *recorder) Put(it feed.Item) {
+	if it.Flows != nil { // they are split when they are written
+		it.Flows = it.Flows.Clone()
+		r.one(it)
+		return
+	}
+	it.Split(r.one)
+}
 
 func (r *recorder) one(it feed.Item) {
 	r.mu.Lock()

@@ -201,7 +201,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		err = a.traceEnd(p, o, last, start, st.Events())
 	}
 	if err == nil && p.printed == 0 {
-		for _, h := range filter.Hints(f, last.Rules, last.Flows.List) {
+		for _, h := range filter.Hints(f, last.Rules, last.Flows.Table.All()) {
 			fmt.Fprintln(a.err, "nfscope:", h)
 		}
 	}

@@ -37,7 +37,11 @@ type Item struct {
 	Drop *drop.Drop `json:",omitempty"`
 	// Drops tells how drops are found out, whenever that changed.
 	Drops *drop.Watch `json:",omitempty"`
-	// Table tells what is known of the conntrack table as a whole; its List is unused.
+	// Flows are many changes of flows, or many flows of a dump. Who is handed them releases
+	// them, or hands them on; who is not the only one clones them. Recordings have them one
+	// by one.
+	Flows *flow.Batch `json:"-"`
+	// Table tells what is known of the conntrack table as a whole; its Table is unused.
 	Table *snapshot.Flows `json:",omitempty"`
 	// Trace is the state of the armed trace, whenever it changed.
 	Trace *snapshot.Trace `json:",omitempty"`
@@ -51,22 +55,41 @@ type Item struct {
 	Solved string `json:"-"`
 }
 
-// Must reports whether the item may never be thrown away: all but packets, flows and
-// drops.
+// Must reports whether the item may never be thrown away: all but packets, drops and
+// changes of flows. A dump is read no faster than its flows are folded, so they may wait.
 func (i *Item) Must() bool {
-	return i.Event == nil && i.Events == nil && i.Drop == nil && (i.Flow == nil || i.Flow.Must())
+	return i.Event == nil && i.Events == nil && i.Drop == nil && (i.Flow == nil || i.Flow.Must()) && (i.Flows == nil || i.Flows.Dumped())
 }
 
-// Split puts an item with several events as items of one event each, which are the
+// Weight is how many packets or changes of flows the item is, 0 where it Must arrive.
+func (i *Item) Weight() int {
+	switch {
+	case i.Must():
+		return 0
+	case i.Flows != nil:
+		return len(i.Flows.Records)
+	case i.Events != nil:
+		return len(i.Events)
+	}
+	return 1
+}
+
+// Split puts an item with several events or flows as items of one each, which are the
 // receiver's to keep; any other it puts as it is.
 func (i *Item) Split(put func(Item)) {
-	if i.Events == nil {
+	switch {
+	case i.Events != nil:
+		for k := range i.Events {
+			e := i.Events[k].Clone()
+			put(Item{Time: e.Time, Event: e})
+		}
+	case i.Flows != nil:
+		for k := range i.Flows.Records {
+			e := i.Flows.Event(k)
+			put(Item{Time: i.Time, Flow: &e})
+		}
+	default:
 		put(*i)
-		return
-	}
-	for k := range i.Events {
-		e := i.Events[k].Clone()
-		put(Item{Time: e.Time, Event: e})
 	}
 }
 

@@ -18,6 +18,7 @@ type Filter struct {
 	root  *node // nil matches everything
 	words []Word
 	text  []*leaf // what a rule's text answers
+	flows *plan
 }
 
 // Word is a word of the filter and the column it stands at, from 1, in runes.
@@ -70,7 +71,7 @@ func Parse(text string) (*Filter, error) {
 	}
 	f := &Filter{root: root, words: p.words}
 	if root != nil {
-		f.text = numberText(root, nil)
+		f.text, f.flows = numberText(root, nil), planOf(root)
 	}
 	return f, nil
 }

@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,8 +20,8 @@ const held = "the filter is held against packets as they enter: "
 // Hints says why a trace of f may have seen nothing: a trace is armed before address
 // translation, so a filter that names what a rule of nat makes of a packet, or what it
 // puts back in a reply, finds none. One sentence for each rule, or else for each flow,
-// that a packet of the filter would become; rs may be nil. See nf_nat_core.c.
-func Hints(f *Filter, rs *model.Ruleset, flows []*flow.Flow) []string {
+// that a packet of the filter would become; rs and flows may be nil. See nf_nat_core.c.
+func Hints(f *Filter, rs *model.Ruleset, flows iter.Seq[*flow.Flow]) []string {
 	if f.root == nil {
 		return nil
 	}
@@ -31,7 +32,10 @@ func Hints(f *Filter, rs *model.Ruleset, flows []*flow.Flow) []string {
 	if len(out) > 0 {
 		return out
 	}
-	for _, fl := range flows {
+	if flows == nil {
+		return nil
+	}
+	for fl := range flows {
 		if s := flowHint(f, fl); s != "" && !slices.Contains(out, s) {
 			if out = append(out, s); len(out) == maxHints {
 				break

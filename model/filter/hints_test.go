@@ -95,7 +95,7 @@ func TestFlowHints(t *testing.T) {
 		if c.want != "" {
 			want = []string{enter + c.want}
 		}
-		if got := filter.Hints(parse(t, c.text), nil, flows); !slices.Equal(got, want) {
+		if got := filter.Hints(parse(t, c.text), nil, slices.Values(flows)); !slices.Equal(got, want) {
 			t.Errorf("%q:\n%s\nwant\n%s", c.text, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}

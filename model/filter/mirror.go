@@ -24,7 +24,7 @@ func (f *Filter) Both() *Filter {
 
 // made is a filter of a tree that f was made into; its words are those of f.
 func (f *Filter) made(root *node) *Filter {
-	return &Filter{root: root, words: f.words, text: numberText(root, nil)}
+	return &Filter{root: root, words: f.words, text: numberText(root, nil), flows: planOf(root)}
 }
 
 func (n *node) mirror() *node {

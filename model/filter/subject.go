@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"nfscope/model"
-	"nfscope/model/flow"
 	"nfscope/model/journey"
 )
 
@@ -276,69 +275,4 @@ func stepLeaf(l *leaf, s *journey.Step) Truth {
 		return truth(s.Verdict.String() == l.name)
 	}
 	return Unknown
-}
-
-// Flow reports whether the filter matches a flow. host, net and port without src or
-// dst match either end of either tuple. src and dst speak of the original direction:
-// the client's end and the one it spoke to, and where NAT is at work the translated
-// ends too (src the reply's destination, dst the reply's source). state is the
-// protocol's state as conntrack -L prints it, where there is one; besides, new is a
-// flow without a reply, established (without a protocol state) one with a reply,
-// related one that was expected.
-func (f *Filter) Flow(fl *flow.Flow) bool {
-	if f.root == nil {
-		return true
-	}
-	s := subject{views: flowViews(fl), whole: func(l *leaf) Truth { return flowLeaf(l, fl) }}
-	return s.eval(f.root) == Yes
-}
-
-// flowViews lists the headers of the original direction: before NAT, between
-// destination and source NAT, and after both.
-func flowViews(fl *flow.Flow) []view {
-	o, r := fl.Orig.Tuple, fl.Reply.Tuple.Reverse()
-	mid := o
-	mid.Dst, mid.DPort = r.Dst, r.DPort
-	var views []view
-	for i, t := range []model.Tuple{o, mid, r} {
-		if i > 0 && (t == o || !t.Src.IsValid() || !t.Dst.IsValid()) {
-			continue
-		}
-		views = append(views, view{p: &model.Packet{Family: fl.Family, Proto: t.Proto, Src: t.Src, Dst: t.Dst,
-			SPort: t.SPort, DPort: t.DPort, Transport: t.Proto.Ports(), Mark: fl.Mark}})
-	}
-	return views
-}
-
-func flowLeaf(l *leaf, fl *flow.Flow) Truth {
-	class := func(c string) bool { return slices.Contains(fl.NAT.Class, flow.Class(c)) }
-	switch l.word {
-	case "zone":
-		return truth(uint32(fl.Zone) == l.value)
-	case "nat":
-		return truth(len(fl.NAT.Class) > 0 || fl.Status&(flow.SrcNAT|flow.DstNAT) != 0)
-	case "snat", "dnat", "masquerade", "redirect", "hairpin":
-		return truth(class(l.word))
-	case "state":
-		return truth(flowState(l.name, fl))
-	}
-	return Unknown
-}
-
-func flowState(name string, fl *flow.Flow) bool {
-	switch name {
-	case "new", "unreplied":
-		return fl.Status&flow.SeenReply == 0
-	case "related":
-		return fl.Status&flow.Expected != 0
-	case "assured":
-		return fl.Status&flow.Assured != 0
-	case "untracked":
-		return fl.Status&flow.Untracked != 0
-	case "established":
-		if fl.State == "" {
-			return fl.Status&flow.SeenReply != 0
-		}
-	}
-	return strings.EqualFold(fl.State, name)
 }

@@ -301,7 +301,8 @@ type Event struct {
 	// Lost belongs to EventGap.
 	Lost uint64
 	// Flows, in EventDumpEnd, is how many flows the dump had. Whoever saw fewer must
-	// not take the dump for the whole table.
+	// not take the dump for the whole table. In EventDumpBegin it is about how many will
+	// come, 0 where nobody knows.
 	Flows int
 }
 

@@ -71,6 +71,10 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		j.Lost = &e.Lost
 	case EventDumpEnd:
 		j.Flows = &e.Flows
+	case EventDumpBegin:
+		if e.Flows > 0 {
+			j.Flows = &e.Flows
+		}
 	}
 	if e.Flow != nil {
 		j.flowJSON = e.Flow.json()

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"sync"
 	"time"
 
 	"nfscope/model"
@@ -17,42 +18,90 @@ const Linger = 5 * time.Second
 // again. A flow that the dump did not have, and that no event spoke of since the dump
 // began, is gone. After a loss the next dump puts everything right.
 //
-// The zero Table is empty and ready. It has no lock and no clock.
+// A flow takes some 170 bytes, and Flows are made of it for those who ask. So a Table is
+// not copied for a picture of the session: any goroutine may ask it at any time. One
+// goroutine at a time feeds it. The zero Table is empty and ready. It has no clock.
 type Table struct {
-	host  *Host
-	flows map[Key]*entry
-	// order holds every entry by the time it was first seen; dead ones are taken out
-	// when they are many.
-	order []*entry
-	dead  int
-	live  int
+	mu   sync.RWMutex
+	host *Host
+	max  Timeouts
+	slab slab
+	// noted holds what only some flows have.
+	noted   noted
+	expects map[model.Tuple][]Expectation
+	// leaving are the flows that are gone, by the time they went.
+	leaving []Row
+	live    int
+	born    uint64
+	// began, dying count the flows that came by an event, and that went.
+	began, died uint64
+	// known are the classes that flows have had.
+	known   map[Classes]bool
+	version uint64
 
 	dumping bool
 	// round counts the dumps; an entry of an older round was not heard of since the
 	// dump began.
-	round  uint64
+	round  uint16
 	inDump int
+
+	epoch   int64 // of slot.counted
+	single  Batch // for Apply
+	scratch []byte
 }
 
-type entry struct {
-	flow *Flow
-	// round is the dump in which an event or the dump spoke of the flow; byEvent is
-	// true where it was an event.
-	round   uint64
-	byEvent bool
-	dead    bool
+// Row names a flow in a Table for as long as it is there.
+type Row struct {
+	at uint32
+	// ID is never another flow's of the same Table.
+	ID uint32
 }
 
 // SetHost says what the namespace is like, and classifies every flow anew. Without it
 // a flow that comes classified keeps its class.
 func (t *Table) SetHost(h Host) {
+	t.mu.Lock()
 	t.host = &h
-	for _, e := range t.order {
-		if !e.dead {
-			f := *e.flow
-			f.NAT = Classify(&f, h)
-			e.flow = &f
+	t.version++
+	t.mu.Unlock()
+	t.sweep(func(_ uint32, x *slot) { x.classes = t.classify(x) })
+}
+
+// SetTimeouts says where timeouts begin.
+func (t *Table) SetTimeouts(m Timeouts) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.max = m
+	t.version++
+}
+
+// SetExpectations says what is expected now.
+func (t *Table) SetExpectations(l []Expectation) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expects = map[model.Tuple][]Expectation{}
+	for _, e := range l {
+		t.expects[e.Master] = append(t.expects[e.Master], e)
+	}
+	t.version++
+}
+
+// sweep has fn change every flow. The lock is let go between chunks, so that who draws
+// need not wait for all of them.
+func (t *Table) sweep(fn func(i uint32, x *slot)) {
+	for c := 0; ; c++ {
+		t.mu.Lock()
+		if c >= len(t.slab.chunks) {
+			t.mu.Unlock()
+			return
 		}
+		chunk := t.slab.chunks[c]
+		for k := range chunk {
+			if x := &chunk[k]; x.flags&slotUsed != 0 {
+				fn(uint32(c<<chunkBits+k), x)
+			}
+		}
+		t.mu.Unlock()
 	}
 }
 
@@ -60,208 +109,169 @@ func (t *Table) SetHost(h Host) {
 func (t *Table) Apply(e Event) {
 	switch e.Type {
 	case EventDumpBegin:
-		t.BeginDump()
+		t.BeginDump(e.Flows)
 	case EventDumpEnd:
 		t.EndDump(e.Time, e.Flows)
-	case EventDump:
+	case EventDump, EventNew, EventUpdate, EventDestroy:
 		if e.Flow != nil {
-			t.inDump++
-			t.dumped(e.Flow)
-		}
-	case EventNew, EventUpdate, EventDestroy:
-		if e.Flow != nil {
-			t.changed(e)
+			b := &t.single
+			b.Time, b.Records, b.notes = e.Time, b.Records[:0], b.notes[:0]
+			b.Put(&e)
+			t.ApplyBatch(b)
 		}
 	}
 }
 
-// BeginDump says that the flows of a new reading of the whole table follow.
-func (t *Table) BeginDump() {
+// ApplyBatch takes many events.
+func (t *Table) ApplyBatch(b *Batch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.version++
+	t.slab.reserve(t.slab.n + len(b.Records))
+	for i := range b.Records {
+		t.take(b, &b.Records[i])
+	}
+}
+
+// BeginDump says that the flows of a new reading of the whole table follow, about so many;
+// 0 where nobody knows.
+func (t *Table) BeginDump(about int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.dumping, t.inDump = true, 0
 	t.round++
+	t.slab.reserve(min(about, 1<<22)) // a recording may say anything
 }
 
 // EndDump says that the reading is done and had so many flows. What was not in it and
 // was not heard of since is gone at that time. It does nothing where flows of the dump
 // were lost on their way here, or where no dump has begun.
 func (t *Table) EndDump(now time.Time, flows int) {
+	t.mu.Lock()
 	whole := t.dumping && t.inDump >= flows
 	t.dumping = false
-	if !whole {
-		return
-	}
-	for _, e := range t.order {
-		if !e.dead && e.round != t.round && e.flow.Gone.IsZero() {
-			f := *e.flow
-			f.Gone = now
-			e.flow = &f
-			t.live--
-		}
+	t.version++
+	t.mu.Unlock()
+	if whole {
+		t.sweep(func(i uint32, x *slot) {
+			if x.round != t.round && x.gone == 0 {
+				t.goes(i, x, now.UnixNano())
+			}
+		})
 	}
 }
 
-// Expire lets go of the flows that are gone for Linger, and tells how many.
+// Expire lets go of the flows that are gone for Linger, and tells how many. Where the
+// clock was set back by more than that they go at once.
 func (t *Table) Expire(now time.Time) int {
-	n := 0
-	for _, e := range t.order {
-		if !e.dead && !e.flow.Gone.IsZero() && now.Sub(e.flow.Gone) >= Linger {
-			t.remove(e)
-			n++
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, left := 0, now.UnixNano()
+	for _, r := range t.leaving {
+		if x := t.find(r); x != nil {
+			if d := time.Duration(left - x.gone); d < Linger && d > -Linger {
+				break
+			}
+			t.remove(r.at, x)
 		}
+		n++
 	}
-	t.compact()
+	t.leaving = append(t.leaving[:0], t.leaving[n:]...)
+	if n > 0 {
+		t.version++
+	}
+	t.shrink()
 	return n
 }
 
-// List gives the flows in the order in which they were first seen, those gone since
-// less than Linger among them. The slice is the caller's.
-func (t *Table) List() []*Flow {
-	out := make([]*Flow, 0, len(t.flows))
-	for _, e := range t.order {
-		if !e.dead {
-			out = append(out, e.flow)
+// few is how many slots a Table may leave empty before it gives memory back.
+const few = 1 << 16
+
+// shrink gives memory back when most of it is empty.
+func (t *Table) shrink() {
+	s := &t.slab
+	if s.used < few || s.n > int(s.used)/8 || t.dumping {
+		return
+	}
+	old := *s
+	*s = slab{}
+	s.reserve(old.n)
+	t.leaving = nil
+	for i := uint32(1); i <= old.used; i++ {
+		x := old.at(i)
+		if x.flags&slotUsed == 0 {
+			continue
+		}
+		o, r := old.tuple(x, 0), old.tuple(x, 1)
+		k := s.take()
+		y := s.at(k)
+		*y = *x
+		s.setAddrs(y, &o, &r)
+		s.link(k, y, s.hash(&o), s.hash(&r))
+		if y.gone != 0 {
+			t.leaving = append(t.leaving, Row{k, uint32(y.born)})
 		}
 	}
-	return out
 }
 
 // Live tells how many flows are not gone.
-func (t *Table) Live() int { return t.live }
+func (t *Table) Live() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.live
+}
 
-// Get finds a flow, nil where there is none.
-func (t *Table) Get(k Key) *Flow {
-	if e := t.flows[k]; e != nil {
-		return e.flow
+// Len tells how many flows there are, those gone since less than Linger among them. A nil
+// Table has none.
+func (t *Table) Len() int {
+	if t == nil {
+		return 0
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.slab.n
+}
+
+// Version grows with every change; for a nil Table it is 0.
+func (t *Table) Version() uint64 {
+	if t == nil {
+		return 0
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.version
+}
+
+// Turnover counts the flows that began, as far as events told, and those that went.
+func (t *Table) Turnover() (began, went uint64) {
+	if t == nil {
+		return 0, 0
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.began, t.died
+}
+
+// find is the slot of a row, nil where the flow has left.
+func (t *Table) find(r Row) *slot {
+	if r.at == 0 || r.at > t.slab.used {
+		return nil
+	}
+	if x := t.slab.at(r.at); x.flags&slotUsed != 0 && uint32(x.born) == r.ID {
+		return x
 	}
 	return nil
 }
 
-func (t *Table) dumped(f *Flow) {
-	e := t.flows[f.Key()]
-	switch {
-	case e == nil:
-		t.insert(f, false)
-	case e.round == t.round && e.byEvent && t.dumping:
-		// The event may be the newer of the two. What events leave out is taken over.
-		if e.flow.Gone.IsZero() {
-			e.flow = t.join(e.flow, f)
-		}
-	case !e.flow.Gone.IsZero():
-		t.remove(e)
-		t.insert(f, false)
-	default:
-		e.flow = t.classified(f, e.flow)
-		e.round, e.byEvent = t.round, false
+// Clone gives a Table that goes on from where t is, apart from it.
+func (t *Table) Clone() *Table {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	c := &Table{host: t.host, max: t.max, slab: t.slab.clone(), noted: t.noted.clone(), expects: t.expects, leaving: append([]Row(nil), t.leaving...),
+		live: t.live, born: t.born, began: t.began, died: t.died, known: map[Classes]bool{}, version: t.version,
+		dumping: t.dumping, round: t.round, inDump: t.inDump, epoch: t.epoch}
+	for k := range t.known {
+		c.known[k] = true
 	}
-}
-
-func (t *Table) changed(ev Event) {
-	f := ev.Flow
-	e := t.flows[f.Key()]
-	if e != nil && !e.flow.Gone.IsZero() && ev.Type != EventDestroy { // the kernel uses the ID again
-		t.remove(e)
-		e = nil
-	}
-	if ev.Type == EventDestroy && f.Gone.IsZero() {
-		gone := *f
-		gone.Gone = ev.Time
-		f = &gone
-	}
-	if e == nil {
-		t.insert(f, true)
-		return
-	}
-	if e.flow.Gone.IsZero() != f.Gone.IsZero() {
-		t.live--
-	}
-	e.flow = t.join(f, e.flow)
-	e.round, e.byEvent = t.round, true
-}
-
-func (t *Table) insert(f *Flow, byEvent bool) {
-	if t.flows == nil {
-		t.flows = map[Key]*entry{}
-	}
-	e := &entry{flow: t.classified(f, nil), round: t.round, byEvent: byEvent}
-	t.flows[f.Key()] = e
-	t.order = append(t.order, e)
-	if f.Gone.IsZero() {
-		t.live++
-	}
-}
-
-func (t *Table) remove(e *entry) {
-	if e.flow.Gone.IsZero() {
-		t.live--
-	}
-	delete(t.flows, e.flow.Key())
-	e.dead = true
-	t.dead++
-}
-
-// compact takes the dead out of the order when they are more than the living.
-func (t *Table) compact() {
-	if t.dead < 64 || t.dead*2 < len(t.order) {
-		return
-	}
-	kept := t.order[:0]
-	for _, e := range t.order {
-		if !e.dead {
-			kept = append(kept, e)
-		}
-	}
-	clear(t.order[len(kept):])
-	t.order, t.dead = kept, 0
-}
-
-// join is the newer picture of a flow, with what it does not speak of taken from the
-// other one: an event has no counters and no start, and names state, helper and labels
-// only when they changed (ctnetlink_conntrack_event in nf_conntrack_netlink.c).
-func (t *Table) join(newer, other *Flow) *Flow {
-	f := *newer
-	if f.State == "" {
-		f.State = other.State
-	}
-	if f.Helper == "" {
-		f.Helper = other.Helper
-	}
-	if f.Labels == nil {
-		f.Labels = other.Labels
-	}
-	if f.Start.IsZero() {
-		f.Start = other.Start
-	}
-	if f.Timeout == 0 { // offloaded, or destroyed
-		f.Timeout = other.Timeout
-	}
-	f.Orig.Count = joinCount(f.Orig.Count, other.Orig.Count)
-	f.Reply.Count = joinCount(f.Reply.Count, other.Reply.Count)
-	return t.classified(&f, other)
-}
-
-func joinCount(newer, other model.Counters) model.Counters {
-	if newer.Valid {
-		return newer
-	}
-	return other
-}
-
-// classified gives f its NAT class. The class of an older picture holds on where
-// neither tuples nor status bits that count have changed.
-func (t *Table) classified(f, older *Flow) *Flow {
-	if t.host == nil && f.NAT.Client != "" {
-		return f
-	}
-	c := *f
-	const nat = SrcNAT | DstNAT
-	if older != nil && older.NAT.Client != "" && older.Status&nat == f.Status&nat && older.Reply.Tuple == f.Reply.Tuple {
-		c.NAT = older.NAT
-		return &c
-	}
-	var h Host
-	if t.host != nil {
-		h = *t.host
-	}
-	c.NAT = Classify(&c, h)
-	return &c
+	return c
 }

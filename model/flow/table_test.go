@@ -206,8 +206,8 @@ func TestTableCompacts(t *testing.T) {
 		tab.Apply(Event{Type: EventDestroy, Flow: f, Time: at(n)})
 		tab.Expire(at(n))
 	}
-	if len(tab.order) > 200 || len(tab.flows) > 10 {
-		t.Errorf("%d entries and %d flows are kept", len(tab.order), len(tab.flows))
+	if tab.slab.used > 200 || len(tab.leaving) > 10 {
+		t.Errorf("%d slots are used and %d flows wait to leave", tab.slab.used, len(tab.leaving))
 	}
 }
 

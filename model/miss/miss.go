@@ -141,14 +141,7 @@ func (f *Finder) States(j *journey.Journey) fact.State {
 
 // In is what a snapshot knows: its flows and the host's addresses.
 func In(s *snapshot.Snapshot) Known {
-	k := Known{Flow: func(id uint32) *flow.Flow {
-		for _, f := range s.Flows.List {
-			if f.ID == id {
-				return f
-			}
-		}
-		return nil
-	}}
+	k := Known{Flow: s.Flows.Table.ByID}
 	if len(s.Local) > 0 {
 		k.Local = func(a netip.Addr) fact.Answer {
 			return fact.Is(a.IsLoopback() || slices.ContainsFunc(s.Local, func(p netip.Prefix) bool { return p.Addr() == a }))

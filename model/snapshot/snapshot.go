@@ -77,8 +77,19 @@ func (s *Snapshot) Names(rs *model.Ruleset) *ruleset.Index {
 
 // Flows is the conntrack table.
 type Flows struct {
-	// List is ordered by the time the flow was first seen, oldest first.
-	List []*flow.Flow
+	// Table holds the flows; nil where none was heard of. It is the one thing in a Snapshot
+	// that goes on changing: a picture of a million flows thirty times a second is none.
+	// Who draws asks it for the rows in sight.
+	Table *flow.Table `json:"-"`
+	// Began and Went are how many flows a second are new, and end.
+	Began, Went float64 `json:"-"`
+	// Timeouts say where timeouts begin; nil where that is not known.
+	Timeouts flow.Timeouts
+	// Expected are the flows that helpers wait for.
+	Expected []flow.Expectation
+	// Unread counts messages of the kernel that could not be read, and Strange attributes
+	// that this nfscope has no word for; the flows keep those.
+	Unread, Strange uint64
 	// Accounting, Timestamps tell whether the sysctls nf_conntrack_acct and
 	// nf_conntrack_timestamp are on.
 	Accounting, Timestamps bool

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 // Clone gives a Store that goes on from where s is, apart from it: a replay keeps some,
 // so that it need not begin at the first item to come to a moment.
@@ -11,7 +8,7 @@ func (s *Store) Clone() *Store {
 	c := *s
 	c.flows = s.flows.Clone()
 	c.drops = s.drops.Clone()
-	c.index.id, c.index.tuple = maps.Clone(s.index.id), maps.Clone(s.index.tuple)
+	c.index.Table = c.flows
 	c.fold = s.fold.Clone()
 	c.fold.SetFlows(&c.index)
 	c.problems = slices.Clone(s.problems)

@@ -34,12 +34,11 @@ type Store struct {
 	// tracked is true where the rules ask for conntrack.
 	tracked bool
 	fold    *journey.Fold
-	flows   flow.Table
+	flows   *flow.Table
 	drops   drop.Table
 	watch   drop.Watch
 	index   flowIndex
 	names   *ruleset.Index // of rules
-	list    []*flow.Flow   // nil when flows changed
 	table   snapshot.Flows
 	trace   snapshot.Trace
 	lab     *snapshot.Lab
@@ -54,24 +53,19 @@ type Store struct {
 	rate                   rate
 	events                 uint64
 	dirty                  bool
-	// swept is when flows were last looked through for those that are gone; stale
-	// counts those that the index still has.
-	swept time.Time
-	stale int
+	turnover               turnover
 }
-
-// sweep is how often the flows are looked through: all of them, each time.
-const sweep = time.Second
 
 // New makes an empty Store.
 func New(o journey.Options) *Store {
-	s := &Store{fold: journey.NewFold(o), index: newFlowIndex()}
+	s := &Store{fold: journey.NewFold(o), flows: &flow.Table{}}
+	s.index.Table = s.flows
 	s.fold.SetFlows(&s.index)
 	s.host = feed.Host{Name: "host", Source: "live"}
 	return s
 }
 
-// Apply folds one item.
+// Apply folds one item. Of an item with a Batch nobody else may have the Batch afterwards.
 func (s *Store) Apply(it *feed.Item) {
 	s.dirty = true
 	switch {
@@ -102,9 +96,16 @@ func (s *Store) Apply(it *feed.Item) {
 		s.drops.Apply(it.Drop)
 	case it.Drops != nil:
 		s.watch = *it.Drops
+	case it.Flows != nil:
+		if !it.Flows.Dumped() {
+			s.rate.add(it.Time, uint64(len(it.Flows.Records)))
+		}
+		s.setFlows(it.Flows)
 	case it.Table != nil:
 		s.table = *it.Table
 		s.index.told = it.Table.Told
+		s.flows.SetTimeouts(it.Table.Timeouts)
+		s.flows.SetExpectations(it.Table.Expected)
 	case it.Trace != nil:
 		s.setTrace(it.Trace)
 	case it.Lab != nil:
@@ -159,17 +160,11 @@ func (s *Store) Tick(now time.Time) {
 	if s.fold.Tick(now) {
 		s.dirty = true
 	}
-	if now.Sub(s.swept) >= sweep {
-		s.swept = now
-		if n := s.flows.Expire(now); n > 0 {
-			s.list, s.dirty = nil, true
-			s.stale += n
-		}
-		// A flow that is gone may be found a while longer; making the index anew costs
-		// all flows, so there must be many to let go of.
-		if s.stale > s.flows.Live()+1024 {
-			s.reindex()
-		}
+	if s.flows.Expire(now) > 0 {
+		s.dirty = true
+	}
+	if s.turnover.tick(now, s.flows) {
+		s.dirty = true
 	}
 	if s.rate.tick(now) {
 		s.dirty = true
@@ -199,11 +194,8 @@ func (s *Store) Loss() snapshot.Loss {
 func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 	s.version++
 	s.dirty = false
-	if s.list == nil {
-		s.list = s.flows.List()
-	}
 	fl := s.table
-	fl.List = s.list
+	fl.Table, fl.Began, fl.Went = s.flows, s.turnover.began, s.turnover.went
 	return &snapshot.Snapshot{
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
 		Rules: s.rules, Index: s.names, Reading: s.reading, Counts: s.counts, Previous: s.before, Apart: s.apart, Sparks: s.sparks.list(),
@@ -318,7 +310,6 @@ func meetsConntrack(b model.Backend, rule string) bool {
 }
 
 func (s *Store) setFlow(e *flow.Event) {
-	s.list = nil
 	if e.Type == flow.EventGap {
 		s.flowLoss += e.Lost
 		if e.Lost == 0 {
@@ -328,20 +319,16 @@ func (s *Store) setFlow(e *flow.Event) {
 	s.index.hear(e)
 	s.flows.Apply(*e)
 	s.index.followed = true
-	switch {
-	case e.Type == flow.EventDumpEnd:
-		s.reindex()
-	case e.Flow != nil:
-		if f := s.flows.Get(e.Flow.Key()); f != nil {
-			s.index.put(f)
-		}
-	}
 }
 
-// reindex lets go of the flows that are gone.
-func (s *Store) reindex() {
-	s.index.rebuild(s.flows.List())
-	s.stale = 0
+// setFlows takes many flows at once, and gives the memory back.
+func (s *Store) setFlows(b *flow.Batch) {
+	if b.Dumped() {
+		s.index.had += len(b.Records)
+	}
+	s.flows.ApplyBatch(b)
+	s.index.followed = true
+	b.Release()
 }
 
 func (s *Store) setHost(h *feed.Host) {
@@ -362,8 +349,6 @@ func (s *Store) rehost() {
 		return
 	}
 	s.flows.SetHost(flow.HostFrom(s.rules, local))
-	s.list = nil
-	s.reindex()
 }
 
 // problem notes a sentence once; said again it moves to the end.

@@ -274,9 +274,6 @@ func picture(s *snapshot.Snapshot) string {
 	for _, j := range s.Journeys {
 		text += fmt.Sprintf("%+v\n", *j)
 	}
-	for _, f := range s.Flows.List {
-		text += fmt.Sprintf("%+v\n", *f)
-	}
 	return text
 }
 

@@ -9,10 +9,10 @@ import (
 
 const (
 	// maxEvents is how many trace events wait at most, 50 MB: a quarter of a second of what
-	// two cores can make. maxFlows is the same for flow changes and drops of
-	// the kernel.
+	// two cores can make. maxFlows is the same for flow changes and drops of the kernel, 24 MB
+	// and a second.
 	maxEvents = 1 << 17
-	maxFlows  = 1 << 16
+	maxFlows  = 1 << 17
 	// room is how many events are stored together.
 	room = 512
 	// spare is how many such stores are kept when they are empty.
@@ -69,11 +69,12 @@ func (q *queue) put(it *feed.Item) {
 	case it.Event != nil:
 		q.event(it.Event)
 		return
-	case !it.Must():
-		for q.flows == maxFlows {
+	}
+	if n := it.Weight(); n > 0 {
+		for q.flows > 0 && q.flows+n > maxFlows {
 			q.drop(true)
 		}
-		q.flows++
+		q.flows += n
 	}
 	q.entries = append(q.entries, entry{item: it})
 }
@@ -134,11 +135,15 @@ func (q *queue) drop(flow bool) {
 	for ; ; i++ {
 		switch e := &q.entries[i]; {
 		case flow && e.item != nil && !e.item.Must():
-			q.flows--
+			n := e.item.Weight()
+			q.flows -= n
 			if e.item.Drop != nil {
 				q.lost.drops++
 			} else {
-				q.lost.flows++
+				q.lost.flows += uint64(n)
+			}
+			if e.item.Flows != nil {
+				e.item.Flows.Release()
 			}
 		case !flow && e.chunk != nil:
 			n := e.to - e.from
@@ -187,6 +192,9 @@ func (q *queue) take(into []entry, events int) ([]entry, lost, bool) {
 		case e.item == nil:
 			q.holes--
 			continue
+		case e.item.Flows != nil:
+			q.flows -= e.item.Weight()
+			n += len(e.item.Flows.Records)
 		case !e.item.Must() && e.item.Event == nil:
 			q.flows--
 			n++

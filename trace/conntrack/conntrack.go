@@ -5,12 +5,17 @@ package conntrack
 
 import "time"
 
-// Resync is how often Watch reads the whole table when Options.Resync is 0.
-const Resync = 10 * time.Second
+// Resync is how often Watch reads the whole table when Options.Resync is 0. Rates are
+// made of two readings.
+const Resync = 4 * time.Second
+
+// apart is how many times as long as a reading of the whole table takes lies between two
+// of them at least.
+const apart = 20
 
 // Options say how Watch works. The zero value is good.
 type Options struct {
-	// Resync is the time between two readings of the whole table, at least ten times
+	// Resync is the time between two readings of the whole table, at least twenty times
 	// what a reading takes. Flows older than the subscription send no events, not even
 	// when they end: only a reading finds that out.
 	Resync time.Duration
@@ -24,14 +29,3 @@ func (o Options) resync() time.Duration {
 	}
 	return Resync
 }
-
-// The names of the protocols' states as conntrack(8) prints them
-// (include/uapi/linux/netfilter/nf_conntrack_tcp.h, _sctp.h, nf_conntrack_dccp.h).
-var (
-	tcpStates = [...]string{"NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK",
-		"TIME_WAIT", "CLOSE", "SYN_SENT2"}
-	sctpStates = [...]string{"NONE", "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED", "ESTABLISHED", "SHUTDOWN_SENT",
-		"SHUTDOWN_RECD", "SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT", "HEARTBEAT_ACKED"}
-	dccpStates = [...]string{"NONE", "REQUEST", "RESPOND", "PARTOPEN", "OPEN", "CLOSEREQ", "CLOSING", "TIMEWAIT",
-		"IGNORE", "INVALID"}
-)

@@ -36,6 +36,9 @@ func list(t testing.TB, r *Reader) (flows []*flow.Flow, tab feed.Item) {
 	var got flow.Table
 	err := r.List(context.Background(), func(i feed.Item) {
 		switch {
+		case i.Flows != nil:
+			got.ApplyBatch(i.Flows)
+			i.Flows.Release()
 		case i.Flow != nil:
 			got.Apply(*i.Flow)
 		case i.Table != nil:
@@ -55,7 +58,7 @@ func watch(t testing.TB, r *Reader, o Options) <-chan feed.Item {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	items, ended := make(chan feed.Item, 1<<16), make(chan error, 1)
-	go func() { ended <- r.Watch(ctx, o, func(i feed.Item) { items <- i }) }()
+	go func() { ended <- r.Watch(ctx, o, func(i feed.Item) { i.Split(func(i feed.Item) { items <- i }) }) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

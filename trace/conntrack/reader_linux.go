@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -25,20 +26,29 @@ type Reader struct {
 	closing context.Context
 	close   context.CancelFunc
 
-	// told holds the decoding errors that were told already.
-	mu   sync.Mutex
-	told map[string]bool
+	decoder decoder
+	pool    *flow.Pool
+	// unread counts the messages that could not be read; told holds what was said of them.
+	unread atomic.Uint64
+	mu     sync.Mutex
+	told   map[string]bool
+	// expected is true where expectations have changed since they were read.
+	expected atomic.Bool
 }
+
+// newReader makes a Reader without a namespace, which decodes.
+func newReader() *Reader { return &Reader{told: map[string]bool{}, pool: flow.NewPool(64)} }
 
 // Open makes a Reader for a namespace; the handle may be closed afterwards. It opens
 // no socket yet. Where the kernel tracks no connections at all the error is an
 // errors.ErrUnsupported.
 func Open(ns *netns.Handle) (*Reader, error) {
-	own, err := netns.Open(fmt.Sprintf("/proc/self/fd/%d", ns.Fd()))
+	own, err := ns.Clone()
 	if err != nil {
 		return nil, fmt.Errorf("read conntrack in namespace %q: %w", ns.Name(), err)
 	}
-	r := &Reader{ns: own, name: ns.Name(), told: map[string]bool{}}
+	r := newReader()
+	r.ns, r.name = own, ns.Name()
 	there, err := r.there()
 	if err != nil {
 		err = r.refused("reading the connections", err)
@@ -60,8 +70,8 @@ func (r *Reader) Close() error {
 	return r.ns.Close()
 }
 
-// List reads the table once: an EventDumpBegin, one EventDump for every flow, an
-// EventDumpEnd, and what is known of the table as a whole.
+// List reads the table once: an EventDumpBegin, Batches of all flows, an EventDumpEnd, and
+// what is known of the table as a whole. A Batch is emit's, to Release when it is done.
 func (r *Reader) List(ctx context.Context, emit func(feed.Item)) error {
 	ctx, stop := r.running(ctx)
 	defer stop()
@@ -94,13 +104,22 @@ func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) err
 		emit(problem("conntrack events: " + s.grown.Note))
 	}
 	for {
-		began := time.Now()
-		if err := r.dump(ctx, emit, func() { r.drain(s, emit) }); err != nil {
+		began, lost := time.Now(), false
+		if err := r.dump(ctx, emit, func() {
+			_, l := r.drain(s, emit)
+			lost = lost || l
+		}); err != nil {
 			return r.ended(ctx, err)
 		}
 		took := time.Since(began)
-		next := time.Now().Add(max(o.resync(), 10*took))
+		if p := r.gone(); p != "" {
+			emit(problem(p))
+		}
+		next := time.Now().Add(max(o.resync(), apart*took))
 		soon := time.Now().Add(max(min(o.resync(), time.Second), 10*took))
+		if lost { // this reading may have raised what was destroyed by an event that was lost
+			next = soon
+		}
 		if err := r.follow(ctx, s, next, soon, emit); err != nil {
 			return r.ended(ctx, err)
 		}
@@ -131,8 +150,9 @@ func (r *Reader) ended(ctx context.Context, err error) error {
 // follow takes events until the table is to be read again: at next, or where events
 // were lost, at soon.
 func (r *Reader) follow(ctx context.Context, s *subscription, next, soon time.Time, emit func(feed.Item)) error {
+	expected := time.Now()
 	for {
-		n, err := s.wait(ctx, next)
+		_, err := s.wait(ctx, next)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -142,68 +162,113 @@ func (r *Reader) follow(ctx context.Context, s *subscription, next, soon time.Ti
 		case err != nil:
 			return fmt.Errorf("read conntrack events in namespace %q: %w", r.name, err)
 		}
-		r.events(s, s.buf[:n], emit)
-		if r.drain(s, emit) && next.After(soon) {
+		many, lost := r.drain(s, emit)
+		if lost && next.After(soon) {
 			next = soon
 		}
-		if !time.Now().Before(next) {
+		now := time.Now()
+		if !now.Before(next) {
 			return nil
+		}
+		if r.expected.Load() && now.Sub(expected) >= rest*16 {
+			expected = now
+			emit(feed.Item{Time: now, Table: r.table()})
+		}
+		if many {
+			s.sleep(ctx)
 		}
 	}
 }
 
-// drainAtMost is how many datagrams are taken before losses are looked for.
-const drainAtMost = 256
+// drainAtMost is how many reads are made before losses are looked for.
+const drainAtMost = 64
 
-// drain takes what waits in the socket, and tells whether events were lost.
-func (r *Reader) drain(s *subscription, emit func(feed.Item)) (lost bool) {
+// drain takes what waits in the socket, all of it before a loss is told: what comes later
+// is newer than what was lost. many is true where it was so much that it costs
+// less to wait for more than to be woken for each, lost where events were lost.
+func (r *Reader) drain(s *subscription, emit func(feed.Item)) (many, lost bool) {
+	total := 0
 	for range drainAtMost {
 		n, err := s.poll()
 		if err != nil { // nothing waits; what is really wrong shows in wait
 			break
 		}
-		r.events(s, s.buf[:n], emit)
+		total += n
+		r.events(s.got[:n], emit)
 	}
 	if n := s.lost(); n > 0 {
 		emit(gap(n))
 		lost = true
 	}
-	return lost
+	return total >= len(s.got)/4, lost
 }
 
-// events decodes the messages of one datagram.
-func (r *Reader) events(s *subscription, b []byte, emit func(feed.Item)) {
+// events decodes the messages of some datagrams.
+func (r *Reader) events(datagrams [][]byte, emit func(feed.Item)) {
 	now := time.Now()
-	for len(b) > 0 {
-		m, rest, err := split(b)
-		if err != nil {
-			r.malformed(err, emit)
-			return
-		}
-		b = rest
-		e, ok, err := decode(m, now)
-		switch {
-		case err != nil:
-			r.malformed(err, emit)
-		case ok:
-			emit(feed.Item{Time: now, Flow: &e})
+	b := r.pool.Get(now)
+	for _, d := range datagrams {
+		for len(d) > 0 {
+			m, rest, err := split(d)
+			if err != nil {
+				r.malformed(err, emit)
+				break
+			}
+			d = rest
+			if m.Type>>8 == subExpect {
+				r.expected.Store(true)
+			}
+			if typ := kind(m); typ != 0 {
+				if err := r.decoder.add(b, m, typ); err != nil {
+					r.malformed(err, emit)
+				}
+			}
 		}
 	}
+	put(b, emit)
+}
+
+// put emits a Batch that is not empty.
+func put(b *flow.Batch, emit func(feed.Item)) {
+	if len(b.Records) == 0 {
+		b.Release()
+		return
+	}
+	emit(feed.Item{Time: b.Time, Flows: b})
 }
 
 // malformed counts a message that could not be read as lost, and says once what is
 // wrong with messages of its kind.
 func (r *Reader) malformed(err error, emit func(feed.Item)) {
-	r.mu.Lock()
-	first := !r.told[err.Error()] && len(r.told) < 16
-	if first {
-		r.told[err.Error()] = true
+	r.unread.Add(1)
+	// What is wrong with one flow is often wrong with all: its number is left out.
+	why := err.Error()
+	if inner := errors.Unwrap(err); inner != nil {
+		why = inner.Error()
 	}
-	r.mu.Unlock()
-	if first {
+	if r.tell(why) {
 		emit(problem("a conntrack message could not be read and counts as lost: " + err.Error()))
 	}
 	emit(gap(1))
+}
+
+// tell reports whether something is to be told: it was not before, and few others were.
+func (r *Reader) tell(what string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.told[what] || len(r.told) >= 16 {
+		return false
+	}
+	r.told[what] = true
+	return true
+}
+
+// gone says that the namespace was deleted; "" where it was not, or that was said.
+func (r *Reader) gone() string {
+	if !r.ns.Gone() || !r.tell("") {
+		return ""
+	}
+	return fmt.Sprintf("namespace %q was deleted: nfscope keeps it alive, and shows the connections that are left in it until it is quit", r.name)
 }
 
 func gap(n uint64) feed.Item {
@@ -237,7 +302,11 @@ func (r *Reader) table() *snapshot.Flows {
 		t.Accounting, t.Timestamps = sysctl("nf_conntrack_acct") > 0, sysctl("nf_conntrack_timestamp") > 0
 		t.Told = sysctl("nf_conntrack_events") > 0
 		t.Count, t.Max = max(0, sysctl("nf_conntrack_count")), max(0, sysctl("nf_conntrack_max"))
+		t.Timeouts = timeouts()
 		return nil
 	})
+	t.Unread, t.Strange = r.unread.Load(), r.decoder.strange.Load()
+	r.expected.Store(false)
+	t.Expected = r.expectations()
 	return t
 }

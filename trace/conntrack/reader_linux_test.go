@@ -261,12 +261,12 @@ func TestStorm(t *testing.T) {
 	go func() {
 		stood := false
 		ended <- r.Watch(ctx, Options{Resync: time.Hour, Buffer: 4096}, func(i feed.Item) {
-			if i.Flow != nil && i.Flow.Type == flow.EventNew && !stood {
+			if i.Flows != nil && !i.Flows.Dumped() && !stood {
 				stood = true
 				close(stand)
 				<-storm
 			}
-			small <- i
+			i.Split(func(i feed.Item) { small <- i })
 		})
 	}()
 	until(t, small, "the first dump", isTable)

@@ -24,7 +24,9 @@ type subscription struct {
 	conn  *netlink.Conn
 	raw   syscall.RawConn
 	grown rcvbuf.Grown
-	buf   []byte
+	many  *many
+	// got are the datagrams of the last read.
+	got   [][]byte
 	drops uint32
 }
 
@@ -37,7 +39,8 @@ func (r *Reader) subscribe(o Options) (*subscription, error) {
 	if err != nil {
 		return nil, r.refused(doing, err)
 	}
-	s := &subscription{conn: conn, buf: make([]byte, datagram)}
+	s := &subscription{conn: conn, many: newMany()}
+	s.got = make([][]byte, len(s.many.heads))
 	if err := s.setUp(o); err != nil {
 		_ = conn.Close()
 		return nil, r.refused(doing, err)
@@ -64,13 +67,28 @@ func (s *subscription) setUp(o Options) (err error) {
 			return err
 		}
 	}
+	for _, g := range []uint32{unix.NFNLGRP_CONNTRACK_EXP_NEW, unix.NFNLGRP_CONNTRACK_EXP_DESTROY} {
+		_ = s.conn.JoinGroup(g) // without them expectations are read with the table alone
+	}
 	return nil
 }
 
 // interrupt ends a wait, now and for ever.
 func (s *subscription) interrupt() { _ = s.conn.SetReadDeadline(time.Unix(1, 0)) }
 
-// wait reads one datagram into buf, until a moment: then it gives os.ErrDeadlineExceeded.
+// rest is how long a reader waits for more when much has come.
+const rest = 4 * time.Millisecond
+
+// sleep waits for more to come.
+func (s *subscription) sleep(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(rest):
+	}
+}
+
+// wait waits for a datagram, until a moment: then it gives os.ErrDeadlineExceeded. It
+// reads none.
 func (s *subscription) wait(ctx context.Context, until time.Time) (n int, err error) {
 	if err := s.conn.SetReadDeadline(until); err != nil {
 		return 0, err
@@ -78,12 +96,21 @@ func (s *subscription) wait(ctx context.Context, until time.Time) (n int, err er
 	if ctx.Err() != nil { // interrupt may have come before our deadline
 		return 0, ctx.Err()
 	}
-	return receive(s.raw, s.buf)
+	var b [1]byte
+	rerr := s.raw.Read(func(fd uintptr) bool {
+		n, _, err = unix.Recvfrom(int(fd), b[:], unix.MSG_DONTWAIT|unix.MSG_PEEK)
+		return err != unix.EAGAIN && err != unix.EINTR
+	})
+	if rerr != nil {
+		return 0, rerr
+	}
+	return n, err
 }
 
-// poll reads one datagram if one waits; else it gives EAGAIN. Deadlines do not matter.
+// poll reads the datagrams that wait into got, as many as it holds; it gives EAGAIN where
+// none does. Deadlines do not matter.
 func (s *subscription) poll() (n int, err error) {
-	if cerr := s.raw.Control(func(fd uintptr) { n, err = recv(int(fd), s.buf) }); cerr != nil {
+	if cerr := s.raw.Control(func(fd uintptr) { n, err = s.many.read(fd, s.got) }); cerr != nil {
 		return 0, cerr
 	}
 	return n, err
@@ -150,8 +177,9 @@ func (r *Reader) dump(ctx context.Context, emit func(feed.Item), between func())
 	if err != nil {
 		return r.refused(doing, err)
 	}
-	now := time.Now()
-	emit(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventDumpBegin, Time: now}})
+	now, about := time.Now(), 0
+	_ = r.ns.Do(func() error { about = max(0, sysctl("nf_conntrack_count")); return nil })
+	emit(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventDumpBegin, Time: now, Flows: about}})
 	sent, err := conn.Send(netlink.Message{Header: netlink.Header{Type: msgGet, Flags: dumpBits}, Data: make([]byte, 4)})
 	if err != nil {
 		return r.refused(doing, err)
@@ -188,7 +216,8 @@ type dumping struct {
 
 // datagram takes the messages of one datagram.
 func (d *dumping) datagram(b []byte) error {
-	now := time.Now()
+	out := d.reader.pool.Get(time.Now())
+	defer func() { put(out, d.emit) }()
 	for len(b) > 0 && !d.done {
 		m, rest, err := split(b)
 		if err != nil {
@@ -203,13 +232,13 @@ func (d *dumping) datagram(b []byte) error {
 				return errno
 			}
 		default:
-			e, ok, err := decode(m, now)
-			if err != nil {
+			if kind(m) == 0 {
+				continue
+			}
+			if err := d.reader.decoder.add(out, m, flow.EventDump); err != nil {
 				d.reader.malformed(err, d.emit)
-			} else if ok {
+			} else {
 				d.flows++
-				e.Type = flow.EventDump
-				d.emit(feed.Item{Time: now, Flow: &e})
 			}
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"nfscope/model/flow"
 )
 
 // sysctl reads a number of net.netfilter in the calling thread's namespace, -1 where
@@ -57,4 +59,22 @@ func (r *Reader) silent() (why string) {
 		return nil
 	})
 	return why
+}
+
+// timeouts reads where timeouts begin, of the calling thread's namespace.
+func timeouts() flow.Timeouts {
+	const dir, prefix = "/proc/sys/net/netfilter", "nf_conntrack_"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	out := flow.Timeouts{}
+	for _, e := range entries {
+		if name, ok := strings.CutPrefix(e.Name(), prefix); ok && strings.Contains(name, "_timeout") {
+			if n := sysctl(e.Name()); n > 0 {
+				out[name] = n
+			}
+		}
+	}
+	return out
 }

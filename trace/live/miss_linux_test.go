@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"nfscope/model/fact"
-	"nfscope/model/flow"
 	"nfscope/model/journey"
 	"nfscope/model/miss"
 	"nfscope/model/ruleset"
@@ -22,14 +21,7 @@ import (
 // looked gives a journey with its misses, by the rules and the flows of a snapshot.
 func looked(snap *snapshot.Snapshot, j *journey.Journey, local ...string) *journey.Journey {
 	return miss.New(miss.Known{
-		Flow: func(id uint32) *flow.Flow {
-			for _, f := range snap.Flows.List {
-				if f.ID == id {
-					return f
-				}
-			}
-			return nil
-		},
+		Flow:  snap.Flows.Table.ByID,
 		Local: func(a netip.Addr) fact.Answer { return fact.Is(slices.Contains(local, a.String())) },
 	}).Look(j, 0)
 }

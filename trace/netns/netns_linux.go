@@ -26,6 +26,8 @@ const runDir = "/var/run/netns"
 type Handle struct {
 	name string
 	ns   netns.NsHandle
+	// path is where it was found, "" where nothing leads to it.
+	path string
 	// here is true for the namespace we are in: it is never entered, since that would
 	// ask for CAP_SYS_ADMIN, which a container with CAP_NET_ADMIN lacks.
 	here bool
@@ -63,7 +65,7 @@ func Open(target string) (*Handle, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open network namespace %q: %w", target, err)
 	}
-	return &Handle{name: target, ns: ns, here: here(ns)}, nil
+	return &Handle{name: target, ns: ns, path: path, here: here(ns)}, nil
 }
 
 // here reports whether ns is the namespace of the calling thread.
@@ -81,7 +83,7 @@ func Create(name string) (*Handle, error) {
 	if _, err := os.Stat(filepath.Join(runDir, name)); err == nil {
 		return nil, fmt.Errorf("network namespace %q exists already; `nfscope clean` removes what a killed run left", name)
 	}
-	h := &Handle{name: name}
+	h := &Handle{name: name, path: filepath.Join(runDir, name)}
 	err := onThread(func() (err error) {
 		h.ns, err = netns.NewNamed(name)
 		return err
@@ -120,6 +122,30 @@ func List(prefix string) ([]string, error) {
 		}
 	}
 	return names, err
+}
+
+// Clone opens the namespace once more, to be closed for itself.
+func (h *Handle) Clone() (*Handle, error) {
+	fd, err := unix.FcntlInt(uintptr(h.ns), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open network namespace %q again: %w", h.name, err)
+	}
+	c := *h
+	c.ns = netns.NsHandle(fd)
+	return &c, nil
+}
+
+// Gone reports whether what it was found by leads there no more: the name was deleted, the
+// process has ended. The namespace lives as long as a Handle of it is open.
+func (h *Handle) Gone() bool {
+	if h.path == "" {
+		return false
+	}
+	var there, mine unix.Stat_t
+	if err := unix.Stat(h.path, &there); err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return unix.Fstat(int(h.ns), &mine) == nil && (there.Ino != mine.Ino || there.Dev != mine.Dev)
 }
 
 // Name is what Open or Create was given.

@@ -84,7 +84,7 @@ func TestCopySpan(t *testing.T) {
 			if d := cmp.Diff(a.Counts, z.Counts); d != "" {
 				t.Errorf("%s, %v: counters: %s", name, s, d)
 			}
-			if d := cmp.Diff(living(a.Flows.List), living(z.Flows.List)); d != "" {
+			if d := cmp.Diff(living(a.Flows.Table.List()), living(z.Flows.Table.List())); d != "" {
 				t.Errorf("%s, %v: connections: %s", name, s, d)
 			}
 		}

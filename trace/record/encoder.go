@@ -52,6 +52,15 @@ func (e *Encoder) Put(it *feed.Item) error {
 	if it.Reading != nil || it.Solved != "" { // how things stand is of the moment alone
 		return nil
 	}
+	if it.Flows != nil {
+		var err error
+		it.Split(func(one feed.Item) {
+			if err == nil {
+				err = e.Put(&one)
+			}
+		})
+		return err
+	}
 	if e.redact != nil {
 		it = e.redact.Item(it)
 	}

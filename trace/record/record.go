@@ -63,12 +63,12 @@ func (w *Writer) Put(it feed.Item) {
 	if w.closed {
 		return
 	}
-	if !it.Must() {
-		if w.lossy == waiting {
-			w.missing++
+	if n := it.Weight(); n > 0 {
+		if w.lossy+n > waiting {
+			w.missing += uint64(n)
 			return
 		}
-		w.lossy++
+		w.lossy += n
 	}
 	w.gap(it.Time)
 	w.queue = append(w.queue, it)

@@ -66,7 +66,8 @@ func items() []feed.Item {
 		{Time: at(4), Flow: &flow.Event{Type: flow.EventGap, Time: at(4), Lost: 2}},
 		{Time: at(4), Flow: &flow.Event{Type: flow.EventDumpBegin, Time: at(4)}},
 		{Time: at(4), Flow: &flow.Event{Type: flow.EventDumpEnd, Time: at(4), Flows: 3}},
-		{Time: at(5), Table: &snapshot.Flows{Accounting: true, Timestamps: true, Ready: true, Count: 3, Max: 9}},
+		{Time: at(5), Table: &snapshot.Flows{Accounting: true, Timestamps: true, Ready: true, Count: 3, Max: 9,
+			Timeouts: flow.Timeouts{"udp_timeout": 30}, Expected: []flow.Expectation{{ID: 3, Master: p.Tuple(), Tuple: p.Tuple(), Helper: "ftp", Timeout: time.Minute}}, Unread: 1, Strange: 2}},
 		{Time: at(6), Lab: &snapshot.Lab{Name: "l", Title: "t", Lesson: "# x", Hosts: []string{"a"}, Steps: []snapshot.LabStep{{Title: "t", Says: "s", Result: "r"}}, Current: 1}},
 		{Time: at(7), Problem: "a <sentence> & more"},
 		{Time: at(9), Partial: &model.Partial{Generation: "g1", Taken: at(9), Rules: []model.Numbered{{ID: 1, Counters: model.Counters{Packets: 7, Bytes: 6, Valid: true}}}, Chains: []model.Numbered{{ID: 2}}}},
@@ -166,7 +167,8 @@ func TestReplayIsLive(t *testing.T) {
 	}
 	replayed.End()
 	opts := cmp.Options{cmpopts.IgnoreUnexported(model.Ruleset{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
-		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmpopts.IgnoreFields(journey.Journey{}, "Rules")}
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmpopts.IgnoreFields(journey.Journey{}, "Rules"),
+		cmp.Transformer("flows", (*flow.Table).List)}
 	a, b := live.Snapshot(at(99)), replayed.Snapshot(at(99))
 	a.Index, b.Index = nil, nil // made of the rules
 	if len(a.Journeys) != 2 || a.Loss.Trace != 11 {

@@ -139,12 +139,17 @@ func digest(tb testing.TB, s *snapshot.Snapshot) []byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return b
+	flows, err := json.Marshal(s.Flows.Table.List())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return append(b, flows...)
 }
 
 var sameState = cmp.Options{cmpopts.IgnoreUnexported(model.Ruleset{}), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(snapshot.Snapshot{}, "Version", "Replay", "Index", "EventsPerSecond", "ConntrackInUse"),
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }), cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
-	cmpopts.IgnoreFields(journey.Journey{}, "Rules")}
+	cmpopts.IgnoreFields(journey.Journey{}, "Rules"), cmpopts.IgnoreFields(snapshot.Flows{}, "Began", "Went"),
+	cmp.Transformer("flows", (*flow.Table).List)}
 
 // played runs a Player and gives what it publishes.
 func played(t *testing.T, p *Player) chan *snapshot.Snapshot {

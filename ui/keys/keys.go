@@ -77,6 +77,8 @@ const (
 	ToSet     Action = "set"
 	Inspect   Action = "inspect"
 	CountSet  Action = "count"
+	Group     Action = "group"
+	GroupBack Action = "group-back"
 )
 
 // Everywhere is the scope of bindings that hold on each page.
@@ -149,6 +151,8 @@ func All() []Binding {
 		{[]string{"N"}, Logs, "what your own rules log: NFLOG, LOG", "Trace"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
+		{[]string{"b"}, Group, "group by source, service, NAT address, ...", "Connections"},
+		{[]string{"B"}, GroupBack, "group by the kind before, or not", "Connections"},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/flow"
 	"nfscope/model/snapshot"
 )
 
@@ -27,7 +28,7 @@ func Snapshot() *snapshot.Snapshot {
 		Rules: rs, Counts: counts, Previous: previous(rs, counts),
 		Sparks:         make([][]float64, chains),
 		ConntrackInUse: true,
-		Flows: snapshot.Flows{List: flows(), Accounting: true, Timestamps: true, Ready: true,
+		Flows: snapshot.Flows{Table: flow.TableOf(flows()...), Accounting: true, Timestamps: true, Ready: true,
 			Count: 12, Max: 65536},
 		Journeys: journeys(rs),
 		Trace: snapshot.Trace{Armed: true, Filter: "tcp dst port 80", Until: now.Add(27 * time.Second),

@@ -4,8 +4,8 @@ import "testing"
 
 func TestSnapshotIsWhole(t *testing.T) {
 	s := Snapshot()
-	if len(s.Flows.List) != 12 || len(s.Journeys) != 6 {
-		t.Fatalf("%d flows, %d journeys", len(s.Flows.List), len(s.Journeys))
+	if s.Flows.Table.Len() != 12 || len(s.Journeys) != 6 {
+		t.Fatalf("%d flows, %d journeys", s.Flows.Table.Len(), len(s.Journeys))
 	}
 	for _, j := range s.Journeys {
 		for _, st := range j.Steps {

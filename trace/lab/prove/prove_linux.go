@@ -79,7 +79,7 @@ func Run(ctx context.Context, n *lab.Network, g *guard.Guard) (seen *Seen, err e
 		select {
 		case snap := <-newest:
 			seen.Last = snap
-			ev.Journeys, ev.Flows, ev.Rules, ev.Counts = closed(snap), snap.Flows.List, snap.Rules, snap.Counts
+			ev.Journeys, ev.Flows, ev.Rules, ev.Counts = closed(snap), snap.Flows.Table.List(), snap.Rules, snap.Counts
 			if ev.Flows == nil {
 				ev.Flows = []*flow.Flow{} // looked at, and there are none
 			}

@@ -17,19 +17,34 @@ import (
 
 // Page is the Connections page. Make it with New.
 type Page struct {
-	cursor list.Cursor[flow.Key]
+	cursor list.Cursor[uint32]
+	groups list.Cursor[flow.GroupKey]
 	order  order
-	rates  rates
+	shown  shown
 	ends   ends
 	height int
 	detail bool // the inspector has the screen, where there is no room for both
-	// held is the connection that the user chose: it stays in the list when it is over,
-	// so that the cursor, and what a key does next, never falls to another one.
-	held *flow.Flow
+	// held is the connection that the user chose, in its newest form: it stays in the list
+	// when it is over, so that the cursor, and what a key does next, never falls to another
+	// one. chosen is its row.
+	held   *flow.Flow
+	chosen flow.Row
+	in     *flow.Table // that chosen is a row of
+	ghost  ghost
+	placed int // the list's number that ghost is for
+}
+
+// ghost is a chosen connection that the list has no more, at the place where it was; -1
+// is nowhere.
+type ghost struct {
+	at   int
+	flow *flow.Flow
+	row  flow.Row
+	snap uint64 // the snapshot it was put there with
 }
 
 // New makes the page.
-func New() *Page { return &Page{} }
+func New() *Page { return &Page{ghost: ghost{at: -1}} }
 
 // Name is Connections.
 func (p *Page) Name() string { return "Connections" }
@@ -37,29 +52,138 @@ func (p *Page) Name() string { return "Connections" }
 // Filters says that flows are filtered, by text too.
 func (p *Page) Filters() (filter.Kind, bool) { return filter.Flows, true }
 
+// Live says that the page is narrowed as a filter is typed.
+func (p *Page) Live() {}
+
 // Deep reports whether Back leads somewhere.
-func (p *Page) Deep() bool { return p.detail }
+func (p *Page) Deep() bool { return p.detail || p.order.want.kind != flow.NoGroups }
+
+// Work gives the next piece of a long list's making.
+func (p *Page) Work(f *page.Frame) func() any {
+	p.sync(f)
+	return p.order.work(f)
+}
+
+// Done takes a piece of that work.
+func (p *Page) Done(answer any, f *page.Frame) {
+	p.order.worked(answer)
+	p.sync(f)
+}
 
 func (p *Page) sync(f *page.Frame) {
-	p.rates.learn(f, p.order.by == byRate)
-	p.order.sync(f, &p.rates, p.held)
-	p.cursor.Sync(p.order.version, len(p.order.list), p.at)
-	if p.held != nil {
-		p.hold()
+	p.order.sync(f)
+	p.shown.sync(f, p.order.number)
+	if p.order.made.groups() {
+		p.groups.Sync(p.order.number, len(p.order.groups), func(i int) flow.GroupKey { return p.order.groups[i].Key })
+		return
 	}
+	if p.placed != p.order.number {
+		p.placed = p.order.number
+		p.place(f)
+	} else if p.ghost.at >= 0 && p.ghost.snap != f.Snap.Version && p.cursor.Index() != p.ghost.at {
+		p.ghost = ghost{at: -1}
+	}
+	p.cursor.Sync([2]int{p.order.number, p.ghost.at}, p.len(), p.at)
+	p.hold(f)
+}
+
+// place finds the place of the held connection in a new list: where it is not in it any
+// more it stays where it was, as long as it is one of those that are wanted.
+func (p *Page) place(f *page.Frame) {
+	old := p.cursor.Index()
+	p.ghost = ghost{at: -1}
+	if p.held == nil {
+		return
+	}
+	t := p.order.made.table
+	if t != p.in { // as when a recording goes elsewhere
+		p.in, p.chosen = t, flow.Row{}
+		if _, row := t.Find(p.held.Key()); row.ID != 0 {
+			p.chosen = row
+		}
+		p.cursor.Want(p.chosen.ID)
+	}
+	if p.order.view.Find(p.chosen, old) >= 0 {
+		return
+	}
+	l := p.held.Look()
+	if want := p.order.made.want(); want != nil && !want()(&l) {
+		p.held = nil
+		p.cursor.Forget()
+		return
+	}
+	if p.held.Gone.IsZero() {
+		over := *p.held
+		over.Gone = f.Snap.Time
+		p.held = &over
+	}
+	p.ghost = ghost{min(old, p.order.view.Len()), p.held, p.chosen, f.Snap.Version}
+}
+
+// len is the length of the list of connections.
+func (p *Page) len() int {
+	if p.ghost.at >= 0 {
+		return p.order.view.Len() + 1
+	}
+	return p.order.view.Len()
+}
+
+// row is the row of the view at a place of the list; ok is false for that of the ghost.
+func (p *Page) row(i int) (at int, ok bool) {
+	if p.ghost.at < 0 || i < p.ghost.at {
+		return i, true
+	}
+	return i - 1, i > p.ghost.at
+}
+
+func (p *Page) at(i int) uint32 {
+	if k, ok := p.row(i); ok {
+		return p.order.view.Row(k).ID
+	}
+	return p.ghost.row.ID
 }
 
 // hold keeps the newest form of the selected flow.
-func (p *Page) hold() { p.held = p.Selected() }
-
-func (p *Page) at(i int) flow.Key { return p.order.list[i].Key() }
+func (p *Page) hold(f *page.Frame) {
+	i := p.cursor.Index()
+	if i >= p.len() {
+		p.held = nil
+		return
+	}
+	k, ok := p.row(i)
+	if !ok {
+		p.held, p.chosen = p.ghost.flow, p.ghost.row
+		return
+	}
+	row := p.order.view.Row(k)
+	if fl := p.shown.flow(p.order.made.table, row); fl != nil {
+		p.held = fl
+	} else if row != p.chosen || p.in != p.order.made.table {
+		p.held = nil
+	} else if p.held != nil && p.held.Gone.IsZero() {
+		over := *p.held
+		over.Gone = f.Snap.Time
+		p.held = &over
+	}
+	p.chosen, p.in = row, p.order.made.table
+}
 
 // Selected is the selected flow, nil where there is none.
 func (p *Page) Selected() *flow.Flow {
-	if i := p.cursor.Index(); i < len(p.order.list) {
-		return p.order.list[i]
+	if p.order.made.groups() {
+		return nil
 	}
-	return nil
+	return p.held
+}
+
+// move moves the cursor.
+func (p *Page) move(by int, f *page.Frame) {
+	if p.order.made.groups() {
+		p.groups.Move(by, func(i int) flow.GroupKey { return p.order.groups[i].Key })
+		return
+	}
+	p.cursor.Move(by, p.at)
+	p.hold(f)
 }
 
 // Do carries out an action.
@@ -68,23 +192,25 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	by := map[keys.Action]int{keys.Up: -1, keys.Down: 1, keys.PageUp: -max(1, p.height-1), keys.PageDown: max(1, p.height-1),
 		keys.Top: -1 << 30, keys.Bottom: 1 << 30}[a]
 	if by != 0 {
-		p.cursor.Move(by, p.at)
-		p.hold()
+		p.move(by, f)
 		return nil
 	}
 	switch a {
-	case keys.Sort:
-		p.order.next()
-		p.sync(f)
-		return page.Send(page.Say{Text: "ordered by " + p.order.name()})
-	case keys.SortBack:
-		p.order.down = !p.order.down
-		p.sync(f)
-		return page.Send(page.Say{Text: "ordered by " + p.order.name()})
+	case keys.Sort, keys.SortBack, keys.Group, keys.GroupBack:
+		return p.arrange(a, f)
 	case keys.Enter, keys.Right:
+		if p.order.made.groups() {
+			p.enter(f)
+			return nil
+		}
 		p.detail = p.Selected() != nil
 	case keys.Back, keys.Left:
-		p.detail = false
+		p.leave(a, f)
+	}
+	if p.order.made.groups() && a == keys.Copy {
+		if i := p.groups.Index(); i < len(p.order.groups) {
+			return page.Send(page.CopyRequest{Text: p.order.groups[i].Key.String()})
+		}
 	}
 	fl := p.Selected()
 	if fl == nil {
@@ -92,7 +218,6 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	}
 	switch a {
 	case keys.TraceThis:
-		p.hold()
 		if !fl.Gone.IsZero() { // nothing of it will come any more
 			return page.Send(page.ArmRequest{Filter: like(fl), Why: "it is over: this catches new ones", Both: true})
 		}
@@ -101,6 +226,50 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		return page.Send(page.CopyRequest{Text: fl.Orig.Tuple.Proto.String() + " " + fl.Line()})
 	}
 	return nil
+}
+
+// arrange orders and groups.
+func (p *Page) arrange(a keys.Action, f *page.Frame) tea.Cmd {
+	w := &p.order.want
+	switch a {
+	case keys.Sort:
+		w.next()
+	case keys.SortBack:
+		w.down = !w.down
+	case keys.Group, keys.GroupBack:
+		step := flow.Kind(1)
+		if a == keys.GroupBack {
+			step = flow.Kinds - 1
+		}
+		w.group((w.kind + step) % flow.Kinds)
+		p.detail = false
+	}
+	p.sync(f)
+	return page.Send(page.Say{Text: w.words()})
+}
+
+// enter goes into the selected group.
+func (p *Page) enter(f *page.Frame) {
+	if i := p.groups.Index(); i < len(p.order.groups) {
+		p.order.want.inside = p.order.groups[i].Key
+		p.order.want.by, p.order.want.down = flow.ByAge, false
+		p.sync(f)
+	}
+}
+
+// leave goes out of the inspector, of a group, of the groups.
+func (p *Page) leave(a keys.Action, f *page.Frame) {
+	w := &p.order.want
+	switch {
+	case p.detail:
+		p.detail = false
+	case w.kind == flow.NoGroups:
+	case w.inside != flow.GroupKey{}:
+		w.group(w.kind)
+	case a == keys.Back:
+		w.group(flow.NoGroups)
+	}
+	p.sync(f)
 }
 
 // like is a filter for new connections of the same kind: those of the same client to
@@ -118,19 +287,4 @@ func like(fl *flow.Flow) string {
 		return proto + " and " + there
 	}
 	return proto + " and (" + there + " or " + back + ")"
-}
-
-// match turns the text of the filter bar into a test; nil for an empty one.
-func match(text string) func(*flow.Flow) bool {
-	if text == "" {
-		return nil
-	}
-	if flt, err := filter.Parse(text); err == nil && flt.Check(filter.Flows) == nil {
-		return flt.Flow
-	}
-	low := strings.ToLower(text)
-	return func(f *flow.Flow) bool {
-		return strings.Contains(strings.ToLower(f.Orig.Tuple.Proto.String()+" "+f.Line()+" "+f.State+" "+f.NAT.String()), low) ||
-			strings.Contains(f.Reply.Tuple.String(), low)
-	}
 }

@@ -72,12 +72,12 @@ func TestWithoutAccountingThereIsNoZero(t *testing.T) {
 	f := frame(theme.Options{}, 200, 40)
 	s := *f.Snap
 	s.Flows.Accounting = false
-	s.Flows.List = nil
-	for _, fl := range f.Snap.Flows.List {
-		c := *fl
-		c.Orig.Count, c.Reply.Count = model.Counters{}, model.Counters{}
-		s.Flows.List = append(s.Flows.List, &c)
+	var l []*flow.Flow
+	for fl := range f.Snap.Flows.Table.All() {
+		fl.Orig.Count, fl.Reply.Count = model.Counters{}, model.Counters{}
+		l = append(l, fl)
 	}
+	s.Flows.Table = flow.TableOf(l...)
 	f.Snap = &s
 	got := text(New(), f)
 	if !strings.Contains(got, "n/a") || !strings.Contains(got, "net.netfilter.nf_conntrack_acct") || strings.Contains(got, "0 B") {
@@ -92,15 +92,15 @@ func TestSelectionFollowsTheFlow(t *testing.T) {
 		p.Do(keys.Down, f)
 	}
 	want := p.Selected().Key()
-	for range int(columns) {
+	for range int(flow.Columns) {
 		p.Do(keys.Sort, f)
 		if got := p.Selected().Key(); got != want {
-			t.Fatalf("ordered by %s, %v is selected", p.order.name(), got)
+			t.Fatalf("ordered by %s, %v is selected", p.order.made.name(), got)
 		}
 	}
 	s := *f.Snap
 	s.Version++
-	s.Flows.List = s.Flows.List[3:]
+	s.Flows.Table = flow.TableOf(s.Flows.Table.List()[3:]...)
 	f.Snap = &s
 	p.View(f)
 	if got := p.Selected().Key(); got != want {
@@ -108,22 +108,27 @@ func TestSelectionFollowsTheFlow(t *testing.T) {
 	}
 }
 
+// listed are the flows of the list.
+func listed(p *Page) []*flow.Flow {
+	return p.order.made.table.Rows(p.order.view, 0, p.order.view.Len())
+}
+
 func TestOrder(t *testing.T) {
 	f := frame(theme.Options{}, 160, 40)
 	p := New()
 	p.sync(f)
-	for p.order.by != byBytes {
+	for p.order.made.by != flow.ByBytes {
 		p.Do(keys.Sort, f)
 	}
 	last := uint64(1 << 63)
-	for _, fl := range p.order.list {
+	for _, fl := range listed(p) {
 		if total(fl) > last {
 			t.Fatalf("bytes are not ordered, highest first")
 		}
 		last = total(fl)
 	}
 	p.Do(keys.SortBack, f)
-	if total(p.order.list[0]) != last {
+	if total(listed(p)[0]) != last {
 		t.Error("S does not turn the order round")
 	}
 }
@@ -134,15 +139,15 @@ func TestFilter(t *testing.T) {
 	for want, n := range map[string]int{"udp": 2, "hairpin": 1, "10.2.0.2:8443": 4, "TIME_WAIT": 1, "no such thing": 0} {
 		f.Filter = want
 		p.sync(f)
-		if len(p.order.list) != n {
-			t.Errorf("%q finds %d flows, want %d", want, len(p.order.list), n)
+		if p.len() != n {
+			t.Errorf("%q finds %d flows, want %d", want, p.len(), n)
 		}
 	}
 }
 
 func TestTraceOfAFlowCatchesBothDirections(t *testing.T) {
 	f := frame(theme.Options{}, 160, 40)
-	for _, fl := range f.Snap.Flows.List {
+	for fl := range f.Snap.Flows.Table.All() {
 		s := filter.ForFlow(fl)
 		flt, err := filter.Parse(s)
 		if err != nil || flt.Check(filter.Packets) != nil {
@@ -169,11 +174,10 @@ func TestRateNeedsTwoLooks(t *testing.T) {
 	}
 	s := *f.Snap
 	s.Version++
-	s.Flows.List = append([]*flow.Flow(nil), s.Flows.List...)
-	grown := *s.Flows.List[0]
+	grown := s.Flows.Table.List()[0]
 	grown.Seen = grown.Seen.Add(2e9)
 	grown.Reply.Count.Bytes += 68 << 10
-	s.Flows.List[0] = &grown
+	s.Flows.Table.Apply(flow.Event{Type: flow.EventDump, Time: grown.Seen, Flow: grown})
 	f.Snap = &s
 	if got := text(p, f); !strings.Contains(got, "34 kB/s") {
 		t.Errorf("no rate:\n%s", got)

@@ -1,254 +1,237 @@
 package connections
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"nfscope/model/flow"
 	"nfscope/ui/page"
 )
 
-// column is what the flows are ordered by.
-type column int
-
-const (
-	bySeen column = iota
-	byClient
-	byService
-	byState
-	byNAT
-	byTimeout
-	byRate
-	byBytes
-	columns
-)
-
-func (c column) String() string {
-	return [columns]string{"age", "client", "service", "state", "NAT", "timeout", "rate", "bytes"}[c]
+// spec is what a list is made from.
+type spec struct {
+	table  *flow.Table
+	filter string
+	by     flow.Column
+	down   bool
+	// kind is what is grouped by; where inside is one of its groups the list is of that
+	// group's flows.
+	kind   flow.Kind
+	inside flow.GroupKey
 }
 
-// order is the list as it is shown. It is made anew when the table changed, and for
-// a long table at most once a second.
+// groups reports whether the list is one of groups.
+func (s *spec) groups() bool { return s.kind != flow.NoGroups && s.inside == flow.GroupKey{} }
+
+// want makes the test of what is in the list; nil is for all.
+func (s *spec) want() func() func(*flow.Look) bool {
+	match, in := matcher(s.filter), s.inside
+	if in == (flow.GroupKey{}) {
+		return match
+	}
+	return func() func(*flow.Look) bool {
+		found := func(*flow.Look) bool { return true }
+		if match != nil {
+			found = match()
+		}
+		return func(l *flow.Look) bool { return in.Kind.Of(l) == in && found(l) }
+	}
+}
+
+// order is the list as it is shown, and the making of the next one. A short list is made
+// at once, with every snapshot; a long one beside the screen, a piece at a time, while the
+// old one stays: at once when another order is asked for, else every second at most.
 type order struct {
-	by   column
-	down bool
+	want spec
+	made spec
+	// snap and version are those of the snapshot and the table that the list was made of.
+	snap, version uint64
+	at            time.Time
+	took          time.Duration
+	// number grows with every list.
+	number int
 
-	list    []*flow.Flow
-	version int
+	view   *flow.View
+	groups []*flow.Group
 
-	made   made
-	madeAt time.Time
+	// job is under way; busy is true while another goroutine has it, part is how much of
+	// it was done before.
+	job  *job
+	busy bool
+	part float64
+	// spare keeps the memory of a long list's making.
+	spare *flow.Finder
 }
 
-// made is what the list was made from.
-type made struct {
-	snapshot uint64
-	filter   string
-	by       column
-	down     bool
+// short is how many flows are put in order at once: it takes less than a frame.
+const short = 4000
+
+// job makes a list.
+type job struct {
+	spec          spec
+	snap, version uint64
+	at            time.Time
+	took          time.Duration
+	begun         bool
+	finder        *flow.Finder
+	grouper       flow.Grouper
+	view          *flow.View
+	groups        []*flow.Group
+	done          bool
+	part          float64
 }
 
-// long is the length from which the list is not ordered with every snapshot.
-const long = 2000
-
-func (o *order) name() string {
-	if o.down {
-		return o.by.String() + ", highest first"
-	}
-	return o.by.String()
-}
-
-// next goes to the next column; amounts start with the highest.
-func (o *order) next() {
-	o.by = (o.by + 1) % columns
-	o.down = o.by == byRate || o.by == byBytes
-}
-
-// sync makes the list anew where it must be. held stays in it, even when the table has
-// let go of it.
-func (o *order) sync(f *page.Frame, r *rates, held *flow.Flow) {
-	m := made{f.Snap.Version, f.Filter, o.by, o.down}
-	same := m
-	same.snapshot = o.made.snapshot
-	switch {
-	case o.list != nil && m == o.made:
-		return
-	case same == o.made && len(o.list) > long && f.Snap.Time.Sub(o.madeAt) < time.Second:
-		return
-	}
-	o.made, o.madeAt = m, f.Snap.Time
-	o.version++
-	want := match(f.Filter)
-	list := make([]*flow.Flow, 0, len(f.Snap.Flows.List))
-	for _, fl := range f.Snap.Flows.List {
-		if want == nil || want(fl) {
-			list = append(list, fl)
+// step does a piece of the work.
+func (j *job) step() {
+	began := time.Now()
+	if !j.begun {
+		j.begun = true
+		if j.spec.groups() {
+			j.grouper.Begin(j.spec.table, j.spec.kind, j.spec.want())
+		} else {
+			j.finder.Begin(j.spec.table, flow.Query{By: j.spec.by, Down: j.spec.down, Want: j.spec.want()})
 		}
 	}
-	if less := o.compare(r); less != nil {
-		slices.SortStableFunc(list, less)
+	if j.spec.groups() {
+		j.groups, j.done = j.grouper.Step()
+	} else {
+		j.view = j.finder.Step()
+		j.done, j.part = j.view != nil, j.finder.Part()
 	}
-	if o.down {
-		if o.by == bySeen {
-			slices.Reverse(list)
-		}
-	}
-	if held != nil && (want == nil || want(held)) {
-		list = o.keep(list, held, f.Snap.Time)
-	}
-	o.list = list
+	j.took += time.Since(began)
 }
 
-// keep puts a flow that the table has let go of where it was: behind those that stood
-// before it and are still there.
-func (o *order) keep(list []*flow.Flow, held *flow.Flow, now time.Time) []*flow.Flow {
-	k := held.Key()
-	if slices.ContainsFunc(list, func(f *flow.Flow) bool { return f.Key() == k }) {
-		return list
-	}
-	before := map[flow.Key]bool{}
-	for _, f := range o.list {
-		if f.Key() == k {
-			break
-		}
-		before[f.Key()] = true
-	}
-	at := 0
-	for i, f := range list {
-		if before[f.Key()] {
-			at = i + 1
-		}
-	}
-	if held.Gone.IsZero() {
-		over := *held
-		over.Gone = now
-		held = &over
-	}
-	return slices.Insert(list, at, held)
-}
-
-// compare orders two flows; nil where the table's own order is wanted.
-func (o *order) compare(r *rates) func(a, b *flow.Flow) int {
-	sign := 1
-	if o.down {
-		sign = -1
-	}
-	num := func(a, b float64) int {
-		switch {
-		case a < b:
-			return -sign
-		case a > b:
-			return sign
-		}
-		return 0
-	}
-	switch o.by {
-	case byClient:
-		return func(a, b *flow.Flow) int {
-			if c := a.Orig.Tuple.Src.Compare(b.Orig.Tuple.Src); c != 0 {
-				return sign * c
-			}
-			return num(float64(a.Orig.Tuple.SPort), float64(b.Orig.Tuple.SPort))
-		}
-	case byService:
-		return func(a, b *flow.Flow) int {
-			if c := a.Orig.Tuple.Dst.Compare(b.Orig.Tuple.Dst); c != 0 {
-				return sign * c
-			}
-			return num(float64(a.Orig.Tuple.DPort), float64(b.Orig.Tuple.DPort))
-		}
-	case byState:
-		return func(a, b *flow.Flow) int { return sign * strings.Compare(state(a), state(b)) }
-	case byNAT:
-		return func(a, b *flow.Flow) int { return sign * strings.Compare(a.NAT.String(), b.NAT.String()) }
-	case byTimeout:
-		return func(a, b *flow.Flow) int { return num(float64(a.Timeout), float64(b.Timeout)) }
-	case byRate:
-		return func(a, b *flow.Flow) int { return num(r.of(a), r.of(b)) }
-	case byBytes:
-		return func(a, b *flow.Flow) int { return num(float64(total(a)), float64(total(b))) }
-	}
-	return nil
-}
-
-// total is the bytes of both directions.
-func total(f *flow.Flow) uint64 { return f.Orig.Count.Bytes + f.Reply.Count.Bytes }
-
-// state is the protocol's state, or in words what conntrack's bits tell.
-func state(f *flow.Flow) string {
-	switch {
-	case f.State != "":
-		return f.State
-	case f.Status&flow.Offload != 0:
-		return "OFFLOAD"
-	case f.Status&flow.Assured != 0:
-		return "ASSURED"
-	case f.Status&flow.SeenReply != 0:
-		return "REPLIED"
-	}
-	return "UNREPLIED"
-}
-
-// rates remembers the bytes of flows to tell how fast they grow.
-type rates struct {
-	seen    map[flow.Key]sample
-	snap    uint64
-	learned time.Time
-}
-
-type sample struct {
-	bytes uint64
-	at    time.Time
-	rate  float64
-}
-
-// tooMany is how many samples are kept before those not in sight are forgotten.
-const tooMany = 20000
-
-// learn takes the whole table's bytes where all rates are wanted; at most once a second.
-func (r *rates) learn(f *page.Frame, all bool) {
-	if !all || f.Snap.Version == r.snap || f.Snap.Time.Sub(r.learned) < time.Second && f.Snap.Version > r.snap && r.seen != nil {
+// sync says what is wanted, and makes it where that takes no time.
+func (o *order) sync(f *page.Frame) {
+	o.want.table, o.want.filter = f.Snap.Flows.Table, f.Filter
+	if o.want.table.Len() > short || !o.due(f) {
 		return
 	}
-	r.snap, r.learned = f.Snap.Version, f.Snap.Time
-	if len(r.seen) > 2*len(f.Snap.Flows.List)+tooMany {
-		r.seen = nil
+	j := o.begin(f)
+	for !j.done {
+		j.step()
 	}
-	for _, fl := range f.Snap.Flows.List {
-		r.take(fl)
+	o.take(j)
+}
+
+// due reports whether the list is to be made anew.
+func (o *order) due(f *page.Frame) bool {
+	if o.number == 0 || o.want != o.made {
+		return true
+	}
+	if o.snap == f.Snap.Version || o.version == o.want.table.Version() {
+		return false
+	}
+	return o.want.table.Len() <= short || f.Now.Sub(o.at) >= max(time.Second, 10*o.took)
+}
+
+func (o *order) begin(f *page.Frame) *job {
+	j := &job{spec: o.want, snap: f.Snap.Version, version: o.want.table.Version(), at: f.Now, finder: o.spare}
+	if o.spare = nil; j.finder == nil {
+		j.finder = &flow.Finder{}
+	}
+	return j
+}
+
+// take takes the list that a job made.
+func (o *order) take(j *job) {
+	o.made, o.snap, o.version, o.at, o.took = j.spec, j.snap, j.version, j.at, j.took
+	o.view, o.groups, o.spare = j.view, j.groups, j.finder
+	o.number++
+	if j.spec.groups() {
+		sortGroups(o.groups, j.spec.by, j.spec.down)
 	}
 }
 
-// take notes a flow's bytes and gives its rate in bytes a second, below 0 where it
-// is not known yet.
-func (r *rates) take(f *flow.Flow) float64 {
-	if !f.Orig.Count.Valid {
+// work gives the next piece of work, nil where none is due or one is under way.
+func (o *order) work(f *page.Frame) func() any {
+	if o.busy {
+		return nil
+	}
+	if o.job != nil && o.job.spec != o.want { // something else is wanted by now
+		o.spare, o.job = o.job.finder, nil
+	}
+	if o.job == nil {
+		if o.want.table.Len() <= short || !o.due(f) {
+			return nil
+		}
+		o.job, o.part = o.begin(f), 0
+	}
+	o.busy = true
+	j := o.job
+	return func() any {
+		j.step()
+		return j
+	}
+}
+
+// worked takes a piece of work back.
+func (o *order) worked(answer any) {
+	j, ok := answer.(*job)
+	if !ok || j != o.job {
+		return
+	}
+	o.busy, o.part = false, j.part
+	if j.done {
+		o.job = nil
+		if j.spec == o.want {
+			o.take(j)
+		} else {
+			o.spare = j.finder
+		}
+	}
+}
+
+// pending tells how much of the list that was asked for is made, below 0 where that is the
+// one which is shown.
+func (o *order) pending() float64 {
+	if o.job == nil || o.number > 0 && o.want == o.made {
 		return -1
 	}
-	if r.seen == nil || len(r.seen) > 10*tooMany {
-		r.seen = map[flow.Key]sample{}
-	}
-	k, n := f.Key(), total(f)
-	old, ok := r.seen[k]
-	switch d := f.Seen.Sub(old.at).Seconds(); {
-	case !ok:
-		old = sample{n, f.Seen, -1}
-	case d <= 0:
-		return old.rate
-	case n >= old.bytes:
-		old = sample{n, f.Seen, float64(n-old.bytes) / d}
-	default:
-		old = sample{n, f.Seen, -1}
-	}
-	r.seen[k] = old
-	return old.rate
+	return o.part
 }
 
-// of is the rate as it is known.
-func (r *rates) of(f *flow.Flow) float64 {
-	if s, ok := r.seen[f.Key()]; ok {
-		return s.rate
+// groupColumns are what groups are ordered by; of other columns they go by their flows.
+var groupColumns = []flow.Column{flow.ByAge, flow.ByRate, flow.ByBytes, flow.ByPackets, flow.ByClient}
+
+// groupColumn names a column as it is of groups.
+func groupColumn(c flow.Column) string {
+	switch c {
+	case flow.ByRate, flow.ByBytes, flow.ByPackets:
+		return c.String()
+	case flow.ByClient:
+		return "name"
 	}
-	return -1
+	return "flows"
+}
+
+// sortGroups orders groups; what is an amount begins with the highest.
+func sortGroups(l []*flow.Group, by flow.Column, down bool) {
+	key := func(g *flow.Group) float64 {
+		switch by {
+		case flow.ByRate:
+			return g.Rate
+		case flow.ByBytes:
+			return float64(g.Bytes())
+		case flow.ByPackets:
+			return float64(g.Sent.Packets + g.Back.Packets)
+		}
+		return float64(g.Flows)
+	}
+	slices.SortStableFunc(l, func(a, b *flow.Group) int {
+		c := 0
+		if by == flow.ByClient {
+			c = a.Compare(b)
+		} else {
+			c = cmp.Compare(key(a), key(b))
+		}
+		if down {
+			c = -c
+		}
+		if c == 0 {
+			c = a.Compare(b)
+		}
+		return c
+	})
 }

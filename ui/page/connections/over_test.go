@@ -25,7 +25,7 @@ func TestTraceOfAConnectionThatIsOver(t *testing.T) {
 	s := *f.Snap
 	s.Version++
 	s.Time = s.Time.Add(time.Minute)
-	s.Flows.List = slices.DeleteFunc(slices.Clone(s.Flows.List), func(fl *flow.Flow) bool { return fl.Key() == chosen.Key() })
+	s.Flows.Table = flow.TableOf(slices.DeleteFunc(s.Flows.Table.List(), func(fl *flow.Flow) bool { return fl.Key() == chosen.Key() })...)
 	f.Snap = &s
 	for range 3 { // it stays, snapshot after snapshot
 		s := *f.Snap
@@ -55,18 +55,18 @@ func TestTraceOfAConnectionThatIsOver(t *testing.T) {
 	if p.Do(keys.Down, f); p.Selected().Key() == chosen.Key() {
 		t.Error("the cursor cannot leave it")
 	}
-	n := len(p.order.list)
+	n := p.len()
 	s2 := *f.Snap
 	s2.Version++
 	f.Snap = &s2
-	if p.sync(f); len(p.order.list) != n-1 {
+	if p.sync(f); p.len() != n-1 {
 		t.Error("it stays after the cursor has left it")
 	}
 }
 
 // Every connection of the test session has a filter for those like it that can be armed.
 func TestFilterForConnectionsLikeIt(t *testing.T) {
-	for _, fl := range frame(theme.Options{}, 120, 30).Snap.Flows.List {
+	for fl := range frame(theme.Options{}, 120, 30).Snap.Flows.Table.All() {
 		if flt, err := filter.Parse(like(fl)); err != nil || flt.Check(filter.Packets) != nil {
 			t.Errorf("%q: %v", like(fl), err)
 		}

@@ -30,6 +30,9 @@ func (e *ends) learn(width int, flows []*flow.Flow) {
 		*e = ends{width: width}
 	}
 	for _, f := range flows {
+		if f == nil {
+			continue
+		}
 		c, s, b := parts(f)
 		e.client, e.service, e.backend = max(e.client, len(c)), max(e.service, len(s)), max(e.backend, len(b))
 		all := len(c) + 4 + len(s)
@@ -81,22 +84,47 @@ func (p *Page) table(f *page.Frame, width, height int) []string {
 	}
 	out := []string{p.title(f, width)}
 	p.height = max(1, height-2)
-	from, to := p.cursor.Window(p.height)
-	p.ends.learn(width, p.order.list[from:to])
-	cols, joined := p.columns(width, f.Snap.Flows.Accounting)
-	lay := table.Fit(cols, width)
-	out = append(out, lay.Head(th))
-	for i := from; i < to; i++ {
-		out = append(out, lay.Row(th, p.draw(f, p.order.list[i], joined, i == p.cursor.Index())))
+	var rows int
+	if p.order.made.groups() {
+		out, rows = append(out, p.groupRows(f, width)...), len(p.order.groups)
+	} else {
+		out, rows = append(out, p.rows(f, width)...), p.len()
 	}
-	if len(p.order.list) == 0 {
-		out = append(out, "", th.Dim.Render("  "+line.Clean(none(f))))
+	if rows == 0 {
+		out = append(out, "", th.Dim.Render("  "+line.Clean(p.none(f))))
 	}
 	return line.Block(out, width, height, th.Glyphs.Dots)
 }
 
-func none(f *page.Frame) string {
+// rows draws the heads and the connections in sight.
+func (p *Page) rows(f *page.Frame, width int) []string {
+	from, to := p.cursor.Window(p.height)
+	list := make([]*flow.Flow, 0, to-from)
+	for i := from; i < to; i++ {
+		if k, ok := p.row(i); ok {
+			list = append(list, p.shown.flow(p.order.made.table, p.order.view.Row(k)))
+		} else {
+			list = append(list, p.ghost.flow)
+		}
+	}
+	p.ends.learn(width, list)
+	cols, joined := p.columns(width, f.Snap.Flows.Accounting)
+	lay := table.Fit(cols, width)
+	out := []string{lay.Head(f.Theme)}
+	for i, fl := range list {
+		if fl == nil { // it left while the list stands still
+			out = append(out, f.Theme.Dim.Render(" gone"))
+			continue
+		}
+		out = append(out, lay.Row(f.Theme, p.draw(f, fl, joined, from+i == p.cursor.Index())))
+	}
+	return out
+}
+
+func (p *Page) none(f *page.Frame) string {
 	switch {
+	case p.order.number == 0:
+		return "putting the connections in order" + f.Theme.Glyphs.Dots
 	case f.Filter != "":
 		return fmt.Sprintf("no connection is found by %q (esc clears the filter)", f.Filter)
 	case !f.Snap.Flows.Ready:
@@ -110,15 +138,29 @@ func none(f *page.Frame) string {
 // title counts, and says what is switched off.
 func (p *Page) title(f *page.Frame, width int) string {
 	th, t := f.Theme, f.Snap.Flows
-	n := units.Count(uint64(len(t.List)), 7)
-	if len(p.order.list) != len(t.List) {
-		n = units.Count(uint64(len(p.order.list)), 7) + " of " + n
+	all := t.Table.Len()
+	n := units.Count(uint64(all), 7)
+	if m := p.len(); !p.order.made.groups() && m != all && p.order.made != (spec{table: t.Table, by: p.order.made.by, down: p.order.made.down}) {
+		n = units.Count(uint64(m), 7) + " of " + n
 	}
 	noun := " connections"
 	if n == "1" {
 		noun = " connection"
 	}
-	left := th.Strong.Render(n+noun) + "  " + th.Dim.Render("by "+p.order.name())
+	by := "by " + p.order.made.name()
+	if k := p.order.made.kind; k != flow.NoGroups {
+		by = units.Plural(uint64(len(p.order.groups)), 7, "group") + " by " + k.String() + ", " + p.order.made.name()
+		if in := p.order.made.inside; in != (flow.GroupKey{}) {
+			by = k.String() + " " + in.String() + "  by " + p.order.made.name()
+		}
+	}
+	left := th.Strong.Render(n+noun) + "  " + th.Dim.Render(by)
+	if part := p.order.pending(); part >= 0 {
+		left += "  " + th.Moving.Render(fmt.Sprintf("%s %d %%", p.order.want.words(), int(100*part)))
+	}
+	if t.Began >= 0.5 || t.Went >= 0.5 {
+		left += "  " + th.Text.Render("+"+units.Rate(t.Began)+"/s -"+units.Rate(t.Went)+"/s")
+	}
 	if t.Max > 0 {
 		use := fmt.Sprintf("table %s of %s", units.Count(uint64(t.Count), 7), units.Count(uint64(t.Max), 7))
 		style := th.Dim
@@ -139,45 +181,48 @@ func (p *Page) title(f *page.Frame, width int) string {
 func (p *Page) columns(width int, accounting bool) (cols []table.Column, joined bool) {
 	e := p.ends
 	need := e.client + e.service + e.backend + 6
-	sort := func(c column) int {
-		switch {
-		case p.order.by != c:
-			return 0
-		case p.order.down:
-			return -1
-		}
-		return 1
-	}
-	cols = []table.Column{{Title: "proto", Min: 5, Drop: 3}}
+	sort := func(c flow.Column) int { return sorted(&p.order.made, c) }
+	cols = []table.Column{{Title: "proto", Min: 5, Drop: 3, Sorted: sort(flow.ByProto)}}
 	nat := min(max(e.nat, 8), 24)
 	if joined = need+6+12+nat+1+9 > width; joined {
-		path := table.Column{Title: "client to service to backend", Min: max(24, e.joined), Sorted: sort(byClient) + sort(byService)}
+		path := table.Column{Title: "client to service to backend", Min: max(24, e.joined), Sorted: sort(flow.ByClient) + sort(flow.ByService) + sort(flow.ByBackend)}
 		if over := path.Min + 13 + nat - width; over > 0 { // the path gives way, not its state
 			path.Min = max(24, path.Min-over)
 		}
 		cols = append(cols, path)
 	} else {
-		cols = append(cols, table.Column{Title: "client", Min: max(e.client, 8), Sorted: sort(byClient)}, table.Column{Min: 2},
-			table.Column{Title: "service", Min: max(e.service, 8), Sorted: sort(byService)}, table.Column{Min: 2},
-			table.Column{Title: "backend", Min: max(e.backend, 8)})
+		cols = append(cols, table.Column{Title: "client", Min: max(e.client, 8), Sorted: sort(flow.ByClient)}, table.Column{Min: 2},
+			table.Column{Title: "service", Min: max(e.service, 8), Sorted: sort(flow.ByService)}, table.Column{Min: 2},
+			table.Column{Title: "backend", Min: max(e.backend, 8), Sorted: sort(flow.ByBackend)})
 	}
-	rate := table.Column{Title: "rate", Min: 9, Right: true, Drop: 6, Sorted: sort(byRate)}
-	bytes := table.Column{Title: "bytes", Min: 7, Right: true, Drop: 5, Sorted: sort(byBytes)}
+	rate := table.Column{Title: "rate", Min: 9, Right: true, Drop: 6, Sorted: sort(flow.ByRate)}
+	bytes := table.Column{Title: "bytes", Min: 7, Right: true, Drop: 5, Sorted: sort(flow.ByBytes)}
 	if !accounting {
 		rate.Drop, bytes.Drop = 10, 9
 	}
 	cols = append(cols,
-		table.Column{Title: "state", Min: 11, Drop: 1, Sorted: sort(byState)},
-		table.Column{Title: "NAT", Min: nat, Flex: 1, Drop: 2, Sorted: sort(byNAT)},
-		table.Column{Title: "timeout", Min: 8, Right: true, Drop: 4, Sorted: sort(byTimeout)},
+		table.Column{Title: "state", Min: 11, Drop: 1, Sorted: sort(flow.ByState)},
+		table.Column{Title: "NAT", Min: nat, Flex: 1, Drop: 2, Sorted: sort(flow.ByNAT)},
+		table.Column{Title: "timeout", Min: 8, Right: true, Drop: 4, Sorted: sort(flow.ByTimeout)},
 		rate, bytes)
 	if e.mark {
-		cols = append(cols, table.Column{Title: "mark", Min: 6, Right: true, Drop: 7})
+		cols = append(cols, table.Column{Title: "mark", Min: 6, Right: true, Drop: 7, Sorted: sort(flow.ByMark)})
 	}
 	if e.zone {
-		cols = append(cols, table.Column{Title: "zone", Min: 4, Right: true, Drop: 8})
+		cols = append(cols, table.Column{Title: "zone", Min: 4, Right: true, Drop: 8, Sorted: sort(flow.ByZone)})
 	}
 	return cols, joined
+}
+
+// sorted is table.Column's mark of a column.
+func sorted(s *spec, c flow.Column) int {
+	switch {
+	case s.by != c:
+		return 0
+	case s.down:
+		return -1
+	}
+	return 1
 }
 
 func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.Row {
@@ -215,15 +260,15 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 			table.Cell{Text: service, Style: style(th.Text)}, table.Cell{Text: second, Style: dim},
 			table.Cell{Text: backend, Style: style(th.Accent)})
 	}
-	word, ws := state(fl), stateStyle(th, fl)
+	word, ws := fl.Word(), stateStyle(th, fl)
 	if gone {
 		word = "gone"
 	}
 	bytes, rate := "n/a", "n/a"
 	if fl.Orig.Count.Valid {
 		bytes, rate = units.Bytes(total(fl)), ""
-		if r := p.rates.take(fl); r > 0 {
-			rate = units.Bytes(uint64(r)) + "/s"
+		if fl.Rate > 0 {
+			rate = units.Bytes(uint64(fl.Rate)) + "/s"
 		}
 	}
 	mark, zone, timeout := "", "", fmt.Sprintf("%d s", int64(fl.Timeout.Seconds()))
@@ -260,7 +305,7 @@ func stateStyle(th *theme.Theme, f *flow.Flow) lipgloss.Style {
 
 // explain is the selected flow in words.
 func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspector.Item {
-	head := fl.Orig.Tuple.Proto.String() + " " + state(fl)
+	head := fl.Orig.Tuple.Proto.String() + " " + fl.Word()
 	if c := fl.NAT.String(); c != "" {
 		head += ", " + c
 	}
@@ -306,13 +351,21 @@ func count(s flow.Side) string {
 	return fmt.Sprintf(", %s, %s", units.Plural(s.Count.Packets, 9, "packet"), units.Bytes(s.Count.Bytes))
 }
 
+// total is the bytes of both directions.
+func total(f *flow.Flow) uint64 { return f.Orig.Count.Bytes + f.Reply.Count.Bytes }
+
 // Click selects the row under the mouse.
 func (p *Page) Click(_, y int, f *page.Frame) tea.Cmd {
 	p.sync(f)
-	from, to := p.cursor.Window(p.height)
-	if i := from + y - 2; y >= 2 && i < to {
-		p.cursor.Go(i, p.at)
-		p.hold()
+	if y < 2 {
+		return nil
+	}
+	if p.order.made.groups() {
+		if from, to := p.groups.Window(p.height); from+y-2 < to {
+			p.move(from+y-2-p.groups.Index(), f)
+		}
+	} else if from, to := p.cursor.Window(p.height); from+y-2 < to {
+		p.move(from+y-2-p.cursor.Index(), f)
 	}
 	return nil
 }

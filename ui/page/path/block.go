@@ -169,7 +169,7 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 	end := g.x + g.w
 	if e.chain == nil {
 		x := v.c.PutMax(g.x+2, y, g.w-2, p.Glyphs.Ring+" conntrack", p.Dim)
-		if n := len(v.f.Snap.Flows.List); n > 0 {
+		if n := v.f.Snap.Flows.Table.Len(); n > 0 {
 			s := units.Plural(uint64(n), 4, "flow")
 			if x+2+len(s) <= end {
 				v.c.Put(x+1, y, s, p.Dim)

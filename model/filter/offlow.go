@@ -1,0 +1,215 @@
+package filter
+
+import (
+	"net/netip"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/flow"
+)
+
+// Flow reports whether the filter matches a flow. host, net and port without src or
+// dst match either end of either tuple. src and dst speak of the original direction:
+// the client's end and the one it spoke to, and where NAT is at work the translated
+// ends too (src the reply's destination, dst the reply's source). state is the
+// protocol's state as conntrack -L prints it, where there is one; besides, new is a
+// flow without a reply, established (without a protocol state) one with a reply,
+// related one that was expected.
+func (f *Filter) Flow(fl *flow.Flow) bool {
+	l := fl.Look()
+	return f.Look(&l)
+}
+
+// Look is Flow for one of many: it makes nothing.
+func (f *Filter) Look(l *flow.Look) bool {
+	if f.root == nil {
+		return true
+	}
+	h := headsOf(l)
+	return f.flows.eval(l, &h) == Yes
+}
+
+// plan is a filter as flows are held against it: of what stands in one "and", the words
+// about headers must hold together for one version of the headers.
+type plan struct {
+	op      op // opNot, opOr, opAnd
+	kids    []*plan
+	headers []*node
+	whole   []*leaf
+}
+
+func planOf(n *node) *plan {
+	p := &plan{op: n.op}
+	switch n.op {
+	case opNot, opOr:
+		for _, k := range n.kids {
+			p.kids = append(p.kids, planOf(k))
+		}
+		return p
+	case opAnd:
+		p.add(n.kids)
+	default:
+		p.op = opAnd
+		p.add([]*node{n})
+	}
+	return p
+}
+
+func (p *plan) add(nodes []*node) {
+	for _, n := range nodes {
+		switch {
+		case n.only(sideHeader):
+			p.headers = append(p.headers, n)
+		case n.op == opLeaf:
+			p.whole = append(p.whole, &n.leaf)
+		default:
+			p.kids = append(p.kids, planOf(n))
+		}
+	}
+}
+
+func (p *plan) eval(l *flow.Look, h *heads) Truth {
+	switch p.op {
+	case opNot:
+		return p.kids[0].eval(l, h).Not()
+	case opOr:
+		t := No
+		for _, k := range p.kids {
+			t = max(t, k.eval(l, h))
+		}
+		return t
+	}
+	t := Yes
+	for _, w := range p.whole {
+		t = min(t, flowLeaf(w, l))
+	}
+	for _, k := range p.kids {
+		t = min(t, k.eval(l, h))
+	}
+	if len(p.headers) == 0 {
+		return t
+	}
+	best := No
+	for i := range h.n {
+		one := Yes
+		for _, n := range p.headers {
+			one = min(one, h.v[i].eval(n, l))
+		}
+		best = max(best, one)
+	}
+	return min(t, best)
+}
+
+// heads are the headers of the original direction: before NAT, between destination and
+// source NAT, and after both; those that are the same only once.
+type heads struct {
+	n int
+	v [3]head
+}
+
+// head is one version of the headers.
+type head struct {
+	src, dst     netip.Addr
+	sport, dport uint16
+}
+
+func headsOf(l *flow.Look) (h heads) {
+	o := head{l.Orig.Src, l.Orig.Dst, l.Orig.SPort, l.Orig.DPort}
+	h.v[0], h.n = o, 1
+	if !l.Reply.Src.IsValid() {
+		return h
+	}
+	back := l.Reply.Reverse()
+	after := head{back.Src, back.Dst, back.SPort, back.DPort}
+	mid := o
+	mid.dst, mid.dport = after.dst, after.dport
+	for _, x := range [2]head{mid, after} {
+		if x != o && x.src.IsValid() && x.dst.IsValid() {
+			h.v[h.n] = x
+			h.n++
+		}
+	}
+	return h
+}
+
+// eval holds a tree of words about headers, without negation, against one version.
+func (h *head) eval(n *node, l *flow.Look) Truth {
+	switch n.op {
+	case opAnd:
+		t := Yes
+		for _, k := range n.kids {
+			t = min(t, h.eval(k, l))
+		}
+		return t
+	case opOr:
+		t := No
+		for _, k := range n.kids {
+			t = max(t, h.eval(k, l))
+		}
+		return t
+	}
+	w := &n.leaf
+	seen := l.Family != 0 || l.Orig.Src.IsValid()
+	switch w.word {
+	case "ip", "ip6":
+		switch l.Family {
+		case model.FamilyIPv4, model.FamilyIPv6:
+			return truth((l.Family == model.FamilyIPv4) == (w.word == "ip"))
+		}
+		if !h.src.IsValid() {
+			return Unknown
+		}
+		return truth(h.src.Is6() == (w.word == "ip6"))
+	case "proto":
+		if !seen {
+			return Unknown
+		}
+		return truth(l.Orig.Proto == w.proto)
+	case "net":
+		return either(w.dir, inNet(h.src, w.prefix), inNet(h.dst, w.prefix))
+	case "portrange":
+		switch {
+		case !seen:
+			return Unknown
+		case !l.Orig.Proto.Ports():
+			return No
+		}
+		return either(w.dir, truth(w.lo <= h.sport && h.sport <= w.hi), truth(w.lo <= h.dport && h.dport <= w.hi))
+	case "mark":
+		return truth(l.Mark&w.mask == w.value)
+	}
+	return Unknown // interfaces
+}
+
+func flowLeaf(w *leaf, l *flow.Look) Truth {
+	switch w.word {
+	case "zone":
+		z := uint16(w.value)
+		return truth(w.value < 1<<16 && (l.Zone == z || z != 0 && (l.OrigZone == z || l.ReplyZone == z)))
+	case "nat":
+		return truth(l.Classes != 0 || l.Status&(flow.SrcNAT|flow.DstNAT) != 0)
+	case "snat", "dnat", "masquerade", "redirect", "hairpin":
+		return truth(l.Classes.Has(flow.Class(w.word)))
+	case "state":
+		return truth(flowState(w.name, l))
+	}
+	return Unknown
+}
+
+func flowState(name string, l *flow.Look) bool {
+	switch name {
+	case "new", "unreplied":
+		return l.Status&flow.SeenReply == 0
+	case "related":
+		return l.Status&flow.Expected != 0
+	case "assured":
+		return l.Status&flow.Assured != 0
+	case "untracked":
+		return l.Status&flow.Untracked != 0
+	case "established":
+		if l.State == "" {
+			return l.Status&flow.SeenReply != 0
+		}
+	}
+	return strings.EqualFold(l.State, name)
+}

@@ -1,0 +1,66 @@
+package flow
+
+// digit is how many bits of a key are sorted by in one pass.
+const (
+	digit  = 11
+	values = 1 << digit
+)
+
+// sorter orders rows by 64-bit keys. It keeps its memory for the next time.
+type sorter struct {
+	keys, otherKeys []uint64
+	rows, otherRows []Row
+}
+
+func (s *sorter) reset(n int) {
+	if cap(s.keys) < n {
+		n += n / 16
+		s.keys, s.otherKeys, s.rows, s.otherRows = make([]uint64, 0, n), nil, make([]Row, 0, n), nil
+	}
+	s.keys, s.rows = s.keys[:0], s.rows[:0]
+}
+
+func (s *sorter) add(k uint64, r Row) { s.keys, s.rows = append(s.keys, k), append(s.rows, r) }
+
+// sort puts the rows in the order of their keys; those of one key stay as they were.
+// Digits that are the same in all keys cost nothing.
+func (s *sorter) sort() {
+	var all, any uint64 = ^uint64(0), 0
+	for _, k := range s.keys {
+		all &= k
+		any |= k
+	}
+	differ := all ^ any
+	if differ == 0 {
+		return
+	}
+	if cap(s.otherKeys) < len(s.keys) {
+		s.otherKeys, s.otherRows = make([]uint64, cap(s.keys)), make([]Row, cap(s.rows))
+	}
+	for shift := 0; shift < 64; shift += digit {
+		if differ>>shift&(values-1) != 0 {
+			s.pass(shift)
+		}
+	}
+}
+
+// pass sorts by one digit.
+func (s *sorter) pass(shift int) {
+	var at [values]uint32
+	for _, k := range s.keys {
+		at[k>>shift&(values-1)]++
+	}
+	sum := uint32(0)
+	for i, n := range at {
+		at[i] = sum
+		sum += n
+	}
+	keys, rows := s.otherKeys[:len(s.keys)], s.otherRows[:len(s.rows)]
+	for i, k := range s.keys {
+		d := k >> shift & (values - 1)
+		keys[at[d]], rows[at[d]] = k, s.rows[i]
+		at[d]++
+	}
+	s.keys, s.otherKeys = keys, s.keys[:cap(s.keys)]
+	s.rows, s.otherRows = rows, s.rows[:cap(s.rows)]
+}

@@ -1,0 +1,248 @@
+package flow
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+
+	"nfscope/model"
+)
+
+// slot is a flow as a Table keeps it: no pointer in it, so that a million cost the garbage
+// collector nothing.
+type slot struct {
+	// addr holds the four addresses where none is IPv6, else their places in slab.addrs.
+	addr  [16]byte
+	ports [4]uint16 // original source and destination, then the reply's
+	// count is packets and bytes of the original direction, then of the reply's.
+	count [4]uint64
+	start int64 // nanoseconds since 1970, 0 unknown
+	seen  int64
+	gone  int64 // 0 while it lives
+	// born grows from flow to flow.
+	born                        uint64
+	id, status, mark, use       uint32
+	timeout                     uint32 // seconds
+	notes                       uint32 // in noted, 0 none
+	nextID, nextOrig, nextReply uint32 // chains of the hash tables
+	rate                        float32
+	// counted is when count was read, in milliseconds since the Table began; it wraps.
+	counted            uint32
+	zone, zone0, zone1 uint16 // Zone, and of the original and the reply's direction alone
+	classes            Classes
+	// round is the dump in which an event or the dump spoke of the flow; it wraps.
+	round uint16
+	// kinds are the AddrKinds of the four addresses, two bits each.
+	kinds         uint8
+	proto, family uint8
+	state, flags  uint8
+	tcp           [4]uint8 // scale and flags of the original direction, then of the reply's
+}
+
+// The flags of a slot.
+const (
+	slotUsed uint8 = 1 << iota
+	slotByEvent
+	slotCounted
+	slotCountedBack
+	slotRated
+)
+
+const (
+	chunkBits = 8
+	chunkSize = 1 << chunkBits
+	chunkMask = chunkSize - 1
+)
+
+// slab holds slots by their numbers, which begin with 1, and finds them by ID and tuples.
+type slab struct {
+	chunks []*[chunkSize]slot
+	used   uint32 // the highest number that was ever given
+	free   uint32 // the first of the chain of those given back, by nextID
+	n      int
+
+	addrs addrs // of flows with IPv6 addresses
+
+	seed                maphash.Seed
+	ids, origs, replies []uint32 // heads of chains; as many as a power of two
+}
+
+func (s *slab) at(i uint32) *slot { return &s.chunks[i>>chunkBits][i&chunkMask] }
+
+// take gives the number of an empty slot.
+func (s *slab) take() uint32 {
+	s.n++
+	if i := s.free; i != 0 {
+		s.free = s.at(i).nextID
+		*s.at(i) = slot{}
+		return i
+	}
+	s.used++
+	if int(s.used>>chunkBits) == len(s.chunks) {
+		s.chunks = append(s.chunks, new([chunkSize]slot))
+	}
+	return s.used
+}
+
+// leave gives a slot back that is in no chain any more.
+func (s *slab) leave(i uint32) {
+	x := s.at(i)
+	s.dropAddrs(x)
+	*x = slot{nextID: s.free}
+	s.free = i
+	s.n--
+}
+
+// dropAddrs takes a slot's addresses away.
+func (s *slab) dropAddrs(x *slot) {
+	if x.wide() {
+		for end := range 4 {
+			s.addrs.drop(s.seed, binary.NativeEndian.Uint32(x.addr[4*end:]))
+		}
+	}
+	x.kinds, x.addr = 0, [16]byte{}
+}
+
+// wide reports whether any address is IPv6: then the upper bit of its kind is set.
+func (x *slot) wide() bool { return x.kinds&0xaa != 0 }
+
+// tuple is one end of a flow in plain bytes.
+type tuple struct {
+	src, dst     [16]byte
+	sport, dport uint16
+	proto        uint8
+	kinds        uint8
+}
+
+func (e *End) plain(p model.Proto) tuple {
+	return tuple{e.Src, e.Dst, e.SPort, e.DPort, uint8(p), uint8(e.SrcKind) | uint8(e.DstKind)<<2}
+}
+
+// tuple is the original's (0) or the reply's (1).
+func (s *slab) tuple(x *slot, side int) (t tuple) {
+	t.sport, t.dport, t.proto = x.ports[2*side], x.ports[2*side+1], x.proto
+	t.kinds = x.kinds >> (4 * side) & 15
+	if x.wide() {
+		t.src, t.dst = *s.addrAt(x, 2*side), *s.addrAt(x, 2*side+1)
+		return t
+	}
+	copy(t.src[:4], x.addr[8*side:])
+	copy(t.dst[:4], x.addr[8*side+4:])
+	return t
+}
+
+// addrAt is one of the four addresses of a slot that is wide.
+func (s *slab) addrAt(x *slot, end int) *[16]byte {
+	return &s.addrs.at(binary.NativeEndian.Uint32(x.addr[4*end:])).addr
+}
+
+// setAddrs stores the addresses of a slot that has none yet.
+func (s *slab) setAddrs(x *slot, o, r *tuple) {
+	x.ports = [4]uint16{o.sport, o.dport, r.sport, r.dport}
+	x.kinds = o.kinds | r.kinds<<4
+	if !x.wide() {
+		copy(x.addr[:4], o.src[:4])
+		copy(x.addr[4:8], o.dst[:4])
+		copy(x.addr[8:12], r.src[:4])
+		copy(x.addr[12:], r.dst[:4])
+		return
+	}
+	for end, a := range [4]*[16]byte{&o.src, &o.dst, &r.src, &r.dst} {
+		binary.NativeEndian.PutUint32(x.addr[4*end:], s.addrs.keep(s.seed, a))
+	}
+}
+
+// hash is seeded: who sends packets chooses tuples, and must not choose our chains.
+func (s *slab) hash(t *tuple) uint32 {
+	var b [38]byte
+	n := 4
+	if t.kinds&0xa != 0 {
+		n = 16
+	}
+	copy(b[:], t.src[:n])
+	copy(b[n:], t.dst[:n])
+	binary.NativeEndian.PutUint16(b[2*n:], t.sport)
+	binary.NativeEndian.PutUint16(b[2*n+2:], t.dport)
+	b[2*n+4], b[2*n+5] = t.proto, t.kinds
+	return uint32(maphash.Bytes(s.seed, b[:2*n+6]))
+}
+
+func hashID(id uint32) uint32 { return id * 0x9e3779b1 >> 7 }
+
+// reserve makes room for n flows.
+func (s *slab) reserve(n int) {
+	size := max(64, len(s.ids))
+	for size < n {
+		size *= 2
+	}
+	if size == len(s.ids) {
+		return
+	}
+	if s.ids == nil {
+		s.seed = maphash.MakeSeed()
+	}
+	s.ids, s.origs, s.replies = make([]uint32, size), make([]uint32, size), make([]uint32, size)
+	for i := uint32(1); i <= s.used; i++ {
+		if x := s.at(i); x.flags&slotUsed != 0 {
+			o, r := s.tuple(x, 0), s.tuple(x, 1)
+			s.link(i, x, s.hash(&o), s.hash(&r))
+		}
+	}
+}
+
+// link enters a slot into the hash tables.
+func (s *slab) link(i uint32, x *slot, orig, reply uint32) {
+	m := uint32(len(s.ids) - 1)
+	a, b, c := &s.ids[hashID(x.id)&m], &s.origs[orig&m], &s.replies[reply&m]
+	x.nextID, *a = *a, i
+	x.nextOrig, *b = *b, i
+	x.nextReply, *c = *c, i
+}
+
+// linkReply enters a slot whose reply tuple is another now.
+func (s *slab) linkReply(i uint32, x *slot) {
+	r := s.tuple(x, 1)
+	c := &s.replies[s.hash(&r)&uint32(len(s.ids)-1)]
+	x.nextReply, *c = *c, i
+}
+
+func (s *slab) unlinkReply(i uint32, x *slot) {
+	r := s.tuple(x, 1)
+	for p := &s.replies[s.hash(&r)&uint32(len(s.ids)-1)]; *p != 0; p = &s.at(*p).nextReply {
+		if *p == i {
+			*p = x.nextReply
+			return
+		}
+	}
+}
+
+// unlink takes a slot out of the hash tables.
+func (s *slab) unlink(i uint32, x *slot) {
+	m := uint32(len(s.ids) - 1)
+	for p := &s.ids[hashID(x.id)&m]; *p != 0; p = &s.at(*p).nextID {
+		if *p == i {
+			*p = x.nextID
+			break
+		}
+	}
+	o := s.tuple(x, 0)
+	for p := &s.origs[s.hash(&o)&m]; *p != 0; p = &s.at(*p).nextOrig {
+		if *p == i {
+			*p = x.nextOrig
+			break
+		}
+	}
+	s.unlinkReply(i, x)
+}
+
+// clone copies the slab.
+func (s *slab) clone() slab {
+	c := *s
+	c.chunks = make([]*[chunkSize]slot, len(s.chunks))
+	for i, x := range s.chunks {
+		n := *x
+		c.chunks[i] = &n
+	}
+	c.addrs = s.addrs.clone()
+	c.ids, c.origs, c.replies = append([]uint32(nil), s.ids...), append([]uint32(nil), s.origs...), append([]uint32(nil), s.replies...)
+	return c
+}

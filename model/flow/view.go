@@ -1,0 +1,163 @@
+package flow
+
+// Query says which flows a View has, and in which order.
+type Query struct {
+	By Column
+	// Down is for the highest first.
+	Down bool
+	// Want makes a test of what is wanted; nil is for all flows. The test is used by one
+	// goroutine.
+	Want func() func(*Look) bool
+}
+
+// View is a list of flows at a moment. It never changes; the flows it names do.
+type View struct {
+	rows []Row
+	// Of is how many flows the Table had.
+	Of int
+}
+
+// Len is the number of rows.
+func (v *View) Len() int {
+	if v == nil {
+		return 0
+	}
+	return len(v.rows)
+}
+
+// Row is the row at a place.
+func (v *View) Row(i int) Row { return v.rows[i] }
+
+// Finder makes Views of a Table, a piece at a time, for a list of a million takes longer
+// than a frame. It keeps its memory from one View to the next. It is used by one
+// goroutine; the Table may be fed meanwhile.
+type Finder struct {
+	table *Table
+	query Query
+	want  func(*Look) bool
+	key   key
+	sort  sorter
+	chunk int
+	of    int
+}
+
+// Begin begins a View.
+func (n *Finder) Begin(t *Table, q Query) {
+	n.table, n.query, n.want, n.chunk, n.of = t, q, nil, 0, 0
+	if q.Want != nil {
+		n.want = q.Want()
+	}
+	if t == nil {
+		return
+	}
+	n.key = t.keyOf(q.By)
+	n.sort.reset(t.Len())
+}
+
+// piece is how many chunks Step looks through: some milliseconds.
+const piece = (1 << 17) / chunkSize
+
+// Step goes on, and gives the View when it is done.
+func (n *Finder) Step() *View {
+	t := n.table
+	if t == nil {
+		return &View{}
+	}
+	for range piece {
+		if !n.gather() {
+			return n.order()
+		}
+	}
+	return nil
+}
+
+// Part tells how much of the work is done, from 0 to 1.
+func (n *Finder) Part() float64 {
+	if n.table == nil {
+		return 1
+	}
+	n.table.mu.RLock()
+	defer n.table.mu.RUnlock()
+	return float64(n.chunk) / float64(len(n.table.slab.chunks)+len(n.table.slab.chunks)/2+1)
+}
+
+// gather takes the rows of the next chunk, and their keys; it gives false behind the last.
+func (n *Finder) gather() bool {
+	t := n.table
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	s := &t.slab
+	if n.chunk >= len(s.chunks) {
+		return false
+	}
+	chunk := s.chunks[n.chunk]
+	n.chunk++
+	var l Look
+	for k := range chunk {
+		x := &chunk[k]
+		if x.flags&slotUsed == 0 {
+			continue
+		}
+		n.of++
+		if n.want != nil {
+			if t.look(x, &l); !n.want(&l) {
+				continue
+			}
+		}
+		place := n.key(x)
+		if n.query.Down {
+			place = ^place
+		}
+		n.sort.add(place, Row{uint32((n.chunk-1)<<chunkBits + k), uint32(x.born)})
+	}
+	return true
+}
+
+// order sorts what was gathered.
+func (n *Finder) order() *View {
+	n.sort.sort()
+	v := &View{rows: append(make([]Row, 0, len(n.sort.rows)), n.sort.rows...), Of: n.of}
+	n.table, n.key, n.want = nil, nil, nil
+	return v
+}
+
+// Rows gives the flows of rows from to before to, each nil where it has left the Table.
+func (t *Table) Rows(v *View, from, to int) []*Flow {
+	out := make([]*Flow, to-from)
+	if t == nil {
+		return out
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for i := range out {
+		if x := t.find(v.rows[from+i]); x != nil {
+			out[i] = t.flow(x)
+		}
+	}
+	return out
+}
+
+// ViewOf makes a View at once.
+func (t *Table) ViewOf(q Query) *View {
+	var n Finder
+	n.Begin(t, q)
+	for {
+		if v := n.Step(); v != nil {
+			return v
+		}
+	}
+}
+
+// Find is the place of a row, -1 where the View does not have it. It is looked for around
+// a place first.
+func (v *View) Find(r Row, near int) int {
+	for d := 0; v != nil && (near+d < len(v.rows) || near-d >= 0); d++ {
+		if i := near + d; i < len(v.rows) && i >= 0 && v.rows[i] == r {
+			return i
+		}
+		if i := near - d; i >= 0 && i < len(v.rows) && v.rows[i] == r {
+			return i
+		}
+	}
+	return -1
+}

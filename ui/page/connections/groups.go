@@ -1,0 +1,51 @@
+package connections
+
+import (
+	"fmt"
+
+	"nfscope/model/flow"
+	"nfscope/ui/component/table"
+	"nfscope/ui/component/units"
+	"nfscope/ui/page"
+)
+
+// groupRows draws the heads and the groups in sight.
+func (p *Page) groupRows(f *page.Frame, width int) []string {
+	made, th := &p.order.made, f.Theme
+	from, to := p.groups.Window(p.height)
+	name := 12
+	for _, g := range p.order.groups[from:to] {
+		name = max(name, len(g.Key.String()))
+	}
+	mark := func(c flow.Column) int { return sorted(made, c) }
+	lay := table.Fit([]table.Column{
+		{Title: made.kind.String(), Min: min(name, max(12, width-30)), Flex: 1, Sorted: mark(flow.ByClient)},
+		{Title: "flows", Min: 8, Right: true, Sorted: mark(flow.ByAge)},
+		{Title: "no reply", Min: 8, Right: true, Drop: 2},
+		{Title: "packets", Min: 8, Right: true, Drop: 3, Sorted: mark(flow.ByPackets)},
+		{Title: "bytes", Min: 8, Right: true, Drop: 1, Sorted: mark(flow.ByBytes)},
+		{Title: "rate", Min: 9, Right: true, Drop: 1, Sorted: mark(flow.ByRate)},
+	}, width)
+	out := []string{lay.Head(th)}
+	for i, g := range p.order.groups[from:to] {
+		row, dim := table.Row{}, th.Dim
+		if from+i == p.groups.Index() {
+			row.Over, dim = th.Selected, th.Text
+		}
+		packets, bytes, rate := "n/a", "n/a", "n/a"
+		if g.Counted > 0 {
+			packets, bytes, rate = units.Count(g.Sent.Packets+g.Back.Packets, 8), units.Bytes(g.Bytes()), ""
+			if g.Rate > 0 {
+				rate = units.Bytes(uint64(g.Rate)) + "/s"
+			}
+		}
+		silent := ""
+		if g.New > 0 {
+			silent = fmt.Sprint(g.New)
+		}
+		row.Cells = []table.Cell{{Text: g.Key.String(), Style: th.Text}, {Text: units.Count(uint64(g.Flows), 8), Style: th.Text},
+			{Text: silent, Style: th.Warn}, {Text: packets, Style: dim}, {Text: bytes, Style: th.Text}, {Text: rate, Style: th.Moving.Bold(false)}}
+		out = append(out, lay.Row(th, row))
+	}
+	return out
+}

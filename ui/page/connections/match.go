@@ -1,0 +1,74 @@
+package connections
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/filter"
+	"nfscope/model/flow"
+)
+
+// matcher turns the text of the filter bar into what makes a test; nil for an empty one. A
+// text that is no filter is looked for as it stands.
+func matcher(text string) func() func(*flow.Look) bool {
+	if text == "" {
+		return nil
+	}
+	if flt, err := filter.Parse(text); err == nil && flt.Check(filter.Flows) == nil {
+		return func() func(*flow.Look) bool { return flt.Look }
+	}
+	low := []byte(strings.ToLower(text))
+	return func() func(*flow.Look) bool {
+		var line []byte
+		return func(l *flow.Look) bool {
+			line = appendLine(line[:0], l)
+			return bytes.Contains(line, low)
+		}
+	}
+}
+
+// appendLine writes a flow as its row shows it, in small letters, and its reply.
+func appendLine(b []byte, l *flow.Look) []byte {
+	b = append(append(b, l.Orig.Proto.String()...), ' ')
+	b = appendEnd(b, l.Orig.Proto, l.Orig.Src, l.Orig.SPort)
+	b = append(b, " -> "...)
+	b = appendEnd(b, l.Orig.Proto, l.Orig.Dst, l.Orig.DPort)
+	if l.Reply.Src != l.Orig.Dst || l.Orig.Proto.Ports() && l.Reply.SPort != l.Orig.DPort {
+		b = append(b, " -> "...)
+		b = appendEnd(b, l.Orig.Proto, l.Reply.Src, l.Reply.SPort)
+	}
+	b = append(b, ' ')
+	for _, c := range []byte(l.Word()) {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		b = append(b, c)
+	}
+	if l.Classes != 0 {
+		b = append(append(b, ' '), flow.NAT{Class: l.Classes.List()}.String()...)
+	}
+	b = append(b, '\n') // the reply's tuple, as the inspector has it
+	b = append(append(b, l.Reply.Proto.String()...), ' ')
+	b = appendEnd(b, l.Reply.Proto, l.Reply.Src, l.Reply.SPort)
+	b = append(b, " > "...)
+	return appendEnd(b, l.Reply.Proto, l.Reply.Dst, l.Reply.DPort)
+}
+
+// appendEnd is model.Tuple's SrcString in bytes.
+func appendEnd(b []byte, p model.Proto, a netip.Addr, port uint16) []byte {
+	if !a.IsValid() {
+		return b
+	}
+	if !p.Ports() {
+		return a.AppendTo(b)
+	}
+	if a.Is6() {
+		b = append(a.AppendTo(append(b, '[')), ']')
+	} else {
+		b = a.AppendTo(b)
+	}
+	return strconv.AppendUint(append(b, ':'), uint64(port), 10)
+}

@@ -1,0 +1,77 @@
+package connections
+
+import (
+	"nfscope/model/flow"
+	"nfscope/ui/page"
+)
+
+// shown keeps the flows that were drawn as they were: a Table goes on while the screen is
+// paused, and what stands on it must not.
+type shown struct {
+	snap  uint64
+	list  int
+	flows map[flow.Row]*flow.Flow
+}
+
+// sync forgets what was drawn when there is a new snapshot, or a new list.
+func (s *shown) sync(f *page.Frame, list int) {
+	if s.flows == nil || s.snap != f.Snap.Version || s.list != list {
+		s.snap, s.list, s.flows = f.Snap.Version, list, map[flow.Row]*flow.Flow{}
+	}
+}
+
+// flow is the flow of a row, nil where it has left the Table.
+func (s *shown) flow(t *flow.Table, r flow.Row) *flow.Flow {
+	f, ok := s.flows[r]
+	if !ok {
+		f = t.Flow(r)
+		s.flows[r] = f
+	}
+	return f
+}
+
+// next goes to the next column; amounts start with the highest.
+func (s *spec) next() {
+	if s.groups() {
+		i := 0
+		for k, c := range groupColumns {
+			if c == s.by {
+				i = k
+			}
+		}
+		s.by = groupColumns[(i+1)%len(groupColumns)]
+		s.down = s.by != flow.ByClient
+		return
+	}
+	s.by = (s.by + 1) % flow.Columns
+	s.down = s.by.Amount()
+}
+
+// group groups by a kind. Groups begin with those of the most flows.
+func (s *spec) group(k flow.Kind) {
+	s.kind, s.inside = k, flow.GroupKey{}
+	s.by, s.down = flow.ByAge, k != flow.NoGroups
+}
+
+// words is how the list is made, in words.
+func (s *spec) words() string {
+	switch {
+	case s.groups():
+		return "grouped by " + s.kind.String() + ", " + s.name()
+	case s.kind != flow.NoGroups:
+		return s.kind.String() + " " + s.inside.String() + ", ordered by " + s.name()
+	}
+	return "ordered by " + s.name()
+}
+
+// name is the order in words.
+func (s *spec) name() string {
+	n := s.by.String()
+	if s.groups() {
+		n = groupColumn(s.by)
+	}
+	if s.down {
+		n += ", highest first"
+	}
+	return n
+}
