@@ -21,11 +21,11 @@ func (f *Fold) Clone() *Fold {
 		c.talks[id] = &n
 	}
 	of := make(map[*builder]*builder, f.open)
-	for b := f.head; b != nil; b = b.next {
+	for b := range f.underWay {
 		of[b] = b.clone()
 	}
-	c.head, c.tail = of[f.head], of[f.tail]
-	for b := f.head; b != nil; b = b.next {
+	c.going, c.held = lane{of[f.going.head], of[f.going.tail]}, lane{of[f.held.head], of[f.held.tail]}
+	for b := range f.underWay {
 		n := of[b]
 		n.prev, n.next, n.same = of[b.prev], of[b.next], of[b.same]
 	}

@@ -17,15 +17,20 @@ func TestCloneKnows(t *testing.T) {
 		typ  reflect.Type
 		want string
 	}{
-		{reflect.TypeFor[Fold](), "rules flows chose head tail byID byKey bases inForce older talks done unlooked cut view"},
+		{reflect.TypeFor[Fold](), "rules flows chose going held byID byKey bases inForce older talks done unlooked cut view"},
 		{reflect.TypeFor[builder](), "walks nft legacy owner link entry prev next same bases rules pub"},
 		{reflect.TypeFor[walk](), "steps head stack"},
 		{reflect.TypeFor[talk](), ""},
+		{reflect.TypeFor[lane](), "head tail"},
 	} {
 		var got []string
 		for i := range c.typ.NumField() {
-			switch f := c.typ.Field(i); f.Type.Kind() {
+			f := c.typ.Field(i)
+			switch f.Type.Kind() {
 			case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Interface, reflect.Func:
+				got = append(got, f.Name)
+			}
+			if f.Type == reflect.TypeFor[lane]() {
 				got = append(got, f.Name)
 			}
 		}

@@ -8,13 +8,15 @@ import (
 	"nfscope/model/nft"
 )
 
-// The parts of the kernel that change packets without a rule.
+// Those that change packets without a rule: parts of the kernel, and programs.
 const (
 	// ByConntrack is address translation that an earlier packet of the connection, or a
 	// rule that no event told of, had decided.
 	ByConntrack = "conntrack"
 	// ByForwarding is the router's own step: the hop limit falls by one (ip_forward).
 	ByForwarding = "forwarding"
+	// ByUserSpace is whoever listened on the queue that the packet came back from.
+	ByUserSpace = "user space"
 )
 
 // rewrites are the fields of a Delta that targets of iptables and nat statements of
@@ -108,11 +110,16 @@ func (ch *changes) changer(steps []Step, from, to int, own bool, field string) (
 	case "ttl":
 		return -1, ByForwarding
 	}
+	for i := min(to, len(steps)-1); i >= max(from, 0); i-- {
+		if steps[i].Verdict == model.VerdictQueue {
+			return -1, ByUserSpace
+		}
+	}
 	return -1, ""
 }
 
 // attribute tells for the changes that headers show who made them: they are noted at the
-// step that did, or with a part of the kernel. since is the first step that may have, at
+// step that did, or with who else did. since is the first step that may have, at
 // the one that showed them, len(steps) where none did. own are those that the step made
 // itself: they are no changes before it.
 func (ch *changes) attribute(steps []Step, since, at int, changes Delta) (own Delta) {
@@ -148,8 +155,8 @@ func (d Delta) without(o Delta) Delta {
 	return out
 }
 
-// Author is the part of the kernel that changed a field.
+// Author is who changed a field where no rule did.
 type Author struct {
 	Field string `json:"field"`
-	By    string `json:"by"` // ByConntrack, ByForwarding
+	By    string `json:"by"` // ByConntrack, ByForwarding, ByUserSpace
 }

@@ -39,8 +39,9 @@ type Options struct {
 	// Keep is how many journeys are kept, and Steps how many steps they have together at
 	// most, of 350 bytes each; older ones are forgotten and counted.
 	Keep, Steps int
-	// Quiet is how long after its last event a journey is closed.
-	Quiet time.Duration
+	// Quiet is how long after its last event a journey is closed, Held how long where that
+	// event sent the packet to user space, which may yet let it on.
+	Quiet, Held time.Duration
 	// Probes is true where the trace was armed with an owner table, whose chains
 	// tell that a packet reached the end of a hook.
 	Probes bool
@@ -63,9 +64,12 @@ type Fold struct {
 	since int
 
 	number int
-	// head and tail are the journeys under way, the one longest quiet first.
-	head, tail *builder
-	open       int
+	// going and held are the journeys under way; held are those quiet ones that wait for
+	// user space.
+	going, held lane
+	// outwaited is true once one of them waited for longer than we do.
+	outwaited bool
+	open        int
 	byID       map[uint32]*builder
 	byKey      map[packetKey]*builder // the oldest; the others follow by same
 	bases      *bases
@@ -114,7 +118,7 @@ type filed struct {
 }
 
 // NewFold makes an empty Fold. Zero options get defaults: 2000 journeys, 100,000 steps, or
-// fifty of each journey to be kept if that is more, 250 ms.
+// fifty of each journey to be kept if that is more, 250 ms, 3 s.
 func NewFold(o Options) *Fold {
 	if o.Keep <= 0 {
 		o.Keep = 2000
@@ -124,6 +128,9 @@ func NewFold(o Options) *Fold {
 	}
 	if o.Quiet <= 0 {
 		o.Quiet = 250 * time.Millisecond
+	}
+	if o.Held <= 0 {
+		o.Held = 3 * time.Second
 	}
 	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}, cut: map[packetKey]time.Time{},
 		talks: map[uint32]*talk{}}
@@ -144,7 +151,7 @@ const (
 // that both have the same rules.
 func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 	if f.rules != nil && !confirmed.IsZero() {
-		for b := f.head; b != nil; b = b.next {
+		for b := range f.underWay {
 			if b.last.After(confirmed) {
 				b.suspect(rulesMoved)
 			}
@@ -189,7 +196,7 @@ func (f *Fold) SetProbes(on bool) {
 	}
 	f.drawAll()
 	f.opt.Probes, f.view = on, nil
-	for b := f.head; b != nil; b = b.next {
+	for b := range f.underWay {
 		b.dirty = true
 	}
 }
@@ -202,7 +209,7 @@ func (f *Fold) SetNoLegacy(on bool) {
 	}
 	f.drawAll()
 	f.noLegacy, f.view = on, nil
-	for b := f.head; b != nil; b = b.next {
+	for b := range f.underWay {
 		b.dirty = true
 	}
 }
@@ -248,8 +255,18 @@ func (f *Fold) gap(n uint64) {
 // Tick closes the journeys of which nothing was heard for a while, and reports
 // whether there were any, or anything else changed.
 func (f *Fold) Tick(now time.Time) (closed bool) {
-	for f.head != nil && now.Sub(f.head.last) >= f.opt.Quiet {
-		f.close(f.head)
+	for f.going.head != nil && now.Sub(f.going.head.last) >= f.opt.Quiet {
+		b := f.going.head
+		if b.queued() {
+			f.hold(b)
+			continue
+		}
+		f.close(b)
+		closed = true
+	}
+	for f.held.head != nil && now.Sub(f.held.head.last) >= f.opt.Held {
+		f.outwaited = true
+		f.close(f.held.head)
 		closed = true
 	}
 	return f.look(now) || closed
@@ -257,8 +274,8 @@ func (f *Fold) Tick(now time.Time) (closed bool) {
 
 // Flush closes everything: the trace has ended.
 func (f *Fold) Flush() {
-	for f.head != nil {
-		f.close(f.head)
+	for f.open > 0 {
+		f.close(f.longestQuiet())
 	}
 }
 
@@ -269,7 +286,7 @@ func (f *Fold) Journeys() []*Journey {
 		return f.view
 	}
 	open := make([]*Journey, 0, f.open)
-	for b := f.head; b != nil; b = b.next {
+	for b := range f.underWay {
 		open = append(open, f.render(b))
 	}
 	slices.SortFunc(open, func(a, b *Journey) int { return cmp.Compare(a.Number, b.Number) })
@@ -287,7 +304,7 @@ func (f *Fold) Journeys() []*Journey {
 // begin opens a journey.
 func (f *Fold) begin(e *Event) *builder {
 	for f.open >= max(f.opt.Keep, maxOpen) || f.openSteps > maxOpenSteps && f.open > 0 {
-		f.hurry(f.head)
+		f.hurry(f.longestQuiet())
 	}
 	f.number++
 	b := f.pool.builder()
@@ -298,7 +315,7 @@ func (f *Fold) begin(e *Event) *builder {
 	}
 	f.notice(b, e)
 	f.open++
-	f.append(b)
+	f.going.append(b)
 	return b
 }
 
@@ -316,33 +333,10 @@ func (f *Fold) touch(b *builder, at time.Time) {
 	if at.After(b.last) {
 		b.last = at
 	}
-	if b != f.tail {
-		f.remove(b)
-		f.append(b)
+	if b != f.going.tail {
+		f.leave(b)
+		f.going.append(b)
 	}
-}
-
-func (f *Fold) append(b *builder) {
-	if b.prev = f.tail; b.prev == nil {
-		f.head = b
-	} else {
-		b.prev.next = b
-	}
-	f.tail = b
-}
-
-func (f *Fold) remove(b *builder) {
-	if b.prev == nil {
-		f.head = b.next
-	} else {
-		b.prev.next = b.next
-	}
-	if b.next == nil {
-		f.tail = b.prev
-	} else {
-		b.next.prev = b.prev
-	}
-	b.prev, b.next = nil, nil
 }
 
 // close ends a journey and files it, in the order of the numbers.
@@ -353,7 +347,7 @@ func (f *Fold) close(b *builder) {
 		delete(f.byID, b.id)
 	}
 	f.unkey(b)
-	f.remove(b)
+	f.leave(b)
 	f.open--
 	f.openSteps -= b.steps
 	if b.rules != nil && !slices.Contains(f.older, b.rules) { // let go meanwhile

@@ -89,7 +89,7 @@ func FuzzFold(f *testing.F) {
 			}
 		}
 		fold.Flush()
-		if fold.open != 0 || fold.head != nil || fold.tail != nil || len(fold.byKey) != 0 || len(fold.byID) != 0 || len(fold.done) > 10 {
+		if fold.open != 0 || fold.going != (lane{}) || fold.held != (lane{}) || len(fold.byKey) != 0 || len(fold.byID) != 0 || len(fold.done) > 10 {
 			t.Fatalf("%d open, %d keys, %d ids, %d done", fold.open, len(fold.byKey), len(fold.byID), len(fold.done))
 		}
 		number := 0

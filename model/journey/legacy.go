@@ -139,7 +139,9 @@ func (b *builder) takesLegacy(at place, e *Event) bool {
 	if !b.fits(at, e) {
 		return false
 	}
-	return b.legacy == nil || b.legacy.continues(at, e) || b.legacy.place.before(at) && !b.legacy.verdict.Ends()
+	w := b.legacy
+	return w == nil || w.continues(at, e) || w.place.before(at) && !w.verdict.Ends() ||
+		w.verdict == model.VerdictQueue && w.place == at && w.table == e.Table && w.family == e.Family // NF_REPEAT
 }
 
 // continues reports whether the event goes on in the same table and hook: never

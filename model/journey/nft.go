@@ -130,7 +130,7 @@ func (b *builder) takesNFT(w *walk, e *Event) bool {
 		return false
 	}
 	n := b.nft
-	return n == nil || n.place.before(w.place) || n.place == w.place && (n.table != w.table || n.family != w.family || n.base != w.base)
+	return n == nil || n.place.before(w.place) || n.again(w) || n.place == w.place && (n.table != w.table || n.family != w.family || n.base != w.base)
 }
 
 // goesWith reports whether an event without headers goes on in the walk.

@@ -127,8 +127,15 @@ func (b *builder) stops(w *walk) bool {
 	if w.hidden || n == 0 || w.place.before(b.walks[len(b.walks)-1].place) {
 		return false
 	}
-	v := w.steps[n-1].verdict
-	return v == model.VerdictQueue || v == model.VerdictUnknown
+	if v := w.steps[n-1].verdict; v != model.VerdictQueue && v != model.VerdictUnknown {
+		return false
+	}
+	for i := len(b.walks) - 1; b.walks[i] != w; i-- {
+		if b.walks[i].source == w.source { // each tracer tells in order
+			return false
+		}
+	}
+	return true
 }
 
 // unordered says of which chains nobody knows the order: those at one place that
@@ -286,6 +293,9 @@ func (f *Fold) complete(b *builder, j *Journey, why string) {
 		j.Why = b.doubt
 	case f.unbegun(b):
 		j.Why = "its beginning was not seen: events were lost, or another's trace rule began here"
+		if f.outwaited {
+			j.Why = "its beginning was not seen: events were lost, another's trace rule began here, or it waited long for user space"
+		}
 	case b.contradicted():
 		j.Why = "it goes on behind the rule that ended it: rules or packets were mistaken"
 	case b.vague():

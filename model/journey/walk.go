@@ -174,7 +174,8 @@ type builder struct {
 	link        *Link
 	noCT        bool       // an event from behind conntrack told of no entry
 	entry       *flow.Flow // the entry of its tuple that was known well before it came
-	prev, next  *builder   // in the order of last
+	prev, next  *builder   // in its lane
+	waits       bool       // its lane is Fold.held
 	same        *builder   // the next of the same key
 	bases       *bases     // of the ruleset in force when it began
 	rules       Rules      // that ruleset

@@ -20,15 +20,15 @@ var (
 	matrixBackends = []string{"native", "iptables-nft", "mixed", "legacy"}
 	matrixFamilies = []model.Family{model.FamilyIPv4, model.FamilyIPv6}
 	matrixPaths    = []string{"in", "out", "forward", "bridge", "loopback"}
-	matrixFates    = []string{"accept", "drop", "reject", "reset", "policy", "queue", "bypass", "notrack"}
+	matrixFates    = []string{"accept", "drop", "reject", "reset", "policy", "queue", "release", "refuse", "bypass", "notrack"}
 	matrixNATs     = []string{"none", "snat", "dnat", "masquerade", "redirect", "hairpin"}
 )
 
 // impossible says why no packet can take a path with an address translation, "" where
 // one can.
-func impossible(backend, path, fate, nat string) string {
+func impossible(backend, path, fate, nat string, nftQueues bool) string {
 	switch {
-	case backend == "native" && queues(fate):
+	case backend == "native" && queues(fate) && !nftQueues:
 		return "the kernel has no queue expression for nf_tables (nft_queue)"
 	case nat == "masquerade" && path == "in":
 		return "MASQUERADE stands in POSTROUTING alone, and what is delivered does not come there"
@@ -75,7 +75,7 @@ func (c *matrixCase) verdict() string {
 		return journey.Dropped
 	case "reject", "reset":
 		return journey.Rejected
-	case "queue":
+	case "queue", "refuse":
 		return journey.Queued
 	}
 	return journey.Accepted
@@ -87,6 +87,7 @@ func (c *matrixCase) verdict() string {
 func TestMatrix(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore", "ip6tables-legacy-restore", "iptables-nft-restore", "ip6tables-nft-restore", "nft")
 	t.Parallel()
+	nftQueues := queuesNatively(t)
 	begin := time.Now()
 	var mu sync.Mutex
 	ran, left := 0, map[string]int{}
@@ -108,12 +109,15 @@ func TestMatrix(t *testing.T) {
 					defer func() { <-slots }()
 					t.Run(fmt.Sprintf("%s %s %s", family, path, backend), func(t *testing.T) {
 						n := newMatrixNet(t, family, path == "bridge")
+						n.nftQueues = nftQueues
+						nettest.Queue(t, n.router, queueAccepts, func(nettest.Queued) (nettest.Verdict, uint32) { return nettest.QueueAccept, 0 })
+						nettest.Queue(t, n.router, queueDrops, func(nettest.Queued) (nettest.Verdict, uint32) { return nettest.QueueDrop, 0 })
 						g := guarded(t)
 						for _, nat := range matrixNATs {
 							var fates []string
 							mu.Lock()
 							for _, fate := range matrixFates {
-								if why := impossible(backend, path, fate, nat); why != "" {
+								if why := impossible(backend, path, fate, nat, nftQueues); why != "" {
 									left[why]++
 								} else {
 									fates = append(fates, fate)
@@ -203,9 +207,9 @@ func incomplete(mc *matrixCase, p *sent, j *journey.Journey) string {
 	switch {
 	case j.Gaps != 0:
 		return fmt.Sprintf("#%d has %d gaps", j.Number, j.Gaps)
-	case mc.fate == "queue" && p.is(j) && j.Outcome.Verdict == journey.Queued:
+	case mc.verdict() == journey.Queued && p.is(j) && j.Outcome.Verdict == journey.Queued:
 		if j.Complete || strings.Join(j.Possible, " ") != either {
-			return fmt.Sprintf("#%d is queued without a listener: complete %v, possible %q", j.Number, j.Complete, j.Possible)
+			return fmt.Sprintf("#%d is queued, and what user space did is not known: complete %v, possible %q", j.Number, j.Complete, j.Possible)
 		}
 	case j.Packet.Proto == model.ProtoICMP && j.Packet.ICMPType == 5:
 		// The router's advice to go straight to the other host: address translation drops

@@ -35,6 +35,7 @@ type matrixNet struct {
 	client, router, server *netns.Handle
 	family                 model.Family
 	bridged                bool
+	nftQueues              bool // the kernel queues for nf_tables
 	heard                  *heard
 	next                   uint16 // source port of the next packet
 }
@@ -303,7 +304,8 @@ func guarded(t *testing.T) *guard.Guard {
 // they are. The caller shuts it.
 func openOn(t *testing.T, ns *netns.Handle, g *guard.Guard, tr Trace) *scope {
 	t.Helper()
-	c := collect.New(store.New(journey.Options{}), time.Now)
+	// Listeners answer at once here, and nobody answers for the others.
+	c := collect.New(store.New(journey.Options{Held: 300 * time.Millisecond}), time.Now)
 	s, err := Open(ns, g, About{Name: ns.Name(), Source: "test"}, func(it feed.Item) {
 		if it.Problem != "" {
 			t.Logf("problem: %s", it.Problem)

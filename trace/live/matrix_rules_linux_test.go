@@ -116,13 +116,16 @@ func (w *wire) culprit(mc *matrixCase) *word {
 	}
 	var mine []string // the fates that the deciding chain of the case has rules for
 	for _, fate := range matrixFates {
-		if w.backend != "native" && (w.backend != "mixed" || mc.fate != "queue") || queues(fate) == queues(mc.fate) {
+		switch {
+		case w.backend == "native" && !w.net.nftQueues && queues(fate):
+		case w.backend == "mixed" && stays(mc.fate) && !queues(fate):
+		default:
 			mine = append(mine, fate)
 		}
 	}
 	x := &word{backend: model.BackendNFTables, table: "fw", chain: "u", rule: 3 + slices.Index(mine, mc.fate)}
 	switch {
-	case w.backend == "legacy" || w.backend == "mixed" && mc.fate == "queue":
+	case w.backend == "legacy" || w.backend == "mixed" && stays(mc.fate):
 		x.backend, x.table, x.chain = model.BackendLegacy, "filter", "U"
 	case w.backend == "iptables-nft":
 		x.backend, x.table, x.chain = model.BackendIptablesNFT, "filter", "U"
@@ -193,9 +196,23 @@ func (w *wire) icmp() string {
 	return "icmp"
 }
 
-// queues reports whether a fate is a queue's. The kernel of these tests has no nft_queue;
-// where backends are mixed the legacy one queues.
-func queues(fate string) bool { return fate == "queue" || fate == "bypass" }
+// queues reports whether a fate is a queue's. Where backends are mixed the legacy one
+// queues.
+func queues(fate string) bool { return fate == "bypass" || fate == "release" || stays(fate) }
+
+// stays reports whether a packet of a fate is seen no more behind its queue.
+func stays(fate string) bool { return fate == "queue" || fate == "refuse" }
+
+// The queues of the matrix. Nobody listens on the first and the second.
+const queueNobody, queueBypass, queueAccepts, queueDrops = 7, 8, 9, 10
+
+// queuesNatively reports whether the kernel has a queue expression for nf_tables.
+func queuesNatively(t *testing.T) bool {
+	t.Helper()
+	ns := nettest.New(t, "nftqueue")
+	_, err := ns.Output(t.Context(), []byte("table ip t { chain c { queue num 5; }; }\n"), "nft", "-f", "-")
+	return err == nil
+}
 
 func protoOf(fate string) string {
 	if fate == "reset" {
@@ -269,6 +286,8 @@ func (w *wire) saveNAT() string {
 	return saveTable("nat", []string{"PREROUTING ACCEPT", "INPUT ACCEPT", "OUTPUT ACCEPT", "POSTROUTING ACCEPT"}, nil, rules...)
 }
 
+func queueTo(n int) string { return fmt.Sprintf("NFQUEUE --queue-num %d", n) }
+
 // saveFilter decides, or lets all pass that another backend decides of.
 func (w *wire) saveFilter(decide bool) string {
 	var policies []string
@@ -291,7 +310,7 @@ func (w *wire) saveFilter(decide bool) string {
 	for _, fate := range matrixFates {
 		if decide || queues(fate) {
 			target := map[string]string{"accept": "ACCEPT", "notrack": "ACCEPT", "drop": "DROP", "reject": "REJECT", "reset": "REJECT --reject-with tcp-reset",
-				"policy": "RETURN", "queue": "NFQUEUE --queue-num 7", "bypass": "NFQUEUE --queue-num 8 --queue-bypass"}[fate]
+				"policy": "RETURN", "queue": queueTo(queueNobody), "release": queueTo(queueAccepts), "refuse": queueTo(queueDrops), "bypass": queueTo(queueBypass) + " --queue-bypass"}[fate]
 			rules = append(rules, fmt.Sprintf("U -p %s -m multiport --dports %d,%d -j %s", protoOf(fate), portOf(fate), portOf(fate)+100, target))
 		}
 	}
@@ -304,11 +323,15 @@ func (w *wire) nativeFilter(priority int, all bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "table %s fw {\n chain u {\n  udp dport 1 counter drop\n  meta l4proto udp counter\n", w.nativeFamily())
 	for _, fate := range matrixFates {
-		if queues(fate) && all {
+		verdict := map[string]string{"accept": "accept", "notrack": "accept", "drop": "drop", "reject": "reject", "reset": "reject with tcp reset", "policy": "return"}[fate]
+		switch {
+		case queues(fate) && !all:
+			verdict = "accept" // what another backend queued and let on
+		case queues(fate) && !w.net.nftQueues:
 			continue
+		case queues(fate):
+			verdict = map[string]string{"queue": "queue num 7", "release": "queue num 9", "refuse": "queue num 10", "bypass": "queue num 8 bypass"}[fate]
 		}
-		verdict := map[string]string{"accept": "accept", "notrack": "accept", "drop": "drop", "reject": "reject", "reset": "reject with tcp reset",
-			"policy": "return", "queue": "accept", "bypass": "accept"}[fate]
 		fmt.Fprintf(&b, "  %s dport { %d, %d } counter %s\n", protoOf(fate), portOf(fate), portOf(fate)+100, verdict)
 	}
 	fmt.Fprintf(&b, " }\n chain decide {\n  type filter hook %s priority %d; policy drop;\n  meta l4proto %s counter accept\n  tcp flags rst counter accept\n"+
