@@ -69,10 +69,10 @@ type Fold struct {
 	going, held lane
 	// outwaited is true once one of them waited for longer than we do.
 	outwaited bool
-	open        int
-	byID       map[uint32]*builder
-	byKey      map[packetKey]*builder // the oldest; the others follow by same
-	bases      *bases
+	open      int
+	byID      map[uint32]*builder
+	byKey     map[packetKey]*builder // the oldest; the others follow by same
+	bases     *bases
 	// inForce is what journeys that begin now are told to be under: the oldest reading of
 	// the rules as they are.
 	inForce Rules

@@ -6,10 +6,14 @@ import (
 	"os"
 	"strconv"
 
+	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/feed"
+	"nfscope/model/filter"
 	"nfscope/trace/guard"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
+	"nfscope/trace/sets"
 )
 
 // killEnv names the namespace that a child of TestKilledAnywhere arms in.
@@ -37,8 +41,25 @@ func armAndStay(name string) {
 		if _, err := s.Rules(context.Background()); err != nil {
 			return err
 		}
-		if err := s.Arm(context.Background(), Trace{Method: os.Getenv(killEnv + "_METHOD")}); err != nil {
+		tr := Trace{Method: os.Getenv(killEnv + "_METHOD")}
+		if text := os.Getenv(killEnv + "_BOTH"); text != "" {
+			tr.Both = true
+			if tr.Filter, err = filter.Parse(text); err != nil {
+				return err
+			}
+		}
+		if err := s.Arm(context.Background(), tr); err != nil {
 			return err
+		}
+		if tr.Both { // and asks the sets, as --misses does
+			r, err := sets.Open(ns)
+			if err != nil {
+				return err
+			}
+			table := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyIPv4, Name: "killed"}
+			if a := sets.NewLookup(r).In(table, "members", []string{"10.1.0.2"}); a != fact.Yes {
+				return fmt.Errorf("the set says %v", a)
+			}
 		}
 		_, err = os.Stdout.WriteString("ready\n")
 		_, _ = os.Stdin.Read(make([]byte, 1))

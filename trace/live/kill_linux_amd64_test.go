@@ -1,6 +1,7 @@
 package live
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -8,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +30,7 @@ func changing(nr uint64) bool {
 // killedAt starts a child that arms and kills it right after its n-th changing system
 // call, of any thread. It gives the number of calls it has made; ready is true where it
 // came to the end of arming first.
-func killedAt(t *testing.T, ns *netns.Handle, method string, n int) (calls int, ready bool) {
+func killedAt(t *testing.T, ns *netns.Handle, method, both string, n int) (calls int, ready bool) {
 	t.Helper()
 	runtime.LockOSThread() // who begins the tracing must go on with it
 	defer runtime.UnlockOSThread()
@@ -43,7 +45,7 @@ func killedAt(t *testing.T, ns *netns.Handle, method string, n int) (calls int, 
 	}
 	defer hold.Close()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), killEnv+"="+ns.Name(), killEnv+"_METHOD="+method)
+	cmd.Env = append(os.Environ(), killEnv+"="+ns.Name(), killEnv+"_METHOD="+method, killEnv+"_BOTH="+both)
 	cmd.Stdin, cmd.Stdout = in, w
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	if err := cmd.Start(); err != nil {
@@ -55,11 +57,7 @@ func killedAt(t *testing.T, ns *netns.Handle, method string, n int) (calls int, 
 	known := map[int]bool{pid: true}
 	first := true
 	for {
-		var ws unix.WaitStatus
-		tid, err := unix.Wait4(-1, &ws, unix.WALL|unix.WNOTHREAD, nil)
-		if err == unix.EINTR {
-			continue
-		}
+		tid, ws, err := waitTraced(pid, known)
 		if err != nil {
 			t.Fatalf("wait: %v", err)
 		}
@@ -108,24 +106,57 @@ func killedAt(t *testing.T, ns *netns.Handle, method string, n int) (calls int, 
 	}
 }
 
+// waitTraced waits for what happens next to a thread of a process that this thread traces.
+// Other processes that were begun on this thread, by other tests, are theirs to wait for.
+func waitTraced(pid int, known map[int]bool) (tid int, ws unix.WaitStatus, err error) {
+	for {
+		var si unix.Siginfo
+		err := unix.Waitid(unix.P_ALL, 0, &si, unix.WEXITED|unix.WSTOPPED|unix.WALL|unix.WNOTHREAD|unix.WNOWAIT, nil)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return 0, 0, err
+		}
+		const at = 16 // si_pid (siginfo_t of x86-64)
+		tid := int(*(*int32)(unsafe.Add(unsafe.Pointer(&si), at)))
+		if !known[tid] {
+			if _, err := os.Stat(fmt.Sprintf("/proc/%d/task/%d", pid, tid)); err != nil {
+				runtime.Gosched()
+				continue
+			}
+		}
+		_, err = unix.Wait4(tid, &ws, unix.WALL|unix.WNOTHREAD, nil)
+		return tid, ws, err
+	}
+}
+
 // TestKilledAnywhere kills a process that arms after each system call by which it
 // changes something, and waits until nothing of it is left: no table, no rule, no
 // sysctl, nobody on NFLOG's group.
 func TestKilledAnywhere(t *testing.T) {
 	nettest.Kernel(t, "nft", "iptables-legacy-restore", "iptables-legacy-save")
 	t.Parallel()
-	for _, method := range []string{"owner", "raw"} {
-		t.Run(method, func(t *testing.T) {
+	for _, c := range []struct{ name, method, both string }{
+		{"owner", "owner", ""},
+		{"raw", "raw", ""},
+		{"both directions and misses", "owner", "udp and src host 10.1.0.2 and dst host fd02::2 or tcp and host 10.2.0.2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			ns := nettest.New(t, "killed")
 			nettest.Feed(t, ns, "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"+accept4+"COMMIT\n", "iptables-legacy-restore")
 			nettest.Feed(t, ns, "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", "ip6tables-legacy-restore")
+			if c.both != "" { // conntrack is at work in both families, so each has a table for what only it knows
+				nettest.Feed(t, ns, "table ip killed { set members { type ipv4_addr; elements = { 10.1.0.2 }; }; }\n"+
+					"table inet tracks { chain in { type filter hook input priority 0; ct state invalid drop; }; }\n", "nft", "-f", "-")
+			}
 			state := func() string {
 				return nettest.Run(t, ns, "nft", "list", "ruleset") + nettest.Run(t, ns, "iptables-legacy-save", "-t", "raw") + nettest.Run(t, ns, "ip6tables-legacy-save", "-t", "raw") +
 					nettest.Run(t, ns, "cat", "/proc/sys/net/netfilter/nf_log/2", "/proc/sys/net/netfilter/nf_log/10", "/proc/net/netfilter/nfnetlink_log")
 			}
 			before := plain(state())
-			total, ready := killedAt(t, ns, method, -1)
+			total, ready := killedAt(t, ns, c.method, c.both, -1)
 			if !ready {
 				t.Fatal("the child never armed")
 			}
@@ -144,7 +175,7 @@ func TestKilledAnywhere(t *testing.T) {
 			step := max(1, total/killPoints)
 			tried := 0
 			for n := 1; n < total; n += step {
-				killedAt(t, ns, method, n)
+				killedAt(t, ns, c.method, c.both, n)
 				clean(n)
 				tried++
 			}
