@@ -26,6 +26,8 @@ type Session struct {
 	put   func(feed.Item)
 	rules *rules.Reader
 
+	order sync.Mutex // held while a ruleset is put
+
 	mu     sync.Mutex
 	armed  *tracing
 	legacy bool // the namespace has legacy tables
@@ -48,7 +50,11 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 			it.Time = time.Now()
 		}
 		if it.Rules != nil {
-			s.sawRules(it.Rules)
+			s.order.Lock()
+			defer s.order.Unlock()
+			if !s.sawRules(it.Rules) {
+				return
+			}
 		}
 		note(&it)
 		put(it)
@@ -97,27 +103,6 @@ func (s *Session) host(about About) *feed.Host {
 		h.Local = append(h.Local, p.String())
 	}
 	return h
-}
-
-func (s *Session) sawRules(rs *model.Ruleset) {
-	legacy := false
-	for _, t := range rs.Tables {
-		legacy = legacy || t.Backend == model.BackendLegacy
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.legacy, s.latest = legacy, rs
-}
-
-// Rules reads the rules once and puts them. A trace needs them to name what it sees.
-// It is called before Watch, which has the reader to itself.
-func (s *Session) Rules(ctx context.Context) (*model.Ruleset, error) {
-	rs, err := s.rules.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.put(feed.Item{Time: rs.Taken, Rules: rs})
-	return rs, nil
 }
 
 // Watch follows rules, counters, connections and drops until ctx is done or the Session is

@@ -18,7 +18,6 @@ import (
 	"nfscope/trace/guard"
 	"nfscope/trace/nflog"
 	"nfscope/trace/nftrace"
-	"nfscope/trace/rules"
 )
 
 // tracing is one armed trace with its readers.
@@ -88,13 +87,17 @@ func (s *Session) sweep() []string {
 
 // start opens the readers before it arms, so that no packet is traced unheard.
 func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
-	s.mu.Lock()
-	legacy, latest := s.legacy || t.Method == arm.MethodRaw, s.latest
-	s.mu.Unlock()
 	o := arm.Options{Filter: t.Filter, Both: t.Both, Rate: t.Rate, For: t.For, Method: t.Method, Guard: s.guard}
 	if t.Both {
-		o.Tracked4, o.Tracked6 = ruleset.Tracks(latest)
+		now, err := s.inForce(ctx)
+		if err != nil {
+			tr.notes = append(tr.notes, "the rules in force could not be read, so connections are not looked at: packets that come back are known by their addresses and ports: "+err.Error())
+		}
+		o.Tracked4, o.Tracked6 = ruleset.Tracks(now)
 	}
+	s.mu.Lock()
+	legacy := s.legacy || t.Method == arm.MethodRaw
+	s.mu.Unlock()
 	var err error
 	if tr.nft, err = nftrace.Open(s.ns, nftrace.Options{}); err != nil {
 		if !legacy {
@@ -114,22 +117,10 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 	}
 	tr.armed, err = arm.Arm(ctx, s.ns, o)
 	if err == nil && tr.armed.State().Method == snapshot.MethodRaw {
-		s.reread(ctx)
+		// The raw method has changed the rules, and what is traced is named by their numbers.
+		_, _ = s.inForce(ctx) // what cannot be read Watch tells of
 	}
 	return err
-}
-
-// reread reads the rules at once: the raw method has changed them, and what is traced
-// is named by their numbers. The session's own reader belongs to Watch.
-func (s *Session) reread(ctx context.Context) {
-	r, err := rules.Open(s.ns)
-	if err != nil {
-		return // Watch says so
-	}
-	defer r.Close()
-	if rs, err := r.Snapshot(ctx); err == nil {
-		s.put(feed.Item{Time: rs.Taken, Rules: rs})
-	}
 }
 
 // startLegacy takes NFLOG's group first: only who has it may set the sysctls.
