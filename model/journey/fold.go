@@ -95,9 +95,10 @@ type Fold struct {
 	tellsCT bool
 	// unlooked are the journeys that wait for what conntrack may still tell.
 	unlooked []unlooked
-	// cut are the keys of journeys that were closed before all their events had come, and
-	// when: what is late looks like another packet's.
-	cut map[packetKey]time.Time
+	// cut are journeys that were closed before all their events had come, by key: what is
+	// late looks like another packet's. cuts counts them.
+	cut  map[packetKey][]severed
+	cuts int
 	// now is the newest event's time, torn when events were last missing by it.
 	now, torn time.Time
 	// view is the last answer of Journeys, nil when something changed.
@@ -132,7 +133,7 @@ func NewFold(o Options) *Fold {
 	if o.Held <= 0 {
 		o.Held = 3 * time.Second
 	}
-	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}, cut: map[packetKey]time.Time{},
+	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}, cut: map[packetKey][]severed{},
 		talks: map[uint32]*talk{}}
 }
 
@@ -355,11 +356,7 @@ func (f *Fold) close(b *builder) {
 	}
 	f.learn(b)
 	if b.keyed && b.mixed && !b.settled(f.opt.Probes) {
-		if len(f.cut) >= maxOpen {
-			clear(f.cut)
-			f.torn = f.now
-		}
-		f.cut[b.key] = f.now
+		f.sever(b)
 	}
 	if f.chose != nil && !(b.number > f.since && b.armedBy(f.ours)) && !f.chose(f.render(b)) {
 		f.pool.give(b)

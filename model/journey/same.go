@@ -270,22 +270,32 @@ func (f *Fold) compare(b *builder, e *Event, at place) {
 	if !f.seen[SourceLegacy] || !f.seen[SourceNFT] {
 		return // one stream alone is in order
 	}
-	if at, ok := f.cut[b.key]; ok {
-		if e.Time.Sub(at) < 8*f.opt.Quiet {
+	for o := range f.severedFrom(b.key, e.Time) {
+		if o.like(e, at) || o.taken(e, at) {
 			b.suspect(twins)
-		} else {
-			delete(f.cut, b.key)
 		}
 	}
 	for o := f.byKey[b.key]; o != nil; o = o.same {
 		if o == b || len(o.walks) == 0 {
 			continue
 		}
-		p, pat := o.face(at)
-		like := !o.apart(at.hook, e) && !o.settled(f.opt.Probes) && kin(p, pat, e.Packet, at)
-		if like || o.assumed && !o.stranger(at.hook, e) && p != nil && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst) {
+		if !o.settled(f.opt.Probes) && o.like(e, at) || o.taken(e, at) {
 			o.suspect(twins)
 			b.suspect(twins)
 		}
 	}
+}
+
+// like reports whether the event at a place, with which another journey begins, can be of
+// this packet as well as of that one.
+func (b *builder) like(e *Event, at place) bool {
+	p, pat := b.face(at)
+	return !b.apart(at.hook, e) && kin(p, pat, e.Packet, at)
+}
+
+// taken reports whether this journey was given events of other ends, one of which the
+// event has: they may be the other packet's.
+func (b *builder) taken(e *Event, at place) bool {
+	p, _ := b.face(at)
+	return b.assumed && !b.stranger(at.hook, e) && p != nil && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst)
 }

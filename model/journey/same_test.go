@@ -126,3 +126,46 @@ func TestStampsByChance(t *testing.T) {
 		t.Fatalf("%d journeys, the first %+v", len(js), js[0])
 	}
 }
+
+// TestSevered: what is late for a journey that was closed without its end looks like
+// another packet's. That makes a journey doubtful whose packet that one can be, for a
+// while, and no other: neighbour solicitations all have the same key.
+func TestSevered(t *testing.T) {
+	rules := rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT")))
+	gone, other, like := udp("10.1.0.1", 5), udp("10.1.0.1", 5), udp("10.1.0.1", 5)
+	other.Src = gone.Src.Next()
+	for _, c := range []struct {
+		name  string
+		p     *model.Packet
+		after time.Duration
+		doubt bool
+	}{
+		{"like it", like, time.Second, true},
+		{"from another", other, time.Second, false},
+		{"like it, long after", like, time.Minute, false},
+	} {
+		f := NewFold(Options{Probes: true})
+		f.SetRules(rules, began)
+		put := func(at time.Duration, e Event) {
+			if e.Time = began.Add(at); at > 0 {
+				e.ID = 77
+			}
+			f.Event(&e)
+		}
+		put(0, arming(gone))
+		put(0, line("filter", "FORWARD", EventPolicy, 1, model.HookForward, gone)) // and its end is late
+		f.Tick(began.Add(500 * time.Millisecond))
+		put(c.after, arming(c.p))
+		put(c.after, line("filter", "FORWARD", EventPolicy, 1, model.HookForward, c.p))
+		put(c.after, probe(model.HookForward, c.p))
+		put(c.after, probe(model.HookPostrouting, c.p))
+		f.Flush()
+		list := f.Journeys()
+		if len(list) != 2 || list[1].Complete == c.doubt || (list[1].Why == twins) != c.doubt {
+			t.Errorf("%s: %d journeys, the last complete %v: %s", c.name, len(list), list[len(list)-1].Complete, list[len(list)-1].Why)
+		}
+		if len(f.cut) > 1 || f.cuts > 1 {
+			t.Errorf("%s: %d, %d are kept", c.name, len(f.cut), f.cuts)
+		}
+	}
+}
