@@ -20,6 +20,10 @@ const (
 	// rawPriority is that of the raw table (NF_IP_PRI_RAW).
 	rawPriority = -300
 
+	// bridgePriority is where a bridge hands packets to the IP families at prerouting
+	// (NF_BR_PRI_BRNF); of chains there the one registered last runs first.
+	bridgePriority = 0
+
 	// flagDormant is NFT_TABLE_F_DORMANT: the table's chains are in no hook.
 	flagDormant = 1
 
@@ -27,8 +31,8 @@ const (
 )
 
 // early are the base chains of nf_tables that run before priority at the two hooks
-// where packets begin, and those at ingress. What they drop is not seen by who arms
-// behind them.
+// where packets begin, and those below: at ingress, and of a bridge before it hands
+// packets to the IP families. What they drop is not seen by who arms behind them.
 type early struct {
 	prerouting, output, ingress []*nftables.Chain
 	// err says why they are not known.
@@ -79,6 +83,10 @@ func earlier(ns *netns.Handle, priority nftables.ChainPriority) (e early) {
 			if hook == unix.NF_NETDEV_INGRESS {
 				e.ingress = append(e.ingress, c)
 			}
+		case nftables.TableFamilyBridge:
+			if hook == unix.NF_INET_PRE_ROUTING && *c.Priority <= bridgePriority {
+				e.ingress = append(e.ingress, c)
+			}
 		}
 	}
 	e.ingress = slices.DeleteFunc(e.ingress, func(c *nftables.Chain) bool {
@@ -115,7 +123,7 @@ func names(list []*nftables.Chain, sep string) string {
 	var out []string
 	for _, c := range list {
 		where := fmt.Sprintf("priority %d", *c.Priority)
-		if *c.Hooknum == hookIngress || c.Table.Family == nftables.TableFamilyNetdev {
+		if *c.Hooknum == hookIngress && c.Table.Family != nftables.TableFamilyBridge || c.Table.Family == nftables.TableFamilyNetdev {
 			where = "ingress"
 		}
 		out = append(out, fmt.Sprintf("%s %s/%s (%s)", familyName(c.Table.Family), c.Table.Name, c.Name, where))
@@ -132,6 +140,8 @@ func familyName(f nftables.TableFamily) string {
 		return "ip6"
 	case nftables.TableFamilyNetdev:
 		return "netdev"
+	case nftables.TableFamilyBridge:
+		return "bridge"
 	}
 	return "inet"
 }

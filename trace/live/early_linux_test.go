@@ -38,6 +38,12 @@ func TestEarlyChains(t *testing.T) {
 		{name: "ingress", from: "client",
 			native: "table netdev fw { chain in { type filter hook ingress device \"r0\" priority 0; policy accept; udp dport 9 drop\n}\n}\n",
 			note:   "packets that netdev fw/in (ingress) drops are not seen: it runs before the trace is armed"},
+		{name: "a bridge, before it hands packets to the IP families", from: "client",
+			native: "table bridge fw { chain pre { type filter hook prerouting priority -5; policy accept; udp dport 9 drop\n}\n}\n",
+			note:   "packets that bridge fw/pre (priority -5) drops are not seen: it runs before the trace is armed"},
+		{name: "a bridge, afterwards, and an empty chain before", from: "client",
+			native: "table bridge fw { chain late { type filter hook prerouting priority 10; policy accept; udp dport 8 drop\n}\nchain pre { type filter hook prerouting priority -5; policy accept\n}\n}\n",
+			not:    "bridge fw"},
 		{name: "empty ingress and a dormant table", from: "client",
 			native: "table netdev fw { chain in { type filter hook ingress device \"r0\" priority 0; policy accept\n}\n}\n" +
 				"table ip off { flags dormant; chain pre { type filter hook prerouting priority -500; policy accept; udp dport 9 drop\n}\n}\n",

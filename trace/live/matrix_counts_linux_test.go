@@ -126,6 +126,9 @@ func (c *counted) ordered(j *journey.Journey) (bad []string) {
 				bad = append(bad, fmt.Sprintf("#%d: rule %d of %s comes after rule %d", j.Number, st.Rule, st.Chain, lastRule[st.Chain]))
 			}
 			lastRule[st.Chain] = st.Rule
+			if st.Verdict == model.VerdictJump || st.Verdict == model.VerdictGoto {
+				delete(lastRule, st.Target) // it begins there
+			}
 		}
 		last = st
 	}

@@ -1,132 +1,169 @@
 package live
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"slices"
+	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"nfscope/model"
 	"nfscope/model/journey"
+	"nfscope/trace/guard"
 	"nfscope/trace/nettest"
-	"nfscope/trace/rules"
 )
 
 // TestRandomRules sends single packets through random rulesets of every backend, and
 // holds the ladder against the counters that the kernel kept: a rule is in the ladder
-// exactly as often as its counter says.
+// exactly as often as its counter says. What becomes of the packet is held against who
+// got it.
 func TestRandomRules(t *testing.T) {
-	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
+	nettest.Kernel(t, "iptables-legacy-restore", "ip6tables-legacy-restore", "iptables-nft-restore", "ip6tables-nft-restore", "nft")
 	t.Parallel()
-	for _, backend := range []string{"legacy", "nft", "native", "all"} {
-		for seed := range uint64(6) {
-			t.Run(fmt.Sprintf("%s %d", backend, seed), func(t *testing.T) {
-				t.Parallel()
-				randomRules(t, backend, seed)
-			})
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 12)
+	run := func(name string, fn func(t *testing.T)) {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			t.Run(name, fn)
+		})
+	}
+	for _, family := range matrixFamilies {
+		for _, path := range []string{"in", "forward", "out", "bridge", "loopback"} {
+			for _, backends := range []string{"legacy", "iptables-nft", "native", "legacy iptables-nft native", ""} {
+				what := backends
+				if what == "" {
+					what = "any"
+				}
+				run(fmt.Sprintf("%s %s %s", family, path, what), func(t *testing.T) {
+					n := newMatrixNet(t, family, path == "bridge")
+					g := guarded(t)
+					for seed := range uint64(2) {
+						if backends == "" { // one that is new in every run
+							seed = rand.Uint64()
+						}
+						t.Run(fmt.Sprint(seed), func(t *testing.T) { randomRules(t, n, g, path, backends, seed) })
+					}
+				})
+			}
 		}
 	}
-	// One that is new in every run.
-	t.Run("any", func(t *testing.T) { t.Parallel(); randomRules(t, "all", rand.Uint64()) })
+	wg.Wait()
 }
 
-func randomRules(t *testing.T, backend string, seed uint64) {
+// randomRules sends packets through a random ruleset of some backends; where these are ""
+// they are random too.
+func randomRules(t *testing.T, n *matrixNet, g *guard.Guard, path, backends string, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 7))
-	n := nettest.NewRouted(t)
-	load := func(what string) bool { return backend == what || backend == "all" }
+	if backends == "" {
+		for backends == "" {
+			for _, b := range []string{"legacy", "iptables-nft", "native"} {
+				if r.IntN(2) == 0 {
+					backends += " " + b
+				}
+			}
+		}
+	}
+	w := n.wire(path, "none")
+	to, ip, v6 := n.randomly(&w), "ip", n.family == model.FamilyIPv6
+	if v6 {
+		ip = "ip6"
+	}
 	var text strings.Builder
 	feed := func(program, rules string, args ...string) {
 		fmt.Fprintf(&text, "%s:\n%s\n", program, rules)
-		nettest.Feed(t, n.Router, rules, program, args...)
+		nettest.Feed(t, n.router, rules, program, args...)
 	}
-	if load("legacy") {
-		feed("iptables-legacy-restore", randomSave(r, "filter")+randomSave(r, "mangle"))
+	// What a ruleset before this one left is empty.
+	empty := "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n*mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n"
+	nettest.Feed(t, n.router, empty, ip+"tables-legacy-restore")
+	native := "flush ruleset\n"
+	if v6 {
+		native += quiet
 	}
-	if load("nft") {
-		feed("iptables-nft-restore", randomSave(r, "filter"))
+	if strings.Contains(backends, "native") {
+		native += to.Replace(randomNative(r))
+		if n.bridged {
+			native += to.Replace(randomBridge(r))
+		}
 	}
-	if load("native") {
-		feed("nft", randomNative(r), "-f", "-")
+	feed("nft", native, "-f", "-")
+	if strings.Contains(backends, "legacy") {
+		feed(ip+"tables-legacy-restore", to.Replace(randomSave(r, "filter")+randomSave(r, "mangle")))
+	}
+	if strings.Contains(backends, "iptables-nft") {
+		feed(ip+"tables-nft-restore", to.Replace(randomSave(r, "filter")))
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("seed %d\n%s", seed, text.String())
 		}
 	})
-	// Somebody listens and says nothing, so that no answer counts anywhere.
-	to, at := "10.2.0.2:9", n.Server
-	if r.IntN(3) == 0 {
-		to, at = "10.1.0.1:9", n.Router
+	s := openOn(t, n.router, g, Trace{Rate: 10_000, Filter: parse(t, "udp and dst portrange 9001-9199")})
+	defer s.shut()
+	c := newCounted(t, n.router)
+	halves, seen := 1, 0
+	if path == "loopback" {
+		halves = 2
 	}
-	nettest.Do(t, at, func() error {
-		c, err := net.ListenPacket("udp4", to)
-		if err == nil {
-			t.Cleanup(func() { _ = c.Close() })
+	var lost []*sent
+	for _, fate := range []string{"accept", "drop"} { // but names for ports here
+		mc := &matrixCase{backend: backends, path: path, nat: "none", fate: fate, family: n.family}
+		p := n.send(t, mc, &w)
+		var main []*journey.Journey
+		s.settled(mc.name(), func(list []*journey.Journey) bool {
+			main = nil
+			for _, j := range list {
+				if j.Number > seen && p.is(j) {
+					main = append(main, j)
+				}
+			}
+			return len(main) == halves || len(main) == 1 && main[0].Outcome.Verdict != journey.Accepted
+		})
+		bad := c.compare(t, main)
+		last := main[len(main)-1]
+		for _, j := range main {
+			if bad = append(bad, c.ordered(j)...); !j.Complete {
+				bad = append(bad, fmt.Sprintf("#%d is incomplete: %s", j.Number, j.Why))
+			}
 		}
-		return err
-	})
-	s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9")})
-	reader, err := rules.Open(n.Router)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
-	before := hits(t, reader)
-	udp(t, n.Client, to)
-	j := s.journey("the packet", func(*journey.Journey) bool { return true })
-	want := hits(t, reader)
-	for k, n := range before {
-		want[k] -= n
-	}
-	got := map[string]int{}
-	for i := range j.Steps {
-		st := &j.Steps[i]
-		switch {
-		case st.Kind == journey.KindRule:
-			got[fmt.Sprintf("%s %s/%s %d", st.Backend, st.Table, st.Chain, st.Rule)]++
-		case st.Kind == journey.KindPolicy && st.Backend == model.BackendLegacy:
-			got[fmt.Sprintf("%s %s/%s policy", st.Backend, st.Table, st.Chain)]++
+		switch last.Outcome.Verdict {
+		case journey.Accepted:
+			if _, ok := p.heard.wait(p.payload); !ok {
+				bad = append(bad, "it is said to be accepted, and nobody got it")
+			}
+		case journey.Dropped:
+			lost = append(lost, p)
+		default:
+			bad = append(bad, "it is "+last.Outcome.Verdict)
 		}
-	}
-	var wrong []string
-	for k := range want {
-		if want[k] != got[k] {
-			wrong = append(wrong, fmt.Sprintf("%s: the kernel counted %d, the ladder has %d", k, want[k], got[k]))
-		}
-	}
-	for k := range got {
-		if _, ok := want[k]; !ok {
-			wrong = append(wrong, k+" is in the ladder, and not in the kernel")
+		if seen = last.Number; len(bad) > 0 {
+			t.Errorf("%s\n%s", strings.Join(bad, "\n"), describe(last))
 		}
 	}
-	if slices.Sort(wrong); len(wrong) > 0 || !j.Complete {
-		t.Errorf("%s\n%s", strings.Join(wrong, "\n"), describe(j))
+	for _, p := range lost {
+		if a, ok := n.heard.of(p.payload); ok {
+			t.Errorf("%s: it is said to be dropped, and %s has it", p.name, a.ns)
+		}
 	}
 }
 
-// hits counts the packets of every rule, and of every legacy policy.
-func hits(t *testing.T, r *rules.Reader) map[string]int {
-	t.Helper()
-	rs, err := r.Snapshot(context.Background())
-	if err != nil {
-		t.Fatal(err)
+// randomly makes of random rules for the network of nettest.NewRouted and port 9 those for
+// the packets of a wire.
+func (m *matrixNet) randomly(w *wire) *strings.Replacer {
+	list := []string{"--dport 10", "--dport 9002", "--dport 9", "--dport 9001", "udp dport 10", "udp dport 9002", "udp dport 9", "udp dport 9001", "{ 9, 10 }", "{ 9001, 9002 }"}
+	from := netip.PrefixFrom(netip.MustParseAddr(w.src), 24)
+	if m.family == model.FamilyIPv6 {
+		from = netip.PrefixFrom(from.Addr(), 64)
+		list = append(list, "-m ttl --ttl-gt", "-m hl --hl-gt", "ip saddr", "ip6 saddr", "table ip fw", "table ip6 fw", "add rule ip fw", "add rule ip6 fw", "ether type ip ", "ether type ip6 ")
 	}
-	h := map[string]int{}
-	for _, tb := range rs.Tables {
-		for _, c := range tb.Chains {
-			at := fmt.Sprintf("%s %s/%s", tb.Backend, tb.Name, c.Name)
-			if tb.Backend == model.BackendLegacy && c.Base() {
-				h[at+" policy"] = int(c.Counters.Packets)
-			}
-			for i := range c.Rules {
-				h[fmt.Sprintf("%s %d", at, i+1)] = int(c.Rules[i].Counters.Packets)
-			}
-		}
+	list = append(list, "10.1.0.0/24", from.Masked().String(), "10.1.0.2", w.src)
+	if m.bridged {
+		list = append(list, "-i r0", "-i br0", "-o r1", "-o br0", "iifname \"r0\"", "iifname \"br0\"")
 	}
-	return h
+	return strings.NewReplacer(list...)
 }
 
 // users is how many user chains there are; a chain calls only later ones.
@@ -202,7 +239,7 @@ func randomNative(r *rand.Rand, more ...string) string {
 	for _, c := range []struct {
 		hook string
 		prio int
-	}{{"prerouting", -160}, {"input", 5}, {"forward", -5}, {"forward", 7}, {"postrouting", 3}} {
+	}{{"prerouting", -160}, {"input", 5}, {"forward", -5}, {"forward", 7}, {"output", -155}, {"output", 6}, {"postrouting", 3}} {
 		policy := "accept"
 		if r.IntN(5) == 0 {
 			policy = "drop"
@@ -220,5 +257,23 @@ func randomNative(r *rand.Rand, more ...string) string {
 			fmt.Fprintf(&b, "add rule ip fw u%d %s\n", i, strings.TrimSpace(rule(i+1)))
 		}
 	}
+	return b.String()
+}
+
+// randomBridge makes a table of a bridge's own chains, behind where a bridge hands packets
+// to the IP families at prerouting, for that is where they are first traced; every rule
+// counts, and none but what is sent: ARP comes along too.
+func randomBridge(r *rand.Rand) string {
+	var b strings.Builder
+	b.WriteString("table bridge b {\n")
+	for i, hook := range []string{"prerouting", "forward", "postrouting"} {
+		fmt.Fprintf(&b, " chain %s {\n  type filter hook %s priority %d; policy accept;\n", hook, hook, []int{5, 10, -5, -300}[r.IntN(2+2*min(i, 1))]+i)
+		for range r.IntN(4) {
+			match := []string{"", "udp dport 9", "udp dport 10", "ether type ip ", "iifname \"p1\"", "iifname \"p2\""}[r.IntN(6)]
+			fmt.Fprintf(&b, "  meta l4proto udp %s counter %s\n", match, []string{"", "accept", "meta mark set 0x5", "drop", "continue", "return"}[r.IntN(6)])
+		}
+		b.WriteString(" }\n")
+	}
+	b.WriteString("}\n")
 	return b.String()
 }
