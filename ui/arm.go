@@ -105,7 +105,7 @@ func ways(filter string, both bool) string {
 
 // arm asks for a trace.
 func (m *Model) arm(text string, both bool) tea.Cmd {
-	if m.opt.Actions == nil {
+	if !m.traces() {
 		return m.complain("nothing can be traced here: this is " + m.what())
 	}
 	if text == "" {

@@ -194,13 +194,16 @@ func (m *Model) accept() tea.Cmd {
 
 // openArm opens the bar where a trace is armed, with a text to begin with.
 func (m *Model) openArm(text string, both bool) tea.Cmd {
-	if m.opt.Actions == nil {
+	if !m.traces() {
 		return m.complain("nothing can be traced here: this is " + m.what())
 	}
 	m.bar = filterbar.New(filterbar.Arm, m.name(), text, armable)
 	m.bar.Bounds, m.bar.Words, m.bar.Split, m.bar.Both = m.opt.Bounds, m.words, split, both
 	return nil
 }
+
+// traces is true where packets can be traced.
+func (m *Model) traces() bool { return m.opt.Actions != nil && !m.latest.Fixed() }
 
 // openText opens the bar where a text for the page is typed.
 func (m *Model) openText(r page.TypeRequest) {
@@ -210,8 +213,8 @@ func (m *Model) openText(r page.TypeRequest) {
 
 // what names the source in a sentence.
 func (m *Model) what() string {
-	if s := m.latest.Source; s != "" {
-		return s
+	if s := m.latest; s.Replay == nil && s.Source != "" {
+		return s.Source
 	}
 	return "a recording"
 }

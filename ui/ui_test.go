@@ -430,6 +430,23 @@ func TestNothingToTraceInARecording(t *testing.T) {
 	s.wants("nothing can be traced here: this is recording a.nfs")
 }
 
+func TestNothingToTraceInAFile(t *testing.T) {
+	for _, page := range []string{"1", "4"} {
+		s := newScreen(t, theme.Options{}, 100, 20)
+		s.send(SnapshotMsg{&snapshot.Snapshot{Source: "file rules.v4"}})
+		s.press(page)
+		if text := s.text(); strings.Contains(text, "arm") || strings.Contains(text, "press a") {
+			t.Errorf("page %s of a file of rules offers to trace:\n%s", page, text)
+		}
+		s.press("a")
+		s.wants("nothing can be traced here: this is file rules.v4")
+	}
+	s := newScreen(t, theme.Options{}, 100, 20)
+	s.send(SnapshotMsg{&snapshot.Snapshot{Source: "lab gateway", Replay: &snapshot.Replay{}}})
+	s.press("a")
+	s.wants("nothing can be traced here: this is a recording")
+}
+
 func TestPagesAndRequests(t *testing.T) {
 	s := newScreen(t, theme.Options{}, 120, 30)
 	snap := uitest.Snapshot()

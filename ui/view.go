@@ -182,7 +182,7 @@ func (m *Model) idle() string {
 		return "waiting for a packet that matches: " + ways(s.Trace.Filter, s.Trace.Both)
 	case s.Ended:
 		return "the source has ended; no packet was traced"
-	case m.opt.Actions == nil:
+	case !m.traces():
 		return "no packet was traced yet"
 	}
 	return "no packet was traced yet: press a to arm a trace"
@@ -210,7 +210,7 @@ func (m *Model) bottom() string {
 // hints are the actions worth naming now, most wanted first.
 func (m *Model) hints() []keys.Action {
 	var out []keys.Action
-	now := m.opt.Actions != nil && !strings.HasPrefix(m.latest.Source, "recording") // else nothing can be traced
+	now := m.traces()
 	if m.latest.Trace.Armed {
 		out = append(out, keys.Pause, keys.StepOn)
 	}

@@ -4,6 +4,7 @@ package snapshot
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"nfscope/model"
@@ -20,7 +21,7 @@ type Snapshot struct {
 	Time    time.Time
 	// Netns is the namespace's name, "host" for the one nfscope was started in.
 	Netns string
-	// Source tells where the data comes from: "live", "lab gateway", "recording FILE".
+	// Source tells where the data comes from: "live", "lab gateway", "recording FILE", "file FILE".
 	Source string
 	// Rules is nil until the first read is done; Reading has the outline till then.
 	Rules *model.Ruleset
@@ -189,4 +190,10 @@ type LabStep struct {
 	Says string
 	// Result is what the traffic's sender saw: "connected", "timeout".
 	Result string
+}
+
+// Fixed is true where all there is was there before, in a recording or a file of rules:
+// no packet can be traced.
+func (s *Snapshot) Fixed() bool {
+	return s.Replay != nil || strings.HasPrefix(s.Source, "recording") || strings.HasPrefix(s.Source, "file ")
 }

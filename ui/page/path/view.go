@@ -277,6 +277,9 @@ func (v *view) idle() string {
 	if t := &v.f.Snap.Trace; t.Armed {
 		return "trace: " + t.Filter + ", waiting for a packet"
 	}
+	if v.f.Snap.Fixed() {
+		return "no packet here"
+	}
 	return "no trace armed: press a, type a filter, e.g. tcp and dst port 80"
 }
 

@@ -93,6 +93,8 @@ func (pg *Page) empty(f *page.Frame) {
 	if t.Armed {
 		lines = []string{"trace: " + t.Filter, "waiting for a packet, " + units.Span(t.Until.Sub(f.Now)) + " left, at most " + units.Plural(uint64(max(t.Rate, 0)), 9, "packet") + " a second"}
 		lines = append(lines, t.Notes...)
+	} else if f.Snap.Fixed() {
+		lines = []string{"no packet here", "`nfscope` on the host traces packets, `nfscope trace -w FILE` keeps them"}
 	}
 	if pg.logs.from != nil {
 		lines = append(lines, "N reads what your own rules log (NFLOG, LOG)")
