@@ -85,7 +85,7 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 	switch a {
 	case "":
 		return nil
-	case keys.Page1, keys.Page2, keys.Page3, keys.Page4:
+	case keys.Page1, keys.Page2, keys.Page3, keys.Page4, keys.Page5:
 		if i := int(a[len(a)-1] - '1'); i < n {
 			m.at = i
 		}

@@ -225,6 +225,8 @@ func (m *Model) hints() []keys.Action {
 		out = append(out, keys.Enter, keys.Filter, keys.NeverHit, keys.Callers, keys.Hottest, keys.Baseline)
 	case "Connections":
 		out = append(out, keys.TraceThis, keys.Sort)
+	case "Drops":
+		out = append(out, keys.Enter, keys.Sort, keys.Usual)
 	case "Trace":
 		out = append(out, keys.Follow, keys.Enter, keys.Compare, keys.Talk, keys.Export)
 	default:

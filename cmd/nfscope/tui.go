@@ -17,6 +17,7 @@ import (
 	"nfscope/ui"
 	"nfscope/ui/page"
 	"nfscope/ui/page/connections"
+	"nfscope/ui/page/drops"
 	"nfscope/ui/page/path"
 	"nfscope/ui/page/rules"
 	"nfscope/ui/page/trace"
@@ -111,7 +112,7 @@ func pages(o tuiOptions) []page.Page {
 	if k, ok := o.sets.(*sets.Reader); ok {
 		t.Sets(sets.NewLookup(k).In)
 	}
-	return []page.Page{path.New(), r, connections.New(), t}
+	return []page.Page{path.New(), r, connections.New(), t, drops.New()}
 }
 
 // mailbox holds the newest snapshot: a slow terminal skips the ones between, and

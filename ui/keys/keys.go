@@ -25,6 +25,7 @@ const (
 	Page2     Action = "page-2"
 	Page3     Action = "page-3"
 	Page4     Action = "page-4"
+	Page5     Action = "page-5"
 	Up        Action = "up"
 	Down      Action = "down"
 	Left      Action = "left"
@@ -79,6 +80,7 @@ const (
 	CountSet  Action = "count"
 	Group     Action = "group"
 	GroupBack Action = "group-back"
+	Usual     Action = "usual"
 )
 
 // Everywhere is the scope of bindings that hold on each page.
@@ -96,6 +98,7 @@ func All() []Binding {
 		{[]string{"2"}, Page2, "the Rules page", all},
 		{[]string{"3"}, Page3, "the Connections page", all},
 		{[]string{"4"}, Page4, "the Trace page", all},
+		{[]string{"5"}, Page5, "the Drops page", all},
 		{[]string{"tab"}, NextPage, "next page", all},
 		{[]string{"shift+tab"}, PrevPage, "page before", all},
 		{[]string{"j", "down"}, Down, "down", all},
@@ -153,6 +156,9 @@ func All() []Binding {
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
 		{[]string{"b"}, Group, "group by source, service, NAT address, ...", "Connections"},
 		{[]string{"B"}, GroupBack, "group by the kind before, or not", "Connections"},
+		{[]string{"s"}, Sort, "sort by the next column", "Drops"},
+		{[]string{"S"}, SortBack, "turn the order round", "Drops"},
+		{[]string{"*"}, Usual, "also what happens on every healthy host", "Drops"},
 	}
 }
 

@@ -30,6 +30,7 @@ func Snapshot() *snapshot.Snapshot {
 		ConntrackInUse: true,
 		Flows: snapshot.Flows{Table: flow.TableOf(flows()...), Accounting: true, Timestamps: true, Ready: true,
 			Count: 12, Max: 65536},
+		Drops:    drops(),
 		Journeys: journeys(rs),
 		Trace: snapshot.Trace{Armed: true, Filter: "tcp dst port 80", Until: now.Add(27 * time.Second),
 			Rate: 100, Method: "owner table"},

@@ -1,0 +1,205 @@
+package drops
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/model/drop"
+	"nfscope/model/filter"
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/player"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+var _ = flag.Bool("update", false, "write the golden files anew")
+
+func frame(o theme.Options, w, h int) *page.Frame {
+	return &page.Frame{Snap: uitest.Snapshot(), Player: player.New(), Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
+}
+
+func text(p *Page, f *page.Frame) string { return ansi.Strip(p.View(f)) }
+
+func TestGolden(t *testing.T) {
+	for look, o := range uitest.Themes() {
+		for _, s := range uitest.Sizes() {
+			t.Run(fmt.Sprintf("%s-%dx%d", look, s[0], s[1]), func(t *testing.T) {
+				f := frame(o, s[0], s[1]-5)
+				p := New()
+				p.Do(keys.Down, f)
+				uitest.Golden(t, fmt.Sprintf("drops-%s-%dx%d", look, s[0], s[1]), p.View(f))
+			})
+		}
+	}
+}
+
+func TestEverySizeIsExact(t *testing.T) {
+	p := New()
+	for w := 1; w <= 220; w += 11 {
+		for h := 1; h <= 70; h += 6 {
+			for _, zoom := range []bool{false, true} {
+				f := frame(theme.Options{Color: true, Dark: true}, w, h)
+				f.Zoomed = zoom
+				p.Do(keys.Down, f)
+				if w%2 == 0 {
+					p.Do(keys.Enter, f)
+				}
+				lines := strings.Split(p.View(f), "\n")
+				if len(lines) != h {
+					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
+				}
+				for i, l := range lines {
+					if line.Width(l) != w {
+						t.Fatalf("%dx%d: line %d is %d wide: %q", w, h, i, line.Width(l), ansi.Strip(l))
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestUsual: what happens on every host is left out and counted, until it is asked for.
+func TestUsual(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	if got := text(p, f); strings.Contains(got, "ff02::16") || !strings.Contains(got, "1 usual (*)") {
+		t.Errorf("%s", got)
+	}
+	p.Do(keys.Usual, f)
+	if got := text(p, f); !strings.Contains(got, "ff02::16") || strings.Contains(got, "usual (*)") {
+		t.Errorf("%s", got)
+	}
+}
+
+func TestSelectionFollowsTheRow(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	p.Do(keys.Down, f)
+	p.Do(keys.Down, f)
+	want := p.Selected().Number
+	for range int(columns) {
+		p.Do(keys.Sort, f)
+		if got := p.Selected().Number; got != want {
+			t.Fatalf("ordered by %s, row %d is selected, not %d", p.order.name(), got, want)
+		}
+	}
+	s := *f.Snap
+	s.Version++
+	s.Drops.Rows = slices.DeleteFunc(slices.Clone(s.Drops.Rows), func(r *drop.Row) bool { return r.Number == want-1 })
+	f.Snap = &s
+	p.View(f)
+	if got := p.Selected().Number; got != want {
+		t.Errorf("after a row went, %d is selected", got)
+	}
+}
+
+func TestOrder(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	p.sync(f)
+	last := uint64(1 << 63)
+	for _, r := range p.order.list {
+		if r.Count > last {
+			t.Fatal("packets are not ordered, highest first")
+		}
+		last = r.Count
+	}
+	p.Do(keys.SortBack, f)
+	if p.order.list[0].Count != last {
+		t.Error("S does not turn the order round")
+	}
+}
+
+func TestFilter(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	for want, n := range map[string]int{"reason IP_RPFILTER": 1, "reason ip_rpfilter": 1, "tcp": 3, "not tcp": 2, "in eth0": 4, "dnat": 1, "reverse path": 1, "no such thing": 0, "reason TcpExtListenOverflows": 1, "host 203.0.113.1": 2} {
+		f.Filter = want
+		p.sync(f)
+		if len(p.order.list) != n {
+			t.Errorf("%q finds %d rows, want %d", want, len(p.order.list), n)
+		}
+	}
+}
+
+// TestInspector: the words, the facts, and what to do, of each kind.
+func TestInspector(t *testing.T) {
+	f := frame(theme.Options{}, 120, 60)
+	for filter, want := range map[string][]string{
+		"reason IP_RPFILTER":           {"no rule did it: the kernel", "reverse path filter, strict", "net.ipv4.conf.eth0.rp_filter is 1", "the way back to 10.2.0.77 is 10.2.0.77 dev eth2", "02:00:00:00:00:07"},
+		"reason NETFILTER_DROP":        {"NETFILTER_DROP  netfilter", "in forward dropped it", "nfscope trace tcp and src host 198.51.100.7", "203.0.113.1:80", "new"},
+		"reason NO_SOCKET and tcp":     {"the port is bound to 127.0.0.1:3306 only"},
+		"reason TcpExtListenOverflows": {"queue of finished connections is full", "ss -ltn"},
+		"reason NEIGH_FAILED":          {"the next hop 10.2.0.99 on eth2 does not answer ARP", "FAILED", "out eth2"},
+	} {
+		f.Filter = filter
+		got := strings.Join(strings.Fields(text(New(), f)), " ")
+		for _, w := range want {
+			if !strings.Contains(got, strings.Join(strings.Fields(w), " ")) {
+				t.Errorf("%s: %q is not there:\n%s", filter, w, text(New(), f))
+			}
+		}
+	}
+}
+
+// TestTrace: what is armed for a drop is a filter that catches such a packet.
+func TestTrace(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	for _, r := range f.Snap.Drops.Rows {
+		if !r.Last.HasPacket() {
+			continue
+		}
+		text := drop.Filter(&r.Last.Packet)
+		flt, err := filter.Parse(text)
+		if err != nil || flt.Check(filter.Packets) != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if flt.Packet(&r.Last.Packet, "", "") != filter.Yes {
+			t.Errorf("%q does not catch %s", text, r.Last.What())
+		}
+		p := New()
+		p.usual = true
+		f.Filter = ""
+		p.sync(f)
+		p.cursor.Select(r.Number, p.at)
+		if a, ok := p.Do(keys.TraceThis, f)().(page.ArmRequest); !ok || a.Filter != text {
+			t.Errorf("%+v, want %q", a, text)
+		}
+	}
+	f.Filter = "reason TcpExtListenOverflows"
+	if s, ok := New().Do(keys.TraceThis, f)().(page.Say); !ok || !s.Bad {
+		t.Error("a counter can be traced")
+	}
+}
+
+// TestSteps: a lower step is said, with what would lift it.
+func TestSteps(t *testing.T) {
+	f := frame(theme.Options{}, 100, 24)
+	refused := []drop.Lift{{Step: drop.StepBPF, Why: "in a user namespace the kernel refuses it to everybody", Fix: "run nfscope on the host"}}
+	for want, s := range map[string]*snapshot.Snapshot{
+		"looking at what the kernel":   {Source: "live"},
+		"nobody watched":               {Source: "recording x"},
+		"nothing was thrown away yet":  {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF}}},
+		"no eBPF: in a user namespace": {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepProc, Lift: refused}}},
+		"counters only: no eBPF":       {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepProc, Lift: refused}}},
+		"reasons of the whole host":    {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepPerf, Lift: refused}}},
+		"lost 5":                       {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Merged: 5}}},
+	} {
+		f.Snap = s
+		p := New()
+		for _, a := range []keys.Action{keys.Down, keys.Enter, keys.TraceThis, keys.Copy, keys.Back, keys.Sort, keys.Usual, keys.Usual} {
+			p.Do(a, f)
+		}
+		if got := text(p, f); !strings.Contains(got, want) {
+			t.Errorf("%q is not said:\n%s", want, got)
+		}
+	}
+}

@@ -1,0 +1,276 @@
+package drops
+
+import (
+	"fmt"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"nfscope/model/drop"
+	"nfscope/ui/component/inspector"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/table"
+	"nfscope/ui/component/units"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+)
+
+// View draws the list, and the selected row in words below or beside it.
+func (p *Page) View(f *page.Frame) string {
+	p.sync(f)
+	th := f.Theme
+	r := p.Selected()
+	switch {
+	case p.detail && r != nil && (f.Height < 16 || f.Width < 60):
+		return strings.Join(inspector.View(th, f.Width, f.Height, p.explain(th, f, r)), "\n")
+	case r == nil || f.Zoomed || f.Height < 16:
+		return strings.Join(p.table(f, f.Width, f.Height), "\n")
+	case f.Width >= 170:
+		side := f.Width * 2 / 5
+		left := p.table(f, f.Width-side-3, f.Height)
+		right := inspector.View(th, side, f.Height, p.explain(th, f, r))
+		return strings.Join(line.Beside(left, right, " "+th.Border.Render(th.Glyphs.V)+" "), "\n")
+	}
+	below := min(f.Height*3/5, 14)
+	out := p.table(f, f.Width, f.Height-below-1)
+	out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, f.Width)))
+	return strings.Join(append(out, inspector.View(th, f.Width, below, p.explain(th, f, r))...), "\n")
+}
+
+// table draws the title, the heads and the rows in sight.
+func (p *Page) table(f *page.Frame, width, height int) []string {
+	th := f.Theme
+	if height <= 0 {
+		return nil
+	}
+	out := []string{p.title(f, width)}
+	p.height = max(1, height-2)
+	from, to := p.cursor.Window(p.height)
+	lay := table.Fit(p.columns(), width)
+	out = append(out, lay.Head(th))
+	for i := from; i < to; i++ {
+		out = append(out, lay.Row(th, p.draw(f, p.order.list[i], i == p.cursor.Index())))
+	}
+	if len(p.order.list) == 0 {
+		out = append(out, "")
+		for _, s := range p.none(f) {
+			for _, l := range line.Wrap(line.Clean(s), max(1, width-2)) {
+				out = append(out, th.Dim.Render("  "+l))
+			}
+		}
+	}
+	return line.Block(out, width, height, th.Glyphs.Dots)
+}
+
+// none says why nothing is listed.
+func (p *Page) none(f *page.Frame) []string {
+	w := f.Snap.Drops.Watch
+	switch {
+	case f.Filter != "":
+		return []string{fmt.Sprintf("nothing dropped is found by %q (esc clears the filter)", f.Filter)}
+	case p.order.hidden > 0:
+		return []string{fmt.Sprintf("nothing but what happens on every healthy host: * shows %s of that", units.Plural(uint64(p.order.hidden), 5, "row"))}
+	case w.Step == "" && f.Snap.Source == "live":
+		return []string{"looking at what the kernel throws away" + f.Theme.Glyphs.Dots}
+	case w.Step == "":
+		return []string{"nobody watched what the kernel threw away"}
+	}
+	return append([]string{"nothing was thrown away yet; watching " + w.Step.Words()}, lifts(w)...)
+}
+
+// lifts say what would show more.
+func lifts(w drop.Watch) (s []string) {
+	for _, l := range w.Lift {
+		text := "no " + map[drop.Step]string{drop.StepBPF: "eBPF", drop.StepPerf: "perf"}[l.Step] + ": " + l.Why
+		if l.Fix != "" {
+			text += "; " + l.Fix
+		}
+		s = append(s, text)
+	}
+	return s
+}
+
+// title counts, and says what is not seen.
+func (p *Page) title(f *page.Frame, width int) string {
+	th, d := f.Theme, f.Snap.Drops
+	left := th.Strong.Render(units.Plural(p.order.packets, 7, "packet")+" dropped") + "  " + th.Dim.Render("by "+p.order.name())
+	if p.order.hidden > 0 {
+		left += "  " + th.Dim.Render(fmt.Sprintf("%d usual (*)", p.order.hidden))
+	}
+	right, style := "", th.Dim
+	switch w := d.Watch; {
+	case w.Step == drop.StepProc:
+		right, style = "counters only: no eBPF", th.Warn
+	case w.Step == drop.StepPerf:
+		right, style = "reasons of the whole host: no eBPF", th.Warn
+	case w.Merged > 0:
+		right, style = fmt.Sprintf("lost %s", units.Count(w.Merged, 7)), th.Bad
+	case w.Held+w.Lost > 0:
+		right = fmt.Sprintf("%s counted without headers", units.Count(w.Held+w.Lost, 7))
+	}
+	if d.Forgotten > 0 {
+		right = strings.TrimSpace(right + fmt.Sprintf("  %s in rows that made room", units.Count(d.Forgotten, 7)))
+	}
+	return line.Spread(left, style.Render(right), width, th.Glyphs.Dots)
+}
+
+func (p *Page) columns() []table.Column {
+	sort := func(c column) int {
+		switch {
+		case p.order.by != c:
+			return 0
+		case p.order.down:
+			return -1
+		}
+		return 1
+	}
+	reason := 12
+	for _, r := range p.order.list {
+		reason = max(reason, min(len(r.Key.Reason), 26))
+	}
+	return []table.Column{
+		{Title: "count", Min: 6, Right: true, Sorted: sort(byPackets)},
+		{Title: "rate", Min: 7, Right: true, Drop: 4, Sorted: sort(byRate)},
+		{Title: "", Min: 8, Drop: 6},
+		{Title: "reason", Min: reason, Sorted: sort(byReason)},
+		{Title: "where", Min: 11, Flex: 1, Drop: 3},
+		{Title: "in", Min: 6, Drop: 5},
+		{Title: "flow", Min: 28, Flex: 3, Drop: 1, Sorted: sort(byFlow)},
+		{Title: "last", Min: 6, Right: true, Drop: 2, Sorted: sort(bySeen)},
+	}
+}
+
+func (p *Page) draw(f *page.Frame, r *drop.Row, selected bool) table.Row {
+	th := f.Theme
+	dim := th.Dim
+	out := table.Row{Over: lipgloss.NewStyle()}
+	if selected {
+		out.Over, dim = th.Selected, th.Text // dim is hard to read on the ground of the selection
+	}
+	e := p.words.Explain(r.Last)
+	style := th.Bad.Bold(false)
+	switch {
+	case e.Grade == drop.Usual:
+		style = dim
+	case e.By != drop.ByKernel:
+		style = th.Warn
+	}
+	rate := ""
+	if r.Rate > 0 {
+		rate = units.Rate(r.Rate) + "/s"
+	}
+	flow := r.Key.Flow.String()
+	switch {
+	case flow == "" && r.Key.ARP != "":
+		flow = r.Key.ARP
+	case flow == "" && r.Key.Source == drop.StepProc:
+		flow = "(a counter)"
+	case flow == "" && r.Key.Source == drop.StepPerf:
+		flow = "(whole host)"
+	case flow == "":
+		flow = "(counted)"
+	}
+	where := r.Last.Hook.String()
+	if where == "" {
+		where = r.Last.Station.String()
+	}
+	return table.Row{Over: out.Over, Cells: []table.Cell{
+		{Text: units.Count(r.Count, 6), Style: th.Text}, {Text: rate, Style: th.Moving.Bold(false)}, {Text: spark(th, r.Sparks, 8), Style: dim},
+		{Text: r.Key.Reason, Style: style}, {Text: where, Style: th.Text}, {Text: r.Key.In, Style: dim}, {Text: flow, Style: th.Text},
+		{Text: ago(f, r), Style: dim},
+	}}
+}
+
+// ago says when the last one came.
+func ago(f *page.Frame, r *drop.Row) string {
+	d := f.Snap.Time.Sub(r.Seen)
+	if d < 1e9 {
+		return "now"
+	}
+	return units.Span(d)
+}
+
+// spark draws the last rates.
+func spark(th *theme.Theme, rates []float64, width int) string {
+	rates = rates[max(0, len(rates)-width):]
+	most := 0.0
+	for _, r := range rates {
+		most = max(most, r)
+	}
+	marks := th.Glyphs.Sparks
+	s := strings.Repeat(" ", width-len(rates))
+	for _, r := range rates {
+		if r == 0 {
+			s += " "
+			continue
+		}
+		s += marks[min(len(marks)-1, int(r/most*float64(len(marks)-1)+0.5))]
+	}
+	return s
+}
+
+// explain is the selected row in words.
+func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.Item {
+	d := r.Last
+	e := p.words.Explain(d)
+	who := map[drop.By]string{drop.ByKernel: "no rule did it: the kernel", drop.ByNetfilter: "netfilter", drop.ByConntrack: "conntrack"}[e.By]
+	if e.Grade == drop.Usual {
+		who += ", as on every healthy host"
+	}
+	items := []inspector.Item{{Value: r.Key.Reason + "  " + who, Style: th.Title}, {Value: e.Words, Style: th.Strong}}
+	add := func(name, value string, style lipgloss.Style) {
+		if value != "" {
+			items = append(items, inspector.Item{Name: name, Value: value, Style: style})
+		}
+	}
+	for i, s := range e.Facts {
+		add(map[bool]string{true: "here", false: " "}[i == 0], s, th.Text)
+	}
+	add("to do", e.Do, th.Accent)
+	add("packet", d.What(), th.Text)
+	if d.HasPacket() {
+		add("header", header(d), th.Text)
+	}
+	if d.Tracked() {
+		add("connection", d.Orig.String()+", reply "+d.Reply.String()+state(d), th.Text)
+	} else if d.State != "" {
+		add("connection", strings.ToLower(d.State), th.Text)
+	}
+	way := d.Where()
+	if d.In != "" {
+		way += ", in " + d.In
+	}
+	if d.Out != "" {
+		way += ", out " + d.Out
+	}
+	add("place", strings.TrimPrefix(way, ", "), th.Text)
+	add("callers", strings.Join(d.Callers, " < "), th.Dim)
+	add("seen", fmt.Sprintf("%s, first %s, last %s", units.Plural(r.Count, 9, "packet"), r.First.Format("15:04:05"), r.Seen.Format("15:04:05.000")), th.Text)
+	for _, s := range lifts(f.Snap.Drops.Watch) {
+		add("not seen", s, th.Dim)
+	}
+	return items
+}
+
+// header is what of the packet's headers helps.
+func header(d *drop.Drop) string {
+	s := []string{fmt.Sprintf("%d bytes, TTL %d", d.Packet.Length, d.Packet.TTL)}
+	if d.Packet.Mark != 0 {
+		s = append(s, fmt.Sprintf("mark %#x", d.Packet.Mark))
+	}
+	if d.SrcMAC != "" {
+		s = append(s, "from "+d.SrcMAC+" to "+d.DstMAC)
+	}
+	return strings.Join(s, ", ")
+}
+
+func state(d *drop.Drop) string {
+	s := ""
+	if d.State != "" {
+		s = ", " + strings.ToLower(d.State)
+	}
+	if d.Zone != 0 {
+		s += fmt.Sprintf(", zone %d", d.Zone)
+	}
+	return s
+}
