@@ -226,7 +226,7 @@ func (m *Model) hints() []keys.Action {
 	case "Connections":
 		out = append(out, keys.TraceThis, keys.Sort)
 	case "Drops":
-		out = append(out, keys.Enter, keys.Sort, keys.Usual)
+		out = append(out, keys.Enter, keys.TraceThis, keys.Sort, keys.Usual)
 	case "Trace":
 		out = append(out, keys.Follow, keys.Enter, keys.Compare, keys.Talk, keys.Export)
 	default:

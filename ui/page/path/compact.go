@@ -72,8 +72,8 @@ func (v *view) mini(w int) {
 	g := v.p.Glyphs
 	label := names
 	in, out = canvas.Fit(in, 5, g.Dots), canvas.Fit(out, 5, g.Dots)
-	local := "local"
-	if 1+canvas.Width(in)+canvas.Width(out)+71 > w {
+	local, lost := "local", &v.pg.lost
+	if 1+canvas.Width(in)+canvas.Width(out)+71+canvas.Width(v.lossText(lost.local)) > w {
 		label = [...]string{"PRE", "IN", "FWD", "OUT", "POST"}
 	}
 	put := func(st, x, y int) int {
@@ -101,6 +101,7 @@ func (v *view) mini(w int) {
 	v.c.Put(x+2, 0, g.Right, v.ink(wireRoute))
 	x = put(stInput, arrow(wireInput, fork+1), 0)
 	x = v.c.Put(arrow(wireLocal, x), 0, local, v.p.Strong)
+	x = v.c.Put(x, 0, v.lossText(lost.local), v.p.Bad)
 	x = put(stOutput, arrow(wireOutput, x), 0)
 	join := x + 1
 	v.wire(wireDown, true, seg{x + 1, 0, x + 3, 0})
@@ -111,6 +112,10 @@ func (v *view) mini(w int) {
 	x = put(stPost, x+5, 0)
 	x = arrow(wireOut, x)
 	v.c.Put(x, 0, out, v.p.Strong)
+	v.c.PutMax(x, 1, w-x, v.lossText(lost.out), v.p.Bad)
+	if begin := v.lossBefore(fork, 1, 1, lost.routing); begin > 2 { // the interface's, where there is room for both
+		v.lossBefore(min(begin, 2+canvas.Width(v.lossText(lost.in))), 1, 1, lost.in)
+	}
 	// The second line: from the fork to FORWARD and up into POSTROUTING's wire.
 	v.wire(wireForward, true, seg{fork, 1, fork, 1}, seg{fork + 1, 1, fork + 2, 1})
 	v.c.Put(fork, 0, v.fork(), v.ink(wireRoute))

@@ -51,16 +51,20 @@ func (v *view) full(w, h int) bool {
 	// The top line: NIC, PREROUTING, routing, INPUT, local process, OUTPUT.
 	x := v.c.PutMax(1, 0, nic-4, canvas.Fit(in, nic-4, g.Dots), v.p.Strong)
 	v.wire(wireIn, true, seg{x + 1, 0, xPre - 2, 0})
+	lost := &v.pg.lost
+	v.c.PutMax(1, 1, nic-1, v.lossText(lost.in), v.p.Bad)
 	v.station(stPre)
 	x = xFork - len("routing") - 1
-	v.wire(wireRoute, false, seg{v.geo[stPre].headEnd + 1, 0, x - 2, 0}, seg{xFork, 0, xFork, 0})
 	v.c.Put(x, 0, "routing", v.p.Strong)
+	x = v.lossBefore(x, 0, v.geo[stPre].headEnd+3, lost.routing)
+	v.wire(wireRoute, false, seg{v.geo[stPre].headEnd + 1, 0, x - 2, 0}, seg{xFork, 0, xFork, 0})
 	v.wire(wireInput, true, seg{xFork + 1, 0, xMid - 2, 0})
 	v.station(stInput)
 	const local = "local process"
 	x = xRight - len(local) - 6
-	v.wire(wireLocal, true, seg{v.geo[stInput].headEnd + 1, 0, x - 2, 0})
 	end := v.c.Put(x, 0, local, v.p.Strong)
+	x = v.lossBefore(x, 0, v.geo[stInput].headEnd+4, lost.local)
+	v.wire(wireLocal, true, seg{v.geo[stInput].headEnd + 1, 0, x - 2, 0})
 	v.wire(wireOutput, true, seg{end + 1, 0, xRight - 2, 0})
 	v.station(stOutput)
 	// The second band: FORWARD, POSTROUTING, NIC.
@@ -73,6 +77,7 @@ func (v *view) full(w, h int) bool {
 		if longer := w - 2 - min(canvas.Width(out), room); longer > x && w >= 140 {
 			x = min(longer, x+8)
 		}
+		v.c.PutMax(x, y2-1, w-x, v.lossText(lost.out), v.p.Bad)
 		v.wire(wireOut, true, seg{v.geo[stPost].headEnd + 1, y2, x - 2, y2})
 		v.c.PutMax(x, y2, w-x, canvas.Fit(out, w-x, g.Dots), v.p.Strong)
 	}

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/filter"
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/keys"
@@ -33,6 +34,9 @@ type Page struct {
 	// filter lets only some packets be drawn; nil lets all.
 	filter *filter.Filter
 	text   string
+	// lost are the kernel's own drops, words what they mean.
+	lost  losses
+	words drop.Dictionary
 	// leaves caches the unfolded rules of chains no packet is in, by Chain.ID.
 	leaves map[int][]leaf
 }
@@ -65,6 +69,7 @@ func (pg *Page) prepare(f *page.Frame) {
 		}
 	}
 	s := f.Snap
+	pg.lose(s)
 	switch w := pg.world; {
 	case w == nil || w.rules != s.Shown() || w.inUse != s.ConntrackInUse:
 		pg.world, pg.leaves = build(s), map[int][]leaf{}
