@@ -198,6 +198,9 @@ func (m *million) trace(b *testing.B, program string, args ...string) {
 	if events+lost != seen*each {
 		b.Errorf("the kernel sent %d events; %d came and %d are said to be lost", seen*each, events, lost)
 	}
+	if lost == 0 && printed != seen {
+		b.Errorf("%d packets were printed of %d", printed, seen)
+	}
 	if mb >= 200 {
 		b.Errorf("it had %d MB", mb)
 	}

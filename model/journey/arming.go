@@ -23,10 +23,10 @@ func isArming(chain string) bool {
 // that does it is called trace. Where the table stands elsewhere than at armingPriority
 // it is called trace_PREROUTING_OUTPUT, after the priorities below zero of its two base
 // chains, which are prerouting_N and output_N then, or have no number (trace/arm).
-func armingPlace(e *Event) place {
-	p := place{hookByDevices(e), armingPriority}
+func armingPlace(chain string, h model.Hook) place {
+	p := place{h, armingPriority}
 	n := ""
-	switch f := strings.Split(e.Chain, "_"); {
+	switch f := strings.Split(chain, "_"); {
 	case len(f) == 3 && f[0] == armingChain:
 		if n = f[1]; p.hook == model.HookOutput {
 			n = f[2]
@@ -36,6 +36,27 @@ func armingPlace(e *Event) place {
 	}
 	if below, err := strconv.ParseInt(n, 10, 64); err == nil && below > 0 && below <= 1<<31 {
 		p.priority = model.Priority(-below)
+	}
+	return p
+}
+
+// armings keeps the places of arming chains, which every packet begins in.
+type armings map[armedIn]place
+
+type armedIn struct {
+	chain string
+	hook  model.Hook
+}
+
+func (a armings) place(e *Event) place {
+	k := armedIn{e.Chain, hookByDevices(e)}
+	p, ok := a[k]
+	if !ok {
+		if len(a) > 1024 { // only garbage has so many
+			clear(a)
+		}
+		p = armingPlace(k.chain, k.hook)
+		a[k] = p
 	}
 	return p
 }

@@ -25,7 +25,7 @@ func TestArmingPlace(t *testing.T) {
 		{"output", "", "eth0", place{model.HookOutput, -350}},
 		{"input_5", "eth0", "", place{model.HookPrerouting, -350}},
 	} {
-		if got := armingPlace(&Event{Chain: c.chain, In: c.in, Out: c.out}); got != c.want {
+		if got := (armings{}).place(&Event{Chain: c.chain, In: c.in, Out: c.out}); got != c.want {
 			t.Errorf("%s: %v, want %v", c.chain, got, c.want)
 		}
 	}

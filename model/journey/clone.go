@@ -12,7 +12,7 @@ import (
 func (f *Fold) Clone() *Fold {
 	f.drawAll()
 	c := *f
-	c.pool = pool{}
+	c.pool, c.changes, c.armings = pool{}, changes{}, armings{}
 	c.done, c.cut, c.unlooked = slices.Clone(f.done), maps.Clone(f.cut), slices.Clone(f.unlooked)
 	c.older = slices.Clone(f.older)
 	c.talks = make(map[uint32]*talk, len(f.talks))

@@ -106,6 +106,7 @@ type Fold struct {
 	// found are rules of nf_tables that were looked up last, by handle.
 	found   [256]found
 	changes changes
+	armings armings
 	pool    pool
 }
 
@@ -134,7 +135,7 @@ func NewFold(o Options) *Fold {
 		o.Held = 3 * time.Second
 	}
 	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}, cut: map[packetKey][]severed{},
-		talks: map[uint32]*talk{}}
+		talks: map[uint32]*talk{}, armings: armings{}}
 }
 
 const (

@@ -93,7 +93,7 @@ func (f *Fold) nftWalk(e *Event) *walk {
 			w.probe, w.place = h, place{h, probePriority}
 			return w
 		}
-		w.place = armingPlace(e)
+		w.place = f.armings.place(e)
 		return w
 	}
 	if f.rules != nil {
