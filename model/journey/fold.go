@@ -141,6 +141,8 @@ func NewFold(o Options) *Fold {
 const (
 	// maxOpen is how many journeys are under way at once, unless more are to be kept.
 	maxOpen = 4096
+	// maxShown is how many of them are drawn: in a flood they are many, and over in a moment.
+	maxShown = 500
 	// maxOpenSteps is how many steps they have together, 35 MB.
 	maxOpenSteps = 1 << 17
 	// maxSame is how many of them may look the same.
@@ -281,15 +283,17 @@ func (f *Fold) Flush() {
 	}
 }
 
-// Journeys lists all journeys kept, oldest first, those under way included. What
-// is handed out never changes.
+// Journeys lists all journeys kept, oldest first, and those under way, of which so many
+// that a flood has the last that were heard of. What is handed out never changes.
 func (f *Fold) Journeys() []*Journey {
 	if f.view != nil {
 		return f.view
 	}
-	open := make([]*Journey, 0, f.open)
-	for b := range f.underWay {
-		open = append(open, f.render(b))
+	open := make([]*Journey, 0, min(f.open, maxShown))
+	for _, l := range []lane{f.going, f.held} {
+		for b := l.tail; b != nil && len(open) < maxShown; b = b.prev {
+			open = append(open, f.render(b))
+		}
 	}
 	slices.SortFunc(open, func(a, b *Journey) int { return cmp.Compare(a.Number, b.Number) })
 	f.view = make([]*Journey, 0, len(f.done)+len(open))

@@ -39,7 +39,9 @@ import (
 //   - The sender is a process of its own. Programs write to a file in memory, which is read
 //     when they are done. They have the buffers that they ask for themselves: nft 16 MB,
 //     xtables-monitor the system's default; a bare reader has as much as nfscope.
-//   - nfscope has told of an event when it is folded: decoded, joined, its rule found.
+//   - nfscope has told of an event when it is folded: decoded, joined, its rule found. At
+//     every rate, those that no one keeps up with too, what it told of and what it says it
+//     lost must be all that the kernel sent.
 func BenchmarkLossless(b *testing.B) {
 	slog.SetLogLoggerLevel(slog.LevelWarn) // a line for each try is much
 	// Both programs read nf_tables' trace; xtables-monitor knows no other.
@@ -107,6 +109,8 @@ type contender struct {
 	seen, lost func() int64
 	died       func() bool
 	close      func()
+	// exact is true where what came and what is said to be lost must be all there was.
+	exact bool
 }
 
 // settle waits until a contender has told of n events, or of nothing new for a while,
@@ -216,6 +220,9 @@ func (f *flood) try(start func() *contender, per, rate float64, span time.Durati
 	told := fmt.Sprintf("at %.0f events/s: %d of %d, %d said lost, the last %v late, died %v", reached, got, want, lost, took.Round(time.Millisecond), died)
 	if testing.Verbose() {
 		f.b.Log(told)
+	}
+	if c.exact && got+lost != want {
+		f.b.Errorf("%s: that is not what the kernel sent", told)
 	}
 	switch {
 	case got != want || lost > 0 || died || took > behind:
@@ -376,5 +383,5 @@ func (f *flood) nfscope() *contender {
 	if err := s.session.Arm(context.Background(), Trace{Filter: flt, Rate: 1_000_000, For: 5 * time.Minute}); err != nil {
 		f.b.Fatal(err)
 	}
-	return &contender{seen: seen.Load, lost: lost.Load, died: func() bool { return false }, close: s.close}
+	return &contender{seen: seen.Load, lost: lost.Load, died: func() bool { return false }, close: s.close, exact: true}
 }
