@@ -129,7 +129,7 @@ func TestNoGarbage(t *testing.T) {
 	n := float64(len(events))
 	bytes, count := float64(after.TotalAlloc-before.TotalAlloc)/n, float64(after.Mallocs-before.Mallocs)/n
 	t.Logf("%.1f bytes and %.2f allocations an event", bytes, count)
-	if bytes > 64 || count > 0.3 {
+	if bytes > 100 || count > 0.6 {
 		t.Errorf("%.1f bytes and %.2f allocations an event", bytes, count)
 	}
 }
