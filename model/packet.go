@@ -130,6 +130,9 @@ type Packet struct {
 	FragOffset    int
 	MoreFragments bool
 	Mark          uint32
+	// Content tells apart packets of a flow whose headers are the same: a sum of the first
+	// bytes they carry, 0 where none were seen. It is not in the JSON.
+	Content uint32
 }
 
 // Tuple gives what conntrack would call the packet by.
@@ -334,6 +337,9 @@ func DecodePacket(f Family, network, transport []byte) (Packet, error) {
 	}
 	if p.FragOffset == 0 {
 		p.transport(transport)
+		if p.ProtoKnown() {
+			p.Content = content(p.Proto, p.ICMPError(), transport)
+		}
 	}
 	return p, nil
 }

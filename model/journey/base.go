@@ -18,12 +18,15 @@ type base struct {
 // bases are the base chains of each hook, and the rules that switch a trace off.
 type bases struct {
 	at    [model.HookPostrouting + 1][]base
+	nat   []base // of legacy tables; at leaves out all of nat
 	below []base // of bridges and devices
 	mutes []mute
 	// stops are the base chains that can end a packet's way; ahead is what of them is
 	// still to come, as far as it was asked for.
 	stops [model.HookPostrouting + 1][]stop
-	ahead map[aheadKey]stops
+	// alters is what the rules write into packets.
+	alters alters
+	ahead  map[aheadKey]stops
 }
 
 // mute is a rule that says "meta nftrace set 0": what a packet meets behind it is not
@@ -58,10 +61,17 @@ func basesOf(rs *model.Ruleset) *bases {
 			own = append(own, at)
 			if c.Type != "nat" && (t.Backend == model.BackendNFTables || t.Name != "nat") {
 				all.at[c.Hook] = append(all.at[c.Hook], at)
+			} else if t.Backend == model.BackendLegacy {
+				all.nat = append(all.nat, at)
 			}
 		}
 		if t.Backend == model.BackendNFTables {
 			all.mute(t, own)
+		}
+		for _, c := range t.Chains {
+			for i := range c.Rules {
+				all.alters.add(altersOf(t.Backend, t.Family, &c.Rules[i]))
+			}
 		}
 	}
 	return all
@@ -120,7 +130,10 @@ func (b *builder) walked(c *base) bool {
 
 // missing finds a base chain that the packet met on its way to reach and that no
 // event tells of: the event was lost, or comes later over the other socket.
-func (b *builder) missing(reach place) *base {
+func (b *builder) missing(reach place) *base { return b.unwalked(reach, false) }
+
+// unwalked is missing, of legacy tables alone or of all.
+func (b *builder) unwalked(reach place, legacy bool) *base {
 	if b.bases == nil || len(b.walks) == 0 {
 		return nil
 	}
@@ -131,6 +144,9 @@ func (b *builder) missing(reach place) *base {
 		}
 		for i := range b.bases.at[h] {
 			c := &b.bases.at[h][i]
+			if legacy && c.backend != model.BackendLegacy {
+				continue
+			}
 			if c.family.Carries(b.key.family) && start.before(c.place) && c.place.before(reach) && !b.walked(c) {
 				return c
 			}

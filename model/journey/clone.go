@@ -25,9 +25,17 @@ func (f *Fold) Clone() *Fold {
 		of[b] = b.clone()
 	}
 	c.going, c.held = lane{of[f.going.head], of[f.going.tail]}, lane{of[f.held.head], of[f.held.tail]}
+	groups := map[*alikes]*alikes{}
 	for b := range f.underWay {
 		n := of[b]
 		n.prev, n.next, n.same = of[b.prev], of[b.next], of[b.same]
+		if g := b.alikes; g != nil && groups[g] == nil {
+			groups[g] = &alikes{behind: g.behind}
+			for _, o := range g.of {
+				groups[g].of = append(groups[g].of, of[o])
+			}
+		}
+		n.alikes = groups[b.alikes]
 	}
 	c.byID, c.byKey = make(map[uint32]*builder, len(f.byID)), make(map[packetKey]*builder, len(f.byKey))
 	for id, b := range f.byID {

@@ -146,7 +146,7 @@ const (
 	// maxOpenSteps is how many steps they have together, 35 MB.
 	maxOpenSteps = 1 << 17
 	// maxSame is how many of them may look the same.
-	maxSame = 64
+	maxSame = 128
 )
 
 // SetRules says by which ruleset the events that follow are to be understood.
@@ -348,6 +348,9 @@ func (f *Fold) touch(b *builder, at time.Time) {
 // close ends a journey and files it, in the order of the numbers.
 func (f *Fold) close(b *builder) {
 	f.view = nil
+	if b.alikes != nil {
+		b.alikes.doubt()
+	}
 	b.closed, b.dirty = true, true
 	if b.hasID && f.byID[b.id] == b {
 		delete(f.byID, b.id)

@@ -22,8 +22,11 @@ type kernel struct {
 	unsure bool
 	// plain rules have no target that nobody knows.
 	plain bool
-	seq   uint64
-	ids   map[uint32]bool
+	// veiled is true behind a target that nobody knows: nothing but what comes after tells
+	// what it did.
+	veiled bool
+	seq    uint64
+	ids    map[uint32]bool
 	// confirmed connections meet no nat chain any more.
 	confirmed map[netip.Addr]bool
 }
@@ -137,16 +140,20 @@ type way struct {
 	dnat, snat bool
 }
 
+// header is what is told of a packet.
+func header(p *model.Packet) string { return p.String() + fmt.Sprint(" ", p.IPID, p.TTL, p.Content) }
+
 // walk takes a packet through.
 func (k *kernel) walk(w way) *traced {
 	p := w.packet
-	t := &traced{header: p.String() + fmt.Sprint(p.IPID)}
+	t := &traced{header: header(&p)}
 	id := k.Uint32N(4)
 	for k.ids[id] {
 		id++
 	}
 	stamp := began.Add(time.Duration(k.IntN(1e9)) * time.Microsecond)
 	var ladder []string
+	k.veiled = false
 	type stand struct {
 		t *model.Table
 		c *model.Chain
@@ -166,9 +173,12 @@ func (k *kernel) walk(w way) *traced {
 		if k.probes && (i == 0) {
 			nft(Event{Table: own, Family: model.FamilyInet, Chain: "trace", Kind: EventRule, Handle: 9, Verdict: model.VerdictAccept}, true, h)
 		}
-		if i > 0 && k.IntN(25) == 0 && (k.probes || h != model.HookPostrouting) { // else nothing would show it
+		if i > 0 && k.IntN(25) == 0 && !k.veiled && (k.probes || h != model.HookPostrouting) { // else nothing would show it
 			outcome = "vanished"
 			break
+		}
+		if h == model.HookForward {
+			p.TTL--
 		}
 		var stands []stand
 		for _, tb := range k.rs.Tables {
@@ -207,7 +217,7 @@ func (k *kernel) walk(w way) *traced {
 			break
 		}
 		translate()
-		if k.probes && (h == model.HookInput || h == model.HookForward || h == model.HookPostrouting) {
+		if k.probes && (h == model.HookInput || h == model.HookPostrouting) {
 			nft(Event{Table: own, Family: model.FamilyInet, Chain: h.String(), Kind: EventRule, Verdict: model.VerdictContinue}, true, h)
 			nft(Event{Table: own, Family: model.FamilyInet, Chain: h.String(), Kind: EventPolicy, Verdict: model.VerdictAccept}, false, h)
 		}
@@ -263,6 +273,7 @@ func (k *kernel) chain(t *traced, tb *model.Table, base *model.Chain, h model.Ho
 	}
 	stack := []frame{{base, 0}}
 	policy := func(marker bool) (model.Verdict, string) {
+		k.veiled = false
 		v := base.PolicyVerdict()
 		if legacy {
 			say(Event{Chain: base.Name, Kind: EventPolicy, Num: len(base.Rules) + 1})
@@ -306,7 +317,7 @@ func (k *kernel) chain(t *traced, tb *model.Table, base *model.Chain, h model.Ho
 		}
 		v := r.Verdict()
 		wire := v
-		if r.Target == "MYSTERY" { // the kernel knows what it does
+		if k.veiled = legacy && r.Target == "MYSTERY"; r.Target == "MYSTERY" { // the kernel knows what it does
 			v = []model.Verdict{model.VerdictContinue, model.VerdictAccept}[k.IntN(2)]
 			wire = v
 		}
@@ -426,6 +437,8 @@ func (k *kernel) ways(n, alike int) (l []way) {
 			Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr(fmt.Sprintf("10.0.1.%d", k.IntN(4))), SPort: 1000, DPort: 53, IPID: uint16(i + 1)}
 		if k.IntN(10) < alike {
 			p.IPID = 0
+			p.TTL -= uint8(k.IntN(2) * k.IntN(6))
+			p.Content = k.Uint32N(1 + k.Uint32N(3))
 		}
 		// Packets of one connection go one way and are translated alike.
 		w := way{packet: p, in: "r0", out: "r1"}

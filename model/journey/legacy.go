@@ -15,7 +15,7 @@ func (f *Fold) legacy(e *Event) {
 		return
 	}
 	at := legacyPlace(e)
-	k := keyOf(e.Packet)
+	k := f.keyOf(e.Packet)
 	b := f.legacyHome(at, e, k)
 	if b == nil {
 		b = f.begin(e)
@@ -45,6 +45,7 @@ func (f *Fold) legacy(e *Event) {
 	f.legacyStep(b, w, e)
 	b.origin(e)
 	f.touch(b, e.Time)
+	f.heard(b)
 }
 
 // room closes the oldest journey of a key that too many have.
@@ -87,8 +88,9 @@ func builtinName(h model.Hook) string {
 // legacyHome finds the journey an event belongs to, nil where it begins one.
 func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
 	var weak, strong, odd *builder
+	some := f.someoneIsDue(at, e, k)
 	for b := f.byKey[k]; b != nil; b = b.same {
-		if !b.takesLegacy(at, e) {
+		if !b.takesLegacy(at, e) || some && !f.due(b, at) {
 			continue
 		}
 		best := &weak
@@ -103,8 +105,7 @@ func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
 			*best = b
 			continue
 		}
-		(*best).suspect(twins)
-		b.suspect(twins)
+		f.pair(*best, b)
 	}
 	switch {
 	case strong != nil:
@@ -116,6 +117,25 @@ func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
 	// and no other packet goes on here.
 	odd.stampSure = false
 	return odd
+}
+
+// someoneIsDue reports whether several journeys can take an event, and it is the next of
+// one at least.
+func (f *Fold) someoneIsDue(at place, e *Event, k packetKey) bool {
+	n, due := 0, false
+	for b := f.byKey[k]; b != nil && (n < 2 || !due); b = b.same {
+		if b.takesLegacy(at, e) {
+			n++
+			due = due || f.due(b, at)
+		}
+	}
+	return n > 1 && due
+}
+
+// due reports whether nothing is missing before a place that the legacy tracer had to tell
+// first: its events come in their true order.
+func (f *Fold) due(b *builder, at place) bool {
+	return b.late || f.missed != b.missed || b.unwalked(at, true) == nil
 }
 
 func sameStamp(a, b time.Time) bool { return !a.IsZero() && a.Equal(b) }

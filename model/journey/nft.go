@@ -53,11 +53,12 @@ func (f *Fold) nft(e *Event) {
 		}
 		b.ct, b.hasCT = *e.CT, true
 	}
+	f.heard(b)
 }
 
 // nftHome finds the journey whose packet an id now stands for, or begins one.
 func (f *Fold) nftHome(w *walk, e *Event) *builder {
-	k := keyOf(e.Packet)
+	k := f.keyOf(e.Packet)
 	b := f.legacyTwin(w, e, k)
 	if b == nil {
 		b = f.renamed(w, e, k)
@@ -126,7 +127,7 @@ func hookByDevices(e *Event) model.Hook {
 // (jhash of the skb's address, net/netfilter/nf_tables_trace.c), so a hook that
 // goes backwards or other headers mean another packet.
 func (b *builder) takesNFT(w *walk, e *Event) bool {
-	if b.keyed && b.key != keyOf(e.Packet) || !b.fits(w.place, e) {
+	if b.keyed && !b.key.is(keyOf(e.Packet)) || !b.fits(w.place, e) {
 		return false
 	}
 	n := b.nft
@@ -161,8 +162,7 @@ func (f *Fold) legacyTwin(w *walk, e *Event, k packetKey) *builder {
 			twin = b
 			continue
 		}
-		twin.suspect(twins)
-		b.suspect(twins)
+		f.pair(twin, b)
 	}
 	return twin
 }

@@ -29,6 +29,9 @@ func (f *Fold) render(b *builder) *Journey {
 		j.Packet, j.Family = *first, first.Family
 	}
 	j.Assumptions, j.KnownBy = b.unordered(), b.knownBy()
+	if b.even > 0 {
+		j.Assumptions = append(j.Assumptions, b.evenly())
+	}
 	if b.startsLate() {
 		j.Assumptions = append(j.Assumptions, byConnection)
 	}
@@ -291,6 +294,8 @@ func (f *Fold) complete(b *builder, j *Journey, why string) {
 		j.Why = "events in its middle are missing"
 	case b.doubt != "":
 		j.Why = b.doubt
+	case b.alikes != nil:
+		j.Why = twins
 	case f.unbegun(b):
 		j.Why = "its beginning was not seen: events were lost, or another's trace rule began here"
 		if f.outwaited {

@@ -9,16 +9,17 @@ import (
 // packetKey is what stays the same in a packet from its first hook to its last,
 // address translation included.
 type packetKey struct {
-	family model.Family
-	proto  model.Proto
-	icmp   uint16
-	flags  model.TCPFlags
-	ipid   uint16
-	label  uint32
-	length int
-	frag   int
-	seq    uint32
-	ack    uint32
+	family  model.Family
+	proto   model.Proto
+	icmp    uint16
+	flags   model.TCPFlags
+	ipid    uint16
+	label   uint32
+	length  int
+	frag    int
+	seq     uint32
+	ack     uint32
+	content uint32
 }
 
 func keyOf(p *model.Packet) packetKey {
@@ -26,11 +27,27 @@ func keyOf(p *model.Packet) packetKey {
 	if p.Extended {
 		return k // the two tracers do not see the same of what follows
 	}
-	k.proto, k.frag, k.seq, k.ack, k.flags = p.Proto, p.FragOffset, p.Seq, p.Ack, p.Flags
+	k.proto, k.frag, k.seq, k.ack, k.flags, k.content = p.Proto, p.FragOffset, p.Seq, p.Ack, p.Flags, p.Content
 	if p.Proto.ICMP() {
 		k.icmp = uint16(p.ICMPType)<<8 | uint16(p.ICMPCode)
 	}
 	return k
+}
+
+// keyOf is keyOf, without what rules may write.
+func (f *Fold) keyOf(p *model.Packet) packetKey {
+	k := keyOf(p)
+	if f.bases == nil || f.bases.alters.content {
+		k.content = 0
+	}
+	return k
+}
+
+// is compares two keys where the packet's id is the same too: then what it carries may have
+// been written to.
+func (k packetKey) is(o packetKey) bool {
+	o.content = k.content
+	return k == o
 }
 
 // key notes what the packet is known by and puts the journey behind the others of
@@ -126,8 +143,8 @@ func (b *builder) fits(at place, e *Event) bool {
 			return false
 		}
 	}
-	p, pat := b.face(at)
-	return kin(p, pat, e.Packet, at)
+	p, w := b.shown(at)
+	return p == nil || kin(p, w.place, e.Packet, at) && b.alike(p, w, at, e)
 }
 
 // below reports whether a table of the family sees the devices under the IP families':
@@ -173,8 +190,7 @@ func (f *Fold) renamed(w *walk, e *Event, k packetKey) *builder {
 			same = b
 			continue
 		}
-		same.suspect(twins)
-		b.suspect(twins)
+		f.pair(same, b)
 	}
 	if same != nil && f.byID[same.id] == same {
 		delete(f.byID, same.id)
@@ -280,8 +296,7 @@ func (f *Fold) compare(b *builder, e *Event, at place) {
 			continue
 		}
 		if !o.settled(f.opt.Probes) && o.like(e, at) || o.taken(e, at) {
-			o.suspect(twins)
-			b.suspect(twins)
+			f.pair(o, b)
 		}
 	}
 }
@@ -289,13 +304,13 @@ func (f *Fold) compare(b *builder, e *Event, at place) {
 // like reports whether the event at a place, with which another journey begins, can be of
 // this packet as well as of that one.
 func (b *builder) like(e *Event, at place) bool {
-	p, pat := b.face(at)
-	return !b.apart(at.hook, e) && kin(p, pat, e.Packet, at)
+	p, w := b.shown(at)
+	return !b.apart(at.hook, e) && (p == nil || kin(p, w.place, e.Packet, at) && b.alike(p, w, at, e))
 }
 
 // taken reports whether this journey was given events of other ends, one of which the
 // event has: they may be the other packet's.
 func (b *builder) taken(e *Event, at place) bool {
-	p, _ := b.face(at)
-	return b.assumed && !b.stranger(at.hook, e) && p != nil && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst)
+	p, w := b.shown(at)
+	return b.assumed && !b.stranger(at.hook, e) && p != nil && b.alike(p, w, at, e) && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst)
 }

@@ -19,7 +19,7 @@ func (f *Fold) sever(b *builder) {
 		f.cuts, f.torn = 0, f.now
 	}
 	// The journey itself is used again: what others may be held against is copied.
-	n := &builder{key: b.key, keyed: true, way: b.way, sent: b.sent, probed: b.probed, assumed: b.assumed, walks: make([]*walk, len(b.walks))}
+	n := &builder{key: b.key, keyed: true, bases: b.bases, way: b.way, sent: b.sent, probed: b.probed, assumed: b.assumed, walks: make([]*walk, len(b.walks))}
 	for i, w := range b.walks { // where it was, and how it looked there
 		c := &walk{family: w.family, place: w.place, verdict: w.verdict, in: w.in, out: w.out}
 		if p := w.lastPacket(); p != nil {

@@ -187,11 +187,14 @@ type builder struct {
 	assumed     bool   // an event with other ends was taken for the packet's
 	missed      uint64 // Fold.missed when it began
 	gaps        uint64
-	late        bool   // events that were lost may have been its beginning
-	torn        bool   // events in the middle are missing
-	answers     int    // the journey of the other direction that it followed
-	half        int    // the journey of its other half, over loopback
-	doubt       string // why its steps may be another packet's
+	late        bool    // events that were lost may have been its beginning
+	torn        bool    // events in the middle are missing
+	answers     int     // the journey of the other direction that it followed
+	half        int     // the journey of its other half, over loopback
+	doubt       string  // why its steps may be another packet's
+	alikes      *alikes // the journeys that its events may be mixed up with
+	behind      bool    // events are still to come, as alikes counts them
+	even        int     // so many journeys were mixed up that have the same steps
 	closed      bool
 	mixed       bool // events of both tracers had come
 	known       known
@@ -224,14 +227,23 @@ func (w *walk) beside(o *walk) bool {
 
 // face is the packet as it was last seen at or before a place, and where.
 func (b *builder) face(at place) (*model.Packet, place) {
+	p, w := b.shown(at)
+	if w == nil {
+		return nil, place{}
+	}
+	return p, w.place
+}
+
+// shown is face with the walk.
+func (b *builder) shown(at place) (*model.Packet, *walk) {
 	var p *model.Packet
-	var seen place
+	var seen *walk
 	for _, w := range b.walks {
 		if p != nil && at.before(w.place) {
 			break
 		}
 		if q := w.lastPacket(); q != nil {
-			p, seen = q, w.place
+			p, seen = q, w
 		}
 	}
 	return p, seen

@@ -85,30 +85,41 @@ func TestTwoCPUs(t *testing.T) {
 				s := openOn(t, n.Router, guarded(t), Trace{Rate: 100_000, Filter: parse(t, "udp and dst port 9")})
 				counts := newCounted(t, n.Router)
 				const each = 40
-				var start, done sync.WaitGroup
-				start.Add(2)
-				for i, ttl := range []int{50, 60} {
-					sport := 4000
-					if flows == 2 {
-						sport += i
-					}
-					done.Go(func() {
-						if err := pinned(n.Client, i, ttl, sport, kind.discover, each, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{10, 1, 0, 1}}, &start); err != nil {
-							t.Error(err)
+				send := func() {
+					var start, done sync.WaitGroup
+					start.Add(2)
+					for i, ttl := range []int{50, 60} {
+						sport := 4000
+						if flows == 2 {
+							sport += i
 						}
-					})
+						done.Go(func() {
+							if err := pinned(n.Client, i, ttl, sport, kind.discover, each, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{10, 1, 0, 1}}, &start); err != nil {
+								t.Error(err)
+							}
+						})
+					}
+					done.Wait()
 				}
-				done.Wait()
-				list := s.settled("all packets", func(list []*journey.Journey) bool { return len(list) >= 2*each })
-				whole := 0
-				for _, j := range list {
+				// The first packets of the flows race for conntrack and nat, and receive stamps
+				// are being switched on.
+				send()
+				early := s.settled("all packets", func(list []*journey.Journey) bool {
+					return len(list) >= 2*each && !slices.ContainsFunc(list, func(j *journey.Journey) bool { return !j.Closed })
+				})
+				send()
+				list := s.settled("all packets", func(list []*journey.Journey) bool { return len(list) >= len(early)+2*each })
+				whole, later := 0, 0
+				for i, j := range list {
 					if !j.Complete {
 						if j.Why == "" {
 							t.Errorf("incomplete, and not said why: %s", describe(j))
 						}
 						continue
 					}
-					whole++
+					if whole++; i >= len(early) {
+						later++
+					}
 					own := fmt.Sprint(j.Packet.TTL)
 					var met []string
 					for i := range j.Steps {
@@ -121,16 +132,23 @@ func TestTwoCPUs(t *testing.T) {
 						t.Errorf("steps of two packets in one: ttl %s met %q: %s", own, met, describe(j))
 					}
 				}
-				if whole == 2*each {
+				if whole == 4*each {
 					if bad := counts.compare(t, list); len(bad) > 0 {
 						t.Errorf("%s", strings.Join(bad, "\n"))
 					}
 				}
-				// Packets with ids, and those that nf_tables alone tells of, come apart.
-				if (!alike || c.legacy == "") && whole < each {
-					t.Errorf("only %d of %d journeys are complete", whole, len(list))
+				// Packets with ids, those that nf_tables alone tells of and those of which one hop
+				// limit differs come apart; of those that are the same in all, each had all steps.
+				if later < 3*each/2 || (!alike || c.legacy == "") && whole < 3*each {
+					t.Errorf("only %d of %d journeys are complete, %d of the later %d", whole, len(list), later, len(list)-len(early))
 				}
-				t.Logf("%d of %d journeys are complete", whole, len(list))
+				why := map[string]int{}
+				for _, j := range list {
+					if !j.Complete {
+						why[j.Why]++
+					}
+				}
+				t.Logf("%d of %d journeys are complete, %d of the later %d; of the others %v", whole, len(list), later, len(list)-len(early), why)
 				s.shut()
 			})
 		}
