@@ -178,6 +178,8 @@ type Journey struct {
 	Link  *Link  `json:"-"`
 	// Track is what is known of its place in conntrack.
 	Track Track `json:"-"`
+	// Devices are those of the hooks behind which it is sent.
+	Devices Devices `json:"-"`
 	// Closed is true once no more steps are expected.
 	Closed bool `json:"-"`
 	// MissesLeftOut counts the rules that were looked at and did not match, and that are not
@@ -185,6 +187,18 @@ type Journey struct {
 	MissesLeftOut int      `json:"misses_left_out,omitempty"`
 	Assumptions   []string `json:"assumptions"`
 	Possible      []string `json:"possible,omitempty"`
+}
+
+// Devices are the devices that netfilter had at the hooks of packets that are sent, as
+// events told.
+type Devices struct {
+	// Output is the device that output had to send it by, "" where no event told. A rule
+	// or address translation there may have routed it anew; the hook keeps the device.
+	Output string
+	// Came is the device it came in by as postrouting had it (linux 5.7), "" for none.
+	// Told is true where an event of postrouting told that.
+	Came string
+	Told bool
 }
 
 // MarshalJSON adds the schema; lists are never null.

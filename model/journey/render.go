@@ -52,6 +52,17 @@ func (f *Fold) render(b *builder) *Journey {
 	return j
 }
 
+// note takes the devices of a walk.
+func (d *Devices) note(w *walk) {
+	switch {
+	case below(w.family) || w.vague:
+	case w.place.hook == model.HookOutput && d.Output == "":
+		d.Output = w.out
+	case w.place.hook == model.HookPostrouting && (w.source == SourceLegacy || w.firstPacket() != nil):
+		d.Came, d.Told = w.in, true
+	}
+}
+
 // lay puts the steps in the packet's order, with what changed before each, and
 // gives the first and the last headers seen.
 func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
@@ -73,6 +84,7 @@ func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
 		if w.out != "" {
 			j.Out = w.out
 		}
+		j.Devices.note(w)
 		switch w.place.hook {
 		case model.HookInput:
 			j.Path = PathInput

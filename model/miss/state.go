@@ -185,12 +185,12 @@ func (s *state) devices(f model.Family, h model.Hook) (in, out fact.Fact[string]
 	case model.HookForward:
 		return name(s.j.In), name(s.j.Out)
 	case model.HookOutput:
-		if s.j.NAT == nil { // else the packet may be routed anew
-			return none, name(s.j.Out)
+		if out = name(s.j.Devices.Output); !out.Known && s.j.NAT == nil { // else it may be routed anew
+			out = name(s.j.Out)
 		}
-		return none, fact.Fact[string]{}
-	case model.HookPostrouting: // what came in by is there in newer kernels only
-		return fact.Fact[string]{}, name(s.j.Out)
+		return none, out
+	case model.HookPostrouting: // what it came in by is there in newer kernels only
+		return fact.Fact[string]{Value: s.j.Devices.Came, Known: s.j.Devices.Told}, name(s.j.Out)
 	}
 	return
 }
