@@ -27,7 +27,7 @@ func TestMissDevices(t *testing.T) {
 		want           []string
 	}{
 		{"forwarded", "client", "10.2.0.2:9", []string{`fw/post 1: iifname r0, want "r1"`}},
-		{"made here", "router", "10.2.0.2:9", []string{"fw/nat 1: ip daddr 10.2.0.2, want 10.1.0.77", `fw/post 1: iifname none, want "r1"`, `fw/post 2: iifname none, want "r0"`}},
+		{"made here", "router", "10.2.0.2:9", []string{"fw/nat 1: ip daddr 10.2.0.2, want 10.1.0.77", `fw/out 1: oifname r1, want "r0"`, `fw/post 1: iifname none, want "r1"`, `fw/post 2: iifname none, want "r0"`}},
 		{"made here and routed anew", "router", "10.1.0.77:9", []string{`fw/out 1: oifname r0, want "r1"`, `fw/post 1: iifname none, want "r1"`, `fw/post 2: iifname none, want "r0"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
