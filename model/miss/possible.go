@@ -44,8 +44,13 @@ func (f *Finder) evidence(j *journey.Journey) fact.State {
 		return fact.Invalid | fact.Untracked
 	}
 	left := fact.AnyState
-	if t.Early && j.Packet.Proto != model.ProtoICMPv6 { // nf_conntrack_proto_icmpv6.c lets neighbour discovery go untracked
-		left &^= fact.Untracked // but for a rule that says so, which is looked at on the way
+	switch discovery(&j.Packet) {
+	case fact.Yes:
+		left &= fact.Untracked | fact.Invalid
+	case fact.No:
+		if t.Early {
+			left &^= fact.Untracked // but for a rule that says so, which is looked at on the way
+		}
 	}
 	about := f.about(j.Rules)
 	if t.Absent && !about.silenced {
@@ -63,6 +68,24 @@ func (f *Finder) evidence(j *journey.Journey) fact.State {
 		left &= fact.New | fact.Related
 	}
 	return left
+}
+
+// discovery reports whether the packet is one of those that conntrack lets go untracked by
+// itself: neighbour discovery and the groups' membership (nf_conntrack_proto_icmpv6.c).
+func discovery(p *model.Packet) fact.Answer {
+	switch {
+	case p.Family != model.FamilyIPv6:
+		return fact.No
+	case !p.ProtoKnown(), p.Proto == model.ProtoICMPv6 && !p.Transport:
+		return fact.Unsure
+	case p.Proto != model.ProtoICMPv6:
+		return fact.No
+	}
+	switch p.ICMPType {
+	case 130, 131, 132, 143, 133, 134, 135, 136:
+		return fact.Yes
+	}
+	return fact.No
 }
 
 // entry is the conntrack entry that the packet found, where that is known though the

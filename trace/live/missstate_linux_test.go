@@ -1,15 +1,11 @@
 package live
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"nfscope/model/fact"
 	"nfscope/model/journey"
 	"nfscope/model/miss"
 	"nfscope/model/snapshot"
@@ -155,99 +151,4 @@ func TestMissState(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestNoStateContradicts: with random rules that ask for the connection, what is reckoned
-// of its state fits what the kernel matched, and what it told.
-func TestNoStateContradicts(t *testing.T) {
-	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
-	t.Parallel()
-	for seed := range uint64(6) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); noStateContradiction(t, seed) })
-	}
-	// Replies are dropped before conntrack tells that it saw them.
-	t.Run("unsaid", func(t *testing.T) { t.Parallel(); noStateContradiction(t, 12253885907566872217) })
-	t.Run("any", func(t *testing.T) { t.Parallel(); noStateContradiction(t, rand.Uint64()) })
-}
-
-func noStateContradiction(t *testing.T, seed uint64) {
-	r := rand.New(rand.NewPCG(seed, 12))
-	n := nettest.NewRouted(t)
-	answering(t, n)
-	save := []string{"-m conntrack --ctstate NEW", "-m conntrack --ctstate RELATED,ESTABLISHED", "-m conntrack ! --ctstate INVALID,NEW", "-m conntrack --ctstate ESTABLISHED --ctdir REPLY",
-		"-m conntrack --ctdir ORIGINAL", "-m conntrack --ctstatus SEEN_REPLY", "-m conntrack --ctstatus NONE", "-m conntrack ! --ctstatus CONFIRMED", "-m conntrack --ctstatus ASSURED,SEEN_REPLY",
-		"-m state --state UNTRACKED,INVALID", "-m conntrack --ctorigsrc 10.1.0.2 --ctstate NEW,ESTABLISHED", "-m conntrack --ctreplsrcport 9",
-		"-m pkttype --pkt-type broadcast", "-m pkttype ! --pkt-type unicast"}
-	native := []string{"ct state new", "ct state established,related", "ct state != invalid", "ct state { new, untracked }", "ct direction reply", "ct direction original ct state established",
-		"ct status seen-reply", "ct status confirmed", "ct status & (seen-reply | assured) == 0", "ct original ip saddr 10.1.0.2", "ct state vmap { established : continue, invalid : drop }", "ct mark 0",
-		"meta pkttype host", "meta pkttype != broadcast"}
-	// Some connections are older than the rules, and in half of the rulesets nothing is dropped.
-	nettest.Feed(t, n.Router, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -m conntrack --ctstate NEW\nCOMMIT\n", "iptables-legacy-restore")
-	conns := []net.Conn{caller(t, n, "10.2.0.2:9"), caller(t, n, "10.2.0.2:8"), caller(t, n, "10.2.0.2:9"), caller(t, n, "10.2.0.2:8")}
-	for _, c := range conns[:2] {
-		if _, err := c.Write([]byte("hello")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_ = conns[0].SetReadDeadline(time.Now().Add(10 * time.Second))
-	if _, err := conns[0].Read(make([]byte, 100)); err != nil {
-		t.Fatal(err)
-	}
-	tame := strings.NewReplacer()
-	if seed%2 == 0 {
-		tame = strings.NewReplacer("-j DROP", "", " DROP ", " ACCEPT ", "policy drop", "policy accept", "counter drop", "counter")
-	}
-	nettest.Feed(t, n.Router, tame.Replace([]string{"", "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n"}[r.IntN(2)]+
-		randomSave(r, "filter", save...)+randomSave(r, "mangle", save...)), "iptables-legacy-restore")
-	nettest.Feed(t, n.Router, tame.Replace(randomSave(r, "filter", save...)), "iptables-nft-restore")
-	nettest.Feed(t, n.Router, tame.Replace(randomNative(r, native...)), "nft", "-f", "-")
-	s := open(t, n.Router, Trace{Filter: parse(t, "udp")})
-	f := miss.New(miss.Known{})
-	known, told, late, seen := 0, 0, 0, map[int]bool{}
-	deadline := time.Now().Add(15 * time.Second)
-	for round := 0; late < 12 && time.Now().Before(deadline); round++ {
-		for _, c := range conns {
-			if _, err := c.Write([]byte("hello")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		snap := s.wait("the packets", func(snap *snapshot.Snapshot) bool {
-			return slices.ContainsFunc(snap.Journeys, func(j *journey.Journey) bool { return j.Closed && !seen[j.Number] })
-		})
-		for _, j := range snap.Journeys {
-			if !j.Closed || seen[j.Number] {
-				continue
-			}
-			seen[j.Number] = true
-			if j.Track.Before != nil {
-				late++
-			}
-			truth := fact.StateOf(j.CTState)
-			if truth != 0 {
-				told++
-			}
-			for _, x := range []*journey.Journey{j, blind(j)} {
-				left := f.States(x)
-				if truth != 0 && left&truth == 0 {
-					t.Errorf("seed %d: the state is %s, and %s was reckoned: %+v\n%s", seed, truth, left, x.Track, describe(x))
-				}
-				if left != fact.AnyState {
-					known++
-				}
-				full := looked(snap, x)
-				for i := range full.Steps {
-					if st := &full.Steps[i]; st.Kind == journey.KindMiss && st.Note != "" {
-						t.Errorf("seed %d: %s %s: %v %s (%s reckoned)", seed, st.Chain, st.Text, st.Because, st.Note, left)
-					}
-				}
-				if slices.ContainsFunc(full.Assumptions, func(a string) bool { return strings.Contains(a, "contradict") }) {
-					t.Errorf("seed %d: no state is left, of %q\n%s", seed, j.CTState, describe(x))
-				}
-			}
-		}
-	}
-	if len(seen) == 0 || late == 0 {
-		t.Errorf("%d packets, %d of an older connection", len(seen), late)
-	}
-	t.Logf("%d packets, %d told, %d with an older entry; %d states reckoned", len(seen), told, late, known)
 }
