@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,8 @@ type app struct {
 	// failed is the first error of a closer.
 	failed error
 	guard  *guard.Guard
+	// lastEvent is when the last event of a lab came, in nanoseconds.
+	lastEvent atomic.Int64
 	armed  func()
 }
 

@@ -25,8 +25,12 @@ import (
 )
 
 const (
-	// settle is how long after a step the last events of its packets are waited for.
-	settle = 400 * time.Millisecond
+	// settle is how long after a step the last events of its packets are waited for at
+	// least. On a busy machine they take longer: then until none came for quiet, at most
+	// for patience.
+	settle   = 400 * time.Millisecond
+	quiet    = 300 * time.Millisecond
+	patience = 5 * time.Second
 	// gap is the pause before a step in the TUI, so that an eye can follow.
 	gap = 1500 * time.Millisecond
 	// demoFor bounds the demo's trace and its traffic.
@@ -186,6 +190,7 @@ func (a *app) demoLive(l *lab.Lab, plain bool, file string) error {
 
 // play watches the lab's observed host and runs its steps once.
 func (a *app) play(ctx context.Context, n *lab.Network, put func(feed.Item), slow bool) error {
+	put = a.noting(put)
 	s, err := a.armLab(ctx, n, put)
 	if err != nil {
 		return err
@@ -225,7 +230,7 @@ func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), sl
 	emit := func(it feed.Item) {
 		if it.Lab != nil {
 			if !first {
-				_ = pause(ctx, settle)
+				a.settled(ctx)
 			}
 			first = false
 			it.Time = time.Now()
@@ -243,10 +248,29 @@ func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), sl
 	return err
 }
 
+// noting has put tell when the last event came.
+func (a *app) noting(put func(feed.Item)) func(feed.Item) {
+	return func(it feed.Item) {
+		if it.Event != nil || it.Drop != nil || it.Flow != nil {
+			a.lastEvent.Store(time.Now().UnixNano())
+		}
+		put(it)
+	}
+}
+
+// settled waits until the events of a step have come.
+func (a *app) settled(ctx context.Context) {
+	for end, d := time.Now().Add(patience), settle; d > 0 && time.Now().Before(end); d = quiet - time.Since(time.Unix(0, a.lastEvent.Load())) {
+		if pause(ctx, d) != nil {
+			return
+		}
+	}
+}
+
 // demoTUI shows the lab; its steps are repeated until the demo's time is over.
 func (a *app) demoTUI(n *lab.Network, tee func(func(feed.Item)) func(feed.Item)) error {
 	c := collect.New(store.New(journey.Options{}), time.Now)
-	put := tee(c.Put)
+	put := a.noting(tee(c.Put))
 	s, err := a.armLab(a.ctx, n, put)
 	if err != nil {
 		return err

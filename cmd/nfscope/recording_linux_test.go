@@ -29,6 +29,8 @@ var passing = []struct {
 	to string
 }{
 	{regexp.MustCompile(`:(3[2-9]|4\d|5\d|60)\d{3}\b`), ":PORT"},
+	{regexp.MustCompile(`\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b`), "MAC"},
+	{regexp.MustCompile(`\d+ connections? met`), "N connections met"},
 	// Of the ports and backends that NAT chose by chance: lab snat's, lab load-balance's.
 	{regexp.MustCompile(`192\.0\.2\.10:\d+`), "192.0.2.10:PORT"},
 	{regexp.MustCompile(`(?m)^.*(KUBE-SERVICES|KUBE-SVC-APP|KUBE-SEP-|app on |10\.244\.1\.).*\n`), ""},

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/model/journey"
 	"nfscope/model/ruleset"
@@ -29,12 +30,19 @@ type story struct {
 	lab     *snapshot.Lab
 	began   time.Time // of the step under way
 	printed map[int]bool
-	err     error
+	// drops are what the kernel threw away in the step under way, but for what a rule did,
+	// which the packets themselves tell.
+	drops []*drop.Drop
+	words drop.Dictionary
+	err   error
 }
 
 func newStory(w io.Writer, width int) *story {
-	return &story{out: bufio.NewWriter(w), width: width, store: store.New(journey.Options{}), printed: map[int]bool{}}
+	return &story{out: bufio.NewWriter(w), width: width, store: store.New(journey.Options{}), printed: map[int]bool{}, words: drop.Meanings()}
 }
+
+// mostDrops is how many drops of a step are told one by one.
+const mostDrops = 5
 
 // put takes one item, from any goroutine.
 func (s *story) put(it feed.Item) { it.Split(s.one) }
@@ -44,6 +52,11 @@ func (s *story) one(it feed.Item) {
 	defer s.mu.Unlock()
 	s.store.Tick(it.Time)
 	s.store.Apply(&it)
+	if d := it.Drop; d != nil && s.lab != nil && s.lab.Current < len(s.lab.Steps) && d.HasPacket() && !d.Packet.Dst.IsMulticast() {
+		if e := s.words.Explain(d); e.By != drop.ByNetfilter && e.Grade != drop.Usual {
+			s.drops = append(s.drops, d)
+		}
+	}
 	switch {
 	case it.Rules != nil && !s.rules:
 		s.rules = true
@@ -103,6 +116,7 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 			more++
 		}
 	}
+	s.dropped()
 	if more > 0 {
 		was := "was"
 		if more > 1 {
@@ -111,6 +125,18 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 		s.printf("and %s of it %s accepted\n", plural(uint64(more), "more packet"), was)
 	}
 	s.printf("%s\n\n", st.Says)
+}
+
+// dropped prints what the kernel threw away by itself.
+func (s *story) dropped() {
+	for i, d := range s.drops {
+		if i == mostDrops {
+			s.printf("and %s more that the kernel dropped\n", plural(uint64(len(s.drops)-i), "packet"))
+			break
+		}
+		s.printf("the kernel dropped %s: %s, at %s: %s\n", d.What(), d.Reason, d.Where(), s.words.Explain(d).Sentence())
+	}
+	s.drops = nil
 }
 
 // end prints the closing line.

@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 )
 
 // Evidence is what was seen while a lab's steps ran once. A part that is nil was not
@@ -21,6 +23,8 @@ type Evidence struct {
 	// counters after the last step. Where Counts is nil those of Rules itself are taken.
 	Rules  *model.Ruleset
 	Counts *model.Counts
+	// Drops are those of the observed host.
+	Drops *snapshot.Drops
 	// Misses gives a journey with the rules that did not match among its steps.
 	Misses func(*journey.Journey) *journey.Journey
 	// Counted is what the kernel counted from before the first step on.
@@ -112,6 +116,9 @@ func (c *checker) step(i int) {
 	}
 	if c.ev.Journeys != nil {
 		c.journey(s.Expect, r.Attempts[0])
+	}
+	if c.ev.Drops != nil && c.ev.Drops.Watch.Step == drop.StepBPF && s.Expect.Drop != nil {
+		c.drop(s.Expect.Drop, r.Attempts[0].Tuple)
 	}
 	if c.ev.Flows != nil && s.Expect.Flow != nil {
 		c.flow(s.Expect.Flow, r.Attempts[0].Tuple)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
 )
@@ -183,4 +184,25 @@ func (c *checker) pool(p Pool) {
 	if len(used) != p.Used {
 		c.fail(fmt.Sprintf("pool of %s, ports %s", p.Address, p.Ports), fmt.Sprintf("%d in use", p.Used), fmt.Sprint(len(used)))
 	}
+}
+
+// drop finds the packet, or the connection that it belongs to, among what the kernel
+// threw away.
+func (c *checker) drop(e *ExpectDrop, t model.Tuple) {
+	want := drop.FlowOf(&model.Packet{Proto: t.Proto, Src: t.Src, SPort: t.SPort, Dst: t.Dst, DPort: t.DPort, Transport: true})
+	var have []string
+	for _, r := range c.ev.Drops.Rows {
+		if r.Key.Flow != want && (r.Last == nil || !sameTuple(r.Last.Orig, t)) {
+			continue
+		}
+		station := ""
+		if r.Last != nil {
+			station = r.Last.Station.String()
+		}
+		if r.Key.Reason == e.Reason && (e.Station == "" || e.Station == station) {
+			return
+		}
+		have = append(have, r.Key.Reason+" at "+station)
+	}
+	c.fail("drop", strings.TrimSuffix(e.Reason+" at "+e.Station, " at "), strings.Join(have, ", "))
 }

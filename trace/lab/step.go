@@ -67,6 +67,17 @@ type Expect struct {
 	Path     string      `yaml:"path"`
 	Sentence string      `yaml:"sentence"`
 	Flow     *ExpectFlow `yaml:"flow"`
+	// Drop is what the kernel says that it threw the packet away for. It is looked at where
+	// the kernel lets us see each drop (eBPF).
+	Drop *ExpectDrop `yaml:"drop"`
+}
+
+// ExpectDrop states a drop with the kernel's reason.
+type ExpectDrop struct {
+	// Reason is the kernel's word, as IP_RPFILTER.
+	Reason string `yaml:"reason"`
+	// Station is where the packet was, in package drop's word, "" for anywhere.
+	Station string `yaml:"at"`
 }
 
 // Miss states a rule that did not match.

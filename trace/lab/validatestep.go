@@ -111,6 +111,9 @@ func (v *validator) expect(w string, s *Step) {
 	if e.Unseen && (e.Outcome != "" || e.By != nil || len(e.Hits)+len(e.Misses) > 0) {
 		v.bad(w+".unseen", "step %q: of a packet that was not seen nothing else can be stated", s.Name)
 	}
+	if e.Drop != nil && e.Drop.Reason == "" {
+		v.bad(w+".drop", "step %q: a drop without a reason; expected one such as IP_RPFILTER", s.Name)
+	}
 	if e.Flow != nil {
 		if !slices.Contains([]string{"", "kept", "rewritten"}, e.Flow.Port) {
 			v.bad(w+".flow.port", "step %q: port %q; expected kept or rewritten", s.Name, e.Flow.Port)

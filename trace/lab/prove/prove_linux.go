@@ -65,6 +65,9 @@ func Run(ctx context.Context, n *lab.Network, g *guard.Guard) (seen *Seen, err e
 	if err := s.Arm(ctx, live.Trace{Filter: f, For: 5 * time.Minute, Rate: traceRate}); err != nil {
 		return nil, err
 	}
+	if err := watching(ctx, newest); err != nil {
+		return nil, err
+	}
 	if seen.Results, err = lab.Play(ctx, n, c.Put, nil); err != nil {
 		return nil, err
 	}
@@ -83,6 +86,7 @@ func Run(ctx context.Context, n *lab.Network, g *guard.Guard) (seen *Seen, err e
 			if ev.Flows == nil {
 				ev.Flows = []*flow.Flow{} // looked at, and there are none
 			}
+			ev.Drops = &snap.Drops
 			look := miss.New(miss.In(snap))
 			ev.Misses = func(j *journey.Journey) *journey.Journey { return look.Look(j, 0) }
 			if seen.Failures = lab.Check(l, ev); len(seen.Failures) == 0 {
@@ -92,6 +96,26 @@ func Run(ctx context.Context, n *lab.Network, g *guard.Guard) (seen *Seen, err e
 			return seen, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		}
+	}
+}
+
+// watching waits until drops are watched, one way or the other: that begins beside the
+// rest, and what is dropped before is not told. Where it does not begin the lab is played
+// all the same.
+func watching(ctx context.Context, newest <-chan *snapshot.Snapshot) error {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		select {
+		case s := <-newest:
+			if s.Drops.Watch.Step != "" {
+				return nil
+			}
+		case <-late.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
