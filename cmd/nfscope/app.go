@@ -39,7 +39,7 @@ type app struct {
 	guard  *guard.Guard
 	// lastEvent is when the last event of a lab came, in nanoseconds.
 	lastEvent atomic.Int64
-	armed  func()
+	armed     func()
 }
 
 // later has fn run when the command is over, whatever happens.

@@ -251,7 +251,7 @@ func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), sl
 // noting has put tell when the last event came.
 func (a *app) noting(put func(feed.Item)) func(feed.Item) {
 	return func(it feed.Item) {
-		if it.Event != nil || it.Drop != nil || it.Flow != nil {
+		if it.Event != nil || it.Events != nil || it.Drop != nil {
 			a.lastEvent.Store(time.Now().UnixNano())
 		}
 		put(it)
