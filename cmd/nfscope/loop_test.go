@@ -34,7 +34,7 @@ func TestRecordingLoops(t *testing.T) {
 			st := store.New(journey.Options{Keep: 1 << 16})
 			const passes = 3
 			const lag = 250 * time.Millisecond // of one reader behind another, on a busy machine
-			var told [passes][]string // the ends of each pass's packets
+			var told [passes][]string          // the ends of each pass's packets
 			var hits [passes]uint64
 			number, now := 0, time.Time{}
 			l.wait = func(ctx context.Context, at time.Time) error {

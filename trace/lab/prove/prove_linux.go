@@ -30,7 +30,11 @@ const traceRate = 1000
 // Run plays the network's lab once and says what of its statements was not so. An error
 // means that it could not be looked at.
 func Run(ctx context.Context, n *lab.Network, g *guard.Guard) (seen *Seen, err error) {
-	l := n.Lab()
+	return run(ctx, n, n.Lab(), g)
+}
+
+// run is Run for what l states of the network.
+func run(ctx context.Context, n *lab.Network, l *lab.Lab, g *guard.Guard) (seen *Seen, err error) {
 	f, err := filter.Parse(l.Filter)
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: %w", l.Name, err)
