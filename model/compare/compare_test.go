@@ -49,6 +49,8 @@ func TestSentence(t *testing.T) {
 	counted := step("filter", "FORWARD", 4, "-A FORWARD -m recent --name x -j ACCEPT", model.VerdictAccept)
 	cut := way(7, 80, journey.Unknown)
 	cut.Complete = false
+	torn := way(7, 8080, journey.Unknown, first)
+	torn.Complete = false
 	for _, c := range []struct {
 		name string
 		a, b *journey.Journey
@@ -75,6 +77,8 @@ func TestSentence(t *testing.T) {
 			"#3 and #7 part at the first step, filter/FORWARD: #3 goes to forward, #7 to input"},
 		{"one ends", way(3, 8080, "accepted", first, accept), way(7, 8080, "dropped", first), 1,
 			"#3 and #7 go the same way until filter/FORWARD: #3 goes on to rule 4 (-p tcp -m tcp --dport 8080 -j ACCEPT); #7 was dropped somewhere"},
+		{"not all seen", way(3, 8080, "accepted", first, accept), torn, 1,
+			"#3 and #7 go the same way until filter/FORWARD: #3 goes on to rule 4 (-p tcp -m tcp --dport 8080 -j ACCEPT); #7 was unknown somewhere. Not all of #7 was seen"},
 		{"the same", way(3, 8080, "accepted", first, accept), way(7, 8080, "accepted", first, accept), -1, "#3 and #7 go the same way, and both were accepted somewhere"},
 		{"another end", way(3, 8080, "accepted", accept), way(7, 8080, "unknown", accept), -1, "#3 and #7 go the same way, but #3 was accepted somewhere and #7 was unknown somewhere"},
 		{"nothing known", way(3, 80, "unknown"), cut, -1, "of #3 and #7 no step is known. Not all of #7 was seen"},
