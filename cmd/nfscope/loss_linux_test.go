@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/trace/nettest"
+)
+
+// TestLossIsTold: events that nfscope was too slow for are in the last line, in the stats,
+// in the recording and in what a replay says of it, and packets that may have suffered say so.
+func TestLossIsTold(t *testing.T) {
+	nettest.Kernel(t, "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, "table ip fw { chain f { type filter hook forward priority 0; udp dport 9 counter drop; }; }\n", "nft", "-f", "-")
+	file := filepath.Join(t.TempDir(), "case.nfs")
+	r := tracing(t, n.Router, "--json", "--rate", "1000000", "-w", file, "udp and dst port 9")
+	r.signal(unix.SIGSTOP)
+	const sent = 250_000 // their events fill more than the receive buffer
+	nettest.Do(t, n.Client, func() error {
+		c, err := net.Dial("udp", "10.2.0.2:9")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for range sent {
+			if _, err := c.Write([]byte("x")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	r.signal(unix.SIGCONT)
+	torn := false // a packet under way while events were lost
+	r.line("a packet", func(l string) bool { return strings.Contains(l, `"dport":9`) })
+	r.signal(os.Interrupt)
+	out, errs := r.ends(exitInterrupted)
+	list := objects(t, out)
+	stats := endsWithStats(t, list)
+	for _, o := range list {
+		gaps, _ := o["gaps"].(float64)
+		torn = torn || o["schema"] == "nfscope/journey/1" && gaps > 0 && o["complete"] == false
+	}
+	said := regexp.MustCompile(`events?, lost (\d+)`).FindStringSubmatch(errs)
+	if said == nil {
+		t.Fatalf("it said %s", errs)
+	}
+	lost, err := strconv.ParseFloat(said[1], 64)
+	if err != nil || lost == 0 || stats["lost"] != lost || !torn {
+		t.Errorf("the last line says %v lost, the stats %v; a packet that suffered: %v", lost, stats["lost"], torn)
+	}
+	again, _ := launch(t, "nfscope", "replay", "--json", file).ends(exitDone)
+	if s := endsWithStats(t, objects(t, again)); s["lost"] != lost {
+		t.Errorf("the replay says %v lost, the trace %v", s["lost"], lost)
+	}
+	b, err := exec.Command("nfscope", "replay", "--info", "--json", file).Output()
+	var info struct{ Lost, Dropped float64 }
+	if err != nil || json.Unmarshal(b, &info) != nil || info.Lost+info.Dropped < lost {
+		t.Errorf("the recording says %+v, %v; lost were %v", info, err, lost)
+	}
+}
