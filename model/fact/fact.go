@@ -63,6 +63,10 @@ func Of[T any](v T) Fact[T] { return Fact[T]{v, true} }
 type Facts struct {
 	// Backend tells where the rule stands: one condition means different things.
 	Backend model.Backend
+	// Bare says that no packet was seen: it stands for the first one of a connection, of
+	// which the protocol, the addresses and the ports are known and for TCP the flags. Length,
+	// TTL, TOS and whatever else a header has are not.
+	Bare bool
 	// In and Out are interfaces; known and "" at the hooks that have none.
 	In, Out Fact[string]
 	Mark    Fact[uint32]

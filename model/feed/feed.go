@@ -99,6 +99,8 @@ type Host struct {
 	Kernel string
 	// Local lists the addresses of the namespace's interfaces as prefixes.
 	Local []string
+	// Routes are those of its main table, nil where they were not read.
+	Routes *model.Routes `json:",omitempty"`
 	// Source is what Snapshot.Source says: "live", "lab gateway".
 	Source string
 	// Facts are what else a reader elsewhere should know of the host: versions of

@@ -172,7 +172,7 @@ func parseRange(s string) (Range, bool) {
 		s, _, _ = strings.Cut(s, ":")
 	}
 	if p, err := netip.ParsePrefix(s); err == nil {
-		return prefixRange(p), true
+		return PrefixRange(p), true
 	}
 	first, last, two := strings.Cut(s, "-")
 	if !two {
@@ -186,7 +186,8 @@ func parseRange(s string) (Range, bool) {
 	return Range{a, b}, err == nil
 }
 
-func prefixRange(p netip.Prefix) Range {
+// PrefixRange is the range of a network.
+func PrefixRange(p netip.Prefix) Range {
 	p = p.Masked()
 	last := p.Addr().AsSlice()
 	for i := p.Bits(); i < len(last)*8; i++ {

@@ -261,8 +261,14 @@ func aboutICMP(e *evaluation, o *Option) (string, fact.Answer) {
 		fact.Is(e.p.ICMPType == t.Type && e.p.ICMPCode >= t.CodeLo && e.p.ICMPCode <= t.CodeHi)
 }
 
+// unseen is the answer about a header of which only the ends are known.
+const unseen = fact.Missing + "the header's other fields"
+
 // aboutNumbers is length, ttl and hl: a number of the IP header.
 func aboutNumbers(e *evaluation, o *Option) (string, fact.Answer) {
+	if e.f.Bare {
+		return unseen, fact.Unsure
+	}
 	n := uint64(e.p.TTL)
 	switch v := o.Value.(type) {
 	case Range:
@@ -281,6 +287,9 @@ func aboutNumbers(e *evaluation, o *Option) (string, fact.Answer) {
 }
 
 func aboutTOS(e *evaluation, o *Option) (string, fact.Answer) {
+	if e.f.Bare {
+		return unseen, fact.Unsure
+	}
 	switch v := o.Value.(type) {
 	case Masked:
 		return Number{uint64(e.p.TOS), Hex2}.String(), fact.Is(uint32(e.p.TOS)&v.Mask == v.Value)

@@ -80,6 +80,9 @@ type evaluation struct {
 func (e *evaluation) network() *header {
 	if e.net == nil {
 		e.net = networkHeader(&e.packet)
+		if e.facts.Bare {
+			e.net.bare(e.packet.Family)
+		}
 	}
 	return e.net
 }
@@ -87,6 +90,15 @@ func (e *evaluation) network() *header {
 func (e *evaluation) upper() *header {
 	if e.trans == nil {
 		e.trans = transportHeader(&e.packet)
+		if e.facts.Bare {
+			e.trans.forget(32, 64) // sequence numbers; of an echo its identifier stays below
+			if e.packet.Proto.ICMP() && echo(&e.packet) {
+				e.trans.number(32, 16, uint64(e.packet.ICMPID))
+			}
+			if e.packet.Proto == model.ProtoTCP {
+				e.trans.number(104, 8, uint64(e.packet.Flags))
+			}
+		}
 	}
 	return e.trans
 }

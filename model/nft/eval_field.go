@@ -195,7 +195,7 @@ func (e *evaluation) meta(f *Meta) reading {
 	case "protocol":
 		return e.etherType()
 	case "length":
-		if below(e.table) || p.Length == 0 {
+		if below(e.table) || p.Length == 0 || facts.Bare {
 			return open(32, "the packet's length")
 		}
 		return known(exactly(uint64(p.Length), 32), Integer)

@@ -55,6 +55,22 @@ func (h *header) get(at, width int) value {
 	return v
 }
 
+// forget takes away what is known of some bits.
+func (h *header) forget(at, width int) { h.put(at, nothing(width)) }
+
+// bare leaves of a network header what is known of a packet that nobody saw.
+func (h *header) bare(f model.Family) {
+	if f == model.FamilyIPv6 {
+		h.forget(4, 28)  // traffic class, flow label
+		h.forget(32, 16) // length
+		h.forget(56, 8)  // hop limit
+		return
+	}
+	h.forget(8, 8)   // TOS
+	h.forget(16, 32) // length, id
+	h.forget(64, 8)  // TTL
+}
+
 // networkHeader lays a packet's IP header out (RFC 791, RFC 8200). What the packet does
 // not tell is left unknown: IPv4's header length, its flag DF, its checksum.
 func networkHeader(p *model.Packet) *header {

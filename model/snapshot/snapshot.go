@@ -45,7 +45,9 @@ type Snapshot struct {
 	// Local are the addresses of the namespace's interfaces, as prefixes; nil where they
 	// are not known.
 	Local []netip.Prefix
-	Flows Flows
+	// Routes are those of its main table, nil where they are not known.
+	Routes *model.Routes
+	Flows  Flows
 	// Journeys, oldest first; at most as many as the ring holds. Forgotten counts
 	// those that left it.
 	Journeys  []*journey.Journey

@@ -199,7 +199,7 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 	return &snapshot.Snapshot{
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
 		Rules: s.rules, Index: s.names, Reading: s.reading, Counts: s.counts, Previous: s.before, Apart: s.apart, Sparks: s.sparks.list(),
-		ConntrackInUse: s.tracked || s.flows.Live() > 0, Local: s.local, Flows: fl,
+		ConntrackInUse: s.tracked || s.flows.Live() > 0, Local: s.local, Routes: s.host.Routes, Flows: fl,
 		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(),
 		Drops: snapshot.Drops{Rows: s.drops.Rows(), Watch: s.watch, Forgotten: s.drops.Forgotten()}, Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,

@@ -102,6 +102,9 @@ func (s *Session) host(about About) *feed.Host {
 	for _, p := range local {
 		h.Local = append(h.Local, p.String())
 	}
+	if h.Routes, err = conntrack.Routes(s.ns); err != nil {
+		s.put(feed.Item{Problem: "the namespace's routes are unknown, so rules with -o are not held against connections: " + err.Error()})
+	}
 	return h
 }
 
