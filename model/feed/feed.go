@@ -9,6 +9,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/drop"
 	"nfscope/model/flow"
+	"nfscope/model/health"
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
 )
@@ -43,6 +44,8 @@ type Item struct {
 	Flows *flow.Batch `json:"-"`
 	// Table tells what is known of the conntrack table as a whole; its Table is unused.
 	Table *snapshot.Flows `json:",omitempty"`
+	// Health tells how conntrack itself is doing.
+	Health *health.Reading `json:",omitempty"`
 	// Trace is the state of the armed trace, whenever it changed.
 	Trace *snapshot.Trace `json:",omitempty"`
 	Lab   *snapshot.Lab   `json:",omitempty"`

@@ -10,6 +10,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/drop"
 	"nfscope/model/flow"
+	"nfscope/model/health"
 	"nfscope/model/journey"
 	"nfscope/model/ruleset"
 )
@@ -48,6 +49,8 @@ type Snapshot struct {
 	// Routes are those of its main table, nil where they are not known.
 	Routes *model.Routes
 	Flows  Flows
+	// Health tells how conntrack itself is doing, nil where that is not known.
+	Health *health.View
 	// Journeys, oldest first; at most as many as the ring holds. Forgotten counts
 	// those that left it.
 	Journeys  []*journey.Journey

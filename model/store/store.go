@@ -13,6 +13,7 @@ import (
 	"nfscope/model/feed"
 	"nfscope/model/filter"
 	"nfscope/model/flow"
+	"nfscope/model/health"
 	"nfscope/model/journey"
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
@@ -40,6 +41,8 @@ type Store struct {
 	index   flowIndex
 	names   *ruleset.Index // of rules
 	table   snapshot.Flows
+	health  health.Follower
+	healthy *health.View
 	trace   snapshot.Trace
 	lab     *snapshot.Lab
 	// confirmed is when the ruleset was last known to be the one in force.
@@ -106,6 +109,8 @@ func (s *Store) Apply(it *feed.Item) {
 		s.index.told = it.Table.Told
 		s.flows.SetTimeouts(it.Table.Timeouts)
 		s.flows.SetExpectations(it.Table.Expected)
+	case it.Health != nil:
+		s.healthy = s.health.Next(it.Health)
 	case it.Trace != nil:
 		s.setTrace(it.Trace)
 	case it.Lab != nil:
@@ -199,7 +204,7 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 	return &snapshot.Snapshot{
 		Version: s.version, Time: now, Netns: s.host.Name, Source: s.host.Source,
 		Rules: s.rules, Index: s.names, Reading: s.reading, Counts: s.counts, Previous: s.before, Apart: s.apart, Sparks: s.sparks.list(),
-		ConntrackInUse: s.tracked || s.flows.Live() > 0, Local: s.local, Routes: s.host.Routes, Flows: fl,
+		ConntrackInUse: s.tracked || s.flows.Live() > 0, Local: s.local, Routes: s.host.Routes, Flows: fl, Health: s.healthy,
 		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(),
 		Drops: snapshot.Drops{Rows: s.drops.Rows(), Watch: s.watch, Forgotten: s.drops.Forgotten()}, Trace: s.trace, Loss: s.Loss(),
 		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,

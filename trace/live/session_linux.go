@@ -152,6 +152,15 @@ func (s *Session) flows(ctx context.Context) error {
 		return err
 	}
 	defer r.Close()
+	var healthy sync.WaitGroup
+	defer healthy.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	healthy.Go(func() {
+		if err := r.WatchHealth(ctx, time.Second, s.put); err != nil && ctx.Err() == nil {
+			s.put(feed.Item{Problem: fmt.Sprintf("conntrack's statistics are not followed: %v", err)})
+		}
+	})
 	return r.Watch(ctx, conntrack.Options{}, s.put)
 }
 

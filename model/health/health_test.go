@@ -1,0 +1,58 @@
+package health
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+func reading(at int, count int, cpus ...CPU) *Reading {
+	return &Reading{Time: time.Unix(int64(at), 0), Count: count, Max: 100, Buckets: 64, CPUs: cpus}
+}
+
+func cpu(id uint16, failed uint32) CPU {
+	c := CPU{ID: id, Has: 1 << InsertFailed}
+	c.Counts[InsertFailed] = failed
+	return c
+}
+
+// TestWrap: a counter that wraps goes on, and a processor that comes or goes adds nothing.
+func TestWrap(t *testing.T) {
+	var f Follower
+	v := f.Next(reading(0, 1, cpu(0, math.MaxUint32-4), cpu(1, 7)))
+	if v.Interval != 0 || v.Rates[InsertFailed] != 0 || v.Ever[InsertFailed] != math.MaxUint32-4+7 {
+		t.Errorf("first: %+v", v)
+	}
+	v = f.Next(reading(2, 1, cpu(0, 5), cpu(1, 7)))
+	if v.Rates[InsertFailed] != 5 || v.Total[InsertFailed] != 10 || v.PerCPU[0][InsertFailed] != 5 || v.PerCPU[1][InsertFailed] != 0 {
+		t.Errorf("wrapped: rates %v total %v", v.Rates[InsertFailed], v.Total[InsertFailed])
+	}
+	if v = f.Next(reading(3, 1, cpu(0, 5), cpu(2, 1000))); v.Rates[InsertFailed] != 0 || v.Total[InsertFailed] != 10 {
+		t.Errorf("a processor that came: %v %v", v.Rates[InsertFailed], v.Total[InsertFailed])
+	}
+	if v.Knows(Drop) || !v.Knows(InsertFailed) {
+		t.Error("what the kernel tells is not what it told")
+	}
+}
+
+// TestWarnings: what is wrong is said with the sysctl, the worst first, and only while it
+// is so.
+func TestWarnings(t *testing.T) {
+	var f Follower
+	if w := f.Next(reading(0, 10, cpu(0, 3))).Warnings(); len(w) != 0 {
+		t.Errorf("healthy: %v", w)
+	}
+	if w := f.Next(reading(1, 85, cpu(0, 3))).Warnings(); len(w) != 1 || w[0].Bad || !strings.Contains(w[0].Words, "85 %") || !strings.Contains(w[0].Do, "nf_conntrack_max is 100") {
+		t.Errorf("filling: %v", w)
+	}
+	c := cpu(0, 4)
+	c.Counts[Drop], c.Has = 12, c.Has|1<<Drop
+	w := f.Next(reading(2, 100, c)).Warnings()
+	if len(w) != 3 || !w[0].Bad || !strings.Contains(w[0].Words, "drops new connections: 12/s") || !strings.Contains(w[2].Words, "1.0/s") {
+		t.Errorf("full: %v", w)
+	}
+	if v := f.Next(reading(3, 10, c)); len(v.Warnings()) != 0 {
+		t.Errorf("over: %v", v.Warnings())
+	}
+}
