@@ -49,7 +49,7 @@ func TestWarnings(t *testing.T) {
 	c := cpu(0, 4)
 	c.Counts[Drop], c.Has = 12, c.Has|1<<Drop
 	w := f.Next(reading(2, 100, c)).Warnings()
-	if len(w) != 3 || !w[0].Bad || !strings.Contains(w[0].Words, "drops new connections: 12/s") || !strings.Contains(w[2].Words, "1.0/s") {
+	if len(w) != 3 || !w[0].Bad || !strings.Contains(w[0].Words, "drops their packets: 11/s") || !strings.Contains(w[2].Words, "1.0/s") {
 		t.Errorf("full: %v", w)
 	}
 	if v := f.Next(reading(3, 10, c)); len(v.Warnings()) != 0 {

@@ -25,8 +25,9 @@ func (v *View) Warnings() (out []Warning) {
 		limit += "; it is set in the first namespace and holds for each namespace"
 	}
 	timeouts := "; shorter net.netfilter.nf_conntrack_*_timeout* let go of entries sooner"
-	if rose(Drop) {
-		out = append(out, Warning{true, fmt.Sprintf("conntrack drops new connections: %s, the table has %d of %d entries", rate(v.Rates[Drop]), v.Count, v.Max), limit + timeouts})
+	// A packet whose entry clashes counts as drop too (__nf_conntrack_confirm).
+	if refused := v.Rates[Drop] - v.Rates[InsertFailed] - v.Rates[ChainTooLong]; refused > 0 {
+		out = append(out, Warning{true, fmt.Sprintf("conntrack makes no entries for new connections and drops their packets: %s; the table has %d of %d entries", rate(refused), v.Count, v.Max), limit + timeouts})
 	}
 	switch full := v.Full(); {
 	case full >= Full:
