@@ -12,27 +12,52 @@ import (
 	"nfscope/model/feed"
 	"nfscope/model/filter"
 	"nfscope/model/flow"
+	"nfscope/model/top"
 	"nfscope/trace/conntrack"
 	"nfscope/trace/rules"
 )
 
 func (a *app) connsCommand() *cobra.Command {
-	var follow, asJSON bool
+	var follow, asJSON, pools, health bool
+	var by string
 	c := &cobra.Command{
 		Use: "conns [FILTER]", Short: "Print the connections and their NAT",
 		Long: "Print conntrack's entries, one a line: client -> service -> backend.\n" +
-			"With --follow, print what becomes new, changes and ends, until interrupted.",
-		Example: "  nfscope conns dnat\n  nfscope conns --follow tcp and dst port 443\n  nfscope conns --json | jq .nat",
+			"With --follow, print what becomes new, changes and ends, until interrupted.\n\n" +
+			"--top adds connections up, --pools shows how full the pools of NAT ports are, --stats how\n" +
+			"conntrack itself is doing; each also with --follow and --json.",
+		Example: "  nfscope conns dnat\n  nfscope conns --follow tcp and dst port 443\n  nfscope conns --json | jq .nat\n" +
+			"  nfscope conns --top=service tcp\n  nfscope conns --pools --follow\n  nfscope conns --stats",
 		RunE: func(_ *cobra.Command, args []string) error {
 			fl, err := parseFilter(args, filter.Flows)
 			if err != nil {
 				return err
 			}
+			switch {
+			case pools && health || by != "" && (pools || health):
+				return usagef("--top, --pools and --stats are three answers: ask for one")
+			case health && len(args) > 0:
+				return usagef("--stats tells of the table as a whole and takes no FILTER")
+			case health:
+				return a.connStats(follow, asJSON)
+			case pools:
+				return a.connPools(fl, follow, asJSON)
+			case by != "":
+				b, err := top.Parse(by)
+				if err != nil {
+					return usagef("--top: %w", err)
+				}
+				return a.connTop(fl, b, follow, asJSON)
+			}
 			return a.conns(fl, follow, asJSON)
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with events until interrupted")
-	c.Flags().BoolVar(&asJSON, "json", false, "print nfscope/flow/1 objects, one a line")
+	c.Flags().BoolVar(&asJSON, "json", false, "print nfscope/flow/1 objects, one a line; nfscope/top/1, nfscope/pool/1, nfscope/conntrack-stats/1")
+	c.Flags().StringVar(&by, "top", "", "add up `BY` client, destination, service, backend, nat, proto, state, zone, mark or class")
+	c.Flags().Lookup("top").NoOptDefVal = string(top.Client)
+	c.Flags().BoolVar(&pools, "pools", false, "ports used of each source NAT address, protocol and destination")
+	c.Flags().BoolVar(&health, "stats", false, "entries and maximum, conntrack's statistics as rates, what to do")
 	return c
 }
 

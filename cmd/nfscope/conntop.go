@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"time"
+
+	"nfscope/model/filter"
+	"nfscope/model/top"
+)
+
+// mostRows is how many rows are printed.
+const mostRows = 20
+
+// connTop adds connections up and prints who has the most.
+func (a *app) connTop(fl *filter.Filter, by top.By, follow, asJSON bool) error {
+	ns, r, err := a.connReader()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	say := a.sayer()
+	t := newConnTable(a.connHost(ns, say), say)
+	out := bufio.NewWriter(a.out)
+	st := stats{start: time.Now()}
+	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
+		rows, of := top.Count(t.looks(fl), by, mostRows)
+		if !asJSON {
+			if follow {
+				fmt.Fprintf(out, "%s  ", at.Format("15:04:05"))
+			}
+			printTop(out, rows, of, by)
+			return out.Flush()
+		}
+		for i := range rows {
+			st.events++
+			b, err := rows[i].JSON(at, i+1)
+			if err != nil {
+				return err
+			}
+			_, _ = out.Write(append(b, '\n'))
+		}
+		return out.Flush()
+	})
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		if err := st.print(out); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+func printTop(w *bufio.Writer, rows []top.Row, of int, by top.By) {
+	width := len("connections")
+	for _, r := range rows {
+		width = max(width, len(r.Name))
+	}
+	fmt.Fprintf(w, "by %s, %d of %d\n%-*s %11s %9s %12s %14s %12s\n", by, len(rows), of, width, by, "connections", "unreplied", "packets", "bytes", "bytes/s")
+	for _, r := range rows {
+		packets, bytes, rate := "n/a", "n/a", "n/a"
+		if r.Counted {
+			packets, bytes = fmt.Sprint(r.Packets), fmt.Sprint(r.Bytes)
+		}
+		if r.Rated > 0 {
+			rate = fmt.Sprintf("%.0f", r.Rate)
+		}
+		fmt.Fprintf(w, "%-*s %11d %9d %12s %14s %12s\n", width, r.Name, r.Flows, r.Unreplied, packets, bytes, rate)
+	}
+	if len(rows) > 0 && !rows[0].Counted {
+		fmt.Fprintln(w, "packets and bytes are not counted: sysctl -w net.netfilter.nf_conntrack_acct=1 counts those of new connections")
+	}
+}
