@@ -94,11 +94,14 @@ const (
 	ClassMasquerade Class = "masquerade"
 	ClassRedirect   Class = "redirect"
 	ClassHairpin    Class = "hairpin"
+	// ClassPort is a source port that the kernel rewrote by itself, the address being the
+	// client's own: another connection had the same reply tuple.
+	ClassPort Class = "port-rewritten"
 )
 
 // classes are all classes. A Table keeps a class as its place in here, so that a new one
 // goes to the end; there are at most sixteen.
-var classes = [...]Class{ClassSNAT, ClassDNAT, ClassMasquerade, ClassRedirect, ClassHairpin}
+var classes = [...]Class{ClassSNAT, ClassDNAT, ClassMasquerade, ClassRedirect, ClassHairpin, ClassPort}
 
 // Classes is a set of classes.
 type Classes uint16

@@ -19,6 +19,8 @@ import (
 //     rule names, and there is a MASQUERADE rule, or the rules are not known;
 //   - redirect, not dnat: an address of this host (loopback included) answers that no
 //     DNAT rule names, and there is a REDIRECT rule, or the rules are not known;
+//   - port-rewritten, not snat: the source keeps its address and has another port, and no
+//     SNAT rule names the address; the kernel does it where two connections would clash;
 //   - hairpin besides: both ends are translated, and the client and the backend hang
 //     on the same side of this host, in the prefix of one interface.
 func Classify(f *Flow, h Host) NAT {
@@ -30,7 +32,7 @@ func Classify(f *Flow, h Host) NAT {
 
 // classify is Classify's answer for one of many flows: it makes nothing.
 func (h *Host) classify(l *Look) (c Classes) {
-	const snat, dnat, masquerade, redirect, hairpin = 1, 2, 4, 8, 16 // places in classes
+	const snat, dnat, masquerade, redirect, hairpin, port = 1, 2, 4, 8, 16, 32 // places in classes
 	src, dst := l.Status&SrcNAT != 0, l.Status&DstNAT != 0
 	if dst {
 		c |= dnat
@@ -40,9 +42,11 @@ func (h *Host) classify(l *Look) (c Classes) {
 	}
 	if src {
 		c |= snat
-		// A rewritten port alone, with the client's own address, is the kernel's way
-		// out of a clash and no masquerade.
-		if l.Reply.Dst != l.Orig.Src && h.isLocal(l.Reply.Dst) && !h.names(ClassSNAT, l.Reply.Dst) && h.may(ClassMasquerade, l.Family) {
+		if l.Reply.Dst == l.Orig.Src {
+			if !h.names(ClassSNAT, l.Reply.Dst) && !(h.isLocal(l.Reply.Dst) && h.may(ClassMasquerade, l.Family)) {
+				c ^= snat | port
+			}
+		} else if h.isLocal(l.Reply.Dst) && !h.names(ClassSNAT, l.Reply.Dst) && h.may(ClassMasquerade, l.Family) {
 			c ^= snat | masquerade
 		}
 	}
@@ -81,15 +85,22 @@ func (f *Flow) Explain() []string {
 		out[0] += "; " + f.how(ClassRedirect, "REDIRECT turns it to this host at ", "DNAT sends it to ") + reply.SrcString()
 	}
 	if src {
-		out = append(out, f.how(ClassMasquerade, "MASQUERADE lets it leave as ", "SNAT lets it leave as ")+reply.DstString()+sourceNote(orig, reply))
+		who := f.how(ClassMasquerade, "MASQUERADE lets it leave as ", "SNAT lets it leave as ")
+		if f.has(ClassPort) {
+			who = "the kernel lets it leave as "
+		}
+		out = append(out, who+reply.DstString()+sourceNote(orig, reply))
+		if f.has(ClassPort) {
+			out = append(out, "no rule did that: another connection had the same reply tuple, so the kernel chose another port")
+		}
 	}
-	back := "the reply comes from " + reply.SrcString() + " to " + reply.DstString()
 	if src || dst {
-		back += " and is turned back into " + orig.DstString() + " > " + orig.SrcString()
+		out = append(out, "how the reply gets back: "+reply.SrcString()+" answers to "+reply.DstString()+", which it saw as the source; "+
+			"conntrack knows the reply tuple "+reply.SrcString()+" > "+reply.DstString()+", puts "+changes(orig, reply, src, dst)+
+			" back, and the client gets it from "+orig.DstString()+", whom it spoke to")
 	} else {
-		back += "; no address is translated"
+		out = append(out, "the reply comes from "+reply.SrcString()+" to "+reply.DstString()+"; no address is translated")
 	}
-	out = append(out, back)
 	if f.has(ClassHairpin) {
 		out = append(out, "client and backend are on the same side of this host: without the source translation the backend would answer the client directly, and the client would not know the answer for its own")
 	}
@@ -97,6 +108,18 @@ func (f *Flow) Explain() []string {
 		out = append(out, "no reply has been seen yet")
 	}
 	return out
+}
+
+// changes says what is put back into a reply.
+func changes(orig, reply model.Tuple, src, dst bool) string {
+	var l []string
+	if src {
+		l = append(l, orig.SrcString()+" in the place of "+reply.DstString())
+	}
+	if dst {
+		l = append(l, orig.DstString()+" in the place of "+reply.SrcString())
+	}
+	return strings.Join(l, " and ")
 }
 
 func (f *Flow) has(c Class) bool {

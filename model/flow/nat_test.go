@@ -66,7 +66,8 @@ func TestClassify(t *testing.T) {
 		{"no masquerade rule in this family", masq, ruleset(v6, model.Rule{Text: "masquerade", Target: "masquerade"}), local, "snat"},
 		{"nft masquerade in inet", masq, ruleset(model.FamilyInet, model.Rule{Text: `oifname "r1" masquerade`, Target: "masquerade"}), local, "masquerade"},
 		{"nft snat", masq, ruleset(v4, model.Rule{Text: `oifname "r1" snat to 10.2.0.0/24`, Target: "snat"}), local, "snat"},
-		{"port rewritten by the kernel", natted(SrcNAT, out, tcp("10.2.0.2:80", "10.1.0.2:1024")), nil, local, "snat"},
+		{"port rewritten by the kernel", natted(SrcNAT, out, tcp("10.2.0.2:80", "10.1.0.2:1024")), nil, local, "port-rewritten"},
+		{"the same port range by a rule", natted(SrcNAT, out, tcp("10.2.0.2:80", "10.1.0.2:1024")), ruleset(v4, model.Rule{Text: "-A POSTROUTING -j SNAT --to-source 10.1.0.2:1024-2048", Target: "SNAT"}), local, "snat"},
 		{"dnat", in, nil, local, "dnat"},
 		{"redirect, rules unknown", redir, nil, local, "redirect"},
 		{"redirect by rule", redir, ruleset(v4, model.Rule{Text: "-A PREROUTING -p tcp -j REDIRECT --to-ports 5555", Target: "REDIRECT"}), local, "redirect"},
@@ -121,7 +122,8 @@ func TestExplain(t *testing.T) {
 	want := []string{
 		"the client 10.0.0.5:51000 speaks to 203.0.113.9:443; DNAT sends it to 10.2.0.2:8443",
 		"MASQUERADE lets it leave as 10.2.0.1:40001 (port rewritten)",
-		"the reply comes from 10.2.0.2:8443 to 10.2.0.1:40001 and is turned back into 203.0.113.9:443 > 10.0.0.5:51000",
+		"how the reply gets back: 10.2.0.2:8443 answers to 10.2.0.1:40001, which it saw as the source; conntrack knows the reply tuple 10.2.0.2:8443 > 10.2.0.1:40001, " +
+			"puts 10.0.0.5:51000 in the place of 10.2.0.1:40001 and 203.0.113.9:443 in the place of 10.2.0.2:8443 back, and the client gets it from 203.0.113.9:443, whom it spoke to",
 	}
 	if got := f.Explain(); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
