@@ -63,6 +63,15 @@ func (m *Model) boxKey(k tea.KeyPressMsg, s string) tea.Cmd {
 			}
 			return nil
 		}
+	case *overlay.Ask:
+		switch s {
+		case "y", "Y":
+			m.open = nil
+			return b.Answer
+		case "n", "N", "q", "enter":
+			m.open = nil
+		}
+		return nil
 	case *overlay.Text:
 		switch keys.Lookup(m.name(), s) {
 		case keys.Quit, keys.Enter, keys.Back, keys.Lesson, keys.Problems:

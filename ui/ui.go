@@ -9,6 +9,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/filter"
+	"nfscope/model/flow"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/filterbar"
 	"nfscope/ui/component/player"
@@ -44,6 +45,9 @@ type Options struct {
 	// where none are, by Chain.ID and Rule.ID. It must not block, and may keep the slices.
 	// nil where nobody wants to know.
 	Look func(of *model.Ruleset, chains, rules []int)
+	// Delete takes an entry out of conntrack's table, and may block; nil where the user did
+	// not say that anything may be changed.
+	Delete func(*flow.Flow) error
 	// Bounds are those of an armed trace, in words; "" means "30 s at 100 packets/s".
 	Bounds string
 	// Version stands in the help.

@@ -84,6 +84,14 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 			return cmd
 		}
 		m.bar.Why = msg.Why
+	case page.DeleteRequest:
+		return m.askDelete(msg)
+	case confirmedDelete:
+		return m.delete(msg.flow)
+	case deletedMsg:
+		return m.deleted(msg)
+	case page.FilterRequest:
+		return m.gotoFilter(msg)
 	case page.TypeRequest:
 		m.openText(msg)
 	case page.CopyRequest:
@@ -180,6 +188,26 @@ func (m *Model) gotoRule(id int) tea.Cmd {
 			s.ShowRule(id, m.frame())
 			return nil
 		}
+	}
+	return nil
+}
+
+// gotoFilter shows a page with a filter.
+func (m *Model) gotoFilter(r page.FilterRequest) tea.Cmd {
+	for i, p := range m.opt.Pages {
+		if p.Name() != r.Page {
+			continue
+		}
+		valid, free := check(p)
+		if err := valid(r.Filter); err != nil && !free {
+			return m.complain(err.Error())
+		}
+		m.at = i
+		m.filters[r.Page] = r.Filter
+		if r.Says != "" {
+			return m.say(r.Says)
+		}
+		return nil
 	}
 	return nil
 }

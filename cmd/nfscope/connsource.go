@@ -58,7 +58,6 @@ func (a *app) connHost(ns *netns.Handle, say func(string)) connHost {
 
 // connTable is conntrack's table as it is read, or followed.
 type connTable struct {
-	mu    sync.Mutex
 	table flow.Table
 	ready chan struct{} // closed when the first reading is done
 	once  sync.Once
@@ -74,11 +73,12 @@ func newConnTable(h connHost, say func(string)) *connTable {
 }
 
 func (t *connTable) item(it feed.Item) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	switch {
 	case it.Problem != "":
 		t.say(it.Problem)
+	case it.Flows != nil:
+		t.table.ApplyBatch(it.Flows)
+		it.Flows.Release()
 	case it.Flow != nil:
 		t.table.Apply(*it.Flow)
 		if it.Flow.Type == flow.EventDumpEnd {
@@ -91,13 +91,7 @@ func (t *connTable) item(it feed.Item) {
 // looks goes through the flows that a filter wants.
 func (t *connTable) looks(fl *filter.Filter) iter.Seq[*flow.Look] {
 	return func(yield func(*flow.Look) bool) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		for _, f := range t.table.List() {
-			if l := f.Look(); fl.Flow(f) && !yield(&l) {
-				return
-			}
-		}
+		t.table.Each(func(l *flow.Look) bool { return !fl.Look(l) || yield(l) })
 	}
 }
 

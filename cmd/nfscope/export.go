@@ -32,19 +32,27 @@ func (exporter) Export(name string, list []*journey.Journey) (said string, err e
 	default:
 		return "", fmt.Errorf("%s: expected a name that ends in .txt, .json or .pcapng", name)
 	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("%s is there already and was left as it is: choose another name", name)
-	}
-	if err != nil {
-		return "", fmt.Errorf("nothing was written: %w", err)
-	}
-	out := bufio.NewWriter(file)
-	if err = errors.Join(write(out, list), out.Flush(), file.Close()); err != nil {
-		_ = os.Remove(name) // half a file is none
-		return "", fmt.Errorf("nothing was written: %w", err)
+	if err := writeNew(name, func(w io.Writer) error { return write(w, list) }); err != nil {
+		return "", err
 	}
 	return fmt.Sprintf("wrote %s to %s", plural(uint64(len(list)), "packet"), name), nil
+}
+
+// writeNew writes a file that is not there yet.
+func writeNew(name string, write func(io.Writer) error) error {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s is there already and was left as it is: choose another name", name)
+	}
+	if err != nil {
+		return fmt.Errorf("nothing was written: %w", err)
+	}
+	out := bufio.NewWriter(file)
+	if err = errors.Join(write(out), out.Flush(), file.Close()); err != nil {
+		_ = os.Remove(name) // half a file is none
+		return fmt.Errorf("nothing was written: %w", err)
+	}
+	return nil
 }
 
 func exportText(w io.Writer, list []*journey.Journey) error {

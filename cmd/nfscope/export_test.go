@@ -40,3 +40,26 @@ func TestExport(t *testing.T) {
 		}
 	}
 }
+
+// TestExportFlows: connections as text and as `conns --json` has them, never over a file.
+func TestExportFlows(t *testing.T) {
+	dir := t.TempDir()
+	list := uitest.Snapshot().Flows.Table.List()
+	for _, c := range []struct{ name, holds string }{
+		{"c.txt", "conntrack knows it by this tuple"}, {"c.json", `"schema":"nfscope/flow/1","event":"dump"`},
+	} {
+		name := filepath.Join(dir, c.name)
+		if said, err := (exporter{}).ExportFlows(name, list); err != nil || !strings.Contains(said, "connections to "+name) {
+			t.Fatal(said, err)
+		}
+		if b, err := os.ReadFile(name); err != nil || !bytes.Contains(b, []byte(c.holds)) {
+			t.Errorf("%s: %.200q, %v", c.name, b, err)
+		}
+		if _, err := (exporter{}).ExportFlows(name, list); err == nil || !strings.Contains(err.Error(), "left as it is") {
+			t.Errorf("a file that is there: %v", err)
+		}
+	}
+	if _, err := (exporter{}).ExportFlows(filepath.Join(dir, "x.pcapng"), list); err == nil {
+		t.Error("connections as packets")
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 func (a *app) rootCommand() *cobra.Command {
 	var file string
+	var readonly bool
 	c := &cobra.Command{
 		Use: "nfscope", Short: "An oscilloscope for netfilter",
 		Long: "Nfscope is an oscilloscope for netfilter. It shows the tables and chains of iptables\n" +
@@ -27,15 +28,16 @@ func (a *app) rootCommand() *cobra.Command {
 			if file != "" {
 				return a.showFile(file)
 			}
-			return a.show()
+			return a.show(readonly)
 		},
 	}
 	c.Flags().StringVar(&file, "file", "", "show the rules in `FILE` instead of the host's")
+	c.Flags().BoolVar(&readonly, "readonly", true, "change nothing of the host; --readonly=false lets the UI delete connections, each after asking")
 	return c
 }
 
 // show opens the TUI on a live namespace; without a terminal it prints the rules.
-func (a *app) show() error {
+func (a *app) show(readonly bool) error {
 	if !a.terminal() {
 		rs, err := a.readRules(true)
 		if err != nil {
@@ -56,7 +58,11 @@ func (a *app) show() error {
 		return err
 	}
 	s.Watch(a.ctx)
-	return a.tui(c, tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns), logs: a.logSource(ns), look: s.Focus})
+	o := tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns), logs: a.logSource(ns), look: s.Focus}
+	if !readonly {
+		o.remove = s.Delete
+	}
+	return a.tui(c, o)
 }
 
 // sessionActions lets the TUI arm and disarm.

@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"nfscope/model"
+	"nfscope/model/flow"
 	"nfscope/model/snapshot"
 	"nfscope/trace/sets"
 	"nfscope/ui"
@@ -32,6 +33,8 @@ type tuiOptions struct {
 	sets rules.Sets
 	// logs reads what rules log; nil where nobody can.
 	logs trace.Logs
+	// remove deletes a connection; nil where nothing may be changed.
+	remove func(*flow.Flow) error
 	// page is the name of the page to begin with, "" for the first.
 	page string
 	// look is told what is on the screen; nil where nothing is counted.
@@ -53,7 +56,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	if th.Color {
 		th.Dark = lipgloss.HasDarkBackground(os.Stdin, os.Stdout)
 	}
-	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Version: version()})
+	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())
@@ -112,7 +115,7 @@ func pages(o tuiOptions) []page.Page {
 	if k, ok := o.sets.(*sets.Reader); ok {
 		t.Sets(sets.NewLookup(k).In)
 	}
-	return []page.Page{path.New(), r, connections.New(), t, drops.New()}
+	return []page.Page{path.New(), r, connections.NewLive(exporter{}), t, drops.New()}
 }
 
 // mailbox holds the newest snapshot: a slow terminal skips the ones between, and

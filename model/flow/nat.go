@@ -95,9 +95,8 @@ func (f *Flow) Explain() []string {
 		}
 	}
 	if src || dst {
-		out = append(out, "how the reply gets back: "+reply.SrcString()+" answers to "+reply.DstString()+", which it saw as the source; "+
-			"conntrack knows the reply tuple "+reply.SrcString()+" > "+reply.DstString()+", puts "+changes(orig, reply, src, dst)+
-			" back, and the client gets it from "+orig.DstString()+", whom it spoke to")
+		out = append(out, "the reply comes as "+reply.SrcString()+" > "+reply.DstString()+"; conntrack knows it by this tuple and turns it back into "+
+			orig.DstString()+" > "+orig.SrcString()+", which the client waits for")
 	} else {
 		out = append(out, "the reply comes from "+reply.SrcString()+" to "+reply.DstString()+"; no address is translated")
 	}
@@ -108,18 +107,6 @@ func (f *Flow) Explain() []string {
 		out = append(out, "no reply has been seen yet")
 	}
 	return out
-}
-
-// changes says what is put back into a reply.
-func changes(orig, reply model.Tuple, src, dst bool) string {
-	var l []string
-	if src {
-		l = append(l, orig.SrcString()+" in the place of "+reply.DstString())
-	}
-	if dst {
-		l = append(l, orig.DstString()+" in the place of "+reply.SrcString())
-	}
-	return strings.Join(l, " and ")
 }
 
 func (f *Flow) has(c Class) bool {

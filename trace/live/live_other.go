@@ -8,6 +8,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/feed"
+	"nfscope/model/flow"
 	"nfscope/trace/guard"
 	"nfscope/trace/netns"
 )
@@ -37,6 +38,9 @@ func (*Session) Arm(context.Context, Trace) error { return ErrUnsupported }
 
 // Disarm does nothing.
 func (*Session) Disarm() error { return nil }
+
+// Delete fails with ErrUnsupported.
+func (*Session) Delete(*flow.Flow) error { return ErrUnsupported }
 
 // Done is nil.
 func (*Session) Done() <-chan struct{} { return nil }

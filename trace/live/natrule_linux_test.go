@@ -166,9 +166,11 @@ func (x *natRules) flows() map[uint16]*flow.Flow {
 	defer r.Close()
 	out := map[uint16]*flow.Flow{}
 	err = r.List(x.t.Context(), func(it feed.Item) {
-		if it.Flow != nil && it.Flow.Flow != nil && it.Flow.Flow.Orig.Tuple.Proto == model.ProtoUDP {
-			out[it.Flow.Flow.Orig.Tuple.SPort] = it.Flow.Flow
-		}
+		it.Split(func(it feed.Item) {
+			if it.Flow != nil && it.Flow.Flow != nil && it.Flow.Flow.Orig.Tuple.Proto == model.ProtoUDP {
+				out[it.Flow.Flow.Orig.Tuple.SPort] = it.Flow.Flow
+			}
+		})
 	})
 	if err != nil {
 		x.t.Fatal(err)

@@ -67,10 +67,12 @@ func (p *poolNet) pools() []nat.Pool {
 	p.t.Helper()
 	var looks []*flow.Look
 	err := p.read.List(p.t.Context(), func(it feed.Item) {
-		if it.Flow != nil && it.Flow.Flow != nil {
-			l := it.Flow.Flow.Look()
-			looks = append(looks, &l)
-		}
+		it.Split(func(it feed.Item) {
+			if it.Flow != nil && it.Flow.Flow != nil {
+				l := it.Flow.Flow.Look()
+				looks = append(looks, &l)
+			}
+		})
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -148,7 +150,7 @@ func TestPortClasses(t *testing.T) {
 		}
 	}
 	counted := map[string]int{}
-	err := p.read.List(t.Context(), func(it feed.Item) {
+	read := func(it feed.Item) {
 		if it.Flow == nil || it.Flow.Flow == nil || it.Flow.Flow.Orig.Tuple.Proto != model.ProtoUDP {
 			return
 		}
@@ -167,7 +169,8 @@ func TestPortClasses(t *testing.T) {
 			return "1024-65535"
 		}
 		counted[class(f.Orig.Tuple.SPort)+" to "+class(f.Reply.Tuple.DPort)]++
-	})
+	}
+	err := p.read.List(t.Context(), func(it feed.Item) { it.Split(read) })
 	if err != nil {
 		t.Fatal(err)
 	}

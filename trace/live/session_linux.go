@@ -12,6 +12,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/feed"
+	"nfscope/model/flow"
 	"nfscope/trace/conntrack"
 	"nfscope/trace/drops"
 	"nfscope/trace/guard"
@@ -162,6 +163,16 @@ func (s *Session) flows(ctx context.Context) error {
 		}
 	})
 	return r.Watch(ctx, conntrack.Options{}, s.put)
+}
+
+// Delete takes one entry out of conntrack's table.
+func (s *Session) Delete(f *flow.Flow) error {
+	r, err := conntrack.Open(s.ns)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return r.Delete(f)
 }
 
 // Close ends the armed trace and the readers, and waits for both. Only the first call

@@ -81,6 +81,11 @@ const (
 	Group     Action = "group"
 	GroupBack Action = "group-back"
 	Usual     Action = "usual"
+	Delete    Action = "delete"
+	Pools     Action = "pools"
+	ToRule    Action = "rule"
+	Packets   Action = "packets"
+	Likes     Action = "like"
 )
 
 // Everywhere is the scope of bindings that hold on each page.
@@ -152,6 +157,13 @@ func All() []Binding {
 		{[]string{"e"}, Export, "write this packet to a file", "Trace"},
 		{[]string{"E"}, ExportAll, "write all that are listed to a file", "Trace"},
 		{[]string{"N"}, Logs, "what your own rules log: NFLOG, LOG", "Trace"},
+		{[]string{"P"}, Pools, "pools of NAT ports, and how conntrack is doing", "Connections"},
+		{[]string{"r"}, ToRule, "the rule that made its translation; again: the other one", "Connections"},
+		{[]string{"p"}, Packets, "its packets, where they were traced", "Connections"},
+		{[]string{"="}, Likes, "only connections like it: same client, same service", "Connections"},
+		{[]string{"e"}, Export, "write this connection to a file", "Connections"},
+		{[]string{"E"}, ExportAll, "write all that are listed to a file", "Connections"},
+		{[]string{"d"}, Delete, "delete it, after asking (--readonly=false)", "Connections"},
 		{[]string{"s"}, Sort, "sort by the next column", "Connections"},
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
 		{[]string{"b"}, Group, "group by source, service, NAT address, ...", "Connections"},

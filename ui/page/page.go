@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"nfscope/model/filter"
+	"nfscope/model/flow"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/player"
 	"nfscope/ui/keys"
@@ -128,6 +129,10 @@ type (
 	// stands before it, Hint in it while it is empty, Says above it; Text is there to begin
 	// with.
 	TypeRequest struct{ Prompt, Hint, Says, Text string }
+	// DeleteRequest asks the user whether an entry of conntrack's table shall be deleted.
+	DeleteRequest struct{ Flow *flow.Flow }
+	// FilterRequest shows a page, by its name, with a filter; Says goes to the status line.
+	FilterRequest struct{ Page, Filter, Says string }
 	// CopyRequest puts a text on the user's clipboard (OSC 52).
 	CopyRequest struct{ Text string }
 	// GotoRule shows a rule on the Rules page, by its ID in the ruleset.

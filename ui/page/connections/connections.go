@@ -32,6 +32,17 @@ type Page struct {
 	in     *flow.Table // that chosen is a row of
 	ghost  ghost
 	placed int // the list's number that ghost is for
+
+	nature nature
+	pools  pools
+	// above is how many lines stand above the first row.
+	above int
+	// ruled is the connection whose rules were gone to, turn how often.
+	ruled flow.Key
+	turn  int
+	// writing makes the connections that a file's name is asked for.
+	writing func() []*flow.Flow
+	export  Exporter // nil where nothing can be written
 }
 
 // ghost is a chosen connection that the list has no more, at the place where it was; -1
@@ -56,18 +67,42 @@ func (p *Page) Filters() (filter.Kind, bool) { return filter.Flows, true }
 func (p *Page) Live() {}
 
 // Deep reports whether Back leads somewhere.
-func (p *Page) Deep() bool { return p.detail || p.order.want.kind != flow.NoGroups }
+func (p *Page) Deep() bool { return p.detail || p.pools.open || p.order.want.kind != flow.NoGroups }
 
-// Work gives the next piece of a long list's making.
+// Work gives the next piece of what takes longer than a frame: a long list's making, the
+// counting of ports, what the rules have to do with connections.
 func (p *Page) Work(f *page.Frame) func() any {
 	p.sync(f)
-	return p.order.work(f)
+	if run := p.order.work(f); run != nil {
+		return run
+	}
+	if p.pools.open {
+		return p.pools.work(f)
+	}
+	return p.nature.work(f, p.inSight())
 }
 
 // Done takes a piece of that work.
 func (p *Page) Done(answer any, f *page.Frame) {
-	p.order.worked(answer)
+	if !p.pools.done(answer) && !p.nature.done(answer, f) {
+		p.order.worked(answer)
+	}
 	p.sync(f)
+}
+
+// inSight are the connections that are drawn, the chosen one first; nil for one that left.
+func (p *Page) inSight() (out []*flow.Flow) {
+	fl := p.Selected()
+	if fl == nil {
+		return nil
+	}
+	out = append(out, fl)
+	for i, to := p.cursor.Window(max(1, p.height)); i < min(to, p.len()); i++ {
+		if k, ok := p.row(i); ok {
+			out = append(out, p.shown.flow(p.order.made.table, p.order.view.Row(k)))
+		}
+	}
+	return out
 }
 
 func (p *Page) sync(f *page.Frame) {
@@ -189,6 +224,13 @@ func (p *Page) move(by int, f *page.Frame) {
 // Do carries out an action.
 func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	p.sync(f)
+	if p.pools.open {
+		return p.inPools(a)
+	}
+	if a == keys.Pools {
+		p.pools.open = true
+		return nil
+	}
 	by := map[keys.Action]int{keys.Up: -1, keys.Down: 1, keys.PageUp: -max(1, p.height-1), keys.PageDown: max(1, p.height-1),
 		keys.Top: -1 << 30, keys.Bottom: 1 << 30}[a]
 	if by != 0 {
@@ -215,6 +257,12 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	fl := p.Selected()
 	if fl == nil {
 		return nil
+	}
+	if a == keys.ExportAll {
+		return p.askFile(p.listed(), "nfscope-connections.txt")
+	}
+	if cmd, ok := p.about(a, fl); ok {
+		return cmd
 	}
 	switch a {
 	case keys.TraceThis:

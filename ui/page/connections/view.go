@@ -56,10 +56,13 @@ func parts(f *flow.Flow) (client, service, backend string) {
 // View draws the list, and the selected flow in words below or beside it.
 func (p *Page) View(f *page.Frame) string {
 	p.sync(f)
+	if p.pools.open {
+		return p.pools.view(f)
+	}
 	th := f.Theme
 	fl := p.Selected()
 	switch {
-	case p.detail && fl != nil && (f.Height < 16 || f.Width < 60):
+	case p.detail && fl != nil && f.Width < 170:
 		return strings.Join(inspector.View(th, f.Width, f.Height, p.explain(th, f, fl)), "\n")
 	case fl == nil || f.Zoomed || f.Height < 16:
 		return strings.Join(p.table(f, f.Width, f.Height), "\n")
@@ -82,8 +85,9 @@ func (p *Page) table(f *page.Frame, width, height int) []string {
 	if height <= 0 {
 		return nil
 	}
-	out := []string{p.title(f, width)}
-	p.height = max(1, height-2)
+	out := append([]string{p.title(f, width)}, p.alarms(f, width)...)
+	p.above = len(out) + 1
+	p.height = max(1, height-p.above)
 	var rows int
 	if p.order.made.groups() {
 		out, rows = append(out, p.groupRows(f, width)...), len(p.order.groups)
@@ -161,7 +165,9 @@ func (p *Page) title(f *page.Frame, width int) string {
 	if t.Began >= 0.5 || t.Went >= 0.5 {
 		left += "  " + th.Text.Render("+"+units.Rate(t.Began)+"/s -"+units.Rate(t.Went)+"/s")
 	}
-	if t.Max > 0 {
+	if f.Snap.Health != nil && f.Snap.Health.Max > 0 {
+		left += "  " + healthGauge(th, f.Snap.Health)
+	} else if t.Max > 0 {
 		use := fmt.Sprintf("table %s of %s", units.Count(uint64(t.Count), 7), units.Count(uint64(t.Max), 7))
 		style := th.Dim
 		if t.Count*10 >= t.Max*9 {
@@ -174,6 +180,30 @@ func (p *Page) title(f *page.Frame, width int) string {
 		right = "no counters: sysctl net.netfilter.nf_conntrack_acct=1"
 	}
 	return line.Spread(left, th.Warn.Render(right), width, th.Glyphs.Dots)
+}
+
+// alarms are the lines above the list about what is wrong: with conntrack, or with
+// connections that today's rules would treat otherwise.
+func (p *Page) alarms(f *page.Frame, width int) (out []string) {
+	th := f.Theme
+	if text, bad := alarm(f.Snap.Health); text != "" {
+		style := th.Warn
+		if bad {
+			style = th.Bad
+		}
+		out = append(out, style.Render(line.Cut("! "+line.Clean(text)+" (P says more)", width, th.Glyphs.Dots)))
+	}
+	if n := p.nature.stale; n > 0 {
+		text := fmt.Sprintf("! %s stale: today's rules would drop or translate it otherwise", units.Plural(uint64(n), 7, "connection"))
+		if p.nature.pass >= 0 && p.nature.looked < p.nature.total {
+			text += fmt.Sprintf(" (%s of %s looked at)", units.Count(uint64(p.nature.looked), 7), units.Count(uint64(p.nature.total), 7))
+		}
+		out = append(out, th.Warn.Render(line.Cut(text, width, th.Glyphs.Dots)))
+	}
+	if f.Height < 12 && len(out) > 1 {
+		out = out[:1]
+	}
+	return out
 }
 
 // columns of the table. With room the three ends have a column each; else they are
@@ -271,6 +301,10 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 			rate = units.Bytes(uint64(fl.Rate)) + "/s"
 		}
 	}
+	class, cs := fl.NAT.String(), style(th.Accent)
+	if k, ok := p.nature.known[fl.Key()]; ok && k.stale.Kind != "" && !gone {
+		class, cs = strings.TrimSpace("stale! "+class), th.Warn
+	}
 	mark, zone, timeout := "", "", fmt.Sprintf("%d s", int64(fl.Timeout.Seconds()))
 	if fl.Mark != 0 {
 		mark = fmt.Sprintf("%#x", fl.Mark)
@@ -281,7 +315,7 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 	if gone {
 		timeout = ""
 	}
-	out.Cells = append(cells, table.Cell{Text: word, Style: style(ws)}, table.Cell{Text: fl.NAT.String(), Style: style(th.Accent)},
+	out.Cells = append(cells, table.Cell{Text: word, Style: style(ws)}, table.Cell{Text: class, Style: cs},
 		table.Cell{Text: timeout, Style: dim}, table.Cell{Text: rate, Style: style(th.Moving.Bold(false))},
 		table.Cell{Text: bytes, Style: style(th.Text)})
 	if p.ends.mark {
@@ -313,12 +347,24 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspecto
 		head += fmt.Sprintf(", gone for %s", units.Span(f.Now.Sub(fl.Gone)))
 	}
 	items := []inspector.Item{{Value: head, Style: th.Title}}
+	k, ok := p.nature.known[fl.Key()]
+	if ok && k.stale.Kind != "" && fl.Gone.IsZero() {
+		items = append(items, inspector.Item{Value: "stale: " + k.stale.Words, Style: th.Warn})
+	}
 	for _, s := range fl.Explain() {
 		items = append(items, inspector.Item{Value: s, Style: th.Text})
 	}
 	add := func(name, value string) {
 		if value != "" {
 			items = append(items, inspector.Item{Name: name, Value: value, Style: th.Text})
+		}
+	}
+	if ok {
+		for _, l := range k.lines(fl) {
+			add(l[0], l[1])
+		}
+		if k.packets > 0 {
+			add("packets", units.Plural(uint64(k.packets), 6, "packet")+" of it traced (p shows them)")
 		}
 	}
 	add("original", fl.Orig.Tuple.String()+count(fl.Orig))
@@ -357,15 +403,15 @@ func total(f *flow.Flow) uint64 { return f.Orig.Count.Bytes + f.Reply.Count.Byte
 // Click selects the row under the mouse.
 func (p *Page) Click(_, y int, f *page.Frame) tea.Cmd {
 	p.sync(f)
-	if y < 2 {
+	if p.pools.open || y < p.above {
 		return nil
 	}
 	if p.order.made.groups() {
-		if from, to := p.groups.Window(p.height); from+y-2 < to {
-			p.move(from+y-2-p.groups.Index(), f)
+		if from, to := p.groups.Window(p.height); from+y-p.above < to {
+			p.move(from+y-p.above-p.groups.Index(), f)
 		}
-	} else if from, to := p.cursor.Window(p.height); from+y-2 < to {
-		p.move(from+y-2-p.cursor.Index(), f)
+	} else if from, to := p.cursor.Window(p.height); from+y-p.above < to {
+		p.move(from+y-p.above-p.cursor.Index(), f)
 	}
 	return nil
 }
