@@ -12,13 +12,9 @@ import (
 	"nfscope/model/flow"
 )
 
-// msgDelete asks for an entry's end (IPCTNL_MSG_CT_DELETE, nfnetlink_conntrack.h).
-const msgDelete = unix.NFNL_SUBSYS_CTNETLINK<<8 | 2
-
-// The attributes of a deletion (enum ctattr_type, ctattr_tuple, ctattr_ip,
-// ctattr_l4proto of nfnetlink_conntrack.h).
+// The attributes of a tuple (enum ctattr_tuple, ctattr_ip, ctattr_l4proto of
+// nfnetlink_conntrack.h).
 const (
-	ctaTupleOrig, ctaID, ctaZone             = 1, 12, 18
 	ctaTupleIP, ctaTupleProto, ctaTupleZone  = 1, 2, 3
 	ctaIPv4Src, ctaIPv4Dst                   = 1, 2
 	ctaIPv6Src, ctaIPv6Dst                   = 3, 4
@@ -42,7 +38,7 @@ func (r *Reader) Delete(f *flow.Flow) error {
 	if err != nil {
 		return r.refused(doing, err)
 	}
-	_, err = conn.Execute(netlink.Message{Header: netlink.Header{Type: msgDelete, Flags: netlink.Request | netlink.Acknowledge}, Data: data})
+	_, err = conn.Execute(netlink.Message{Header: netlink.Header{Type: subFlow<<8 | msgDelete, Flags: netlink.Request | netlink.Acknowledge}, Data: data})
 	switch {
 	case errors.Is(err, unix.ENOENT):
 		return fmt.Errorf("%s in namespace %q: it is not there any more", doing, r.name)
@@ -61,7 +57,7 @@ func deletion(f *flow.Flow) ([]byte, error) {
 	}
 	e := netlink.NewAttributeEncoder()
 	e.ByteOrder = binary.BigEndian
-	e.Nested(ctaTupleOrig, func(e *netlink.AttributeEncoder) error {
+	e.Nested(ctaOrig, func(e *netlink.AttributeEncoder) error {
 		e.Nested(ctaTupleIP, func(e *netlink.AttributeEncoder) error {
 			src, dst := uint16(ctaIPv4Src), uint16(ctaIPv4Dst)
 			if t.Src.Is6() {
