@@ -118,11 +118,12 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 			m.snap = m.latest
 		}
 		m.follow(a)
-	case keys.StepOn:
-		m.player.Step(1)
-		m.follow(a)
-	case keys.StepBack:
-		m.player.Step(-1)
+	case keys.StepOn, keys.StepBack:
+		on := a == keys.StepOn
+		if p, ok := m.page().(page.Stepper); ok && p.Step(on, m.frame()) {
+			return nil
+		}
+		m.player.Step(map[bool]int{true: 1, false: -1}[on])
 		m.follow(a)
 	case keys.Slower:
 		m.player.Slower()

@@ -114,6 +114,13 @@ type RuleShower interface{ ShowRule(id int, f *Frame) }
 // JourneyShower is the page that GotoJourney leads to.
 type JourneyShower interface{ ShowJourney(number int, f *Frame) }
 
+// Stepper is a page that has places to stop at between the player's steps.
+type Stepper interface {
+	// Step goes on by one, or back where on is false, and reports whether it did; else the
+	// player steps.
+	Step(on bool, f *Frame) bool
+}
+
 // The requests that pages send to the root as messages.
 type (
 	// TraceRequest asks for a trace of both directions of this filter.

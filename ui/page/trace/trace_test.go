@@ -231,3 +231,77 @@ func TestMissesFold(t *testing.T) {
 		t.Errorf("the mark stands at\n%s\n%s\n%s", mark(plain), mark(folded), mark(open))
 	}
 }
+
+// TestMissIsLookedAt: one by one misses are stopped at like steps, on and back, and the one
+// looked at tells its rule, what each condition wants and what the packet has.
+func TestMissIsLookedAt(t *testing.T) {
+	f := frame(140, 60, theme.Options{}, time.Second)
+	for _, j := range f.Snap.Journeys {
+		j.Rules = ruleset.NewIndex(f.Snap.Rules)
+	}
+	f.Player.Focus(14)
+	f.Player.Step(-100)
+	pg := New()
+	findMisses(t, pg, f)
+	if pg.Step(true, f) {
+		t.Error("folded misses are stopped at")
+	}
+	pg.Do(keys.Misses, f)
+	step := func(on bool) {
+		if pg.Step(on, f) {
+			return
+		}
+		if on {
+			f.Player.Step(1)
+		} else {
+			f.Player.Step(-1)
+		}
+	}
+	j, _ := f.Player.Focused()
+	stands := func() (s *journey.Step) {
+		_, n := f.Player.Focused()
+		s, _ = pg.misses.looked(j, n)
+		if s == nil {
+			s = &j.Steps[n]
+		}
+		return s
+	}
+	full := pg.misses.full.Steps
+	at := 0
+	for i := range full { // where the packet begins to stand
+		if full[i].Kind != journey.KindMiss {
+			at = i
+			break
+		}
+	}
+	same := func(want *journey.Step) bool {
+		s := stands()
+		return s.Kind == want.Kind && s.Chain == want.Chain && s.Rule == want.Rule
+	}
+	misses := 0
+	for i := at; i < len(full); i++ {
+		if !same(&full[i]) {
+			t.Fatalf("%d steps on it stands at %+v, want %+v", i-at, stands(), full[i])
+		}
+		if full[i].Kind == journey.KindMiss {
+			misses++
+			view := ansi.Strip(pg.View(f))
+			because := full[i].Because[0]
+			if !strings.Contains(view, "did not match: "+full[i].Text[:min(len(full[i].Text), 30)]) || !strings.Contains(view, because.Match+": "+because.Result) {
+				t.Errorf("the miss is not told of: %+v\n%s", full[i], view)
+			}
+		}
+		if i < len(full)-1 {
+			step(true)
+		}
+	}
+	for i := len(full) - 1; i >= 0; i-- {
+		if !same(&full[i]) {
+			t.Fatalf("back at %d it stands at %s %d %s, want %s %d %s", i, stands().Chain, stands().Rule, stands().Kind, full[i].Chain, full[i].Rule, full[i].Kind)
+		}
+		step(false)
+	}
+	if misses == 0 {
+		t.Error("the packet has no misses")
+	}
+}

@@ -138,6 +138,19 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 		y++
 	}
 	remarks := pg.remarks(j, a.W-3)
+	if s, _ := pg.misses.looked(j, step); s != nil {
+		var about []remark
+		for i, l := range whyMissed(s) {
+			ink := p.Strong
+			if i > 0 {
+				ink = nil
+			}
+			for _, l := range ladder.Wrap(l, max(a.W-5, 8)) {
+				about = append(about, remark{l, ink})
+			}
+		}
+		remarks = append(about, remarks...)
+	}
 	rows, at := pg.rungs(j, step)
 	rungs := len(rows) + 1
 	keep := min(len(remarks), max(end-y-rungs-1, min(2, (end-y)/4)))
