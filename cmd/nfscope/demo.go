@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -35,11 +37,13 @@ const (
 	gap = 1500 * time.Millisecond
 	// demoFor bounds the demo's trace and its traffic.
 	demoFor = 5 * time.Minute
+	// classFor is that of a lab whose steps wait for a teacher.
+	classFor = time.Hour
 )
 
 type demoFlags struct {
-	recorded, live, plain bool
-	file                  string
+	recorded, live, plain, step bool
+	file                        string
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -78,12 +82,16 @@ func (o *demoFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&o.recorded, "recorded", false, "play the embedded recording")
 	c.Flags().BoolVar(&o.live, "live", false, "refuse to fall back on the recording")
 	c.Flags().BoolVar(&o.plain, "plain", false, "print the story as text")
+	c.Flags().BoolVar(&o.step, "step", false, "with --plain: wait for enter before each step, for a class")
 	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording of the live lab to `FILE`")
 }
 
 func (o *demoFlags) check(command string) error {
 	if o.recorded && o.live {
 		return usagef("%s: --recorded and --live exclude each other", command)
+	}
+	if o.step && (!o.plain || o.recorded) {
+		return usagef("%s: --step goes with --plain, and not with --recorded", command)
 	}
 	if o.file == stdio {
 		return usagef("%s: -w: expected a FILE; stdout is the story's", command)
@@ -95,7 +103,7 @@ func (o *demoFlags) check(command string) error {
 func (a *app) demo(l *lab.Lab, o demoFlags) error {
 	plain := o.plain || !a.terminal()
 	if !o.recorded {
-		err := a.demoLive(l, plain, o.file)
+		err := a.demoLive(l, plain, o)
 		var m *missing
 		switch {
 		case !errors.As(err, &m):
@@ -148,7 +156,7 @@ func (r registrar) Netns(name string) error {
 }
 
 // demoLive builds the lab, arms the trace and plays the lab's steps.
-func (a *app) demoLive(l *lab.Lab, plain bool, file string) error {
+func (a *app) demoLive(l *lab.Lab, plain bool, o demoFlags) error {
 	switch ran, status, err := lab.EnterUserns(os.Args[1:]); {
 	case err != nil:
 		return &missing{err}
@@ -160,8 +168,8 @@ func (a *app) demoLive(l *lab.Lab, plain bool, file string) error {
 		return err
 	}
 	var rec *recorder
-	if file != "" {
-		if rec, err = a.recordTo(file, "lab "+l.Name, false); err != nil {
+	if o.file != "" {
+		if rec, err = a.recordTo(o.file, "lab "+l.Name, false); err != nil {
 			return err
 		}
 	}
@@ -180,7 +188,14 @@ func (a *app) demoLive(l *lab.Lab, plain bool, file string) error {
 	}
 	if plain {
 		st := newStory(a.out, a.width())
-		if err := a.play(a.ctx, n, tee(st.put), rec != nil); err != nil {
+		p := tempo{each: demoFor}
+		switch {
+		case o.step:
+			p = tempo{each: classFor, before: a.enter(a.in)}
+		case rec != nil:
+			p.before = slowly()
+		}
+		if err := a.play(a.ctx, n, tee(st.put), p); err != nil {
 			return err
 		}
 		return st.end()
@@ -189,17 +204,17 @@ func (a *app) demoLive(l *lab.Lab, plain bool, file string) error {
 }
 
 // play watches the lab's observed host and runs its steps once.
-func (a *app) play(ctx context.Context, n *lab.Network, put func(feed.Item), slow bool) error {
+func (a *app) play(ctx context.Context, n *lab.Network, put func(feed.Item), p tempo) error {
 	put = a.noting(put)
-	s, err := a.armLab(ctx, n, put)
+	s, err := a.armLab(ctx, n, p.each, put)
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.steps(ctx, n, put, slow), s.Close())
+	return errors.Join(a.steps(ctx, n, put, p.before), s.Close())
 }
 
 // armLab arms the lab's trace in its observed host.
-func (a *app) armLab(ctx context.Context, n *lab.Network, put func(feed.Item)) (*live.Session, error) {
+func (a *app) armLab(ctx context.Context, n *lab.Network, d time.Duration, put func(feed.Item)) (*live.Session, error) {
 	l := n.Lab()
 	f, err := filter.Parse(l.Filter)
 	if err != nil {
@@ -216,16 +231,16 @@ func (a *app) armLab(ctx context.Context, n *lab.Network, put func(feed.Item)) (
 		return nil, err
 	}
 	s.Watch(ctx)
-	if err := s.Arm(ctx, live.Trace{Filter: f, For: demoFor}); err != nil {
+	if err := s.Arm(ctx, live.Trace{Filter: f, For: d}); err != nil {
 		_ = s.Close()
 		return nil, &missing{err}
 	}
 	return s, nil
 }
 
-// steps runs the lab's steps once. The end of a step is told when its last events
-// have come.
-func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), slow bool) error {
+// steps runs the lab's steps once, each after before (nil: at once). The end of a step is
+// told when its last events have come.
+func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), before func(context.Context) error) error {
 	first := true
 	emit := func(it feed.Item) {
 		if it.Lab != nil {
@@ -237,15 +252,48 @@ func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), sl
 		}
 		put(it)
 	}
-	wait := settle // the first packet does not let the user wait
 	_, err := lab.Play(ctx, n, emit, func(lab.Step) error {
-		if !slow {
+		if before == nil {
 			return ctx.Err()
 		}
-		defer func() { wait = gap }()
-		return pause(ctx, wait)
+		return before(ctx)
 	})
 	return err
+}
+
+// tempo is how fast a lab's steps run: before waits before each, and the trace lasts each.
+type tempo struct {
+	each   time.Duration
+	before func(context.Context) error
+}
+
+// slowly lets an eye follow; the first packet does not let the user wait.
+func slowly() func(context.Context) error {
+	wait := settle
+	return func(ctx context.Context) error {
+		defer func() { wait = gap }()
+		return pause(ctx, wait)
+	}
+}
+
+// enter waits for the enter key. At the end of the input the rest runs at once.
+func (a *app) enter(in io.Reader) func(context.Context) error {
+	lines := make(chan struct{})
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(in); s.Scan(); {
+			lines <- struct{}{}
+		}
+	}()
+	return func(ctx context.Context) error {
+		fmt.Fprintln(a.err, "-- enter sends it")
+		select {
+		case <-lines:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // noting has put tell when the last event came.
@@ -271,17 +319,18 @@ func (a *app) settled(ctx context.Context) {
 func (a *app) demoTUI(n *lab.Network, tee func(func(feed.Item)) func(feed.Item)) error {
 	c := collect.New(store.New(journey.Options{}), time.Now)
 	put := a.noting(tee(c.Put))
-	s, err := a.armLab(a.ctx, n, put)
+	s, err := a.armLab(a.ctx, n, demoFor, put)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(a.ctx, demoFor)
 	played := make(chan struct{})
+	before := slowly()
 	go func() {
 		defer close(played)
 		for ctx.Err() == nil {
-			if err := a.steps(ctx, n, put, true); err != nil && ctx.Err() == nil {
+			if err := a.steps(ctx, n, put, before); err != nil && ctx.Err() == nil {
 				put(feed.Item{Time: time.Now(), Problem: "the lab's steps ended: " + err.Error()})
 				return
 			}

@@ -28,7 +28,7 @@ func (a *app) doctor(asJSON bool) error {
 		return err
 	}
 	s := stats{start: time.Now()}
-	findings := probe.Run(a.ctx, ns)
+	findings := append(probe.Run(a.ctx, ns), labsHere())
 	if a.ctx.Err() != nil { // what was not tried any more is no finding
 		return errInterrupted
 	}

@@ -121,7 +121,7 @@ func (a *app) openLab(l *lab.Lab) (*lab.Network, error) {
 	switch {
 	case a.ctx.Err() != nil:
 		return nil, errInterrupted
-	case errors.As(err, &place) && place.Line > 0: // the lab is wrong, not the host
+	case errors.As(err, &place) && place.Line > 0 && l.Own(): // the lab is wrong, not the host
 		return nil, usage(err)
 	case err != nil:
 		return nil, &missing{err}

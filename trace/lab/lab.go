@@ -32,6 +32,7 @@ type Lab struct {
 
 	files  fs.FS // the lab's own folder
 	folder string
+	own    bool
 	where  *source
 }
 

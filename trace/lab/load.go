@@ -39,8 +39,12 @@ func LoadFolder(folder string) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.own = true
 	return l, Validate(l)
 }
+
+// Own tells whether the lab is a folder of the user's.
+func (l *Lab) Own() bool { return l.own }
 
 // readFolder reads a lab without judging it; named asks that it be called as its folder.
 func readFolder(dir fs.FS, name string, named bool) (*Lab, error) {
