@@ -164,7 +164,7 @@ func TestEverySizeIsExact(t *testing.T) {
 		snap := uitest.Snapshot()
 		snap.Problems = []string{"the program nft is missing: apt install nftables", "公网入口 is not reachable"}
 		snap.Lab = &snapshot.Lab{Name: "gateway", Title: "网关 the gateway", Lesson: "# Head\n\ntext `code`\n\n- item\n",
-			Steps: []snapshot.LabStep{{Title: "one", Says: "it teaches", Result: "timeout"}, {Title: "two"}}, Current: 1}
+			Steps: []snapshot.LabStep{{Title: "one", Says: "it teaches", Result: "timeout"}, {Title: "two", Asks: "会怎样? what will happen"}}, Current: 1}
 		s.send(SnapshotMsg{snap})
 		if open != "" {
 			s.press(open)
@@ -508,13 +508,17 @@ func TestProblemsAndLesson(t *testing.T) {
 	snap := uitest.Snapshot()
 	snap.Problems = []string{"the program nft is missing: apt install nftables"}
 	snap.Lab = &snapshot.Lab{Title: "close the door", Lesson: "# Close the door\n\nOpen **22** with `-I`.",
-		Steps: []snapshot.LabStep{{Title: "ssh", Result: "connected", Says: "rule 1 lets it in"}, {Title: "web"}}, Current: 1}
+		Steps: []snapshot.LabStep{{Title: "ssh", Result: "connected", Asks: "asked before", Says: "rule 1 lets it in"}, {Title: "web", Asks: "网页能打开吗? Will it open?"},
+			{Title: "last", Asks: "not asked yet"}}, Current: 1}
 	s.send(SnapshotMsg{snap})
-	s.wants("the program nft is missing", "2/2 web")
+	s.wants("the program nft is missing", "2/3 web")
 	s.press("!")
 	s.wants("what does not work here", "apt install nftables")
 	s.press("esc", "L")
-	s.wants("Open 22 with -I.", "ssh: connected", "rule 1 lets it in")
+	s.wants("Open 22 with -I.", "ssh: connected", "rule 1 lets it in", "网页能打开吗? Will it open?")
+	if all := strings.Join(s.Lines(), "\n"); strings.Contains(all, "asked before") || strings.Contains(all, "not asked yet") {
+		t.Error("questions of other steps are asked")
+	}
 	s.press("L")
 	if s.open != nil {
 		t.Error("L does not close the lesson")

@@ -107,7 +107,8 @@ func parse(file string, data []byte) (l *Lab, err error) {
 	if err != nil {
 		return nil, positioned(file, err)
 	}
-	l = &Lab{where: &source{file: file, tree: tree}}
+	l = &Lab{}
+	where := &source{file: file, tree: tree}
 	switch {
 	case len(tree.Docs) == 0 || tree.Docs[0].Body == nil:
 		return nil, fmt.Errorf("%s:1: the file is empty; expected a lab: name, title, hosts, links, steps", file)
@@ -117,6 +118,7 @@ func parse(file string, data []byte) (l *Lab, err error) {
 	if err := yaml.UnmarshalWithOptions(data, l, yaml.Strict()); err != nil {
 		return nil, positioned(file, err)
 	}
+	l.where = where // not before: a document that is null empties the lab
 	for i := range l.Steps {
 		s := &l.Steps[i]
 		if s.TimeoutText == "" {
