@@ -15,7 +15,7 @@ func TestCloneKnows(t *testing.T) {
 		of   reflect.Type
 		want string
 	}{
-		{reflect.TypeFor[Table](), "host max expects leaving known scratch"},
+		{reflect.TypeFor[Table](), "host max expects leaving known scratch hashes"},
 		{reflect.TypeFor[slab](), "chunks ids origs replies"},
 		{reflect.TypeFor[addrs](), "chunks heads"},
 		{reflect.TypeFor[noted](), "texts places free"},

@@ -8,10 +8,9 @@ import (
 )
 
 // take folds one record in.
-func (t *Table) take(b *Batch, r *Record) {
+func (t *Table) take(b *Batch, r *Record, h hashes) {
 	o := r.Orig.plain(r.Proto)
-	h := t.slab.hash(&o)
-	i := t.lookup(h, &o, r.ID, keyZone(r.Zone, r.Orig.Zone))
+	i := t.lookup(h.orig, &o, r.ID, keyZone(r.Zone, r.Orig.Zone))
 	if r.Type == EventDump {
 		t.inDump++
 		t.dumped(b, r, i, h, &o)
@@ -55,7 +54,7 @@ func (s *slab) is(x *slot, side int, t *tuple) bool {
 	return [4]byte(x.addr[8*side:]) == [4]byte(t.src[:4]) && [4]byte(x.addr[8*side+4:]) == [4]byte(t.dst[:4])
 }
 
-func (t *Table) dumped(b *Batch, r *Record, i, h uint32, o *tuple) {
+func (t *Table) dumped(b *Batch, r *Record, i uint32, h hashes, o *tuple) {
 	if i == 0 {
 		t.insert(b, r, h, o, 0)
 		return
@@ -78,7 +77,7 @@ func (t *Table) dumped(b *Batch, r *Record, i, h uint32, o *tuple) {
 	}
 }
 
-func (t *Table) changed(b *Batch, r *Record, i, h uint32, o *tuple) {
+func (t *Table) changed(b *Batch, r *Record, i uint32, h hashes, o *tuple) {
 	destroyed := r.Type == EventDestroy
 	if i != 0 && !destroyed && t.slab.at(i).gone != 0 { // the kernel uses the ID again
 		t.remove(i, t.slab.at(i))
@@ -186,7 +185,7 @@ func (t *Table) set(r *Record, i uint32, x *slot) {
 	}
 }
 
-func (t *Table) insert(b *Batch, r *Record, h uint32, o *tuple, flags uint8) uint32 {
+func (t *Table) insert(b *Batch, r *Record, h hashes, o *tuple, flags uint8) uint32 {
 	i := t.slab.take()
 	x := t.slab.at(i)
 	t.born++
@@ -203,7 +202,7 @@ func (t *Table) insert(b *Batch, r *Record, h uint32, o *tuple, flags uint8) uin
 		t.epoch = r.Seen
 	}
 	t.count(x, r)
-	t.slab.link(i, x, h, t.slab.hash(&p))
+	t.slab.link(i, x, h.orig, h.reply)
 	x.classes = t.classesOf(r, x)
 	t.live++
 	if r.Type == EventDump && r.Gone != 0 {
@@ -286,6 +285,10 @@ func (t *Table) classify(x *slot) (c Classes) {
 }
 
 func (t *Table) saw(c Classes) {
+	if c == t.saw1 && t.known != nil { // as the flow before it
+		return
+	}
+	t.saw1 = c
 	if !t.known[c] {
 		if t.known == nil {
 			t.known = map[Classes]bool{}

@@ -37,6 +37,7 @@ type Table struct {
 	began, died uint64
 	// known are the classes that flows have had.
 	known   map[Classes]bool
+	saw1    Classes // the last of them
 	version uint64
 
 	dumping bool
@@ -48,6 +49,8 @@ type Table struct {
 	epoch   int64 // of slot.counted
 	single  Batch // for Apply
 	scratch []byte
+	hashes  []hashes // of the Batch that is applied
+	warmed  uint32
 }
 
 // Row names a flow in a Table for as long as it is there.
@@ -128,10 +131,36 @@ func (t *Table) ApplyBatch(b *Batch) {
 	defer t.mu.Unlock()
 	t.version++
 	t.slab.reserve(t.slab.n + len(b.Records))
+	t.warm(b)
 	for i := range b.Records {
-		t.take(b, &b.Records[i])
+		t.take(b, &b.Records[i], t.hashes[i])
 	}
 }
+
+// warm makes the hashes of all records, and looks at what each will be held against. In a
+// table of a million every look goes to memory: here they wait for no other, so that the
+// processor makes them together.
+func (t *Table) warm(b *Batch) {
+	s, m := &t.slab, uint32(len(t.slab.ids)-1)
+	t.hashes = t.hashes[:0]
+	any := uint32(0)
+	for i := range b.Records {
+		r := &b.Records[i]
+		o, p := r.Orig.plain(r.Proto), r.Reply.plain(r.Proto)
+		h := hashes{s.hash(&o), s.hash(&p)}
+		t.hashes = append(t.hashes, h)
+		any |= s.origs[h.orig&m] | s.replies[h.reply&m] | s.ids[hashID(r.ID)&m]
+	}
+	for _, h := range t.hashes {
+		if i := s.origs[h.orig&m]; i != 0 {
+			any |= s.at(i).id
+		}
+	}
+	t.warmed = any // else the compiler leaves it all out
+}
+
+// hashes are those of a flow's tuples.
+type hashes struct{ orig, reply uint32 }
 
 // BeginDump says that the flows of a new reading of the whole table follow, about so many;
 // 0 where nobody knows.
@@ -268,7 +297,7 @@ func (t *Table) Clone() *Table {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	c := &Table{host: t.host, max: t.max, slab: t.slab.clone(), noted: t.noted.clone(), expects: t.expects, leaving: append([]Row(nil), t.leaving...),
-		live: t.live, born: t.born, began: t.began, died: t.died, known: map[Classes]bool{}, version: t.version,
+		live: t.live, born: t.born, began: t.began, died: t.died, known: map[Classes]bool{}, saw1: t.saw1, version: t.version,
 		dumping: t.dumping, round: t.round, inDump: t.inDump, epoch: t.epoch}
 	for k := range t.known {
 		c.known[k] = true

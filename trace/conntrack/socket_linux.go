@@ -212,12 +212,25 @@ type dumping struct {
 	emit   func(feed.Item)
 	flows  int
 	done   bool
+	out    *flow.Batch // what was read and not put yet
 }
+
+// together is how many flows of a dump are put at once, at least: to wake who folds them
+// costs as much as to fold some.
+const together = 512
 
 // datagram takes the messages of one datagram.
 func (d *dumping) datagram(b []byte) error {
-	out := d.reader.pool.Get(time.Now())
-	defer func() { put(out, d.emit) }()
+	if d.out == nil {
+		d.out = d.reader.pool.Get(time.Now())
+	}
+	out := d.out
+	defer func() {
+		if len(out.Records) >= together || d.done {
+			d.out = nil
+			put(out, d.emit)
+		}
+	}()
 	for len(b) > 0 && !d.done {
 		m, rest, err := split(b)
 		if err != nil {
