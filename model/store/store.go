@@ -56,7 +56,9 @@ type Store struct {
 	rate                   rate
 	events                 uint64
 	dirty                  bool
-	turnover               turnover
+	// idle is true while what is dirty is flows alone.
+	idle     bool
+	turnover turnover
 }
 
 // New makes an empty Store.
@@ -70,7 +72,7 @@ func New(o journey.Options) *Store {
 
 // Apply folds one item. Of an item with a Batch nobody else may have the Batch afterwards.
 func (s *Store) Apply(it *feed.Item) {
-	s.dirty = true
+	s.touch(it.Flows != nil)
 	switch {
 	case it.Rules != nil:
 		s.setRules(it.Rules, it.Time)
@@ -129,7 +131,7 @@ func (s *Store) Fold(l []journey.Event) {
 	if len(l) == 0 {
 		return
 	}
-	s.dirty = true
+	s.touch(false)
 	s.rate.add(l[0].Time, uint64(len(l)))
 	s.events += uint64(len(l))
 	for i := range l {
@@ -147,7 +149,7 @@ func (s *Store) Dropped(events, flows, drops uint64) {
 	if flows > 0 {
 		s.index.lose()
 	}
-	s.dirty = true
+	s.touch(false)
 	if events > 0 {
 		s.droppedEvents += events
 		s.fold.Event(&journey.Event{Source: journey.SourceGap, Lost: events})
@@ -157,27 +159,38 @@ func (s *Store) Dropped(events, flows, drops uint64) {
 // End says that the source has nothing more to give.
 func (s *Store) End() {
 	s.fold.Flush()
-	s.ended, s.dirty = true, true
+	s.ended = true
+	s.touch(false)
 }
 
 // Tick does what time does: quiet journeys close, destroyed flows fade out.
 func (s *Store) Tick(now time.Time) {
 	if s.fold.Tick(now) {
-		s.dirty = true
+		s.touch(false)
 	}
 	if s.flows.Expire(now) > 0 {
-		s.dirty = true
+		s.touch(true)
 	}
 	if s.turnover.tick(now, s.flows) {
-		s.dirty = true
+		s.touch(false)
 	}
 	if s.rate.tick(now) {
-		s.dirty = true
+		s.touch(false)
 	}
 	if s.drops.Tick(now) {
-		s.dirty = true
+		s.touch(false)
 	}
 }
+
+// touch says that something changed, flows alone or more.
+func (s *Store) touch(flows bool) {
+	s.idle = flows && (s.idle || !s.dirty)
+	s.dirty = true
+}
+
+// Idle reports whether flows alone have changed since the last Snapshot: of those some
+// always change.
+func (s *Store) Idle() bool { return s.dirty && s.idle }
 
 // Dirty reports whether anything changed since the last Snapshot.
 func (s *Store) Dirty() bool { return s.dirty }

@@ -426,3 +426,29 @@ func TestReading(t *testing.T) {
 		t.Errorf("over, but %+v", sn.Reading)
 	}
 }
+
+// TestFlowsAloneAreNoHurry: where nothing but flows changed the next picture may wait.
+func TestFlowsAloneAreNoHurry(t *testing.T) {
+	t.Parallel()
+	s := New(journey.Options{})
+	batch := func() *feed.Item {
+		b := &flow.Batch{Time: t0}
+		b.Put(&flow.Event{Type: flow.EventNew, Flow: tcpFlow(1, 1, "")})
+		return &feed.Item{Time: t0, Flows: b}
+	}
+	for _, c := range []struct {
+		items []*feed.Item
+		idle  bool
+	}{
+		{nil, false}, {[]*feed.Item{batch(), batch()}, true}, {[]*feed.Item{batch(), {Time: t0, Problem: "p"}}, false},
+		{[]*feed.Item{{Time: t0, Problem: "q"}, batch()}, false},
+	} {
+		s.Snapshot(t0)
+		for _, it := range c.items {
+			s.Apply(it)
+		}
+		if s.Idle() != c.idle || s.Dirty() != (len(c.items) > 0) {
+			t.Errorf("%d items: idle %v, dirty %v", len(c.items), s.Idle(), s.Dirty())
+		}
+	}
+}

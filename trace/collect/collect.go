@@ -14,6 +14,9 @@ import (
 const (
 	// Interval is the least time between two snapshots.
 	Interval = time.Second / 30
+	// calm is how many Intervals are between two snapshots where flows alone changed: a
+	// busy gateway has new ones in each.
+	calm = 4
 	// share is how many times as long as a snapshot took to make there is none after it: a
 	// flood is folded, and then drawn.
 	share = 9
@@ -62,7 +65,7 @@ func (c *Collector) poke() {
 func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 	ticker := time.NewTicker(Interval)
 	defer ticker.Stop()
-	due := time.Time{}
+	due, last := time.Time{}, time.Time{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,7 +79,8 @@ func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 		case <-ticker.C:
 			c.store.Tick(c.clock())
 		}
-		if now := time.Now(); c.store.Dirty() && !now.Before(due) {
+		if now := time.Now(); c.store.Dirty() && !now.Before(due) && (!c.store.Idle() || now.Sub(last) >= calm*Interval) {
+			last = now
 			s := c.store.Snapshot(c.clock())
 			due = now.Add(max(Interval, share*time.Since(now)))
 			publish(s)
