@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -22,6 +23,10 @@ const (
 
 	// flagOwner is NFT_TABLE_F_OWNER (linux/netfilter/nf_tables.h, kernel 5.12).
 	flagOwner = 2
+	// metaTimeNS is NFT_META_TIME_NS: the host's clock in nanoseconds since 1970 (kernel 5.4).
+	metaTimeNS = expr.MetaKey(30)
+	// grace is how much later than we the kernel ends a trace.
+	grace = time.Second
 
 	// priority is before raw (-300) and after defragmentation (-400): that of the
 	// chains that arm, unless somebody else's chain runs before it (early.place).
@@ -154,7 +159,15 @@ func (w *owner) fill(p *plan, o Options) error {
 
 // switchOn fills the chain that traces.
 func (w *rules) switchOn(trace *nftables.Chain, o Options) {
-	// Both rules accept, so that a packet that two conjuncts match counts once.
+	// All rules accept, so that a packet that two conjuncts match counts once.
+	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: []expr.Any{
+		// The trace ends in the kernel too, where we are stopped and cannot end it.
+		&expr.Meta{Key: metaTimeNS, Register: 1},
+		&expr.Byteorder{SourceRegister: 1, DestRegister: 1, Op: expr.ByteorderHton, Len: 8, Size: 8},
+		&expr.Cmp{Op: expr.CmpOpGte, Register: 1, Data: binary.BigEndian.AppendUint64(nil, uint64(time.Now().Add(o.For+grace).UnixNano()))},
+		&expr.Counter{}, // counts as held back: the clock may have been set
+		&expr.Verdict{Kind: expr.VerdictAccept},
+	}})
 	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: []expr.Any{
 		&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(o.Rate), Unit: expr.LimitTimeSecond, Burst: uint32(o.Burst)},
 		&expr.Counter{},
@@ -214,10 +227,10 @@ func count(conn *nftables.Conn, table *nftables.Table, trace string) (traced, he
 			}
 		}
 	}
-	if len(n) != 2 {
-		return 0, 0, fmt.Errorf("table %s %s has %d counters, not 2: somebody has changed it", familyName(table.Family), table.Name, len(n))
+	if len(n) != 3 {
+		return 0, 0, fmt.Errorf("table %s %s has %d counters, not 3: somebody has changed it", familyName(table.Family), table.Name, len(n))
 	}
-	return n[0], n[1], nil
+	return n[1], n[0] + n[2], nil
 }
 
 // close deletes the table and closes the socket. Closing alone would do, but not at
