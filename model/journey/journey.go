@@ -163,7 +163,10 @@ type Journey struct {
 	// Half is the number of the packet's other half, where this host sends to itself over
 	// loopback: it is sent as one journey, and comes in as another. 0 where there is none,
 	// or where several look the same.
-	Half     int  `json:"half,omitempty"`
+	Half int `json:"half,omitempty"`
+	// CopyOf is the number of the packet that a rule (TEE, nft's dup) made this one of; 0
+	// where it is none.
+	CopyOf   int  `json:"copy_of,omitempty"`
 	Complete bool `json:"complete"`
 	// Why says what makes the journey incomplete.
 	Why  string `json:"why,omitempty"`

@@ -23,6 +23,7 @@ func (f *Fold) legacy(e *Event) {
 		f.key(b, k)
 		f.compare(b, e, at)
 		f.link(b, e, at)
+		f.linkCopy(b, e, at)
 	} else if !b.stampSure {
 		b.assume(at, e)
 	}
@@ -231,7 +232,9 @@ func (f *Fold) legacyStep(b *builder, w *walk, e *Event) {
 	}
 	w.add(&s, to)
 	b.steps++
-	f.openSteps++
+	if f.openSteps++; duplicates(s.rule) {
+		f.copied(b)
+	}
 }
 
 // grown reports whether the chain is known but for the rules that arm this trace: where

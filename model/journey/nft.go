@@ -69,6 +69,7 @@ func (f *Fold) nftHome(w *walk, e *Event) *builder {
 		f.key(b, k)
 		f.compare(b, e, w.place)
 		f.link(b, e, w.place)
+		f.linkCopy(b, e, w.place)
 	} else {
 		b.assume(w.place, e)
 	}
@@ -208,7 +209,9 @@ func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
 	s.packet = f.pool.packet(e)
 	w.add(&s, e.To)
 	b.steps++
-	f.openSteps++
+	if f.openSteps++; duplicates(s.rule) {
+		f.copied(b)
+	}
 }
 
 // locate puts a walk that began in a user chain where it belongs, once an event

@@ -21,7 +21,7 @@ func (f *Fold) render(b *builder) *Journey {
 	}
 	k := &b.known
 	j := &Journey{ID: "t" + strconv.Itoa(b.number), Number: b.number, Start: b.first, Origin: "trace",
-		Path: PathUnknown, Gaps: b.gaps, Half: b.half, Rules: b.rules, RulesGone: b.gone, Closed: b.closed,
+		Path: PathUnknown, Gaps: b.gaps, Half: b.half, CopyOf: b.copyOf, Rules: b.rules, RulesGone: b.gone, Closed: b.closed,
 		Flow: k.flow, FlowBy: k.flowBy, CTState: k.state, Direction: k.direction, Answers: k.answers, Track: k.track}
 	first, last := b.lay(j, &f.changes)
 	b.lookAhead(j)
@@ -40,6 +40,9 @@ func (f *Fold) render(b *builder) *Journey {
 		j.Outcome.Sentence += fmt.Sprintf("; it comes in again over %s as #%d", loopback, b.half)
 	} else if b.half != 0 && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it was sent as #%d", b.half)
+	}
+	if b.copyOf != 0 && b.closed {
+		j.Outcome.Sentence += fmt.Sprintf("; it is a copy of #%d", b.copyOf)
 	}
 	fl := k.entry
 	if b.unconfirmed() && !b.took(fl) {

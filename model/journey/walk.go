@@ -191,6 +191,8 @@ type builder struct {
 	torn        bool    // events in the middle are missing
 	answers     int     // the journey of the other direction that it followed
 	half        int     // the journey of its other half, over loopback
+	copyOf      int     // the journey that a rule made it of
+	doubled     bool    // a rule made a copy of it
 	doubt       string  // why its steps may be another packet's
 	alikes      *alikes // the journeys that its events may be mixed up with
 	behind      bool    // events are still to come, as alikes counts them
