@@ -14,7 +14,6 @@ import (
 	"nfscope/model/flow"
 	"nfscope/model/top"
 	"nfscope/trace/conntrack"
-	"nfscope/trace/rules"
 )
 
 func (a *app) connsCommand() *cobra.Command {
@@ -76,7 +75,7 @@ type connPrinter struct {
 	out    *bufio.Writer
 	json   bool
 	follow bool
-	filter *filter.Filter
+	wanted func(*flow.Look) bool
 	say    func(problem string)
 	table  flow.Table // what is known
 	stats  stats
@@ -91,16 +90,13 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 	if err := needAdmin("reading conntrack"); err != nil {
 		return err
 	}
-	p := &connPrinter{out: bufio.NewWriter(a.out), json: asJSON, follow: follow, filter: fl, stats: stats{start: time.Now()},
+	p := &connPrinter{out: bufio.NewWriter(a.out), json: asJSON, follow: follow, stats: stats{start: time.Now()},
 		say: func(problem string) { fmt.Fprintln(a.err, "nfscope:", problem) }}
-	if local, err := conntrack.LocalAddrs(ns); err == nil {
-		if rr, err := rules.Open(ns); err == nil {
-			if rs, err := rr.Snapshot(a.ctx); err == nil {
-				p.table.SetHost(flow.HostFrom(rs, local))
-			}
-			_ = rr.Close()
-		}
+	h := a.connHost(ns, p.say)
+	if h.flows != nil {
+		p.table.SetHost(*h.flows)
 	}
+	p.wanted = h.wanted(fl)
 	r, err := conntrack.Open(ns)
 	if err != nil {
 		return err
@@ -170,8 +166,10 @@ func (p *connPrinter) item(it feed.Item, stop func()) {
 // event prints what an event has to tell.
 func (p *connPrinter) event(e flow.Event) {
 	for _, e := range p.told(e) {
-		if e.Flow != nil && !p.filter.Flow(e.Flow) {
-			continue
+		if e.Flow != nil {
+			if l := e.Flow.Look(); !p.wanted(&l) {
+				continue
+			}
 		}
 		if p.print(&e); p.err != nil {
 			return
@@ -182,7 +180,7 @@ func (p *connPrinter) event(e flow.Event) {
 // all prints the flows of one reading.
 func (p *connPrinter) all() {
 	for f := range p.table.All() {
-		if p.filter.Flow(f) {
+		if l := f.Look(); p.wanted(&l) {
 			p.print(&flow.Event{Type: flow.EventDump, Time: f.Seen, Flow: f})
 		}
 		if p.err != nil {

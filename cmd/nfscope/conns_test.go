@@ -23,7 +23,7 @@ func TestFollowTellsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	p := &connPrinter{out: bufio.NewWriter(&out), follow: true, filter: every, say: func(string) {}}
+	p := &connPrinter{out: bufio.NewWriter(&out), follow: true, wanted: every.Look, say: func(string) {}}
 	one := func(id uint32, state string) *flow.Flow {
 		tu := model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), SPort: uint16(id), DPort: 80}
 		return &flow.Flow{ID: id, Family: model.FamilyIPv4, Orig: flow.Side{Tuple: tu}, Reply: flow.Side{Tuple: tu.Reverse()}, State: state}

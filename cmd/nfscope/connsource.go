@@ -56,6 +56,16 @@ func (a *app) connHost(ns *netns.Handle, say func(string)) connHost {
 	return h
 }
 
+// wanted makes the test of a filter; what it asks about rules is asked of those that were
+// read. It is used by one goroutine.
+func (h *connHost) wanted(fl *filter.Filter) func(*flow.Look) bool {
+	if !fl.AsksRules() {
+		return fl.Look
+	}
+	by := nat.Ruling{Finder: nat.NewFinder(h.index, h.host)}
+	return func(l *flow.Look) bool { return fl.LookBy(l, by) }
+}
+
 // connTable is conntrack's table as it is read, or followed.
 type connTable struct {
 	table flow.Table
@@ -88,10 +98,10 @@ func (t *connTable) item(it feed.Item) {
 	}
 }
 
-// looks goes through the flows that a filter wants.
-func (t *connTable) looks(fl *filter.Filter) iter.Seq[*flow.Look] {
+// looks goes through the flows that are wanted.
+func (t *connTable) looks(wanted func(*flow.Look) bool) iter.Seq[*flow.Look] {
 	return func(yield func(*flow.Look) bool) {
-		t.table.Each(func(l *flow.Look) bool { return !fl.Look(l) || yield(l) })
+		t.table.Each(func(l *flow.Look) bool { return !wanted(l) || yield(l) })
 	}
 }
 

@@ -20,11 +20,12 @@ func (a *app) connTop(fl *filter.Filter, by top.By, follow, asJSON bool) error {
 	}
 	defer r.Close()
 	say := a.sayer()
-	t := newConnTable(a.connHost(ns, say), say)
+	h := a.connHost(ns, say)
+	t, wanted := newConnTable(h, say), h.wanted(fl)
 	out := bufio.NewWriter(a.out)
 	st := stats{start: time.Now()}
 	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
-		rows, of := top.Count(t.looks(fl), by, mostRows)
+		rows, of := top.Count(t.looks(wanted), by, mostRows)
 		if !asJSON {
 			if follow {
 				fmt.Fprintf(out, "%s  ", at.Format("15:04:05"))

@@ -114,7 +114,9 @@ func TestCheckRefusesWordsOfOtherKinds(t *testing.T) {
 		kind filter.Kind
 		want string
 	}{
-		{"tcp and chain X", filter.Flows, `filter, column 9: "chain" does not apply to connections`},
+		{"tcp and verdict drop", filter.Flows, `filter, column 9: "verdict" does not apply to connections`},
+		{"tcp and chain X", filter.Flows, ""},
+		{"stale", filter.Journeys, `filter, column 1: "stale" does not apply to traced packets`},
 		{"tcp and chain X", filter.Journeys, ""},
 		{"zone 1", filter.Journeys, `filter, column 1: "zone" does not apply to traced packets`},
 		{"zone 1", filter.Flows, ""},

@@ -49,6 +49,18 @@ func ForRule(t *model.Table, c *model.Chain, r *model.Rule) (text string, left [
 	return strings.Join(q.conds, " and "), q.left
 }
 
+// ForRuleFlows is the text of a filter for the connections that a rule translates.
+func ForRuleFlows(t *model.Table, c *model.Chain, r *model.Rule) string {
+	s := "table " + quote(t.Name) + " and chain " + quote(c.Name) + " and rule " + strconv.Itoa(r.Index)
+	switch t.Family {
+	case model.FamilyIPv4:
+		return "ip and " + s
+	case model.FamilyIPv6:
+		return "ip6 and " + s
+	}
+	return s
+}
+
 // begins tells which ends of a packet are, in a chain, those that it had where its trace
 // began: chains of type nat see the first packet of a connection, not rewritten yet, and
 // others behind them a destination that may be. A chain that is called may be so from

@@ -21,12 +21,68 @@ func (f *Filter) Flow(fl *flow.Flow) bool {
 }
 
 // Look is Flow for one of many: it makes nothing.
-func (f *Filter) Look(l *flow.Look) bool {
+func (f *Filter) Look(l *flow.Look) bool { return f.LookBy(l, nil) }
+
+// Ruling tells what the rules have to do with flows.
+type Ruling interface {
+	// Made lists the rules that made a flow's translation, or may have.
+	Made(l *flow.Look) []Place
+	// Stale reports whether today's rules would surely drop the flow or translate it
+	// otherwise.
+	Stale(l *flow.Look) bool
+}
+
+// Place is a rule's place.
+type Place struct {
+	Table, Chain string
+	Rule         int // its number, from 1
+}
+
+// LookBy is Look where it is known what the rules have to do with flows: table, chain and
+// rule in one "and" speak of one rule that made the translation; stale is a flow that the
+// rules of today would treat otherwise. Where by is nil nothing is known of that.
+func (f *Filter) LookBy(l *flow.Look, by Ruling) bool {
 	if f.root == nil {
 		return true
 	}
 	h := headsOf(l)
-	return f.flows.eval(l, &h) == Yes
+	return f.flows.eval(l, &h, by) == Yes
+}
+
+// AsksRules reports whether the filter has words that only a Ruling answers.
+func (f *Filter) AsksRules() bool {
+	for _, w := range f.words {
+		switch w.Word {
+		case "table", "chain", "rule", "stale":
+			return true
+		}
+	}
+	return false
+}
+
+// made holds words about a rule against those that made a flow's translation.
+func made(nodes []*node, l *flow.Look, by Ruling) Truth {
+	if by == nil {
+		return Unknown
+	}
+	if l.Status&(flow.SrcNAT|flow.DstNAT) == 0 {
+		return No
+	}
+	best := No
+	for _, p := range by.Made(l) {
+		best = max(best, evalAll(nodes, func(w *leaf) Truth {
+			switch w.word {
+			case "table":
+				return truth(w.name == p.Table)
+			case "chain":
+				return truth(w.name == p.Chain)
+			case "rule":
+				return truth(p.Rule == int(w.value))
+			}
+			return Unknown
+		}))
+	}
+	return best
 }
 
 // plan is a filter as flows are held against it: of what stands in one "and", the words
@@ -35,6 +91,7 @@ type plan struct {
 	op      op // opNot, opOr, opAnd
 	kids    []*plan
 	headers []*node
+	rules   []*node // words about one rule
 	whole   []*leaf
 }
 
@@ -60,6 +117,8 @@ func (p *plan) add(nodes []*node) {
 		switch {
 		case n.only(sideHeader):
 			p.headers = append(p.headers, n)
+		case n.only(sideStep) && n.op != opAnd: // parentheses make it another rule
+			p.rules = append(p.rules, n)
 		case n.op == opLeaf:
 			p.whole = append(p.whole, &n.leaf)
 		default:
@@ -68,36 +127,55 @@ func (p *plan) add(nodes []*node) {
 	}
 }
 
-func (p *plan) eval(l *flow.Look, h *heads) Truth {
+func (p *plan) eval(l *flow.Look, h *heads, by Ruling) Truth {
 	switch p.op {
 	case opNot:
-		return p.kids[0].eval(l, h).Not()
+		return p.kids[0].eval(l, h, by).Not()
 	case opOr:
 		t := No
 		for _, k := range p.kids {
-			t = max(t, k.eval(l, h))
+			t = max(t, k.eval(l, h, by))
 		}
 		return t
 	}
 	t := Yes
 	for _, w := range p.whole {
-		t = min(t, flowLeaf(w, l))
+		if w.word != "stale" {
+			t = min(t, flowLeaf(w, l))
+		}
 	}
 	for _, k := range p.kids {
-		t = min(t, k.eval(l, h))
+		t = min(t, k.eval(l, h, by))
 	}
-	if len(p.headers) == 0 {
-		return t
+	if len(p.headers) > 0 && t != No {
+		t = min(t, h.best(p.headers, l))
 	}
+	if t != No && len(p.rules) > 0 { // dear, so last
+		t = min(t, made(p.rules, l, by))
+	}
+	for _, w := range p.whole {
+		if w.word == "stale" && t != No {
+			s := Unknown
+			if by != nil {
+				s = truth(by.Stale(l))
+			}
+			t = min(t, s)
+		}
+	}
+	return t
+}
+
+// best is the and of nodes for the version of the headers that it holds for best.
+func (h *heads) best(nodes []*node, l *flow.Look) Truth {
 	best := No
 	for i := range h.n {
 		one := Yes
-		for _, n := range p.headers {
+		for _, n := range nodes {
 			one = min(one, h.v[i].eval(n, l))
 		}
 		best = max(best, one)
 	}
-	return min(t, best)
+	return best
 }
 
 // heads are the headers of the original direction: before NAT, between destination and

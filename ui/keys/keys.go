@@ -86,6 +86,7 @@ const (
 	ToRule    Action = "rule"
 	Packets   Action = "packets"
 	Likes     Action = "like"
+	Flows     Action = "flows"
 )
 
 // Everywhere is the scope of bindings that hold on each page.
@@ -157,6 +158,7 @@ func All() []Binding {
 		{[]string{"e"}, Export, "write this packet to a file", "Trace"},
 		{[]string{"E"}, ExportAll, "write all that are listed to a file", "Trace"},
 		{[]string{"N"}, Logs, "what your own rules log: NFLOG, LOG", "Trace"},
+		{[]string{"C"}, Flows, "the connections that this rule translates", "Rules"},
 		{[]string{"P"}, Pools, "pools of NAT ports, and how conntrack is doing", "Connections"},
 		{[]string{"r"}, ToRule, "the rule that made its translation; again: the other one", "Connections"},
 		{[]string{"p"}, Packets, "its packets, where they were traced", "Connections"},

@@ -30,8 +30,27 @@ type nature struct {
 // basis is what answers are found by. A worker has it to itself while it is busy.
 type basis struct {
 	rules  *model.Ruleset
-	local  int
+	index  *ruleset.Index // nil where nobody made one yet
+	host   nat.Host
 	finder *nat.Finder
+}
+
+func newBasis(s *snapshot.Snapshot) *basis {
+	return &basis{rules: s.Rules, index: s.Index, host: nat.Host{Local: s.Local, Routes: s.Routes}}
+}
+
+// fits reports whether a snapshot has the same rules and addresses.
+func (b *basis) fits(s *snapshot.Snapshot) bool {
+	return b.rules == s.Rules && len(b.host.Local) == len(s.Local)
+}
+
+// newFinder makes a finder that nobody else has.
+func (b *basis) newFinder() *nat.Finder {
+	x := b.index
+	if x == nil || x.Ruleset() != b.rules {
+		x = ruleset.NewIndex(b.rules)
+	}
+	return nat.NewFinder(x, b.host)
 }
 
 // known is what is known of one connection.
@@ -59,8 +78,8 @@ const mostKnown = 4096
 // sync forgets what other rules said.
 func (n *nature) sync(f *page.Frame) {
 	s := f.Snap
-	if n.of == nil || n.of.rules != s.Rules || n.of.local != len(s.Local) {
-		n.of = &basis{rules: s.Rules, local: len(s.Local)}
+	if n.of == nil || !n.of.fits(s) {
+		n.of = newBasis(s)
 		n.known, n.pass, n.stale, n.looked = nil, 0, 0, 0
 		n.again = time.Time{}
 	}
@@ -87,7 +106,7 @@ func (n *nature) work(f *page.Frame, sight []*flow.Flow) func() any {
 	if len(want) > 0 {
 		n.busy = true
 		return func() any {
-			basis.prepare(snap)
+			basis.prepare()
 			out := natureOne{}
 			for _, fl := range want {
 				out[fl.Key()] = basis.look(snap, fl)
@@ -103,7 +122,7 @@ func (n *nature) work(f *page.Frame, sight []*flow.Flow) func() any {
 	at := n.pass
 	n.total = snap.Flows.Table.Len()
 	return func() any {
-		basis.prepare(snap)
+		basis.prepare()
 		return basis.some(snap, at)
 	}
 }
@@ -157,9 +176,9 @@ const (
 )
 
 // prepare makes the finder; it is as old as the basis.
-func (b *basis) prepare(s *snapshot.Snapshot) {
+func (b *basis) prepare() {
 	if b.finder == nil {
-		b.finder = nat.NewFinder(s.Names(b.rules), nat.Host{Local: s.Local, Routes: s.Routes})
+		b.finder = b.newFinder()
 	}
 }
 

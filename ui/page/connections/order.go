@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"nfscope/model/filter"
 	"nfscope/model/flow"
 	"nfscope/ui/page"
 )
@@ -13,8 +14,10 @@ import (
 type spec struct {
 	table  *flow.Table
 	filter string
-	by     flow.Column
-	down   bool
+	// rules are what the filter asks about, where it asks about rules; else nil.
+	rules *basis
+	by    flow.Column
+	down  bool
 	// kind is what is grouped by; where inside is one of its groups the list is of that
 	// group's flows.
 	kind   flow.Kind
@@ -26,7 +29,7 @@ func (s *spec) groups() bool { return s.kind != flow.NoGroups && s.inside == flo
 
 // want makes the test of what is in the list; nil is for all.
 func (s *spec) want() func() func(*flow.Look) bool {
-	match, in := matcher(s.filter), s.inside
+	match, in := matcher(s.filter, s.rules), s.inside
 	if in == (flow.GroupKey{}) {
 		return match
 	}
@@ -63,6 +66,10 @@ type order struct {
 	// spare keeps the memory of a long list's making.
 	spare *flow.Finder
 }
+
+// quick reports whether the list is made at once: it is short, and its filter asks nothing
+// that takes a walk through the rules for each connection.
+func (s *spec) quick() bool { return s.table.Len() <= short && s.rules == nil }
 
 // short is how many flows are put in order at once: it takes less than a frame.
 const short = 4000
@@ -105,7 +112,8 @@ func (j *job) step() {
 // sync says what is wanted, and makes it where that takes no time.
 func (o *order) sync(f *page.Frame) {
 	o.want.table, o.want.filter = f.Snap.Flows.Table, f.Filter
-	if o.want.table.Len() > short || !o.due(f) {
+	o.ask(f)
+	if !o.want.quick() || !o.due(f) {
 		return
 	}
 	j := o.begin(f)
@@ -113,6 +121,18 @@ func (o *order) sync(f *page.Frame) {
 		j.step()
 	}
 	o.take(j)
+}
+
+// ask sets what the filter's words about rules are asked of.
+func (o *order) ask(f *page.Frame) {
+	flt, err := filter.Parse(f.Filter)
+	if f.Filter == "" || err != nil || !flt.AsksRules() || f.Snap.Rules == nil {
+		o.want.rules = nil
+		return
+	}
+	if b := o.want.rules; b == nil || !b.fits(f.Snap) {
+		o.want.rules = newBasis(f.Snap)
+	}
 }
 
 // due reports whether the list is to be made anew.
@@ -123,7 +143,7 @@ func (o *order) due(f *page.Frame) bool {
 	if o.snap == f.Snap.Version || o.version == o.want.table.Version() {
 		return false
 	}
-	return o.want.table.Len() <= short || f.Now.Sub(o.at) >= max(time.Second, 10*o.took)
+	return o.want.quick() || f.Now.Sub(o.at) >= max(time.Second, 10*o.took)
 }
 
 func (o *order) begin(f *page.Frame) *job {
@@ -153,7 +173,7 @@ func (o *order) work(f *page.Frame) func() any {
 		o.spare, o.job = o.job.finder, nil
 	}
 	if o.job == nil {
-		if o.want.table.Len() <= short || !o.due(f) {
+		if o.want.quick() || !o.due(f) {
 			return nil
 		}
 		o.job, o.part = o.begin(f), 0

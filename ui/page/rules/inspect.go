@@ -71,6 +71,10 @@ func (p *Page) doInspect(a keys.Action, f *page.Frame) tea.Cmd {
 		if ok {
 			return traceRule(p.index.row(r))
 		}
+	case keys.Flows:
+		if ok {
+			return flowsOf(p.index.row(r))
+		}
 	case keys.Enter, keys.Right:
 		if b.chosen < len(b.ways) && ok {
 			return b.ways[b.chosen].to(f)
@@ -297,6 +301,9 @@ func (p *Page) ways(f *page.Frame, r row) []way {
 	if text, _ := filter.ForRule(r.table, r.chain, r.rule); text != "" {
 		out = append(out, way{"trace (t)", text, func(*page.Frame) tea.Cmd { return traceRule(r) }})
 	}
+	if translates(r) {
+		out = append(out, way{"flows (C)", "the connections that it translates", func(*page.Frame) tea.Cmd { return flowsOf(r) }})
+	}
 	return append(out, way{"copy (y)", "the rule's text", func(*page.Frame) tea.Cmd { return page.Send(page.CopyRequest{Text: plain(r)}) }})
 }
 
@@ -322,4 +329,22 @@ func traceRule(r row) tea.Cmd {
 		why += "; traced at first, too, is what does not fit " + strings.Join(left, ", ")
 	}
 	return page.Send(page.ArmRequest{Filter: text, Why: why})
+}
+
+// translates reports whether a rule's target is one of NAT's.
+func translates(r row) bool {
+	switch strings.ToUpper(r.rule.Target) {
+	case "SNAT", "DNAT", "MASQUERADE", "REDIRECT", "NETMAP":
+		return true
+	}
+	return false
+}
+
+// flowsOf shows the connections that a rule translates.
+func flowsOf(r row) tea.Cmd {
+	if !translates(r) {
+		return page.Send(page.Say{Text: "this rule translates nothing: t traces what it hits"})
+	}
+	return page.Send(page.FilterRequest{Page: "Connections", Filter: filter.ForRuleFlows(r.table, r.chain, r.rule),
+		Says: "connections that this rule translates, or may (inferred from today's rules)"})
 }

@@ -227,6 +227,10 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		if r, ok := p.selected(); ok && p.inRows && r.rule != nil {
 			return traceRule(r)
 		}
+	case keys.Flows:
+		if r, ok := p.selected(); ok && p.inRows && r.rule != nil {
+			return flowsOf(r)
+		}
 	case keys.Callers:
 		if k, ok := setKey(p.scope()); ok {
 			return p.users(k)

@@ -1,0 +1,27 @@
+package nat
+
+import (
+	"nfscope/model/filter"
+	"nfscope/model/flow"
+)
+
+// Ruling answers what filters ask of flows about the rules. Like its Finder it is not safe
+// for concurrent use.
+type Ruling struct{ *Finder }
+
+// Made lists the rules that made a flow's translation, or may have.
+func (r Ruling) Made(l *flow.Look) (out []filter.Place) {
+	o := r.Look(l)
+	for i, m := range []Made{o.Dst, o.Src} {
+		if !Translated(l, i == 1) {
+			continue
+		}
+		for _, x := range m.Rules {
+			out = append(out, filter.Place{Table: x.Table.Name, Chain: x.Chain.Name, Rule: x.Rule.Index})
+		}
+	}
+	return out
+}
+
+// Stale reports whether today's rules would surely drop the flow or translate it otherwise.
+func (r Ruling) Stale(l *flow.Look) bool { return r.Finder.Stale(l).Kind != "" }
