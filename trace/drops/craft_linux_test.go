@@ -19,7 +19,8 @@ type crafted struct {
 	sport, dport uint16
 	ttl          uint8
 	tcpFlags     uint8
-	size         int // of the payload
+	icmpType     uint8 // an echo if 0
+	size         int   // of the payload
 	df           bool
 	badIP, badL4 bool
 	// toMAC is the next hop's, which is looked up if "".
@@ -68,6 +69,9 @@ func (c crafted) bytes() []byte {
 		l4[0], at = 8, 2
 		if src.Is6() {
 			l4[0] = 128
+		}
+		if c.icmpType != 0 {
+			l4[0] = c.icmpType
 		}
 	}
 	if c.proto == unix.IPPROTO_UDP || c.proto == unix.IPPROTO_TCP {

@@ -47,7 +47,7 @@ func (f *File) Copy(ctx context.Context, to io.Writer, r *Redactor, s Span) erro
 			case at.After(until):
 				continue
 			case begun && at.Before(from):
-				if it.Event != nil || it.Flow != nil {
+				if it.Event != nil || it.Flow != nil || it.Drop != nil {
 					continue // it comes late, and is of before
 				}
 				it.Time = from
@@ -91,6 +91,8 @@ func happened(it *feed.Item) time.Time {
 		return it.Event.Time
 	case it.Flow != nil && !it.Flow.Time.IsZero():
 		return it.Flow.Time
+	case it.Drop != nil && !it.Drop.Time.IsZero():
+		return it.Drop.Time
 	}
 	return it.Time
 }
@@ -98,7 +100,7 @@ func happened(it *feed.Item) time.Time {
 // state is what the items before a part add up to, packets aside.
 type state struct {
 	// newest are the last ones of their kinds, in the order in which a source tells them.
-	host, rules, counts, table, trace, lab *feed.Item
+	host, rules, counts, table, drops, trace, lab *feed.Item
 	problems                               []*feed.Item
 	flows                                  flow.Table
 	dumped                                 bool
@@ -115,6 +117,8 @@ func (s *state) take(it *feed.Item) {
 		s.counts = &c
 	case it.Table != nil:
 		s.table = &c
+	case it.Drops != nil:
+		s.drops = &c
 	case it.Trace != nil:
 		s.trace = &c
 	case it.Lab != nil:
@@ -130,7 +134,7 @@ func (s *state) take(it *feed.Item) {
 // give puts the items that lead to the state at once.
 func (s *state) give(at time.Time, put func(*feed.Item) error) error {
 	list := append([]*feed.Item{s.host, s.rules, s.counts, s.table}, s.connections(at)...)
-	list = append(append(list, s.trace, s.lab), s.problems...)
+	list = append(append(list, s.drops, s.trace, s.lab), s.problems...)
 	for _, it := range list {
 		if it == nil {
 			continue

@@ -103,6 +103,10 @@ func kind(it *feed.Item) string {
 		return "events"
 	case it.Flow != nil:
 		return "flows"
+	case it.Drop != nil:
+		return "drops"
+	case it.Drops != nil:
+		return "watching of drops"
 	case it.Table != nil:
 		return "conntrack"
 	case it.Trace != nil:

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
@@ -69,6 +70,12 @@ func items() []feed.Item {
 		{Time: at(5), Table: &snapshot.Flows{Accounting: true, Timestamps: true, Ready: true, Count: 3, Max: 9,
 			Timeouts: flow.Timeouts{"udp_timeout": 30}, Expected: []flow.Expectation{{ID: 3, Master: p.Tuple(), Tuple: p.Tuple(), Helper: "ftp", Timeout: time.Minute}}, Unread: 1, Strange: 2}},
 		{Time: at(6), Lab: &snapshot.Lab{Name: "l", Title: "t", Lesson: "# x", Hosts: []string{"a"}, Steps: []snapshot.LabStep{{Title: "t", Says: "s", Result: "r"}}, Current: 1}},
+		{Time: at(6), Drops: &drop.Watch{Step: drop.StepProc, Lift: []drop.Lift{{Step: drop.StepBPF, Why: "w", Fix: "f"}}, Netns: 7, Told: 1, Held: 2, Lost: 3, Merged: 4, Homeless: 5}},
+		{Time: at(6), Drop: &drop.Drop{Time: at(5), Source: drop.StepBPF, Reason: "IP_RPFILTER", Place: "ip_rcv_finish_core", Callers: []string{"ip_rcv"}, Station: drop.StationRouting, Hook: model.HookForward, Netns: 7,
+			In: "eth0", Out: "eth1", Packet: *p, ARP: "arp", Length: 99, Kind: "host", SrcMAC: "02:00:00:00:00:01", DstMAC: "02:00:00:00:00:02", Orig: p.Tuple(), Reply: p.Tuple().Reverse(), State: "NEW", Zone: 3, Count: 2,
+			Facts: &drop.Facts{Sysctls: []drop.Sysctl{{Name: "a", Value: "1"}}, To: &drop.Route{Kind: "unicast", Error: "e", Text: "t", Dev: "d", Via: p.Src, Src: p.Dst, MTU: 5}, Back: &drop.Route{Kind: "none"},
+				Neighbour: &drop.Neighbour{Addr: p.Src, Dev: "d", State: "FAILED", MAC: "m"}, In: &drop.Link{Name: "l", MTU: 1, MAC: "m", Up: true, Carrier: true, Qdisc: "q", QdiscDropped: 2, Master: "br"}, Out: &drop.Link{Name: "o"},
+				Listener: drop.ListenerNone, Nearby: []string{"127.0.0.1:9"}, Conntrack: &drop.Conntrack{Count: 1, Max: 2, Drop: 3, InsertFailed: 4, EarlyDrop: 5, Invalid: 6}, OwnDst: true, OwnSrc: true, Queues: []int{7}, QueuesKnown: true}}},
 		{Time: at(7), Problem: "a <sentence> & more"},
 		{Time: at(9), Partial: &model.Partial{Generation: "g1", Taken: at(9), Rules: []model.Numbered{{ID: 1, Counters: model.Counters{Packets: 7, Bytes: 6, Valid: true}}}, Chains: []model.Numbered{{ID: 2}}}},
 	}
