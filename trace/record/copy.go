@@ -101,9 +101,9 @@ func happened(it *feed.Item) time.Time {
 type state struct {
 	// newest are the last ones of their kinds, in the order in which a source tells them.
 	host, rules, counts, table, drops, trace, lab *feed.Item
-	problems                               []*feed.Item
-	flows                                  flow.Table
-	dumped                                 bool
+	problems                                      []*feed.Item
+	flows                                         flow.Table
+	dumped                                        bool
 }
 
 func (s *state) take(it *feed.Item) {

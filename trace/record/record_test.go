@@ -174,7 +174,7 @@ func TestReplayIsLive(t *testing.T) {
 	}
 	replayed.End()
 	opts := cmp.Options{cmpopts.IgnoreUnexported(model.Ruleset{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
-		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmpopts.IgnoreFields(journey.Journey{}, "Rules"),
+		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }), cmpopts.IgnoreFields(journey.Journey{}, "Rules"),
 		cmp.Transformer("flows", (*flow.Table).List)}
 	a, b := live.Snapshot(at(99)), replayed.Snapshot(at(99))
 	a.Index, b.Index = nil, nil // made of the rules
