@@ -99,6 +99,9 @@ func (p *pools) view(f *page.Frame) string {
 	out := healthLines(th, f.Snap.Health, w, f.Height/2)
 	out = append(out, "", th.Strong.Render("NAT ports")+"  "+th.Dim.Render("an address has its range for each destination anew"))
 	foot := p.foot(th, w)
+	if len(foot) > f.Height/3 || w < 40 {
+		foot = nil
+	}
 	p.height = max(1, f.Height-len(out)-1-len(foot))
 	cols := []table.Column{{Title: "proto", Min: 5, Drop: 4}, {Title: "leaves as", Min: p.width("leaves as", func(x *nat.Pool) string { return x.Addr.String() })},
 		{Title: "towards", Min: p.width("towards", (*nat.Pool).Destination)}, {Title: "use", Min: 12, Drop: 1}, {Title: "used", Min: 5, Right: true},
@@ -117,7 +120,7 @@ func (p *pools) view(f *page.Frame) string {
 		out = append(out, "", th.Dim.Render("  no rule translates sources, and no connection's source is translated"))
 	}
 	out = line.Block(out, w, max(0, f.Height-len(foot)), th.Glyphs.Dots)
-	return strings.Join(append(out, foot...), "\n")
+	return strings.Join(line.Block(append(out, foot...), w, f.Height, th.Glyphs.Dots), "\n")
 }
 
 func (p *pools) width(title string, of func(*nat.Pool) string) int {
