@@ -152,12 +152,18 @@ func (r *Reader) ended(ctx context.Context, err error) error {
 func (r *Reader) follow(ctx context.Context, s *subscription, next, soon time.Time, emit func(feed.Item)) error {
 	expected := time.Now()
 	for {
-		_, err := s.wait(ctx, next)
+		until := next
+		if due := expected.Add(rest * 16); r.expected.Load() && due.Before(next) {
+			until = due
+		}
+		_, err := s.wait(ctx, until)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil
+			if !time.Now().Before(next) {
+				return nil
+			}
 		case errors.Is(err, unix.ENOBUFS): // NETLINK_NO_ENOBUFS keeps it away; the number is in the drops
 		case err != nil:
 			return fmt.Errorf("read conntrack events in namespace %q: %w", r.name, err)
