@@ -384,6 +384,9 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspecto
 		more += ", began " + fl.Start.Format("15:04:05")
 	}
 	add("entry", more)
+	for _, x := range rare(f, fl) {
+		add(x[0], x[1])
+	}
 	if !f.Snap.Flows.Accounting {
 		add("counters", "n/a: sysctl -w net.netfilter.nf_conntrack_acct=1 switches them on for new connections")
 	}

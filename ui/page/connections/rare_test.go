@@ -1,0 +1,49 @@
+package connections
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model/flow"
+	"nfscope/model/snapshot"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+// The inspector shows what only some flows have, and groups total what is in the list.
+func TestRareAndGroups(t *testing.T) {
+	f := frame(theme.Options{}, 200, 60)
+	l := f.Snap.Flows.Table.List()
+	l[0].Labels, l[0].Master, l[0].Unknown = []byte{0xab}, l[1].Orig.Tuple, []flow.Attribute{{Type: 99, Data: []byte{7}}}
+	l[0].Orig.Adjust.After = -5
+	tab := flow.TableOf(l...)
+	tab.SetTimeouts(flow.Timeouts{"tcp_timeout_established": 432000})
+	tab.SetExpectations([]flow.Expectation{{Master: l[0].Orig.Tuple, Tuple: l[2].Orig.Tuple, Timeout: time.Minute, Helper: "ftp"}})
+	f.Snap = &snapshot.Snapshot{Version: 43, Time: uitest.Now(), ConntrackInUse: true,
+		Flows: snapshot.Flows{Table: tab, Ready: true, Accounting: true, Timeouts: flow.Timeouts{"tcp_timeout_established": 432000}}}
+	p := New()
+	got := strings.Join(strings.Fields(text(p, f)), " ")
+	for _, want := range []string{"of 432000 s", "labels", "ab", "master", "expects", "by ftp", "original -5", "attribute 99: 07"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not shown:\n%s", want, text(p, f))
+		}
+	}
+	p.Do("group", f)
+	total := 0
+	for _, g := range p.order.groups {
+		total += g.Flows
+	}
+	if total != tab.Live() || len(p.order.groups) < 3 || !strings.Contains(text(p, f), "by source") {
+		t.Errorf("%d flows in %d groups, %d live:\n%s", total, len(p.order.groups), tab.Live(), text(p, f))
+	}
+	n := p.order.groups[0].Flows
+	p.Do("open", f)
+	if p.len() < n || p.Selected() == nil {
+		t.Errorf("%d flows in a group of %d", p.len(), n)
+	}
+	p.Do("back", f)
+	if p.Do("back", f); p.Deep() || p.len() != len(l) {
+		t.Errorf("back leads to %d flows", p.len())
+	}
+}
