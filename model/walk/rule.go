@@ -119,6 +119,9 @@ type outcome struct {
 
 // hold holds the rule against a packet.
 func (x *Rule) hold(p *at) outcome {
+	if x.NFT == nil && !p.muddled && cannot(x.Match, &p.packet) {
+		return outcome{}
+	}
 	o := outcome{does: x.does, at: *p}
 	if x.NFT == nil {
 		if o.answer, _ = x.Match.Eval(&p.packet, &p.facts); p.muddled {
