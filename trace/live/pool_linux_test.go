@@ -209,3 +209,58 @@ func TestLargePoolFailsEarly(t *testing.T) {
 	}
 	t.Logf("the first of 2000 ports that could not be had: %d used, %.1f %%", l[0].Used, 100*l[0].Share())
 }
+
+// TestPortRewritten: two services lead to one server, and a client speaks to both from one
+// port. The kernel gives the second connection another port, by no rule.
+func TestPortRewritten(t *testing.T) {
+	t.Parallel()
+	p := newPoolNet(t, "accept")
+	nettest.Feed(t, p.n.Router, "table ip d { chain pre { type nat hook prerouting priority -100; ip daddr 203.0.113.1 udp dport 9 dnat to 10.2.0.2; }; }\n", "nft", "-f", "-")
+	p.udp(5000, 9)
+	nettest.Do(t, p.n.Client, func() error {
+		c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(10, 1, 0, 2), Port: 5000}, &net.UDPAddr{IP: net.IPv4(203, 0, 113, 1), Port: 9})
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = c.Write([]byte("x"))
+		return err
+	})
+	rr, err := rules.Open(p.n.Router)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rr.Close()
+	rs, err := rr.Snapshot(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	local, err := conntrack.LocalAddrs(p.n.Router)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := nat.NewFinder(ruleset.NewIndex(rs), nat.Host{Local: local})
+	seen := false
+	err = p.read.List(t.Context(), func(it feed.Item) {
+		it.Split(func(it feed.Item) {
+			if it.Flow == nil || it.Flow.Flow == nil || it.Flow.Flow.Orig.Tuple.Dst.String() != "203.0.113.1" {
+				return
+			}
+			seen = true
+			fl := it.Flow.Flow
+			if n := flow.Classify(fl, flow.HostFrom(rs, local)); n.String() != "dnat+port-rewritten" {
+				t.Errorf("class %s of %s", n, fl.Reply.Tuple)
+			}
+			l := fl.Look()
+			if o := f.Look(&l); len(o.Dst.Rules) != 1 || len(o.Src.Rules) != 0 || !o.Src.Plain {
+				t.Errorf("made by %d and %d rules, plain %v", len(o.Dst.Rules), len(o.Src.Rules), o.Src.Plain)
+			}
+			if s := f.Stale(&l); s.Kind != "" {
+				t.Errorf("stale: %s", s.Words)
+			}
+		})
+	})
+	if err != nil || !seen {
+		t.Fatalf("the connection is not there: %v", err)
+	}
+}
