@@ -93,7 +93,8 @@ func samePacket(t testing.TB, e journey.Event, line string) {
 	want := model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, Transport: true,
 		Src: netip.MustParseAddr(field("ip saddr")), Dst: netip.MustParseAddr(field("ip daddr")),
 		SPort: uint16(num("udp sport")), DPort: uint16(num("udp dport")), Length: num("ip length"),
-		TTL: uint8(num("ip ttl")), IPID: uint16(num("ip id")), Mark: e.Mark}
+		TTL: uint8(num("ip ttl")), IPID: uint16(num("ip id")), Mark: e.Mark,
+		Content: p.Content} // of which nft tells nothing
 	if *p != want {
 		t.Errorf("packet %+v, nft has %+v", *p, want)
 	}
