@@ -84,13 +84,17 @@ func (x *index) before(at time.Time) *keyframe {
 }
 
 // journey gives the time at which n more journeys than at the time at have begun, and
-// nothing of the one behind them. ok is false where the recording, as far as it is
-// known, has none.
+// nothing of the one behind them. Journeys that were read in one moment come together: on
+// the way forward all of them are there, on the way back none. ok is false where the
+// recording, as far as it is known, has none.
 func (x *index) journey(at time.Time, n int) (to time.Time, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	ns := at.UnixNano()
 	k := sort.Search(len(x.begins), func(i int) bool { return x.begins[i] > ns }) + n
+	for n > 0 && k > 0 && k < len(x.begins) && x.begins[k] == x.begins[k-1] {
+		k++
+	}
 	switch {
 	case k < 0 || k > len(x.begins) || k == len(x.begins) && n > 0 && !x.done:
 		return to, false

@@ -328,3 +328,27 @@ func BenchmarkIndex(b *testing.B) {
 	b.ReportMetric(float64(behind.HeapAlloc-before.HeapAlloc)/(1<<20), "MB-kept")
 	runtime.KeepAlive(p)
 }
+
+// TestJourneysOfAMoment: packets that were read in one moment are gone through together.
+func TestJourneysOfAMoment(t *testing.T) {
+	t.Parallel()
+	x := index{begins: []int64{10, 10, 10, 20, 30, 30}, done: true}
+	at := time.Unix(0, 1)
+	for i, want := range []int64{19, 29, 1 << 62} {
+		to, ok := x.journey(at, 1)
+		if !ok || to.UnixNano() != want {
+			t.Fatalf("step %d: at %d, %v, want %d", i, to.UnixNano(), ok, want)
+		}
+		at = to
+	}
+	for i, want := range []int64{29, 19, 9} {
+		to, ok := x.journey(at, -1)
+		if !ok || to.UnixNano() != want {
+			t.Fatalf("step %d back: at %d, %v, want %d", i, to.UnixNano(), ok, want)
+		}
+		at = to
+	}
+	if to, ok := x.journey(at, -1); ok {
+		t.Errorf("before the first: %d", to.UnixNano())
+	}
+}
