@@ -79,6 +79,24 @@ func TestUsual(t *testing.T) {
 	}
 }
 
+// TestCounters: what counters say is not added to the packets that were seen, which may be
+// the same ones.
+func TestCounters(t *testing.T) {
+	row := func(s drop.Step, reason string, n uint64) *drop.Row {
+		d := &drop.Drop{Source: s, Reason: reason, Count: n}
+		return &drop.Row{Key: drop.KeyOf(d), Last: d, Count: n}
+	}
+	event, a, b := row(drop.StepBPF, "NETFILTER_DROP", 5), row(drop.StepProc, "nf_conntrack drop", 5), row(drop.StepProc, "nf_conntrack insert_failed", 5)
+	f := frame(theme.Options{}, 160, 40)
+	for want, rows := range map[string][]*drop.Row{
+		"5 packets dropped, 2 counters rose  by": {event, a, b}, "1 counter rose  by": {a}, "5 packets dropped  by": {event}, "0 packets dropped  by": nil} {
+		f.Snap = &snapshot.Snapshot{Drops: snapshot.Drops{Rows: rows}}
+		if got := text(New(), f); !strings.HasPrefix(got, want) {
+			t.Errorf("%q: %.200s", want, got)
+		}
+	}
+}
+
 func TestSelectionFollowsTheRow(t *testing.T) {
 	f := frame(theme.Options{}, 160, 40)
 	p := New()

@@ -32,9 +32,12 @@ type order struct {
 	list    []*drop.Row
 	version int
 	made    made
-	// packets counts what is listed; hidden the rows left out as usual.
-	packets uint64
-	hidden  int
+	// packets counts what is listed but for counters, which may tell of the same packets
+	// again and of each other's; counters are how many of these have risen. hidden are the
+	// rows left out as usual.
+	packets  uint64
+	counters int
+	hidden   int
 }
 
 // made is what the list was made from.
@@ -67,7 +70,7 @@ func (o *order) sync(f *page.Frame, words drop.Dictionary, usual bool) {
 	}
 	o.made = m
 	o.version++
-	o.list, o.packets, o.hidden = nil, 0, 0
+	o.list, o.packets, o.counters, o.hidden = nil, 0, 0, 0
 	test := match(f.Filter, words)
 	for _, r := range f.Snap.Drops.Rows {
 		switch {
@@ -77,7 +80,11 @@ func (o *order) sync(f *page.Frame, words drop.Dictionary, usual bool) {
 			o.hidden++
 			continue
 		}
-		o.packets += r.Count
+		if r.Key.Source == drop.StepProc {
+			o.counters++
+		} else {
+			o.packets += r.Count
+		}
 		o.list = append(o.list, r)
 	}
 	slices.SortStableFunc(o.list, func(a, b *drop.Row) int {

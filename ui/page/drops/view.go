@@ -93,7 +93,14 @@ func lifts(w drop.Watch) (s []string) {
 // title counts, and says what is not seen.
 func (p *Page) title(f *page.Frame, width int) string {
 	th, d := f.Theme, f.Snap.Drops
-	left := th.Strong.Render(units.Plural(p.order.packets, 7, "packet")+" dropped") + "  " + th.Dim.Render("by "+p.order.name())
+	var told []string
+	if p.order.packets > 0 || p.order.counters == 0 {
+		told = append(told, units.Plural(p.order.packets, 7, "packet")+" dropped")
+	}
+	if n := p.order.counters; n > 0 {
+		told = append(told, units.Plural(uint64(n), 5, "counter")+" rose")
+	}
+	left := th.Strong.Render(strings.Join(told, ", ")) + "  " + th.Dim.Render("by "+p.order.name())
 	if p.order.hidden > 0 {
 		left += "  " + th.Dim.Render(fmt.Sprintf("%d usual (*)", p.order.hidden))
 	}
