@@ -2,7 +2,12 @@ package main
 
 import (
 	"math"
+	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"nfscope/trace/netns"
 )
 
 const (
@@ -10,6 +15,8 @@ const (
 	manyRules = 20_000
 	// fewGarbage is how much garbage, in percent of what lives, is waited for beside one.
 	fewGarbage = 20
+	// someGarbage is what is waited for beside many connections, which change all the time.
+	someGarbage = 50
 	// ruleBytes and elseBytes are the memory from which the collector hurries: what two
 	// rulesets that share their text take by the rule, chains and counters included, while
 	// they are compared or a page out of sight holds the older one; and all else. Less
@@ -19,14 +26,23 @@ const (
 	// traceBytes is what a trace's packets take when they come as fast as they are taken:
 	// those under way, those kept, and as many again in the last snapshot.
 	traceBytes = 100 << 20
+	// flowStep is the number of connections that are counted together; flowBytes is what one
+	// takes, in two orders beside each other. They have no pointers: the collector is done
+	// with them at once.
+	flowStep  = 1 << 16
+	flowBytes = 300
 )
 
 // collectFor sets how much garbage is waited for. Go waits for as much as lives, which
 // is quick and right for a ruleset of some MB; 100,000 rules live for hours, are 60 MB,
 // and would take the room of two. A flood of packets makes garbage faster than a collector
-// that waits for as much as lives: packets tells that there are some.
-func collectFor(rules int, packets bool) {
-	percent, limit := 100, elseBytes+ruleBytes*int64(rules)
+// that waits for as much as lives: packets tells that there are some. flows counts
+// connections in steps.
+func collectFor(rules, flows int, packets bool) {
+	percent, limit := 100, elseBytes+ruleBytes*int64(rules)+flowBytes*flowStep*int64(flows)
+	if flows > 0 {
+		percent = someGarbage
+	}
 	if rules > manyRules {
 		percent = fewGarbage
 	}
@@ -37,4 +53,16 @@ func collectFor(rules int, packets bool) {
 	}
 	debug.SetGCPercent(percent)
 	debug.SetMemoryLimit(limit)
+}
+
+// tracked is how many connections there are, 0 where that cannot be read.
+func tracked(ns *netns.Handle) (n int) {
+	_ = ns.Do(func() error {
+		b, err := os.ReadFile("/proc/sys/net/netfilter/nf_conntrack_count")
+		if err == nil {
+			n, err = strconv.Atoi(strings.TrimSpace(string(b)))
+		}
+		return err
+	})
+	return n
 }

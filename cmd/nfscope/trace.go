@@ -109,7 +109,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
 	} else {
 		_, n := rs.Size()
-		collectFor(n, true)
+		collectFor(n, tracked(ns)/flowStep, true)
 	}
 	s.Watch(a.ctx)
 	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both}

@@ -71,7 +71,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	}()
 	go func() {
 		defer running.Done()
-		last, packets := 0, false
+		last, many, packets := 0, 0, false
 		for {
 			select {
 			case <-ctx.Done():
@@ -85,9 +85,9 @@ func (a *app) tui(c runner, o tuiOptions) error {
 				case s.Reading != nil:
 					n = s.Reading.Total // known before they are there
 				}
-				if traced := s.Trace.Armed || len(s.Journeys) > 0; n != last || traced != packets {
-					collectFor(n, traced)
-					last, packets = n, traced
+				if traced := s.Trace.Armed || len(s.Journeys) > 0; n != last || traced != packets || many != s.Flows.Table.Len()/flowStep {
+					last, many, packets = n, s.Flows.Table.Len()/flowStep, traced
+					collectFor(last, many, packets)
 				}
 				p.Send(ui.SnapshotMsg{Snapshot: s})
 			}
