@@ -12,7 +12,6 @@ import (
 	"nfscope/model/feed"
 	"nfscope/model/filter"
 	"nfscope/model/flow"
-	"nfscope/model/top"
 	"nfscope/trace/conntrack"
 )
 
@@ -42,7 +41,7 @@ func (a *app) connsCommand() *cobra.Command {
 			case pools:
 				return a.connPools(fl, follow, asJSON)
 			case by != "":
-				b, err := top.Parse(by)
+				b, err := flow.ParseKind(by)
 				if err != nil {
 					return usagef("--top: %w", err)
 				}
@@ -53,8 +52,9 @@ func (a *app) connsCommand() *cobra.Command {
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with events until interrupted")
 	c.Flags().BoolVar(&asJSON, "json", false, "print nfscope/flow/1 objects, one a line; nfscope/top/1, nfscope/pool/1, nfscope/conntrack-stats/1")
-	c.Flags().StringVar(&by, "top", "", "add up `BY` client, destination, service, backend, nat, proto, state, zone, mark or class")
-	c.Flags().Lookup("top").NoOptDefVal = string(top.Client)
+	words := flow.KindWords()
+	c.Flags().StringVar(&by, "top", "", "add up `BY` "+strings.Join(words[:len(words)-1], ", ")+" or "+words[len(words)-1])
+	c.Flags().Lookup("top").NoOptDefVal = flow.OfSource.Word()
 	c.Flags().BoolVar(&pools, "pools", false, "ports used of each source NAT address, protocol and destination")
 	c.Flags().BoolVar(&health, "stats", false, "entries and maximum, conntrack's statistics as rates, what to do")
 	return c

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"nfscope/model/filter"
-	"nfscope/model/top"
+	"nfscope/model/flow"
 )
 
 // mostRows is how many rows are printed.
 const mostRows = 20
 
 // connTop adds connections up and prints who has the most.
-func (a *app) connTop(fl *filter.Filter, by top.By, follow, asJSON bool) error {
+func (a *app) connTop(fl *filter.Filter, by flow.Kind, follow, asJSON bool) error {
 	ns, r, err := a.connReader()
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func (a *app) connTop(fl *filter.Filter, by top.By, follow, asJSON bool) error {
 	out := bufio.NewWriter(a.out)
 	st := stats{start: time.Now()}
 	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
-		rows, of := top.Count(t.looks(wanted), by, mostRows)
+		rows, of := flow.Top(t.table.GroupsOf(by, func() func(*flow.Look) bool { return wanted }), mostRows)
 		if !asJSON {
 			if follow {
 				fmt.Fprintf(out, "%s  ", at.Format("15:04:05"))
@@ -54,23 +54,23 @@ func (a *app) connTop(fl *filter.Filter, by top.By, follow, asJSON bool) error {
 	return out.Flush()
 }
 
-func printTop(w *bufio.Writer, rows []top.Row, of int, by top.By) {
+func printTop(w *bufio.Writer, rows []*flow.Group, of int, by flow.Kind) {
 	width := len("connections")
 	for _, r := range rows {
-		width = max(width, len(r.Name))
+		width = max(width, len(r.Key.String()))
 	}
-	fmt.Fprintf(w, "by %s, %d of %d\n%-*s %11s %9s %12s %14s %12s\n", by, len(rows), of, width, by, "connections", "unreplied", "packets", "bytes", "bytes/s")
+	fmt.Fprintf(w, "by %s, %d of %d\n%-*s %11s %9s %12s %14s %12s\n", by.Word(), len(rows), of, width, by.Word(), "connections", "unreplied", "packets", "bytes", "bytes/s")
 	for _, r := range rows {
 		packets, bytes, rate := "n/a", "n/a", "n/a"
-		if r.Counted {
-			packets, bytes = fmt.Sprint(r.Packets), fmt.Sprint(r.Bytes)
+		if r.Counted > 0 {
+			packets, bytes = fmt.Sprint(r.Packets()), fmt.Sprint(r.Bytes())
 		}
 		if r.Rated > 0 {
 			rate = fmt.Sprintf("%.0f", r.Rate)
 		}
-		fmt.Fprintf(w, "%-*s %11d %9d %12s %14s %12s\n", width, r.Name, r.Flows, r.Unreplied, packets, bytes, rate)
+		fmt.Fprintf(w, "%-*s %11d %9d %12s %14s %12s\n", width, r.Key, r.Flows, r.Unreplied, packets, bytes, rate)
 	}
-	if len(rows) > 0 && !rows[0].Counted {
+	if len(rows) > 0 && rows[0].Counted == 0 {
 		fmt.Fprintln(w, "packets and bytes are not counted: sysctl -w net.netfilter.nf_conntrack_acct=1 counts those of new connections")
 	}
 }

@@ -21,7 +21,7 @@ func (p *Page) groupRows(f *page.Frame, width int) []string {
 	lay := table.Fit([]table.Column{
 		{Title: made.kind.String(), Min: min(name, max(12, width-30)), Flex: 1, Sorted: mark(flow.ByClient)},
 		{Title: "flows", Min: 8, Right: true, Sorted: mark(flow.ByAge)},
-		{Title: "no reply", Min: 8, Right: true, Drop: 2},
+		{Title: "unreplied", Min: 9, Right: true, Drop: 2},
 		{Title: "packets", Min: 8, Right: true, Drop: 3, Sorted: mark(flow.ByPackets)},
 		{Title: "bytes", Min: 8, Right: true, Drop: 1, Sorted: mark(flow.ByBytes)},
 		{Title: "rate", Min: 9, Right: true, Drop: 1, Sorted: mark(flow.ByRate)},
@@ -34,14 +34,14 @@ func (p *Page) groupRows(f *page.Frame, width int) []string {
 		}
 		packets, bytes, rate := "n/a", "n/a", "n/a"
 		if g.Counted > 0 {
-			packets, bytes, rate = units.Count(g.Sent.Packets+g.Back.Packets, 8), units.Bytes(g.Bytes()), ""
+			packets, bytes, rate = units.Count(g.Packets(), 8), units.Bytes(g.Bytes()), ""
 			if g.Rate > 0 {
 				rate = units.Bytes(uint64(g.Rate)) + "/s"
 			}
 		}
 		silent := ""
-		if g.New > 0 {
-			silent = fmt.Sprint(g.New)
+		if g.Unreplied > 0 {
+			silent = fmt.Sprint(g.Unreplied)
 		}
 		row.Cells = []table.Cell{{Text: g.Key.String(), Style: th.Text}, {Text: units.Count(uint64(g.Flows), 8), Style: th.Text},
 			{Text: silent, Style: th.Warn}, {Text: packets, Style: dim}, {Text: bytes, Style: th.Text}, {Text: rate, Style: th.Moving.Bold(false)}}

@@ -235,7 +235,7 @@ func sortGroups(l []*flow.Group, by flow.Column, down bool) {
 		case flow.ByBytes:
 			return float64(g.Bytes())
 		case flow.ByPackets:
-			return float64(g.Sent.Packets + g.Back.Packets)
+			return float64(g.Packets())
 		}
 		return float64(g.Flows)
 	}

@@ -47,3 +47,41 @@ func TestRareAndGroups(t *testing.T) {
 		t.Errorf("back leads to %d flows", p.len())
 	}
 }
+
+// Each kind of group leads to its flows, has all that live, and its name stands before them once.
+func TestEveryKindOfGroup(t *testing.T) {
+	f := frame(theme.Options{}, 200, 60)
+	tab := f.Snap.Flows.Table
+	p := New()
+	p.sync(f)
+	for k := flow.NoGroups + 1; k < flow.Kinds; k++ {
+		p.Do("group", f)
+		heads := text(p, f)
+		if p.order.made.kind != k || !strings.Contains(heads, "by "+k.String()) || !strings.Contains(heads, "unreplied") {
+			t.Fatalf("b shows groups by %s, expected %s:\n%s", p.order.made.kind, k, heads)
+		}
+		total := 0
+		for _, g := range p.order.groups {
+			total += g.Flows
+			if !strings.Contains(heads, g.Key.String()) {
+				t.Errorf("%s %s is not shown:\n%s", k, g.Key, heads)
+			}
+		}
+		if total != tab.Live() {
+			t.Errorf("by %s: %d of %d flows", k, total, tab.Live())
+		}
+		g := p.order.groups[0]
+		p.Do("open", f)
+		got, twice := text(p, f), k.String()+" "+k.String()+" "
+		if !strings.Contains(got, k.String()+" "+strings.TrimPrefix(g.Key.String(), k.String()+" ")) || strings.Contains(got+p.order.made.words(), twice) {
+			t.Errorf("in %s %s:\n%s", k, g.Key, got)
+		}
+		if n := p.len(); n < g.Flows || n > tab.Len() {
+			t.Errorf("%d flows in %s %s, a group of %d", n, k, g.Key, g.Flows)
+		}
+		p.Do("back", f)
+	}
+	if p.Do("group", f); p.order.made.kind != flow.NoGroups {
+		t.Errorf("behind the last kind b groups by %s", p.order.made.kind)
+	}
+}

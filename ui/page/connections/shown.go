@@ -1,6 +1,8 @@
 package connections
 
 import (
+	"strings"
+
 	"nfscope/model/flow"
 	"nfscope/ui/page"
 )
@@ -59,9 +61,15 @@ func (s *spec) words() string {
 	case s.groups():
 		return "grouped by " + s.kind.String() + ", " + s.name()
 	case s.kind != flow.NoGroups:
-		return s.kind.String() + " " + s.inside.String() + ", ordered by " + s.name()
+		return inside(s.inside) + ", ordered by " + s.name()
 	}
 	return "ordered by " + s.name()
+}
+
+// inside names a group with its kind, once: source 10.0.0.5, zone 3.
+func inside(g flow.GroupKey) string {
+	kind, name := g.Kind.String()+" ", g.String()
+	return kind + strings.TrimPrefix(name, kind)
 }
 
 // name is the order in words.

@@ -155,7 +155,7 @@ func (p *Page) title(f *page.Frame, width int) string {
 	if k := p.order.made.kind; k != flow.NoGroups {
 		by = units.Plural(uint64(len(p.order.groups)), 7, "group") + " by " + k.String() + ", " + p.order.made.name()
 		if in := p.order.made.inside; in != (flow.GroupKey{}) {
-			by = k.String() + " " + in.String() + "  by " + p.order.made.name()
+			by = inside(in) + "  by " + p.order.made.name()
 		}
 	}
 	left := th.Strong.Render(n+noun) + "  " + th.Dim.Render(by)
