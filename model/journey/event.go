@@ -43,7 +43,8 @@ const (
 // Event is one trace event of either tracer, decoded and not yet understood.
 type Event struct {
 	Source Source
-	// Time is when we read the event.
+	// Time is when we read the event. Of what was read at once each is a nanosecond later
+	// than the one before it, so that the order is in the times too.
 	Time time.Time
 	// Seq orders the events of one source.
 	Seq uint64

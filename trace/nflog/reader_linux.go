@@ -218,6 +218,7 @@ func (r *Reader) datagrams(n int, now time.Time, emit func([]journey.Event)) {
 			}
 			if binary.NativeEndian.Uint16(b[4:]) == msgPacket { // else the end of several
 				r.message(b[unix.NLMSG_HDRLEN:size], now, emit)
+				now = now.Add(1)
 			}
 			b = b[min((size+3)&^3, len(b)):]
 		}

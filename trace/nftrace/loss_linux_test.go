@@ -116,7 +116,8 @@ func TestLoss(t *testing.T) {
 	}
 }
 
-// With the buffer that a live trace asks for, the same flood is taken whole.
+// With the buffer that a live trace asks for, the same flood is taken whole, each event
+// later than the one before it.
 func TestNoLoss(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "nft")
@@ -128,12 +129,14 @@ func TestNoLoss(t *testing.T) {
 	}
 	go flood(t, ns, 0, 20_000)
 	deadline := time.After(20 * time.Second)
+	var last time.Time
 	for i := range 20_000 {
 		select {
 		case e := <-l.events:
-			if e.Source == journey.SourceGap || e.Seq != uint64(i+1) {
-				t.Fatalf("event %d: %+v", i, e)
+			if e.Source == journey.SourceGap || e.Seq != uint64(i+1) || !e.Time.After(last) {
+				t.Fatalf("event %d after %v: %+v", i, last, e)
 			}
+			last = e.Time
 		case <-deadline:
 			t.Fatalf("%d events after 20 s", i)
 		}

@@ -97,14 +97,14 @@ func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
 		n, err := r.read()
 		switch {
 		case err == nil:
-			now := time.Now()
+			now, first := time.Now(), r.seq
 			for i := range n {
 				b, cut := r.in.At(i)
 				if cut {
 					r.malformed(emit, fmt.Errorf("nftrace: message cut short: it has more than %d bytes", largest))
 					continue
 				}
-				r.messages(b, now, emit)
+				r.messages(b, now.Add(time.Duration(r.seq-first)), emit)
 			}
 			r.stats.unknown.Store(r.dec.Unknown)
 			r.stats.headers.Store(r.dec.Headers)
@@ -229,6 +229,7 @@ func (r *Reader) messages(b []byte, now time.Time, emit func([]journey.Event)) {
 		l := r.got.Events()
 		e := &l[len(l)-1]
 		e.Seq, e.Time = r.seq, now
+		now = now.Add(1)
 	}
 }
 
