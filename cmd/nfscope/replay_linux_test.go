@@ -29,7 +29,7 @@ func TestReplayMoves(t *testing.T) {
 	if out, err := exec.Command("nfscope", "replay", file, "--info", "--json").Output(); err != nil || json.Unmarshal(out, &info) != nil {
 		t.Fatalf("%s, %v", out, err)
 	}
-	long := fmt.Sprintf("%d s", int(info.Last.Sub(info.First).Seconds()))
+	long := fmt.Sprintf("%.0f s", info.Last.Sub(info.First).Seconds())
 	tm.see("REPLAY", " of "+long)
 	tm.keys("$")
 	tm.see(long+" of "+long, "#36 tcp 198.51.100.66")
@@ -39,10 +39,20 @@ func TestReplayMoves(t *testing.T) {
 	tm.see("PAUSED")
 	tm.keys("}")
 	tm.see("#1 tcp 10.1.0.2")
+	// The first packet is there, and the second one is not yet.
+	out, err := exec.Command("nfscope", "replay", file, "--json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := time.Parse(time.RFC3339Nano, fmt.Sprint(at(objects(t, string(out))[1], "start")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := second.Sub(info.First)
 	tm.keys(">")
-	tm.see("12 s of " + long)
+	tm.see(fmt.Sprintf("%.0f s of %s", (place + 10*time.Second).Seconds(), long))
 	tm.keys("<")
-	tm.see("2 s of "+long, "#1 tcp 10.1.0.2")
+	tm.see(fmt.Sprintf("%.0f s of %s", place.Seconds(), long), "#1 tcp 10.1.0.2")
 	tm.keys("q")
 	tm.ended(0)
 }
