@@ -70,6 +70,8 @@ func TestStaleAfterChange(t *testing.T) {
 		{"a drop", "-A PREROUTING -p udp --dport 53 -j DNAT --to-destination 10.2.0.2\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n-A FORWARD -d 10.2.0.2 -j DROP", nat.WouldDrop, "rule 2 of filter FORWARD"},
 		{"a policy", "-A PREROUTING -p udp --dport 53 -j DNAT --to-destination 10.2.0.2\nCOMMIT\n*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT", nat.WouldDrop, "the policy of filter FORWARD"},
 		{"a drop that only may", "-A PREROUTING -p udp --dport 53 -j DNAT --to-destination 10.2.0.2\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m length --length 0:100 -j DROP", "", ""},
+		{"a drop on a way that it may not go", "-A PREROUTING -p udp -m statistic --mode random --probability 0.5 -j REDIRECT\n-A PREROUTING -p udp --dport 53 -j DNAT --to-destination 10.2.0.2\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -j DROP", "", ""},
+		{"a drop on the way to one of two", "-A PREROUTING -p udp --dport 53 -j DNAT --to-destination 10.2.0.2-10.2.0.3\nCOMMIT\n*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -j DROP", "", ""},
 		{"not tracked", "-A PREROUTING -p udp --dport 53 -j DNAT --to-destination 10.2.0.2\nCOMMIT\n*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j NOTRACK", nat.NotTracked, "would not track it"},
 	} {
 		s := gateway(t, head+c.rules+"\nCOMMIT\n").Stale(fl)

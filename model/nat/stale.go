@@ -2,6 +2,7 @@ package nat
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"nfscope/model"
@@ -54,6 +55,9 @@ func (f *Finder) Stale(fl *flow.Look) Stale {
 	if x := f.otherwise(&dst, before, after, fl, p.dst); x.Kind != "" {
 		return x
 	}
+	if !f.certain(&dst, before, after, fl, p.dst) { // then neither is the way that it would go on
+		return Stale{}
+	}
 	s.arrive()
 	if p.mid != model.HookNone {
 		switch mid := s.through(p.mid, fl.Status&flow.DstNAT); {
@@ -83,6 +87,18 @@ func dropped(h *hooked) Stale {
 		return Stale{Kind: WouldDrop, Words: "today the policy of " + place(e.Table, e.Chain) + " would drop it", Table: e.Table, Chain: e.Chain}
 	}
 	return Stale{Kind: WouldDrop, Words: "today " + named(e) + " would drop it: " + e.Rule.Text, Rule: e.Rule, Table: e.Table, Chain: e.Chain}
+}
+
+// certain tells whether nothing can happen to an end but what did.
+func (f *Finder) certain(h *hooked, before, after end, fl *flow.Look, hook model.Hook) bool {
+	for _, e := range h.maps {
+		x, ok := MappingOf(e.Read, hook)
+		if !ok || x.gives(before, after, fl.Orig.Proto, f.host.local) != fact.Yes || x.Ports != nil && x.Ports.Size() > 1 ||
+			!x.Net && slices.ContainsFunc(x.Addrs, func(r flow.Range) bool { return r.First != r.Last }) {
+			return false // another one of the range is as good
+		}
+	}
+	return !h.plain || untouched(before, after, hook)
 }
 
 // otherwise tells whether none of what may happen to an end is what did.

@@ -155,7 +155,7 @@ func TestOverflow(t *testing.T) {
 	now := time.Now()
 	const events, flows, must = 3 * maxEvents, maxFlows + 1000, 32
 	for i := range flows {
-		c.Put(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventNew, Time: now, Flow: &flow.Flow{ID: uint32(i + 1)}}})
+		c.Put(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventNew, Time: now, Flow: &flow.Flow{ID: uint32(i + 1), Orig: flow.Side{Tuple: model.Tuple{Proto: model.ProtoUDP, SPort: uint16(i), DPort: uint16(i >> 16)}}}}}) // no two of one tuple, as in the kernel
 	}
 	c.Put(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventGap, Time: now, Lost: 5}})
 	c.Put(feed.Item{Time: now, Event: &journey.Event{Source: journey.SourceGap, Time: now, Lost: 7}})
