@@ -226,6 +226,8 @@ func causes() []cause {
 	add("no carrier", func(a addrs) cause {
 		return cause{fire: func(t testing.TB, n *nettest.Routed) {
 			nettest.Run(t, n.Server, "ip", "link", "set", "s0", "down")
+			// The kernel stops the queue of the other end a moment later (net/core/link_watch.c).
+			nettest.Run(t, n.Router, "timeout", "10", "sh", "-c", "until ip link show r1 | grep -q 'NO-CARRIER.*state [A-Z]*DOWN'; do :; done")
 			frame(crafted{src: a.client, dst: a.server})(t, n)
 		}, reason: "QDISC_DROP", station: drop.StationDeviceOut, what: a.server, says: "nothing is plugged in at r1 (no carrier)"}
 	})
