@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -354,6 +355,9 @@ func agree(t *testing.T, table string, v6, conn bool) {
 		after := counters(t, ns)
 		for _, name := range chosen {
 			r := parsed[name]
+			if joined.MatchString(source[name]) && !strings.Contains(r.String(), ">=") {
+				continue // nft lists the two comparisons as a range of the second field, which is another rule
+			}
 			a, why := r.Eval(&packet, facts)
 			if moved := after[name] != before[name]; a != fact.Unsure && moved != (a == fact.Yes) {
 				t.Errorf("%s\n  written as %s\n  packet %s, %+v\n  we say %v, the counter moved: %v\n  %v", r, source[name], &packet, packet, a, moved, why)
@@ -415,3 +419,6 @@ func survives(t *testing.T, ns *netns.Handle, table string, source map[string]st
 	}
 	return nettest.Run(t, ns, "nft", "-a", "-y", "list", "ruleset")
 }
+
+// joined finds "icmp code >= 2 ip length <= 55", which nft 1.0.6 lists as "ip length 2-55".
+var joined = regexp.MustCompile(`>= \S+ \w+ \w+ <= `)
