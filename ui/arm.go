@@ -106,7 +106,7 @@ func ways(filter string, both bool) string {
 // arm asks for a trace.
 func (m *Model) arm(text string, both bool) tea.Cmd {
 	if !m.traces() {
-		return m.complain("nothing can be traced here: this is " + m.what())
+		return m.complain("nothing can be traced here: this is " + m.what() + "; run `nfscope` on the host")
 	}
 	if text == "" {
 		return m.complain("a trace needs a filter")

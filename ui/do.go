@@ -205,7 +205,7 @@ func (m *Model) accept() tea.Cmd {
 // openArm opens the bar where a trace is armed, with a text to begin with.
 func (m *Model) openArm(text string, both bool) tea.Cmd {
 	if !m.traces() {
-		return m.complain("nothing can be traced here: this is " + m.what())
+		return m.complain("nothing can be traced here: this is " + m.what() + "; run `nfscope` on the host")
 	}
 	m.bar = filterbar.New(filterbar.Arm, m.name(), text, armable)
 	m.bar.Bounds, m.bar.Words, m.bar.Split, m.bar.Both = m.opt.Bounds, m.words, split, both

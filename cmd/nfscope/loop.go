@@ -229,7 +229,7 @@ func (a *app) demoReplay(name string, data []byte, title string, change func(*fe
 		c.Put(l.over())
 		c.End()
 	}()
-	err = a.tui(c, tuiOptions{actions: noActions{"a recording cannot be traced; run `nfscope` on the host"}})
+	err = a.tui(c, tuiOptions{})
 	stop()
 	<-played
 	return err

@@ -262,5 +262,5 @@ func (a *app) replayTUI(name string, o replayFlags) error {
 	}
 	defer file.Close()
 	p := replay.New(f, replay.Options{Speed: o.speed, From: o.from, Change: func(it *feed.Item) { asRecording(it, f.Title) }})
-	return a.tui(p, tuiOptions{actions: noActions{"a recording cannot be traced; run `nfscope` on the host"}, transport: p})
+	return a.tui(p, tuiOptions{transport: p})
 }

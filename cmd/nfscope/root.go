@@ -96,5 +96,5 @@ func (a *app) showFile(name string) error {
 	if bad > 0 {
 		c.Put(feed.Item{Problem: fmt.Sprintf("%s: %s could not be understood; `nfscope rules --file %s` says what", name, places(bad), name)})
 	}
-	return a.tui(c, tuiOptions{actions: noActions{"a file cannot be traced"}, page: "Rules"})
+	return a.tui(c, tuiOptions{page: "Rules"})
 }

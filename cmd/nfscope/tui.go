@@ -26,6 +26,7 @@ import (
 )
 
 type tuiOptions struct {
+	// actions is nil where nothing can be traced, as in a recording or a file.
 	actions ui.Actions
 	// transport is nil where the source is no recording.
 	transport ui.Transport
@@ -40,12 +41,6 @@ type tuiOptions struct {
 	// look is told what is on the screen; nil where nothing is counted.
 	look func(of *model.Ruleset, chains, rules []int)
 }
-
-// noActions refuses what only a live source can do.
-type noActions struct{ why string }
-
-func (n noActions) Arm(string, bool) error { return errors.New(n.why) }
-func (n noActions) Disarm() error          { return errors.New(n.why) }
 
 // tui shows the runner's snapshots until the user quits.
 func (a *app) tui(c runner, o tuiOptions) error {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
 )
 
 // flood makes and takes away connections of a gateway by netlink, many in one call and
@@ -114,10 +115,10 @@ func room(t testing.TB, n string) {
 	const file = "/proc/sys/net/netfilter/nf_conntrack_max"
 	old, err := os.ReadFile(file)
 	if err != nil {
-		t.Skip(err)
+		nettest.Skip(t, err.Error())
 	}
 	if err := os.WriteFile(file, []byte(n), 0); err != nil {
-		t.Skip("nf_conntrack_max can be raised in the first namespace only: ", err)
+		nettest.Skip(t, "nf_conntrack_max can be raised in the first namespace only: "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := os.WriteFile(file, []byte(strings.TrimSpace(string(old))), 0); err != nil {

@@ -185,28 +185,36 @@ func TestOthers(t *testing.T) {
 	}
 }
 
-// TestChild is not a test: it is what TestRefused and TestKilled start.
-func TestChild(t *testing.T) {
+// TestMain becomes the program that TestRefused and TestKilled start.
+func TestMain(m *testing.M) {
 	if os.Getenv("NFS_DROPS_CHILD") == "" {
-		t.Skip("started by other tests")
+		os.Exit(m.Run())
 	}
+	if err := told(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// told prints what the reader can here and what it tells, until stdin ends.
+func told() error {
 	ns, err := netns.Current()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	r, err := Open(ns, Options{Counters: 20 * time.Millisecond})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	b, err := json.Marshal(r.Watch())
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	fmt.Printf("watch %s\n", b)
 	if r.probe != nil {
 		i, err := r.probe.prog.Info()
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		id, _ := i.ID()
 		fmt.Printf("program %d\n", id)
@@ -220,23 +228,21 @@ func TestChild(t *testing.T) {
 		_, _ = u.Write([]byte("x"))
 		_ = u.Close()
 	}
-	if err := r.Run(ctx, func(it feed.Item) {
+	return r.Run(ctx, func(it feed.Item) {
 		if it.Drop != nil {
 			fmt.Printf("drop %s\n", it.Drop.Reason)
 		}
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 }
 
-// child starts TestChild; lines gives what it prints.
+// child starts this test as that program; lines gives what it prints.
 func child(t *testing.T, attr *syscall.SysProcAttr) (cmd *exec.Cmd, lines *bufio.Scanner, stdin io.Closer) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd = exec.Command(exe, "-test.run=^TestChild$", "-test.v")
+	cmd = exec.Command(exe)
 	cmd.Env = append(os.Environ(), "NFS_DROPS_CHILD=1")
 	cmd.SysProcAttr = attr
 	cmd.Dir = "/"

@@ -68,6 +68,19 @@ type natRules struct {
 	tally   *tally
 	n       *nettest.Routed
 	texts   []string
+	// ports are the source ports in use: a journey is found by its own.
+	ports map[uint16]bool
+}
+
+// port is a source port that no connection had before.
+func (x *natRules) port() uint16 {
+	for {
+		p := uint16(20000 + x.r.IntN(20000))
+		if !x.ports[p] {
+			x.ports[p] = true
+			return p
+		}
+	}
 }
 
 func (x *natRules) pick(l ...string) string { return l[x.r.IntN(len(l))] }
@@ -82,6 +95,7 @@ func (x *natRules) addr(v4, v6 string) string {
 func (x *natRules) run() {
 	t := x.t
 	x.n = nettest.NewRouted(t)
+	x.ports = map[uint16]bool{}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Log(strings.Join(x.texts, "\n---\n"))
@@ -126,7 +140,7 @@ type conn struct {
 // send begins connections of one datagram.
 func (x *natRules) send(n int) (out []conn) {
 	for range n {
-		c := conn{from: x.n.Client, src: uint16(20000 + x.r.IntN(20000)), dst: uint16(9 + x.r.IntN(2))}
+		c := conn{from: x.n.Client, src: x.port(), dst: uint16(9 + x.r.IntN(2))}
 		host := x.addr("10.1.0.2", "fd01::2")
 		if x.r.IntN(4) == 0 {
 			c.from, host = x.n.Router, x.addr("10.2.0.1", "fd02::1")
