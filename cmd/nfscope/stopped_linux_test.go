@@ -3,6 +3,7 @@ package main
 import (
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,38 +14,55 @@ import (
 
 // TestStoppedTraceEnds: an nfscope that is stopped cannot end its trace; the kernel does.
 func TestStoppedTraceEnds(t *testing.T) {
-	nettest.Kernel(t, "nft")
+	nettest.Kernel(t, "nft", "iptables-legacy", "ip6tables-legacy")
 	t.Parallel()
-	n := nettest.NewRouted(t)
-	r := tracing(t, n.Router, "--for", "1s", "udp and dst port 9")
-	r.signal(unix.SIGSTOP)
-	late, traced := regexp.MustCompile(`meta time .*counter packets (\d+)`), regexp.MustCompile(`limit rate .*counter packets (\d+)`)
-	counts := func() (l, tr int) {
-		text := nettest.Run(t, n.Router, "nft", "list", "ruleset")
-		x, y := late.FindStringSubmatch(text), traced.FindStringSubmatch(text)
-		if x == nil || y == nil {
-			t.Fatalf("no such rules:\n%s", text)
-		}
-		l, _ = strconv.Atoi(x[1])
-		tr, _ = strconv.Atoi(y[1])
-		return l, tr
+	for _, c := range []struct {
+		method, list string
+		// What was traced, and what was not because the time is over. -j TRACE has a
+		// counter of all instead.
+		traced, late *regexp.Regexp
+		all          bool
+		most         string // --count, in the kernel
+	}{
+		{"owner", "nft list ruleset", regexp.MustCompile(`limit rate .*counter packets (\d+)`), regexp.MustCompile(`meta time .*counter packets (\d+)`), false, "limit rate 1/hour burst 7000 packets"},
+		{"raw", "iptables-legacy -t raw -S -v", regexp.MustCompile(`-c (\d+) \d+ -j TRACE`), regexp.MustCompile(`(?m)^-A nfscope_.*"? -c (\d+) \d+$`), true, "--quota 458745000"},
+	} {
+		t.Run(c.method, func(t *testing.T) {
+			t.Parallel()
+			n := nettest.NewRouted(t)
+			r := tracing(t, n.Router, "--for", "1s", "--count", "1000", "--rate", "5000", "--method", c.method, "udp and dst port 9")
+			r.signal(unix.SIGSTOP)
+			counts := func() (late, traced int) {
+				text := nettest.Run(t, n.Router, "sh", "-c", c.list)
+				x, y := c.late.FindStringSubmatch(text), c.traced.FindStringSubmatch(text)
+				if x == nil || y == nil || !strings.Contains(text, c.most) {
+					t.Fatalf("no such rules:\n%s", text)
+				}
+				late, _ = strconv.Atoi(x[1])
+				traced, _ = strconv.Atoi(y[1])
+				if c.all {
+					late -= traced
+				}
+				return late, traced
+			}
+			for deadline := time.Now().Add(20 * time.Second); ; {
+				datagram(t, n.Client, "10.2.0.2:9")
+				if l, _ := counts(); l > 0 {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatal("the kernel goes on tracing")
+				}
+			}
+			l, tr := counts()
+			for range 5 {
+				datagram(t, n.Client, "10.2.0.2:9")
+			}
+			if l2, tr2 := counts(); l2 != l+5 || tr2 != tr || tr == 0 {
+				t.Errorf("traced %d, then %d; after the end %d, then %d", tr, tr2, l, l2)
+			}
+			r.signal(unix.SIGCONT)
+			r.ends(exitDone)
+		})
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		datagram(t, n.Client, "10.2.0.2:9")
-		if l, _ := counts(); l > 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the kernel goes on tracing")
-		}
-	}
-	l, tr := counts()
-	for range 5 {
-		datagram(t, n.Client, "10.2.0.2:9")
-	}
-	if l2, tr2 := counts(); l2 != l+5 || tr2 != tr || tr == 0 {
-		t.Errorf("traced %d, then %d; after the end %d, then %d", tr, tr2, l, l2)
-	}
-	r.signal(unix.SIGCONT)
-	r.ends(exitDone)
 }

@@ -113,6 +113,10 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	}
 	s.Watch(a.ctx)
 	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both}
+	if o.count > 0 {
+		// Over loopback a packet is traced twice, and some may be lost on their way to us.
+		t.Most = 2*o.count + o.rate
+	}
 	if err := s.Arm(a.ctx, t); err != nil {
 		return lacking(err)
 	}

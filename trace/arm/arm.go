@@ -52,6 +52,10 @@ type Options struct {
 	Burst int
 	// For is how long; DefaultFor where it is 0.
 	For time.Duration
+	// Most is how many packets the kernel traces in all, 0 for no such bound. It does not
+	// hold where the kernel cannot match all that the filter says: then more than was
+	// asked for is traced. Owner tables hold it to one packet an hour, -j TRACE by bytes.
+	Most int
 	// Method is auto (also ""), owner or raw.
 	Method string
 	// Guard is told of what the raw method changes. The owner table needs none.
@@ -77,6 +81,8 @@ func (o Options) complete() (Options, error) {
 	switch {
 	case o.Rate < 0 || o.Burst < 0 || o.Rate > 1<<30 || o.Burst > 1<<30:
 		return o, fmt.Errorf("trace rate %d, burst %d: expected a number of packets a second above 0", o.Rate, o.Burst)
+	case o.Most < 0:
+		return o, fmt.Errorf("trace of %d packets in all: expected 0 or more", o.Most)
 	case o.For < 0:
 		return o, fmt.Errorf("trace for %s: expected a duration above 0", o.For)
 	case o.Method != MethodAuto && o.Method != MethodOwner && o.Method != MethodRaw:

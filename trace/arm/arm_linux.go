@@ -52,6 +52,9 @@ func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if p.more {
+		o.Most = 0
+	}
 	a := &Armed{opts: o, notes: p.notes, done: make(chan struct{})}
 	if o.Method != MethodRaw {
 		var notes []string

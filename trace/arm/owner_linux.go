@@ -28,6 +28,10 @@ const (
 	// grace is how much later than we the kernel ends a trace.
 	grace = time.Second
 
+	// maxMost is the largest number of packets in all that a bucket holds: its
+	// nanoseconds are 64 bits (net/netfilter/nft_limit.c).
+	maxMost = 1_000_000
+
 	// priority is before raw (-300) and after defragmentation (-400): that of the
 	// chains that arm, unless somebody else's chain runs before it (early.place).
 	priority = -350
@@ -168,13 +172,17 @@ func (w *rules) switchOn(trace *nftables.Chain, o Options) {
 		&expr.Counter{}, // counts as held back: the clock may have been set
 		&expr.Verdict{Kind: expr.VerdictAccept},
 	}})
-	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: []expr.Any{
-		&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(o.Rate), Unit: expr.LimitTimeSecond, Burst: uint32(o.Burst)},
+	limits := []expr.Any{&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(o.Rate), Unit: expr.LimitTimeSecond, Burst: uint32(o.Burst)}}
+	if o.Most > 0 && o.Most <= maxMost {
+		// nf_tables' quota counts bytes; a bucket that is filled once an hour counts packets.
+		limits = append(limits, &expr.Limit{Type: expr.LimitTypePkts, Rate: 1, Unit: expr.LimitTimeHour, Burst: uint32(o.Most)})
+	}
+	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: append(limits,
 		&expr.Counter{},
 		&expr.Immediate{Register: 1, Data: []byte{1}},
 		&expr.Meta{Key: expr.MetaKeyNFTRACE, SourceRegister: true, Register: 1},
 		&expr.Verdict{Kind: expr.VerdictAccept},
-	}})
+	)})
 	w.conn.AddRule(&nftables.Rule{Table: w.table, Chain: trace, Exprs: []expr.Any{
 		&expr.Counter{}, // what the limit held back
 		&expr.Verdict{Kind: expr.VerdictAccept},

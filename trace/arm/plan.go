@@ -15,6 +15,8 @@ type plan struct {
 	// known are conditions on a packet's connection, in either direction. They stand
 	// behind conntrack, and only where it is at work.
 	known []filter.Conjunct
+	// more is set where more is traced than the filter says.
+	more  bool
 	notes []string
 }
 
@@ -63,7 +65,7 @@ func newPlan(f *filter.Filter, both bool) (*plan, error) {
 			}
 		}
 	}
-	if len(after) > 0 {
+	if p.more = len(after) > 0; p.more {
 		p.notes = append(p.notes, "the kernel cannot match these where a packet begins, so more is traced and filtered afterwards: "+strings.Join(after, ", "))
 	}
 	for _, w := range f.Words() {

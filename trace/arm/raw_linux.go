@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-iptables/iptables"
 	"github.com/google/nftables"
@@ -32,6 +33,7 @@ type raw struct {
 	guard *guard.Guard
 	sides []*rawSide
 	undo  []undoStep // in the order things were made
+	notes []string   // on what bounds it
 }
 
 // rawSide is the iptables of one family.
@@ -91,6 +93,8 @@ func armRaw(ns *netns.Handle, p *plan, o Options) (_ *raw, notes []string, err e
 	case len(r.sides) == 2:
 		notes = append(notes, "IPv4 and IPv6 are limited each for itself")
 	}
+	slices.Sort(r.notes)
+	notes = append(notes, slices.Compact(r.notes)...) // both families mostly say the same
 	if n := rawUnseen(ns); n != "" {
 		notes = append(notes, n)
 	}
@@ -161,11 +165,26 @@ func (r *raw) makeChain(s *rawSide, o Options) error {
 		}
 	}
 	return r.made(s, func() error {
-		return errors.Join(
-			s.ipt.Append("raw", s.chain, "-m", "limit", "--limit", fmt.Sprintf("%d/second", o.Rate), "--limit-burst", strconv.Itoa(o.Burst),
-				"-m", "comment", "--comment", tag, "-j", "TRACE"),
-			s.ipt.Append("raw", s.chain, "-m", "comment", "--comment", tag))
+		return errors.Join(r.trace(s, o, tag), s.ipt.Append("raw", s.chain, "-m", "comment", "--comment", tag))
 	}, func() error { return s.ipt.ClearChain("raw", s.chain) }, "-F", s.chain)
+}
+
+// trace puts in the rule that traces, bounded as far as there are matches for it.
+func (r *raw) trace(s *rawSide, o Options, tag string) error {
+	limit := []string{"-m", "limit", "--limit", fmt.Sprintf("%d/second", o.Rate), "--limit-burst", strconv.Itoa(o.Burst)}
+	trace := []string{"-m", "comment", "--comment", tag, "-j", "TRACE"}
+	var errs []error
+	for _, b := range rawBounds(o, time.Now()) {
+		err := s.ipt.Append("raw", s.chain, slices.Concat(b.args, limit, trace)...)
+		if err == nil {
+			if b.lacks != "" {
+				r.notes = append(r.notes, b.lacks)
+			}
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 func (r *raw) jumps(s *rawSide, proto iptables.Protocol, chain string, list []filter.Conjunct, partly *bool) error {

@@ -28,6 +28,8 @@ type Trace struct {
 	For time.Duration
 	// Rate is the kernel's limit in packets a second, arm.DefaultRate if 0.
 	Rate int
+	// Most is how many packets the kernel traces in all, 0 for no such bound.
+	Most int
 	// Method is "auto", "owner" or "raw"; "" is auto.
 	Method string
 }

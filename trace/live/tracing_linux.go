@@ -87,7 +87,7 @@ func (s *Session) sweep() []string {
 
 // start opens the readers before it arms, so that no packet is traced unheard.
 func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
-	o := arm.Options{Filter: t.Filter, Both: t.Both, Rate: t.Rate, For: t.For, Method: t.Method, Guard: s.guard}
+	o := arm.Options{Filter: t.Filter, Both: t.Both, Rate: t.Rate, For: t.For, Most: t.Most, Method: t.Method, Guard: s.guard}
 	if t.Both {
 		now, err := s.inForce(ctx)
 		if err != nil {
