@@ -29,6 +29,9 @@ type Reader struct {
 	spent time.Duration
 	// unread is true where the last Snapshot lacks text that another may bring.
 	unread bool
+	// lapses is when something that was read ends without a word of the kernel: an element
+	// of a verdict map with a timeout. Zero where nothing does.
+	lapses time.Time
 	// refused says why the counters of nf_tables are taken from text; nil where they are not.
 	refused error
 	// elements is true where nft's text is to have the elements of named sets.
@@ -44,6 +47,7 @@ type Reader struct {
 type cached struct {
 	key    string
 	tables []*model.Table
+	lapses time.Time
 }
 
 // Open makes a Reader for a namespace. The handle must stay open as long as the

@@ -47,8 +47,9 @@ func (r *Reader) snapshot(ctx context.Context) (*model.Ruleset, error) {
 		}
 		rs := &model.Ruleset{Netns: r.ns.Name(), Generation: before.key, Transaction: before.gen, Taken: time.Now(), Terse: !r.elements}
 		known := map[*model.Table]bool{}
-		r.unread = false
+		r.unread, r.lapses = false, time.Time{}
 		for _, p := range parts {
+			r.lapses = earlier(r.lapses, p.lapses)
 			rs.Tables = append(rs.Tables, p.tables...)
 			for _, t := range p.counted {
 				known[t] = true
@@ -122,8 +123,21 @@ type part struct {
 	warnings []string
 	// unread is true where text is missing that another try may bring.
 	unread bool
+	// lapses is when the first of what was read ends by itself; zero where nothing does.
+	lapses time.Time
 	// recalled is true where nothing had to be read.
 	recalled bool
+}
+
+// lapse says that something in the part ends at a time.
+func (p *part) lapse(at time.Time) { p.lapses = earlier(p.lapses, at) }
+
+// earlier gives the first of two times, of which those that are zero never come.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // fail is warn about text that could not be had.
@@ -190,10 +204,10 @@ func (r *Reader) sketches(st *state, list []*part, tables []*kernelTable) []*ske
 // must not change.
 func (r *Reader) recall(p *part) bool {
 	c, ok := r.cache[p.name]
-	if !ok || c.key != p.key {
+	if !ok || c.key != p.key || !c.lapses.IsZero() && time.Now().After(c.lapses) {
 		return false
 	}
-	p.tables = clone(c.tables) // not nil, even where there is none
+	p.tables, p.lapses = clone(c.tables), c.lapses // not nil, even where there is none
 	return true
 }
 
@@ -203,7 +217,7 @@ func (r *Reader) keep(parts []*part) {
 	for _, p := range parts {
 		delete(r.cache, p.name)
 		if len(p.warnings) == 0 && (r.refused == nil || p.name != "nf_tables") {
-			r.cache[p.name] = cached{key: p.key, tables: p.tables}
+			r.cache[p.name] = cached{key: p.key, tables: p.tables, lapses: p.lapses}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"nfscope/model"
 	"nfscope/model/ruleset"
@@ -41,7 +42,7 @@ func (r *Reader) maps() (*mapReader, error) {
 func (m *mapReader) verdictMaps(ctx context.Context, t *model.Table, p *part) error {
 	for _, name := range ruleset.VerdictMaps(t) {
 		k := set.Key{Backend: set.NFT, Family: t.Family, Table: t.Name, Name: name}
-		read, elements, err := verdictMap(ctx, m.sets, k, min(m.left, mostElements))
+		read, elements, left, err := verdictMap(ctx, m.sets, k, min(m.left, mostElements))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -52,31 +53,38 @@ func (m *mapReader) verdictMaps(ctx context.Context, t *model.Table, p *part) er
 			continue
 		}
 		m.left -= read.Read
+		if left > 0 {
+			p.lapse(time.Now().Add(left))
+		}
 		ruleset.PutElements(t, read, elements)
 	}
 	return nil
 }
 
 // verdictMap reads at most so many elements of a map, each as nft prints it but for what
-// the packets change: counters, and the time that is left.
-func verdictMap(ctx context.Context, r *sets.Reader, k set.Key, most int) (model.VerdictMap, []string, error) {
-	read := model.VerdictMap{Name: k.Name}
+// the packets change: counters, and the time that is left. first is how long it is until
+// one of them ends, 0 where none does.
+func verdictMap(ctx context.Context, r *sets.Reader, k set.Key, most int) (read model.VerdictMap, lines []string, first time.Duration, err error) {
+	read.Name = k.Name
 	s, err := r.Header(ctx, k)
 	if err != nil {
-		return read, nil, err
+		return read, nil, 0, err
 	}
 	var page set.Page
 	if most > 0 {
 		if page, err = r.Members(ctx, s, 0, most); err != nil {
-			return read, nil, err
+			return read, nil, 0, err
 		}
 	}
 	if page.Moved {
-		return read, nil, sets.ErrGone
+		return read, nil, 0, sets.ErrGone
 	}
 	read.Read, read.More = len(page.Members), page.More || most == 0
 	elements := make([]string, 0, len(page.Members))
 	for _, m := range page.Members {
+		if m.Ends && (first == 0 || m.Left < first) {
+			first = max(m.Left, time.Millisecond)
+		}
 		line := set.Member{Text: m.Text, Data: m.Data, Comment: m.Comment, Timeout: m.Timeout}.Line(set.NFT)
 		if m.Unknown != "" && m.Data == "" {
 			read.More = true // nobody knows what it calls
@@ -86,7 +94,7 @@ func verdictMap(ctx context.Context, r *sets.Reader, k set.Key, most int) (model
 	}
 	// The kernel's order is one of hashes, and another each time the map is made.
 	slices.SortFunc(elements, byNumbers)
-	return read, elements, nil
+	return read, elements, first, nil
 }
 
 // byNumbers compares texts so that the numbers in them count: 10.0.0.9 is before 10.0.0.10.

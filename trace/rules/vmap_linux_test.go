@@ -9,6 +9,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/diff"
+	"nfscope/model/feed"
 	"nfscope/model/ruleset"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -137,6 +138,58 @@ func TestVerdictMapsBounded(t *testing.T) {
 		if strings.Contains(e, "expires") {
 			t.Errorf("time goes by in the text of a map: %s", e)
 		}
+	}
+}
+
+// TestVerdictMapLapses: an element that ends by itself is a caller no longer, though
+// the kernel says nothing of it and the generation stays.
+func TestVerdictMapLapses(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft")
+	ns := nettest.New(t, "vmaplapse")
+	nettest.Feed(t, ns, `table inet fw {
+	map ends { typeof ip saddr : verdict; flags timeout; elements = { 10.0.0.1 timeout 300ms : jump soon, 10.0.0.2 timeout 1h : jump late, 10.0.0.3 : jump always } }
+	chain soon { }
+	chain late { }
+	chain always { }
+	chain in { type filter hook input priority 0
+		ip saddr vmap @ends
+	}
+}
+`, "nft", "-f", "-")
+	r := open(t, ns)
+	before, tb, g := graph(t, r)
+	left := time.Until(r.lapses)
+	if left > 300*time.Millisecond || r.lapses.IsZero() {
+		t.Errorf("the first element ends in %s", left)
+	}
+	if got := callers(tb, g); got != "always false, late false, soon false" && left > 0 {
+		t.Error(got)
+	}
+	told := 0
+	w := watcher{r: r, emit: func(it feed.Item) {
+		if it.Rules != nil {
+			told++
+		}
+	}, said: map[string]bool{}, rs: before}
+	<-time.After(left + time.Millisecond)
+	if w.step(t.Context()); told != 0 {
+		t.Error("the ruleset was read again at once")
+	}
+	before.Taken = before.Taken.Add(-2 * lapsing)
+	if w.step(t.Context()); told != 1 {
+		t.Error("what has ended did not make the ruleset be read again")
+	}
+	after, tb, g := graph(t, r)
+	if got := callers(tb, g); got != "always false, late false" || after.Generation != before.Generation {
+		t.Errorf("callers %s in generation %s, which was %s", got, after.Generation, before.Generation)
+	}
+	if left := time.Until(r.lapses); left < 50*time.Minute || left > time.Hour {
+		t.Errorf("the next element ends in %s", left)
+	}
+	// What is taken from memory ends just as well.
+	if _, tb, g = graph(t, r); callers(tb, g) != "always false, late false" || time.Until(r.lapses) < 50*time.Minute {
+		t.Errorf("taken from memory: %s, which ends at %s", callers(tb, g), r.lapses)
 	}
 }
 

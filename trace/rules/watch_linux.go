@@ -27,6 +27,9 @@ const (
 	// patientFrom and patientTo bound how long a text that could not be read is left
 	// before it is tried again.
 	patientFrom, patientTo = 10 * time.Second, 5 * time.Minute
+	// lapsing is how often the ruleset is read again at most because elements of its
+	// verdict maps have ended.
+	lapsing = 10 * time.Second
 )
 
 // Watch emits the ruleset, its counters every so often, and the ruleset again when it
@@ -109,7 +112,8 @@ type watcher struct {
 func (w *watcher) step(ctx context.Context) {
 	begin := time.Now()
 	retry := w.rs != nil && w.r.unread && begin.After(w.again)
-	if w.rs != nil && !retry && !w.moved {
+	lapsed := w.rs != nil && !w.r.lapses.IsZero() && begin.After(w.r.lapses) && begin.Sub(w.rs.Taken) > lapsing
+	if w.rs != nil && !retry && !w.moved && !lapsed {
 		err := w.count(ctx, begin)
 		switch {
 		case ctx.Err() != nil:
