@@ -22,15 +22,15 @@ func (a *app) connPools(fl *filter.Filter, follow, asJSON bool) error {
 	defer r.Close()
 	say := a.sayer()
 	h := a.connHost(ns, say)
-	t := newConnTable(h, say)
+	t := newConnTable(h)
 	wanted := h.wanted(fl)
-	sources := nat.NewSources(h.index, h.host)
 	out := bufio.NewWriter(a.out)
 	st := stats{start: time.Now()}
 	var growth nat.Growth
 	first := true
 	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
-		pools := sources.Pools(t.looks(wanted), mostPools)
+		now := h.now.Load()
+		pools := nat.NewSources(now.index, now.host).Pools(t.looks(wanted), mostPools)
 		growth.Add(pools, at)
 		if follow && !asJSON {
 			fmt.Fprintf(out, "%s\n", at.Format("15:04:05"))

@@ -90,11 +90,10 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 	if err := needAdmin("reading conntrack"); err != nil {
 		return err
 	}
-	p := &connPrinter{out: bufio.NewWriter(a.out), json: asJSON, follow: follow, stats: stats{start: time.Now()},
-		say: func(problem string) { fmt.Fprintln(a.err, "nfscope:", problem) }}
+	p := &connPrinter{out: bufio.NewWriter(a.out), json: asJSON, follow: follow, stats: stats{start: time.Now()}, say: a.sayer()}
 	h := a.connHost(ns, p.say)
-	if h.flows != nil {
-		p.table.SetHost(*h.flows)
+	if f := h.now.Load().flows; f != nil {
+		p.table.SetHost(*f)
 	}
 	p.wanted = h.wanted(fl)
 	r, err := conntrack.Open(ns)
@@ -106,6 +105,7 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 		a.live = true
 		ctx, stop := withCancel(a.ctx)
 		defer stop()
+		defer h.follow(ctx, &p.table)()
 		err = r.Watch(ctx, conntrack.Options{}, func(it feed.Item) { p.item(it, stop) })
 		if a.ctx.Err() != nil {
 			err = nil
@@ -258,11 +258,7 @@ func (p *connPrinter) print(e *flow.Event) {
 	if f.Orig.Count.Valid && f.Reply.Count.Valid {
 		bytes = "  " + plural(f.Orig.Count.Packets+f.Reply.Count.Packets, "packet") + " " + plural(f.Orig.Count.Bytes+f.Reply.Count.Bytes, "byte")
 	}
-	state := f.State
-	if state == "" {
-		state = "-"
-	}
-	_, p.err = fmt.Fprintf(p.out, "%s%-7s %-11s %s  %s  %ds%s\n", what, f.Orig.Tuple.Proto, state, f.Line(), f.NAT, int(f.Timeout.Seconds()), bytes)
+	_, p.err = fmt.Fprintf(p.out, "%s%-7s %-11s %s  %s  %ds%s\n", what, f.Orig.Tuple.Proto, f.Word(), f.Line(), f.NAT, int(f.Timeout.Seconds()), bytes)
 }
 
 func unknownIfZero(n uint64) string {

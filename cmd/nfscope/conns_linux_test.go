@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -149,6 +150,45 @@ func TestConnsWithoutEvents(t *testing.T) {
 	nettest.Run(t, ns, "sysctl", "-w", "net.netfilter.nf_conntrack_events=0")
 	r := launch(t, "nfscope", "--netns", ns.Name(), "conns", "--follow")
 	r.hears("net.netfilter.nf_conntrack_events is 0; `sysctl -w net.netfilter.nf_conntrack_events=2`")
+	r.signal(os.Interrupt)
+	r.ends(exitInterrupted)
+}
+
+// TestConnsFollowHost gives a router an address and a rule while its connections are
+// followed: what begins then has the class and the rule of then.
+func TestConnsFollowHost(t *testing.T) {
+	nettest.Kernel(t, "nft", "ip")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Run(t, n.Router, "ip", "addr", "del", "10.2.0.1/24", "dev", "r1")
+	nettest.Feed(t, n.Router, "table ip n { chain pre { type nat hook prerouting priority -100; }; }", "nft", "-f", "-")
+	r := launch(t, "nfscope", "--netns", n.Router.Name(), "conns", "--follow", "--json", "chain post and rule 1 and masquerade")
+	nettest.Run(t, n.Router, "ip", "addr", "add", "10.2.0.7/24", "dev", "r1")
+	nettest.Feed(t, n.Router, `table ip n { chain post { type nat hook postrouting priority 100; oifname "r1" masquerade; }; }`, "nft", "-f", "-")
+	seen, sent := make(chan struct{}), make(chan struct{})
+	go func() { // when the program has heard of both nobody tells
+		defer close(sent)
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			select {
+			case <-seen:
+				return
+			case <-tick.C:
+				_ = n.Client.Do(func() error {
+					c, err := net.Dial("udp", "10.2.0.2:9")
+					if err == nil {
+						_, _ = c.Write([]byte("x"))
+						_ = c.Close()
+					}
+					return err
+				})
+			}
+		}
+	}()
+	r.line("a connection of the new rule", func(l string) bool {
+		return strings.Contains(l, `"class":["masquerade"]`) && strings.Contains(l, `"dst":"10.2.0.7"`)
+	})
+	close(seen)
+	<-sent
 	r.signal(os.Interrupt)
 	r.ends(exitInterrupted)
 }

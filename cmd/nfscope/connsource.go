@@ -6,78 +6,25 @@ import (
 	"sync"
 	"time"
 
-	"nfscope/model"
 	"nfscope/model/feed"
-	"nfscope/model/filter"
 	"nfscope/model/flow"
-	"nfscope/model/nat"
-	"nfscope/model/ruleset"
 	"nfscope/trace/conntrack"
 	"nfscope/trace/netns"
-	"nfscope/trace/rules"
 )
-
-// connHost is what is known of a namespace besides its connections.
-type connHost struct {
-	index *ruleset.Index // of no rules where they could not be read
-	host  nat.Host
-	flows *flow.Host // nil where rules or addresses could not be read
-}
-
-// connHost reads the rules, the addresses and the routes. What cannot be read is missing,
-// and said.
-func (a *app) connHost(ns *netns.Handle, say func(string)) connHost {
-	empty := &model.Ruleset{}
-	empty.Number()
-	h := connHost{index: ruleset.NewIndex(empty)}
-	var err error
-	if h.host.Local, err = conntrack.LocalAddrs(ns); err != nil {
-		say(err.Error())
-	}
-	if h.host.Routes, err = conntrack.Routes(ns); err != nil {
-		say(err.Error())
-	}
-	rr, err := rules.Open(ns)
-	if err != nil {
-		say(err.Error())
-		return h
-	}
-	defer rr.Close()
-	rs, err := rr.Snapshot(a.ctx)
-	if err != nil {
-		say(err.Error())
-		return h
-	}
-	h.index = ruleset.NewIndex(rs)
-	if len(h.host.Local) > 0 {
-		fh := flow.HostFrom(rs, h.host.Local)
-		h.flows = &fh
-	}
-	return h
-}
-
-// wanted makes the test of a filter; what it asks about rules is asked of those that were
-// read. It is used by one goroutine.
-func (h *connHost) wanted(fl *filter.Filter) func(*flow.Look) bool {
-	if !fl.AsksRules() {
-		return fl.Look
-	}
-	by := nat.Ruling{Finder: nat.NewFinder(h.index, h.host)}
-	return func(l *flow.Look) bool { return fl.LookBy(l, by) }
-}
 
 // connTable is conntrack's table as it is read, or followed.
 type connTable struct {
 	table flow.Table
+	host  *connHost
 	ready chan struct{} // closed when the first reading is done
 	once  sync.Once
 	say   func(string)
 }
 
-func newConnTable(h connHost, say func(string)) *connTable {
-	t := &connTable{ready: make(chan struct{}), say: say}
-	if h.flows != nil {
-		t.table.SetHost(*h.flows)
+func newConnTable(h *connHost) *connTable {
+	t := &connTable{host: h, ready: make(chan struct{}), say: h.say}
+	if f := h.now.Load().flows; f != nil {
+		t.table.SetHost(*f)
 	}
 	return t
 }
@@ -117,6 +64,7 @@ func (a *app) eachReading(r *conntrack.Reader, t *connTable, follow bool, every 
 	a.live = true
 	ctx, stop := withCancel(a.ctx)
 	defer stop()
+	defer t.host.follow(ctx, &t.table)()
 	ended := make(chan error, 1)
 	go func() { ended <- r.Watch(ctx, conntrack.Options{Resync: every}, t.item) }()
 	finish := func(err error) error {
@@ -165,10 +113,13 @@ func (a *app) connReader() (*netns.Handle, *conntrack.Reader, error) {
 	return ns, r, err
 }
 
-// sayer prints what does not work, each sentence once.
+// sayer prints what does not work, each sentence once. It is safe for concurrent use.
 func (a *app) sayer() func(string) {
+	var mu sync.Mutex
 	told := map[string]bool{}
 	return func(s string) {
+		mu.Lock()
+		defer mu.Unlock()
 		if !told[s] {
 			told[s] = true
 			fmt.Fprintln(a.err, "nfscope:", s)

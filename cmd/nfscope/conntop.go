@@ -21,7 +21,7 @@ func (a *app) connTop(fl *filter.Filter, by flow.Kind, follow, asJSON bool) erro
 	defer r.Close()
 	say := a.sayer()
 	h := a.connHost(ns, say)
-	t, wanted := newConnTable(h, say), h.wanted(fl)
+	t, wanted := newConnTable(h), h.wanted(fl)
 	out := bufio.NewWriter(a.out)
 	st := stats{start: time.Now()}
 	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {

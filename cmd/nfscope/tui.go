@@ -13,6 +13,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/flow"
+	"nfscope/model/nat"
 	"nfscope/model/snapshot"
 	"nfscope/trace/sets"
 	"nfscope/ui"
@@ -107,10 +108,12 @@ func pages(o tuiOptions) []page.Page {
 	if o.sets != nil {
 		r = rules.NewLive(o.sets)
 	}
+	c := connections.NewLive(exporter{})
 	if k, ok := o.sets.(*sets.Reader); ok {
 		t.Sets(sets.NewLookup(k).In)
+		c.Sets(func() nat.InSet { return sets.NewLookup(k).In })
 	}
-	return []page.Page{path.New(), r, connections.NewLive(exporter{}), t, drops.New()}
+	return []page.Page{path.New(), r, c, t, drops.New()}
 }
 
 // mailbox holds the newest snapshot: a slow terminal skips the ones between, and

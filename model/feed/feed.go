@@ -96,7 +96,8 @@ func (i *Item) Split(put func(Item)) {
 	}
 }
 
-// Host is what does not change while a session lasts.
+// Host is the namespace itself. It is told again where its addresses or routes change; the
+// rest stays as it is while a session lasts.
 type Host struct {
 	Name   string // "host", a namespace's name, a lab's host
 	Kernel string

@@ -42,12 +42,15 @@ func (l *Look) Word() string { return word(l.State, l.Status) }
 // Word is the protocol's state, or in a word what conntrack's bits tell.
 func (f *Flow) Word() string { return word(f.State, f.Status) }
 
+// word prefers OFFLOAD to a state, which the kernel does not follow any more then.
 func word(state string, s Status) string {
 	switch {
+	case s&HWOffload != 0:
+		return "HW_OFFLOAD"
+	case s&Offload != 0:
+		return "OFFLOAD"
 	case state != "":
 		return state
-	case s&(Offload|HWOffload) != 0:
-		return "OFFLOAD"
 	case s&Assured != 0:
 		return "ASSURED"
 	case s&SeenReply != 0:
@@ -121,7 +124,11 @@ func (t *Table) endKey(end int) key {
 
 // stateKey orders by the words of Look.Word. A state without a number here comes last.
 func stateKey() key {
-	words := append([]string{"OFFLOAD", "ASSURED", "REPLIED", "UNREPLIED"}, stateNames[1:]...)
+	bits := []Status{HWOffload, Offload, Assured, SeenReply, 0}
+	words := slices.Clone(stateNames[1:])
+	for _, s := range bits {
+		words = append(words, word("", s))
+	}
 	sorted := slices.Sorted(slices.Values(words))
 	rank := func(w string) uint64 { i, _ := slices.BinarySearch(sorted, w); return uint64(i) }
 	var ranks [256]uint64
@@ -131,23 +138,25 @@ func stateKey() key {
 	for i, n := range stateNames {
 		ranks[i] = rank(n)
 	}
-	var none [4]uint64
-	for i, s := range []Status{Offload, Assured, SeenReply, 0} {
+	var none [5]uint64
+	for i, s := range bits {
 		none[i] = rank(word("", s))
 	}
 	return func(x *slot) uint64 {
 		s := Status(x.status)
 		switch {
+		case s&HWOffload != 0:
+			return none[0]
+		case s&Offload != 0:
+			return none[1]
 		case x.state != uint8(NoState):
 			return ranks[x.state]
-		case s&(Offload|HWOffload) != 0:
-			return none[0]
 		case s&Assured != 0:
-			return none[1]
-		case s&SeenReply != 0:
 			return none[2]
+		case s&SeenReply != 0:
+			return none[3]
 		}
-		return none[3]
+		return none[4]
 	}
 }
 

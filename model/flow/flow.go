@@ -241,8 +241,7 @@ type Flow struct {
 	Context string
 	// Expects are the flows that a helper waits for because of this one.
 	Expects []Expectation
-	// Rate is bytes a second of both directions between the last two readings, below 0
-	// or 0 where it is not known.
+	// Rate is bytes a second of both directions between the last two readings, where Rated.
 	Rate float64
 	// Unknown holds what this nfscope has no word for.
 	Unknown []Attribute
@@ -259,6 +258,9 @@ type NAT struct {
 	Class                    []Class
 	Client, Service, Backend string
 }
+
+// Rated reports whether Rate is known: the kernel counts, and the table was read twice.
+func (f *Flow) Rated() bool { return f.Rate > 0 || f.Rate == 0 && f.Orig.Count.Valid }
 
 // Key gives what tells the flow apart.
 func (f *Flow) Key() Key {

@@ -13,7 +13,7 @@ type Group struct {
 	// of these Sent and Back are not known.
 	Flows, Unreplied, Counted int
 	Sent, Back                model.Counters
-	// Rate is the sum of the rates that are known, in bytes a second; Rated counts those above 0.
+	// Rate is the sum of the rates that are known, in bytes a second; Rated counts these.
 	Rate  float64
 	Rated int
 }
@@ -34,7 +34,7 @@ func (g *Group) add(l *Look) {
 		g.Sent.Packets, g.Sent.Bytes = g.Sent.Packets+l.Sent.Packets, g.Sent.Bytes+l.Sent.Bytes
 		g.Back.Packets, g.Back.Bytes = g.Back.Packets+l.Back.Packets, g.Back.Bytes+l.Back.Bytes
 	}
-	if l.Counted && l.Rate > 0 {
+	if l.Counted && l.Rate >= 0 {
 		g.Rate += l.Rate
 		g.Rated++
 	}

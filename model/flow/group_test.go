@@ -133,8 +133,11 @@ func TestGroupNames(t *testing.T) {
 		look Look
 		want string
 	}{
-		{OfState, Look{Orig: model.Tuple{Proto: model.ProtoUDP}, Status: SeenReply | Assured}, "udp none"},
-		{OfState, Look{Orig: model.Tuple{Proto: model.ProtoUDP}}, "udp none"},
+		{OfState, Look{Orig: model.Tuple{Proto: model.ProtoUDP}, Status: SeenReply | Assured}, "udp ASSURED"},
+		{OfState, Look{Orig: model.Tuple{Proto: model.ProtoUDP}, Status: SeenReply}, "udp REPLIED"},
+		{OfState, Look{Orig: model.Tuple{Proto: model.ProtoUDP}}, "udp UNREPLIED"},
+		{OfState, Look{Orig: model.Tuple{Proto: model.ProtoTCP}, State: "ESTABLISHED", Status: Assured | SeenReply | Offload}, "tcp OFFLOAD"},
+		{OfState, Look{Orig: model.Tuple{Proto: model.ProtoTCP}, Status: Assured | SeenReply | Offload | HWOffload}, "tcp HW_OFFLOAD"},
 		{OfState, Look{Orig: model.Tuple{Proto: model.ProtoTCP}, State: "NONE"}, "tcp NONE"},
 		{OfZone, Look{Zone: 3}, "zone 3"},
 		{OfZone, Look{OrigZone: 3}, "zone 3"},
@@ -144,9 +147,6 @@ func TestGroupNames(t *testing.T) {
 		if got := c.kind.Of(&c.look).String(); got != c.want {
 			t.Errorf("%s of %+v: %q, expected %q", c.kind, c.look, got, c.want)
 		}
-	}
-	if a, b := OfState.Of(&Look{Status: Assured}), OfState.Of(&Look{}); a != b {
-		t.Errorf("%v and %v are two groups of one name", a, b)
 	}
 	if a, b := OfZone.Of(&Look{Zone: 3}), OfZone.Of(&Look{OrigZone: 3}); a != b {
 		t.Errorf("%v and %v are two groups of one name", a, b)

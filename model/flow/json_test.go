@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,14 @@ func TestEventJSON(t *testing.T) {
 		Mark: 16, Zone: 3, Labels: []byte{0, 0xab}, Helper: "ftp", Start: when, Seen: when,
 		Orig:  Side{Tuple: ends(model.ProtoTCP, "10.0.0.5:51000", "203.0.113.9:443"), Count: model.Counters{Packets: 2, Bytes: 100, Valid: true}},
 		Reply: Side{Tuple: ends(model.ProtoTCP, "10.2.0.2:8443", "10.0.0.5:51000")}}
-	f.NAT = Classify(f, Host{})
+	f.NAT, f.Rate = Classify(f, Host{}), -1
+	busy, idle := *f, *f
+	busy.Rate, idle.Rate = 12.5, 0
+	for f, want := range map[*Flow]string{&busy: `"bytes_per_second":12.5`, &idle: `"bytes_per_second":0}`} {
+		if b, err := json.Marshal(Event{Type: EventDump, Flow: f}); err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s, %v, expected %s", b, err, want)
+		}
+	}
 	for _, c := range []struct {
 		ev   Event
 		want string
@@ -57,7 +65,7 @@ func TestEventJSONRoundTrip(t *testing.T) {
 		p := protos[r.IntN(len(protos))]
 		when := time.Unix(r.Int64N(1<<31), r.Int64N(1e9)).UTC()
 		f := &Flow{ID: r.Uint32(), Family: model.FamilyIPv6, Orig: side(p), Reply: side(p), State: []string{"", "SYN_SENT"}[r.IntN(2)],
-			Status: Status(r.Uint32()), Timeout: time.Duration(r.Int64N(1 << 50)), Mark: r.Uint32(), Zone: uint16(r.Uint32()), Seen: when}
+			Status: Status(r.Uint32()), Timeout: time.Duration(r.Int64N(1 << 50)), Mark: r.Uint32(), Zone: uint16(r.Uint32()), Seen: when, Rate: -1}
 		if r.IntN(2) == 0 {
 			f.Labels, f.Helper, f.Start, f.Gone = []byte{byte(r.Uint32())}, "sip", when, when
 		}

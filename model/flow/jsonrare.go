@@ -21,7 +21,7 @@ type (
 		DCCP       *dccpJSON         `json:"dccp,omitempty"`
 		Context    string            `json:"secctx,omitempty"`
 		Expects    []expectationJSON `json:"expects,omitempty"`
-		Rate       float64           `json:"bytes_per_second,omitempty"`
+		Rate       *float64          `json:"bytes_per_second,omitempty"`
 		Unknown    []attributeJSON   `json:"unknown,omitempty"`
 	}
 	sideRareJSON struct {
@@ -68,7 +68,10 @@ type (
 
 func (f *Flow) rare() rareJSON {
 	j := rareJSON{TimeoutMax: int64(f.TimeoutMax), Stop: known(f.Stop), Use: f.Use, HelperInfo: hex.EncodeToString(f.HelperInfo),
-		Context: f.Context, Rate: max(0, f.Rate)}
+		Context: f.Context}
+	if f.Rated() {
+		j.Rate = &f.Rate
+	}
 	if f.Master.Src.IsValid() {
 		m := tupleOf(f.Master)
 		j.Master = &m
@@ -90,7 +93,10 @@ func (f *Flow) rare() rareJSON {
 
 // put sets what rare gave.
 func (j *rareJSON) put(f *Flow) (err error) {
-	f.TimeoutMax, f.Use, f.Context, f.Rate = time.Duration(j.TimeoutMax), j.Use, j.Context, j.Rate
+	f.TimeoutMax, f.Use, f.Context, f.Rate = time.Duration(j.TimeoutMax), j.Use, j.Context, -1
+	if j.Rate != nil {
+		f.Rate = *j.Rate
+	}
 	if j.Stop != nil {
 		f.Stop = *j.Stop
 	}

@@ -84,7 +84,7 @@ func (k Kind) Of(l *Look) GroupKey {
 	case OfProto:
 		g.Proto = l.Orig.Proto
 	case OfState:
-		g.Proto, g.Word = l.Orig.Proto, l.State
+		g.Proto, g.Word = l.Orig.Proto, l.Word()
 	case OfZone:
 		// To the kernel a zone of the original direction alone is the same zone in that direction.
 		g.N = uint32(keyZone(l.Zone, l.OrigZone))
@@ -108,8 +108,7 @@ func (g GroupKey) Rest() bool {
 	return (g.Kind == OfSNATAddr || g.Kind == OfDNATAddr) && !g.Addr.IsValid()
 }
 
-// String is the group in words: 10.0.0.5, tcp 203.0.113.9:443, zone 3. A protocol without states, and a
-// flow of which the kernel tells none, is in the state none.
+// String is the group in words: 10.0.0.5, tcp 203.0.113.9:443, udp ASSURED, zone 3.
 func (g GroupKey) String() string {
 	switch g.Kind {
 	case OfSource, OfTarget:
@@ -127,9 +126,6 @@ func (g GroupKey) String() string {
 	case OfProto:
 		return g.Proto.String()
 	case OfState:
-		if g.Word == "" {
-			return g.Proto.String() + " none"
-		}
 		return g.Proto.String() + " " + g.Word
 	case OfZone:
 		return fmt.Sprintf("zone %d", g.N)

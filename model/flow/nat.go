@@ -103,6 +103,12 @@ func (f *Flow) Explain() []string {
 	if f.has(ClassHairpin) {
 		out = append(out, "client and backend are on the same side of this host: without the source translation the backend would answer the client directly, and the client would not know the answer for its own")
 	}
+	switch {
+	case f.Status&HWOffload != 0:
+		out = append(out, "a network card forwards its packets past the rules and this host (flowtable); the kernel tells neither its state nor its timeout")
+	case f.Status&Offload != 0:
+		out = append(out, "a flowtable forwards its packets past the chains behind ingress; the kernel tells neither its state nor its timeout")
+	}
 	if f.Status&SeenReply == 0 {
 		out = append(out, "no reply has been seen yet")
 	}

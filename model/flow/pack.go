@@ -78,7 +78,7 @@ func timeOf(n int64) time.Time {
 // flow makes the flow of a Record and the notes about it.
 func (r *Record) flow(l notes) *Flow {
 	f := &Flow{ID: r.ID, Family: r.Family, State: r.State.String(), Status: r.Status, Timeout: time.Duration(r.Timeout) * time.Second,
-		Mark: r.Mark, Zone: r.Zone, Use: r.Use, Seen: timeOf(r.Seen), Start: timeOf(r.Start), Gone: timeOf(r.Gone)}
+		Mark: r.Mark, Zone: r.Zone, Use: r.Use, Seen: timeOf(r.Seen), Start: timeOf(r.Start), Gone: timeOf(r.Gone), Rate: -1}
 	f.Orig, f.Reply = r.Orig.side(r.Proto, r.Counted), r.Reply.side(r.Proto, r.CountedBack)
 	if r.Classified {
 		f.NAT = nat(f, r.Classes)

@@ -22,7 +22,7 @@ func Top(groups []*Group, n int) (top []*Group, of int) {
 }
 
 // JSON gives the group as nfscope/top/1. Counters are absent where none of its flows is counted, the rate
-// where none is known to be above 0.
+// where none is known.
 func (g *Group) JSON(at time.Time, rank int) ([]byte, error) {
 	j := struct {
 		Schema    string    `json:"schema"`

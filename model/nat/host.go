@@ -15,10 +15,14 @@ type Host struct {
 	Local []netip.Prefix
 	// Routes may be nil.
 	Routes *model.Routes
-	// InSet looks a key up in a named set of a table, or in an ipset, as it is now; key is
-	// that of fact.Facts. nil where nobody can. It may block.
-	InSet func(t *model.Table, set string, key []string) fact.Answer
+	// InSet may be nil.
+	InSet InSet
 }
+
+// InSet looks a key up in a named set of a table, or in an ipset, as it is now; key is that
+// of fact.Facts. It may block. Where nobody can look, rules that match on a set leave open
+// what they do.
+type InSet = func(t *model.Table, set string, key []string) fact.Answer
 
 // local tells whether an address is the host's own.
 func (h *Host) local(a netip.Addr) fact.Answer {

@@ -350,8 +350,10 @@ func (s *Store) setFlows(b *flow.Batch) {
 }
 
 func (s *Store) setHost(h *feed.Host) {
-	s.host = *h
-	s.rehost()
+	same := slices.Equal(s.host.Local, h.Local) // a million flows are looked at anew for nothing else
+	if s.host = *h; !same {
+		s.rehost()
+	}
 }
 
 // rehost tells the flows what the namespace is like now.

@@ -173,21 +173,32 @@ func (x *natRules) begin(c conn) {
 // flows reads conntrack's table, by the source port of the original direction.
 func (x *natRules) flows() map[uint16]*flow.Flow {
 	x.t.Helper()
-	r, err := conntrack.Open(x.n.Router)
+	out := map[uint16]*flow.Flow{}
+	for _, f := range flowsOf(x.t, x.n.Router) {
+		if f.Orig.Tuple.Proto == model.ProtoUDP {
+			out[f.Orig.Tuple.SPort] = f
+		}
+	}
+	return out
+}
+
+// flowsOf reads the conntrack table of a namespace.
+func flowsOf(t *testing.T, ns *netns.Handle) (out []*flow.Flow) {
+	t.Helper()
+	r, err := conntrack.Open(ns)
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer r.Close()
-	out := map[uint16]*flow.Flow{}
-	err = r.List(x.t.Context(), func(it feed.Item) {
+	err = r.List(t.Context(), func(it feed.Item) {
 		it.Split(func(it feed.Item) {
-			if it.Flow != nil && it.Flow.Flow != nil && it.Flow.Flow.Orig.Tuple.Proto == model.ProtoUDP {
-				out[it.Flow.Flow.Orig.Tuple.SPort] = it.Flow.Flow
+			if it.Flow != nil && it.Flow.Flow != nil {
+				out = append(out, it.Flow.Flow)
 			}
 		})
 	})
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return out
 }
@@ -195,24 +206,26 @@ func (x *natRules) flows() map[uint16]*flow.Flow {
 // finder goes by the rules in force.
 func (x *natRules) finder() *nat.Finder {
 	x.t.Helper()
-	r, err := rules.Open(x.n.Router)
+	return finderOf(x.t, x.n.Router, nil)
+}
+
+// finderOf goes by the rules of a namespace as they are now.
+func finderOf(t *testing.T, ns *netns.Handle, in nat.InSet) *nat.Finder {
+	t.Helper()
+	r, err := rules.Open(ns)
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer r.Close()
 	rs, err := r.Snapshot(context.Background())
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
-	local, err := conntrack.LocalAddrs(x.n.Router)
+	a, err := conntrack.ReadAround(ns)
 	if err != nil {
-		x.t.Fatal(err)
+		t.Fatal(err)
 	}
-	routes, err := conntrack.Routes(x.n.Router)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	return nat.NewFinder(ruleset.NewIndex(rs), nat.Host{Local: local, Routes: routes})
+	return nat.NewFinder(ruleset.NewIndex(rs), nat.Host{Local: a.Local, Routes: a.Routes, InSet: in})
 }
 
 // traced compares what is inferred of a flow with what was traced.

@@ -26,6 +26,9 @@ type Session struct {
 	guard *guard.Guard
 	put   func(feed.Item)
 	rules *rules.Reader
+	// host and around are as they were found.
+	host   feed.Host
+	around conntrack.Around
 
 	order sync.Mutex // held while a ruleset is put
 
@@ -60,7 +63,8 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 		note(&it)
 		put(it)
 	}
-	s.put(feed.Item{Host: s.host(about)})
+	s.host, s.around = s.about(about)
+	s.put(feed.Item{Host: &s.host})
 	return s, nil
 }
 
@@ -84,8 +88,8 @@ func note(it *feed.Item) {
 	}
 }
 
-func (s *Session) host(about About) *feed.Host {
-	h := &feed.Host{Name: about.Name, Source: about.Source}
+func (s *Session) about(about About) (feed.Host, conntrack.Around) {
+	h := feed.Host{Name: about.Name, Source: about.Source}
 	if h.Name == "" {
 		h.Name = "host"
 	}
@@ -96,24 +100,35 @@ func (s *Session) host(about About) *feed.Host {
 	if about.Facts {
 		h.Facts = facts(s.ns)
 	}
-	local, err := conntrack.LocalAddrs(s.ns)
+	around, err := conntrack.ReadAround(s.ns)
 	if err != nil {
-		s.put(feed.Item{Problem: "the namespace's addresses are unknown, so masquerade and redirect are not told apart: " + err.Error()})
+		s.put(feed.Item{Problem: "addresses or routes are unknown, so masquerade and redirect are not told apart, and rules with -o are not held against connections: " + err.Error()})
 	}
-	for _, p := range local {
+	return standing(h, around), around
+}
+
+// standing is the host with what is around its connections.
+func standing(h feed.Host, a conntrack.Around) feed.Host {
+	h.Local, h.Routes = nil, a.Routes
+	for _, p := range a.Local {
 		h.Local = append(h.Local, p.String())
 	}
-	if h.Routes, err = conntrack.Routes(s.ns); err != nil {
-		s.put(feed.Item{Problem: "the namespace's routes are unknown, so rules with -o are not held against connections: " + err.Error()})
-	}
 	return h
+}
+
+// surroundings tells of the host again when its addresses or routes are others.
+func (s *Session) surroundings(ctx context.Context) error {
+	return conntrack.FollowAround(ctx, s.ns, s.around, func(a conntrack.Around) {
+		h := standing(s.host, a)
+		s.put(feed.Item{Host: &h})
+	})
 }
 
 // Watch follows rules, counters, connections and drops until ctx is done or the Session is
 // closed. What does not work becomes a Problem, and the rest goes on.
 func (s *Session) Watch(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
-	s.done.Add(3)
+	s.done.Add(4)
 	go func() {
 		defer s.done.Done()
 		s.rules.Watch(ctx, time.Second, s.put)
@@ -122,6 +137,12 @@ func (s *Session) Watch(ctx context.Context) {
 		defer s.done.Done()
 		if err := s.flows(ctx); err != nil && ctx.Err() == nil {
 			s.put(feed.Item{Problem: fmt.Sprintf("connections are not followed: %v", err)})
+		}
+	}()
+	go func() {
+		defer s.done.Done()
+		if err := s.surroundings(ctx); err != nil {
+			s.put(feed.Item{Problem: fmt.Sprintf("addresses and routes are those of the beginning: %v", err)})
 		}
 	}()
 	go func() {

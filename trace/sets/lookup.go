@@ -2,6 +2,7 @@ package sets
 
 import (
 	"context"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ const (
 	forAnswer = time.Second
 )
 
-// Lookup answers for package miss whether a key is in a set now. It asks the kernel at most
+// Lookup answers for those who judge rules whether a key is in a set now. It asks the kernel at most
 // a bounded number of questions a second, and remembers answers that long. It is safe for
 // concurrent use, and may block.
 type Lookup struct {
@@ -32,6 +33,7 @@ type Lookup struct {
 	headers map[set.Key]set.Set
 	answers map[question]fact.Answer
 	now     func() time.Time
+	most    int // questions in the time that answers are remembered
 }
 
 // asker is what of a Reader a Lookup uses.
@@ -46,7 +48,13 @@ type question struct {
 }
 
 // NewLookup makes a Lookup over a reader, which must stay open.
-func NewLookup(r *Reader) *Lookup { return &Lookup{r: r, now: time.Now} }
+func NewLookup(r *Reader) *Lookup { return &Lookup{r: r, now: time.Now, most: maxAsked} }
+
+// Patient lets it ask as much as it likes, for one who waits for the answers anyway.
+func (l *Lookup) Patient() *Lookup {
+	l.most = math.MaxInt
+	return l
+}
 
 // In tells whether a set that a rule of a table names has a key, in the form of
 // fact.Facts.InSet. It is Unsure where the set is of a kind that asks for more than the key
@@ -75,7 +83,7 @@ func (l *Lookup) ask(k set.Key, key []string) fact.Answer {
 	defer cancel()
 	s, ok := l.headers[k]
 	if !ok {
-		if l.asked++; l.asked > maxAsked {
+		if l.asked++; l.asked > l.most {
 			return fact.Unsure
 		}
 		var err error
@@ -88,7 +96,7 @@ func (l *Lookup) ask(k set.Key, key []string) fact.Answer {
 	if k.Backend == set.IPSet {
 		member, ok = ipsetMember(s.Type, key)
 	}
-	if l.asked++; !ok || l.asked > maxAsked {
+	if l.asked++; !ok || l.asked > l.most {
 		return fact.Unsure
 	}
 	in, err := l.r.Contains(ctx, s, member)

@@ -118,7 +118,7 @@ func (c *counting) Contains(context.Context, set.Set, string) (bool, error) {
 func TestLookupBound(t *testing.T) {
 	at := time.Unix(1, 0)
 	c := &counting{}
-	l := &Lookup{r: c, now: func() time.Time { return at }}
+	l := &Lookup{r: c, most: maxAsked, now: func() time.Time { return at }}
 	table := &model.Table{Backend: model.BackendLegacy}
 	ask := func(addr string) fact.Answer { return l.In(table, "x", []string{addr + " tcp:1 eth0"}) }
 	for range 3 {

@@ -34,8 +34,8 @@ func (p *Page) groupRows(f *page.Frame, width int) []string {
 		}
 		packets, bytes, rate := "n/a", "n/a", "n/a"
 		if g.Counted > 0 {
-			packets, bytes, rate = units.Count(g.Packets(), 8), units.Bytes(g.Bytes()), ""
-			if g.Rate > 0 {
+			packets, bytes, rate = units.Count(g.Packets(), 8), units.Bytes(g.Bytes()), "-"
+			if g.Rated > 0 {
 				rate = units.Bytes(uint64(g.Rate)) + "/s"
 			}
 		}

@@ -2,9 +2,11 @@ package connections
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
 	"nfscope/model/nat"
@@ -25,7 +27,15 @@ type nature struct {
 	stale, looked, total int
 	pass                 int       // where the look at all of them is, -1 when it is done
 	again                time.Time // when it begins anew
+	// least says that there may be more that are stale: the sets were not asked about all.
+	least bool
+	// sets makes what looks into the host's sets; nil where nobody can.
+	sets func() nat.InSet
 }
+
+// Sets says how to look into the host's sets as they are now: each of those that lookup
+// makes runs in one goroutine and may block.
+func (p *Page) Sets(lookup func() nat.InSet) { p.nature.sets, p.order.sets = lookup, lookup }
 
 // basis is what answers are found by. A worker has it to itself while it is busy.
 type basis struct {
@@ -33,24 +43,37 @@ type basis struct {
 	index  *ruleset.Index // nil where nobody made one yet
 	host   nat.Host
 	finder *nat.Finder
+	sets   func() nat.InSet
+	// inSet is what the finder asks now: near about what is in sight, far about all. asked
+	// counts its questions, open those that it had no answer to.
+	inSet, near, far nat.InSet
+	asked, open      int
 }
 
-func newBasis(s *snapshot.Snapshot) *basis {
-	return &basis{rules: s.Rules, index: s.Index, host: nat.Host{Local: s.Local, Routes: s.Routes}}
+func newBasis(s *snapshot.Snapshot, sets func() nat.InSet) *basis {
+	return &basis{rules: s.Rules, index: s.Index, host: nat.Host{Local: s.Local, Routes: s.Routes}, sets: sets}
 }
 
 // fits reports whether a snapshot has the same rules and addresses.
 func (b *basis) fits(s *snapshot.Snapshot) bool {
-	return b.rules == s.Rules && len(b.host.Local) == len(s.Local)
+	return b.rules == s.Rules && b.host.Routes == s.Routes && slices.Equal(b.host.Local, s.Local)
 }
 
 // newFinder makes a finder that nobody else has.
 func (b *basis) newFinder() *nat.Finder {
-	x := b.index
+	if b.sets == nil {
+		return b.finderOf(nil)
+	}
+	return b.finderOf(b.sets())
+}
+
+func (b *basis) finderOf(in nat.InSet) *nat.Finder {
+	x, h := b.index, b.host
 	if x == nil || x.Ruleset() != b.rules {
 		x = ruleset.NewIndex(b.rules)
 	}
-	return nat.NewFinder(x, b.host)
+	h.InSet = in
+	return nat.NewFinder(x, h)
 }
 
 // known is what is known of one connection.
@@ -64,23 +87,31 @@ type known struct {
 	rules   [2]int // Rule.ID of exact, -1 where the rules have changed since
 	packets int    // how many of its packets were traced
 	first   int    // the number of the first of them
+	// until is when it is to be asked about again, since sets were asked; zero is never.
+	until time.Time
 }
 
 // The answers of pieces of work.
 type (
 	natureOne  map[flow.Key]known
-	natureMany struct{ next, looked, stale int }
+	natureMany struct {
+		next, looked, stale int
+		least               bool
+	}
 )
 
 // mostKnown bounds what is kept.
 const mostKnown = 4096
 
+// setsAgain is how long what sets say of a connection in sight is taken for that of now.
+const setsAgain = 2 * time.Second
+
 // sync forgets what other rules said.
 func (n *nature) sync(f *page.Frame) {
 	s := f.Snap
 	if n.of == nil || !n.of.fits(s) {
-		n.of = newBasis(s)
-		n.known, n.pass, n.stale, n.looked = nil, 0, 0, 0
+		n.of = newBasis(s, n.sets)
+		n.known, n.pass, n.stale, n.looked, n.least = nil, 0, 0, 0, false
 		n.again = time.Time{}
 	}
 }
@@ -98,18 +129,24 @@ func (n *nature) work(f *page.Frame, sight []*flow.Flow) func() any {
 		}
 		k, ok := n.known[fl.Key()]
 		// What was traced comes later than the connection: the chosen one is asked about again.
-		if !ok || k.reply != fl.Reply.Tuple || i == 0 && k.packets == 0 && len(f.Snap.Journeys) > 0 && n.tracedNow(f.Snap, fl) {
+		if !ok || k.reply != fl.Reply.Tuple || !k.until.IsZero() && !f.Now.Before(k.until) || i == 0 && k.packets == 0 && len(f.Snap.Journeys) > 0 && n.tracedNow(f.Snap, fl) {
 			want = append(want, fl)
 		}
 	}
-	basis, snap := n.of, f.Snap
+	basis, snap, now := n.of, f.Snap, f.Now
 	if len(want) > 0 {
 		n.busy = true
 		return func() any {
 			basis.prepare()
+			basis.inSet = basis.near
 			out := natureOne{}
 			for _, fl := range want {
-				out[fl.Key()] = basis.look(snap, fl)
+				before := basis.asked
+				k := basis.look(snap, fl)
+				if basis.asked != before {
+					k.until = now.Add(setsAgain)
+				}
+				out[fl.Key()] = k
 			}
 			return out
 		}
@@ -123,6 +160,7 @@ func (n *nature) work(f *page.Frame, sight []*flow.Flow) func() any {
 	n.total = snap.Flows.Table.Len()
 	return func() any {
 		basis.prepare()
+		basis.inSet = basis.far
 		return basis.some(snap, at)
 	}
 }
@@ -151,8 +189,9 @@ func (n *nature) done(answer any, f *page.Frame) bool {
 	case natureMany:
 		n.busy = false
 		if n.pass == 0 {
-			n.stale, n.looked = 0, 0
+			n.stale, n.looked, n.least = 0, 0, false
 		}
+		n.least = n.least || a.least
 		n.stale, n.looked, n.pass = n.stale+a.stale, n.looked+a.looked, a.next
 		if a.next < 0 {
 			n.again = f.Now.Add(passAgain)
@@ -177,14 +216,27 @@ const (
 
 // prepare makes the finder; it is as old as the basis.
 func (b *basis) prepare() {
-	if b.finder == nil {
-		b.finder = b.newFinder()
+	switch {
+	case b.finder != nil:
+	case b.sets == nil:
+		b.finder = b.finderOf(nil)
+	default:
+		b.near, b.far = b.sets(), b.sets()
+		b.finder = b.finderOf(func(t *model.Table, set string, key []string) fact.Answer {
+			a := b.inSet(t, set, key)
+			if b.asked++; a == fact.Unsure {
+				b.open++
+			}
+			return a
+		})
 	}
 }
 
 // some looks at connections from a place on, for about a second and a tenth of it at work.
-func (b *basis) some(s *snapshot.Snapshot, from int) natureMany {
-	out := natureMany{next: from}
+func (b *basis) some(s *snapshot.Snapshot, from int) (out natureMany) {
+	open := b.open
+	out.next = from
+	defer func() { out.least = b.open != open }()
 	var part []flow.Look
 	for end := time.Now().Add(round); ; {
 		began := time.Now()

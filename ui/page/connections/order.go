@@ -7,6 +7,7 @@ import (
 
 	"nfscope/model/filter"
 	"nfscope/model/flow"
+	"nfscope/model/nat"
 	"nfscope/ui/page"
 )
 
@@ -65,6 +66,7 @@ type order struct {
 	part float64
 	// spare keeps the memory of a long list's making.
 	spare *flow.Finder
+	sets  func() nat.InSet // nil where nobody can look into sets
 }
 
 // quick reports whether the list is made at once: it is short, and its filter asks nothing
@@ -131,7 +133,7 @@ func (o *order) ask(f *page.Frame) {
 		return
 	}
 	if b := o.want.rules; b == nil || !b.fits(f.Snap) {
-		o.want.rules = newBasis(f.Snap)
+		o.want.rules = newBasis(f.Snap, o.sets)
 	}
 }
 

@@ -195,6 +195,9 @@ func (p *Page) alarms(f *page.Frame, width int) (out []string) {
 	}
 	if n := p.nature.stale; n > 0 {
 		text := fmt.Sprintf("! %s stale: today's rules would drop or translate it otherwise", units.Plural(uint64(n), 7, "connection"))
+		if p.nature.least {
+			text = "! at least " + text[2:]
+		}
 		if p.nature.pass >= 0 && p.nature.looked < p.nature.total {
 			text += fmt.Sprintf(" (%s of %s looked at)", units.Count(uint64(p.nature.looked), 7), units.Count(uint64(p.nature.total), 7))
 		}
@@ -296,8 +299,8 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 	}
 	bytes, rate := "n/a", "n/a"
 	if fl.Orig.Count.Valid {
-		bytes, rate = units.Bytes(total(fl)), ""
-		if fl.Rate > 0 {
+		bytes, rate = units.Bytes(total(fl)), "-"
+		if fl.Rated() {
 			rate = units.Bytes(uint64(fl.Rate)) + "/s"
 		}
 	}
@@ -312,8 +315,11 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 	if fl.Zone != 0 {
 		zone = fmt.Sprint(fl.Zone)
 	}
-	if gone {
+	switch {
+	case gone:
 		timeout = ""
+	case fl.Status&(flow.Offload|flow.HWOffload) != 0: // the kernel keeps it from ending, and tells none
+		timeout = "-"
 	}
 	out.Cells = append(cells, table.Cell{Text: word, Style: style(ws)}, table.Cell{Text: class, Style: cs},
 		table.Cell{Text: timeout, Style: dim}, table.Cell{Text: rate, Style: style(th.Moving.Bold(false))},
@@ -331,7 +337,7 @@ func stateStyle(th *theme.Theme, f *flow.Flow) lipgloss.Style {
 	switch {
 	case f.Status&flow.SeenReply == 0:
 		return th.Warn
-	case f.Status&flow.Assured != 0 && (f.State == "" || f.State == "ESTABLISHED"):
+	case f.Status&flow.Assured != 0 && (f.State == "" || f.State == "ESTABLISHED"), f.Status&(flow.Offload|flow.HWOffload) != 0:
 		return th.Good
 	}
 	return th.Text
