@@ -183,6 +183,9 @@ func later(it *feed.Item, d time.Duration) {
 			move(&e.Flow.Start, &e.Flow.Seen, &e.Flow.Gone)
 		}
 	}
+	if p := it.Drop; p != nil {
+		move(&p.Time)
+	}
 	if c := it.Counts; c != nil {
 		move(&c.Taken)
 	}

@@ -3,6 +3,7 @@
 package drop
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +86,25 @@ func (d *Drop) Netfilter() bool {
 		return d.Station == StationNetfilter
 	}
 	return false
+}
+
+// Copy reports whether what was dropped may have been a copy that the kernel made of the
+// packet, for a capture, a raw socket, several receivers or several ports, so that the packet
+// itself may have gone on.
+func (d *Drop) Copy() bool {
+	if d.Reason == "PACKET_SOCK_ERROR" || copies(d.Place) {
+		return true
+	}
+	return slices.ContainsFunc(d.Callers, copies)
+}
+
+// Cause is the kernel's reason, with the place where that says more: "IP_RPFILTER",
+// "NOT_SPECIFIED in ip_error".
+func (d *Drop) Cause() string {
+	if d.Reason == "NOT_SPECIFIED" && d.Place != "" {
+		return d.Reason + " in " + d.Place
+	}
+	return d.Reason
 }
 
 // Where names the place in words: "prerouting (nf_hook_slow)", "routing (ip_forward)".

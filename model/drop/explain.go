@@ -31,6 +31,9 @@ type Explanation struct {
 	// Do is what to look at or to change, "" where there is nothing.
 	Do    string
 	Grade Grade
+	// Without is Words where it is known that no rule and no policy did it, "" where that
+	// makes no difference.
+	Without string
 }
 
 // Sentence joins the words and the facts.
@@ -88,7 +91,7 @@ func netfilter(p *Drop, e *Explanation) {
 	if p.Hook != model.HookNone {
 		at = " in " + p.Hook.String()
 	}
-	if queued(p) {
+	if p.Queued() {
 		e.Words = "a rule" + at + " handed it to user space (NFQUEUE), and no program reads that queue"
 		e.Do = "start the program, or give the rule --queue-bypass; `nfscope rules` shows the rule and its queue"
 		if p.Facts != nil && p.Facts.QueuesKnown {
@@ -114,15 +117,17 @@ func netfilter(p *Drop, e *Explanation) {
 		// A rule before conntrack leaves a packet without a connection as well, so that both
 		// are named; that new connections are dropped is certain.
 		e.By = ByConntrack
-		e.Words = "conntrack has no room for its connection (a rule of the raw table" + at + " is the only other way)"
+		e.Without = "conntrack has no room for its connection"
+		e.Words = e.Without + " (a rule of the raw table" + at + " is the only other way)"
 		e.fact("%d of %d connections are in the table", c.Count, c.Max)
 		e.fact("%d new ones were dropped in the last seconds", c.Drop)
 		e.Do = "sysctl -w net.netfilter.nf_conntrack_max=" + strconv.Itoa(2*max(c.Max, 1)) + ", or shorter timeouts; NOTRACK for what needs no tracking"
 	case last && p.Tracked() && p.State == "NEW" && c.InsertFailed > 0:
 		e.By = ByConntrack
-		e.Words = "conntrack could not take its connection, or a rule or a policy" + at + " dropped it"
+		e.Without = "conntrack could not take its connection"
+		e.Words = e.Without + ", or a rule or a policy" + at + " dropped it"
 		e.fact("%d connections met another one of the same addresses and ports in the last seconds (insert_failed)", c.InsertFailed)
-		e.Do = "too few ports for SNAT or MASQUERADE: more addresses, --random-fully; `nfscope trace` tells a rule apart"
+		e.Do = "too few ports for SNAT or MASQUERADE: more addresses, --random-fully"
 	}
 }
 
@@ -145,9 +150,9 @@ func Filter(p *model.Packet) string {
 	return s
 }
 
-// queued reports whether the place is where netfilter gives a packet to user space.
-func queued(p *Drop) bool {
-	switch stem(p.Place) {
+// Queued reports whether the packet was dropped where netfilter gives it to user space.
+func (d *Drop) Queued() bool {
+	switch stem(d.Place) {
 	case "nf_queue", "__nf_queue", "nfqnl_enqueue_packet":
 		return true
 	}

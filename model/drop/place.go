@@ -33,6 +33,29 @@ func (s Station) String() string {
 	return fmt.Sprintf("station-%d", uint8(s))
 }
 
+// At says where the station is, as a sentence goes on: "at the routing decision".
+func (s Station) At() string {
+	switch s {
+	case StationDeviceIn:
+		return "where it came in, before any chain"
+	case StationBridge:
+		return "within a bridge"
+	case StationRouting:
+		return "at the routing decision"
+	case StationForward:
+		return "where it was to be sent on"
+	case StationSocket:
+		return "at the socket"
+	case StationRouteOut:
+		return "at the routing of what is sent"
+	case StationDeviceOut:
+		return "at the interface it should leave by"
+	case StationNetfilter:
+		return "in netfilter"
+	}
+	return "somewhere"
+}
+
 // MarshalText writes the name.
 func (s Station) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
@@ -131,6 +154,18 @@ func (a *Atlas) Find(place string, callers []string) (Station, model.Hook) {
 func stem(f string) string {
 	name, _, _ := strings.Cut(f, ".")
 	return name
+}
+
+// copies reports whether a function works on copies of a packet: those for captures and
+// raw sockets, for each receiver or port of what is flooded, and those that rules make.
+func copies(f string) bool {
+	switch stem(f) {
+	case "packet_rcv", "packet_rcv_spkt", "packet_rcv_fanout", "tpacket_rcv", "dev_queue_xmit_nit", "raw_rcv", "raw_rcv_skb", "rawv6_rcv", "rawv6_rcv_skb",
+		"raw_local_deliver", "raw6_local_deliver", "__udp4_lib_mcast_deliver", "__udp6_lib_mcast_deliver", "br_flood", "br_multicast_flood", "maybe_deliver", "deliver_clone",
+		"macvlan_broadcast", "macvlan_broadcast_one", "nf_dup_ipv4", "nf_dup_ipv6", "nf_dup_netdev_egress", "nf_fwd_netdev_egress", "tcf_mirred_act", "ip_mr_forward", "ip6_mr_forward":
+		return true
+	}
+	return false
 }
 
 // boundary lists the functions where another packet's way begins, or a program's: what

@@ -14,7 +14,7 @@ func (f *Fold) Clone() *Fold {
 	c := *f
 	c.pool, c.changes, c.armings = pool{}, changes{}, armings{}
 	c.done, c.cut, c.unlooked = slices.Clone(f.done), maps.Clone(f.cut), slices.Clone(f.unlooked)
-	c.older = slices.Clone(f.older)
+	c.older, c.falls = slices.Clone(f.older), f.falls.clone()
 	c.talks = make(map[uint32]*talk, len(f.talks))
 	for id, t := range f.talks {
 		n := *t

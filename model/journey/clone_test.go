@@ -18,11 +18,12 @@ func TestCloneKnows(t *testing.T) {
 		want string
 	}{
 		{reflect.TypeFor[Fold](), "rules flows chose going held byID byKey bases inForce older talks done unlooked cut view armings"},
-		{reflect.TypeFor[builder](), "walks nft legacy owner link entry prev next same bases rules alikes pub"},
+		{reflect.TypeFor[builder](), "walks nft legacy owner link entry prev next same bases rules alikes end pub"},
 		{reflect.TypeFor[alikes](), "of"},
 		{reflect.TypeFor[walk](), "steps head stack"},
 		{reflect.TypeFor[talk](), ""},
 		{reflect.TypeFor[lane](), "head tail"},
+		{reflect.TypeFor[falls](), "words by line over"},
 	} {
 		var got []string
 		for i := range c.typ.NumField() {

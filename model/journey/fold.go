@@ -108,6 +108,7 @@ type Fold struct {
 	changes changes
 	armings armings
 	pool    pool
+	falls   falls
 }
 
 // filed is a journey that is closed. It is drawn when somebody looks at it, and many leave
@@ -273,6 +274,7 @@ func (f *Fold) Tick(now time.Time) (closed bool) {
 		f.close(f.held.head)
 		closed = true
 	}
+	closed = f.late(now, false) || closed
 	return f.look(now) || closed
 }
 
@@ -280,6 +282,9 @@ func (f *Fold) Tick(now time.Time) (closed bool) {
 func (f *Fold) Flush() {
 	for f.open > 0 {
 		f.close(f.longestQuiet())
+	}
+	if f.late(f.now, true) {
+		f.view = nil
 	}
 }
 
@@ -363,6 +368,7 @@ func (f *Fold) close(b *builder) {
 		b.rules, b.gone = nil, true
 	}
 	f.learn(b)
+	f.ended(b)
 	if b.keyed && b.mixed && !b.settled(f.opt.Probes) {
 		f.sever(b)
 	}
@@ -373,16 +379,22 @@ func (f *Fold) close(b *builder) {
 	if len(f.done) >= f.opt.Keep || f.steps+b.steps > f.opt.Steps {
 		f.forget(b.steps)
 	}
-	i := len(f.done)
-	for i > 0 && f.done[i-1].number > b.number {
-		i--
-	}
-	f.done = slices.Insert(f.done, i, filed{number: b.number, steps: b.steps, built: b})
+	i := f.file(filed{number: b.number, steps: b.steps, built: b})
 	f.steps += b.steps
 	f.await(b, b.firstPacket())
 	if f.opt.Closed != nil {
 		f.opt.Closed(f.draw(&f.done[i]))
 	}
+}
+
+// file puts a closed journey among the others, and gives its place there.
+func (f *Fold) file(d filed) int {
+	i := len(f.done)
+	for i > 0 && f.done[i-1].number > d.number {
+		i--
+	}
+	f.done, f.view = slices.Insert(f.done, i, d), nil
+	return i
 }
 
 // forget lets the oldest journeys go, by the quarter, so that moving the others is rare,

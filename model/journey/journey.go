@@ -2,9 +2,11 @@ package journey
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 )
 
 // Schema names the JSON form of a Journey.
@@ -82,6 +84,8 @@ type Outcome struct {
 	Verdict  string  `json:"verdict"` // accepted, dropped, rejected, queued, unknown
 	By       Culprit `json:"by"`
 	Sentence string  `json:"sentence"`
+	// Do is what to look at or to change where the kernel dropped it, "" where nothing is.
+	Do string `json:"do,omitempty"`
 }
 
 // The outcomes' words.
@@ -99,10 +103,14 @@ type Culprit struct {
 	Family  model.Family  `json:"family"`
 	Table   string        `json:"table"`
 	Chain   string        `json:"chain"`
-	Kind    string        `json:"kind"` // rule, policy, kernel
+	Kind    string        `json:"kind"` // rule, policy, kernel; unknown for netfilter where no rule told
 	Rule    int           `json:"rule"`
 	Text    string        `json:"text"`
-	Reason  string        `json:"reason,omitempty"`
+	// Reason is the kernel's word for a drop (package drop), Station where on its way the
+	// packet was then, and Location the kernel's function; "" where a rule decided.
+	Reason   string `json:"reason,omitempty"`
+	Station  string `json:"station,omitempty"`
+	Location string `json:"location,omitempty"`
 }
 
 // NAT is what address translation did to the packet: before, after.
@@ -181,6 +189,9 @@ type Journey struct {
 	Link  *Link  `json:"-"`
 	// Track is what is known of its place in conntrack.
 	Track Track `json:"-"`
+	// Drop is what the kernel told when it dropped the packet; nil where a rule did, or
+	// where it was not told.
+	Drop *drop.Drop `json:"-"`
 	// Devices are those of the hooks behind which it is sent.
 	Devices Devices `json:"-"`
 	// Closed is true once no more steps are expected.
@@ -191,6 +202,9 @@ type Journey struct {
 	Assumptions   []string `json:"assumptions"`
 	Possible      []string `json:"possible,omitempty"`
 }
+
+// name gives the journey its number.
+func (j *Journey) name(number int) { j.ID, j.Number = "t"+strconv.Itoa(number), number }
 
 // Devices are the devices that netfilter had at the hooks of packets that are sent, as
 // events told.

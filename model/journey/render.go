@@ -3,7 +3,6 @@ package journey
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"nfscope/model"
@@ -20,9 +19,10 @@ func (f *Fold) render(b *builder) *Journey {
 		f.learn(b)
 	}
 	k := &b.known
-	j := &Journey{ID: "t" + strconv.Itoa(b.number), Number: b.number, Start: b.first, Origin: "trace",
+	j := &Journey{Start: b.first, Origin: "trace",
 		Path: PathUnknown, Gaps: b.gaps, Half: b.half, CopyOf: b.copyOf, Rules: b.rules, RulesGone: b.gone, Closed: b.closed,
 		Flow: k.flow, FlowBy: k.flowBy, CTState: k.state, Direction: k.direction, Answers: k.answers, Track: k.track}
+	j.name(b.number)
 	first, last := b.lay(j, &f.changes)
 	b.lookAhead(j)
 	if first != nil {
@@ -36,6 +36,11 @@ func (f *Fold) render(b *builder) *Journey {
 		j.Assumptions = append(j.Assumptions, byConnection)
 	}
 	why := f.outcome(b, j)
+	if b.end != nil {
+		if w, told := j.falls(b.end, f.falls.words); told {
+			why = w
+		}
+	}
 	if b.half > b.number && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it comes in again over %s as #%d", loopback, b.half)
 	} else if b.half != 0 && b.closed {

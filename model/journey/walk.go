@@ -197,6 +197,7 @@ type builder struct {
 	alikes      *alikes // the journeys that its events may be mixed up with
 	behind      bool    // events are still to come, as alikes counts them
 	even        int     // so many journeys were mixed up that have the same steps
+	end         *end    // the kernel's drop that it ends with
 	closed      bool
 	mixed       bool // events of both tracers had come
 	known       known

@@ -99,8 +99,10 @@ func (s *Store) Apply(it *feed.Item) {
 	case it.Drop != nil:
 		s.rate.add(it.Time, it.Drop.Count)
 		s.drops.Apply(it.Drop)
+		s.fold.Drop(it.Drop)
 	case it.Drops != nil:
 		s.watch = *it.Drops
+		s.fold.SetDrops(s.watch.Step == drop.StepBPF)
 	case it.Flows != nil:
 		if !it.Flows.Dumped() {
 			s.rate.add(it.Time, uint64(len(it.Flows.Records)))
@@ -244,6 +246,7 @@ func (s *Store) setTrace(t *snapshot.Trace) {
 	s.trace = *t
 	s.fold.SetProbes(t.Method == snapshot.MethodOwner)
 	s.fold.SetNoLegacy(t.NoLegacy)
+	s.fold.SetArmed(t.Armed)
 }
 
 // setReading notes how far a reading is. The outline is of use until there is a ruleset.

@@ -117,13 +117,16 @@ func (c *checker) step(i int) {
 	if c.ev.Journeys != nil {
 		c.journey(s.Expect, r.Attempts[0])
 	}
-	if c.ev.Drops != nil && c.ev.Drops.Watch.Step == drop.StepBPF && s.Expect.Drop != nil {
+	if c.sees() && s.Expect.Drop != nil {
 		c.drop(s.Expect.Drop, r.Attempts[0].Tuple)
 	}
 	if c.ev.Flows != nil && s.Expect.Flow != nil {
 		c.flow(s.Expect.Flow, r.Attempts[0].Tuple)
 	}
 }
+
+// sees reports whether each packet that the kernel drops was told.
+func (c *checker) sees() bool { return c.ev.Drops != nil && c.ev.Drops.Watch.Step == drop.StepBPF }
 
 func (c *checker) counter(s Counter) {
 	table, chain, rule, _ := splitPlace(s.At)

@@ -1,0 +1,114 @@
+package journey
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+)
+
+// fallen is a drop of a packet, a moment after the events of these tests.
+func fallen(p *model.Packet, reason string, s drop.Station) *drop.Drop {
+	return &drop.Drop{Time: began.Add(time.Millisecond), Source: drop.StepBPF, Reason: reason, Place: "ip_rcv_finish_core", Station: s, In: "r0", Packet: *p, Count: 1}
+}
+
+// TestFall holds a drop of the kernel's against packets that it is the end of, and against
+// others: it may come before their events, among them, or when the journey is closed.
+func TestFall(t *testing.T) {
+	p := udp("10.2.0.2", 5)
+	twin, nat, lower := *p, *p, *p
+	nat.Dst, lower.TTL = p.Dst.Next(), p.TTL-1
+	came, sent, in := arming(p), probe(model.HookPostrouting, &lower), probe(model.HookInput, p)
+	other := came
+	other.ID = 8
+	dropped := line("filter", "INPUT", EventPolicy, 1, model.HookInput, p)
+	rp := fallen(p, "IP_RPFILTER", drop.StationRouting)
+	at := func(d *drop.Drop, after time.Duration) *drop.Drop { c := *d; c.Time = began.Add(after); return &c }
+	with := func(d *drop.Drop, change func(*drop.Drop)) *drop.Drop { c := *d; change(&c); return &c }
+	kernel := "dropped by the kernel at the routing decision (IP_RPFILTER)"
+	socket, device := fallen(p, "NO_SOCKET", drop.StationSocket), fallen(&lower, "NEIGH_FAILED", drop.StationDeviceOut)
+	device.In, device.Out = "", "r1"
+	refused := with(fallen(p, "NETFILTER_DROP", drop.StationNetfilter), func(d *drop.Drop) { d.Hook = model.HookInput })
+	legacy := rulesOf(legacyTable("filter", builtin("filter", "INPUT", "DROP")))
+	native := rulesOf(nftTable("fw", chainOf("in", model.HookInput, 5, "accept", model.Rule{Text: "queue to 3", Target: "queue"})))
+	queue := message("in", EventRule, native.Ruleset().Tables[0].Chains[0].Rules[0].Handle, model.VerdictQueue, p)
+	for _, c := range []struct {
+		name  string
+		parts []any // events and drops in the order they come; a duration lets time pass
+		want  []string
+		whole bool // of the first
+	}{
+		{"behind", []any{came, rp}, []string{kernel}, true},
+		{"before", []any{rp, came}, []string{kernel}, true},
+		{"late", []any{came, time.Second, rp, time.Second}, []string{kernel}, true},
+		{"too long ago", []any{at(rp, -time.Second), came}, []string{"last seen in the prerouting hook, no rule dropped it"}, false},
+		{"much later", []any{came, at(rp, time.Minute)}, []string{"last seen in the prerouting hook, no rule dropped it"}, false},
+		{"waited for a neighbour", []any{came, sent, time.Second, at(device, 3*time.Second), 4 * time.Second}, []string{"dropped by the kernel at the interface it should leave by (NEIGH_FAILED)"}, true},
+		{"at a socket", []any{came, in, socket}, []string{"dropped by the kernel at the socket (NO_SOCKET)"}, true},
+		{"at a socket, and it was sent on", []any{came, sent, socket}, []string{"sent out of r1"}, true},
+		{"routed, and it was behind that", []any{came, sent, rp}, []string{"sent out of r1"}, true},
+		{"another interface", []any{came, with(rp, func(d *drop.Drop) { d.In = "r9" })}, []string{"last seen in the prerouting hook"}, false},
+		{"another packet", []any{came, with(rp, func(d *drop.Drop) { d.Packet.IPID++ })}, []string{"last seen in the prerouting hook"}, false},
+		{"other ends", []any{came, with(rp, func(d *drop.Drop) { d.Packet.Src = d.Packet.Src.Next() })}, []string{"last seen in the prerouting hook"}, false},
+		{"another hop limit", []any{came, with(rp, func(d *drop.Drop) { d.Packet.TTL -= 2 })}, []string{"last seen in the prerouting hook"}, false},
+		{"translated", []any{came, with(rp, func(d *drop.Drop) { d.Packet = nat })}, []string{kernel}, true},
+		{"a copy", []any{came, in, with(socket, func(d *drop.Drop) { d.Callers = []string{"raw_local_deliver"} })}, []string{"delivered to this host"}, true},
+		{"several", []any{came, with(rp, func(d *drop.Drop) { d.Count = 2 })}, []string{"last seen in the prerouting hook"}, false},
+		{"it has done its work", []any{came, in, with(socket, func(d *drop.Drop) { d.Reason = "TCP_OLD_DATA" })}, []string{"delivered to this host"}, true},
+		{"a rule's", []any{came, dropped, refused}, []string{"dropped by the policy of filter/INPUT (iptables-legacy)"}, true},
+		{"a rule's, told before", []any{refused, came, dropped}, []string{"dropped by the policy of filter/INPUT (iptables-legacy)"}, true},
+		{"a rule's that was not told", []any{came, refused}, []string{"dropped by netfilter in the input hook, and no rule that was traced did it"}, false},
+		{"two packets, one dropped", []any{came, other, rp}, []string{"one or some of 2 packets with these headers (IP_RPFILTER)", "one or some of 2"}, false},
+		{"two packets, both dropped", []any{came, other, rp, at(rp, 2*time.Millisecond)}, []string{kernel, kernel}, true},
+		{"two packets, two reasons", []any{came, other, rp, with(rp, func(d *drop.Drop) { d.Reason = "IP_INNOROUTES" })}, []string{"which of them is not known", "which of them is not known"}, false},
+		{"queued, nobody reads", []any{came, queue, with(refused, func(d *drop.Drop) { d.Reason, d.Place = "NOT_SPECIFIED", "nf_queue" })},
+			[]string{"dropped: a rule in input handed it to user space (NFQUEUE), and no program reads that queue; rule 1 of inet fw/in (nftables): queue to 3"}, true},
+		{"before any chain", []any{fallen(p, "OTHERHOST", drop.StationDeviceIn), time.Second}, []string{"dropped by the kernel where it came in, before any chain (OTHERHOST)"}, true},
+		{"before any chain, another's", []any{fallen(&nat, "OTHERHOST", drop.StationDeviceIn), time.Second}, nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := NewFold(Options{Probes: true})
+			switch {
+			case strings.HasPrefix(c.name, "a rule's"):
+				f.SetRules(legacy, time.Time{})
+			case strings.HasPrefix(c.name, "queued"):
+				f.SetRules(native, time.Time{})
+			default:
+				f.SetRules(rulesOf(), time.Time{})
+			}
+			f.SetDrops(true)
+			f.SetArmed(true)
+			f.SetChosen(func(j *Journey) bool { return j.Packet.Dst == twin.Dst }, "")
+			now := began
+			for _, x := range c.parts {
+				switch x := x.(type) {
+				case Event:
+					f.Event(&x)
+				case *drop.Drop:
+					f.Drop(x)
+				case time.Duration:
+					now = now.Add(x)
+					f.Tick(now)
+				}
+			}
+			c2 := f.Clone()
+			for _, f := range []*Fold{f, c2} {
+				f.Flush()
+				js := f.Journeys()
+				if len(js) != len(c.want) {
+					t.Fatalf("%d journeys, want %d", len(js), len(c.want))
+				}
+				for i, j := range js {
+					if !strings.Contains(j.Outcome.Sentence, c.want[i]) || i == 0 && j.Complete != c.whole {
+						t.Errorf("%q (whole %v: %s), want %q", j.Outcome.Sentence, j.Complete, j.Why, c.want[i])
+					}
+					if ours := j.Outcome.By.Kind == "kernel" && j.Outcome.By.Reason != ""; ours != (j.Outcome.Verdict == Dropped && strings.Contains(c.want[i], "by the kernel")) {
+						t.Errorf("culprit %+v of %q", j.Outcome.By, j.Outcome.Sentence)
+					}
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,52 @@
+package journey
+
+import (
+	"fmt"
+
+	"nfscope/model/drop"
+)
+
+// falls writes the end that the kernel's drop gives a journey. told is false where that
+// says nothing new; why is what of it is not known, "" where all is.
+//
+// A drop by netfilter is a rule's, and that rule told of itself: it is no second cause. Where
+// no rule told, netfilter's own part (a full connection table) or one that is not traced
+// did it.
+func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
+	d, o := e.drop, &j.Outcome
+	x := words.Explain(d)
+	switch {
+	case x.Grade == drop.Usual && o.Verdict == Accepted: // it has done its work
+		return "", false
+	case e.among > 1:
+		o.Sentence = fmt.Sprintf("%s; the kernel dropped one or some of %d packets with these headers (%s): which of them is not known", o.Sentence, e.among, d.Cause())
+		o.Verdict, j.Possible = Unknown, eitherWay()
+		return "another packet had the same headers: which of them the kernel dropped is not known", true
+	}
+	before, open := *o, j.Possible != nil
+	*o = Outcome{Verdict: Dropped, By: Culprit{Kind: "kernel", Reason: d.Reason, Station: d.Station.String(), Location: d.Place}, Do: x.Do}
+	j.Drop, j.Possible = d, nil
+	at := "dropped by netfilter in the " + d.Hook.String() + " hook"
+	switch {
+	case d.Queued() && before.Verdict == Queued:
+		o.By = before.By
+		o.By.Reason, o.By.Location = d.Reason, d.Place
+		o.Sentence = "dropped: " + x.Sentence() + "; " + before.By.words()
+	case d.Netfilter() && x.Without != "" && (e.left || !open):
+		x.Words = x.Without
+		o.Sentence = at + ", by no rule: " + x.Sentence()
+	case d.Netfilter():
+		o.By.Kind = "unknown"
+		o.Sentence = at + ", and no rule that was traced did it"
+		if x.Without != "" {
+			o.Sentence += ": " + x.Sentence()
+		}
+		if open && before.Verdict == Unknown {
+			o.Sentence += "; it was " + before.Sentence
+		}
+		return "what dropped it told nothing: a rule that is not traced or whose event was lost, or conntrack", true
+	default:
+		o.Sentence = "dropped by the kernel " + d.Station.At() + " (" + d.Cause() + "): " + x.Sentence()
+	}
+	return "", true
+}

@@ -1,0 +1,164 @@
+package live
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/model/drop"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/trace/nettest"
+)
+
+// droppedCase is a packet of a client that the router's kernel drops, beside rules that let
+// it on. Its port tells it from the others.
+type droppedCase struct {
+	port     int
+	to, from string // from is "" for the client's own address
+	ttl      int
+	size     int // of a payload that may not be cut
+	reason   string
+	says     []string // parts of the sentence
+	station  drop.Station
+	at       string // the last step, "" for a packet that no chain saw
+	v6, nat  bool
+}
+
+func droppedCases() []droppedCase {
+	return []droppedCase{
+		{port: 100, to: "10.2.0.2", from: "10.2.0.77", reason: "IP_RPFILTER", station: drop.StationRouting, at: "prerouting",
+			says: []string{"dropped by the kernel at the routing decision (IP_RPFILTER): reverse path filter, strict", "net.ipv4.conf.r0.rp_filter is 1", "the way back to 10.2.0.77 is 10.2.0.77 dev r1"}},
+		{port: 101, to: "192.0.2.1", reason: "IP_INNOROUTES", station: drop.StationRouting, at: "prerouting", says: []string{"no route leads to 192.0.2.1"}},
+		{port: 102, to: "198.51.100.1", reason: "NOT_SPECIFIED", station: drop.StationRouting, at: "prerouting",
+			says: []string{"(NOT_SPECIFIED in ip_error)", "a route of kind blackhole throws away what goes to 198.51.100.1"}},
+		{port: 103, to: "10.2.0.2", ttl: 1, reason: "IP_INHDR", station: drop.StationForward, at: "prerouting", says: []string{"where it was to be sent on", "its TTL ran out: it came with 1"}},
+		{port: 104, to: "10.1.0.1", reason: "NO_SOCKET", station: drop.StationSocket, at: "input", says: []string{"at the socket", "nobody listens at udp port 104 of 10.1.0.1", "no socket of this host has that port"}},
+		{port: 105, to: "203.0.113.1", reason: "OTHERHOST", station: drop.StationDeviceIn, says: []string{"where it came in, before any chain", "meant for another machine", "it was sent to 02:00:00:00:00:99"}},
+		{port: 106, to: "10.2.0.2", size: 1400, reason: "PKT_TOO_BIG", station: drop.StationForward, at: "prerouting", says: []string{"the MTU of r1 is 1280"}},
+		{port: 107, to: "10.1.0.1", reason: "NEIGH_FAILED", station: drop.StationDeviceOut, at: "postrouting", nat: true,
+			says: []string{"at the interface it should leave by", "the next hop 10.2.0.99 on r1 does not answer ARP"}},
+		{port: 111, to: "fd99::1", v6: true, reason: "IP_INNOROUTES", station: drop.StationRouting, at: "prerouting", says: []string{"no route leads to fd99::1"}},
+		{port: 114, to: "fd01::1", v6: true, reason: "NO_SOCKET", station: drop.StationSocket, at: "input", says: []string{"nobody listens at udp port 114 of fd01::1"}},
+	}
+}
+
+// TestKernelDrops: packets that no rule drops and the kernel does, traced through the rules
+// of each backend, end with the kernel's reason; one that a rule drops ends with that rule.
+func TestKernelDrops(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
+	const (
+		all    = "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n"
+		nat    = "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 107 -j DNAT --to-destination 10.2.0.99:107\nCOMMIT\n"
+		filter = accept4 + "-A INPUT -p udp -m udp --dport 110 -j DROP\nCOMMIT\n"
+	)
+	for _, b := range []struct {
+		name string
+		load func(t *testing.T, n *nettest.Routed)
+		rule string
+	}{
+		{"legacy", func(t *testing.T, n *nettest.Routed) {
+			nettest.Feed(t, n.Router, all+nat+filter, "iptables-legacy-restore")
+			nettest.Feed(t, n.Router, all, "ip6tables-legacy-restore")
+		}, "dropped by rule 1 of filter/INPUT (iptables-legacy): -A INPUT -p udp -m udp --dport 110 -j DROP"},
+		{"iptables-nft", func(t *testing.T, n *nettest.Routed) {
+			nettest.Feed(t, n.Router, all+nat+filter, "iptables-nft-restore")
+			nettest.Feed(t, n.Router, all, "ip6tables-nft-restore")
+		}, "dropped by rule 1 of filter/INPUT (iptables-nft): -A INPUT -p udp -m udp --dport 110 -j DROP"},
+		{"nftables", func(t *testing.T, n *nettest.Routed) {
+			nettest.Feed(t, n.Router, `table inet fw {
+				chain pre { type filter hook prerouting priority -150; }
+				chain nat { type nat hook prerouting priority -100; ip protocol udp udp dport 107 dnat ip to 10.2.0.99:107; }
+				chain in { type filter hook input priority 0; udp dport 110 drop; }
+				chain forward { type filter hook forward priority 0; }
+				chain post { type filter hook postrouting priority 0; }
+			}`, "nft", "-f", "-")
+		}, "dropped by rule 1 of inet fw/in (nftables): udp dport 110 drop"},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			n := nettest.NewRouted(t)
+			b.load(t, n)
+			nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.r0.rp_filter=1", "net.ipv4.neigh.r1.mcast_solicit=1", "net.ipv4.neigh.r1.retrans_time_ms=600")
+			nettest.Feed(t, n.Router, "route add blackhole 198.51.100.0/24\nlink set r1 mtu 1280\n", "ip", "-batch", "-")
+			nettest.Feed(t, n.Client, "addr add 10.2.0.77/32 dev c0\nneigh replace 10.1.0.66 lladdr 02:00:00:00:00:99 dev c0 nud permanent\nroute add 203.0.113.0/24 via 10.1.0.66\n", "ip", "-batch", "-")
+			s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst portrange 100-120")})
+			s.wait("the watching of drops", func(snap *snapshot.Snapshot) bool { return snap.Drops.Watch.Step == drop.StepBPF })
+			for _, c := range droppedCases() {
+				fire(t, n, &c)
+			}
+			fire(t, n, &droppedCase{port: 110, to: "10.1.0.1"})
+			for _, c := range droppedCases() {
+				j := s.journey(fmt.Sprintf("port %d: %s", c.port, c.reason), func(j *journey.Journey) bool { return int(j.Packet.DPort) == c.port && j.Outcome.By.Reason != "" })
+				c.check(t, j)
+			}
+			j := s.journey("the rule's", func(j *journey.Journey) bool { return j.Packet.DPort == 110 })
+			if j.Outcome.Sentence != b.rule || j.Outcome.By.Kind != "rule" || j.Outcome.By.Reason != "" || j.Drop != nil || !j.Complete {
+				t.Errorf("a rule's drop: %+v\n%s", j.Outcome, describe(j))
+			}
+		})
+	}
+}
+
+func (c *droppedCase) check(t *testing.T, j *journey.Journey) {
+	t.Helper()
+	o := &j.Outcome
+	if o.Verdict != journey.Dropped || o.By.Kind != "kernel" || o.By.Reason != c.reason || o.By.Station != c.station.String() || !j.Complete || j.Possible != nil || j.Drop == nil {
+		t.Errorf("port %d: %+v\n%s", c.port, o, describe(j))
+	}
+	for _, want := range c.says {
+		if !strings.Contains(o.Sentence, want) {
+			t.Errorf("port %d: %q is not said: %s", c.port, want, o.Sentence)
+		}
+	}
+	if (j.NAT != nil) != c.nat {
+		t.Errorf("port %d: translated: %v", c.port, j.NAT)
+	}
+	at := ""
+	if len(j.Steps) > 0 {
+		at = j.Steps[len(j.Steps)-1].Hook.String()
+	}
+	if at != c.at {
+		t.Errorf("port %d: last seen in %q, want %q\n%s", c.port, at, c.at, describe(j))
+	}
+	for _, text := range []string{"reason " + c.reason, "dropped and reason " + strings.ToLower(c.reason)} {
+		if !parse(t, text).Journey(j) {
+			t.Errorf("port %d: the filter %q leaves it out", c.port, text)
+		}
+	}
+}
+
+// fire sends the packet of a case.
+func fire(t *testing.T, n *nettest.Routed, c *droppedCase) {
+	t.Helper()
+	nettest.Do(t, n.Client, func() error {
+		d := net.Dialer{Control: func(_, _ string, r syscall.RawConn) (err error) {
+			e := r.Control(func(fd uintptr) {
+				if c.ttl > 0 {
+					err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_TTL, c.ttl)
+				}
+				if c.size > 0 {
+					err = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+				}
+			})
+			if e != nil {
+				return e
+			}
+			return err
+		}}
+		if c.from != "" {
+			d.LocalAddr = &net.UDPAddr{IP: net.ParseIP(c.from)}
+		}
+		u, err := d.Dial("udp", net.JoinHostPort(c.to, fmt.Sprint(c.port)))
+		if err != nil {
+			return err
+		}
+		defer u.Close()
+		_, err = u.Write(make([]byte, max(c.size, 5)))
+		return err
+	})
+}
