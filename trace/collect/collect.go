@@ -31,6 +31,7 @@ type Collector struct {
 	queue queue
 	wake  chan struct{}
 	taken []entry // of fold
+	pace  pace
 }
 
 // New makes a Collector over a store. clock is time.Now for live sources; a replay
@@ -77,7 +78,7 @@ func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 				c.poke()
 			}
 		case <-ticker.C:
-			c.store.Tick(c.clock())
+			c.tick(time.Now())
 		}
 		if now := time.Now(); c.store.Dirty() && !now.Before(due) && (!c.store.Idle() || now.Sub(last) >= calm*Interval) {
 			last = now
@@ -86,6 +87,16 @@ func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 			publish(s)
 		}
 	}
+}
+
+// tick tells the store what time it is: by the clock, but not before what waits, and not
+// as if a process that was held up had listened.
+func (c *Collector) tick(now time.Time) {
+	at := c.clock().Add(-c.pace.tick(now))
+	if oldest := c.queue.since(); !oldest.IsZero() && oldest.Before(at) {
+		at = oldest
+	}
+	c.store.Tick(at)
 }
 
 // Drain folds what waits now, on the caller's goroutine.

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"sync"
+	"time"
 
 	"nfscope/model/feed"
 	"nfscope/model/journey"
@@ -232,6 +233,21 @@ func (q *queue) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ended = true
+}
+
+// since is the time of what waits longest, zero where nothing does, or nothing that has one.
+func (q *queue) since() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := range q.entries[q.head:] {
+		switch e := &q.entries[q.head+i]; {
+		case e.chunk != nil:
+			return e.run()[0].Time
+		case e.item != nil:
+			return e.item.Time
+		}
+	}
+	return time.Time{}
 }
 
 // waiting counts the entries.

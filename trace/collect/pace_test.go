@@ -1,0 +1,74 @@
+package collect
+
+import (
+	"testing"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+	"nfscope/model/store"
+)
+
+// TestHeldUp: who is held up judges by a time that is held up as well, never goes back, and
+// soon goes by the clock again.
+func TestHeldUp(t *testing.T) {
+	var p pace
+	start := time.Unix(1000, 0)
+	now, judged := start, start
+	step := func(d time.Duration) time.Duration {
+		now = now.Add(d)
+		behind := p.tick(now)
+		if at := now.Add(-behind); at.Before(judged) {
+			t.Errorf("after %s it went back by %s", d, judged.Sub(at))
+		} else {
+			judged = at
+		}
+		return behind
+	}
+	for range 10 {
+		if d := step(Interval); d != 0 {
+			t.Errorf("in time, and %s behind", d)
+		}
+	}
+	before := judged
+	if step(400 * time.Millisecond); judged.Sub(before) > late {
+		t.Errorf("held up for 400 ms, %s are believed", judged.Sub(before))
+	}
+	for range 15 {
+		step(Interval)
+	}
+	if d := now.Sub(judged); d > 10*time.Millisecond {
+		t.Errorf("half a second later it is still %s behind", d)
+	}
+	if step(time.Hour); now.Sub(judged) > longest {
+		t.Errorf("after an hour it is %s behind", now.Sub(judged))
+	}
+	for range 100 { // a machine that is always busy: quiet has its end all the same
+		step(3 * late)
+	}
+	if d := now.Sub(judged); d > 8*late {
+		t.Errorf("always held up, it is %s behind", d)
+	}
+}
+
+// TestWaitingIsNotQuiet: a packet of which events wait in the queue is not closed, however
+// long they wait.
+func TestWaitingIsNotQuiet(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	now := start
+	st := store.New(journey.Options{})
+	c := New(st, func() time.Time { return now })
+	c.Put(rules(t, "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"))
+	c.Put(event(1, start, model.HookPrerouting, "raw", "PREROUTING", 1))
+	c.Drain()
+	c.Put(event(1, start.Add(time.Millisecond), model.HookInput, "filter", "INPUT", 1))
+	now = start.Add(time.Minute)
+	c.tick(now)
+	c.Drain()
+	c.tick(now.Add(Interval))
+	list := st.Snapshot(now).Journeys
+	if len(list) != 1 || !list[0].Closed || len(list[0].Steps) != 2 {
+		t.Errorf("%d journeys, the first: %+v", len(list), list[0])
+	}
+}
