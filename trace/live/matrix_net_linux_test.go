@@ -77,9 +77,7 @@ func newMatrixNet(t *testing.T, family model.Family, bridge bool) *matrixNet {
 		}
 		m.listen(t, ns)
 	}
-	for _, ns := range []*netns.Handle{m.client, m.router, m.server} {
-		awaitUp(t, ns)
-	}
+	nettest.AwaitUp(t, m.client, m.router, m.server)
 	return m
 }
 
@@ -109,20 +107,6 @@ func neigh(t *testing.T, ns *netns.Handle, dev, mac string, addrs ...string) {
 		fmt.Fprintf(&b, "neigh replace %s lladdr %s dev %s nud permanent\n", a, mac, dev)
 	}
 	nettest.Feed(t, ns, b.String(), "ip", "-batch", "-")
-}
-
-// awaitUp waits until every link of a namespace carries packets.
-func awaitUp(t *testing.T, ns *netns.Handle) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); ; {
-		out := nettest.Run(t, ns, "ip", "-o", "link", "show", "up")
-		if !strings.Contains(out, "state DOWN") && !strings.Contains(out, "LOWERLAYERDOWN") && strings.Count(out, "state UP") == strings.Count(out, "\n")-1 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("links that do not come up:\n%s", out)
-		}
-	}
 }
 
 // heard is what listeners have got, by payload.

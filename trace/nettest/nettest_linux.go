@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
+
 	"nfscope/trace/netns"
 )
 
@@ -51,7 +53,13 @@ func New(t testing.TB, role string) *netns.Handle {
 			t.Error(err)
 		}
 	})
-	Run(t, h, "ip", "link", "set", "lo", "up")
+	links(t, h, func(l *netlink.Handle) error {
+		lo, err := l.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return l.LinkSetUp(lo)
+	})
 	return h
 }
 
@@ -72,38 +80,6 @@ func Feed(t testing.TB, h *netns.Handle, stdin, name string, args ...string) str
 		t.Fatalf("in %s: %v", h.Name(), err)
 	}
 	return string(out)
-}
-
-// Routed is a client, a router that forwards and a server:
-//
-//	client c0 10.1.0.2 --- 10.1.0.1 r0 router r1 10.2.0.1 --- 10.2.0.2 s0 server
-//
-// and the same with fd01::2, fd01::1, fd02::1, fd02::2.
-type Routed struct{ Client, Router, Server *netns.Handle }
-
-// NewRouted builds a Routed network.
-func NewRouted(t testing.TB) *Routed {
-	t.Helper()
-	Kernel(t, "ip")
-	n := &Routed{New(t, "client"), New(t, "router"), New(t, "server")}
-	n.link(t, n.Client, "c0", n.Router, "r0", 1)
-	n.link(t, n.Server, "s0", n.Router, "r1", 2)
-	Run(t, n.Router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-	return n
-}
-
-func (n *Routed) link(t testing.TB, host *netns.Handle, dev string, router *netns.Handle, rdev string, net int) {
-	t.Helper()
-	Run(t, host, "ip", "link", "add", dev, "type", "veth", "peer", "name", rdev, "netns", router.Name())
-	for _, e := range []struct {
-		h    *netns.Handle
-		dev  string
-		last int
-	}{{host, dev, 2}, {router, rdev, 1}} {
-		batch := fmt.Sprintf("addr add 10.%[1]d.0.%[2]d/24 dev %[3]s\naddr add fd%02[1]d::%[2]d/64 dev %[3]s nodad\nlink set %[3]s up\n", net, e.last, e.dev)
-		Feed(t, e.h, batch, "ip", "-batch", "-")
-	}
-	Feed(t, host, fmt.Sprintf("route add default via 10.%[1]d.0.1\nroute add default via fd%02[1]d::1\n", net), "ip", "-batch", "-")
 }
 
 // Do runs fn in a namespace and fails the test with its error.
