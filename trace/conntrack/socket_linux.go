@@ -185,18 +185,21 @@ func (r *Reader) dump(ctx context.Context, emit func(feed.Item), between func())
 		return r.refused(doing, err)
 	}
 	d := dumping{reader: r, seq: sent.Header.Sequence, emit: emit}
-	buf := make([]byte, datagram)
+	p := newPump(conn, raw)
+	defer p.close()
 	for !d.done {
-		n, err := receive(raw, buf)
+		got := p.next()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		err := got.err
 		if err == nil {
-			err = d.datagram(buf[:n])
+			err = d.datagram(got.buf[:got.n])
 		}
 		if err != nil {
 			return r.refused(doing, err)
 		}
+		p.give(got)
 		between()
 	}
 	now = time.Now()
@@ -217,7 +220,7 @@ type dumping struct {
 
 // together is how many flows of a dump are put at once, at least: to wake who folds them
 // costs as much as to fold some.
-const together = 512
+const together = 256
 
 // datagram takes the messages of one datagram.
 func (d *dumping) datagram(b []byte) error {
