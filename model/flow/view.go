@@ -1,5 +1,7 @@
 package flow
 
+import "slices"
+
 // Query says which flows a View has, and in which order.
 type Query struct {
 	By Column
@@ -13,6 +15,9 @@ type Query struct {
 // View is a list of flows at a moment. It never changes; the flows it names do.
 type View struct {
 	rows []Row
+	// places has the place of each row, from 1, by where it is in the Table; nil in a short
+	// list of a long Table.
+	places []uint32
 	// Of is how many flows the Table had.
 	Of int
 }
@@ -117,6 +122,12 @@ func (n *Finder) gather() bool {
 func (n *Finder) order() *View {
 	n.sort.sort()
 	v := &View{rows: append(make([]Row, 0, len(n.sort.rows)), n.sort.rows...), Of: n.of}
+	if last := n.chunk << chunkBits; len(v.rows) > last/sparse {
+		v.places = make([]uint32, last)
+		for i, r := range v.rows {
+			v.places[r.at] = uint32(i) + 1
+		}
+	}
 	n.table, n.key, n.want = nil, nil, nil
 	return v
 }
@@ -148,14 +159,19 @@ func (t *Table) ViewOf(q Query) *View {
 	}
 }
 
-// Find is the place of a row, -1 where the View does not have it. It is looked for around
-// a place first.
-func (v *View) Find(r Row, near int) int {
-	for d := 0; v != nil && (near+d < len(v.rows) || near-d >= 0); d++ {
-		if i := near + d; i < len(v.rows) && i >= 0 && v.rows[i] == r {
-			return i
-		}
-		if i := near - d; i >= 0 && i < len(v.rows) && v.rows[i] == r {
+// sparse is how many times as long as a View its Table is where rows are looked for one
+// after another.
+const sparse = 16
+
+// Find is the place of a row, -1 where the View does not have it.
+func (v *View) Find(r Row) int {
+	switch {
+	case v == nil:
+		return -1
+	case v.places == nil:
+		return slices.Index(v.rows, r)
+	case int(r.at) < len(v.places):
+		if i := int(v.places[r.at]) - 1; i >= 0 && v.rows[i] == r {
 			return i
 		}
 	}

@@ -34,6 +34,21 @@ func (c *Cursor[K]) Sync(version any, n int, at func(int) K) {
 	c.take(at)
 }
 
+// Place is Sync where it is known where the selected row is by now, below 0 for nowhere: a
+// list of a million is not looked through.
+func (c *Cursor[K]) Place(version any, n, where int, at func(int) K) {
+	if n == 0 || where >= n {
+		where = -1
+	}
+	if where >= 0 {
+		c.top += where - c.index
+		c.index = where
+	}
+	c.has = false
+	c.version = nil
+	c.Sync(version, n, at)
+}
+
 // find looks around the old place first: rows seldom move far.
 func (c *Cursor[K]) find(key K, at func(int) K) bool {
 	for d := 0; d < c.n || d <= c.index; d++ {

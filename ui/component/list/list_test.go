@@ -33,6 +33,27 @@ func TestSelectionFollowsIdentity(t *testing.T) {
 	}
 }
 
+// What is known of the selected row's place is not looked for.
+func TestPlace(t *testing.T) {
+	var c Cursor[int]
+	asked := 0
+	id := func(i int) int { asked++; return i }
+	c.Sync(1, 1_000_000, id)
+	c.Go(30, id)
+	c.Window(10)
+	asked = 0
+	c.Place(2, 1_000_000, 700_000, func(i int) int { asked++; return i - 700_000 + 30 })
+	if from, _ := c.Window(10); c.Index() != 700_000 || from != 700_000-9 || asked > 1 {
+		t.Errorf("row %d, from %d, %d rows were asked for", c.Index(), from, asked)
+	}
+	if c.Place(3, 500, -1, id); c.Index() != 499 {
+		t.Errorf("without its row the cursor is at %d of 500", c.Index())
+	}
+	if c.Place(4, 0, -1, nil); c.Index() != 0 || c.Len() != 0 {
+		t.Errorf("row %d of none", c.Index())
+	}
+}
+
 func TestWindowHoldsTheSelection(t *testing.T) {
 	var c Cursor[int]
 	id := func(i int) int { return i }

@@ -114,7 +114,8 @@ func (p *Page) sync(f *page.Frame) {
 	}
 	if p.placed != p.order.number {
 		p.placed = p.order.number
-		p.place(f)
+		at := p.place(f)
+		p.cursor.Place([2]int{p.order.number, p.ghost.at}, p.len(), at, p.at)
 	} else if p.ghost.at >= 0 && p.ghost.snap != f.Snap.Version && p.cursor.Index() != p.ghost.at {
 		p.ghost = ghost{at: -1}
 	}
@@ -122,13 +123,13 @@ func (p *Page) sync(f *page.Frame) {
 	p.hold(f)
 }
 
-// place finds the place of the held connection in a new list: where it is not in it any
-// more it stays where it was, as long as it is one of those that are wanted.
-func (p *Page) place(f *page.Frame) {
+// place gives the place of the held connection in a new list, -1 for none: where it is not
+// in it any more it stays where it was, as long as it is one of those that are wanted.
+func (p *Page) place(f *page.Frame) int {
 	old := p.cursor.Index()
 	p.ghost = ghost{at: -1}
 	if p.held == nil {
-		return
+		return -1
 	}
 	t := p.order.made.table
 	if t != p.in { // as when a recording goes elsewhere
@@ -136,16 +137,14 @@ func (p *Page) place(f *page.Frame) {
 		if _, row := t.Find(p.held.Key()); row.ID != 0 {
 			p.chosen = row
 		}
-		p.cursor.Want(p.chosen.ID)
 	}
-	if p.order.view.Find(p.chosen, old) >= 0 {
-		return
+	if at := p.order.view.Find(p.chosen); at >= 0 {
+		return at
 	}
 	l := p.held.Look()
 	if want := p.order.made.want(); want != nil && !want()(&l) {
 		p.held = nil
-		p.cursor.Forget()
-		return
+		return -1
 	}
 	if p.held.Gone.IsZero() {
 		over := *p.held
@@ -153,6 +152,7 @@ func (p *Page) place(f *page.Frame) {
 		p.held = &over
 	}
 	p.ghost = ghost{min(old, p.order.view.Len()), p.held, p.chosen, f.Snap.Version}
+	return p.ghost.at
 }
 
 // len is the length of the list of connections.
