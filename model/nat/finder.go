@@ -6,6 +6,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/fact"
+	"nfscope/model/filter"
 	"nfscope/model/flow"
 	"nfscope/model/ruleset"
 	"nfscope/model/walk"
@@ -19,6 +20,11 @@ type Finder struct {
 	walker *walk.Walker
 	hooks  map[hookOf][]ruleset.Base
 	zones  bool // rules put connections into zones
+	// cells are nil until many flows are asked about; stale and made hold what was found
+	// of their classes.
+	cells *cells
+	stale map[class]bool
+	made  map[class][]filter.Place
 }
 
 type hookOf struct {
@@ -73,14 +79,14 @@ func (f *Finder) Look(fl *flow.Look) Origin {
 	var o Origin
 	dst := s.through(p.dst, 0)
 	before, after := ends(fl, false)
-	o.Dst = f.made(dst, before, after, fl, p.dst)
+	o.Dst = f.maker(dst, before, after, fl, p.dst)
 	s.arrive()
 	if p.mid != model.HookNone {
 		s.through(p.mid, fl.Status&flow.DstNAT)
 	}
 	src := s.through(p.src, fl.Status&flow.DstNAT)
 	before, after = ends(fl, true)
-	o.Src = f.made(src, before, after, fl, p.src)
+	o.Src = f.maker(src, before, after, fl, p.src)
 	return o
 }
 
@@ -133,8 +139,8 @@ func ends(fl *flow.Look, source bool) (before, after end) {
 	return end{o.Dst, o.DPort}, end{r.Src, r.SPort}
 }
 
-// made picks, of the rules that a packet may have met, those that give what is there.
-func (f *Finder) made(h hooked, before, after end, fl *flow.Look, hook model.Hook) Made {
+// maker picks, of the rules that a packet may have met, those that give what is there.
+func (f *Finder) maker(h hooked, before, after end, fl *flow.Look, hook model.Hook) Made {
 	var m Made
 	m.Plain = untouched(before, after, hook)
 	best := fact.No

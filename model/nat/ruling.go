@@ -10,18 +10,7 @@ import (
 type Ruling struct{ *Finder }
 
 // Made lists the rules that made a flow's translation, or may have.
-func (r Ruling) Made(l *flow.Look) (out []filter.Place) {
-	o := r.Look(l)
-	for i, m := range []Made{o.Dst, o.Src} {
-		if !Translated(l, i == 1) {
-			continue
-		}
-		for _, x := range m.Rules {
-			out = append(out, filter.Place{Table: x.Table.Name, Chain: x.Chain.Name, Rule: x.Rule.Index})
-		}
-	}
-	return out
-}
+func (r Ruling) Made(l *flow.Look) []filter.Place { return r.places(l) }
 
 // Stale reports whether today's rules would surely drop the flow or translate it otherwise.
-func (r Ruling) Stale(l *flow.Look) bool { return r.Finder.Stale(l).Kind != "" }
+func (r Ruling) Stale(l *flow.Look) bool { return r.IsStale(l) }

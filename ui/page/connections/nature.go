@@ -207,11 +207,11 @@ func (n *nature) done(answer any, f *page.Frame) bool {
 // rules stay as they are.
 const passAgain = 30 * time.Second
 
-// The look at all connections takes a tenth of one core: slice of work, then nine of rest,
-// for round; then the screen hears of it.
+// The look at all connections takes a third of one core: slice of work, then twice as long
+// of rest, for round; then the screen hears of it.
 const (
-	slice = 10 * time.Millisecond
-	round = time.Second
+	slice = 5 * time.Millisecond
+	round = 250 * time.Millisecond
 )
 
 // prepare makes the finder; it is as old as the basis.
@@ -232,7 +232,7 @@ func (b *basis) prepare() {
 	}
 }
 
-// some looks at connections from a place on, for about a second and a tenth of it at work.
+// some looks at connections from a place on, for a round.
 func (b *basis) some(s *snapshot.Snapshot, from int) (out natureMany) {
 	open := b.open
 	out.next = from
@@ -248,7 +248,7 @@ func (b *basis) some(s *snapshot.Snapshot, from int) (out natureMany) {
 			}
 			for i := range part {
 				out.looked++
-				if b.finder.Stale(&part[i]).Kind != "" {
+				if b.finder.IsStale(&part[i]) {
 					out.stale++
 				}
 			}
@@ -257,7 +257,7 @@ func (b *basis) some(s *snapshot.Snapshot, from int) (out natureMany) {
 		if !time.Now().Before(end) {
 			return out
 		}
-		time.Sleep(9 * time.Since(began))
+		time.Sleep(2 * time.Since(began))
 	}
 }
 
