@@ -82,21 +82,39 @@ func (a *addrs) grow(seed maphash.Seed) {
 	}
 }
 
-// ranks tells by place how many addresses come before the one that is there.
-func (a *addrs) ranks() []uint32 {
+// ranks tells by place how many addresses come before the one that is there. locked runs
+// a function while nobody changes the Table: it is short each time, for who draws must not
+// wait for a million addresses. One that another has taken the place of meanwhile may
+// stand where it does not belong.
+func (a *addrs) ranks(locked func(func())) []uint32 {
 	var s sorter
-	s.reset(a.n)
-	for i := uint32(1); i <= a.used; i++ {
-		if e := a.at(i); e.refs > 0 {
-			s.add(binary.BigEndian.Uint64(e.addr[8:]), Row{at: i})
-		}
+	locked(func() { s.reset(a.n) })
+	for c, more := 0, true; more; c++ {
+		locked(func() {
+			if more = c < len(a.chunks); !more {
+				return
+			}
+			for k := range a.chunks[c] {
+				if e := &a.chunks[c][k]; e.refs > 0 {
+					s.add(binary.BigEndian.Uint64(e.addr[8:]), Row{at: uint32(c<<chunkBits + k)})
+				}
+			}
+		})
 	}
 	s.sort()
-	for k, r := range s.rows {
-		s.keys[k] = binary.BigEndian.Uint64(a.at(r.at).addr[:])
+	for from := 0; from < len(s.rows); from += chunkSize {
+		locked(func() {
+			for k := from; k < min(from+chunkSize, len(s.rows)); k++ {
+				s.keys[k] = binary.BigEndian.Uint64(a.at(s.rows[k].at).addr[:])
+			}
+		})
 	}
 	s.sort()
-	out := make([]uint32, a.used+1)
+	last := uint32(0)
+	for _, r := range s.rows {
+		last = max(last, r.at)
+	}
+	out := make([]uint32, last+1)
 	for rank, r := range s.rows {
 		out[r.at] = uint32(rank)
 	}

@@ -171,7 +171,7 @@ func (t *Table) ByID(id uint32) *Flow {
 		return nil
 	}
 	var best *slot
-	for i := t.slab.ids[hashID(id)&uint32(len(t.slab.ids)-1)]; i != 0; {
+	for i := t.slab.ids[t.slab.place(hashID(id))]; i != 0; {
 		x := t.slab.at(i)
 		if x.id == id {
 			best = better(best, x)
@@ -194,7 +194,7 @@ func (t *Table) ByTuple(want model.Tuple) *Flow {
 	}
 	e := endOf(want)
 	p := e.plain(want.Proto)
-	h := t.slab.hash(&p) & uint32(len(t.slab.origs)-1)
+	h := t.slab.place(t.slab.hash(&p))
 	var best *slot
 	for i := t.slab.origs[h]; i != 0; {
 		x := t.slab.at(i)

@@ -103,12 +103,11 @@ func (t *Table) keyOf(c Column) key {
 // the backend's (2), which are the first three of a slot's. IPv4 comes before IPv6. An
 // IPv6 address goes by its rank among those that there were when the work began.
 func (t *Table) endKey(end int) key {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	var ranks []uint32
-	if t.slab.addrs.n > 0 {
-		ranks = t.slab.addrs.ranks()
-	}
+	ranks := t.slab.addrs.ranks(func(fn func()) {
+		t.mu.RLock()
+		defer t.mu.RUnlock()
+		fn()
+	})
 	return func(x *slot) uint64 {
 		a := x.addr[4*end : 4*end+4]
 		n := uint64(binary.BigEndian.Uint32(a))

@@ -32,7 +32,7 @@ func (t *Table) lookup(h uint32, o *tuple, id uint32, zone uint16) uint32 {
 	if t.slab.n == 0 {
 		return 0
 	}
-	i := t.slab.origs[h&uint32(len(t.slab.origs)-1)]
+	i := t.slab.origs[t.slab.place(h)]
 	for i != 0 {
 		x := t.slab.at(i)
 		if x.id == id && keyZone(x.zone, x.zone0) == zone && t.slab.is(x, 0, o) {

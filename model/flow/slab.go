@@ -64,6 +64,9 @@ type slab struct {
 
 	seed                maphash.Seed
 	ids, origs, replies []uint32 // heads of chains; as many as a power of two
+	// half is how many heads there were before they became twice as many, 0 where all
+	// chains are parted; those before parted are.
+	half, parted uint32
 }
 
 func (s *slab) at(i uint32) *slot { return &s.chunks[i>>chunkBits][i&chunkMask] }
@@ -168,19 +171,61 @@ func (s *slab) hash(t *tuple) uint32 {
 
 func hashID(id uint32) uint32 { return id * 0x9e3779b1 >> 7 }
 
-// reserve makes room for n flows.
-func (s *slab) reserve(n int) {
-	size := max(64, len(s.ids))
-	for size < n {
-		size *= 2
+// place is the number of the head whose chain a hash belongs to.
+func (s *slab) place(hash uint32) uint32 {
+	i := hash & uint32(len(s.ids)-1)
+	if i >= s.half && s.half > 0 && i-s.half >= s.parted { // its chain is not parted yet
+		i -= s.half
 	}
-	if size == len(s.ids) {
+	return i
+}
+
+// heads are the heads of chains.
+type heads struct{ ids, origs, replies []uint32 }
+
+func newHeads(n int) *heads {
+	return &heads{make([]uint32, n), make([]uint32, n), make([]uint32, n)}
+}
+
+// bigger gives heads for n flows, nil where there are enough: of few flows they are empty,
+// of many twice as many as before, for a table of a million is not linked anew at once. It
+// changes nothing: a Table makes them while others read.
+func (s *slab) bigger(n int) *heads {
+	size := max(64, len(s.ids))
+	if size >= n && s.ids != nil {
+		return nil
+	}
+	if s.used <= few {
+		for size < n {
+			size *= 2
+		}
+		return newHeads(size)
+	}
+	if s.half > 0 { // still under way
+		return nil
+	}
+	h := newHeads(2 * size)
+	copy(h.ids, s.ids)
+	copy(h.origs, s.origs)
+	copy(h.replies, s.replies)
+	return h
+}
+
+// adopt takes what bigger gave.
+func (s *slab) adopt(h *heads) {
+	if h == nil {
 		return
 	}
+	old := uint32(len(s.ids))
 	if s.ids == nil {
 		s.seed = maphash.MakeSeed()
 	}
-	s.ids, s.origs, s.replies = make([]uint32, size), make([]uint32, size), make([]uint32, size)
+	s.ids, s.origs, s.replies = h.ids, h.origs, h.replies
+	if s.used > few {
+		s.half, s.parted = old, 0
+		return
+	}
+	s.half = 0
 	for i := uint32(1); i <= s.used; i++ {
 		if x := s.at(i); x.flags&slotUsed != 0 {
 			o, r := s.tuple(x, 0), s.tuple(x, 1)
@@ -189,10 +234,43 @@ func (s *slab) reserve(n int) {
 	}
 }
 
+// part parts chains, so many more.
+func (s *slab) part(n int) {
+	for ; n > 0 && s.half > 0; n-- {
+		low, high := s.parted, s.parted+s.half
+		s.parted++ // from here on place gives either
+		next := s.ids[low]
+		for s.ids[low] = 0; next != 0; {
+			i, x := next, s.at(next)
+			next = x.nextID
+			to := &s.ids[s.place(hashID(x.id))]
+			x.nextID, *to = *to, i
+		}
+		next = s.origs[low]
+		for s.origs[low] = 0; next != 0; {
+			i, x := next, s.at(next)
+			next = x.nextOrig
+			t := s.tuple(x, 0)
+			to := &s.origs[s.place(s.hash(&t))]
+			x.nextOrig, *to = *to, i
+		}
+		next = s.replies[low]
+		for s.replies[low] = 0; next != 0; {
+			i, x := next, s.at(next)
+			next = x.nextReply
+			t := s.tuple(x, 1)
+			to := &s.replies[s.place(s.hash(&t))]
+			x.nextReply, *to = *to, i
+		}
+		if high+1 == uint32(len(s.ids)) {
+			s.half = 0
+		}
+	}
+}
+
 // link enters a slot into the hash tables.
 func (s *slab) link(i uint32, x *slot, orig, reply uint32) {
-	m := uint32(len(s.ids) - 1)
-	a, b, c := &s.ids[hashID(x.id)&m], &s.origs[orig&m], &s.replies[reply&m]
+	a, b, c := &s.ids[s.place(hashID(x.id))], &s.origs[s.place(orig)], &s.replies[s.place(reply)]
 	x.nextID, *a = *a, i
 	x.nextOrig, *b = *b, i
 	x.nextReply, *c = *c, i
@@ -201,13 +279,13 @@ func (s *slab) link(i uint32, x *slot, orig, reply uint32) {
 // linkReply enters a slot whose reply tuple is another now.
 func (s *slab) linkReply(i uint32, x *slot) {
 	r := s.tuple(x, 1)
-	c := &s.replies[s.hash(&r)&uint32(len(s.ids)-1)]
+	c := &s.replies[s.place(s.hash(&r))]
 	x.nextReply, *c = *c, i
 }
 
 func (s *slab) unlinkReply(i uint32, x *slot) {
 	r := s.tuple(x, 1)
-	for p := &s.replies[s.hash(&r)&uint32(len(s.ids)-1)]; *p != 0; p = &s.at(*p).nextReply {
+	for p := &s.replies[s.place(s.hash(&r))]; *p != 0; p = &s.at(*p).nextReply {
 		if *p == i {
 			*p = x.nextReply
 			return
@@ -217,15 +295,14 @@ func (s *slab) unlinkReply(i uint32, x *slot) {
 
 // unlink takes a slot out of the hash tables.
 func (s *slab) unlink(i uint32, x *slot) {
-	m := uint32(len(s.ids) - 1)
-	for p := &s.ids[hashID(x.id)&m]; *p != 0; p = &s.at(*p).nextID {
+	for p := &s.ids[s.place(hashID(x.id))]; *p != 0; p = &s.at(*p).nextID {
 		if *p == i {
 			*p = x.nextID
 			break
 		}
 	}
 	o := s.tuple(x, 0)
-	for p := &s.origs[s.hash(&o)&m]; *p != 0; p = &s.at(*p).nextOrig {
+	for p := &s.origs[s.place(s.hash(&o))]; *p != 0; p = &s.at(*p).nextOrig {
 		if *p == i {
 			*p = x.nextOrig
 			break

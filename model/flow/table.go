@@ -127,10 +127,12 @@ func (t *Table) Apply(e Event) {
 
 // ApplyBatch takes many events.
 func (t *Table) ApplyBatch(b *Batch) {
+	more := t.slab.bigger(t.slab.n + len(b.Records)) // nobody else changes it
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.version++
-	t.slab.reserve(t.slab.n + len(b.Records))
+	t.slab.adopt(more)
+	t.slab.part(64 + 8*len(b.Records))
 	t.warm(b)
 	for i := range b.Records {
 		t.take(b, &b.Records[i], t.hashes[i])
@@ -141,7 +143,7 @@ func (t *Table) ApplyBatch(b *Batch) {
 // table of a million every look goes to memory: here they wait for no other, so that the
 // processor makes them together.
 func (t *Table) warm(b *Batch) {
-	s, m := &t.slab, uint32(len(t.slab.ids)-1)
+	s := &t.slab
 	t.hashes = t.hashes[:0]
 	any := uint32(0)
 	for i := range b.Records {
@@ -149,10 +151,10 @@ func (t *Table) warm(b *Batch) {
 		o, p := r.Orig.plain(r.Proto), r.Reply.plain(r.Proto)
 		h := hashes{s.hash(&o), s.hash(&p)}
 		t.hashes = append(t.hashes, h)
-		any |= s.origs[h.orig&m] | s.replies[h.reply&m] | s.ids[hashID(r.ID)&m]
+		any |= s.origs[s.place(h.orig)] | s.replies[s.place(h.reply)] | s.ids[s.place(hashID(r.ID))]
 	}
 	for _, h := range t.hashes {
-		if i := s.origs[h.orig&m]; i != 0 {
+		if i := s.origs[s.place(h.orig)]; i != 0 {
 			any |= s.at(i).id
 		}
 	}
@@ -165,11 +167,12 @@ type hashes struct{ orig, reply uint32 }
 // BeginDump says that the flows of a new reading of the whole table follow, about so many;
 // 0 where nobody knows.
 func (t *Table) BeginDump(about int) {
+	more := t.slab.bigger(min(about, 1<<22)) // a recording may say anything
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dumping, t.inDump = true, 0
 	t.round++
-	t.slab.reserve(min(about, 1<<22)) // a recording may say anything
+	t.slab.adopt(more)
 }
 
 // EndDump says that the reading is done and had so many flows. What was not in it and
@@ -193,39 +196,52 @@ func (t *Table) EndDump(now time.Time, flows int) {
 // Expire lets go of the flows that are gone for Linger, and tells how many. Where the
 // clock was set back by more than that they go at once.
 func (t *Table) Expire(now time.Time) int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	n, left := 0, now.UnixNano()
-	for _, r := range t.leaving {
-		if x := t.find(r); x != nil {
-			if d := time.Duration(left - x.gone); d < Linger && d > -Linger {
-				break
-			}
-			t.remove(r.at, x)
-		}
-		n++
+	n := 0
+	for more := true; more; {
+		n, more = t.expire(n, now.UnixNano())
 	}
+	t.mu.Lock()
 	t.leaving = append(t.leaving[:0], t.leaving[n:]...)
 	if n > 0 {
 		t.version++
 	}
+	t.mu.Unlock()
 	t.shrink()
 	return n
 }
 
-// few is how many slots a Table may leave empty before it gives memory back.
+// atOnce is how many flows are let go of while who draws must wait.
+const atOnce = 512
+
+// expire lets go of some, behind the first n of those that are leaving.
+func (t *Table) expire(n int, now int64) (int, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for end := min(n+atOnce, len(t.leaving)); n < end; n++ {
+		r := t.leaving[n]
+		if x := t.find(r); x != nil {
+			if d := time.Duration(now - x.gone); d < Linger && d > -Linger {
+				return n, false
+			}
+			t.remove(r.at, x)
+		}
+	}
+	return n, n < len(t.leaving)
+}
+
+// few is how many slots a Table may leave empty before it gives memory back, and how many
+// are linked anew while who draws must wait.
 const few = 1 << 16
 
 // shrink gives memory back when most of it is empty.
 func (t *Table) shrink() {
-	s := &t.slab
-	if s.used < few || s.n > int(s.used)/8 || t.dumping {
+	old := &t.slab // nobody else changes it
+	if old.used < few || old.n > int(old.used)/8 || t.dumping {
 		return
 	}
-	old := *s
-	*s = slab{}
-	s.reserve(old.n)
-	t.leaving = nil
+	var s slab
+	s.adopt(s.bigger(old.n))
+	var leaving []Row
 	for i := uint32(1); i <= old.used; i++ {
 		x := old.at(i)
 		if x.flags&slotUsed == 0 {
@@ -238,9 +254,12 @@ func (t *Table) shrink() {
 		s.setAddrs(y, &o, &r)
 		s.link(k, y, s.hash(&o), s.hash(&r))
 		if y.gone != 0 {
-			t.leaving = append(t.leaving, Row{k, uint32(y.born)})
+			leaving = append(leaving, Row{k, uint32(y.born)})
 		}
 	}
+	t.mu.Lock()
+	t.slab, t.leaving = s, leaving
+	t.mu.Unlock()
 }
 
 // Live tells how many flows are not gone.
