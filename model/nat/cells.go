@@ -41,7 +41,7 @@ const (
 
 // newCells reads all rules.
 func newCells(rs *model.Ruleset, h *Host) *cells {
-	c := &cells{open: h.InSet != nil} // nobody knows what the sets hold
+	c := &cells{}
 	p := &parter{cells: c, at: bothSides}
 	for _, t := range rs.Tables {
 		if bridge(t.Family) {

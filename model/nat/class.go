@@ -2,6 +2,7 @@ package nat
 
 import (
 	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/filter"
 	"nfscope/model/flow"
 )
@@ -48,22 +49,26 @@ func (f *Finder) classOf(l *flow.Look) (c class, ok bool) {
 }
 
 // IsStale tells whether Stale has something to say of a flow. Of many flows it walks for
-// those alone that the rules can tell apart.
+// those alone that the rules can tell apart, and for those that come to a set: what it
+// holds is another question for each address.
 func (f *Finder) IsStale(l *flow.Look) bool {
 	if l.Gone {
 		return false
 	}
 	c, ok := f.classOf(l)
-	if !ok {
-		return f.Stale(l).Kind != ""
+	a, known := f.stale[c]
+	if ok && known && a != fact.Unsure {
+		return a == fact.Yes
 	}
-	is, known := f.stale[c]
-	if !known {
-		is = f.Stale(l).Kind != ""
+	f.looked = false
+	is := f.Stale(l).Kind != ""
+	if ok && !known {
 		if f.stale == nil || len(f.stale) >= mostClasses {
-			f.stale = map[class]bool{}
+			f.stale = map[class]fact.Answer{}
 		}
-		f.stale[c] = is
+		if f.stale[c] = fact.Is(is); f.looked {
+			f.stale[c] = fact.Unsure
+		}
 	}
 	return is
 }
@@ -71,16 +76,19 @@ func (f *Finder) IsStale(l *flow.Look) bool {
 // places lists the rules that made a flow's translation, or may have, as IsStale does.
 func (f *Finder) places(l *flow.Look) []filter.Place {
 	c, ok := f.classOf(l)
-	if !ok {
-		return f.makers(l)
+	p, known := f.made[c]
+	if ok && known && p != nil {
+		return *p
 	}
-	out, known := f.made[c]
-	if !known {
-		out = f.makers(l)
+	f.looked = false
+	out := f.makers(l)
+	if ok && !known {
 		if f.made == nil || len(f.made) >= mostClasses {
-			f.made = map[class][]filter.Place{}
+			f.made = map[class]*[]filter.Place{}
 		}
-		f.made[c] = out
+		if f.made[c] = &out; f.looked {
+			f.made[c] = nil
+		}
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/filter"
 	"nfscope/model/flow"
 	"nfscope/model/flow/flowtest"
@@ -125,10 +126,17 @@ func TestClasses(t *testing.T) {
 	t.Parallel()
 	h := nat.Host{Local: []netip.Prefix{netip.MustParsePrefix("10.1.0.1/24"), netip.MustParsePrefix("10.2.0.1/24"), netip.MustParsePrefix("203.0.113.1/32")},
 		Routes: &model.Routes{List: []model.Route{{To: netip.MustParsePrefix("10.1.0.0/24"), Device: "r0"}, {To: netip.MustParsePrefix("0.0.0.0/0"), Device: "r1"}}}}
+	// A set holds whatever has a 2 in its key.
+	inSet := func(_ *model.Table, _ string, key []string) fact.Answer {
+		return fact.Is(strings.Contains(key[0], "2"))
+	}
 	stale, made := 0, 0
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		rs := someRules(r, seed%3 == 0, seed%2 == 0)
+		if h.InSet = nil; seed%5 != 0 {
+			h.InSet = inSet
+		}
 		many, each := nat.NewFinder(ruleset.NewIndex(rs), h), nat.NewFinder(ruleset.NewIndex(rs), h)
 		for range 300 {
 			l := someLook(r)

@@ -23,8 +23,10 @@ type Finder struct {
 	// cells are nil until many flows are asked about; stale and made hold what was found
 	// of their classes.
 	cells *cells
-	stale map[class]bool
-	made  map[class][]filter.Place
+	stale map[class]fact.Answer
+	made  map[class]*[]filter.Place
+	// looked is set where a set was looked into.
+	looked bool
 }
 
 type hookOf struct {

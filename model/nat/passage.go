@@ -156,7 +156,10 @@ func (s *passage) through(h model.Hook, translated flow.Status) hooked {
 		s.facts.InSet = nil
 		if in := s.f.host.InSet; in != nil {
 			t := b.Table
-			s.facts.InSet = func(set string, key []string) fact.Answer { return in(t, set, key) }
+			s.facts.InSet = func(set string, key []string) fact.Answer {
+				s.f.looked = true
+				return in(t, set, key)
+			}
 		}
 		r := s.f.walker.Chain(b.Table, b.Chain, s.packet, s.facts, s.muddled)
 		s.packet, s.facts, s.muddled = r.Packet, r.Facts, r.Muddled
