@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf/btf"
+
+	"nfscope/trace/kbtf"
 )
 
 // layout tells where the running kernel keeps what the program reads, in bytes from the
@@ -46,8 +48,8 @@ func readLayout() (*layout, error) {
 		return nil, fmt.Errorf("read the kernel's BTF (/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF): %w", err)
 	}
 	l := &layout{reasons: map[uint32]string{}}
-	f := finder{spec: spec}
-	l.skb.size = f.size("sk_buff")
+	f := kbtf.Finder{Spec: spec}
+	l.skb.size = f.Size("sk_buff")
 	for _, m := range []struct {
 		at    *int
 		of    string
@@ -72,12 +74,12 @@ func readLayout() (*layout, error) {
 		{&l.netInum, "net", []string{"ns.inum", "proc_inum"}},
 		{&l.dstDev, "dst_entry", []string{"dev"}},
 	} {
-		*m.at = f.at(m.of, m.names...)
+		*m.at = f.At(m.of, m.names...)
 	}
-	l.skb.pktType, l.skb.pktTypeShift = f.bits("sk_buff", "pkt_type")
-	l.skb.nfct = f.optional("sk_buff", "_nfct", "nfct")
-	if f.err != nil {
-		return nil, f.err
+	l.skb.pktType, l.skb.pktTypeShift = f.Bits("sk_buff", "pkt_type")
+	l.skb.nfct = f.Optional("sk_buff", "_nfct", "nfct")
+	if f.Err != nil {
+		return nil, f.Err
 	}
 	if l.skb.size > mostSkb {
 		return nil, fmt.Errorf("this kernel's sk_buff has %d bytes, the program has room for %d", l.skb.size, mostSkb)
@@ -102,20 +104,20 @@ func (l *layout) conntrack(spec *btf.Spec) error {
 		}
 		spec = module
 	}
-	f := finder{spec: spec}
-	each, tuple := f.size("nf_conntrack_tuple_hash"), f.at("nf_conntrack_tuple_hash", "tuple")
-	l.ct.size = f.size("nf_conntrack_tuple")
-	l.ct.orig = f.at("nf_conn", "tuplehash") + tuple
+	f := kbtf.Finder{Spec: spec}
+	each, tuple := f.Size("nf_conntrack_tuple_hash"), f.At("nf_conntrack_tuple_hash", "tuple")
+	l.ct.size = f.Size("nf_conntrack_tuple")
+	l.ct.orig = f.At("nf_conn", "tuplehash") + tuple
 	l.ct.reply = l.ct.orig + each
-	l.ct.status = f.optional("nf_conn", "status")
-	l.ct.mark = f.optional("nf_conn", "mark")
-	l.ct.zone = f.optional("nf_conn", "zone.id")
-	l.ct.srcAddr, l.ct.srcPort, l.ct.l3 = f.at("nf_conntrack_tuple", "src.u3"), f.at("nf_conntrack_tuple", "src.u"), f.at("nf_conntrack_tuple", "src.l3num")
-	l.ct.dstAddr, l.ct.dstPort, l.ct.proto = f.at("nf_conntrack_tuple", "dst.u3"), f.at("nf_conntrack_tuple", "dst.u"), f.at("nf_conntrack_tuple", "dst.protonum")
-	if f.err == nil && l.ct.size > mostTuple {
+	l.ct.status = f.Optional("nf_conn", "status")
+	l.ct.mark = f.Optional("nf_conn", "mark")
+	l.ct.zone = f.Optional("nf_conn", "zone.id")
+	l.ct.srcAddr, l.ct.srcPort, l.ct.l3 = f.At("nf_conntrack_tuple", "src.u3"), f.At("nf_conntrack_tuple", "src.u"), f.At("nf_conntrack_tuple", "src.l3num")
+	l.ct.dstAddr, l.ct.dstPort, l.ct.proto = f.At("nf_conntrack_tuple", "dst.u3"), f.At("nf_conntrack_tuple", "dst.u"), f.At("nf_conntrack_tuple", "dst.protonum")
+	if f.Err == nil && l.ct.size > mostTuple {
 		return fmt.Errorf("this kernel's nf_conntrack_tuple has %d bytes, the program has room for %d", l.ct.size, mostTuple)
 	}
-	return f.err
+	return f.Err
 }
 
 // tracepoint reads the names of the reasons, and what kfree_skb hands over.
@@ -161,92 +163,4 @@ func reasonName(s string) string {
 		return name
 	}
 	return strings.TrimPrefix(s, "SKB_") // SKB_CONSUMED, SKB_NOT_DROPPED_YET
-}
-
-// finder looks members up, and keeps the first error.
-type finder struct {
-	spec *btf.Spec
-	err  error
-}
-
-func (f *finder) structure(name string) *btf.Struct {
-	var st *btf.Struct
-	if err := f.spec.TypeByName(name, &st); err != nil && f.err == nil {
-		f.err = fmt.Errorf("BTF: struct %s: %w", name, err)
-	}
-	return st
-}
-
-func (f *finder) size(name string) int {
-	if st := f.structure(name); st != nil {
-		return int(st.Size)
-	}
-	return 0
-}
-
-// at gives the offset of the first of the paths that is there.
-func (f *finder) at(of string, paths ...string) int {
-	n := f.optional(of, paths...)
-	if n < 0 && f.err == nil {
-		f.err = fmt.Errorf("BTF: struct %s of this kernel has no %s", of, strings.Join(paths, " or "))
-	}
-	return n
-}
-
-// optional is at for what may be missing: -1.
-func (f *finder) optional(of string, paths ...string) int {
-	st := f.structure(of)
-	if st == nil {
-		return -1
-	}
-	for _, p := range paths {
-		if m, at, ok := member(st, p); ok && m.BitfieldSize == 0 {
-			return int(at / 8)
-		}
-	}
-	return -1
-}
-
-// bits finds a bit field: its byte, and how far to shift that.
-func (f *finder) bits(of, name string) (int, uint) {
-	st := f.structure(of)
-	if st == nil {
-		return 0, 0
-	}
-	_, at, ok := member(st, name)
-	if !ok && f.err == nil {
-		f.err = fmt.Errorf("BTF: struct %s of this kernel has no %s", of, name)
-	}
-	return int(at / 8), uint(at % 8)
-}
-
-// member finds a member by a path of names, through what has none, and gives its
-// offset in bits.
-func member(t btf.Type, path string) (btf.Member, btf.Bits, bool) {
-	name, rest, deeper := strings.Cut(path, ".")
-	for _, m := range members(t) {
-		if m.Name == name {
-			if !deeper {
-				return m, m.Offset, true
-			}
-			in, at, ok := member(m.Type, rest)
-			return in, m.Offset + at, ok
-		}
-		if m.Name == "" {
-			if in, at, ok := member(m.Type, path); ok {
-				return in, m.Offset + at, true
-			}
-		}
-	}
-	return btf.Member{}, 0, false
-}
-
-func members(t btf.Type) []btf.Member {
-	switch t := btf.UnderlyingType(t).(type) {
-	case *btf.Struct:
-		return t.Members
-	case *btf.Union:
-		return t.Members
-	}
-	return nil
 }

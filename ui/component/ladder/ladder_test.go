@@ -157,3 +157,18 @@ func TestFoldedMisses(t *testing.T) {
 		t.Errorf("the steps are at %d and %d", At(j, 0), At(j, 1))
 	}
 }
+
+// TestKernelsDrop: a drop by the kernel is the last rung, at its station.
+func TestKernelsDrop(t *testing.T) {
+	j := *uitest.Snapshot().Journeys[0]
+	rules := len(Rows(&j))
+	j.Outcome = journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "kernel", Reason: "IP_RPFILTER", Station: "routing", Location: "ip_rcv_finish_core"}}
+	rows := Rows(&j)
+	if len(rows) != rules+1 {
+		t.Fatalf("%d rungs, want one more than %d", len(rows), rules)
+	}
+	text := strings.Join(Text(&j, 0), "\n")
+	if last := rows[rules]; last.Where != "routing" || last.Word != "drop" || !strings.Contains(text, "routing") || !strings.Contains(text, "IP_RPFILTER") || !strings.Contains(text, "ip_rcv_finish_core") {
+		t.Errorf("%+v\n%s", last, text)
+	}
+}

@@ -83,7 +83,20 @@ func Rows(j *journey.Journey) []Row {
 		rows = append(rows, r)
 		last = s
 	}
+	if r, ok := kernel(j); ok {
+		rows = append(rows, r)
+	}
 	return rows
+}
+
+// kernel is the rung of a drop by the kernel itself, at its station; ok is false where a
+// rule had the last word.
+func kernel(j *journey.Journey) (r Row, ok bool) {
+	by := &j.Outcome.By
+	if by.Station == "" {
+		return r, false
+	}
+	return Row{Step: -1, Where: by.Station, Text: by.Reason, Verdict: model.VerdictDrop, Word: model.VerdictDrop.String(), Packet: by.Location}, true
 }
 
 // Place names a chain as its users do: filter/INPUT, or inet fw/input.

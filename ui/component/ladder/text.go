@@ -180,7 +180,7 @@ func boolInt(b bool) int {
 // hookWord names the hook on its first row.
 func hookWord(r *Row) string {
 	switch {
-	case r.Where == "routing" && r.Step < 0 && r.Hook == model.HookNone:
+	case r.Step < 0 && r.Hook == model.HookNone: // between the hooks
 		return ""
 	case r.Head:
 		return r.Hook.String()

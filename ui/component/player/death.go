@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/journey"
 )
 
@@ -45,6 +46,9 @@ func (p *Player) die(j *journey.Journey) {
 		return
 	}
 	s, by := &j.Steps[len(j.Steps)-1], &j.Outcome.By
+	if by.Kind == "kernel" && by.Station != "" && by.Station != drop.StationNetfilter.String() {
+		return // no chain's: it is marked at its station, with what was not traced
+	}
 	d := Death{Journey: j.Number, RuleID: -1, Backend: s.Backend, Family: s.Family, Hook: s.Hook, Table: s.Table,
 		Base: s.Base, Chain: s.Chain, Kind: by.Kind, Verdict: j.Outcome.Verdict, Count: 1}
 	if by.Kind == string(journey.KindRule) {

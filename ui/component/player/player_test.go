@@ -253,3 +253,17 @@ func TestPausedShowsTheFocusAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestDeathByTheKernel: a packet that the kernel dropped dies in no chain.
+func TestDeathByTheKernel(t *testing.T) {
+	p := New()
+	j := *walk(1, 2, false)
+	j.Outcome = journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "kernel", Reason: "IP_RPFILTER", Station: "routing"}}
+	if p.die(&j); len(p.Deaths()) != 0 {
+		t.Errorf("a death in a chain: %+v", p.Deaths())
+	}
+	j.Outcome.By.Station = "netfilter"
+	if p.die(&j); len(p.Deaths()) != 1 {
+		t.Errorf("netfilter's drop is not marked: %+v", p.Deaths())
+	}
+}
