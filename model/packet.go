@@ -129,7 +129,14 @@ type Packet struct {
 	// FragOffset is in bytes; MoreFragments is IPv4's or IPv6's MF bit.
 	FragOffset    int
 	MoreFragments bool
-	Mark          uint32
+	// FragID is the identification in IPv6's fragment header, where that was seen; IPv4's
+	// is IPID.
+	FragID uint32
+	// Unshown is true of an IPv6 fragment behind the first of which nf_tables' trace shows
+	// no header: nothing but Family, Extended and Mark is known of it. Src and Dst are what
+	// a reader of the trace has inferred, or invalid.
+	Unshown bool
+	Mark    uint32
 	// Content tells apart packets of a flow whose headers are the same: a sum of the first
 	// bytes they carry, 0 where none were seen. It is not in the JSON.
 	Content uint32
@@ -177,11 +184,16 @@ func (p *Packet) String() string {
 	return b.String()
 }
 
+// Behind reports whether the packet is a fragment behind its datagram's first.
+func (p *Packet) Behind() bool { return p.FragOffset > 0 || p.Unshown }
+
 // Detail is what tells packets of one tuple apart: TCP flags, the ICMP type, a fragment's place.
 func (p *Packet) Detail() string {
 	switch {
 	case p.FragOffset > 0:
 		return fmt.Sprintf("fragment at %d", p.FragOffset)
+	case p.Unshown:
+		return "fragment behind the first"
 	case p.Proto == ProtoTCP:
 		return p.Flags.String()
 	case p.Proto.ICMP() && p.Transport:
@@ -236,13 +248,15 @@ type packetJSON struct {
 	Extended  bool     `json:"extended,omitempty"`
 	Frag      int      `json:"frag_offset,omitempty"`
 	More      bool     `json:"more_fragments,omitempty"`
+	FragID    uint32   `json:"frag_id,omitempty"`
+	Unshown   bool     `json:"unshown,omitempty"`
 	Mark      uint32   `json:"mark,omitempty"`
 }
 
 // MarshalJSON writes the packet as contract nfscope/journey/1 has it.
 func (p Packet) MarshalJSON() ([]byte, error) {
 	j := packetJSON{Length: p.Length, Flags: p.Flags.List(), Seq: p.Seq, Ack: p.Ack, TTL: p.TTL, TOS: p.TOS,
-		IPID: p.IPID, FlowLabel: p.FlowLabel, Extended: p.Extended, Frag: p.FragOffset, More: p.MoreFragments, Mark: p.Mark}
+		IPID: p.IPID, FlowLabel: p.FlowLabel, Extended: p.Extended, Frag: p.FragOffset, More: p.MoreFragments, FragID: p.FragID, Unshown: p.Unshown, Mark: p.Mark}
 	if p.Src.IsValid() {
 		j.Proto, j.Src, j.Dst = p.Proto.String(), p.Src.String(), p.Dst.String()
 	}
@@ -262,7 +276,7 @@ func (p *Packet) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*p = Packet{Length: j.Length, Seq: j.Seq, Ack: j.Ack, TTL: j.TTL, TOS: j.TOS, IPID: j.IPID,
-		FlowLabel: j.FlowLabel, Extended: j.Extended, FragOffset: j.Frag, MoreFragments: j.More, Mark: j.Mark}
+		FlowLabel: j.FlowLabel, Extended: j.Extended, FragOffset: j.Frag, MoreFragments: j.More, FragID: j.FragID, Unshown: j.Unshown, Mark: j.Mark}
 	if j.Proto != "" {
 		var ok bool
 		if p.Proto, ok = ParseProto(j.Proto); !ok {
@@ -382,7 +396,7 @@ func (p *Packet) skipExtensions(b []byte) []byte {
 			p.Proto, b = Proto(b[0]), b[min(n, len(b)):]
 		case 44: // fragment
 			off := binary.BigEndian.Uint16(b[2:])
-			p.FragOffset, p.MoreFragments = int(off&^7), off&1 != 0
+			p.FragOffset, p.MoreFragments, p.FragID = int(off&^7), off&1 != 0, binary.BigEndian.Uint32(b[4:])
 			p.Proto, b = Proto(b[0]), b[8:]
 			if p.FragOffset > 0 {
 				return b

@@ -45,7 +45,7 @@ func TestDecodePacket(t *testing.T) {
 			"tcp [fd01::1]:40000 > [fd02::2]:80 SYN,ACK", func(p *Packet) bool { return p.Extended }},
 		{"authentication header", slices.Concat(with(head6, 6, 51), []byte{6, 1}, make([]byte, 10), tcp), nil, "tcp [fd01::1]:40000 > [fd02::2]:80 SYN,ACK", nil},
 		{"ipv6 first fragment", slices.Concat(with(head6, 6, 44), []byte{6, 0, 0, 1, 0, 0, 0, 1}, tcp), nil, "tcp [fd01::1]:40000 > [fd02::2]:80 SYN,ACK", func(p *Packet) bool { return p.MoreFragments }},
-		{"ipv6 later fragment", slices.Concat(with(head6, 6, 44), []byte{6, 0, 0, 16, 0, 0, 0, 1}, tcp), nil, "tcp fd01::1 > fd02::2 fragment at 16", nil},
+		{"ipv6 later fragment", slices.Concat(with(head6, 6, 44), []byte{6, 0, 0, 16, 0, 0, 0, 1}, tcp), nil, "tcp fd01::1 > fd02::2 fragment at 16", func(p *Packet) bool { return p.FragID == 1 && p.Behind() }},
 		{"extensions cut off, as nftrace has it", with(head6, 6, 60), tcp, "60 fd01::1 > fd02::2", func(p *Packet) bool { return p.Extended && !p.Transport }},
 		{"mobility is a protocol", with(head6, 6, 135, make([]byte, 16)), nil, "135 fd01::1 > fd02::2", func(p *Packet) bool { return !p.Extended }},
 		{"neighbour discovery", with(head6, 6, 58, []byte{135, 0, 0, 0, 0, 0, 0, 0}), nil, "icmpv6 fd01::1 > fd02::2 neighbour-solicit", nil},

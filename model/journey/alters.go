@@ -91,7 +91,7 @@ func routed(h model.Hook) bool {
 // by what no rule of the ruleset writes. Nothing is known without one.
 func (b *builder) alike(p *model.Packet, w *walk, at place, e *Event) bool {
 	q := e.Packet
-	if b.bases == nil || p == nil || q == nil {
+	if b.bases == nil || p == nil || q == nil || p.Unshown || q.Unshown {
 		return true
 	}
 	if !b.bases.alters.tos && p.TOS != q.TOS {

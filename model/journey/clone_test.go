@@ -17,7 +17,7 @@ func TestCloneKnows(t *testing.T) {
 		typ  reflect.Type
 		want string
 	}{
-		{reflect.TypeFor[Fold](), "rules flows chose going held byID byKey bases inForce older talks done unlooked cut view armings"},
+		{reflect.TypeFor[Fold](), "rules flows chose going held byID byKey bases inForce older talks done unlooked cut view armings datagrams heads"},
 		{reflect.TypeFor[builder](), "walks nft legacy owner link entry prev next same bases rules alikes end pub"},
 		{reflect.TypeFor[alikes](), "of"},
 		{reflect.TypeFor[walk](), "steps head stack"},

@@ -107,8 +107,12 @@ type Fold struct {
 	found   [256]found
 	changes changes
 	armings armings
-	pool    pool
-	falls   falls
+	// datagrams are those that fragments were seen of, heads the last first fragment that
+	// came in by a device.
+	datagrams map[datagram]seenOf
+	heads     map[string]seenOf
+	pool      pool
+	falls     falls
 }
 
 // filed is a journey that is closed. It is drawn when somebody looks at it, and many leave
@@ -136,7 +140,7 @@ func NewFold(o Options) *Fold {
 		o.Held = 3 * time.Second
 	}
 	return &Fold{opt: o, byID: map[uint32]*builder{}, byKey: map[packetKey]*builder{}, cut: map[packetKey][]severed{},
-		talks: map[uint32]*talk{}, armings: armings{}}
+		talks: map[uint32]*talk{}, armings: armings{}, datagrams: map[datagram]seenOf{}, heads: map[string]seenOf{}}
 }
 
 const (

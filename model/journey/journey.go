@@ -174,8 +174,13 @@ type Journey struct {
 	Half int `json:"half,omitempty"`
 	// CopyOf is the number of the packet that a rule (TEE, nft's dup) made this one of; 0
 	// where it is none.
-	CopyOf   int  `json:"copy_of,omitempty"`
-	Complete bool `json:"complete"`
+	CopyOf int `json:"copy_of,omitempty"`
+	// Fragment counts the fragments of a datagram as they came, from 1; 0 where the packet
+	// is none, or which datagram's is not known. FragmentOf is the number of the one that
+	// came first, itself for that one.
+	Fragment   int  `json:"fragment,omitempty"`
+	FragmentOf int  `json:"fragment_of,omitempty"`
+	Complete   bool `json:"complete"`
 	// Why says what makes the journey incomplete.
 	Why  string `json:"why,omitempty"`
 	Gaps uint64 `json:"gaps"`

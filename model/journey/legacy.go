@@ -45,6 +45,7 @@ func (f *Fold) legacy(e *Event) {
 	}
 	f.legacyStep(b, w, e)
 	b.origin(e)
+	f.fragment(b, e)
 	f.touch(b, e.Time)
 	f.heard(b)
 }

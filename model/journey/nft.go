@@ -46,6 +46,7 @@ func (f *Fold) nft(e *Event) {
 	f.nftStep(b, w, e)
 	f.silent(b, w, e)
 	b.origin(e)
+	f.fragment(b, e)
 	f.touch(b, e.Time)
 	if e.CT != nil {
 		if e.CT.ID != 0 && (!b.hasCT || b.ct.ID != e.CT.ID) {

@@ -29,6 +29,7 @@ func (f *Fold) render(b *builder) *Journey {
 		j.Packet, j.Family = *first, first.Family
 	}
 	j.Assumptions, j.KnownBy = b.unordered(), b.knownBy()
+	b.piece.tell(j)
 	if b.even > 0 {
 		j.Assumptions = append(j.Assumptions, b.evenly())
 	}
@@ -48,6 +49,9 @@ func (f *Fold) render(b *builder) *Journey {
 	}
 	if b.copyOf != 0 && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it is a copy of #%d", b.copyOf)
+	}
+	if b.piece.n > 1 && b.closed {
+		j.Outcome.Sentence += fmt.Sprintf("; it is fragment %d of the datagram that #%d begins", b.piece.n, b.piece.of)
 	}
 	fl := k.entry
 	if b.unconfirmed() && !b.took(fl) {
@@ -82,6 +86,7 @@ func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
 		n += len(w.steps)
 	}
 	j.Steps = make([]Step, 0, n)
+	known := b.headers()
 	see := func(p *model.Packet) {
 		if last = p; first == nil {
 			first = p
@@ -101,18 +106,18 @@ func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
 		case model.HookOutput:
 			j.Path = PathOutput
 		}
-		if w.head != nil {
-			see(w.head)
+		if head := known.of(w.head); head != nil {
+			see(head)
 			switch {
 			case !w.hidden:
 			case shown == nil: // as it came
-				shown = w.head
+				shown = head
 			default:
-				ch.attribute(j.Steps, since, len(j.Steps), Diff(shown, w.head))
+				ch.attribute(j.Steps, since, len(j.Steps), Diff(shown, head))
 			}
 		}
 		for i := range w.steps {
-			s, p := w.step(i), w.steps[i].packet
+			s, p := w.step(i), known.of(w.steps[i].packet)
 			var changes Delta
 			if p != nil {
 				if shown != nil {

@@ -20,9 +20,13 @@ type packetKey struct {
 	seq     uint32
 	ack     uint32
 	content uint32
+	behind  bool
 }
 
 func keyOf(p *model.Packet) packetKey {
+	if p.Extended && p.Behind() {
+		return packetKey{family: p.Family, behind: true} // nf_tables' trace shows nothing of it
+	}
 	k := packetKey{family: p.Family, ipid: p.IPID, label: p.FlowLabel, length: p.Length}
 	if p.Extended {
 		return k // the two tracers do not see the same of what follows
@@ -109,8 +113,12 @@ func (p place) segment() int {
 // kin reports whether q, seen at qat, can be p, seen at pat: between the two places
 // only what is translated there may differ.
 func kin(p *model.Packet, pat place, q *model.Packet, qat place) bool {
-	if p == nil || q == nil {
+	if p == nil || q == nil || p.Unshown || q.Unshown {
 		return true
+	}
+	if p.FragID != q.FragID && p.FragID != 0 && q.FragID != 0 ||
+		p.Extended && p.Behind() && (p.FragOffset != q.FragOffset || p.Length != q.Length || p.FlowLabel != q.FlowLabel) {
+		return false
 	}
 	src, dst := p.Src == q.Src, p.Dst == q.Dst
 	if p.Transport && q.Transport && !p.Extended && !q.Extended {
@@ -135,7 +143,7 @@ func (b *builder) fits(at place, e *Event) bool {
 	if in := b.inside(); in != "" && e.In != "" && in != e.In && !below(e.Family) {
 		return false
 	}
-	if b.apart(at.hook, e) {
+	if b.apart(at.hook, e) || b.key.behind && b.leavesElsewhere(e) {
 		return false
 	}
 	for _, w := range b.walks {

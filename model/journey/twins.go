@@ -96,10 +96,15 @@ func (f *Fold) even(g *alikes) bool {
 	if slices.ContainsFunc(first, (*walk).returns) {
 		return false
 	}
+	same, shown := (*walk).even, g.of[0].toldByNFT()
+	if g.of[0].key.behind { // the legacy tracer's are surely one fragment's, and so are nf_tables'
+		same = (*walk).sameSteps
+	}
 	for _, b := range g.of {
 		at, _ := b.reach()
 		if b.doubt != "" || b.torn || f.missed != b.missed || f.unbegun(b) || b.contradicted() || b.vague() ||
-			b.unfinished(at) != nil || b.missing(at) != nil || !slices.EqualFunc(b.told(false), first, (*walk).even) {
+			b.unfinished(at) != nil || b.missing(at) != nil || !slices.EqualFunc(b.told(false), first, same) ||
+			b.key.behind && !slices.EqualFunc(b.toldByNFT(), shown, (*walk).sameSteps) {
 			return false
 		}
 	}
@@ -145,13 +150,29 @@ func (b *builder) told(nat bool) (out []*walk) {
 	return out
 }
 
+// toldByNFT are the walks through the user's own chains that nf_tables' trace told of.
+func (b *builder) toldByNFT() (out []*walk) {
+	for _, w := range b.walks {
+		if w.source == SourceNFT && !w.hidden {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
 // even reports whether two walks are through one chain, with the same steps and headers.
 func (w *walk) even(o *walk) bool {
+	return w.sameSteps(o) && samePacket(w.head, o.head) &&
+		slices.EqualFunc(w.steps, o.steps, func(a, b step) bool { return samePacket(a.packet, b.packet) })
+}
+
+// sameSteps reports whether two walks are through one chain, with the same steps.
+func (w *walk) sameSteps(o *walk) bool {
 	return w.family == o.family && w.table == o.table && w.base == o.base && w.place == o.place && w.verdict == o.verdict &&
 		slices.EqualFunc(w.steps, o.steps, func(a, b step) bool {
 			return a.chain == b.chain && a.depth == b.depth && a.kind == b.kind && a.rule == b.rule && a.num == b.num && a.handle == b.handle &&
-				a.verdict == b.verdict && a.target == b.target && a.note == b.note && samePacket(a.packet, b.packet)
-		}) && samePacket(w.head, o.head) && w.in == o.in && w.out == o.out
+				a.verdict == b.verdict && a.target == b.target && a.note == b.note
+		}) && w.in == o.in && w.out == o.out
 }
 
 func samePacket(a, b *model.Packet) bool {
@@ -184,5 +205,8 @@ func (w *walk) returns() bool {
 
 // evenly says what is assumed of a journey that was resolved by even.
 func (b *builder) evenly() string {
+	if b.key.behind {
+		return fmt.Sprintf("%d fragments were under way of which nf_tables' trace shows no header: which of its events was whose is not known, but each has all, and the same", b.even)
+	}
 	return fmt.Sprintf("%d packets with the same headers were under way: which event was whose is not known, but of those that legacy tables tell each had all", b.even)
 }

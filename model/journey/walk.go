@@ -192,6 +192,7 @@ type builder struct {
 	answers     int     // the journey of the other direction that it followed
 	half        int     // the journey of its other half, over loopback
 	copyOf      int     // the journey that a rule made it of
+	piece       piece   // of a datagram
 	doubled     bool    // a rule made a copy of it
 	doubt       string  // why its steps may be another packet's
 	alikes      *alikes // the journeys that its events may be mixed up with
@@ -245,7 +246,7 @@ func (b *builder) shown(at place) (*model.Packet, *walk) {
 		if p != nil && at.before(w.place) {
 			break
 		}
-		if q := w.lastPacket(); q != nil {
+		if q := w.lastPacket(); q != nil && (p == nil || !q.Unshown) {
 			p, seen = q, w
 		}
 	}

@@ -72,6 +72,10 @@ func (f *Finder) judge(s *state, g *gap, number int) []found {
 	p, facts := s.facts(g.table, g.chain)
 	out := make([]found, 0, g.to-g.from+1-g.skip)
 	for n := g.from + g.skip; n <= g.to; n++ {
+		if p.Unshown {
+			out = append(out, found{gap: number, rule: n, note: "nf_tables' trace shows no header of this fragment, so what failed is not known", failing: beyond})
+			continue
+		}
 		x := f.rule(g.table, &g.chain.Rules[n-1])
 		if x == nil {
 			out = append(out, found{gap: number, rule: n, note: "nobody could print this rule, so nobody knows what it asks", failing: beyond})

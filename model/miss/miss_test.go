@@ -219,3 +219,18 @@ func TestSetsAreOfNow(t *testing.T) {
 		}
 	}
 }
+
+// TestUnshown: of a fragment without headers nobody knows why a rule did not match.
+func TestUnshown(t *testing.T) {
+	j := long(t, 3)
+	j.Packet = model.Packet{Family: model.FamilyIPv6, Extended: true, Unshown: true}
+	steps := miss.New(miss.Known{}).Look(j, 0).Steps
+	if len(steps) != 3 {
+		t.Fatalf("%d steps", len(steps))
+	}
+	for _, s := range steps[:2] {
+		if len(s.Because) > 0 || !strings.Contains(s.Note, "shows no header of this fragment") {
+			t.Errorf("%s: %q, %+v", s.Text, s.Note, s.Because)
+		}
+	}
+}

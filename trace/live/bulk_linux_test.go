@@ -96,16 +96,11 @@ func TestSuperPackets(t *testing.T) {
 // together before the trace begins, and without, where each is a packet of its own and
 // those behind the first have no ports.
 func TestFragments(t *testing.T) {
-	nettest.Kernel(t, "nft", "iptables-legacy-restore", "ip6tables-legacy-restore")
+	nettest.Kernel(t, "nft", "iptables-legacy-restore", "ip6tables-legacy-restore", "iptables-nft-restore", "ip6tables-nft-restore")
 	t.Parallel()
 	for _, v6 := range []bool{false, true} {
 		for _, tracked := range []bool{false, true} {
-			if v6 && !tracked {
-				// nf_tables' trace shows no header of such fragments but the first, so their
-				// journeys are incomplete, and say so (docs/facts.md).
-				continue
-			}
-			for _, backend := range []string{"legacy", "native"} {
+			for _, backend := range []string{"legacy", "iptables-nft", "native"} {
 				t.Run(fmt.Sprintf("v6 %v, tracked %v, %s", v6, tracked, backend), func(t *testing.T) {
 					t.Parallel()
 					n := nettest.NewRouted(t)
@@ -117,10 +112,13 @@ func TestFragments(t *testing.T) {
 					if tracked {
 						want = 1
 					}
+					if backend == "iptables-nft" {
+						program = strings.Replace(program, "legacy", "nft", 1)
+					}
 					switch {
-					case backend == "legacy" && tracked:
+					case backend != "native" && tracked:
 						load(t, n.Router, program, accept4+"-A FORWARD -m conntrack --ctstate NEW -j ACCEPT\nCOMMIT\n")
-					case backend == "legacy":
+					case backend != "native":
 						load(t, n.Router, program, accept4+"-A FORWARD -j ACCEPT\nCOMMIT\n")
 					case tracked:
 						load(t, n.Router, "nft", "table inet fw {\n chain f {\n  type filter hook forward priority 0;\n  ct state new counter accept\n }\n}\n")
@@ -150,7 +148,13 @@ func TestFragments(t *testing.T) {
 					if len(list) != want {
 						t.Errorf("%d journeys, want %d", len(list), want)
 					}
-					for _, j := range list {
+					for i, j := range list {
+						if want := i + 1; !tracked && (j.Fragment != want || j.FragmentOf != list[0].Number) || tracked && j.Fragment != 0 {
+							t.Errorf("fragment %d of #%d, want %d of #%d: %s", j.Fragment, j.FragmentOf, want, list[0].Number, describe(j))
+						}
+						if to := net.JoinHostPort(j.Packet.Dst.String(), "9"); to != "10.2.0.2:9" && to != "[fd02::2]:9" {
+							t.Errorf("to %s: %s", to, describe(j))
+						}
 						if !j.Complete || j.Outcome.Verdict != journey.Accepted || len(j.Steps) != 1 {
 							t.Errorf("%s", describe(j))
 						}

@@ -134,8 +134,12 @@ func (d *Decoder) decode(msgType uint16, payload []byte, b *journey.Batch) error
 	// The kernel leaves MARK out where it is 0, and where the packet is no longer
 	// there to be looked at; see nft_trace_notify.
 	e.Mark, e.HasMark = r.mark, !stolen
-	if r.has(attrNetworkHeader) {
+	switch {
+	case r.has(attrNetworkHeader):
 		d.packet(b, e, &r)
+	case (r.has(attrIIF) || r.has(attrOIF)) && model.Family(r.nfproto) == model.FamilyIPv6:
+		// Devices come with the headers, and no other header is left out (docs/facts.md).
+		*b.Packet() = model.Packet{Family: model.FamilyIPv6, Extended: true, Unshown: true, Mark: e.Mark}
 	}
 	if r.iiftype == ethernet && len(r.link) >= 14 {
 		if hard := [12]byte(r.link); d.link == nil || hard != d.hard {

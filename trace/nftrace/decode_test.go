@@ -250,3 +250,23 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestUnshown: of an IPv6 fragment behind the first the kernel shows devices and no header.
+func TestUnshown(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		more [][]byte
+		want bool
+	}{
+		{"came in", [][]byte{word(attrNFProto, 10), word(attrIIF, 12)}, true},
+		{"goes out", [][]byte{word(attrNFProto, 10), word(attrOIF, 12)}, true},
+		{"a later event of a chain", [][]byte{word(attrNFProto, 10)}, false},
+		{"IPv4", [][]byte{word(attrIIF, 12)}, false},
+	} {
+		var d Decoder
+		e, err := d.Decode(MsgType, message(typePolicy, append(c.more, word(attrPolicy, 1), word(attrMark, 5))...))
+		if err != nil || (e.Packet != nil) != c.want || c.want && *e.Packet != (model.Packet{Family: model.FamilyIPv6, Extended: true, Unshown: true, Mark: 5}) {
+			t.Errorf("%s: %+v, %v", c.name, e.Packet, err)
+		}
+	}
+}

@@ -60,6 +60,7 @@ func ipv6(p *model.Packet) []byte {
 			off |= 1
 		}
 		binary.BigEndian.PutUint16(frag[2:], off)
+		binary.BigEndian.PutUint32(frag[4:], p.FragID)
 		next = 44
 	}
 	b := make([]byte, 40, 48+len(l4))

@@ -43,7 +43,7 @@ func packets() []model.Packet {
 	first.MoreFragments = true
 	later.FragOffset, later.Transport, later.SPort, later.DPort = 1480, false, 0, 0
 	later6 := v6(model.ProtoUDP)
-	later6.Extended, later6.FragOffset, later6.Transport, later6.SPort, later6.DPort = true, 1448, false, 0, 0
+	later6.Extended, later6.FragOffset, later6.FragID, later6.Transport, later6.SPort, later6.DPort = true, 1448, 0xabcd, false, 0, 0
 	return []model.Packet{tcp, tcp6, echo, echo6, v4(model.ProtoUDP), v6(model.ProtoUDP), v4(model.ProtoSCTP), gre, first, later, later6}
 }
 
