@@ -80,9 +80,10 @@ type Facts struct {
 	User, Group Fact[uint32]
 	// InSet looks a key up in a named set of the rule's table, or in an ipset. A part of
 	// the key is an address, an interface's name, a MAC address or a number in decimal. Of an
-	// ipset it is "10.0.0.1 tcp:80 eth0", of which the set's type takes what it needs: a
-	// protocol without ports leaves out what is behind the colon, a hook without the interface
-	// its name. Where InSet is nil no set is known.
+	// ipset it is "10.0.0.1 tcp:80 eth0 00:11:22:aa:bb:cc 0x5", of which the set's type takes
+	// what it needs: a protocol without ports leaves out what is behind the colon, a hook
+	// without the interface its name, and what is not known of the Ethernet address and the
+	// mark is left out too. Where InSet is nil no set is known.
 	InSet func(set string, key []string) Answer
 	// Local tells whether an address is one of the host's own; nil where that is not known.
 	Local func(netip.Addr) Answer

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -10,7 +11,7 @@ import (
 
 // aboutSet looks into an ipset. What a part of the key is depends on the set's type,
 // which the rule does not say: so each part of the key is "ADDRESS PROTO:PORT
-// INTERFACE", of which the set takes what it needs.
+// INTERFACE MAC MARK", of which the set takes what it needs.
 func aboutSet(e *evaluation, _ *Option) (string, fact.Answer) {
 	o := e.m.Option("--match-set")
 	if o == nil || o.Unknown != "" || e.f.InSet == nil {
@@ -19,15 +20,21 @@ func aboutSet(e *evaluation, _ *Option) (string, fact.Answer) {
 	v, _ := o.Value.(Set)
 	key := make([]string, len(v.Dirs))
 	for i, d := range v.Dirs {
-		addr, port, dev := e.p.Src, e.p.SPort, e.f.In
+		addr, port, dev, mac := e.p.Src, e.p.SPort, e.f.In, ""
+		if e.f.Source.Known {
+			mac = e.f.Source.Value.String()
+		}
 		if d == "dst" {
-			addr, port, dev = e.p.Dst, e.p.DPort, e.f.Out
+			addr, port, dev, mac = e.p.Dst, e.p.DPort, e.f.Out, "" // nobody tells where to
 		}
 		key[i] = addr.String() + " " + e.p.Proto.String() + ":"
 		if e.p.Transport && e.p.Proto.Ports() {
 			key[i] += strconv.Itoa(int(port))
 		}
-		key[i] += " " + dev.Value
+		key[i] += " " + dev.Value + " " + mac + " "
+		if e.f.Mark.Known {
+			key[i] += fmt.Sprintf("%#x", e.f.Mark.Value)
+		}
 	}
 	a := e.f.InSet(v.Name, key)
 	for i := range e.m.Options {

@@ -3,6 +3,7 @@ package sets
 import (
 	"context"
 	"math"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type Lookup struct {
 type asker interface {
 	Header(context.Context, set.Key) (set.Set, error)
 	Contains(context.Context, set.Set, string) (bool, error)
+	Members(ctx context.Context, s set.Set, from, n int) (set.Page, error)
 }
 
 type question struct {
@@ -92,11 +94,18 @@ func (l *Lookup) ask(k set.Key, key []string) fact.Answer {
 		}
 		l.headers[k] = s
 	}
-	member, ok := strings.Join(key, " . "), true
 	if k.Backend == set.IPSet {
-		member, ok = ipsetMember(s.Type, key)
+		if s.Type == "list:set" {
+			return l.inList(ctx, s, key)
+		}
+		return l.inIPSet(ctx, s, key)
 	}
-	if l.asked++; !ok || l.asked > l.most {
+	return l.contains(ctx, s, strings.Join(key, " . "))
+}
+
+// contains asks the kernel of one member.
+func (l *Lookup) contains(ctx context.Context, s set.Set, member string) fact.Answer {
+	if l.asked++; l.asked > l.most {
 		return fact.Unsure
 	}
 	in, err := l.r.Contains(ctx, s, member)
@@ -106,8 +115,52 @@ func (l *Lookup) ask(k set.Key, key []string) fact.Answer {
 	return fact.Is(in)
 }
 
-// ipsetMember takes from a key what a type of set asks for: "10.0.0.1 tcp:80 eth0" for each
-// dimension. A set of sets, and what the key does not have, cannot be asked for.
+// maxListed is how many sets of a set of sets are asked.
+const maxListed = 64
+
+// inList asks the sets of a set of sets, as a rule does: any of them will do
+// (list_set_ktest, net/netfilter/ipset/ip_set_list_set.c).
+func (l *Lookup) inList(ctx context.Context, s set.Set, key []string) fact.Answer {
+	if l.asked++; l.asked > l.most {
+		return fact.Unsure
+	}
+	page, err := l.r.Members(ctx, s, 0, maxListed)
+	if err != nil {
+		return fact.Unsure
+	}
+	all := fact.No
+	if page.More {
+		all = fact.Unsure
+	}
+	for _, m := range page.Members {
+		switch l.ask(set.Key{Backend: s.Key.Backend, Name: m.Text}, key) {
+		case fact.Yes:
+			return fact.Yes
+		case fact.Unsure:
+			all = fact.Unsure
+		}
+	}
+	return all
+}
+
+// inIPSet asks for what a type of set takes from a key.
+func (l *Lookup) inIPSet(ctx context.Context, s set.Set, key []string) fact.Answer {
+	if len(key) > 0 {
+		addr, _, _ := strings.Cut(key[0], " ")
+		a, err := netip.ParseAddr(addr)
+		if err == nil && (s.Addresses == model.FamilyIPv4 && a.Is6() || s.Addresses == model.FamilyIPv6 && a.Is4()) {
+			return fact.No // ip_set_test asks no set of another family
+		}
+	}
+	member, ok := ipsetMember(s.Type, key)
+	if !ok {
+		return fact.Unsure
+	}
+	return l.contains(ctx, s, member)
+}
+
+// ipsetMember takes from a key what a type of set asks for: "10.0.0.1 tcp:80 eth0
+// 00:11:22:aa:bb:cc 0x5" for each dimension. What the key does not have cannot be asked for.
 func ipsetMember(typ string, key []string) (member string, ok bool) {
 	method, dims, _ := strings.Cut(typ, ":")
 	kinds := strings.Split(dims, ",")
@@ -116,8 +169,8 @@ func ipsetMember(typ string, key []string) (member string, ok bool) {
 	}
 	l := make([]string, len(kinds))
 	for i, kind := range kinds {
-		addr, rest, _ := strings.Cut(key[i], " ")
-		port, dev, _ := strings.Cut(rest, " ")
+		part := append(strings.Split(key[i], " "), make([]string, 4)...)
+		addr, port, dev, mac, mark := part[0], part[1], part[2], part[3], part[4]
 		switch proto, number, _ := strings.Cut(port, ":"); {
 		case kind == "ip" || kind == "net":
 			l[i] = addr
@@ -127,6 +180,10 @@ func ipsetMember(typ string, key []string) (member string, ok bool) {
 			l[i] = port
 		case kind == "iface" && dev != "":
 			l[i] = dev
+		case kind == "mac" && mac != "":
+			l[i] = mac
+		case kind == "mark" && mark != "":
+			l[i] = mark
 		default:
 			return "", false
 		}

@@ -32,6 +32,14 @@ create all list:set
 add all ips
 create six hash:ip family inet6
 add six 2001:db8::1
+add all six
+create empty list:set
+create deep list:set
+add deep pairs
+add deep ips
+create bitmac bitmap:ip,mac range 10.0.0.0/24
+add bitmac 10.0.0.5,00:11:22:33:44:55
+add bitmac 10.0.0.6
 `, "ipset", "restore")
 	nettest.Feed(t, ns, `table inet fw {
 	set near { type ipv4_addr; elements = { 10.0.0.5 }
@@ -62,7 +70,8 @@ add six 2001:db8::1
 		{legacy, "ips", []string{"10.0.0.5 tcp:80 eth0"}, fact.Yes},
 		{legacy, "ips", []string{"10.0.0.6 tcp:80 eth0"}, fact.No},
 		{legacy, "ips", []string{"10.0.0.5 tcp:80 eth0", "10.0.0.6 tcp:80 eth1"}, fact.Yes},
-		{legacy, "ips", []string{"2001:db8::1 tcp:80 eth0"}, fact.Unsure},
+		{legacy, "ips", []string{"2001:db8::1 tcp:80 eth0"}, fact.No},
+		{legacy, "six", []string{"10.0.0.5 tcp:80 eth0"}, fact.No},
 		{legacy, "six", []string{"2001:db8::1 tcp:80 eth0"}, fact.Yes},
 		{legacy, "six", []string{"2001:db8::2 icmpv6: eth0"}, fact.No},
 		{legacy, "nets", []string{"10.66.1.1 tcp:80 eth0"}, fact.Yes},
@@ -77,7 +86,15 @@ add six 2001:db8::1
 		{legacy, "ways", []string{"10.0.0.5 tcp:80 eth0", "10.0.0.5 tcp:80 eth0"}, fact.Yes},
 		{legacy, "ways", []string{"10.0.0.5 tcp:80 eth1", "10.0.0.5 tcp:80 eth1"}, fact.No},
 		{legacy, "ways", []string{"10.0.0.5 tcp:80 ", "10.0.0.5 tcp:80 "}, fact.Unsure},
-		{legacy, "all", []string{"10.0.0.5 tcp:80 eth0"}, fact.Unsure},
+		{legacy, "all", []string{"10.0.0.5 tcp:80 eth0"}, fact.Yes},
+		{legacy, "all", []string{"10.0.0.6 tcp:80 eth0 00:11:22:33:44:55 0x5"}, fact.No},
+		{legacy, "all", []string{"2001:db8::1 tcp:80 eth0"}, fact.Yes},
+		{legacy, "empty", []string{"10.0.0.5 tcp:80 eth0"}, fact.No},
+		{legacy, "deep", []string{"10.0.0.5 tcp:80 eth0"}, fact.Yes},
+		{legacy, "deep", []string{"10.0.0.6 tcp:80 eth0"}, fact.Unsure},
+		{legacy, "bitmac", []string{"10.0.0.5 tcp:80 eth0 00:11:22:33:44:55 ", "10.0.0.5 tcp:80 eth0 00:11:22:33:44:55 "}, fact.Yes},
+		{legacy, "bitmac", []string{"10.0.0.5 tcp:80 eth0 00:11:22:33:44:56 ", "10.0.0.5 tcp:80 eth0 00:11:22:33:44:56 "}, fact.No},
+		{legacy, "bitmac", []string{"10.0.0.6 tcp:80 eth0 00:11:22:33:44:56 ", "10.0.0.5 tcp:80 eth0 00:11:22:33:44:56 "}, fact.Yes},
 		{legacy, "none", []string{"10.0.0.5 tcp:80 eth0"}, fact.Unsure},
 		{native, "near", []string{"10.0.0.5"}, fact.Yes},
 		{native, "near", []string{"10.0.0.6"}, fact.No},
@@ -114,6 +131,10 @@ func (c *counting) Contains(context.Context, set.Set, string) (bool, error) {
 	return true, nil
 }
 
+func (c *counting) Members(context.Context, set.Set, int, int) (set.Page, error) {
+	return set.Page{More: true}, nil
+}
+
 // TestLookupBound: one question is asked once a second, and no more than so many.
 func TestLookupBound(t *testing.T) {
 	at := time.Unix(1, 0)
@@ -137,5 +158,30 @@ func TestLookupBound(t *testing.T) {
 	at = at.Add(fresh)
 	if ask("10.0.0.1") != fact.Yes || c.headers != 2 {
 		t.Errorf("a second later: %d headers", c.headers)
+	}
+}
+
+// TestIPSetMember: what sets of types that this kernel need not have take from a key.
+func TestIPSetMember(t *testing.T) {
+	one, two := "10.0.0.5 tcp:80 eth0 00:11:22:33:44:55 0x5", "10.0.0.6 udp:53 eth1  "
+	for _, c := range []struct {
+		typ  string
+		key  []string
+		want string // "" where it cannot be asked
+	}{
+		{"hash:mac", []string{one}, "00:11:22:33:44:55"},
+		{"hash:mac", []string{two}, ""},
+		{"hash:ip,mac", []string{two, one}, "10.0.0.6,00:11:22:33:44:55"},
+		{"hash:ip,mac", []string{one, two}, ""},
+		{"hash:ip,mark", []string{two, one}, "10.0.0.6,0x5"},
+		{"hash:ip,mark", []string{one, two}, ""},
+		{"hash:ip,port,net", []string{one, two, one}, "10.0.0.5,udp:53,10.0.0.5"},
+		{"hash:ip,port,net", []string{one, two}, ""},
+		{"hash:net,iface", []string{one, two}, "10.0.0.5,eth1"},
+		{"hash:wine", []string{one}, ""},
+	} {
+		if got, ok := ipsetMember(c.typ, c.key); got != c.want || ok != (c.want != "") {
+			t.Errorf("%s of %q: %q, %v, want %q", c.typ, c.key, got, ok, c.want)
+		}
 	}
 }
