@@ -19,10 +19,10 @@ func TestEval(t *testing.T) {
 		if set != "known" {
 			return fact.Unsure
 		}
-		return fact.Is(strings.Join(key, ",") == "10.1.0.2 tcp:40000 eth0,10.2.0.2 tcp:8080 ")
+		return fact.Is(strings.Join(key, ",") == "10.1.0.2 tcp:40000 eth0 02:00:00:00:00:01 0x15,10.2.0.2 tcp:8080   0x15")
 	}
 	local := func(a netip.Addr) fact.Answer { return fact.Is(a == netip.MustParseAddr("10.2.0.2")) }
-	f := &fact.Facts{InSet: sets, Local: local, In: fact.Of("eth0"), Out: fact.Of(""), Mark: fact.Of(uint32(0x15)), Backend: model.BackendLegacy,
+	f := &fact.Facts{InSet: sets, Local: local, Source: fact.Of(fact.MAC{2, 0, 0, 0, 0, 1}), In: fact.Of("eth0"), Out: fact.Of(""), Mark: fact.Of(uint32(0x15)), Backend: model.BackendLegacy,
 		Connection: fact.Of(&fact.Connection{State: fact.Untracked})}
 	for _, c := range []struct{ rule, answer, why string }{
 		{"-p tcp --dport 80", "no", "tcp dport: want 80, have 8080, no"},

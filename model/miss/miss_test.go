@@ -124,7 +124,7 @@ func TestKnown(t *testing.T) {
 	j.Steps[0].Text = tables[0].Chain("INPUT").Rules[2].Text
 	full := miss.New(miss.Known{
 		InSet: func(t *model.Table, set string, key []string) fact.Answer {
-			return fact.Is(t.Name != "filter" || set != "bad" || len(key) != 1 || key[0] != "10.1.0.2 tcp:4 eth0")
+			return fact.Is(t.Name != "filter" || set != "bad" || len(key) != 1 || key[0] != "10.1.0.2 tcp:4 eth0  0x0")
 		},
 		Local: func(a netip.Addr) fact.Answer { return fact.Is(a.String() == "10.1.0.1") },
 	}).Look(j, 0)
