@@ -94,7 +94,7 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 	switch a {
 	case "":
 		return nil
-	case keys.Page1, keys.Page2, keys.Page3, keys.Page4, keys.Page5:
+	case keys.Page1, keys.Page2, keys.Page3, keys.Page4, keys.Page5, keys.Page6:
 		if i := int(a[len(a)-1] - '1'); i < n {
 			m.at = i
 		}
@@ -113,6 +113,10 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 	case keys.Help:
 		m.open = help.New(m.name())
 	case keys.Pause:
+		if p, ok := m.page().(page.Pauser); ok {
+			p.Pause(m.frame())
+			return nil
+		}
 		m.player.Toggle()
 		if !m.player.Paused() {
 			m.snap = m.latest

@@ -56,6 +56,9 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		m.ticking = false
 		now := m.now()
 		m.player.Advance(now.Sub(m.last))
+		if p, ok := m.page().(page.Mover); ok {
+			p.Move(now.Sub(m.last), m.frame())
+		}
 		m.last = now
 	case secondMsg:
 		m.seconds = false
@@ -142,7 +145,7 @@ func (m *Model) swap(s *snapshot.Snapshot) tea.Cmd {
 // moves, seconds while a trace counts down; and the work that the page has.
 func (m *Model) wake() tea.Cmd {
 	var cmds []tea.Cmd
-	if !m.ticking && m.player.Moving() {
+	if !m.ticking && m.moving() {
 		m.ticking = true
 		if now := m.now(); now.Sub(m.last) > 2*tick {
 			m.last = now // the clock stood still; the pause is no time of the animation
@@ -166,6 +169,14 @@ func (m *Model) wake() tea.Cmd {
 		}
 	}
 	return tea.Batch(cmds...)
+}
+
+// moving reports whether time changes anything of what is shown.
+func (m *Model) moving() bool {
+	if p, ok := m.page().(page.Mover); ok && p.Moving(m.frame()) {
+		return true
+	}
+	return m.player.Moving()
 }
 
 // say shows a sentence for a while.

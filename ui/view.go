@@ -12,6 +12,7 @@ import (
 	"nfscope/ui/component/status"
 	"nfscope/ui/component/units"
 	"nfscope/ui/keys"
+	"nfscope/ui/page"
 )
 
 // The smallest screen that shows a page.
@@ -130,9 +131,11 @@ func (m *Model) names() []string {
 
 func (m *Model) tabs() string {
 	right, style := "", m.th.Dim
+	_, says := m.page().(page.Sayer) // it tells itself where in the lab it is
 	switch lab := m.latest.Lab; {
 	case m.filters[m.name()] != "":
 		right, style = "only: "+m.filters[m.name()], m.th.Accent
+	case says:
 	case lab != nil && lab.Current < len(lab.Steps):
 		right = fmt.Sprintf("%d/%d %s", lab.Current+1, len(lab.Steps), lab.Steps[lab.Current].Title)
 	case lab != nil:
@@ -151,6 +154,9 @@ func (m *Model) tabAt(x int) int {
 
 // sentence is the line that answers: what became of the packet in focus.
 func (m *Model) sentence() string {
+	if p, ok := m.page().(page.Sayer); ok {
+		return m.th.Dim.Render(line.Fit(" "+line.Clean(p.Says(m.frame())), m.width, m.th.Glyphs.Dots))
+	}
 	j, _ := m.player.Focused()
 	if n := len(m.snap.Journeys); j == nil && n > 0 {
 		j = m.snap.Journeys[n-1]
@@ -227,6 +233,8 @@ func (m *Model) hints() []keys.Action {
 		out = append(out, keys.TraceThis, keys.Sort)
 	case "Drops":
 		out = append(out, keys.Enter, keys.TraceThis, keys.Sort, keys.Usual)
+	case "Labs":
+		return []keys.Action{keys.GoOn, keys.Down, keys.Up, keys.Pause, keys.StepOn, keys.StepBack, keys.Slower, keys.Lesson, keys.Back, keys.Zoom, keys.Quit}
 	case "Trace":
 		out = append(out, keys.Follow, keys.Enter, keys.Compare, keys.Talk, keys.Export)
 	default:

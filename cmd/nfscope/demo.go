@@ -17,13 +17,11 @@ import (
 	"nfscope/docs/labs"
 	"nfscope/model/feed"
 	"nfscope/model/filter"
-	"nfscope/model/journey"
-	"nfscope/model/store"
-	"nfscope/trace/collect"
 	"nfscope/trace/guard"
 	"nfscope/trace/lab"
 	"nfscope/trace/live"
 	"nfscope/trace/record"
+	"nfscope/ui/speech"
 )
 
 const (
@@ -44,6 +42,8 @@ const (
 type demoFlags struct {
 	recorded, live, plain, step bool
 	file                        string
+	// page is the page to begin with, "" for the first.
+	page string
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -103,33 +103,64 @@ func (o *demoFlags) check(command string) error {
 func (a *app) demo(l *lab.Lab, o demoFlags) error {
 	plain := o.plain || !a.terminal()
 	if !o.recorded {
-		err := a.demoLive(l, plain, o)
+		switch ran, status, err := lab.EnterUserns(os.Args[1:]); {
+		case ran: // it ran again in a user namespace, where it may
+			return &statusError{status: status}
+		case err == nil:
+		case o.live:
+			return cannotLive(err)
+		default:
+			return a.demoRecorded(l, plain, o, err)
+		}
+		n, err := a.openLab(l)
 		var m *missing
 		switch {
-		case !errors.As(err, &m):
+		case errors.As(err, &m) && o.live:
+			return cannotLive(err)
+		case errors.As(err, &m):
+			return a.demoRecorded(l, plain, o, err)
+		case err != nil:
 			return err
-		case o.live:
-			return lacking(fmt.Errorf("the live demo cannot run here: %w; `nfscope demo --recorded` plays a recording", m))
+		case !plain:
+			return a.lessons(&show{lab: l, net: n, step: o.step, file: o.file, live: o.live}, o.page)
 		}
-		if _, none := l.Recording(); none != nil {
-			return lacking(fmt.Errorf("%w; the lab has no recording either", m))
+		switch err := a.demoPlain(n, o); {
+		case errors.As(err, &m) && o.live:
+			return cannotLive(err)
+		case errors.As(err, &m):
+			return a.demoRecorded(l, plain, o, err)
+		default:
+			return err
 		}
-		fmt.Fprintf(a.err, "nfscope: playing the recording, because the live demo cannot run here: %v\n", m)
 	}
-	name := l.Name + "/" + lab.RecordingFile
+	return a.demoRecorded(l, plain, o, nil)
+}
+
+func cannotLive(err error) error {
+	return lacking(fmt.Errorf("the live demo cannot run here: %w; `nfscope demo --recorded` plays a recording", err))
+}
+
+// demoRecorded plays a lab's recording; why says why it is not live, nil where that is
+// what was asked for.
+func (a *app) demoRecorded(l *lab.Lab, plain bool, o demoFlags, why error) error {
 	b, err := l.Recording()
+	switch {
+	case err != nil && why != nil:
+		return lacking(fmt.Errorf("%w; the lab has no recording either", why))
+	case err != nil:
+		return err
+	case why != nil:
+		fmt.Fprintf(a.err, "nfscope: playing the recording, because the live demo cannot run here: %v\n", why)
+	}
+	if !plain {
+		return a.lessons(&show{lab: l, recording: b, step: o.step}, o.page)
+	}
+	rr, err := record.NewReader(l.Name+"/"+lab.RecordingFile, bytes.NewReader(b))
 	if err != nil {
 		return err
 	}
 	speak := spoken(l, a.lang)
-	rr, err := record.NewReader(name, bytes.NewReader(b))
-	if err != nil {
-		return err
-	}
-	if !plain {
-		return a.demoReplay(name, b, rr.Title, speak)
-	}
-	st := newStory(a.out, a.width())
+	st := newStory(a.out, a.width(), a.lang)
 	put := func(it feed.Item) {
 		speak(&it)
 		st.put(it)
@@ -155,28 +186,36 @@ func (r registrar) Netns(name string) error {
 	return err
 }
 
-// demoLive builds the lab, arms the trace and plays the lab's steps.
-func (a *app) demoLive(l *lab.Lab, plain bool, o demoFlags) error {
-	switch ran, status, err := lab.EnterUserns(os.Args[1:]); {
-	case err != nil:
-		return &missing{err}
-	case ran: // it ran again in a user namespace, where it may
-		return &statusError{status: status}
-	}
-	n, err := a.openLab(l)
+// demoPlain tells a lab as text while it runs.
+func (a *app) demoPlain(n *lab.Network, o demoFlags) error {
+	put, rec, err := a.recordLab(n.Lab(), o.file)
 	if err != nil {
 		return err
 	}
-	var rec *recorder
-	if o.file != "" {
-		if rec, err = a.recordTo(o.file, "lab "+l.Name, false); err != nil {
-			return err
-		}
+	st := newStory(a.out, a.width(), a.lang)
+	p := tempo{each: demoFor}
+	switch {
+	case o.step:
+		p = tempo{each: classFor, before: a.enter(a.in)}
+	case rec:
+		p.before = slowly()
 	}
-	tee := func(put func(feed.Item)) func(feed.Item) {
-		if rec == nil {
-			return put
-		}
+	if err := a.play(a.ctx, n, put(st.put), p); err != nil {
+		return err
+	}
+	return st.end()
+}
+
+// recordLab gives what makes of a put one that records as well, if there is a file to.
+func (a *app) recordLab(l *lab.Lab, file string) (tee func(put func(feed.Item)) func(feed.Item), on bool, err error) {
+	if file == "" {
+		return func(put func(feed.Item)) func(feed.Item) { return put }, false, nil
+	}
+	rec, err := a.recordTo(file, "lab "+l.Name, false)
+	if err != nil {
+		return nil, false, err
+	}
+	return func(put func(feed.Item)) func(feed.Item) {
 		rec.begin(put)
 		return func(it feed.Item) {
 			if it.Time.IsZero() {
@@ -185,22 +224,7 @@ func (a *app) demoLive(l *lab.Lab, plain bool, o demoFlags) error {
 			rec.Put(it)
 			put(it)
 		}
-	}
-	if plain {
-		st := newStory(a.out, a.width())
-		p := tempo{each: demoFor}
-		switch {
-		case o.step:
-			p = tempo{each: classFor, before: a.enter(a.in)}
-		case rec != nil:
-			p.before = slowly()
-		}
-		if err := a.play(a.ctx, n, tee(st.put), p); err != nil {
-			return err
-		}
-		return st.end()
-	}
-	return a.demoTUI(n, tee)
+	}, true, nil
 }
 
 // play watches the lab's observed host and runs its steps once.
@@ -240,7 +264,7 @@ func (a *app) armLab(ctx context.Context, n *lab.Network, d time.Duration, put f
 
 // steps runs the lab's steps once, each after before (nil: at once). The end of a step is
 // told when its last events have come.
-func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), before func(context.Context) error) error {
+func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), before func(context.Context, int) error) error {
 	first := true
 	emit := func(it feed.Item) {
 		if it.Lab != nil {
@@ -252,11 +276,11 @@ func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), be
 		}
 		put(it)
 	}
-	_, err := lab.Play(ctx, n, emit, func(lab.Step) error {
+	_, err := lab.Play(ctx, n, emit, func(s lab.Step) error {
 		if before == nil {
 			return ctx.Err()
 		}
-		return before(ctx)
+		return before(ctx, n.Lab().Step(s.Name))
 	})
 	return err
 }
@@ -264,20 +288,20 @@ func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), be
 // tempo is how fast a lab's steps run: before waits before each, and the trace lasts each.
 type tempo struct {
 	each   time.Duration
-	before func(context.Context) error
+	before func(ctx context.Context, step int) error
 }
 
 // slowly lets an eye follow; the first packet does not let the user wait.
-func slowly() func(context.Context) error {
+func slowly() func(context.Context, int) error {
 	wait := settle
-	return func(ctx context.Context) error {
+	return func(ctx context.Context, _ int) error {
 		defer func() { wait = gap }()
 		return pause(ctx, wait)
 	}
 }
 
 // enter waits for the enter key. At the end of the input the rest runs at once.
-func (a *app) enter(in io.Reader) func(context.Context) error {
+func (a *app) enter(in io.Reader) func(context.Context, int) error {
 	lines := make(chan struct{})
 	go func() {
 		defer close(lines)
@@ -285,8 +309,8 @@ func (a *app) enter(in io.Reader) func(context.Context) error {
 			lines <- struct{}{}
 		}
 	}()
-	return func(ctx context.Context) error {
-		fmt.Fprintln(a.err, "-- enter sends it")
+	return func(ctx context.Context, _ int) error {
+		fmt.Fprintln(a.err, speech.In(a.lang).Enter())
 		select {
 		case <-lines:
 			return nil
@@ -313,33 +337,6 @@ func (a *app) settled(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// demoTUI shows the lab; its steps are repeated until the demo's time is over.
-func (a *app) demoTUI(n *lab.Network, tee func(func(feed.Item)) func(feed.Item)) error {
-	c := collect.New(store.New(journey.Options{}), time.Now)
-	put := a.noting(tee(c.Put))
-	s, err := a.armLab(a.ctx, n, demoFor, put)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
-	ctx, cancel := context.WithTimeout(a.ctx, demoFor)
-	played := make(chan struct{})
-	before := slowly()
-	go func() {
-		defer close(played)
-		for ctx.Err() == nil {
-			if err := a.steps(ctx, n, put, before); err != nil && ctx.Err() == nil {
-				put(feed.Item{Time: time.Now(), Problem: "the lab's steps ended: " + err.Error()})
-				return
-			}
-		}
-	}()
-	err = a.tui(c, tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(n.Observed()), logs: a.logSource(n.Observed()), look: s.Focus})
-	cancel()
-	<-played
-	return err
 }
 
 // pause waits, or gives ctx's error.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +32,15 @@ func (a *app) labCommand() *cobra.Command {
 		if len(args) > 0 {
 			return usagef("lab: there is no %q; expected list, up, run, enter, down or test", args[0])
 		}
-		return c.Help()
+		if !a.terminal() {
+			return c.Help()
+		}
+		switch ran, status, err := lab.EnterUserns(os.Args[1:]); {
+		case ran:
+			return &statusError{status: status}
+		case err != nil: // recordings can be watched all the same
+		}
+		return a.lessons(nil, "Labs")
 	}
 	c.Args = cobra.ArbitraryArgs
 	c.AddCommand(a.labListCommand(), a.labRunCommand(), a.labUpCommand(), a.labHoldCommand(), a.labEnterCommand(), a.labDownCommand(), a.labTestCommand())
@@ -95,6 +104,7 @@ func (a *app) labRunCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			o.demo.page, o.demo.step = "Labs", o.demo.step || !o.demo.plain && a.terminal()
 			return a.demo(l, o.demo)
 		},
 	}

@@ -45,20 +45,7 @@ func (a *app) labList(asJSON bool) error {
 		if err != nil {
 			return err
 		}
-		line := labLine{Schema: "nfscope/lab/1", Name: name, Title: l.Title.In(a.lang), Stands: []string{}}
-		_, err = l.Recording()
-		line.Recorded = err == nil
-		if err = able; err == nil {
-			err = lab.Lacks(l)
-		}
-		if line.Live = err == nil; !line.Live {
-			line.Why = err.Error()
-		}
-		for _, s := range standing {
-			if s.Lab == name {
-				line.Stands = append(line.Stands, s.String())
-			}
-		}
+		line := a.labLine(l, able, standing)
 		if asJSON {
 			if err := enc.Encode(line); err != nil {
 				return err
@@ -79,6 +66,26 @@ func (a *app) labList(asJSON bool) error {
 		}
 	}
 	return nil
+}
+
+// labLine says of a lab whether it can run here, and where it stands; able is why no lab
+// can, nil where labs can.
+func (a *app) labLine(l *lab.Lab, able error, standing []lab.Stand) labLine {
+	line := labLine{Schema: "nfscope/lab/1", Name: l.Name, Title: l.Title.In(a.lang), Stands: []string{}}
+	_, err := l.Recording()
+	line.Recorded = err == nil
+	if err = able; err == nil {
+		err = lab.Lacks(l)
+	}
+	if line.Live = err == nil; !line.Live {
+		line.Why = err.Error()
+	}
+	for _, s := range standing {
+		if s.Lab == l.Name {
+			line.Stands = append(line.Stands, s.String())
+		}
+	}
+	return line
 }
 
 func isName(name string) bool {

@@ -34,7 +34,7 @@ func TestLabStep(t *testing.T) {
 	said := bufio.NewReader(errs)
 	asked := func() {
 		t.Helper()
-		if l, err := said.ReadString('\n'); err != nil || !strings.Contains(l, "enter sends it") {
+		if l, err := said.ReadString('\n'); err != nil || !strings.Contains(l, "按 enter 发送") {
 			t.Fatalf("it said %q, %v", l, err)
 		}
 	}
@@ -52,15 +52,15 @@ func TestLabStep(t *testing.T) {
 		}
 	}
 	asked()
-	if all := told("由哪条规则决定"); strings.Contains(all, "the sender saw") {
+	if all := told("由哪条规则决定"); strings.Contains(all, "发送方看到") {
 		t.Errorf("a packet was sent before enter:\n%s", all)
 	}
 	_, _ = io.WriteString(in, "\n")
-	told("the sender saw: answered")
+	told("发送方看到:answered")
 	asked()
 	told("规则 1 说 DROP,规则 3 说 ACCEPT")
 	in.Close() // the rest runs at once
-	told("lost 0")
+	told("丢失 0")
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}

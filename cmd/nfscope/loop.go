@@ -5,14 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"nfscope/model"
 	"nfscope/model/feed"
-	"nfscope/model/journey"
 	"nfscope/model/snapshot"
-	"nfscope/model/store"
-	"nfscope/trace/collect"
 	"nfscope/trace/lab"
 	"nfscope/trace/record"
 )
@@ -30,10 +28,20 @@ type loop struct {
 	// wait returns at a recorded time, or with the context's error.
 	wait func(context.Context, time.Time) error
 
-	start time.Time // of the playing
-	base  time.Time // of the recording
-	shift time.Duration
-	pass  int
+	// pace holds the steps; nil where they go by themselves.
+	pace *class
+	// hurry is true from when a step was let go until its first packet: what lay between is
+	// not waited for.
+	hurry bool
+
+	mu sync.Mutex
+	// start is when the playing began, moved on by the time that it stood since; stands is
+	// since when it does, zero while it goes.
+	start, stands time.Time
+	base          time.Time // of the recording
+	shift         time.Duration
+	pass          int
+	steps         int // how many the lab has
 	// began and last are the counters at the recording's begin and at last; grown is what
 	// the passes before this one have added.
 	began, last, grown *model.Counts
@@ -55,17 +63,60 @@ func newLoop(name string, data []byte, change func(*feed.Item)) (*loop, error) {
 }
 
 // now is the time in the recording's own terms; it goes on behind its end.
-func (l *loop) now() time.Time { return l.base.Add(time.Since(l.start)) }
+func (l *loop) now() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.stands.IsZero() {
+		return l.base.Add(l.stands.Sub(l.start))
+	}
+	return l.base.Add(time.Since(l.start))
+}
+
+// stopped is since when the clock stands, zero while it goes.
+func (l *loop) stopped() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stands
+}
+
+// hold stands until a step may go.
+func (l *loop) hold(ctx context.Context, step int) error {
+	if l.pace == nil {
+		return nil
+	}
+	l.mu.Lock()
+	l.stands = time.Now()
+	l.mu.Unlock()
+	waited, err := l.pace.wait(ctx, step)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.start, l.stands = l.start.Add(time.Since(l.stands)), time.Time{}
+	l.hurry = waited
+	return err
+}
+
+// skip goes on to a time at once.
+func (l *loop) skip(to time.Time) {
+	if ahead := to.Sub(l.now()); ahead > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.start = l.start.Add(-ahead)
+	}
+}
 
 // play gives the items to put, at the pace they were recorded at, until ctx is done.
 func (l *loop) play(ctx context.Context, put func(feed.Item)) error {
 	for ; ; l.pass++ {
+		l.hurry = false
 		end, err := l.once(ctx, put)
 		if err != nil {
 			return err
 		}
 		l.shift = end.Sub(l.base) + rest
 		l.grow()
+		if err := l.hold(ctx, l.steps); err != nil {
+			return err
+		}
 	}
 }
 
@@ -88,10 +139,21 @@ func (l *loop) once(ctx context.Context, put func(feed.Item)) (end time.Time, er
 		if !l.wanted(&it) {
 			continue
 		}
+		if l.hurry {
+			l.skip(it.Time)
+			l.hurry = it.Event == nil && it.Drop == nil && it.Lab == nil
+		}
 		if err := l.wait(ctx, it.Time); err != nil {
 			return end, err
 		}
 		put(it)
+		if it.Lab != nil {
+			if l.steps = len(it.Lab.Steps); it.Lab.Current < l.steps {
+				if err := l.hold(ctx, it.Lab.Current); err != nil {
+					return end, err
+				}
+			}
+		}
 	}
 }
 
@@ -207,33 +269,6 @@ func spoken(l *lab.Lab, lang string) func(*feed.Item) {
 				v.Steps[i].Says = l.Steps[i].Says.In(lang)
 			}
 		}
-		v.Hosts = it.Lab.Hosts
 		it.Lab = v
 	}
-}
-
-// demoReplay shows a lab's recording until the demo's time is over.
-func (a *app) demoReplay(name string, data []byte, title string, change func(*feed.Item)) error {
-	l, err := newLoop(name, data, func(it *feed.Item) {
-		change(it)
-		asRecording(it, title)
-	})
-	if err != nil {
-		return err
-	}
-	c := collect.New(store.New(journey.Options{}), l.now)
-	ctx, stop := context.WithTimeout(a.ctx, demoFor)
-	played := make(chan struct{})
-	go func() {
-		defer close(played)
-		if err := l.play(ctx, c.Put); ctx.Err() == nil {
-			c.Put(feed.Item{Time: l.now(), Problem: err.Error()})
-		}
-		c.Put(l.over())
-		c.End()
-	}()
-	err = a.tui(c, tuiOptions{})
-	stop()
-	<-played
-	return err
 }

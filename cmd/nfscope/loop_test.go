@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io/fs"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,60 @@ func TestCutRecordingSaysSo(t *testing.T) {
 		if cut := n < len(data); cut != (err != nil) || cut != strings.HasSuffix(out.String(), "; the recording is cut short\n") {
 			t.Errorf("%d of %d bytes: %v, at the end %q", n, len(data), err, out.String()[max(0, out.Len()-100):])
 		}
+	}
+}
+
+// A held recording stands before each step: its clock stands, no packet comes, and when
+// the step is sent its packet comes at once.
+func TestRecordingWaits(t *testing.T) {
+	t.Parallel()
+	const name = "close-the-door"
+	data, err := fs.ReadFile(labs.FS, name+"/"+lab.RecordingFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLoop(name, data, func(*feed.Item) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.pace = newClass(true)
+	ctx, stop := context.WithCancel(context.Background())
+	at := make(chan int) // the step that is due
+	events, due := 0, -1
+	ended := make(chan error)
+	go func() {
+		ended <- l.play(ctx, func(it feed.Item) {
+			switch {
+			case it.Lab != nil:
+				if due = it.Lab.Current; due < len(it.Lab.Steps) {
+					at <- due
+				}
+			case it.Event != nil:
+				events++
+			}
+		})
+	}()
+	for want := range 3 {
+		if got := <-at; got != want {
+			t.Fatalf("step %d is due, want %d", got, want)
+		}
+		for l.stopped().IsZero() { // it is about to stand
+			runtime.Gosched()
+		}
+		if a, b := l.now(), l.now(); !a.Equal(b) {
+			t.Error("the clock goes on")
+		}
+		had := events
+		if want == 0 && had > 0 {
+			t.Errorf("%d events before the first step", had)
+		}
+		l.pace.Send(want)
+	}
+	stop()
+	if err := <-ended; err == nil {
+		t.Error("it ended by itself")
+	}
+	if events == 0 {
+		t.Error("no event came")
 	}
 }

@@ -51,7 +51,7 @@ func tell(t *testing.T, name string, r io.Reader) string {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	s := newStory(&out, 0)
+	s := newStory(&out, 0, "en")
 	if err := rr.Play(context.Background(), record.NewClock(0), s.put); err != nil {
 		t.Fatal(err)
 	}

@@ -9,12 +9,14 @@ import (
 
 	"nfscope/model/drop"
 	"nfscope/model/feed"
+	"nfscope/model/guess"
 	"nfscope/model/journey"
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
 	"nfscope/model/store"
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/units"
+	"nfscope/ui/speech"
 )
 
 // story tells a lab as text: its rules, then step by step what was sent, what the
@@ -25,6 +27,8 @@ type story struct {
 	out   *bufio.Writer
 	width int
 	store *store.Store
+
+	say speech.Speech
 
 	rules   bool // the rules are printed
 	lab     *snapshot.Lab
@@ -37,8 +41,9 @@ type story struct {
 	err   error
 }
 
-func newStory(w io.Writer, width int) *story {
-	return &story{out: bufio.NewWriter(w), width: width, store: store.New(journey.Options{}), printed: map[int]bool{}, words: drop.Meanings()}
+// newStory tells a story in a language, on lines of a width.
+func newStory(w io.Writer, width int, lang string) *story {
+	return &story{out: bufio.NewWriter(w), width: width, say: speech.In(lang), store: store.New(journey.Options{}), printed: map[int]bool{}, words: drop.Meanings()}
 }
 
 // mostDrops is how many drops of a step are told one by one.
@@ -60,7 +65,7 @@ func (s *story) one(it feed.Item) {
 	switch {
 	case it.Rules != nil && !s.rules:
 		s.rules = true
-		s.printf("The rules of %s:\n\n", s.store.Snapshot(it.Time).Source)
+		s.printf("%s\n\n", s.say.Rules(s.store.Snapshot(it.Time).Source))
 		if s.err == nil {
 			s.err = ruleset.WriteTree(s.out, it.Rules, it.Rules.Counts(), s.width)
 		}
@@ -96,7 +101,7 @@ func (s *story) step(l *snapshot.Lab, now time.Time) {
 // way in full.
 func (s *story) finish(l *snapshot.Lab, i int) {
 	st := l.Steps[i]
-	s.printf("the sender saw: %s\n", st.Result)
+	s.printf("%s\n", s.say.Saw(st.Result))
 	first := true
 	more := 0
 	for _, j := range s.store.Journeys() {
@@ -111,30 +116,35 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 				s.printf("%s\n", line)
 			}
 		case j.Outcome.Verdict != journey.Accepted:
-			s.printf("%s\n  %s\n", ladder.Headline(j), j.Outcome.Sentence)
+			s.printf("%s\n  %s\n", ladder.Headline(j), s.outcome(j))
 		default:
 			more++
 		}
 	}
 	s.dropped()
 	if more > 0 {
-		was := "was"
-		if more > 1 {
-			was = "were"
-		}
-		s.printf("and %s of it %s accepted\n", plural(uint64(more), "more packet"), was)
+		s.printf("%s\n", s.say.More(more))
 	}
 	s.printf("%s\n\n", st.Says)
+}
+
+// outcome is what became of a packet.
+func (s *story) outcome(j *journey.Journey) string {
+	if s.say != "zh" {
+		return j.Outcome.Sentence
+	}
+	t := guess.Of(j, false)
+	return s.say.Truth(&t)
 }
 
 // dropped prints what the kernel threw away by itself.
 func (s *story) dropped() {
 	for i, d := range s.drops {
 		if i == mostDrops {
-			s.printf("and %s more that the kernel dropped\n", plural(uint64(len(s.drops)-i), "packet"))
+			s.printf("%s\n", s.say.MoreDropped(len(s.drops)-i))
 			break
 		}
-		s.printf("the kernel dropped %s: %s, at %s: %s\n", d.What(), d.Reason, d.Where(), s.words.Explain(d).Sentence())
+		s.printf("%s\n", s.say.Dropped(d.What(), d.Reason, d.Where(), s.words.Explain(d).Sentence()))
 	}
 	s.drops = nil
 }
@@ -145,7 +155,7 @@ func (s *story) end() error {
 	defer s.mu.Unlock()
 	s.store.End()
 	loss := s.store.Loss()
-	s.printf("%s, %s, lost %d\n", plural(uint64(len(s.store.Journeys())), "packet"), plural(s.store.Events(), "event"), loss.Total())
+	s.printf("%s\n", s.say.Sum(len(s.store.Journeys()), s.store.Events(), loss.Total()))
 	if s.err != nil {
 		return s.err
 	}

@@ -163,6 +163,49 @@ func TestDemoInTerminal(t *testing.T) {
 	})
 }
 
+// TestLessonInTerminal is a class: begin, guess verdict and rule, watch, read why, to the
+// end; then another lab from the list. Nothing is sent before the answer, and of both labs
+// nothing stays.
+func TestLessonInTerminal(t *testing.T) {
+	nettest.Kernel(t, "tmux", "iptables-legacy-restore")
+	t.Parallel()
+	tm := inTerminal(t, 100, 40, "nfscope lab run first-match")
+	tm.see("First match wins", "space begins", "switch")
+	tm.keys("Space")
+	tm.see("Step 1 of 2", "What will happen to it?", "accepted: it gets through")
+	tm.keys("Space")
+	tm.see("Which rule will let it through?", "filter/INPUT 2 -s 192.168.0.12/32 -j ACCEPT")
+	tm.keys("Space")
+	tm.see("Right. You said: accepted, by rule 2 of filter/INPUT", "Rule 1 of filter/INPUT did not match:", "the sender saw: answered", "space: the next step")
+	tm.keys("Space")
+	tm.see("Step 2 of 2", "What will happen to it?")
+	tm.keys("Space")
+	tm.see("Which rule will let it through?")
+	tm.keys("j", "Space", "Space") // rule 3, which is never reached, by a fast hand
+	tm.see("Not so. You said: accepted, by rule 3 of filter/INPUT", "It never came as far as rule 3 of", "It was dropped by rule 1 of filter/INPUT.", "the sender saw: timed out")
+	tm.keys("Space")
+	tm.see("That was all: 1 of 2 answers were right.", "esc: the other labs")
+	old := namespaces(t, "nfs-first-match-")
+	tm.keys("Escape")
+	tm.see("Choose a lab", "running")
+	tm.keys("j", "j", "Enter")
+	tm.see("Five hooks", "space begins")
+	lab := namespaces(t, "nfs-hooks-")
+	if len(old) == 0 || len(lab) == 0 {
+		t.Errorf("namespaces %v, %v", old, lab)
+	}
+	tm.keys("q")
+	tm.ended(exitDone)
+	waitFor(t, "both labs to be gone", func() error {
+		for _, n := range append(namespaces(t, "nfs-first-match-"), namespaces(t, "nfs-hooks-")...) {
+			if slices.Contains(old, n) || slices.Contains(lab, n) {
+				return fmt.Errorf("%s is still there", n)
+			}
+		}
+		return nil
+	})
+}
+
 func namespaces(t *testing.T, prefix string) []string {
 	t.Helper()
 	l, err := netns.List(prefix)

@@ -20,6 +20,7 @@ import (
 	"nfscope/ui/page"
 	"nfscope/ui/page/connections"
 	"nfscope/ui/page/drops"
+	"nfscope/ui/page/labs"
 	"nfscope/ui/page/path"
 	"nfscope/ui/page/rules"
 	"nfscope/ui/page/trace"
@@ -39,6 +40,8 @@ type tuiOptions struct {
 	remove func(*flow.Flow) error
 	// page is the name of the page to begin with, "" for the first.
 	page string
+	// labs are what the Labs page can do.
+	labs labs.Options
 	// look is told what is on the screen; nil where nothing is counted.
 	look func(of *model.Ruleset, chains, rules []int)
 }
@@ -52,10 +55,20 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	if th.Color {
 		th.Dark = lipgloss.HasDarkBackground(os.Stdin, os.Stdout)
 	}
+	var p *tea.Program
+	if open := o.labs.Open; open != nil {
+		o.labs.Open = func(name string) error { // the next lab is shown when this screen is left
+			err := open(name)
+			if err == nil {
+				p.Quit()
+			}
+			return err
+		}
+	}
 	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
-	p := tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())
+	p = tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())
 
 	var box mailbox
 	box.full = make(chan struct{}, 1)
@@ -113,7 +126,7 @@ func pages(o tuiOptions) []page.Page {
 		t.Sets(sets.NewLookup(k).In)
 		c.Sets(func() nat.InSet { return sets.NewLookup(k).In })
 	}
-	return []page.Page{path.New(), r, c, t, drops.New()}
+	return []page.Page{path.New(), r, c, t, drops.New(), labs.New(o.labs)}
 }
 
 // mailbox holds the newest snapshot: a slow terminal skips the ones between, and

@@ -174,29 +174,6 @@ type Replay struct {
 	Jumps uint64
 }
 
-// Lab is the running lab.
-type Lab struct {
-	Name, Title string
-	// Lesson is Markdown.
-	Lesson string
-	Hosts  []string
-	// Steps are the lab's traffic steps; Current is the index of the one under way,
-	// len(Steps) when all are done.
-	Steps   []LabStep
-	Current int
-}
-
-// LabStep is one thing a lab does.
-type LabStep struct {
-	Title string
-	// Asks is the question before it: what will happen?
-	Asks string
-	// Says is what the step teaches, known after it ran.
-	Says string
-	// Result is what the traffic's sender saw: "connected", "timeout".
-	Result string
-}
-
 // Fixed is true where all there is was there before, in a recording or a file of rules:
 // no packet can be traced.
 func (s *Snapshot) Fixed() bool {

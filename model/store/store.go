@@ -118,7 +118,7 @@ func (s *Store) Apply(it *feed.Item) {
 	case it.Trace != nil:
 		s.setTrace(it.Trace)
 	case it.Lab != nil:
-		s.lab = it.Lab
+		s.setLab(it.Lab)
 	case it.Host != nil:
 		s.setHost(it.Host)
 	case it.Problem != "":

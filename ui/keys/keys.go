@@ -26,6 +26,7 @@ const (
 	Page3     Action = "page-3"
 	Page4     Action = "page-4"
 	Page5     Action = "page-5"
+	Page6     Action = "page-6"
 	Up        Action = "up"
 	Down      Action = "down"
 	Left      Action = "left"
@@ -87,6 +88,7 @@ const (
 	Packets   Action = "packets"
 	Likes     Action = "like"
 	Flows     Action = "flows"
+	GoOn      Action = "go-on"
 )
 
 // Everywhere is the scope of bindings that hold on each page.
@@ -105,6 +107,7 @@ func All() []Binding {
 		{[]string{"3"}, Page3, "the Connections page", all},
 		{[]string{"4"}, Page4, "the Trace page", all},
 		{[]string{"5"}, Page5, "the Drops page", all},
+		{[]string{"6"}, Page6, "the Labs page", all},
 		{[]string{"tab"}, NextPage, "next page", all},
 		{[]string{"shift+tab"}, PrevPage, "page before", all},
 		{[]string{"j", "down"}, Down, "down", all},
@@ -173,6 +176,8 @@ func All() []Binding {
 		{[]string{"s"}, Sort, "sort by the next column", "Drops"},
 		{[]string{"S"}, SortBack, "turn the order round", "Drops"},
 		{[]string{"*"}, Usual, "also what happens on every healthy host", "Drops"},
+		{[]string{"space", "enter"}, GoOn, "go on: choose, send the packet, the next step", "Labs"},
+		{[]string{"p"}, Pause, "pause the packet, or let it go on", "Labs"},
 	}
 }
 

@@ -121,6 +121,21 @@ type Stepper interface {
 	Step(on bool, f *Frame) bool
 }
 
+// Mover is a page with an animation of its own, beside the player's. The root moves it
+// while it is shown.
+type Mover interface {
+	// Move goes on by d of wall time. Moving reports whether time changes anything.
+	Move(d time.Duration, f *Frame)
+	Moving(f *Frame) bool
+}
+
+// Pauser is a page that pauses its own animation in place of the player's.
+type Pauser interface{ Pause(f *Frame) }
+
+// Sayer is a page that says itself what stands on the line above it, in place of what
+// became of the packet in focus.
+type Sayer interface{ Says(f *Frame) string }
+
 // The requests that pages send to the root as messages.
 type (
 	// TraceRequest asks for a trace of both directions of this filter.

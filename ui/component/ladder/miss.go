@@ -9,16 +9,22 @@ import (
 
 // miss says why a rule did not match.
 func miss(s *journey.Step) string {
+	if why := Reasons(s); why != "" {
+		return "miss: " + why
+	}
+	return "miss"
+}
+
+// Reasons are the conditions of a rule that failed, or that nobody can know, in words; ""
+// where none is known.
+func Reasons(s *journey.Step) string {
 	var why []string
 	for _, b := range s.Because {
 		if b.Result != "yes" {
 			why = append(why, reason(b))
 		}
 	}
-	if len(why) == 0 {
-		return "miss"
-	}
-	return "miss: " + strings.Join(why, ", ")
+	return strings.Join(why, ", ")
 }
 
 // reason puts a condition that failed, or that nobody can know, in words.

@@ -46,6 +46,8 @@ func Lines(th *theme.Theme, src string, width int) []string {
 		case trimmed != "" && len(para) == 0 && !inList && (strings.HasPrefix(l, "    ") || strings.HasPrefix(l, "\t")):
 			l, _ = strings.CutPrefix(strings.TrimPrefix(l, "\t"), "    ")
 			out = append(out, verbatim(th, l, width)...)
+		case strings.HasPrefix(trimmed, "<!--") && strings.HasSuffix(trimmed, "-->"):
+			flush()
 		case trimmed == "":
 			flush()
 			if len(out) > 0 && out[len(out)-1] != "" {

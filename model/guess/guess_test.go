@@ -1,0 +1,108 @@
+package guess
+
+import (
+	"fmt"
+	"testing"
+
+	"nfscope/model"
+	"nfscope/model/journey"
+)
+
+// ruleset is one chain with a rule of each kind, and one that nothing calls.
+func ruleset() *model.Ruleset {
+	rule := func(n int, text, target string) model.Rule { return model.Rule{Index: n, Text: text, Target: target} }
+	return &model.Ruleset{Tables: []*model.Table{{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{
+		{Name: "INPUT", Hook: model.HookInput, Policy: "DROP", Rules: []model.Rule{
+			rule(1, "-A INPUT -p tcp --dport 22 -j ACCEPT", "ACCEPT"), rule(2, "-A INPUT -j LOG", "LOG"), rule(3, "-A INPUT -p tcp -j REJECT", "REJECT"), rule(4, "-A INPUT -p udp -j NFQUEUE", "NFQUEUE")}},
+		{Name: "OUTPUT", Hook: model.HookOutput, Policy: "ACCEPT"},
+	}}}}
+}
+
+func TestChoices(t *testing.T) {
+	rs := ruleset()
+	if got := fmt.Sprint(Verdicts(rs)); got != "[accepted dropped rejected unseen]" {
+		t.Error(got)
+	}
+	if got := fmt.Sprint(Verdicts(nil)); got != "[accepted dropped unseen]" {
+		t.Error(got)
+	}
+	for v, want := range map[Verdict]string{
+		Accepted: "INPUT 1 INPUT 4 OUTPUT policy ", Dropped: "INPUT 4 INPUT policy kernel ", Rejected: "INPUT 3 ", Unseen: ""} {
+		got := ""
+		for _, p := range Places(rs, v) {
+			switch p.Kind {
+			case Rule:
+				got += fmt.Sprintf("%s %d ", p.Chain, p.Rule)
+			case Policy:
+				got += p.Chain + " policy "
+			default:
+				got += "kernel "
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", v, got, want)
+		}
+	}
+}
+
+// packet met rule 1 without a match, rule 2, and then ended by a step.
+func packet(verdict string, kind journey.Kind, rule int, v model.Verdict) *journey.Journey {
+	step := func(kind journey.Kind, rule int, v model.Verdict) journey.Step {
+		return journey.Step{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "INPUT", Kind: kind, Rule: rule, Verdict: v}
+	}
+	j := &journey.Journey{Steps: []journey.Step{step(journey.KindMiss, 1, 0), step(journey.KindRule, 2, model.VerdictContinue), step(kind, rule, v)}}
+	j.Outcome = journey.Outcome{Verdict: verdict, By: journey.Culprit{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "INPUT", Kind: string(kind), Rule: rule}}
+	return j
+}
+
+func TestFits(t *testing.T) {
+	rs := ruleset()
+	place := func(v Verdict, n int) *Place { return &Places(rs, v)[n] }
+	rejected := packet(journey.Rejected, journey.KindRule, 3, model.VerdictReject)
+	policy := packet(journey.Dropped, journey.KindPolicy, 0, model.VerdictDrop)
+	queued := packet(journey.Queued, journey.KindRule, 4, model.VerdictQueue)
+	gone := packet(journey.Unknown, journey.KindRule, 2, model.VerdictContinue)
+	gone.Outcome.By = journey.Culprit{Kind: "kernel"}
+	for _, c := range []struct {
+		name           string
+		j              *journey.Journey
+		reached        bool
+		a              Answer
+		verdict, where bool
+	}{
+		{"by the rule", rejected, true, Answer{Rejected, place(Rejected, 0)}, true, true},
+		{"a verdict alone", rejected, true, Answer{Verdict: Rejected}, true, true},
+		{"wrong verdict", rejected, true, Answer{Dropped, place(Dropped, 2)}, false, false},
+		{"by the policy", policy, false, Answer{Dropped, place(Dropped, 1)}, true, true},
+		{"not by the queue", policy, false, Answer{Dropped, place(Dropped, 0)}, true, false},
+		{"a program dropped it", queued, false, Answer{Dropped, place(Dropped, 0)}, true, true},
+		{"a program let it through", queued, true, Answer{Accepted, place(Accepted, 1)}, true, true},
+		{"it was another rule's", queued, true, Answer{Accepted, place(Accepted, 0)}, true, false},
+		{"the kernel", gone, false, Answer{Dropped, place(Dropped, 2)}, true, true},
+		{"not the policy but the kernel", gone, false, Answer{Dropped, place(Dropped, 1)}, true, false},
+		{"unseen", nil, false, Answer{Verdict: Unseen}, true, true},
+		{"not unseen", policy, false, Answer{Verdict: Unseen}, false, true},
+		{"no answer", policy, false, Answer{}, false, true},
+	} {
+		truth := Of(c.j, c.reached)
+		if v, w := truth.Fits(c.a); v != c.verdict || w != c.where {
+			t.Errorf("%s: %v %v, want %v %v (%+v)", c.name, v, w, c.verdict, c.where, truth)
+		}
+	}
+	if truth := Of(queued, true); !truth.Asked {
+		t.Error("nobody was asked")
+	}
+}
+
+func TestAbout(t *testing.T) {
+	rs := ruleset()
+	truth := Of(packet(journey.Rejected, journey.KindRule, 3, model.VerdictReject), true)
+	for p, want := range map[*Place]Why{&Places(rs, Accepted)[0]: Missed, &Places(rs, Rejected)[0]: Matched, &Places(rs, Accepted)[1]: Later, &Places(rs, Accepted)[2]: Elsewhere} {
+		if why, _ := truth.About(p); why != want {
+			t.Errorf("%s %d: %d, want %d", p.Chain, p.Rule, why, want)
+		}
+	}
+	if near := truth.Near(2); len(near) != 1 || near[0].Rule != 1 {
+		t.Errorf("near: %+v", near)
+	}
+}

@@ -1,0 +1,346 @@
+// Package labs is the page of lessons: the lesson on one side, the living network on the
+// other. Each step asks first what will happen to its packet, then shows what did, then
+// says why.
+package labs
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"nfscope/model/guess"
+	"nfscope/model/miss"
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/network"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/speech"
+)
+
+// Pace is when the steps of a lab are sent. Its methods do not block.
+type Pace interface {
+	// Held reports whether each step waits for Send.
+	Held() bool
+	// Hold has every step wait.
+	Hold()
+	// Send lets the step of that index go; that behind the last one begins again.
+	Send(step int)
+}
+
+// Options make a page.
+type Options struct {
+	// Pace is nil where the steps go by themselves.
+	Pace Pace
+	// Lang is the language of what is said while no lab is there.
+	Lang string
+	// List gives the labs that can be chosen, and may block; nil where none can. Open
+	// builds one, and may block; where it gives no error the screen is left soon.
+	List func() []snapshot.LabEntry
+	Open func(name string) error
+}
+
+// phase is what is done about a step.
+type phase int
+
+// The phases of a step, and of a lab.
+const (
+	intro phase = iota
+	asking
+	choosing // the rule, behind the verdict
+	showing
+	telling
+	finished
+)
+
+// Page is the page of lessons.
+type Page struct {
+	opt Options
+	// lab and round are those that the rest belongs to.
+	lab   string
+	round int
+
+	step  int
+	phase phase
+	// at is the choice under the cursor, answer what was said so far.
+	at     int
+	answer guess.Answer
+	stage  *stage
+	truth  *guess.Truth
+	// right of asked answers were right.
+	right, asked int
+	// scroll is how far the lesson is scrolled.
+	scroll int
+
+	drawn drawn
+	list  list
+}
+
+// New makes the page.
+func New(o Options) *Page { return &Page{opt: o} }
+
+// Name is Labs.
+func (*Page) Name() string { return "Labs" }
+
+// held reports whether the steps wait for the teacher.
+func (p *Page) held() bool { return p.opt.Pace != nil && p.opt.Pace.Held() }
+
+// speech is the language that is spoken.
+func (p *Page) speech(f *page.Frame) speech.Speech {
+	if l := f.Snap.Lab; l != nil && l.Lang != "" {
+		return speech.In(l.Lang)
+	}
+	return speech.In(p.opt.Lang)
+}
+
+// sync takes what is new in the snapshot.
+func (p *Page) sync(f *page.Frame) *snapshot.Lab {
+	l := f.Snap.Lab
+	if l == nil || len(l.Steps) == 0 {
+		return nil
+	}
+	if p.lab != l.Name {
+		*p = Page{opt: p.opt, lab: l.Name, round: l.Round, list: p.list}
+		p.list.open = false
+		p.begin(l, 0)
+		p.phase = intro
+	}
+	if !p.held() {
+		p.watch(l)
+	} else if p.round != l.Round {
+		p.round = l.Round
+		p.right, p.asked = 0, 0
+		p.begin(l, 0)
+	}
+	if p.stage != nil {
+		p.stage.net = &l.Net
+		p.stage.feed(l, p.step, f.Snap.Journeys)
+	}
+	return l
+}
+
+// watch follows the steps that go by themselves.
+func (p *Page) watch(l *snapshot.Lab) {
+	at := min(l.Current, len(l.Steps)-1)
+	if p.phase != showing && p.phase != telling || p.step != at || p.round != l.Round {
+		p.round = l.Round
+		p.begin(l, at)
+		p.stage, p.phase = newStage(l, at), showing
+	}
+}
+
+// begin asks about a step.
+func (p *Page) begin(l *snapshot.Lab, step int) {
+	p.step, p.phase, p.at, p.answer, p.stage, p.truth = step, asking, 0, guess.Answer{}, nil, nil
+}
+
+// Move moves the packet that is shown.
+func (p *Page) Move(d time.Duration, f *page.Frame) {
+	l := p.sync(f)
+	if l == nil || p.stage == nil {
+		return
+	}
+	p.stage.move(time.Duration(float64(d)*f.Player.Speed()), p.network(f, l))
+	p.tell(f, l)
+}
+
+// tell goes on to the explanation when everything of the step was shown.
+func (p *Page) tell(f *page.Frame, l *snapshot.Lab) {
+	if p.phase != showing || p.stage.part != over {
+		return
+	}
+	p.phase, p.truth = telling, p.found(f)
+	if p.answer.Verdict != "" {
+		p.asked++
+		if v, where := p.truth.Fits(p.answer); v && where {
+			p.right++
+		}
+	}
+}
+
+// found is what became of the step's packet, with near misses.
+func (p *Page) found(f *page.Frame) *guess.Truth {
+	j := p.stage.first()
+	if j != nil {
+		j = miss.New(miss.In(f.Snap)).Look(j, miss.MaxSteps)
+	}
+	t := guess.Of(j, p.stage.step.Reached())
+	return &t
+}
+
+// Moving reports whether a packet is on its way.
+func (p *Page) Moving(f *page.Frame) bool {
+	return p.sync(f) != nil && p.stage != nil && p.phase == showing && (p.stage.moving() || p.stage.part == over)
+}
+
+// Pause stops the packet, or lets it go on.
+func (p *Page) Pause(*page.Frame) {
+	if p.stage != nil {
+		p.stage.paused = !p.stage.paused
+	}
+}
+
+// Step goes on by one place of the packet's way, or back.
+func (p *Page) Step(on bool, f *page.Frame) bool {
+	if l := p.sync(f); l != nil && p.stage != nil && p.phase == showing {
+		p.stage.single(on, p.network(f, l))
+		p.tell(f, l)
+	}
+	return true
+}
+
+// choices is how many there are to choose from now.
+func (p *Page) choices(f *page.Frame) int {
+	switch p.phase {
+	case asking:
+		return len(guess.Verdicts(f.Snap.Rules)) + 1
+	case choosing:
+		return len(guess.Places(f.Snap.Rules, p.answer.Verdict)) + 1
+	}
+	return 0
+}
+
+// Do carries out an action.
+func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
+	l := p.sync(f)
+	if l == nil || p.list.open {
+		return p.doList(a, f)
+	}
+	n := p.choices(f)
+	switch a {
+	case keys.Down, keys.Up:
+		by := map[keys.Action]int{keys.Down: 1, keys.Up: -1}[a]
+		if n > 0 {
+			p.at = (p.at + by + n) % n
+			return nil
+		}
+		p.scroll = max(0, p.scroll+by)
+	case keys.PageDown:
+		p.scroll += 5
+	case keys.PageUp:
+		p.scroll = max(0, p.scroll-5)
+	case keys.Top:
+		p.at, p.scroll = 0, 0
+	case keys.Bottom:
+		p.at = max(0, n-1)
+	case keys.GoOn, keys.Enter:
+		p.goOn(f, l)
+	case keys.Back:
+		switch {
+		case p.phase == choosing:
+			p.phase, p.at, p.answer = asking, 0, guess.Answer{}
+		case p.opt.List != nil:
+			p.list.open = true
+		}
+	}
+	return nil
+}
+
+// goOn takes the choice, sends the packet, or goes to the next step.
+func (p *Page) goOn(f *page.Frame, l *snapshot.Lab) {
+	if !p.held() {
+		p.takeOver(l)
+		return
+	}
+	switch p.phase {
+	case intro:
+		p.begin(l, 0)
+	case asking:
+		vs := guess.Verdicts(f.Snap.Rules)
+		if p.at >= len(vs) {
+			p.send(l)
+			return
+		}
+		p.answer.Verdict, p.at = vs[p.at], 0
+		if len(guess.Places(f.Snap.Rules, p.answer.Verdict)) == 0 {
+			p.send(l)
+			return
+		}
+		p.phase = choosing
+	case choosing:
+		if places := guess.Places(f.Snap.Rules, p.answer.Verdict); p.at < len(places) {
+			p.answer.Where = &places[p.at]
+		}
+		p.send(l)
+	case showing:
+		p.stage.finish(p.network(f, l))
+		p.tell(f, l)
+	case telling:
+		if p.step+1 < len(l.Steps) {
+			p.begin(l, p.step+1)
+			return
+		}
+		p.phase = finished
+	case finished:
+		p.opt.Pace.Send(len(l.Steps))
+	}
+}
+
+// takeOver has the steps wait from now on, and asks about the one that is due.
+func (p *Page) takeOver(l *snapshot.Lab) {
+	if p.opt.Pace == nil {
+		return
+	}
+	p.opt.Pace.Hold()
+	p.right, p.asked = 0, 0
+	p.begin(l, min(l.Current, len(l.Steps)-1))
+}
+
+func (p *Page) send(l *snapshot.Lab) {
+	p.phase, p.stage = showing, newStage(l, p.step)
+	p.opt.Pace.Send(p.step)
+}
+
+// Deep is true where Back has something to leave.
+func (p *Page) Deep() bool { return true }
+
+// Says is the line above the page: where in the lab it is. What became of a packet stands
+// there on other pages, and would answer the question.
+func (p *Page) Says(f *page.Frame) string {
+	l := p.sync(f)
+	if l == nil {
+		return ""
+	}
+	say := p.speech(f)
+	if p.phase == intro || p.phase == finished {
+		return l.Title
+	}
+	return l.Title + " · " + say.Step(p.step+1, len(l.Steps))
+}
+
+// network is the drawing at the present size.
+func (p *Page) network(f *page.Frame, l *snapshot.Lab) *network.Map {
+	a := p.areas(f)
+	key := fmt.Sprint(l.Name, l.Lang, a.netW, a.netH)
+	if p.drawn.key != key {
+		var from []string
+		for i := range l.Steps {
+			from = append(from, l.Steps[i].From)
+		}
+		p.drawn = drawn{key, network.New(&l.Net, from, a.netW, a.netH)}
+	}
+	return p.drawn.m
+}
+
+// drawn is the network as it was last laid out.
+type drawn struct {
+	key string
+	m   *network.Map
+}
+
+// reason finds what the kernel said of the step's packet when it threw it away.
+func (p *Page) reason(f *page.Frame) (word, where string) {
+	j := p.stage.first()
+	for _, r := range slices.Backward(f.Snap.Drops.Rows) {
+		d := r.Last
+		switch {
+		case d == nil || !d.HasPacket() || d.Netfilter() || d.Packet.Dst.IsMulticast():
+		case j != nil && (d.Packet.Src != j.Packet.Src || d.Packet.Dst != j.Packet.Dst || d.Packet.DPort != j.Packet.DPort || d.Time.Before(j.Start.Add(-time.Second))):
+		case j == nil && p.stage.net.Host(d.Packet.Src) != p.stage.step.From:
+		default:
+			return d.Reason, d.Where()
+		}
+	}
+	return "", ""
+}

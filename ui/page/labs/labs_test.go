@@ -1,0 +1,340 @@
+package labs
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/model"
+	"nfscope/model/flow"
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/player"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+var _ = flag.Bool("update", false, "write the golden files anew")
+
+// pace is a class on its own: what is sent is written down.
+type pace struct {
+	held bool
+	sent []int
+}
+
+func (p *pace) Held() bool    { return p.held }
+func (p *pace) Hold()         { p.held = true }
+func (p *pace) Send(step int) { p.sent = append(p.sent, step) }
+
+func frame(s *snapshot.Snapshot, o theme.Options, w, h int) *page.Frame {
+	return &page.Frame{Snap: s, Player: player.New(), Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
+}
+
+func text(p *Page, f *page.Frame) string { return ansi.Strip(p.View(f)) }
+
+// wants looks for texts on the screen, with its lines joined.
+func wants(t *testing.T, p *Page, f *page.Frame, texts ...string) {
+	t.Helper()
+	screen := text(p, f)
+	flat := strings.Join(strings.Fields(screen), " ")
+	for _, x := range texts {
+		if !strings.Contains(flat, x) {
+			t.Fatalf("%q is not on the screen:\n%s", x, screen)
+		}
+	}
+}
+
+// run moves the page until nothing moves any more.
+func run(t *testing.T, p *Page, f *page.Frame) {
+	t.Helper()
+	for range 2000 {
+		if !p.Moving(f) {
+			return
+		}
+		p.Move(33*time.Millisecond, f)
+	}
+	t.Fatal("it never stands still")
+}
+
+func do(p *Page, f *page.Frame, actions ...keys.Action) {
+	for _, a := range actions {
+		p.Do(a, f)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for look, o := range uitest.Themes() {
+		for _, s := range uitest.Sizes() {
+			for _, lang := range []string{"en", "zh"} {
+				if lang == "zh" && look == "ascii" {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s-%s-%dx%d", look, lang, s[0], s[1]), func(t *testing.T) {
+					p := New(Options{Pace: &pace{held: true}})
+					snap := uitest.Lab(lang, 0)
+					f := frame(snap, o, s[0], s[1]-5)
+					golden := func(what string) {
+						uitest.Golden(t, fmt.Sprintf("%s-%s-%s-%dx%d", what, look, lang, s[0], s[1]), p.View(f))
+					}
+					do(p, f, keys.GoOn)
+					golden("ask")
+					do(p, f, keys.Down, keys.GoOn, keys.Down)
+					golden("choose")
+					do(p, f, keys.GoOn)
+					f.Snap = uitest.Lab(lang, 1)
+					for range 40 {
+						p.Move(33*time.Millisecond, f)
+					}
+					golden("move")
+					run(t, p, f)
+					golden("tell")
+				})
+			}
+		}
+	}
+}
+
+// A whole lesson, with right answers and wrong ones.
+func TestLesson(t *testing.T) {
+	t.Parallel()
+	c := &pace{held: true}
+	p := New(Options{Pace: c})
+	f := frame(uitest.Lab("en", 0), theme.Options{}, 200, 55)
+	wants(t, p, f, "What comes in is translated before it is routed.", "space begins", "client", "eth1 10.1.0.1")
+	if strings.Contains(text(p, f), "secret") {
+		t.Error("the lesson tells before it asks")
+	}
+	do(p, f, keys.GoOn)
+	wants(t, p, f, "Step 1 of 3", "Who answers?", "What will happen to it?", "accepted: it gets through", "rejected: an error goes back", "filter/FORWARD L policy DROP")
+	if len(c.sent) != 0 || p.Moving(f) {
+		t.Fatal("a packet was sent before the answer")
+	}
+	do(p, f, keys.GoOn) // accepted
+	wants(t, p, f, "Which rule will let it through?", "nat/PREROUTING 1 ")
+	do(p, f, keys.Back)
+	wants(t, p, f, "What will happen to it?")
+	do(p, f, keys.GoOn)
+	for i := 0; !strings.Contains(text(p, f), "◆ nat/PREROUTING 1 "); i++ {
+		if i > 30 {
+			t.Fatal(text(p, f))
+		}
+		do(p, f, keys.Down)
+	}
+	do(p, f, keys.GoOn)
+	if fmt.Sprint(c.sent) != "[0]" {
+		t.Fatalf("sent %v", c.sent)
+	}
+	wants(t, p, f, "You said: accepted, by rule 1 of nat/PREROUTING", "sent ...")
+	if p.Moving(f) {
+		t.Error("a packet moves that was not seen")
+	}
+
+	// It was sent: it comes over the cable, through the hooks, over the next cables.
+	f.Snap = uitest.Lab("en", 1)
+	f.Snap.Lab.Steps[0].Result = "" // its answer is not there yet
+	hosts := map[string]bool{}
+	for range 400 {
+		p.Move(33*time.Millisecond, f)
+		for _, h := range []string{"client", "gateway", "switch", "web"} {
+			if strings.Contains(text(p, f), "● "+h) {
+				hosts[h] = true
+			}
+		}
+	}
+	if len(hosts) != 4 {
+		t.Errorf("it was seen in %v", hosts)
+	}
+	if strings.Contains(text(p, f), "Right.") {
+		t.Error("the answer is judged before the step is over")
+	}
+	f.Snap = uitest.Lab("en", 1)
+	run(t, p, f)
+	wants(t, p, f, "✓ Right. You said: accepted, by rule 1 of nat/PREROUTING", "the sender saw: connected", "DNAT sent it to the server behind.", "✓ web", "space: the next step")
+
+	// The second: dropped by the policy, and the answer names a rule that was looked at.
+	do(p, f, keys.GoOn)
+	wants(t, p, f, "Step 2 of 3")
+	do(p, f, keys.GoOn)
+	for !strings.Contains(text(p, f), "◆ filter/FORWARD 1") && !strings.Contains(text(p, f), "◆ I cannot say which") {
+		do(p, f, keys.Down)
+	}
+	do(p, f, keys.GoOn)
+	f.Snap = uitest.Lab("en", 2)
+	do(p, f, keys.GoOn) // a fast hand: to the end at once
+	wants(t, p, f, "✕ Not so. You said: accepted", "It was dropped by the policy of filter/FORWARD.", "the sender saw: timed out", "✕ gateway")
+	do(p, f, keys.GoOn, keys.Bottom, keys.GoOn) // just show me
+	if fmt.Sprint(c.sent) != "[0 1 2]" {
+		t.Fatalf("sent %v", c.sent)
+	}
+	f.Snap = uitest.Lab("en", 3)
+	run(t, p, f)
+	wants(t, p, f, "It was rejected by rule 4 of filter/FORWARD.", "REJECT answers.", "space: the end")
+	do(p, f, keys.GoOn)
+	wants(t, p, f, "That was all: 1 of 2 answers were right.", "The secret is out.")
+	do(p, f, keys.GoOn)
+	if fmt.Sprint(c.sent) != "[0 1 2 3]" {
+		t.Fatalf("sent %v", c.sent)
+	}
+	f.Snap = uitest.Lab("en", 0)
+	f.Snap.Lab.Round = 1
+	wants(t, p, f, "Step 1 of 3", "What will happen to it?")
+}
+
+// A connection of the step is in the table when its packet has made it, not before.
+func TestConnectionsAppear(t *testing.T) {
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("en", 0), theme.Options{}, 200, 55)
+	do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+	f.Snap = uitest.Lab("en", 1)
+	j := f.Snap.Journeys[0]
+	f.Snap.Flows.Table = flow.TableOf(&flow.Flow{ID: j.Flow, Family: j.Family, Orig: flow.Side{Tuple: j.Packet.Tuple()},
+		Reply: flow.Side{Tuple: model.Tuple{Proto: j.Packet.Proto, Src: netip.MustParseAddr("10.2.0.2"), SPort: 8443, Dst: j.Packet.Src, DPort: j.Packet.SPort}}, Status: flow.DstNAT, State: "SYN_SENT"})
+	const line = "198.51.100.7:40312 > 203.0.113.1:443"
+	for p.stage == nil || p.stage.part != inside {
+		p.Move(33*time.Millisecond, f)
+	}
+	if strings.Contains(text(p, f), "tcp "+line+"  ") || !strings.Contains(text(p, f), "no entry yet") {
+		t.Errorf("it is there before the packet is through:\n%s", text(p, f))
+	}
+	run(t, p, f)
+	wants(t, p, f, "tcp "+line, "reply 10.2.0.2:8443 > 198.51.100.7:40312")
+}
+
+// Nobody saw the packet: no hook, only its sender.
+func TestUnseen(t *testing.T) {
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("en", 0), theme.Options{}, 120, 35)
+	do(p, f, keys.GoOn, keys.Bottom, keys.Up, keys.GoOn)
+	f.Snap = uitest.Lab("en", 1)
+	f.Snap.Journeys = nil
+	f.Snap.Lab.Steps[0].Result = "timed out"
+	run(t, p, f)
+	wants(t, p, f, "✓ Right. You said: unseen", "No hook of netfilter ever saw it.")
+}
+
+// Step by step a packet stands where it is put, and goes back.
+func TestSteps(t *testing.T) {
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("en", 0), theme.Options{}, 200, 55)
+	do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+	f.Snap = uitest.Lab("en", 1)
+	p.Step(true, f)
+	p.Step(true, f)
+	wants(t, p, f, "paused: . and , step", "● gateway")
+	if p.Moving(f) {
+		t.Error("it moves though it stands")
+	}
+	p.Step(true, f)
+	p.Step(true, f)
+	at := p.stage.rung()
+	p.Step(false, f)
+	if p.stage.rung() != at-1 || at < 1 {
+		t.Errorf("from step %d back to %d", at, p.stage.rung())
+	}
+	for range 60 {
+		p.Step(true, f)
+	}
+	wants(t, p, f, "the sender saw: connected")
+	p.Pause(f)
+	p.Step(false, f)
+}
+
+// Steps that go by themselves are followed; the teacher takes over by going on.
+func TestWatching(t *testing.T) {
+	c := &pace{}
+	p := New(Options{Pace: c})
+	f := frame(uitest.Lab("zh", 1), theme.Options{}, 120, 35)
+	wants(t, p, f, "第 2 步,共 3 步", "步骤自动进行")
+	f.Snap = uitest.Lab("zh", 2)
+	run(t, p, f)
+	wants(t, p, f, "第 3 步,共 3 步")
+	do(p, f, keys.GoOn)
+	wants(t, p, f, "它会怎样?", "直接看结果")
+	if !c.held {
+		t.Error("nobody holds the steps")
+	}
+}
+
+func TestList(t *testing.T) {
+	var opened []string
+	p := New(Options{Lang: "en", List: func() []snapshot.LabEntry {
+		return []snapshot.LabEntry{{Name: "one", Title: "the first", Live: true, Stands: []string{"3 hosts"}}, {Name: "two", Title: "the second", Recorded: true, Why: "no ipset here"},
+			{Name: "three", Title: "the third", Why: "no kernel here"}}
+	}, Open: func(name string) error {
+		opened = append(opened, name)
+		return errors.New("it does not stand")
+	}})
+	f := frame(&snapshot.Snapshot{}, theme.Options{}, 80, 19)
+	ask := func() {
+		for run := p.Ask(f); run != nil; run = p.Ask(f) {
+			p.Answered(run(), f)
+		}
+	}
+	ask()
+	wants(t, p, f, "Choose a lab", "◆ one live the first", "two recorded the second", "three not here the third", "3 hosts")
+	do(p, f, keys.Down)
+	wants(t, p, f, "◆ two", "no ipset here")
+	do(p, f, keys.GoOn)
+	ask()
+	wants(t, p, f, "it does not stand")
+	do(p, f, keys.Bottom, keys.GoOn)
+	ask()
+	wants(t, p, f, "no kernel here")
+	if fmt.Sprint(opened) != "[two]" {
+		t.Errorf("opened %v", opened)
+	}
+	uitest.Golden(t, "list-80x24", p.View(f))
+
+	none := New(Options{Lang: "zh"})
+	wants(t, none, f, "没有正在进行的实验")
+}
+
+func TestEverySizeIsExact(t *testing.T) {
+	t.Parallel()
+	for w := 1; w <= 220; w += 27 {
+		for h := 1; h <= 60; h += 9 {
+			for _, zoom := range []bool{false, true} {
+				for _, lang := range []string{"en", "zh"} {
+					p := New(Options{Pace: &pace{held: true}})
+					f := frame(uitest.Lab(lang, 0), theme.Options{Color: true, Dark: true}, w, h)
+					f.Zoomed = zoom
+					exact(t, p, f)
+					do(p, f, keys.GoOn)
+					exact(t, p, f)
+					do(p, f, keys.GoOn, keys.Down)
+					exact(t, p, f)
+					do(p, f, keys.GoOn)
+					f.Snap = uitest.Lab(lang, 1)
+					for range 30 {
+						p.Move(33*time.Millisecond, f)
+					}
+					exact(t, p, f)
+					do(p, f, keys.GoOn)
+					exact(t, p, f)
+				}
+			}
+		}
+	}
+}
+
+func exact(t *testing.T, p *Page, f *page.Frame) {
+	t.Helper()
+	lines := strings.Split(p.View(f), "\n")
+	if len(lines) != f.Height {
+		t.Fatalf("%dx%d: %d lines", f.Width, f.Height, len(lines))
+	}
+	for i, l := range lines {
+		if line.Width(l) > f.Width {
+			t.Fatalf("%dx%d: line %d is %d wide: %q", f.Width, f.Height, i, line.Width(l), ansi.Strip(l))
+		}
+	}
+}

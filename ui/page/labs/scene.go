@@ -1,0 +1,267 @@
+package labs
+
+import (
+	"fmt"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/flow"
+	"nfscope/model/guess"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+	"nfscope/ui/component/canvas"
+	"nfscope/ui/component/ladder"
+	"nfscope/ui/component/line"
+	"nfscope/ui/component/network"
+	"nfscope/ui/page"
+)
+
+// scene is the side of the network: the hosts, the hooks, the packet's rules and the
+// connections.
+func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
+	th := f.Theme
+	out := p.picture(f, l, a)
+	table := p.connections(f, a.side)
+	room := h - len(out) - len(table) - 2
+	if room < 3 {
+		table = nil
+		room = h - len(out) - 1
+	}
+	out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side)))
+	var below []string
+	if p.stage == nil {
+		below = p.rules(f, a.side, room)
+	} else {
+		below = p.ladder(f, a, room)
+	}
+	out = append(out, below...)
+	for range room - len(below) {
+		out = append(out, "")
+	}
+	if table != nil {
+		out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side)))
+		out = append(out, table...)
+	}
+	return out
+}
+
+// picture is the network with the packet on it, and the hooks below.
+func (p *Page) picture(f *page.Frame, l *snapshot.Lab, a areas) []string {
+	m := p.network(f, l)
+	h := min(m.H, a.netH)
+	c := canvas.New(a.side, h)
+	pal := canvas.NewPalette(f.Theme)
+	x := max((a.side-m.W)/2, 0)
+	look := network.Look{}
+	var at network.Cell
+	var glyph string
+	ink := pal.Moving
+	s := p.stage
+	if s != nil {
+		stops := m.Stops(s.way)
+		switch {
+		case (s.part == coming || s.part == going) && len(stops) > 0:
+			i := min(int(s.prog*float64(len(stops))), len(stops)-1)
+			at, look.Lit, glyph = stops[i].Cell, stops[i].Host, f.Theme.Glyphs.Packet
+		case s.part == inside:
+			at, look.Lit, glyph = m.At(s.net.Observed), s.net.Observed, f.Theme.Glyphs.Packet
+		case s.part == waiting:
+			at, look.Lit, glyph = m.At(s.step.From), s.step.From, f.Theme.Glyphs.Packet
+		}
+	} else if p.phase == asking || p.phase == choosing {
+		look.Lit = l.Steps[p.step].From
+		at, glyph = m.At(look.Lit), f.Theme.Glyphs.Packet
+	}
+	m.Draw(c, x, 0, look, pal)
+	if s != nil {
+		for _, e := range s.fates {
+			g, i := f.Theme.Glyphs.Packet, pal.Moving
+			if v := s.verdict(e); v != "" {
+				g, i = pal.Fate(v)
+			}
+			k := m.At(e.host)
+			c.Put(x+k.X, k.Y, g, i)
+		}
+	}
+	if glyph != "" {
+		c.Put(x+at.X, at.Y, glyph, ink)
+	}
+	return append(c.Lines(0, h), p.hooks(f, a.side))
+}
+
+// hooks is the way through netfilter in one line, with the packet at its place.
+func (p *Page) hooks(f *page.Frame, w int) string {
+	g := f.Theme.Glyphs
+	c := canvas.New(w, 1)
+	pal := canvas.NewPalette(f.Theme)
+	var now model.Hook
+	met := map[model.Hook]bool{}
+	end := ""
+	if s := p.stage; s != nil {
+		j := s.now()
+		if j == nil && s.part == over {
+			j = s.first()
+		}
+		if j != nil && s.part != coming {
+			rung := len(j.Steps) - 1
+			if s.part == inside {
+				rung = s.rung()
+			}
+			for i := range j.Steps[:min(rung+1, len(j.Steps))] {
+				met[j.Steps[i].Hook] = true
+				now = j.Steps[i].Hook
+			}
+			if s.part != inside {
+				end = j.Outcome.Verdict
+				if end == journey.Accepted {
+					now, end = model.HookNone, ""
+				}
+			}
+		}
+	}
+	var parts []string
+	width := 0
+	for _, h := range []model.Hook{model.HookPrerouting, model.HookInput, model.HookForward, model.HookOutput, model.HookPostrouting} {
+		parts = append(parts, strings.ToUpper(h.String()))
+		width += len(h.String()) + 2
+	}
+	between := []string{" " + g.H + g.Fork + g.H + " ", "  ", "  ", " " + g.H + g.H + " "}
+	for _, b := range between {
+		width += canvas.Width(b)
+	}
+	x := max((w-width)/2, 0)
+	for i, h := range []model.Hook{model.HookPrerouting, model.HookInput, model.HookForward, model.HookOutput, model.HookPostrouting} {
+		mark, ink := " ", pal.Dim
+		if met[h] {
+			mark, ink = g.Passed, pal.Good
+		}
+		if h == now {
+			mark, ink = g.Packet, pal.Moving
+			if end != "" {
+				mark, ink = pal.Fate(end)
+			}
+		}
+		x = c.Put(x, 0, mark+" "+parts[i], ink)
+		if i < len(between) {
+			x = c.Put(x, 0, between[i], pal.Border)
+		}
+	}
+	return c.Lines(0, 1)[0]
+}
+
+// ladder is the way of the packet under way, or of the step's, rule by rule.
+func (p *Page) ladder(f *page.Frame, a areas, h int) []string {
+	s := p.stage
+	if h < 2 || s == nil {
+		return nil
+	}
+	j, rung := s.now(), s.rung()
+	if s.part == over || p.phase == telling {
+		if j = s.first(); j != nil {
+			rung = len(j.Steps) - 1
+			if p.truth != nil && p.truth.Journey != nil {
+				j = p.truth.Journey
+				rung = len(j.Steps) - 1
+			}
+		}
+	}
+	if j == nil || rung < 0 {
+		return nil
+	}
+	c := canvas.New(a.side, h)
+	rows := ladder.Rows(j)
+	if p.phase != telling { // what is not reached yet is not told
+		for i := range rows {
+			if rows[i].Step > rung {
+				rows = rows[:i]
+				break
+			}
+		}
+	}
+	ladder.DrawRows(c, ladder.Area{X: 0, Y: 0, W: a.side, H: h}, rows, rung, canvas.NewPalette(f.Theme))
+	return c.Lines(0, min(h, len(rows)+1))
+}
+
+// rules lists those that the packet may meet, with the one under the cursor marked.
+func (p *Page) rules(f *page.Frame, w, h int) []string {
+	th := f.Theme
+	rs := f.Snap.Rules
+	if rs == nil || h <= 0 {
+		return nil
+	}
+	var under *guess.Place
+	if p.phase == choosing {
+		if l := guess.Places(rs, p.answer.Verdict); p.at < len(l) {
+			under = &l[p.at]
+		}
+	}
+	var out []string
+	mark := 0
+	for _, t := range rs.Tables {
+		for _, c := range t.Chains {
+			if len(c.Rules) == 0 && c.PolicyVerdict() != model.VerdictDrop && (under == nil || under.Kind != guess.Policy || under.Table != t.Name || under.Chain != c.Name) {
+				continue
+			}
+			at := guess.Place{Kind: guess.Policy, Backend: t.Backend, Family: t.Family, Table: t.Name, Chain: c.Name, Text: c.Policy}
+			head := th.Strong.Render(line.Clean(ladder.Place(t.Backend, t.Family, t.Name, c.Name))) + " " + th.Backend(t.Backend).Render(ladder.Badge(t.Backend, t.Family))
+			put := func(at guess.Place, text string) {
+				lead := "  "
+				if under != nil && *under == at {
+					lead, mark = th.Moving.Render(th.Glyphs.Hit)+" ", len(out)
+				}
+				out = append(out, line.Cut(lead+text, w, th.Glyphs.Dots))
+			}
+			if c.Policy != "" {
+				head += "  " + th.Dim.Render("policy "+c.Policy)
+			}
+			put(at, head)
+			for i := range c.Rules {
+				r := &c.Rules[i]
+				at.Kind, at.Rule, at.Text = guess.Rule, r.Index, r.Text
+				put(at, fmt.Sprintf("%3d  %s", r.Index, line.Clean(strings.TrimPrefix(r.Text, "-A "+c.Name+" "))))
+			}
+		}
+	}
+	if len(out) > h {
+		from := min(max(mark-h/2, 0), len(out)-h)
+		out = out[from : from+h]
+	}
+	return out
+}
+
+// mostFlows is how many connections are listed.
+const mostFlows = 5
+
+// connections lists the newest conntrack entries, a translated one with the tuple that its
+// replies have.
+func (p *Page) connections(f *page.Frame, w int) []string {
+	th, say := f.Theme, p.speech(f)
+	out := []string{th.Title.Render("conntrack")}
+	var list []*flow.Flow
+	if t := f.Snap.Flows.Table; t != nil {
+		for _, fl := range t.List() {
+			if fl.Gone.IsZero() && (p.stage == nil || p.stage.made(fl.ID)) {
+				list = append(list, fl)
+			}
+		}
+	}
+	if n := len(list) - mostFlows; n > 0 {
+		list = list[n:]
+	}
+	if len(list) == 0 {
+		out[0] += "  " + th.Dim.Render(say.NoEntries())
+	}
+	for _, fl := range list {
+		o, r := fl.Orig.Tuple, fl.Reply.Tuple
+		head := o.Proto.String() + " " + o.SrcString() + " > " + o.DstString()
+		style, tail := th.Dim, fl.Word()
+		if nat := fl.NAT.String(); nat != "" {
+			style, tail = th.Accent, nat+"  "+tail
+		}
+		out = append(out, line.Spread(" "+line.Clean(head), style.Render(line.Clean(tail)), w, th.Glyphs.Dots))
+		if r.SrcString() != o.DstString() || r.DstString() != o.SrcString() {
+			out = append(out, line.Cut("     "+th.Dim.Render("reply "+r.SrcString()+" > "+r.DstString()), w, th.Glyphs.Dots))
+		}
+	}
+	return out
+}

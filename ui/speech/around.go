@@ -1,0 +1,122 @@
+package speech
+
+import (
+	"fmt"
+
+	"nfscope/ui/component/units"
+)
+
+// Begin, ToEnd, Next and Again say what the key does next.
+func (s Speech) Begin() string { return s.pick("space begins", "空格键开始") }
+
+// Choose says how a choice is made.
+func (s Speech) Choose() string {
+	return s.pick("j k choose, space goes on", "j k 选择,空格键继续")
+}
+
+// ToEnd is said while a packet moves.
+func (s Speech) ToEnd() string { return s.pick("space: to its end", "空格键:直接到终点") }
+
+// Paused is said while it stands.
+func (s Speech) Paused() string {
+	return s.pick("paused: . and , step, p goes on", "暂停:. 与 , 单步,p 继续")
+}
+
+// Next is said behind an explanation.
+func (s Speech) Next() string { return s.pick("space: the next step", "空格键:下一步") }
+
+// Finish is Next behind the last one.
+func (s Speech) Finish() string { return s.pick("space: the end", "空格键:结束") }
+
+// Again is said when all is over.
+func (s Speech) Again() string {
+	return s.pick("space: once more    esc: the other labs", "空格键:再来一遍    esc:其他实验")
+}
+
+// Watching is said while the steps run by themselves.
+func (s Speech) Watching() string {
+	return s.pick("the steps run by themselves; enter: step by step, with questions", "步骤自动进行;enter:逐步进行并提问")
+}
+
+// Over is said behind the last step: how many answers were right, of how many.
+func (s Speech) Over(right, of int) string {
+	if of == 0 {
+		return s.pick("That was all.", "全部结束。")
+	}
+	return fmt.Sprintf(s.pick("That was all: %d of %d answers were right.", "全部结束:%[2]d 次回答,答对 %[1]d 次。"), right, of)
+}
+
+// Before is the head of what the step before taught.
+func (s Speech) Before() string { return s.pick("before:", "上一步:") }
+
+// NoEntries is said of an empty conntrack table.
+func (s Speech) NoEntries() string { return s.pick("no entry yet", "还没有记录") }
+
+// Rules is the head of a host's rules.
+func (s Speech) Rules(host string) string {
+	return fmt.Sprintf(s.pick("The rules of %s:", "%s 的规则:"), host)
+}
+
+// More counts further packets of a step that were accepted.
+func (s Speech) More(n int) string {
+	was := "was"
+	if n > 1 {
+		was = "were"
+	}
+	return s.pick(fmt.Sprintf("and %s of it %s accepted", units.Plural(uint64(n), 20, "more packet"), was), fmt.Sprintf("另有 %d 个报文被放行", n))
+}
+
+// Sum counts what a story told.
+func (s Speech) Sum(packets int, events, lost uint64) string {
+	if s == "zh" {
+		return fmt.Sprintf("%d 个报文,%d 个事件,丢失 %d", packets, events, lost)
+	}
+	return fmt.Sprintf("%s, %s, lost %d", units.Plural(uint64(packets), 20, "packet"), units.Plural(events, 20, "event"), lost)
+}
+
+// Dropped says of a packet that the kernel threw away what, for which of its reasons,
+// where, and in nfscope's own words why.
+func (s Speech) Dropped(what, reason, where, why string) string {
+	if s == "zh" {
+		return fmt.Sprintf("内核丢弃了 %s:%s,在 %s(%s)", what, reason, where, why)
+	}
+	return fmt.Sprintf("the kernel dropped %s: %s, at %s: %s", what, reason, where, why)
+}
+
+// MoreDropped counts further ones.
+func (s Speech) MoreDropped(n int) string {
+	return s.pick(fmt.Sprintf("and %s more that the kernel dropped", units.Plural(uint64(n), 20, "packet")), fmt.Sprintf("另有 %d 个被内核丢弃", n))
+}
+
+// Enter is the prompt of the lesson as text.
+func (s Speech) Enter() string { return s.pick("-- enter sends it", "-- 按 enter 发送") }
+
+// The list of labs.
+
+// Pick is the head of the list.
+func (s Speech) Pick() string { return s.pick("Choose a lab", "选择一个实验") }
+
+// Runs says how a lab can be had here: live, as a recording, or not at all.
+func (s Speech) Runs(live, recorded bool) string {
+	switch {
+	case live:
+		return s.pick("live", "现场")
+	case recorded:
+		return s.pick("recorded", "录像")
+	}
+	return s.pick("not here", "不可用")
+}
+
+// Running marks the lab that is shown.
+func (s Speech) Running() string { return s.pick("running", "进行中") }
+
+// Building is said while a lab is built.
+func (s Speech) Building(name string) string {
+	return fmt.Sprintf(s.pick("building %s ...", "正在搭建 %s ..."), name)
+}
+
+// NoLabs is said where none can be chosen.
+func (s Speech) NoLabs() string {
+	return s.pick("No lab is running: `nfscope lab` lists them, `nfscope lab run NAME` runs one.",
+		"没有正在进行的实验:`nfscope lab` 列出实验,`nfscope lab run NAME` 运行一个。")
+}

@@ -1,0 +1,209 @@
+// Package speech holds the sentences that stand around a lesson, in the languages of the
+// lessons. The kernel's own words (chains, rules, states, reasons) stay as they are.
+package speech
+
+import (
+	"fmt"
+	"strings"
+
+	"nfscope/model/guess"
+	"nfscope/model/journey"
+	"nfscope/ui/component/ladder"
+)
+
+// Speech is a language: "en" or "zh". Anything else is English.
+type Speech string
+
+// In gives the sentences of a language.
+func In(lang string) Speech { return Speech(lang) }
+
+// pick gives one of two texts.
+func (s Speech) pick(en, zh string) string {
+	if s == "zh" {
+		return zh
+	}
+	return en
+}
+
+// Step is the head of a step: its number of so many.
+func (s Speech) Step(n, of int) string {
+	return fmt.Sprintf(s.pick("Step %d of %d", "第 %d 步,共 %d 步"), n, of)
+}
+
+// Sends says what a step does.
+func (s Speech) Sends(from, what, to string, count int) string {
+	times := ""
+	if count > 1 {
+		times = fmt.Sprintf(s.pick(", %d times", ",%d 次"), count)
+	}
+	return fmt.Sprintf(s.pick("%s sends: %s to %s%s", "%s 发送:%s 到 %s%s"), from, what, to, times)
+}
+
+// What asks for the verdict, Which for the rule.
+func (s Speech) What() string { return s.pick("What will happen to it?", "它会怎样?") }
+
+// Which asks for who decides.
+func (s Speech) Which(v guess.Verdict) string {
+	switch v {
+	case guess.Accepted:
+		return s.pick("Which rule will let it through?", "哪条规则放行?")
+	case guess.Rejected:
+		return s.pick("Which rule will reject it?", "哪条规则拒绝它?")
+	}
+	return s.pick("Who will drop it?", "谁会丢弃它?")
+}
+
+// Verdict is one of the choices.
+func (s Speech) Verdict(v guess.Verdict) string {
+	switch v {
+	case guess.Accepted:
+		return s.pick("accepted: it gets through", "accepted:放行,通过")
+	case guess.Dropped:
+		return s.pick("dropped: silence", "dropped:丢弃,没有回音")
+	case guess.Rejected:
+		return s.pick("rejected: an error goes back", "rejected:拒绝,回一个错误")
+	case guess.Unseen:
+		return s.pick("unseen: it comes to no rule at all", "unseen:一条规则也遇不到")
+	}
+	return s.ShowMe()
+}
+
+// ShowMe is the choice of who does not want to guess.
+func (s Speech) ShowMe() string { return s.pick("just show me", "直接看结果") }
+
+// AnyRule is the choice of who has a verdict but no rule.
+func (s Speech) AnyRule() string { return s.pick("I cannot say which", "说不出是哪条") }
+
+// Place names who decides, with the rule's own text behind it.
+func (s Speech) Place(p guess.Place) string {
+	switch p.Kind {
+	case guess.Kernel:
+		return s.pick("no rule: the kernel itself (routing, rp_filter ...)", "不是规则,是内核自己(路由、rp_filter 等)")
+	case guess.Policy:
+		return s.where(p) + " policy " + p.Text
+	case guess.Rule:
+		return fmt.Sprintf("%s %d  %s", s.where(p), p.Rule, short(p))
+	}
+	return s.pick("nobody knows", "不清楚")
+}
+
+// short is a rule's text without the chain that stands before it.
+func short(p guess.Place) string { return strings.TrimPrefix(p.Text, "-A "+p.Chain+" ") }
+
+func (s Speech) where(p guess.Place) string {
+	return ladder.Place(p.Backend, p.Family, p.Table, p.Chain)
+}
+
+// by names who decided inside of a sentence.
+func (s Speech) by(p guess.Place) string {
+	switch p.Kind {
+	case guess.Rule:
+		if p.Rule == 0 {
+			return fmt.Sprintf(s.pick("a rule of %s", "%s 的一条规则"), s.where(p))
+		}
+		return fmt.Sprintf(s.pick("rule %d of %s", "%[2]s 的规则 %[1]d"), p.Rule, s.where(p))
+	case guess.Policy:
+		return fmt.Sprintf(s.pick("the policy of %s", "%s 的策略"), s.where(p))
+	case guess.Kernel:
+		return s.pick("the kernel itself", "内核自己")
+	}
+	return s.pick("nobody that was seen", "看不到的地方")
+}
+
+// Truth is what became of a packet, in a sentence.
+func (s Speech) Truth(t *guess.Truth) string {
+	by := s.by(t.By)
+	switch {
+	case t.Verdict == guess.Unseen:
+		return s.pick("No hook of netfilter ever saw it.", "netfilter 的任何 hook 都没有见到它。")
+	case t.Asked && t.Verdict == guess.Accepted:
+		return fmt.Sprintf(s.pick("It was queued by %s, and let through by what decides behind the queue.", "%s 把它放进队列,队列后面决定放行。"), by)
+	case t.Asked:
+		return fmt.Sprintf(s.pick("It was queued by %s; nothing behind the queue let it through.", "%s 把它放进队列,队列后面没有放行。"), by)
+	case t.Verdict == guess.Rejected:
+		return fmt.Sprintf(s.pick("It was rejected by %s.", "它被 %s 拒绝。"), by)
+	case t.Verdict == guess.Dropped && t.By.Kind == guess.Kernel:
+		return s.pick("No rule dropped it: the kernel did.", "没有规则丢弃它:是内核丢的。")
+	case t.Verdict == guess.Dropped:
+		return fmt.Sprintf(s.pick("It was dropped by %s.", "它被 %s 丢弃。"), by)
+	case t.By.Kind == guess.Rule || t.By.Kind == guess.Policy:
+		return fmt.Sprintf(s.pick("It was accepted; %s had the last word.", "它被放行,最后由 %s 决定。"), by)
+	}
+	return s.pick("It was accepted; no rule had anything against it.", "它被放行,没有规则反对。")
+}
+
+// Marked says whether an answer was right; another sentence may follow at once.
+func (s Speech) Marked(verdict, where bool) string {
+	switch {
+	case verdict && where:
+		return s.pick("Right. ", "答对了。")
+	case verdict:
+		return s.pick("Half right: the verdict, but not who gave it. ", "对了一半:结果对,决定的规则不对。")
+	}
+	return s.pick("Not so. ", "不对。")
+}
+
+// Said repeats an answer.
+func (s Speech) Said(a guess.Answer) string {
+	text := string(a.Verdict)
+	if a.Where != nil {
+		text += s.pick(", by ", ",由 ") + s.by(*a.Where)
+	}
+	return s.pick("You said: ", "你的回答:") + text
+}
+
+// About says what the packet had to do with a place that was named in vain; "" where there
+// is nothing to say.
+func (s Speech) About(t *guess.Truth, p *guess.Place) string {
+	if p == nil || p.Kind == guess.Kernel || t.Journey == nil {
+		return ""
+	}
+	switch why, step := t.About(p); why {
+	case guess.Matched:
+		return fmt.Sprintf(s.pick("It did meet %s, but that was not the last word.", "它确实遇到了 %s,但那不是最后的决定。"), s.by(*p))
+	case guess.Missed:
+		return s.Missed(step)
+	case guess.Later:
+		return fmt.Sprintf(s.pick("It never came as far as %s: the chain was left before.", "它没有走到 %s:之前就离开了这条链。"), s.by(*p))
+	}
+	return fmt.Sprintf(s.pick("It never came to %s.", "它没有到过 %s。"), s.where(*p))
+}
+
+// Missed says why a rule did not match.
+func (s Speech) Missed(m *journey.Step) string {
+	p := guess.Place{Kind: guess.Rule, Backend: m.Backend, Family: m.Family, Table: m.Table, Chain: m.Chain, Rule: m.Rule}
+	why := ladder.Reasons(m)
+	if why == "" {
+		return fmt.Sprintf(s.pick("%s did not match.", "%s 不匹配。"), upper(s.by(p)))
+	}
+	return fmt.Sprintf(s.pick("%s did not match: %s.", "%s 不匹配:%s。"), upper(s.by(p)), s.reasons(why))
+}
+
+// upper begins a sentence.
+func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+
+// reasons puts the words between the kernel's into the language.
+func (s Speech) reasons(why string) string {
+	if s != "zh" {
+		return why
+	}
+	return strings.NewReplacer(" is not known", " 未知", " is not in ", " 不在 ", " is in ", " 在 ", " is not ", " 不是 ", " does not hold", " 不成立", ", ", ",").Replace(why)
+}
+
+// Saw says what the sender saw; result is in the lab's words.
+func (s Speech) Saw(result string) string {
+	return s.pick("the sender saw: ", "发送方看到:") + result
+}
+
+// Reason is the kernel's own word for a drop, and where it was.
+func (s Speech) Reason(word, where string) string {
+	return fmt.Sprintf(s.pick("The kernel says: %s, at %s.", "内核的说法:%s,在 %s。"), word, where)
+}
+
+// Packets counts the packets of a step while they are shown.
+func (s Speech) Packets(n, of int) string {
+	return fmt.Sprintf(s.pick("packet %d of %d", "第 %d 个报文,共 %d 个"), n, of)
+}
+
+// Sent is what is said while nothing of the step was seen yet.
+func (s Speech) Sent() string { return s.pick("sent ...", "已发送 ...") }
