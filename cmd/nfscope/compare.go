@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,6 +65,9 @@ func numbers(list []*journey.Journey) string {
 	return fmt.Sprintf("%d to %d", list[0].Number, list[len(list)-1].Number)
 }
 
+// manyKept is how many packets of a recording are kept where all are needed together.
+const manyKept = 1 << 16
+
 // journeysOf gives the state at the end of a recording, its journeys, and why it has no
 // more.
 func (a *app) journeysOf(name string, o replayFlags) (st *store.Store, list []*journey.Journey, playErr, err error) {
@@ -76,11 +80,26 @@ func (a *app) journeysOf(name string, o replayFlags) (st *store.Store, list []*j
 	if err != nil {
 		return nil, nil, nil, usage(err)
 	}
-	st, playErr, err = a.foldRecording(rr, o, func(*store.Store) error { return nil })
+	left := 0
+	keep := journey.Options{Keep: fewKept, Closed: func(j *journey.Journey) {
+		if !o.within(j, rr.First()) {
+			return
+		}
+		if list = append(list, j); len(list) >= 2*o.keep {
+			left += len(list) - o.keep
+			list = slices.Delete(list, 0, len(list)-o.keep)
+		}
+	}}
+	st, playErr, err = a.foldRecording(rr, o, keep, func(*store.Store) error { return nil })
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return st, between(st.Journeys(), rr.First(), o), playErr, nil
+	if n := max(0, len(list)-o.keep); left+n > 0 {
+		fmt.Fprintf(a.err, "nfscope: %s has more packets than are kept at once: the first %d are left out; --from and --to choose others\n", name, left+n)
+		list = list[n:]
+	}
+	slices.SortFunc(list, func(a, b *journey.Journey) int { return a.Number - b.Number })
+	return st, list, playErr, nil
 }
 
 // sideJSON is a row of nfscope/comparison/1: indexes of the journeys' steps, -1 for none.

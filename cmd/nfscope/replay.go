@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,10 +28,11 @@ type replayFlags struct {
 	plain, json     bool
 	info, redact    bool
 	write           string
+	keep            int // packets, where all are needed together
 }
 
 func (a *app) replayCommand() *cobra.Command {
-	var o replayFlags
+	o := replayFlags{keep: manyKept}
 	c := &cobra.Command{
 		Use: "replay FILE", Short: "Show a recording as if it happened now", Args: cobra.ExactArgs(1),
 		Long: "Show a recording made with `nfscope trace -w`: play it, print it, compare two packets\n" +
@@ -57,7 +59,7 @@ func (a *app) replayCommand() *cobra.Command {
 	}
 	c.Flags().Float64Var(&o.speed, "speed", 1, "recorded seconds per second")
 	c.Flags().DurationVar(&o.from, "from", 0, "begin this long after the begin of the recording; text, JSON, --compare, --pcapng and -w have only what came since then")
-	c.Flags().DurationVar(&o.to, "to", 0, "text, JSON, --compare, --pcapng and -w have only what came up to then")
+	c.Flags().DurationVar(&o.to, "to", 0, "end this long after the begin of the recording; text, JSON, --compare, --pcapng and -w have only what came up to then")
 	c.Flags().BoolVar(&o.plain, "plain", false, "print text")
 	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/journey/1 objects, one a line")
 	c.Flags().BoolVar(&o.misses, "misses", false, "print text, or JSON with --json, with the rules that were looked at and did not match")
@@ -108,10 +110,10 @@ func (a *app) replay(name string, o replayFlags) error {
 // grace is how long after a time events of packets may come that began before it.
 const grace = time.Second
 
-// foldRecording folds a recording at once. each is called now and then with the journeys
-// so far, and at the end with all. err says why there is no more than was folded.
-func (a *app) foldRecording(rr *record.Reader, o replayFlags, each func(*store.Store) error) (st *store.Store, playErr, err error) {
-	st = store.New(journey.Options{Keep: 1 << 16})
+// foldRecording folds a recording at once, and keeps its journeys as told. each is called
+// now and then, and at the end. err says why there is no more than was folded.
+func (a *app) foldRecording(rr *record.Reader, o replayFlags, keep journey.Options, each func(*store.Store) error) (st *store.Store, playErr, err error) {
+	st = store.New(keep)
 	var end time.Time
 	for n := 1; ; n++ {
 		it, err := rr.Next()
@@ -142,19 +144,11 @@ func (a *app) foldRecording(rr *record.Reader, o replayFlags, each func(*store.S
 	return st, playErr, each(st)
 }
 
-// between gives the journeys that began between --from and --to of a recording that
+// within reports whether a journey began between --from and --to of a recording that
 // began at first.
-func between(list []*journey.Journey, first time.Time, o replayFlags) []*journey.Journey {
-	if o.from == 0 && o.to == 0 {
-		return list
-	}
-	var out []*journey.Journey
-	for _, j := range list {
-		if at := j.Start.Sub(first); at >= o.from && (o.to == 0 || at <= o.to) {
-			out = append(out, j)
-		}
-	}
-	return out
+func (o *replayFlags) within(j *journey.Journey, first time.Time) bool {
+	at := j.Start.Sub(first)
+	return at >= o.from && (o.to == 0 || at <= o.to)
 }
 
 // replayPlain folds a recording at once and prints its journeys.
@@ -171,11 +165,20 @@ func (a *app) replayPlain(name string, r io.Reader, o replayFlags) error {
 		fmt.Fprintf(p.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)
 	}
 	start := time.Now()
-	st, playErr, err := a.foldRecording(rr, o, func(st *store.Store) error {
+	// Each packet is printed when its way is at its end, and goes.
+	var done []*journey.Journey
+	keep := journey.Options{Keep: fewKept, Closed: func(j *journey.Journey) {
+		if o.within(j, rr.First()) {
+			done = append(done, j)
+		}
+	}}
+	st, playErr, err := a.foldRecording(rr, o, keep, func(st *store.Store) error {
 		if o.misses {
 			p.know(st.Snapshot(rr.First()))
 		}
-		_, err := p.print(between(st.Journeys(), rr.First(), o))
+		slices.SortFunc(done, func(a, b *journey.Journey) int { return a.Number - b.Number })
+		_, err := p.print(done)
+		done = done[:0]
 		return err
 	})
 	if err != nil {
@@ -261,6 +264,6 @@ func (a *app) replayTUI(name string, o replayFlags) error {
 		return err
 	}
 	defer file.Close()
-	p := replay.New(f, replay.Options{Speed: o.speed, From: o.from, Change: func(it *feed.Item) { asRecording(it, f.Title) }})
+	p := replay.New(f, replay.Options{Speed: o.speed, From: o.from, To: o.to, Change: func(it *feed.Item) { asRecording(it, f.Title) }})
 	return a.tui(p, tuiOptions{transport: p})
 }

@@ -52,6 +52,8 @@ type Options struct {
 	Speed float64
 	// From is where to begin, counted from the begin of the recording.
 	From time.Duration
+	// To is where to end, counted from the begin of the recording; 0 for its end.
+	To time.Duration
 	// Change makes of every item what is shown of it; it may be nil.
 	Change func(*feed.Item)
 }
@@ -63,6 +65,9 @@ func New(f *record.File, o Options) *Player {
 	}
 	p := &Player{file: f, opt: o, speed: o.Speed, wake: make(chan struct{}, 1), index: index{apart: apart}}
 	p.first, p.last = f.Span()
+	if end := p.first.Add(o.To); o.To > 0 && end.Before(p.last) {
+		p.last = end
+	}
 	p.pos = p.first
 	p.cur = p.begin()
 	if o.From > 0 {

@@ -352,3 +352,22 @@ func TestJourneysOfAMoment(t *testing.T) {
 		t.Errorf("before the first: %d", to.UnixNano())
 	}
 }
+
+// TestTo: what came behind the end that was asked for is never shown.
+func TestTo(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 2000)
+	first, last := f.Span()
+	to := last.Sub(first) / 2
+	p := New(f, Options{To: to})
+	p.Pause(true)
+	out := played(t, p)
+	p.Seek(time.Hour)
+	s := after(t, out, 1)
+	if end := first.Add(to); !s.Time.Equal(end) || !s.Replay.End.Equal(end) || len(s.Journeys) == 0 || s.Journeys[len(s.Journeys)-1].Start.After(end) {
+		t.Errorf("at %v of %v to %v: %d packets", s.Time, s.Replay.Begin, s.Replay.End, len(s.Journeys))
+	}
+	if p := New(f, Options{To: time.Hour}); !p.last.Equal(last) {
+		t.Errorf("it ends at %v, the recording at %v", p.last, last)
+	}
+}
