@@ -172,7 +172,7 @@ func testNAT(t *testing.T, backend string, s *side) {
 		t.Fatal(err)
 	}
 	host := flow.HostFrom(rs, local)
-	printed := conntrackL(t, n.Router)
+	printed, asxml := conntrackL(t, n.Router), conntrackXML(t, n.Router)
 	flows, tab := list(t, open(t, n.Router))
 	if !tab.Table.Accounting || !tab.Table.Timestamps || tab.Table.Max == 0 || tab.Table.Count < len(flows) {
 		t.Errorf("the table as a whole: %+v, with %d flows", tab.Table, len(flows))
@@ -195,6 +195,7 @@ func testNAT(t *testing.T, backend string, s *side) {
 			continue
 		}
 		same(t, f, l)
+		sameXML(t, f, asxml[f.ID])
 		delete(printed, f.ID)
 		f.NAT = flow.Classify(f, host)
 		tup := f.Orig.Tuple
