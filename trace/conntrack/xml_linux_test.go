@@ -51,7 +51,7 @@ func conntrackXML(t testing.TB, ns *netns.Handle) map[uint32]map[string]string {
 					}
 				}
 			case xml.CharData:
-				if said != nil && len(path) > 1 && strings.TrimSpace(string(x)) != "" {
+				if said != nil && len(path) > 0 && strings.TrimSpace(string(x)) != "" {
 					said[strings.Join(path, "/")] = string(x)
 				}
 			case xml.EndElement:
@@ -123,6 +123,9 @@ func asXML(f *flow.Flow) map[string]string {
 	}
 	if f.Status&flow.SeenReply == 0 {
 		put(at+"unreplied", "")
+	}
+	if f.Helper != "" {
+		put("helper", f.Helper)
 	}
 	if !f.Start.IsZero() {
 		put(at+"timestamp", "")

@@ -2,6 +2,7 @@ package nettest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -52,6 +53,14 @@ func New(t testing.TB, role string) *netns.Handle {
 		if err := h.Remove(); err != nil {
 			t.Error(err)
 		}
+	})
+	// A router asks for no IPv6 neighbour before its link-local address is sure, a second or
+	// two after the link is up (ndisc_solicit, net/ipv6/ndisc.c).
+	Do(t, h, func() (err error) {
+		for _, which := range []string{"all", "default"} {
+			err = errors.Join(err, os.WriteFile("/proc/sys/net/ipv6/conf/"+which+"/accept_dad", []byte("0"), 0))
+		}
+		return err
 	})
 	links(t, h, func(l *netlink.Handle) error {
 		lo, err := l.LinkByName("lo")
