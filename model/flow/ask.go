@@ -112,8 +112,8 @@ func (t *Table) eachIn(c int, l *Look, fn func(*Look) bool) bool {
 func (t *Table) Gone() (l []*Flow) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	for _, r := range t.leaving {
-		if x := t.find(r); x != nil {
+	for _, g := range t.leaving {
+		if x := t.find(g.row); x != nil {
 			l = append(l, t.flow(x))
 		}
 	}

@@ -198,9 +198,6 @@ func (t *Table) insert(b *Batch, r *Record, h hashes, o *tuple, flags uint8) uin
 	x.seen, x.start = r.Seen, r.Start
 	x.tcp = [4]uint8{r.Orig.Scale, r.Orig.Flags, r.Reply.Scale, r.Reply.Flags}
 	x.notes = t.noted.keep(b.about(r))
-	if t.epoch == 0 {
-		t.epoch = r.Seen
-	}
 	t.count(x, r)
 	t.slab.link(i, x, h.orig, h.reply)
 	x.classes = t.classesOf(r, x)
@@ -216,7 +213,8 @@ func (t *Table) goes(i uint32, x *slot, at int64) {
 	x.gone = at
 	t.live--
 	t.died++
-	t.leaving = append(t.leaving, Row{i, uint32(x.born)})
+	ago := time.Duration(t.now.UnixNano() - at) // of a flow that a recording begins with
+	t.leaving = append(t.leaving, left{Row{i, uint32(x.born)}, t.now.Sub(t.epoch) - min(max(0, ago), Linger)})
 }
 
 // remove takes a flow out of the Table.
@@ -240,10 +238,10 @@ func (t *Table) count(x *slot, r *Record) {
 	if !r.Counted {
 		return
 	}
-	at := uint32((r.Seen - t.epoch) / int64(time.Millisecond))
+	at := uint32(t.now.Sub(t.epoch) / time.Millisecond)
 	was, now := x.count[1]+x.count[3], r.Orig.Bytes+r.Reply.Bytes
 	switch d := at - x.counted; {
-	case x.flags&slotCounted == 0, d > math.MaxInt32: // the first, or the clock was set back
+	case x.flags&slotCounted == 0, d > math.MaxInt32: // the first, or a recording's clock was set back
 		x.counted = at
 	case d >= brief:
 		x.flags &^= slotRated

@@ -30,7 +30,7 @@ type Table struct {
 	noted   noted
 	expects map[model.Tuple][]Expectation
 	// leaving are the flows that are gone, by the time they went.
-	leaving []Row
+	leaving []left
 	live    int
 	born    uint64
 	// began, dying count the flows that came by an event, and that went.
@@ -46,11 +46,19 @@ type Table struct {
 	round  uint16
 	inDump int
 
-	epoch   int64 // of slot.counted
-	single  Batch // for Apply
-	scratch []byte
-	hashes  []hashes // of the Batch that is applied
-	warmed  uint32
+	// epoch is the time of the first Batch, now that of the last: what lies between two
+	// times is asked of them, for the clock of a live session may be set (time.Time.Sub).
+	epoch, now time.Time
+	single     Batch // for Apply
+	scratch    []byte
+	hashes     []hashes // of the Batch that is applied
+	warmed     uint32
+}
+
+// left is a flow that is gone, and when that was since the epoch.
+type left struct {
+	row   Row
+	since time.Duration
 }
 
 // Row names a flow in a Table for as long as it is there.
@@ -133,6 +141,7 @@ func (t *Table) ApplyBatch(b *Batch) {
 	t.version++
 	t.slab.adopt(more)
 	t.slab.part(64 + 8*len(b.Records))
+	t.at(b.Time)
 	t.warm(b)
 	for i := range b.Records {
 		t.take(b, &b.Records[i], t.hashes[i])
@@ -161,6 +170,15 @@ func (t *Table) warm(b *Batch) {
 	t.warmed = any // else the compiler leaves it all out
 }
 
+// at says what time it is, and gives how long that is after the epoch.
+func (t *Table) at(now time.Time) time.Duration {
+	if t.epoch.IsZero() {
+		t.epoch = now
+	}
+	t.now = now
+	return now.Sub(t.epoch)
+}
+
 // hashes are those of a flow's tuples.
 type hashes struct{ orig, reply uint32 }
 
@@ -183,6 +201,7 @@ func (t *Table) EndDump(now time.Time, flows int) {
 	whole := t.dumping && t.inDump >= flows
 	t.dumping = false
 	t.version++
+	t.at(now)
 	t.mu.Unlock()
 	if whole {
 		t.sweep(func(i uint32, x *slot) {
@@ -193,12 +212,12 @@ func (t *Table) EndDump(now time.Time, flows int) {
 	}
 }
 
-// Expire lets go of the flows that are gone for Linger, and tells how many. Where the
-// clock was set back by more than that they go at once.
+// Expire lets go of the flows that are gone for Linger, and tells how many. Times without
+// a monotonic reading, as a recording has, may go back: by more than that they go at once.
 func (t *Table) Expire(now time.Time) int {
 	n := 0
 	for more := true; more; {
-		n, more = t.expire(n, now.UnixNano())
+		n, more = t.expire(n, now)
 	}
 	t.mu.Lock()
 	t.leaving = append(t.leaving[:0], t.leaving[n:]...)
@@ -214,16 +233,17 @@ func (t *Table) Expire(now time.Time) int {
 const atOnce = 512
 
 // expire lets go of some, behind the first n of those that are leaving.
-func (t *Table) expire(n int, now int64) (int, bool) {
+func (t *Table) expire(n int, now time.Time) (int, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	at := now.Sub(t.epoch)
 	for end := min(n+atOnce, len(t.leaving)); n < end; n++ {
-		r := t.leaving[n]
-		if x := t.find(r); x != nil {
-			if d := time.Duration(now - x.gone); d < Linger && d > -Linger {
+		l := t.leaving[n]
+		if x := t.find(l.row); x != nil {
+			if d := at - l.since; d < Linger && d > -Linger {
 				return n, false
 			}
-			t.remove(r.at, x)
+			t.remove(l.row.at, x)
 		}
 	}
 	return n, n < len(t.leaving)
@@ -241,7 +261,11 @@ func (t *Table) shrink() {
 	}
 	var s slab
 	s.adopt(s.bigger(old.n))
-	var leaving []Row
+	since := map[uint32]time.Duration{}
+	for _, l := range t.leaving {
+		since[l.row.ID] = l.since
+	}
+	var leaving []left
 	for i := uint32(1); i <= old.used; i++ {
 		x := old.at(i)
 		if x.flags&slotUsed == 0 {
@@ -254,7 +278,8 @@ func (t *Table) shrink() {
 		s.setAddrs(y, &o, &r)
 		s.link(k, y, s.hash(&o), s.hash(&r))
 		if y.gone != 0 {
-			leaving = append(leaving, Row{k, uint32(y.born)})
+			r := Row{k, uint32(y.born)}
+			leaving = append(leaving, left{r, since[r.ID]})
 		}
 	}
 	t.mu.Lock()
@@ -315,9 +340,9 @@ func (t *Table) find(r Row) *slot {
 func (t *Table) Clone() *Table {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	c := &Table{host: t.host, max: t.max, slab: t.slab.clone(), noted: t.noted.clone(), expects: t.expects, leaving: append([]Row(nil), t.leaving...),
+	c := &Table{host: t.host, max: t.max, slab: t.slab.clone(), noted: t.noted.clone(), expects: t.expects, leaving: append([]left(nil), t.leaving...),
 		live: t.live, born: t.born, began: t.began, died: t.died, known: map[Classes]bool{}, saw1: t.saw1, version: t.version,
-		dumping: t.dumping, round: t.round, inDump: t.inDump, epoch: t.epoch}
+		dumping: t.dumping, round: t.round, inDump: t.inDump, epoch: t.epoch, now: t.now}
 	for k := range t.known {
 		c.known[k] = true
 	}
