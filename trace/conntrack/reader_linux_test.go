@@ -468,3 +468,22 @@ func TestLocalAddrs(t *testing.T) {
 		}
 	}
 }
+
+// TestNoSubsystem asks the kernel for a subsystem of nfnetlink that is not there, as
+// conntrack's is not where nf_conntrack_netlink is not loaded: what it answers is taken for
+// a missing feature.
+func TestNoSubsystem(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t)
+	r := open(t, nettest.New(t, "nothing"))
+	c, err := r.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const none = 15 // no subsystem has this number
+	_, err = c.Execute(netlink.Message{Header: netlink.Header{Type: none<<8 | 1, Flags: netlink.Request | netlink.Dump}, Data: make([]byte, 4)})
+	if err == nil || !errors.Is(r.refused("reading the connections", err), errors.ErrUnsupported) {
+		t.Errorf("%v", err)
+	}
+}

@@ -329,7 +329,7 @@ func openOn(t *testing.T, ns *netns.Handle, g *guard.Guard, tr Trace) *scope {
 	s.done.Add(1)
 	go func() {
 		defer s.done.Done()
-		if err := s.flows(fctx); err != nil && fctx.Err() == nil {
+		if err := s.follow(fctx, s.put); err != nil && fctx.Err() == nil {
 			t.Errorf("connections are not followed: %v", err)
 		}
 	}()

@@ -29,6 +29,9 @@ type Session struct {
 	// host and around are as they were found.
 	host   feed.Host
 	around conntrack.Around
+	// conntrack opens it; again is how long after a refusal it is tried again.
+	conntrack func(*netns.Handle) (*conntrack.Reader, error)
+	again     time.Duration
 
 	order sync.Mutex // held while a ruleset is put
 
@@ -48,7 +51,7 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{ns: ns, guard: g, rules: r, stop: func() {}}
+	s := &Session{ns: ns, guard: g, rules: r, stop: func() {}, conntrack: conntrack.Open, again: again}
 	s.put = func(it feed.Item) {
 		if it.Time.IsZero() {
 			it.Time = time.Now()
@@ -135,9 +138,7 @@ func (s *Session) Watch(ctx context.Context) {
 	}()
 	go func() {
 		defer s.done.Done()
-		if err := s.flows(ctx); err != nil && ctx.Err() == nil {
-			s.put(feed.Item{Problem: fmt.Sprintf("connections are not followed: %v", err)})
-		}
+		s.flows(ctx)
 	}()
 	go func() {
 		defer s.done.Done()
@@ -168,8 +169,42 @@ func (s *Session) dropped(ctx context.Context) error {
 // there are too many rules for that. It keeps the slices and does not block.
 func (s *Session) Focus(of *model.Ruleset, chains, rules []int) { s.rules.Focus(of, chains, rules) }
 
-func (s *Session) flows(ctx context.Context) error {
-	r, err := conntrack.Open(s.ns)
+// again is how long after conntrack was refused it is asked for again.
+const again = 2 * time.Second
+
+// flows follows connections. Where the kernel has no conntrack, or does not offer it to
+// programs, that is said, and tried again: a rule that needs it loads it at any time.
+func (s *Session) flows(ctx context.Context) {
+	said := ""
+	put := func(it feed.Item) {
+		if said != "" && it.Flow != nil {
+			s.put(feed.Item{Solved: said})
+			said = ""
+		}
+		s.put(it)
+	}
+	for {
+		err := s.follow(ctx, put)
+		if ctx.Err() != nil || err == nil {
+			return
+		}
+		if p := fmt.Sprintf("connections are not followed, and will be when that changes: %v", err); p != said {
+			if said != "" {
+				s.put(feed.Item{Solved: said})
+			}
+			said = p
+			s.put(feed.Item{Problem: p})
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(s.again):
+		}
+	}
+}
+
+// follow follows connections until the context ends or the kernel refuses.
+func (s *Session) follow(ctx context.Context, put func(feed.Item)) error {
+	r, err := s.conntrack(s.ns)
 	if err != nil {
 		return err
 	}
@@ -183,7 +218,7 @@ func (s *Session) flows(ctx context.Context) error {
 			s.put(feed.Item{Problem: fmt.Sprintf("conntrack's statistics are not followed: %v", err)})
 		}
 	})
-	return r.Watch(ctx, conntrack.Options{}, s.put)
+	return r.Watch(ctx, conntrack.Options{}, put)
 }
 
 // Delete takes one entry out of conntrack's table.
