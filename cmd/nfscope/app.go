@@ -67,7 +67,7 @@ func (a *app) command() *cobra.Command {
 	f.StringVar(&a.logFile, "log-file", "", "write a log to `FILE`")
 	f.BoolVar(&a.debug, "debug", false, "log more")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.prepare() }
-	root.AddCommand(a.demoCommand(), a.labCommand(), a.rulesCommand(), a.tablesCommand(), a.setsCommand(), a.connsCommand(), a.logCommand(), a.dropsCommand(), a.traceCommand(), a.replayCommand(),
+	root.AddCommand(a.demoCommand(), a.labCommand(), a.rulesCommand(), a.tablesCommand(), a.setsCommand(), a.connsCommand(), a.logCommand(), a.dropsCommand(), a.whyCommand(), a.traceCommand(), a.replayCommand(),
 		a.doctorCommand(), a.cleanCommand(), manCommand(), versionCommand())
 	for _, c := range append(root.Commands(), root) {
 		c.Args = usageArgs(c.Args)

@@ -15,6 +15,7 @@ const (
 	exitError       = 1
 	exitUsage       = 2
 	exitPrivilege   = 3
+	exitDropped     = 4
 	exitInterrupted = 130
 )
 

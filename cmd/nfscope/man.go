@@ -46,6 +46,7 @@ func writeMan(w io.Writer, root *cobra.Command) error {
 		{exitError, "An error while running."},
 		{exitUsage, "Bad usage, or a filter or file that cannot be read."},
 		{exitPrivilege, "A missing privilege, program or kernel feature; the message names it."},
+		{exitDropped, "Why: packets of the flow are dropped here."},
 		{exitInterrupted, "Interrupted, and everything cleaned up."},
 	} {
 		m.line(".TP\n.B %d\n%s", s.status, roff(s.means))

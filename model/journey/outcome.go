@@ -56,8 +56,8 @@ func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 	case last != nil && last.verdict == model.VerdictQueue && b.stops(last):
 		o.Verdict = Queued
 		s := last.last()
-		o.By = culprit(&s)
-		o.Sentence = "queued to user space by " + o.By.words()
+		o.By = CulpritOf(&s)
+		o.Sentence = "queued to user space by " + o.By.Words()
 		j.Possible = eitherWay()
 		return "what user space did with it was not seen; without a listener on the queue the kernel drops it"
 	case !b.closed:
@@ -65,8 +65,8 @@ func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 		o.Sentence = "under way"
 	case undecided(j):
 		s := &j.Steps[len(j.Steps)-1]
-		o.By = culprit(s)
-		o.Sentence = "last seen at " + o.By.words() + either(s.Target)
+		o.By = CulpritOf(s)
+		o.Sentence = "last seen at " + o.By.Words() + either(s.Target)
 		j.Possible = eitherWay()
 	case !f.opt.Probes && last != nil && last.verdict == model.VerdictAccept && b.throughAll(last.place.hook):
 		// Without probe chains the last word of the last chain is all there is.
@@ -116,14 +116,14 @@ func (b *builder) throughAll(h model.Hook) bool {
 func (b *builder) ending(j *Journey, w *walk) {
 	s := w.last()
 	o := &j.Outcome
-	o.By = culprit(&s)
+	o.By = CulpritOf(&s)
 	switch s.Verdict {
 	case model.VerdictReject:
-		o.Verdict, o.Sentence = Rejected, "rejected by "+o.By.words()
+		o.Verdict, o.Sentence = Rejected, "rejected by "+o.By.Words()
 	case model.VerdictDrop:
-		o.Verdict, o.Sentence = Dropped, "dropped by "+o.By.words()
+		o.Verdict, o.Sentence = Dropped, "dropped by "+o.By.Words()
 	default:
-		o.Verdict, o.Sentence = Unknown, "taken over by "+o.By.words()
+		o.Verdict, o.Sentence = Unknown, "taken over by "+o.By.Words()
 	}
 	if s.Note != "" {
 		o.Sentence += " (" + s.Note + ")"
@@ -162,7 +162,7 @@ func accepted(j *Journey, where string) {
 		o.Sentence += ": no rule and no policy decided"
 		return
 	}
-	o.By = culprit(s)
+	o.By = CulpritOf(s)
 	switch {
 	case s.Verdict != model.VerdictQueue:
 		o.Sentence += ", accepted by "
@@ -171,7 +171,7 @@ func accepted(j *Journey, where string) {
 	default:
 		o.Sentence += ", let on by user space at "
 	}
-	o.Sentence += o.By.words()
+	o.Sentence += o.By.Words()
 }
 
 // lastAccept finds the step that let the packet through: the last rule of a table
@@ -221,7 +221,7 @@ func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 		return where + "; nothing would show it after that", true
 	}
 	if m := b.muted(at); m != nil {
-		return where + "; " + m.by.words() + " may have ended its trace: what came after is not known", true
+		return where + "; " + m.by.Words() + " may have ended its trace: what came after is not known", true
 	}
 	if c := b.untold(at); c != nil {
 		return where + "; " + Where(c.backend, c.family, c.table, c.name) + ", which it met there, told nothing: it is not traced, or its event was lost", true
@@ -257,8 +257,8 @@ func (b *builder) shows(h model.Hook) bool {
 	return true
 }
 
-// culprit names the step that decided.
-func culprit(s *Step) Culprit {
+// CulpritOf names the step that decided.
+func CulpritOf(s *Step) Culprit {
 	c := Culprit{Backend: s.Backend, Family: s.Family, Table: s.Table, Chain: s.Chain, Kind: "rule", Rule: s.Rule, Text: s.Text}
 	if s.Kind == KindPolicy {
 		c.Kind, c.Text = "policy", ""
@@ -266,8 +266,8 @@ func culprit(s *Step) Culprit {
 	return c
 }
 
-// words is the culprit as a sentence has it.
-func (c Culprit) words() string {
+// Words is the culprit as a sentence has it: "rule 2 of filter/INPUT (iptables-legacy): -A ...".
+func (c Culprit) Words() string {
 	at := Where(c.Backend, c.Family, c.Table, c.Chain)
 	if c.Kind == "policy" {
 		return "the policy of " + at

@@ -42,14 +42,14 @@ const batch = 64
 func newForwarder(b *testing.B, dst string) *forwarder {
 	b.Helper()
 	f := &forwarder{n: nettest.NewRouted(b)}
-	nettest.Run(b, f.n.Router, "ip", "neigh", "replace", "10.2.0.2", "lladdr", macOf(b, f.n.Server, "s0"), "dev", "r1", "nud", "permanent")
-	mac, err := net.ParseMAC(macOf(b, f.n.Router, "r0"))
+	nettest.Run(b, f.n.Router, "ip", "neigh", "replace", "10.2.0.2", "lladdr", nettest.MAC(b, f.n.Server, "s0"), "dev", "r1", "nud", "permanent")
+	mac, err := net.ParseMAC(nettest.MAC(b, f.n.Router, "r0"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	var index int
 	frame := append(append([]byte{}, mac...), 2, 0, 0, 0, 0, 1, 8, 0)
-	frame = append(frame, crafted{src: "10.1.0.2", dst: dst, size: 18, proto: unix.IPPROTO_ICMP, icmpType: 14}.bytes()...)
+	frame = append(frame, nettest.Frame{Src: "10.1.0.2", Dst: dst, Size: 18, Proto: unix.IPPROTO_ICMP, ICMPType: 14}.Bytes()...)
 	nettest.Do(b, f.n.Client, func() error {
 		link, err := net.InterfaceByName("c0")
 		if err != nil {

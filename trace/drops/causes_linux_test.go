@@ -56,13 +56,13 @@ func (c *cause) host(n *nettest.Routed) *netns.Handle {
 	return n.Router
 }
 
-// frame sends a crafted frame from the client to the router.
-func frame(c crafted) func(testing.TB, *nettest.Routed) {
+// frame sends a nettest.Frame frame from the client to the router.
+func frame(c nettest.Frame) func(testing.TB, *nettest.Routed) {
 	return func(t testing.TB, n *nettest.Routed) {
-		if c.toMAC == "" {
-			c.toMAC = macOf(t, n.Router, "r0")
+		if c.ToMAC == "" {
+			c.ToMAC = nettest.MAC(t, n.Router, "r0")
 		}
-		sendFrame(t, n.Client, "c0", c)
+		nettest.SendFrame(t, n.Client, "c0", c)
 	}
 }
 
@@ -164,20 +164,7 @@ func line(d *drop.Drop) string {
 func build(t testing.TB, c *cause) (*nettest.Routed, *netns.Handle) {
 	t.Helper()
 	n := nettest.NewRouted(t)
-	for _, l := range []struct {
-		ns        *netns.Handle
-		dev, peer string
-		of        *netns.Handle
-		addrs     []string
-	}{
-		{n.Client, "c0", "r0", n.Router, []string{"10.1.0.1", "fd01::1"}}, {n.Router, "r0", "c0", n.Client, []string{"10.1.0.2", "fd01::2"}},
-		{n.Router, "r1", "s0", n.Server, []string{"10.2.0.2", "fd02::2"}}, {n.Server, "s0", "r1", n.Router, []string{"10.2.0.1", "fd02::1"}},
-	} {
-		mac := macOf(t, l.of, l.peer)
-		for _, a := range l.addrs {
-			nettest.Run(t, l.ns, "ip", "neigh", "replace", a, "lladdr", mac, "dev", l.dev, "nud", "permanent")
-		}
-	}
+	n.FixNeighbours(t)
 	host := c.host(n)
 	for l := range strings.Lines(c.setup) {
 		if l = strings.TrimSpace(l); l != "" {

@@ -1,9 +1,7 @@
 package drops
 
 import (
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -18,6 +16,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/drop"
 	"nfscope/trace/netns"
+	"nfscope/trace/sockdiag"
 )
 
 // factFinder asks the host about drops: routes, neighbours, sysctls, listeners. What was
@@ -393,94 +392,22 @@ func (f *factFinder) listeners(d *drop.Drop, a *drop.Facts) {
 	}
 	a.Listener = drop.ListenerNone
 	for _, fam := range families {
-		list, err := sockets(f.ns, fam, uint8(d.Packet.Proto))
+		list, err := sockdiag.Waiting(f.ns, fam, d.Packet.Proto)
 		if err != nil {
 			a.Listener = drop.ListenerUnknown
 			return
 		}
 		for _, s := range list {
-			if s.Port() != d.Packet.DPort {
+			if s.At.Port() != d.Packet.DPort {
 				continue
 			}
-			at := s.Addr().Unmap()
-			if at == d.Packet.Dst || at.IsUnspecified() && (fam == unix.AF_INET6) == s.Addr().Is6() {
+			at := s.At.Addr().Unmap()
+			if at == d.Packet.Dst || at.IsUnspecified() && (fam == unix.AF_INET6) == s.At.Addr().Is6() {
 				a.Listener = drop.ListenerThere
 			}
 			if len(a.Nearby) < 8 {
-				a.Nearby = append(a.Nearby, netip.AddrPortFrom(at, s.Port()).String())
+				a.Nearby = append(a.Nearby, netip.AddrPortFrom(at, s.At.Port()).String())
 			}
 		}
 	}
-}
-
-// sockets lists where sockets of a protocol wait, by sock_diag(7). Only those that wait
-// are asked for: a busy host has many others.
-func sockets(ns *netns.Handle, family, proto uint8) (list []netip.AddrPort, err error) {
-	states := uint32(1 << 10) // TCP_LISTEN
-	if proto != unix.IPPROTO_TCP {
-		states = 1<<7 | 1<<1 // not connected, connected
-	}
-	err = ns.Do(func() error {
-		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		b := make([]byte, 16+56)
-		binary.NativeEndian.PutUint32(b, uint32(len(b)))
-		binary.NativeEndian.PutUint16(b[4:], 20) // SOCK_DIAG_BY_FAMILY
-		binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
-		b[16], b[17] = family, proto
-		binary.NativeEndian.PutUint32(b[20:], states)
-		if err := unix.Sendto(fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-			return err
-		}
-		buf := make([]byte, 64<<10)
-		for {
-			n, _, err := unix.Recvfrom(fd, buf, 0)
-			if err != nil {
-				return err
-			}
-			more, done, err := diagAnswer(buf[:n])
-			list = append(list, more...)
-			if err != nil || done {
-				return err
-			}
-		}
-	})
-	return list, err
-}
-
-// diagAnswer reads a datagram of sock_diag: where sockets are bound (struct
-// inet_diag_msg), and whether it was the last.
-func diagAnswer(b []byte) (list []netip.AddrPort, done bool, err error) {
-	for len(b) >= 16 {
-		n := int(binary.NativeEndian.Uint32(b))
-		if n < 16 || n > len(b) {
-			return list, true, fmt.Errorf("sock_diag: a message of %d bytes in %d", n, len(b))
-		}
-		body := b[16:n]
-		switch binary.NativeEndian.Uint16(b[4:]) {
-		case unix.NLMSG_DONE:
-			return list, true, nil
-		case unix.NLMSG_ERROR:
-			if len(body) >= 4 {
-				if e := int32(binary.NativeEndian.Uint32(body)); e < 0 {
-					return list, true, unix.Errno(-e)
-				}
-			}
-		default:
-			if len(body) < 24 {
-				break
-			}
-			port := binary.BigEndian.Uint16(body[4:])
-			addr := netip.AddrFrom4([4]byte(body[8:12]))
-			if body[0] == unix.AF_INET6 {
-				addr = netip.AddrFrom16([16]byte(body[8:24]))
-			}
-			list = append(list, netip.AddrPortFrom(addr, port))
-		}
-		b = b[min((n+3)&^3, len(b)):]
-	}
-	return list, false, nil
 }

@@ -53,7 +53,7 @@ func TestConntrackFull(t *testing.T) {
 	}
 	for _, step := range []drop.Step{drop.StepBPF, drop.StepProc} {
 		w := watch(t, n.Router, Options{Most: step, Counters: 100 * time.Millisecond})
-		sendFrame(t, n.Client, "c0", crafted{src: "10.1.0.2", dst: "10.2.0.2", toMAC: macOf(t, n.Router, "r0")})
+		nettest.SendFrame(t, n.Client, "c0", nettest.Frame{Src: "10.1.0.2", Dst: "10.2.0.2", ToMAC: nettest.MAC(t, n.Router, "r0")})
 		d, _ := w.until(t, "the new connection", func(d *drop.Drop) bool {
 			return d.Reason == "NETFILTER_DROP" && d.Packet.DPort == 9 || step == drop.StepProc && d.Reason == "nf_conntrack drop"
 		})

@@ -52,7 +52,7 @@ func FuzzDecode(f *testing.F) {
 	binary.NativeEndian.PutUint16(whole[evHeaders:], 128)
 	binary.NativeEndian.PutUint32(whole[evStackLen:], 8*stackDepth)
 	copy(whole[evProtocol:], []byte{8, 0})
-	copy(whole[evPacket:], crafted{src: "10.0.0.1", dst: "10.0.0.2"}.bytes())
+	copy(whole[evPacket:], nettest.Frame{Src: "10.0.0.1", Dst: "10.0.0.2"}.Bytes())
 	f.Add(whole)
 	f.Add(whole[:100])
 	f.Add([]byte{})

@@ -55,7 +55,7 @@ func causes() []cause {
 		if a.v6 { // there IPv6 has only the rule's match
 			return cause{}
 		}
-		return cause{setup: "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.r0.rp_filter=1", fire: frame(crafted{src: "10.2.0.77", dst: a.server}),
+		return cause{setup: "sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.r0.rp_filter=1", fire: frame(nettest.Frame{Src: "10.2.0.77", Dst: a.server}),
 			reason: "IP_RPFILTER", station: drop.StationRouting, what: "10.2.0.77", says: "strict",
 			facts: []string{"net.ipv4.conf.r0.rp_filter is 1", "the way back to 10.2.0.77 is 10.2.0.77 dev r1, and it came by r0"}, counter: "TcpExtIPReversePathFilter"}
 	})
@@ -63,18 +63,18 @@ func causes() []cause {
 		if a.v6 {
 			return cause{}
 		}
-		return cause{setup: "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.r0.rp_filter=0", fire: frame(crafted{src: "10.2.0.77", dst: a.server}),
+		return cause{setup: "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.r0.rp_filter=0", fire: frame(nettest.Frame{Src: "10.2.0.77", Dst: a.server}),
 			reason: "IP_RPFILTER", station: drop.StationRouting, what: "10.2.0.77", says: "strict", facts: []string{"net.ipv4.conf.all.rp_filter is 1"}, counter: "TcpExtIPReversePathFilter"}
 	})
 	add("rp_filter loose", func(a addrs) cause {
 		if a.v6 {
 			return cause{}
 		}
-		return cause{setup: "sysctl -qw net.ipv4.conf.r0.rp_filter=2", fire: frame(crafted{src: "192.0.2.9", dst: a.server}),
+		return cause{setup: "sysctl -qw net.ipv4.conf.r0.rp_filter=2", fire: frame(nettest.Frame{Src: "192.0.2.9", Dst: a.server}),
 			reason: "IP_RPFILTER", station: drop.StationRouting, what: "192.0.2.9", says: "loose", facts: []string{"net.ipv4.conf.r0.rp_filter is 2", "no route leads back to 192.0.2.9"}, counter: "TcpExtIPReversePathFilter"}
 	})
 	add("no route", func(a addrs) cause {
-		return cause{fire: frame(crafted{src: a.client, dst: a.foreign}), reason: "IP_INNOROUTES", station: drop.StationRouting, what: a.foreign,
+		return cause{fire: frame(nettest.Frame{Src: a.client, Dst: a.foreign}), reason: "IP_INNOROUTES", station: drop.StationRouting, what: a.foreign,
 			says: "no route leads to " + a.foreign, counter: map[bool]string{false: "IpExtInNoRoutes", true: "Ip6InNoRoutes"}[a.v6]}
 	})
 	for _, kind := range []string{"blackhole", "prohibit", "unreachable"} {
@@ -83,20 +83,20 @@ func causes() []cause {
 			if a.v6 && kind != "blackhole" {
 				reason = "IP_INNOROUTES"
 			}
-			return cause{setup: "ip route add " + kind + " " + a.net, fire: frame(crafted{src: a.client, dst: a.foreign}), reason: reason, station: drop.StationRouting,
+			return cause{setup: "ip route add " + kind + " " + a.net, fire: frame(nettest.Frame{Src: a.client, Dst: a.foreign}), reason: reason, station: drop.StationRouting,
 				what: a.foreign, says: "a route of kind " + kind + " throws away what goes to " + a.foreign}
 		})
 	}
 	add("forwarding off", func(a addrs) cause {
 		if a.v6 {
-			return cause{setup: "sysctl -qw net.ipv6.conf.all.forwarding=0", fire: frame(crafted{src: a.client, dst: a.server}), reason: "IP_INADDRERRORS",
+			return cause{setup: "sysctl -qw net.ipv6.conf.all.forwarding=0", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "IP_INADDRERRORS",
 				station: drop.StationForward, what: a.server, says: "forwarding is off here", facts: []string{"net.ipv6.conf.all.forwarding is 0"}, counter: "Ip6InAddrErrors"}
 		}
-		return cause{setup: "sysctl -qw net.ipv4.ip_forward=0", fire: frame(crafted{src: a.client, dst: a.server}), reason: "IP_INADDRERRORS",
+		return cause{setup: "sysctl -qw net.ipv4.ip_forward=0", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "IP_INADDRERRORS",
 			station: drop.StationRouting, what: a.server, says: "forwarding is off here", facts: []string{"net.ipv4.ip_forward is 0"}, counter: "IpInAddrErrors"}
 	})
 	add("wrong MAC", func(a addrs) cause {
-		return cause{fire: frame(crafted{src: a.client, dst: a.server, toMAC: "02:00:00:00:00:99"}), reason: "OTHERHOST", station: drop.StationDeviceIn, what: a.server,
+		return cause{fire: frame(nettest.Frame{Src: a.client, Dst: a.server, ToMAC: "02:00:00:00:00:99"}), reason: "OTHERHOST", station: drop.StationDeviceIn, what: a.server,
 			says: "meant for another machine", facts: []string{"it was sent to 02:00:00:00:00:99, r0 is "}}
 	})
 	add("closed UDP port", func(a addrs) cause {
@@ -121,39 +121,39 @@ func causes() []cause {
 		}, reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + net.JoinHostPort(lo, "8080") + " only"}
 	})
 	add("no connection", func(a addrs) cause {
-		return cause{at: atServer, fire: frame(crafted{src: a.client, dst: a.server, proto: unix.IPPROTO_TCP, sport: 50000, dport: 22, tcpFlags: 0x10}), reason: "NO_SOCKET",
+		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 22, TCPFlags: 0x10}), reason: "NO_SOCKET",
 			station: drop.StationSocket, what: a.server, says: "no connection of this host has these ends"}
 	})
 	add("full backlog", func(a addrs) cause {
 		return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
-			fillBacklog(t, n, a)
+			n.FillBacklog(t, a.v6, 80)
 		}, counter: "TcpExtListenOverflows", says: "queue of finished connections is full"}
 	})
 	add("TTL", func(a addrs) cause {
-		return cause{fire: frame(crafted{src: a.client, dst: a.server, ttl: 1}), reason: "IP_INHDR", station: drop.StationForward, what: a.server,
+		return cause{fire: frame(nettest.Frame{Src: a.client, Dst: a.server, TTL: 1}), reason: "IP_INHDR", station: drop.StationForward, what: a.server,
 			says: map[bool]string{false: "its TTL ran out: it came with 1", true: "its hop limit ran out: it came with 1"}[a.v6], counter: map[bool]string{false: "IpInHdrErrors", true: "Ip6InHdrErrors"}[a.v6]}
 	})
 	add("MTU", func(a addrs) cause {
 		n := map[bool]string{false: "1428", true: "1448"}[a.v6]
-		return cause{setup: "ip link set r1 mtu 1280", fire: frame(crafted{src: a.client, dst: a.server, size: 1400, df: true}), reason: "PKT_TOO_BIG", station: drop.StationForward,
+		return cause{setup: "ip link set r1 mtu 1280", fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Size: 1400, DF: true}), reason: "PKT_TOO_BIG", station: drop.StationForward,
 			what: a.server, says: "it has " + n + " bytes, the MTU of r1 is 1280, and it may not be cut", counter: map[bool]string{false: "IpFragFails", true: "Ip6InTooBigErrors"}[a.v6]}
 	})
 	add("header checksum", func(a addrs) cause {
 		if a.v6 { // has none
 			return cause{}
 		}
-		return cause{fire: frame(crafted{src: a.client, dst: a.server, badIP: true}), reason: "IP_CSUM", station: drop.StationDeviceIn, what: a.server, says: "checksum of its IPv4 header is wrong", counter: "IpExtInCsumErrors"}
+		return cause{fire: frame(nettest.Frame{Src: a.client, Dst: a.server, BadIP: true}), reason: "IP_CSUM", station: drop.StationDeviceIn, what: a.server, says: "checksum of its IPv4 header is wrong", counter: "IpExtInCsumErrors"}
 	})
 	add("UDP checksum", func(a addrs) cause {
-		return cause{at: atServer, fire: frame(crafted{src: a.client, dst: a.server, badL4: true}), reason: "UDP_CSUM", station: drop.StationSocket, what: a.server, says: "UDP checksum is wrong",
+		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, BadL4: true}), reason: "UDP_CSUM", station: drop.StationSocket, what: a.server, says: "UDP checksum is wrong",
 			counter: map[bool]string{false: "UdpInCsumErrors", true: "Udp6InCsumErrors"}[a.v6]}
 	})
 	add("TCP checksum", func(a addrs) cause {
-		return cause{at: atServer, fire: frame(crafted{src: a.client, dst: a.server, proto: unix.IPPROTO_TCP, sport: 50000, dport: 22, tcpFlags: 2, badL4: true}), reason: "TCP_CSUM",
+		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 22, TCPFlags: 2, BadL4: true}), reason: "TCP_CSUM",
 			station: drop.StationSocket, what: a.server, says: "TCP checksum is wrong", counter: "TcpInCsumErrors"}
 	})
 	add("ICMP checksum", func(a addrs) cause {
-		return cause{at: atServer, fire: frame(crafted{src: a.client, dst: a.server, proto: a.icmp(), badL4: true}), reason: "ICMP_CSUM", station: drop.StationSocket, what: a.server,
+		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: a.icmp(), BadL4: true}), reason: "ICMP_CSUM", station: drop.StationSocket, what: a.server,
 			says: "ICMP checksum is wrong", counter: map[bool]string{false: "IcmpInCsumErrors", true: "Icmp6InCsumErrors"}[a.v6]}
 	})
 	add("neighbour", func(a addrs) cause {
@@ -163,20 +163,20 @@ func causes() []cause {
 		}
 		how := map[bool]string{false: "ARP", true: "neighbour discovery"}[a.v6]
 		return cause{setup: "sysctl -qw net." + a.sysctl + ".neigh.r1.mcast_solicit=1 net." + a.sysctl + ".neigh.r1.retrans_time_ms=100",
-			fire: frame(crafted{src: a.client, dst: a.missing}), reason: reason, station: drop.StationDeviceOut, what: "> " + bracket(a.missing), says: "the next hop " + a.missing + " on r1 does not answer " + how,
+			fire: frame(nettest.Frame{Src: a.client, Dst: a.missing}), reason: reason, station: drop.StationDeviceOut, what: "> " + bracket(a.missing), says: "the next hop " + a.missing + " on r1 does not answer " + how,
 			facts: []string{"its neighbour entry is FAILED"}}
 	})
 	for _, side := range []string{"src", "dst"} {
 		add("127/8 as "+side, func(a addrs) cause {
-			lo, c := "127.0.0.5", crafted{src: a.client, dst: a.server}
+			lo, c := "127.0.0.5", nettest.Frame{Src: a.client, Dst: a.server}
 			if a.v6 {
 				lo = "::1"
 			}
 			word := "source"
 			if side == "src" {
-				c.src = lo
+				c.Src = lo
 			} else {
-				c.dst, word = lo, "destination"
+				c.Dst, word = lo, "destination"
 			}
 			if a.v6 {
 				return cause{fire: frame(c), reason: "IP_INHDR", station: drop.StationDeviceIn, what: bracket(lo), says: "an address of ::1 is in it", counter: "Ip6InHdrErrors"}
@@ -188,14 +188,14 @@ func causes() []cause {
 		if a.v6 { // IPv6 does not look
 			return cause{}
 		}
-		return cause{fire: frame(crafted{src: a.router, dst: a.server}), reason: "IP_LOCAL_SOURCE", station: drop.StationRouting, what: a.router, says: "is one of this host's own",
+		return cause{fire: frame(nettest.Frame{Src: a.router, Dst: a.server}), reason: "IP_LOCAL_SOURCE", station: drop.StationRouting, what: a.router, says: "is one of this host's own",
 			facts: []string{"10.1.0.1 is an address of this host", "net.ipv4.conf.r0.accept_local is 0"}}
 	})
 	add("no protocol", func(a addrs) cause {
 		if a.v6 {
 			return cause{}
 		}
-		return cause{at: atServer, fire: frame(crafted{src: a.client, dst: a.server, proto: 200}), reason: "IP_NOPROTO", station: drop.StationSocket, what: a.server, says: "nothing on this host handles its IP protocol", counter: "IpInUnknownProtos"}
+		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: 200}), reason: "IP_NOPROTO", station: drop.StationSocket, what: a.server, says: "nothing on this host handles its IP protocol", counter: "IpInUnknownProtos"}
 	})
 	add("receive buffer", func(a addrs) cause {
 		return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
@@ -213,13 +213,13 @@ func causes() []cause {
 		}, reason: "SOCKET_RCVBUFF", station: drop.StationSocket, what: a.server, says: "receive buffer is full", counter: map[bool]string{false: "UdpRcvbufErrors", true: "Udp6RcvbufErrors"}[a.v6]}
 	})
 	add("queue without listener", func(a addrs) cause {
-		return cause{setup: a.legacy + " -A FORWARD -j NFQUEUE --queue-num 7", fire: frame(crafted{src: a.client, dst: a.server}), reason: "NOT_SPECIFIED", station: drop.StationNetfilter,
+		return cause{setup: a.legacy + " -A FORWARD -j NFQUEUE --queue-num 7", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "NOT_SPECIFIED", station: drop.StationNetfilter,
 			hook: model.HookForward, by: drop.ByNetfilter, what: a.server, says: "no program reads that queue", facts: []string{"queues that are read: none"}}
 	})
 	add("qdisc", func(a addrs) cause {
 		return cause{setup: "tc qdisc add dev r1 root tbf rate 8kbit burst 1600 limit 1", fire: func(t testing.TB, n *nettest.Routed) {
 			for range 4 {
-				frame(crafted{src: a.client, dst: a.server, size: 1000})(t, n)
+				frame(nettest.Frame{Src: a.client, Dst: a.server, Size: 1000})(t, n)
 			}
 		}, reason: "QDISC_DROP", station: drop.StationDeviceOut, what: a.server, says: "the queue of r1 (tbf) dropped it"}
 	})
@@ -228,17 +228,17 @@ func causes() []cause {
 			nettest.Run(t, n.Server, "ip", "link", "set", "s0", "down")
 			// The kernel stops the queue of the other end a moment later (net/core/link_watch.c).
 			nettest.Run(t, n.Router, "timeout", "10", "sh", "-c", "until ip link show r1 | grep -q 'NO-CARRIER.*state [A-Z]*DOWN'; do :; done")
-			frame(crafted{src: a.client, dst: a.server})(t, n)
+			frame(nettest.Frame{Src: a.client, Dst: a.server})(t, n)
 		}, reason: "QDISC_DROP", station: drop.StationDeviceOut, what: a.server, says: "nothing is plugged in at r1 (no carrier)"}
 	})
 	add("link down", func(a addrs) cause {
-		return cause{setup: "ip link set r1 down", fire: frame(crafted{src: a.client, dst: a.server}), reason: "IP_INNOROUTES", station: drop.StationRouting, what: a.server, says: "no route leads to " + a.server}
+		return cause{setup: "ip link set r1 down", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "IP_INNOROUTES", station: drop.StationRouting, what: a.server, says: "no route leads to " + a.server}
 	})
 	add("IPv6 off", func(a addrs) cause {
 		if !a.v6 {
 			return cause{}
 		}
-		return cause{setup: "sysctl -qw net.ipv6.conf.r0.disable_ipv6=1", fire: frame(crafted{src: a.client, dst: a.server}), reason: "IPV6DISABLED", station: drop.StationDeviceIn, what: a.server,
+		return cause{setup: "sysctl -qw net.ipv6.conf.r0.disable_ipv6=1", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "IPV6DISABLED", station: drop.StationDeviceIn, what: a.server,
 			says: "IPv6 is off on the interface", facts: []string{"net.ipv6.conf.r0.disable_ipv6 is 1"}}
 	})
 	return append(list, verdicts()...)
@@ -260,11 +260,11 @@ func verdicts() []cause {
 	for chain, h := range hook {
 		for _, backend := range []string{"legacy", "nft"} {
 			list = append(list, both(cause{name: backend + " " + chain}, func(a addrs) cause {
-				c := cause{fire: frame(crafted{src: a.client, dst: a.server}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: h, by: drop.ByNetfilter,
+				c := cause{fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: h, by: drop.ByNetfilter,
 					what: bracket(a.server), says: "a rule or a policy of netfilter in " + h.String() + " dropped it"}
 				switch chain {
 				case "INPUT":
-					c.fire = frame(crafted{src: a.client, dst: a.router})
+					c.fire = frame(nettest.Frame{Src: a.client, Dst: a.router})
 					c.what = "> " + bracket(a.router)
 				case "OUTPUT":
 					c.fire = func(t testing.TB, n *nettest.Routed) { // the kernel says EPERM to the sender
@@ -291,54 +291,30 @@ func verdicts() []cause {
 	}
 	add := func(name string, m func(a addrs) cause) { list = append(list, both(cause{name: name}, m)...) }
 	add("legacy policy", func(a addrs) cause {
-		return cause{setup: a.legacy + " -P FORWARD DROP", fire: frame(crafted{src: a.client, dst: a.server}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward,
+		return cause{setup: a.legacy + " -P FORWARD DROP", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward,
 			by: drop.ByNetfilter, what: bracket(a.server), says: "a rule or a policy"}
 	})
 	add("nft policy", func(a addrs) cause {
-		return cause{setup: "nft add table inet t; nft 'add chain inet t c {type filter hook forward priority 0; policy drop;}'", fire: frame(crafted{src: a.client, dst: a.server}), reason: "NETFILTER_DROP",
+		return cause{setup: "nft add table inet t; nft 'add chain inet t c {type filter hook forward priority 0; policy drop;}'", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "NETFILTER_DROP",
 			station: drop.StationNetfilter, hook: model.HookForward, by: drop.ByNetfilter, what: bracket(a.server), says: "a rule or a policy"}
 	})
 	add("nft reject", func(a addrs) cause {
-		return cause{setup: "nft add table inet t; nft 'add chain inet t c {type filter hook forward priority 0;}'; nft add rule inet t c udp dport 9 reject", fire: frame(crafted{src: a.client, dst: a.server}),
+		return cause{setup: "nft add table inet t; nft 'add chain inet t c {type filter hook forward priority 0;}'; nft add rule inet t c udp dport 9 reject", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}),
 			reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward, by: drop.ByNetfilter, what: bracket(a.server), says: "a rule or a policy"}
 	})
 	add("legacy REJECT", func(a addrs) cause {
-		return cause{setup: a.legacy + " -A FORWARD -p udp -j REJECT", fire: frame(crafted{src: a.client, dst: a.server}),
+		return cause{setup: a.legacy + " -A FORWARD -p udp -j REJECT", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}),
 			reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward, by: drop.ByNetfilter, what: bracket(a.server), says: "a rule or a policy"}
 	})
 	add("invalid state", func(a addrs) cause {
-		return cause{setup: a.legacy + " -A FORWARD -m conntrack --ctstate INVALID -j DROP", fire: frame(crafted{src: a.client, dst: a.server, proto: unix.IPPROTO_TCP, sport: 50000, dport: 22, tcpFlags: 0x12}),
+		return cause{setup: a.legacy + " -A FORWARD -m conntrack --ctstate INVALID -j DROP", fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 22, TCPFlags: 0x12}),
 			reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward, by: drop.ByNetfilter, what: bracket(a.server), says: "a rule or a policy"}
 	})
 	add("after DNAT", func(a addrs) cause {
 		return cause{setup: "nft add table " + a.family + " t\nnft 'add chain " + a.family + " t n {type nat hook prerouting priority -100;}'; nft add rule " + a.family + " t n udp dport 53 dnat to " + bracket(a.server) + ":9\n" +
 			"nft 'add chain " + a.family + " t c {type filter hook forward priority 0;}'; nft add rule " + a.family + " t c udp dport 9 drop",
-			fire: frame(crafted{src: a.client, dst: a.router, sport: 40000, dport: 53}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward, by: drop.ByNetfilter,
+			fire: frame(nettest.Frame{Src: a.client, Dst: a.router, SPort: 40000, DPort: 53}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward, by: drop.ByNetfilter,
 			what: bracket(a.server), says: "a rule or a policy", hasCT: true}
 	})
 	return list
-}
-
-// fillBacklog connects to a socket that accepts nothing, until its queue is over.
-func fillBacklog(t testing.TB, n *nettest.Routed, a addrs) {
-	t.Helper()
-	nettest.Do(t, n.Server, func() error {
-		family := unix.AF_INET
-		var at unix.Sockaddr = &unix.SockaddrInet4{Port: 80}
-		if a.v6 {
-			family, at = unix.AF_INET6, &unix.SockaddrInet6{Port: 80}
-		}
-		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		t.Cleanup(func() { _ = unix.Close(fd) })
-		if err := unix.Bind(fd, at); err != nil {
-			return err
-		}
-		return unix.Listen(fd, 0) // one connection may wait
-	})
-	for range 4 {
-		_, _ = nettest.Dial(t, n.Client, "tcp", "", a.at(a.server, "80"), 200*time.Millisecond) // the last ones fail
-	}
 }

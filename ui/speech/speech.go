@@ -172,7 +172,7 @@ func (s Speech) About(t *guess.Truth, p *guess.Place) string {
 // Missed says why a rule did not match.
 func (s Speech) Missed(m *journey.Step) string {
 	p := guess.Place{Kind: guess.Rule, Backend: m.Backend, Family: m.Family, Table: m.Table, Chain: m.Chain, Rule: m.Rule}
-	why := ladder.Reasons(m)
+	why := m.Reasons()
 	if why == "" {
 		return fmt.Sprintf(s.pick("%s did not match.", "%s 不匹配。"), upper(s.by(p)))
 	}

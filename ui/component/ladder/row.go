@@ -65,7 +65,7 @@ func Rows(j *journey.Journey) []Row {
 			r.Rule, r.Text = strconv.Itoa(s.Rule), strings.TrimPrefix(s.Text, "-A "+s.Chain+" ")
 		}
 		if r.Miss = s.Kind == journey.KindMiss; r.Miss {
-			r.Text, r.Beside = miss(s), s.Beside
+			r.Text, r.Beside = s.Missed(), s.Beside
 			if s.Beside > 0 {
 				r.Packet = "and " + strconv.Itoa(s.Beside) + " more did not match"
 			}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// ends6 and ends4 are the addresses of a nettest.Routed, and of nobody.
+type whyEnds struct {
+	name, client, server, router, foreign, hole, missing, legacy string
+	v6                                                           bool
+}
+
+func whyFamilies() []whyEnds {
+	return []whyEnds{
+		{"4", "10.1.0.2", "10.2.0.2", "10.1.0.1", "192.0.2.1", "198.51.100.1", "10.2.0.99", "iptables-legacy", false},
+		{"6", "fd01::2", "fd02::2", "fd01::1", "fd99::1", "fd98::1", "fd02::99", "ip6tables-legacy", true},
+	}
+}
+
+// of names an address with a port as a flow does.
+func (e whyEnds) of(addr string, port int) string { return net.JoinHostPort(addr, fmt.Sprint(port)) }
+
+// pick is the first word for IPv4, the second for IPv6.
+func (e whyEnds) pick(four, six string) string {
+	if e.v6 {
+		return six
+	}
+	return four
+}
+
+// whyCase is a cause and the answer to it, word for word.
+type whyCase struct {
+	name string
+	at   *netns.Handle
+	// filter and more arguments.
+	filter string
+	args   []string
+	fire   func()
+	// sentence is exact; a * stands for what differs from run to run.
+	sentence         string
+	kind, confidence string
+	status           int
+}
+
+// answers runs `why` for each case at once, makes the cause when it is armed, and holds
+// the answers against what is expected.
+func answers(t *testing.T, list []whyCase) {
+	t.Helper()
+	var all []*running
+	for _, c := range list {
+		args := append([]string{"--netns", c.at.Name(), "why", "--json"}, c.args...)
+		all = append(all, launch(t, "nfscope", append(args, c.filter)...))
+	}
+	for i, c := range list {
+		all[i].hears("looking for")
+		if c.fire != nil {
+			c.fire()
+		}
+	}
+	for i, c := range list {
+		out, errs := all[i].ends(c.status)
+		var a map[string]any
+		for _, o := range objects(t, out) {
+			if o["schema"] == "nfscope/why/1" {
+				a = o
+			}
+		}
+		if a == nil {
+			t.Errorf("%s: no answer: %s%s", c.name, out, errs)
+			continue
+		}
+		if got := a["sentence"].(string); !fits(c.sentence, got) || a["kind"] != c.kind || a["confidence"] != c.confidence {
+			t.Errorf("%s: %s %s:\n%s\nwant %s %s:\n%s\n%v\n%s%s", c.name, a["kind"], a["confidence"], got, c.kind, c.confidence, c.sentence, a["because"], out, errs)
+		}
+		if (c.status == exitDropped) != a["dropped"].(bool) {
+			t.Errorf("%s: status %d, dropped %v", c.name, c.status, a["dropped"])
+		}
+	}
+}
+
+// fits compares with a text in which * stands for anything.
+func fits(want, got string) bool {
+	head, tail, wild := strings.Cut(want, "*")
+	if !wild {
+		return want == got
+	}
+	return strings.HasPrefix(got, head) && strings.HasSuffix(got, tail) && len(got) >= len(head)+len(tail)
+}
+
+// batches splits cases, so that not all of them run at once.
+func batches(list []whyCase, n int) (out [][]whyCase) {
+	for len(list) > n {
+		out, list = append(out, list[:n]), list[n:]
+	}
+	return append(out, list)
+}
+
+// sends gives a function that sends a frame from the client to the router.
+func sends(t *testing.T, n *nettest.Routed, f nettest.Frame) func() {
+	if f.ToMAC == "" {
+		f.ToMAC = nettest.MAC(t, n.Router, "r0")
+	}
+	return func() { nettest.SendFrame(t, n.Client, "c0", f) }
+}
+
+// TestWhyKernel: what the kernel and native nftables do to packets on a router and on a
+// server, each made for real, and the one sentence about it.
+func TestWhyKernel(t *testing.T) {
+	nettest.Kernel(t, "nft", "ip", "sysctl")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.r0.rp_filter=1", "net.ipv4.neigh.r1.mcast_solicit=1", "net.ipv4.neigh.r1.retrans_time_ms=100",
+		"net.ipv6.neigh.r1.mcast_solicit=1", "net.ipv6.neigh.r1.retrans_time_ms=100")
+	nettest.Feed(t, n.Router, "link set r1 mtu 1280\nroute add blackhole 198.51.100.0/24\nroute add blackhole fd98::/64\n", "ip", "-batch", "-")
+	nettest.Feed(t, n.Router, `table inet w {
+	chain through {
+		type filter hook forward priority 10
+		ct state invalid tcp dport 1004 drop
+		udp dport 1011 drop comment "block list"
+		udp sport 1012 drop
+		udp dport 1015 reject
+	}
+	chain strict {
+		type filter hook forward priority 50; policy drop
+		udp dport != 1013 accept
+		meta l4proto != udp accept
+	}
+}
+`, "nft", "-f", "-")
+	nettest.Echo(t, n.Server, 1012)
+	nettest.Echo(t, n.Server, 1017)
+	silent(t, n.Server, 1041)
+	var list, slow []whyCase
+	for _, e := range whyFamilies() {
+		n.FillBacklog(t, e.v6, 1052)
+		flow := func(port int) string { return "udp " + e.client + " > " + e.of(e.server, port) }
+		to := func(port int) string { return fmt.Sprintf("udp and dst host %s and dst port %d", e.server, port) }
+		add := func(c whyCase) {
+			c.name += " " + e.name
+			if c.at == nil {
+				c.at = n.Router
+			}
+			if c.confidence == "" {
+				c.confidence = "certain"
+			}
+			if c.args != nil { // they wait for nothing to come
+				slow = append(slow, c)
+				return
+			}
+			list = append(list, c)
+		}
+		frame := func(port uint16) nettest.Frame {
+			return nettest.Frame{Src: e.client, Dst: e.server, SPort: 40000 + port, DPort: port}
+		}
+		const kernel = " was dropped by the kernel, no rule did it: "
+		add(whyCase{name: "rule of nftables", filter: to(1011), fire: sends(t, n, frame(1011)), kind: "rule", status: exitDropped,
+			sentence: flow(1011) + ` was dropped by rule 2 of inet w/through (nftables): udp dport 1011 drop comment "block list"`})
+		add(whyCase{name: "policy", filter: to(1013), fire: sends(t, n, frame(1013)), kind: "policy", status: exitDropped,
+			sentence: flow(1013) + " was dropped by the policy of inet w/strict (nftables)"})
+		add(whyCase{name: "reject", filter: to(1015), fire: sends(t, n, frame(1015)), kind: "rule", status: exitDropped,
+			sentence: flow(1015) + " was rejected by rule 4 of inet w/through (nftables): udp dport 1015 reject"})
+		add(whyCase{name: "invalid", filter: fmt.Sprintf("tcp and dst host %s and dst port 1004", e.server), kind: "rule", status: exitDropped,
+			fire:     sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 1004, TCPFlags: 0x12}),
+			sentence: "the reply of tcp " + e.of(e.server, 1004) + " > " + e.client + " was dropped by rule 1 of inet w/through (nftables): ct state invalid tcp dport 1004 drop"})
+		add(whyCase{name: "reply dropped", filter: to(1012), fire: asks(t, n.Client, e.of(e.server, 1012)), kind: "rule", status: exitDropped,
+			sentence: flow(1012) + ": the request was delivered (sent out of r1), the reply was dropped by rule 3 of inet w/through (nftables): udp sport 1012 drop"})
+		add(whyCase{name: "works", filter: to(1017), fire: asks(t, n.Client, e.of(e.server, 1017)), kind: "works",
+			sentence: "nothing is wrong here: the request " + flow(1017) + " was delivered (sent out of r1), and the reply came back"})
+		add(whyCase{name: "no route", filter: "udp and dst host " + e.foreign, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.foreign}), kind: "kernel", status: exitDropped,
+			sentence: "udp " + e.client + " > " + e.of(e.foreign, 9) + kernel + "no route leads to " + e.foreign + " (IP_INNOROUTES)"})
+		add(whyCase{name: "blackhole", filter: "udp and dst host " + e.hole, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.hole}), kind: "kernel", status: exitDropped,
+			sentence: "udp " + e.client + " > " + e.of(e.hole, 9) + kernel + "a route of kind blackhole throws away what goes to " + e.hole + " (NOT_SPECIFIED)"})
+		add(whyCase{name: "TTL", filter: to(1030), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40030, DPort: 1030, TTL: 1}), kind: "kernel", status: exitDropped,
+			sentence: flow(1030) + kernel + "its " + e.pick("TTL", "hop limit") + " ran out: it came with 1 and this host would have to send it on (IP_INHDR)"})
+		add(whyCase{name: "MTU", filter: to(1031), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40031, DPort: 1031, Size: 1400, DF: true}), kind: "kernel", status: exitDropped,
+			sentence: flow(1031) + kernel + "it has " + e.pick("1428", "1448") + " bytes, the MTU of r1 is 1280, and it may not be cut into fragments (PKT_TOO_BIG)"})
+		add(whyCase{name: "neighbour", filter: "udp and dst host " + e.missing, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.missing}), kind: "kernel", status: exitDropped,
+			sentence: "udp " + e.client + " > " + e.of(e.missing, 9) + kernel + "the next hop " + e.missing + " on r1 does not answer " + e.pick("ARP (NEIGH_FAILED)", "neighbour discovery (NOT_SPECIFIED)")})
+		add(whyCase{name: "wrong MAC", filter: to(1032), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40032, DPort: 1032, ToMAC: "02:00:00:00:00:99"}), kind: "kernel", status: exitDropped,
+			sentence: flow(1032) + kernel + "its destination MAC address is not this interface's: the frame was meant for another machine (OTHERHOST)"})
+		if !e.v6 {
+			add(whyCase{name: "rp_filter", filter: "udp and src host 10.2.0.77", fire: sends(t, n, nettest.Frame{Src: "10.2.0.77", Dst: e.server}), kind: "kernel", status: exitDropped,
+				sentence: "udp 10.2.0.77 > 10.2.0.2:9" + kernel + "reverse path filter, strict: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"})
+		}
+		add(whyCase{name: "closed UDP port", at: n.Server, filter: to(1050), fire: sends(t, n, frame(1050)), kind: "kernel", status: exitDropped,
+			sentence: flow(1050) + kernel + "nobody listens at udp port 1050 of " + e.server + " (NO_SOCKET)"})
+		add(whyCase{name: "closed TCP port", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1051", e.server), kind: "kernel", status: exitDropped,
+			fire:     func() { _, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1051), time.Second) },
+			sentence: "tcp " + e.client + " > " + e.of(e.server, 1051) + kernel + "nobody listens at tcp port 1051 of " + e.server + " (NO_SOCKET)"})
+		add(whyCase{name: "full backlog", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1052", e.server), kind: "backlog", status: exitDropped, args: []string{"--for", "2s"},
+			fire:     func() { _, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1052), 100*time.Millisecond) },
+			sentence: "tcp " + e.client + " > " + e.of(e.server, 1052) + kernel + "the accept queue of tcp " + e.of(e.pick("0.0.0.0", "::"), 1052) + " is full (1 connection waits, the limit is 0)"})
+		add(whyCase{name: "silent server", at: n.Server, filter: to(1041), fire: sends(t, n, frame(1041)), kind: "no-reply", args: []string{"--for", "2s"},
+			sentence: flow(1041) + ": the request was delivered, and no reply came: the server's socket udp [::]:1041 holds * bytes that its program does not read"})
+		add(whyCase{name: "no reply", filter: to(1041), kind: "no-reply", args: []string{"--for", "2s"}, fire: sends(t, n, frame(1041)),
+			sentence: flow(1041) + ": the request was delivered (sent out of r1), and no reply came back in *: look at " + e.server + " and at the way there"})
+		add(whyCase{name: "nothing", filter: to(1011) + " and src host " + e.pick("10.1.0.77", "fd01::77"), kind: "nothing", args: []string{"--for", "1s"},
+			sentence: "nothing of this flow was seen here in *; by the rules it would be dropped by rule 2 of inet w/through (nftables): udp dport 1011 drop comment \"block list\" (simulated)"})
+	}
+	answers(t, slow)
+	for _, part := range batches(list, 10) {
+		answers(t, part)
+	}
+}
+
+// silent opens a UDP socket that is never read.
+func silent(t *testing.T, ns *netns.Handle, port int) {
+	t.Helper()
+	nettest.Do(t, ns, func() error {
+		u, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
+		if err == nil {
+			t.Cleanup(func() { _ = u.Close() })
+		}
+		return err
+	})
+}
+
+// asks gives a function that sends a datagram from a socket.
+func asks(t *testing.T, ns *netns.Handle, to string) func() {
+	return func() { datagram(t, ns, to) }
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/feed"
+	"nfscope/model/filter"
+	"nfscope/model/snapshot"
+	"nfscope/model/why"
+	"nfscope/trace/knock"
+	"nfscope/trace/live"
+	"nfscope/trace/netns"
+	"nfscope/trace/sockdiag"
+)
+
+const (
+	// whyMoment is how long a certain answer must stand: the other direction's packets and
+	// the kernel's own words come a little later.
+	whyMoment = 400 * time.Millisecond
+	// whyPace is how often it is judged anew.
+	whyPace = 50 * time.Millisecond
+	// whyReady is how long the watching of drops may take to begin.
+	whyReady = 3 * time.Second
+	// whyAfter is how long is waited after a probe that got no answer.
+	whyAfter = 1500 * time.Millisecond
+)
+
+// whyTap is what a search for a flow is told of a session that may do other things
+// besides: drops one by one, and snapshots.
+type whyTap struct {
+	mu    sync.Mutex
+	look  *why.Look // nil while nothing is looked for
+	last  *snapshot.Snapshot
+	watch chan struct{} // closed once it is known how drops are found out
+	fresh chan struct{}
+}
+
+func newWhyTap() *whyTap {
+	return &whyTap{watch: make(chan struct{}), fresh: make(chan struct{}, 1)}
+}
+
+// item takes what a source says, before the collector does.
+func (t *whyTap) item(it *feed.Item) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if it.Drops != nil {
+		select {
+		case <-t.watch:
+		default:
+			close(t.watch)
+		}
+	}
+	if it.Drop != nil && t.look != nil {
+		t.look.Drop(it.Drop)
+	}
+}
+
+// snapshot takes the newest picture.
+func (t *whyTap) snapshot(s *snapshot.Snapshot) {
+	t.mu.Lock()
+	t.last = s
+	if t.look != nil {
+		t.look.Snapshot(s)
+	}
+	t.mu.Unlock()
+	select {
+	case t.fresh <- struct{}{}:
+	default:
+	}
+}
+
+// attach has a Look told from now on; nil for none.
+func (t *whyTap) attach(l *why.Look) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.look = l; l != nil && t.last != nil {
+		l.Snapshot(t.last)
+	}
+}
+
+// whyRun is one search.
+type whyRun struct {
+	session *live.Session
+	ns      *netns.Handle
+	tap     *whyTap
+	look    *why.Look
+	filter  *filter.Filter
+	span    time.Duration
+	door    *knock.Door // nil where nothing is sent
+	method  string
+	// ready is called when everything is armed; nil for nobody.
+	ready func()
+}
+
+// run looks until the answer is certain, the time is over or ctx ends, and ends the trace.
+// tell is given each answer that says something else than the one before.
+func (w *whyRun) run(ctx context.Context, tell func(*why.Answer)) error {
+	w.tap.attach(w.look)
+	select {
+	case <-w.tap.watch:
+	case <-time.After(whyReady): // the answer says then that nobody watched
+	case <-ctx.Done():
+		return nil
+	}
+	if err := w.session.Arm(ctx, live.Trace{Filter: w.filter, For: w.span + 2*time.Second, Both: true, Method: w.method}); err != nil {
+		return err
+	}
+	begin := time.Now()
+	w.look.Begin(begin)
+	if w.ready != nil {
+		w.ready()
+	}
+	ctx, stop := context.WithDeadline(ctx, begin.Add(w.span))
+	defer stop()
+	knocked := w.knock(ctx)
+	tick := time.NewTicker(whyPace)
+	defer tick.Stop()
+	over := w.session.Done()
+	fresh, settled := true, false
+	var last *why.Answer
+	var since time.Time // when it became what it is
+	for {
+		select {
+		case <-ctx.Done():
+			return w.session.Disarm()
+		case <-over:
+			return w.session.Disarm()
+		case <-knocked:
+			knocked = nil
+			time.AfterFunc(whyAfter, stop)
+		case <-w.tap.fresh:
+			fresh = true
+		case <-tick.C:
+			if !fresh && !settled {
+				continue
+			}
+			fresh = false
+			a := w.answer(w.look.Seen(time.Now(), false))
+			if last == nil || a.Kind != last.Kind || a.Side != last.Side || a.Confidence != last.Confidence {
+				since = time.Now()
+			}
+			if last == nil || a.Sentence != last.Sentence {
+				tell(a)
+			}
+			if last, settled = a, a.Settled(); settled && time.Since(since) >= whyMoment {
+				return w.session.Disarm()
+			}
+		}
+	}
+}
+
+// knock sends the probe, and closes the channel when that is done.
+func (w *whyRun) knock(ctx context.Context) <-chan struct{} {
+	if w.door == nil {
+		return nil
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p := why.Probe{What: w.door.String()}
+		w.look.Probe(p)
+		back, err := knock.Knock(ctx, w.ns, *w.door)
+		if p.Result, p.Refused = back.Words, back.Refused; err != nil {
+			p.Result = "it could not be sent: " + err.Error()
+		}
+		w.look.Probe(p)
+	}()
+	return done
+}
+
+// last is the answer when no more is waited for.
+func (w *whyRun) last() (*why.Answer, *why.Seen) {
+	s := w.look.Seen(time.Now(), true)
+	a := w.answer(s)
+	if a.Kind == why.Nothing {
+		s.Simulated = w.look.Simulation()
+		a = w.answer(s)
+	}
+	return a, s
+}
+
+// answer judges, and asks for the socket where that says more.
+func (w *whyRun) answer(s *why.Seen) *why.Answer {
+	a := why.Judge(s)
+	if a.Asks == nil {
+		return a
+	}
+	if s.Socket = socketOf(w.ns, a.Asks); s.Socket == nil {
+		return a
+	}
+	return why.Judge(s)
+}
+
+// socketOf finds the socket that a packet is for; nil where none is known.
+func socketOf(ns *netns.Handle, p *model.Packet) *why.Socket {
+	var list []sockdiag.Socket
+	for _, family := range sockdiag.Families(p.Family) {
+		more, err := sockdiag.Waiting(ns, family, p.Proto)
+		if err != nil {
+			return nil
+		}
+		list = append(list, more...)
+	}
+	s, ok := sockdiag.For(list, netip.AddrPortFrom(p.Dst, p.DPort))
+	if !ok {
+		return nil
+	}
+	return &why.Socket{Proto: p.Proto, At: fmt.Sprintf("%s %s", p.Proto, netip.AddrPortFrom(s.At.Addr().Unmap(), s.At.Port())), Waiting: s.Waiting, Most: s.Most}
+}

@@ -1,0 +1,244 @@
+package why
+
+import (
+	"fmt"
+	"strings"
+
+	"nfscope/model/drop"
+	"nfscope/model/journey"
+	"nfscope/model/miss"
+)
+
+// mostNear is how many rules are told of that nearly matched.
+const mostNear = 3
+
+// evidence fills in what an answer rests on.
+func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictionary) {
+	if x := v.by; x != nil {
+		a.take(x)
+		for _, y := range v.like {
+			if y != x {
+				a.take(y)
+			}
+		}
+		if v.kind == Rule || v.kind == Policy || v.kind == Queue && x.journey != nil {
+			a.By = x.journey.Outcome.By
+		}
+		if a.Dropped() {
+			a.Reason = x.reason()
+		}
+		if x.drop != nil {
+			a.Evidence = append(a.Evidence, x.words.Facts...)
+			if v.kind != Rule && v.kind != Policy {
+				a.Do = x.words.Do
+			}
+		}
+	}
+	for _, d := range v.counters[:min(3, len(v.counters))] {
+		e := words.Explain(d)
+		line := fmt.Sprintf("%s rose by %d", d.Reason, d.Count)
+		if d.Source == drop.StepPerf {
+			line = fmt.Sprintf("in the whole host %d dropped for %s at %s", d.Count, d.Reason, d.Place)
+		}
+		a.Evidence = append(a.Evidence, strings.Join(append([]string{line}, e.Facts...), "; "))
+		a.Drops = append(a.Drops, d)
+		if a.Do == "" {
+			a.Do = e.Do
+		}
+		if a.Reason == "" {
+			a.Reason = d.Reason
+		}
+	}
+	switch v.kind {
+	case Backlog:
+		a.Reason = "TcpExtListenOverflows"
+		a.Do = words.Of(a.Reason).Do
+	case Netfilter:
+		a.Do = ""
+	}
+	for _, x := range v.talk.about {
+		a.take(x)
+		a.Evidence = append(a.Evidence, fmt.Sprintf("an ICMP error about it came from %s: %s", x.packet.Src, x.packet.Detail()))
+	}
+	// What packets of the other side met, or of both where none decides: the first of each.
+	for _, reply := range []bool{false, true} {
+		if v.by != nil && v.by.reply == reply {
+			continue
+		}
+		for _, x := range v.talk.sights {
+			if x.reply == reply {
+				a.take(x)
+				break
+			}
+		}
+	}
+	a.counts(v)
+	a.others(all)
+	a.asks(v)
+	a.where(s)
+}
+
+// take notes what was seen of a packet.
+func (a *Answer) take(x *sight) {
+	const most = 20 // of each
+	if x.journey != nil && len(a.Journeys) < most {
+		a.Journeys = append(a.Journeys, x.journey)
+	}
+	if x.drop != nil && len(a.Drops) < most {
+		a.Drops = append(a.Drops, x.drop)
+	}
+}
+
+// counts says how many packets of the flow were seen.
+func (a *Answer) counts(v *verdict) {
+	for _, side := range []struct {
+		name string
+		c    Counts
+	}{{"request", v.talk.requests}, {"reply", v.talk.replies}} {
+		c := side.c
+		if c.Seen == 0 {
+			continue
+		}
+		line := fmt.Sprintf("%s direction: %s seen", side.name, plural(c.Seen, "packet", "packets"))
+		if c.Delivered > 0 {
+			line += fmt.Sprintf(", %d came through", c.Delivered)
+		}
+		if c.Dropped > 0 {
+			line += fmt.Sprintf(", %d dropped", c.Dropped)
+		}
+		if c.Again > 0 {
+			line += fmt.Sprintf(" (%d sent again)", c.Again)
+		}
+		a.Evidence = append(a.Evidence, line)
+	}
+}
+
+// others says what became of other flows that the filter matches.
+func (a *Answer) others(all []*verdict) {
+	if len(all) < 2 {
+		return
+	}
+	n := map[Kind]int{}
+	for _, v := range all[1:] {
+		n[v.kind]++
+	}
+	var parts []string
+	for _, k := range []Kind{Rule, Policy, Queue, Conntrack, Kernel, Netfilter, Backlog, NoReply, Refused, Works, Unknown} {
+		if n[k] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[k], k.words()))
+		}
+	}
+	a.Evidence = append(a.Evidence, fmt.Sprintf("%s the filter: %s", plural(len(all)-1, "other flow matches", "other flows match"), strings.Join(parts, ", ")))
+}
+
+// words are what became of flows of a kind.
+func (k Kind) words() string {
+	switch k {
+	case Rule:
+		return "dropped by a rule"
+	case Policy:
+		return "dropped by a policy"
+	case Queue:
+		return "dropped for want of a program on their queue"
+	case Conntrack:
+		return "dropped by conntrack"
+	case Kernel, Backlog:
+		return "dropped by the kernel"
+	case Netfilter:
+		return "dropped by netfilter"
+	case NoReply:
+		return "without a reply"
+	case Refused:
+		return "refused"
+	case Works:
+		return "answered"
+	}
+	return "not known"
+}
+
+// asks names the packet whose socket would tell more.
+func (a *Answer) asks(v *verdict) {
+	if (v.kind == NoReply || v.kind == Backlog) && here(v.by) {
+		p := *v.by.packet
+		if n := v.by.journey.NAT; n != nil && len(n.Dst) == 2 {
+			if to, ok := endOf(n.Dst[1]); ok {
+				p.Dst, p.DPort = to.Addr(), to.Port()
+			}
+		}
+		a.Asks = &p
+	}
+}
+
+// where says how it was looked for, and what was lost.
+func (a *Answer) where(s *Seen) {
+	if p := s.Probe; p != nil {
+		line := "probe: " + p.What
+		if p.Result != "" {
+			line += ": " + p.Result
+		}
+		a.Evidence = append(a.Evidence, line)
+	}
+	at := "this namespace"
+	if s.Place != "" {
+		at = "namespace " + s.Place
+	}
+	line := fmt.Sprintf("looked for %s in %s: both directions traced from prerouting and output on", span(s.Looked), at)
+	if w := s.Watch.Step.Words(); s.Watch.Step != "" {
+		line += "; drops: " + w
+	}
+	a.Evidence = append(a.Evidence, line)
+	if a.Kind == Nothing {
+		if n := len(s.Flows); n > 0 {
+			a.Evidence = append(a.Evidence, fmt.Sprintf("conntrack has %s that the filter matches", plural(n, "connection", "connections")))
+		} else {
+			a.Evidence = append(a.Evidence, "conntrack has no connection that the filter matches")
+		}
+	}
+	var lost []string
+	add := func(n uint64, what string) {
+		if n > 0 {
+			lost = append(lost, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(s.Lost, "events lost")
+	add(s.Gaps, "losses of unknown size")
+	add(s.Held, "packets held back by the rate limit")
+	add(s.Watch.Held+s.Watch.Lost, "drops told only by reason and place")
+	if len(lost) > 0 {
+		a.Evidence = append(a.Evidence, "lost: "+strings.Join(lost, ", "))
+	} else {
+		a.Evidence = append(a.Evidence, "lost: nothing")
+	}
+	if a.Confidence != Certain { // they say what could not be seen
+		a.Evidence = append(a.Evidence, s.Notes...)
+	}
+}
+
+// Near has the rules told of that came before the one that decided and nearly matched:
+// those with the fewest conditions that failed. find may be nil. The journeys of the
+// answer get them too, at most so many.
+func (a *Answer) Near(find *miss.Finder, most int) {
+	if find == nil {
+		return
+	}
+	if a.Kind == Rule || a.Kind == Policy {
+		var near []string
+		j := find.Look(a.Journeys[0], mostNear)
+		for i := range j.Steps {
+			if st := &j.Steps[i]; st.Kind == journey.KindMiss {
+				near = append(near, nearly(st))
+			}
+		}
+		a.Evidence = append(near, a.Evidence...)
+	}
+	for i, j := range a.Journeys {
+		if most > 0 && j.Origin != "sim" {
+			a.Journeys[i] = find.Look(j, most)
+		}
+	}
+}
+
+// nearly is a rule that did not match, with the reason.
+func nearly(st *journey.Step) string {
+	return fmt.Sprintf("passed rule %d of %s (%s): %s", st.Rule, journey.Where(st.Backend, st.Family, st.Table, st.Chain), st.Missed(), st.Text)
+}

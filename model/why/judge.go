@@ -1,0 +1,317 @@
+package why
+
+import (
+	"cmp"
+	"slices"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+	"nfscope/model/journey"
+)
+
+// verdict is what is made of one flow.
+type verdict struct {
+	talk *talk
+	kind Kind
+	side Side
+	// by is the packet that decides, nil where none does.
+	by *sight
+	// like are all packets of that end, by among them.
+	like       []*sight
+	confidence Confidence
+	because    string
+	// counters are those that make a cause likely.
+	counters []*drop.Drop
+}
+
+// Judge answers by what was seen. It changes nothing of it.
+func Judge(s *Seen) *Answer {
+	words := drop.Meanings()
+	list := talks(sights(s, words), s.Filter)
+	var all []*verdict
+	for _, t := range list {
+		all = append(all, t.judge(s, words))
+	}
+	if len(all) == 0 {
+		return nothing(s, words)
+	}
+	slices.SortStableFunc(all, func(a, b *verdict) int {
+		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(len(b.like), len(a.like)))
+	})
+	v := all[0]
+	a := &Answer{Kind: v.kind, Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
+	a.Sentence = v.sentence(s, words)
+	a.evidence(s, v, all, words)
+	return a
+}
+
+// rank orders verdicts: what is lost for sure comes first.
+func rank(v *verdict) int {
+	order := []Kind{Works, Unknown, Refused, NoReply, Backlog, Netfilter, Kernel, Conntrack, Queue, Policy, Rule}
+	r := slices.Index(order, v.kind)
+	if v.confidence == Certain {
+		r += len(order)
+	}
+	return r
+}
+
+// judge makes one verdict of a flow's packets.
+func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
+	v := &verdict{talk: t, confidence: Certain}
+	for _, side := range []Side{Request, Reply} {
+		for _, x := range t.sights {
+			if x.reply == (side == Reply) && x.lost() && !t.done(x) {
+				v.blame(x, side)
+				return v
+			}
+		}
+	}
+	if x := t.vanished(); x != nil {
+		v.unsure(s, x, words)
+		return v
+	}
+	if t.requests.Delivered > 0 && t.replies.Delivered == 0 && len(t.about) == 0 && t.replies.Seen == 0 {
+		v.unanswered(s)
+		return v
+	}
+	if x := t.refusal(); x != nil {
+		v.kind, v.side, v.by, v.because = Refused, Reply, x, "both the request and what came back were seen"
+		return v
+	}
+	switch {
+	case t.replies.Delivered > 0 && t.requests.Seen == 0:
+		v.kind, v.side, v.confidence = Works, Reply, Likely
+		v.because = "only what came back was seen, the request was not"
+	case t.replies.Delivered > 0:
+		v.kind, v.side, v.because = Works, Reply, "request and reply were seen to the end of their way"
+	default:
+		v.kind, v.side, v.confidence, v.because = Unknown, Request, Open, "the packets are still under way"
+	}
+	return v
+}
+
+// done reports whether the packet came to a connection that had been answered and is over:
+// the last words of both ends often cross.
+func (t *talk) done(x *sight) bool {
+	return x.fate == byKernel && x.reason() == "NO_SOCKET" && x.packet.Proto == model.ProtoTCP && x.packet.Flags&model.SYN == 0 &&
+		t.requests.Delivered > 0 && t.replies.Delivered > 0
+}
+
+// blame makes a lost packet the verdict.
+func (v *verdict) blame(x *sight, side Side) {
+	v.side, v.by = side, x
+	v.kind = map[fate]Kind{byRule: Rule, byQueue: Queue, byTable: Conntrack, byNetwork: Netfilter, byKernel: Kernel}[x.fate]
+	if j := x.journey; x.fate == byRule && j.Outcome.By.Kind == "policy" {
+		v.kind = Policy
+	}
+	for _, y := range v.talk.sights {
+		if y.reply == x.reply && y.fate == x.fate && y.lost() && y.cause() == x.cause() {
+			v.like = append(v.like, y)
+		}
+	}
+	switch {
+	case x.fate == byNetwork:
+		v.confidence, v.because = Likely, "the kernel says that netfilter dropped it, but it was not traced there, so the rule is not known"
+	case x.fate == byTable && x.journey == nil:
+		v.confidence, v.because = Likely, "conntrack's counter rose when it came; it was not traced"
+	case x.fate == byRule && !x.journey.Complete:
+		v.confidence, v.because = Likely, "its trace is not whole: "+x.journey.Why
+	case x.fate == byRule && x.drop != nil:
+		v.because = "the trace is whole, and the kernel says that netfilter dropped it in " + x.drop.Hook.String()
+	case x.fate == byRule:
+		v.because = "the trace is whole"
+	case x.fate == byQueue && x.drop == nil:
+		v.confidence, v.because = Likely, "what user space did with it was not seen"
+	case x.journey != nil:
+		v.because = "no rule dropped it, and the kernel says why it did"
+	default:
+		v.because = "the kernel says so; it did not come to the trace"
+	}
+}
+
+// cause tells ends of packets apart.
+func (x *sight) cause() any {
+	if x.fate == byRule {
+		return x.journey.Outcome.By
+	}
+	d := x.drop
+	if d == nil {
+		return x.reason()
+	}
+	return [3]string{d.Reason, d.Place, d.Hook.String()}
+}
+
+// vanished finds a packet that no rule dropped, that did not come to an end, and of which
+// the kernel told nothing; the first one of the request, else of the reply.
+func (t *talk) vanished() (found *sight) {
+	for _, x := range t.sights {
+		j := x.journey
+		if x.fate != open || j == nil || !j.Closed {
+			continue
+		}
+		if found == nil || found.reply && !x.reply {
+			found = x
+		}
+	}
+	// One that is not whole says nothing where others came through.
+	if found != nil && found.journey.Possible != nil && (!found.reply && t.requests.Delivered > 0 || found.reply && t.replies.Delivered > 0) {
+		return nil
+	}
+	return found
+}
+
+// unsure is a verdict about a packet whose end nobody told of: the counters may.
+func (v *verdict) unsure(s *Seen, x *sight, words drop.Dictionary) {
+	v.by, v.like = x, []*sight{x}
+	if v.side = Request; x.reply {
+		v.side = Reply
+	}
+	v.kind, v.confidence, v.because = Unknown, Open, "nobody told of its end"
+	j := x.journey
+	switch {
+	case j.Outcome.Verdict == journey.Queued:
+		v.kind, v.because = Unknown, "what user space did with it was not seen"
+		return
+	case j.Possible != nil:
+		v.because = "it may have gone on unseen: " + j.Why
+		return
+	case s.Watch.Step == drop.StepBPF:
+		v.because = "the kernel told of no drop of it"
+	}
+	v.counters = suspects(s, x, words)
+	switch {
+	case len(v.counters) > 0:
+		v.kind, v.confidence = Kernel, Likely
+		v.because = "no rule dropped it, and a counter rose meanwhile, which names no packet"
+		if v.counters[0].Source == drop.StepPerf {
+			v.because = "no rule dropped it, and the kernel dropped packets for that meanwhile; which ones, in which namespace, is not told by perf"
+		}
+		if words.Explain(v.counters[0]).By == drop.ByConntrack {
+			v.kind = Conntrack
+		}
+	case s.Watch.Step != drop.StepBPF && s.Watch.Step != "":
+		v.because = "no rule dropped it, and the kernel's reasons cannot be read here"
+	}
+}
+
+// suspects are counters that rose, and drops without packets, that may be a packet's end.
+func suspects(s *Seen, x *sight, words drop.Dictionary) (out []*drop.Drop) {
+	v6 := x.packet.Family == model.FamilyIPv6
+	for _, d := range s.Drops {
+		e := words.Explain(d)
+		switch {
+		case d.HasPacket() || d.ARP != "" || d.Netfilter() || e.Grade == drop.Usual || d.Time.Before(s.Began):
+			continue
+		case d.Source == drop.StepProc && !speaksOf(d.Reason, x.packet, v6):
+			continue
+		case d.Source == drop.StepProc && words[d.Reason].Host && s.Watch.Step != drop.StepProc:
+			continue
+		}
+		if i := slices.IndexFunc(out, func(o *drop.Drop) bool { return o.Source == d.Source && o.Reason == d.Reason && o.Place == d.Place }); i >= 0 {
+			c := *out[i]
+			c.Count += d.Count
+			out[i] = &c
+			continue
+		}
+		out = append(out, d)
+	}
+	// Of one namespace before those of the whole host, those that say more before others.
+	slices.SortStableFunc(out, func(a, b *drop.Drop) int {
+		return cmp.Or(cmp.Compare(host(words, a), host(words, b)), cmp.Compare(vague(a.Reason), vague(b.Reason)), cmp.Compare(a.Reason, b.Reason))
+	})
+	return out
+}
+
+func host(words drop.Dictionary, d *drop.Drop) int {
+	if words[d.Reason].Host {
+		return 1
+	}
+	return 0
+}
+
+// vague are counters that say only that something was thrown away.
+func vague(reason string) int {
+	switch reason {
+	case "IpInDiscards", "IpOutDiscards", "Ip6InDiscards", "Ip6OutDiscards", "NOT_SPECIFIED":
+		return 1
+	}
+	return 0
+}
+
+// speaksOf reports whether a counter of /proc may count such a packet.
+func speaksOf(name string, p *model.Packet, v6 bool) bool {
+	has := func(prefix string) bool { return len(name) >= len(prefix) && name[:len(prefix)] == prefix }
+	switch {
+	case has("nf_conntrack"), has("softnet"):
+		return true
+	case has("TcpExtIPReversePathFilter"), has("rt_cache"), has("Icmp") && !has("Icmp6"), has("Ip") && !has("Ip6"):
+		return !v6
+	case has("Ip6"), has("Icmp6"):
+		return v6
+	case has("Udp6"):
+		return v6 && p.Proto == model.ProtoUDP
+	case has("Udp"):
+		return !v6 && p.Proto == model.ProtoUDP
+	case has("Tcp"):
+		return p.Proto == model.ProtoTCP
+	}
+	return true
+}
+
+// unanswered is a verdict about a request that came through, to which nothing came back.
+func (v *verdict) unanswered(s *Seen) {
+	v.kind, v.side = NoReply, Reply
+	for _, x := range v.talk.sights {
+		if x.fate == arrived && !x.reply {
+			v.like = append(v.like, x)
+		}
+	}
+	v.by = v.like[0]
+	switch {
+	case s.Probe != nil && s.Probe.Refused:
+		v.kind, v.because = Refused, "the probe's socket was told so"
+		return
+	case s.Lost > 0 || s.Gaps > 0 || s.Held > 0:
+		v.confidence, v.because = Likely, "packets were not seen, a reply may be among them"
+	case !s.Over:
+		v.confidence, v.because = Likely, "a reply may still come"
+	case len(s.Filter.After()) > 0:
+		v.confidence, v.because = Likely, "the filter says more than addresses and ports, so that replies may not be matched"
+	case !here(v.by) && v.by.journey.Flow == 0:
+		v.confidence, v.because = Likely, "conntrack is not at work here, so that an ICMP error about it would not have been seen"
+	default:
+		v.because = "both directions were traced and nothing was lost"
+	}
+	if !here(v.by) {
+		return
+	}
+	rose := slices.ContainsFunc(s.Drops, func(d *drop.Drop) bool { return d.Reason == "TcpExtListenOverflows" && !d.Time.Before(s.Began) })
+	if v.by.packet.Proto == model.ProtoTCP && rose {
+		v.kind, v.side, v.confidence = Backlog, Request, Likely
+		v.because = "TcpExtListenOverflows rose meanwhile, which names no socket"
+		if s.Socket != nil && s.Socket.Full() {
+			v.confidence, v.because = Certain, "the queue of its socket is over, and TcpExtListenOverflows rose meanwhile"
+		}
+	}
+}
+
+// here reports whether a packet was for this host.
+func here(x *sight) bool { return x.journey != nil && x.journey.Path == journey.PathInput }
+
+// refusal finds what told the client that it is not wanted: a reset, or an ICMP error.
+func (t *talk) refusal() *sight {
+	for _, x := range t.sights {
+		if p := x.packet; x.reply && p.Proto == model.ProtoTCP && p.Flags&model.RST != 0 && !t.opened() {
+			return x
+		}
+	}
+	if t.replies.Seen == 0 && len(t.about) > 0 {
+		return t.about[0]
+	}
+	return nil
+}
+
+// opened reports whether the server took the connection before.
+func (t *talk) opened() bool {
+	return slices.ContainsFunc(t.sights, func(x *sight) bool { return x.reply && x.packet.Flags&model.RST == 0 })
+}

@@ -1,0 +1,156 @@
+package why
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"nfscope/model/drop"
+	"nfscope/model/filter"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+	"nfscope/model/snapshot"
+)
+
+// The bounds of what a Look keeps.
+const (
+	mostDrops = 1000
+	mostFlows = 5
+)
+
+// Look gathers what is seen of a flow while a trace of both its directions is armed. It
+// is safe for concurrent use: drops come from their reader, snapshots from the store.
+type Look struct {
+	filter *filter.Filter
+	both   *filter.Filter
+	place  string
+
+	mu    sync.Mutex
+	began time.Time
+	drops []*drop.Drop
+	over  uint64 // drops of the flow that were not kept
+	probe *Probe
+	snap  *snapshot.Snapshot
+	base  *snapshot.Loss // when it began
+}
+
+// NewLook makes a Look. place names the namespace, "" for the one we run in.
+func NewLook(f *filter.Filter, place string) *Look {
+	return &Look{filter: f, both: f.Both(), place: place}
+}
+
+// Begin says that from now on the flow is looked for: what was before does not count.
+func (l *Look) Begin(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began, l.drops, l.over, l.base = now, nil, 0, nil
+}
+
+// Drop takes what the kernel threw away.
+func (l *Look) Drop(d *drop.Drop) {
+	if d.HasPacket() && l.both.Drop(d) != filter.Yes || d.ARP != "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.drops) >= mostDrops {
+		l.over += d.Count
+		return
+	}
+	l.drops = append(l.drops, d)
+}
+
+// Snapshot takes the newest picture of the session.
+func (l *Look) Snapshot(s *snapshot.Snapshot) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.snap = s
+	if l.base == nil && !l.began.IsZero() {
+		loss := s.Loss
+		l.base = &loss
+	}
+}
+
+// Probe says how far the packet of our own is.
+func (l *Look) Probe(p Probe) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.probe = &p
+}
+
+// Seen is what was seen so far; over says that no more is waited for.
+func (l *Look) Seen(now time.Time, over bool) *Seen {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := &Seen{Filter: l.filter, Began: l.began, Looked: now.Sub(l.began), Over: over, Drops: slices.Clone(l.drops), Place: l.place, Probe: l.probe}
+	snap := l.snap
+	if snap == nil {
+		return s
+	}
+	chose := l.filter.ChoseBoth(snap.Trace.Table)
+	for _, j := range snap.Journeys {
+		if !j.Start.Before(l.began.Add(-early)) && chose(j) {
+			s.Journeys = append(s.Journeys, j)
+		}
+	}
+	s.Watch, s.Held = snap.Drops.Watch, snap.Trace.Held
+	s.Lost, s.Gaps = snap.Loss.Trace+snap.Loss.Dropped+snap.Loss.Drops, snap.Loss.Gaps
+	if l.base != nil {
+		s.Lost -= min(s.Lost, l.base.Trace+l.base.Dropped+l.base.Drops)
+		s.Gaps -= min(s.Gaps, l.base.Gaps)
+	}
+	s.Lost += l.over
+	s.Notes = snap.Trace.Notes
+	if over {
+		s.Flows = flowsOf(s, snap.Flows.Table)
+	}
+	return s
+}
+
+// flowsOf finds conntrack's entries of the flow: those of the packets, else those that the
+// filter matches.
+func flowsOf(s *Seen, t *flow.Table) (out []*flow.Flow) {
+	if t == nil {
+		return nil
+	}
+	add := func(f *flow.Flow) {
+		if f != nil && len(out) < mostFlows && !slices.ContainsFunc(out, func(o *flow.Flow) bool { return o.Key() == f.Key() }) {
+			out = append(out, f)
+		}
+	}
+	for _, j := range s.Journeys {
+		if j.Flow != 0 {
+			add(t.ByID(j.Flow))
+		}
+	}
+	if len(s.Journeys) > 0 {
+		return out
+	}
+	for f := range t.All() {
+		if s.Filter.Flow(f) {
+			if add(f); len(out) == mostFlows {
+				break
+			}
+		}
+	}
+	return out
+}
+
+// Simulation takes a packet of the filter through the rules of now; nil where that cannot
+// be done.
+func (l *Look) Simulation() *journey.Journey {
+	l.mu.Lock()
+	snap := l.snap
+	l.mu.Unlock()
+	if snap == nil || snap.Rules == nil {
+		return nil
+	}
+	return Simulate(l.filter, Host{Index: snap.Names(snap.Rules), Local: snap.Local, Routes: snap.Routes})
+}
+
+// endOf reads an address with a port.
+func endOf(s string) (netip.AddrPort, bool) {
+	a, err := netip.ParseAddrPort(s)
+	return a, err == nil
+}

@@ -1,0 +1,209 @@
+package why
+
+import (
+	"slices"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+)
+
+// fate is what became of a packet.
+type fate uint8
+
+const (
+	open      fate = iota // nobody knows yet, or ever
+	byRule                // a rule or a policy that is known
+	byQueue               // NFQUEUE without a listener
+	byTable               // conntrack
+	byNetwork             // netfilter, which part of it is not known
+	byKernel
+	arrived // at a socket of this host, or out of it
+)
+
+// sight is one packet as it was seen: by the trace, by the kernel's account of its drop,
+// or by both.
+type sight struct {
+	journey *journey.Journey
+	drop    *drop.Drop
+	packet  *model.Packet
+	at      time.Time
+	reply   bool
+	// about is an ICMP error about the flow, which is no packet of it.
+	about bool
+	// again is true where the same packet had been sent before.
+	again bool
+	fate  fate
+	// usual marks a drop that happens to every flow.
+	usual bool
+	words drop.Explanation // of a drop
+}
+
+// lost reports whether the packet is surely gone.
+func (s *sight) lost() bool { return s.fate >= byRule && s.fate <= byKernel && !s.usual }
+
+// early is how much before the looking a packet may seem to have come: the clocks are two.
+const early = 5 * time.Millisecond
+
+// lag is how much later than the drop, whose time is the kernel's, the trace may have
+// been read.
+const lag = time.Second
+
+// late is how long after it was last traced a packet may be dropped: a neighbour is
+// waited for three seconds.
+const late = 10 * time.Second
+
+// sights joins what the trace showed and what the kernel dropped.
+func sights(s *Seen, words drop.Dictionary) []*sight {
+	var out []*sight
+	for _, j := range s.Journeys {
+		if j.Start.Before(s.Began.Add(-early)) || j.CopyOf > 0 || sentToSelf(j) || neighbourly(&j.Packet) {
+			continue
+		}
+		out = append(out, &sight{journey: j, packet: &j.Packet, at: j.Start})
+	}
+	traced := len(out)
+	for _, d := range s.Drops {
+		if !ours(s, d) {
+			continue
+		}
+		if x := joined(out[:traced], d); x != nil {
+			x.drop = d
+			continue
+		}
+		out = append(out, &sight{drop: d, packet: &d.Packet, at: d.Time})
+	}
+	for _, x := range out {
+		x.about = x.packet.ICMPError()
+		x.judge(words)
+	}
+	slices.SortStableFunc(out, func(a, b *sight) int { return a.at.Compare(b.at) })
+	return out
+}
+
+// neighbourly reports whether a packet is IPv6's neighbour discovery or a report of groups:
+// a filter that names ICMPv6 brings them along, and they are no flow.
+func neighbourly(p *model.Packet) bool {
+	if p.Proto != model.ProtoICMPv6 || !p.Transport {
+		return false
+	}
+	t := p.ICMPType
+	return t >= 130 && t <= 137 || t == 143
+}
+
+// sentToSelf reports whether the packet's other half tells more: what this host sends to
+// itself leaves by lo and comes in again.
+func sentToSelf(j *journey.Journey) bool {
+	return j.Half > 0 && j.Path == journey.PathOutput && j.Outcome.Verdict == journey.Accepted
+}
+
+// ours reports whether a drop is of a packet of the flow, in this namespace and since the
+// looking began.
+func ours(s *Seen, d *drop.Drop) bool {
+	switch {
+	case !d.HasPacket() || d.Count != 1 || neighbourly(&d.Packet), d.Time.Before(s.Began.Add(-early)):
+		return false
+	case d.Netns != 0 && s.Watch.Netns != 0 && d.Netns != s.Watch.Netns:
+		return false
+	}
+	return s.Filter.Both().Drop(d) == filter.Yes
+}
+
+// joined finds the traced packet that a drop is the end of, the nearest in time of those
+// that can be.
+func joined(list []*sight, d *drop.Drop) (best *sight) {
+	for _, x := range list {
+		if x.drop != nil || !same(x.journey, d) {
+			continue
+		}
+		if best == nil || d.Time.Sub(x.at).Abs() < d.Time.Sub(best.at).Abs() {
+			best = x
+		}
+	}
+	return best
+}
+
+// same reports whether a drop may be the end of a traced packet: headers that no router
+// and no rule changes are the same, the time fits, and so does who dropped it.
+func same(j *journey.Journey, d *drop.Drop) bool {
+	p, q := &j.Packet, &d.Packet
+	switch {
+	case p.Family != q.Family || p.Proto != q.Proto,
+		d.Time.Before(j.Start.Add(-lag)) || d.Time.After(j.Start.Add(late)),
+		p.IPID != 0 && q.IPID != 0 && p.IPID != q.IPID,
+		p.FragOffset != q.FragOffset,
+		p.Proto == model.ProtoTCP && p.Transport && q.Transport && p.Seq != q.Seq,
+		p.Proto.ICMP() && p.Transport && q.Transport && (p.ICMPType != q.ICMPType || p.Seq != q.Seq):
+		return false
+	}
+	if t := p.Tuple(); t != q.Tuple() && (!d.Tracked() || t != d.Orig && t != d.Reply) {
+		return false
+	}
+	switch o := &j.Outcome; o.Verdict {
+	case journey.Dropped, journey.Rejected:
+		return d.Netfilter() == (o.By.Kind != "kernel")
+	case journey.Queued:
+		return d.Netfilter()
+	case journey.Accepted: // behind all chains conntrack may still drop it
+		return !d.Netfilter() || d.Hook == model.HookInput || d.Hook == model.HookPostrouting
+	}
+	return true
+}
+
+// judge says what became of the packet.
+func (x *sight) judge(words drop.Dictionary) {
+	if x.drop != nil {
+		x.words = words.Explain(x.drop)
+		x.usual = x.words.Grade == drop.Usual
+	}
+	if x.journey != nil {
+		o := &x.journey.Outcome
+		switch o.Verdict {
+		case journey.Dropped, journey.Rejected:
+			if x.fate = byRule; o.By.Kind == "kernel" { // joined by who traced
+				x.fate = byKernel
+				if x.drop == nil {
+					m := words.Of(o.By.Reason)
+					x.words = drop.Explanation{By: drop.ByKernel, Words: m.Says, Do: m.Do}
+				}
+			}
+			return
+		case journey.Queued:
+			if x.drop != nil {
+				x.fate = byQueue
+			}
+			return
+		case journey.Accepted: // what every flow has was no loss: it had done its work
+			if x.drop == nil || x.usual {
+				x.fate = arrived
+				return
+			}
+		}
+	}
+	if x.drop == nil {
+		return
+	}
+	switch {
+	case x.drop.Netfilter() && x.drop.Reason == "NOT_SPECIFIED":
+		x.fate = byQueue
+	case x.words.By == drop.ByConntrack:
+		x.fate = byTable
+	case x.drop.Netfilter():
+		x.fate = byNetwork
+	default:
+		x.fate = byKernel
+	}
+}
+
+// reason is the kernel's word for the packet's end, "" where it gave none.
+func (x *sight) reason() string {
+	switch {
+	case x.drop != nil:
+		return x.drop.Reason
+	case x.journey != nil:
+		return x.journey.Outcome.By.Reason
+	}
+	return ""
+}

@@ -1,0 +1,377 @@
+package why
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/fact"
+	"nfscope/model/filter"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
+	"nfscope/model/nat"
+	"nfscope/model/ruleset"
+	"nfscope/model/walk"
+)
+
+// Host is what is known of the namespace for a simulation.
+type Host struct {
+	Index  *ruleset.Index
+	Local  []netip.Prefix
+	Routes *model.Routes
+}
+
+func (h *Host) own(a netip.Addr) bool {
+	return a.IsLoopback() || slices.ContainsFunc(h.Local, func(p netip.Prefix) bool { return p.Addr() == a })
+}
+
+// device is the interface that packets for an address leave by.
+func (h *Host) device(a netip.Addr) fact.Fact[string] {
+	if a.IsValid() && h.own(a) {
+		return fact.Of("lo")
+	}
+	d := ""
+	if a.IsValid() {
+		d = h.Routes.Device(a)
+	}
+	return fact.Fact[string]{Value: d, Known: d != ""}
+}
+
+// anyPort stands for a client's port that the filter does not name.
+const anyPort = 40000
+
+// Aim is the first packet of a flow that a filter asks for, as far as it names one. What
+// it leaves out is not known.
+type Aim struct {
+	Packet model.Packet
+	// In is the interface it comes by, "" where the filter names none.
+	In string
+	// Assumed says what was filled in; AnyPort is true where the source port was.
+	Assumed []string
+	AnyPort bool
+}
+
+// AimOf finds the packet that a filter names; false where it names no destination.
+func AimOf(f *filter.Filter) (m Aim, ok bool) {
+	p := &m.Packet
+	list, err := f.Conjuncts(64)
+	if err != nil || len(list) == 0 {
+		return m, false
+	}
+	// Of `port 80`, which is that of either end, the one that goes to it.
+	c := slices.MaxFunc(list, func(a, b filter.Conjunct) int { return cmp.Compare(aims(a), aims(b)) })
+	one := func(n netip.Prefix) (netip.Addr, bool) { return n.Addr(), n.IsSingleIP() }
+	dport := false
+	for _, x := range c.Conds {
+		if x.Not {
+			continue
+		}
+		switch x.Field {
+		case filter.FieldFamily:
+			p.Family = x.Family
+		case filter.FieldProto:
+			p.Proto = x.Proto
+		case filter.FieldIn:
+			if !strings.HasSuffix(x.Iface, "+") {
+				m.In = x.Iface
+			}
+		case filter.FieldMark:
+			p.Mark = x.Value
+		case filter.FieldSrc:
+			if a, ok := one(x.Prefix); ok {
+				p.Src = a
+			}
+		case filter.FieldDst:
+			if a, ok := one(x.Prefix); ok {
+				p.Dst = a
+			}
+		case filter.FieldSPort:
+			if x.Lo == x.Hi {
+				p.SPort = x.Lo
+			}
+		case filter.FieldDPort:
+			if x.Lo == x.Hi {
+				p.DPort, dport = x.Lo, true
+			}
+		}
+	}
+	if !p.Dst.IsValid() {
+		return m, false
+	}
+	switch {
+	case p.Proto == 0:
+		p.Extended = true // nothing is known behind the addresses
+	case p.Proto.ICMP():
+		p.Transport, p.ICMPType = true, 8
+		if p.Proto == model.ProtoICMPv6 {
+			p.ICMPType = 128
+		}
+		m.Assumed = append(m.Assumed, "it is an echo request")
+	case p.Proto.Ports() && dport:
+		p.Transport = true
+		if p.SPort == 0 {
+			p.SPort, m.AnyPort = anyPort, true
+			m.Assumed = append(m.Assumed, "its source port is 40000, which the filter leaves open")
+		}
+		if p.Proto == model.ProtoTCP {
+			p.Flags = model.SYN
+			m.Assumed = append(m.Assumed, "it is a SYN")
+		}
+	}
+	return m, true
+}
+
+// aims counts what a conjunct says of where a packet goes.
+func aims(c filter.Conjunct) (n int) {
+	for _, x := range c.Conds {
+		if !x.Not && (x.Field == filter.FieldDst || x.Field == filter.FieldDPort) {
+			n++
+		}
+	}
+	return n
+}
+
+// Simulate takes the first packet of a flow that a filter asks for through the rules, as
+// far as the filter names it; nil where it does not, or where rules or addresses of the
+// host are not known. Routing, rp_filter and what else the kernel asks are not reckoned.
+func Simulate(f *filter.Filter, h Host) *journey.Journey {
+	m, ok := AimOf(f)
+	p, in := m.Packet, m.In
+	if !ok || h.Index == nil || len(h.Local) == 0 || p.Family == 0 {
+		return nil
+	}
+	s := &simulation{host: &h, walker: walk.New(h.Index), packet: p, in: fact.Fact[string]{Value: in, Known: in != ""}, possible: map[string]bool{}}
+	s.j = &journey.Journey{ID: "s1", Number: 1, Origin: "sim", Family: p.Family, Packet: p, Closed: true, Complete: true, In: in,
+		Assumptions: append(m.Assumed, "it is the first packet of a new connection", "its mark is "+markWords(p.Mark)+", and what the kernel does beside the rules is not reckoned")}
+	s.run()
+	return s.j
+}
+
+func markWords(m uint32) string {
+	if m == 0 {
+		return "0"
+	}
+	return "the filter's"
+}
+
+type simulation struct {
+	host    *Host
+	walker  *walk.Walker
+	j       *journey.Journey
+	packet  model.Packet
+	facts   fact.Facts
+	muddled bool
+	in      fact.Fact[string]
+	tracked *fact.Connection
+	// possible are the outcomes that packets may have had so far, by journey's words; one
+	// that goes on is none.
+	possible map[string]bool
+	unsure   bool
+}
+
+func (s *simulation) run() {
+	s.facts = fact.Facts{Bare: true, Mark: fact.Of(s.packet.Mark), Local: func(a netip.Addr) fact.Answer { return fact.Is(s.host.own(a)) }}
+	made := s.packet.Src.IsValid() && s.host.own(s.packet.Src)
+	hooks := []model.Hook{model.HookPrerouting}
+	s.j.Path = journey.PathUnknown
+	if made {
+		hooks, s.j.Path = []model.Hook{model.HookOutput, model.HookPostrouting}, journey.PathOutput
+	} else if !s.in.Known {
+		if s.in = s.host.device(s.packet.Src); s.in.Known {
+			s.j.In = s.in.Value
+			s.j.Assumptions = append(s.j.Assumptions, "it comes by "+s.in.Value+", where the route back leads")
+		}
+	}
+	for i := 0; i < len(hooks); i++ {
+		if s.through(hooks[i]) {
+			return
+		}
+		if hooks[i] != model.HookPrerouting {
+			continue
+		}
+		switch {
+		case s.muddled:
+			s.unsure = true
+			s.j.Assumptions = append(s.j.Assumptions, "where it is sent to is not known: its destination is translated")
+		case s.host.own(s.packet.Dst):
+			hooks, s.j.Path = append(hooks, model.HookInput), journey.PathInput
+		default:
+			hooks, s.j.Path = append(hooks, model.HookForward, model.HookPostrouting), journey.PathForward
+		}
+	}
+	o := &s.j.Outcome
+	if s.unsure {
+		o.Verdict, o.Sentence = journey.Unknown, "what becomes of it depends on what is not known"
+		s.possible[journey.Accepted] = true
+		for _, v := range []string{journey.Accepted, journey.Dropped, journey.Rejected, journey.Queued, journey.Unknown} {
+			if s.possible[v] {
+				s.j.Possible = append(s.j.Possible, v)
+			}
+		}
+		return
+	}
+	o.Verdict, o.Sentence = journey.Accepted, "let through by all rules"
+	if n := len(s.j.Steps); n > 0 {
+		o.By = journey.CulpritOf(&s.j.Steps[n-1])
+	}
+}
+
+// through takes the packet through a hook, and reports whether it ends there for sure.
+func (s *simulation) through(h model.Hook) (ended bool) {
+	early := h == model.HookPrerouting || h == model.HookOutput
+	seen, translated := !early, false
+	if early {
+		s.tracked, s.facts.Connection = nil, fact.Of[*fact.Connection](nil)
+	}
+	s.devices(h)
+	for _, b := range ruleset.Pipeline(s.host.Index.Ruleset(), s.packet.Family, h) {
+		if b.Table.Family == model.FamilyBridge || b.Table.Family == model.FamilyNetdev || strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
+			continue
+		}
+		if !seen && b.Priority > ruleset.ConntrackPriority {
+			s.track()
+			seen = true
+		}
+		isNAT := b.Chain.Type == "nat" || b.Table.Backend != model.BackendNFTables && b.Table.Name == "nat"
+		if isNAT && (translated || s.tracked == nil || s.tracked.State == fact.Untracked) {
+			continue
+		}
+		r := s.walker.Chain(b.Table, b.Chain, s.packet, s.facts, s.muddled)
+		s.packet, s.facts, s.muddled = r.Packet, r.Facts, r.Muddled
+		if !seen && r.Facts.Connection.Known {
+			s.tracked = r.Facts.Connection.Value
+		}
+		if s.take(b, h, r.Ends) {
+			return true
+		}
+		for i := range r.Ends {
+			if e := &r.Ends[i]; e.NAT {
+				translated = true
+				s.translate(e, h)
+			}
+		}
+	}
+	if !seen {
+		s.track()
+	}
+	return false
+}
+
+// devices sets the interfaces that a hook has.
+func (s *simulation) devices(h model.Hook) {
+	none := fact.Of("")
+	switch out := s.host.device(s.packet.Dst); h {
+	case model.HookPrerouting, model.HookInput:
+		s.facts.In, s.facts.Out = s.in, none
+	case model.HookForward:
+		s.facts.In, s.facts.Out, s.j.Out = s.in, out, out.Value
+	case model.HookOutput:
+		s.facts.In, s.facts.Out, s.j.Out = none, out, out.Value
+	default:
+		s.facts.In, s.facts.Out = fact.Fact[string]{}, out
+	}
+}
+
+// track has conntrack see the packet, unless a rule took it out of tracking.
+func (s *simulation) track() {
+	if s.tracked == nil || s.tracked.State != fact.Untracked {
+		s.tracked = &fact.Connection{State: fact.New, Reply: fact.Of(false), Mark: fact.Of(uint32(0)), Zone: fact.Of(uint16(0)), Original: fact.Of(s.packet.Tuple())}
+	}
+	s.facts.Connection = fact.Of(s.tracked)
+}
+
+// take notes what a base chain does; true where nothing comes out of it.
+func (s *simulation) take(b ruleset.Base, h model.Hook, ends []walk.End) bool {
+	goes := false
+	for i := range ends {
+		switch e := &ends[i]; e.Verdict {
+		case model.VerdictAccept:
+			goes = true
+		case model.VerdictDrop:
+			s.possible[journey.Dropped] = true
+		case model.VerdictReject:
+			s.possible[journey.Rejected] = true
+		case model.VerdictQueue:
+			s.possible[journey.Queued] = true
+		default:
+			s.possible[journey.Unknown], goes = true, true
+		}
+	}
+	if len(ends) != 1 || ends[0].Verdict == model.VerdictUnknown {
+		s.unsure = s.unsure || goes
+		if goes {
+			return false
+		}
+	}
+	st := step(&b, h, &ends[0])
+	s.j.Steps = append(s.j.Steps, st)
+	if goes {
+		return false
+	}
+	o := &s.j.Outcome
+	o.By = journey.CulpritOf(&st)
+	switch st.Verdict {
+	case model.VerdictReject:
+		o.Verdict, o.Sentence = journey.Rejected, "rejected by "+o.By.Words()
+	case model.VerdictQueue:
+		o.Verdict, o.Sentence = journey.Queued, "queued to user space by "+o.By.Words()
+	default:
+		o.Verdict, o.Sentence = journey.Dropped, "dropped by "+o.By.Words()
+	}
+	if len(ends) > 1 {
+		o.Sentence += ", or a rule behind it"
+	}
+	return true
+}
+
+// step is the end of a chain as a journey has it.
+func step(b *ruleset.Base, h model.Hook, e *walk.End) journey.Step {
+	st := journey.Step{Backend: b.Table.Backend, Hook: h, Family: b.Table.Family, Table: b.Table.Name, Base: b.Chain.Name, Chain: e.Chain.Name, Kind: journey.KindPolicy, Verdict: e.Verdict, RuleID: -1}
+	if r := e.Rule; r != nil {
+		st.Kind, st.Rule, st.Handle, st.Text, st.Comment, st.Target, st.RuleID = journey.KindRule, r.Index, r.Handle, r.Text, r.Comment, r.Target, r.ID
+	}
+	return st
+}
+
+// translate does what a rule of nat does to the destination; where that is not one
+// address the headers are not known any more. The source counts for nothing behind it.
+func (s *simulation) translate(e *walk.End, h model.Hook) {
+	m, ok := nat.MappingOf(e.Read, h)
+	if ok && m.Source() {
+		return
+	}
+	if !ok || !e.Sure || m.Open || m.Net || len(m.Addrs) > 1 || m.Ports != nil && m.Ports.Size() > 1 {
+		s.muddled = true
+		return
+	}
+	switch {
+	case len(m.Addrs) == 1 && m.Addrs[0].First == m.Addrs[0].Last:
+		s.packet.Dst = m.Addrs[0].First
+	case m.Class == flow.ClassRedirect && len(s.host.Local) > 0:
+		if s.packet.Dst = s.ownAt(); !s.packet.Dst.IsValid() {
+			s.muddled = true
+			return
+		}
+	case len(m.Addrs) == 1:
+		s.muddled = true
+		return
+	}
+	if m.Ports != nil && s.packet.Proto.Ports() {
+		s.packet.DPort = m.Ports.First
+	}
+}
+
+// ownAt is an address of this host to which a packet is redirected (nf_nat_redirect.c).
+func (s *simulation) ownAt() netip.Addr {
+	if s.host.own(s.packet.Dst) {
+		return s.packet.Dst
+	}
+	for _, l := range s.host.Local {
+		if l.Addr().Is4() == s.packet.Dst.Is4() && !l.Addr().IsLoopback() && l.Contains(s.packet.Src) {
+			return l.Addr()
+		}
+	}
+	return netip.Addr{}
+}

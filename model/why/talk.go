@@ -1,0 +1,171 @@
+package why
+
+import (
+	"nfscope/model"
+	"nfscope/model/drop"
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+)
+
+// talk is the packets of one flow, in both directions.
+type talk struct {
+	// orig is the tuple of what the client sends, as it comes here.
+	orig   model.Tuple
+	family model.Family
+	// sights are its packets, about what only tells of them: ICMP errors.
+	sights, about []*sight
+	requests      Counts
+	replies       Counts
+}
+
+// name is the flow in words, without the port that changes from one connection to the
+// next.
+func (t *talk) name() string {
+	p := model.Packet{Family: t.family, Proto: t.orig.Proto, Src: t.orig.Src, Dst: t.orig.Dst, Transport: t.orig.Proto.Ports()}
+	if p.Transport {
+		p.SPort, p.DPort = t.orig.SPort, t.orig.DPort
+	}
+	return drop.FlowOf(&p).String()
+}
+
+// talks sorts packets by the flow that they are of. ICMP errors that belong to none are
+// left out.
+func talks(list []*sight, f *filter.Filter) []*talk {
+	var out []*talk
+	byTuple, byFlow := map[model.Tuple]*talk{}, map[uint32]*talk{}
+	find := func(x *sight) *talk {
+		if x.journey != nil && x.journey.Flow != 0 {
+			if t := byFlow[x.journey.Flow]; t != nil {
+				return t
+			}
+		}
+		for _, k := range tuplesOf(x) {
+			if t := byTuple[k]; t != nil {
+				return t
+			}
+		}
+		return nil
+	}
+	mirror := f.Mirror()
+	for _, x := range list {
+		t := find(x)
+		if t == nil {
+			if x.about {
+				continue
+			}
+			t = &talk{family: x.packet.Family, orig: x.packet.Tuple()}
+			x.reply = answers(x, f, mirror)
+			if x.reply {
+				t.orig = t.orig.Reverse()
+			}
+			if x.drop != nil && x.drop.Tracked() {
+				t.orig = x.drop.Orig
+			}
+			out = append(out, t)
+		}
+		for _, k := range tuplesOf(x) {
+			if !x.about {
+				byTuple[k] = t
+			}
+		}
+		if x.journey != nil && x.journey.Flow != 0 {
+			byFlow[x.journey.Flow] = t
+		}
+		if x.about {
+			t.about = append(t.about, x)
+			continue
+		}
+		x.reply = t.isReply(x)
+		t.sights = append(t.sights, x)
+	}
+	for _, t := range out {
+		t.count()
+	}
+	return out
+}
+
+// tuplesOf are the tuples by which packets of the same flow may go.
+func tuplesOf(x *sight) []model.Tuple {
+	k := x.packet.Tuple()
+	out := []model.Tuple{k, k.Reverse()}
+	if d := x.drop; d != nil && d.Tracked() {
+		out = append(out, d.Orig, d.Reply)
+	}
+	return out
+}
+
+// answers reports whether the first packet of a flow that was seen is one that came back.
+func answers(x *sight, f, mirror *filter.Filter) bool {
+	if j := x.journey; j != nil && j.Direction != "" {
+		return j.Direction == journey.Reply
+	}
+	p := x.packet
+	switch {
+	case x.drop != nil && x.drop.Tracked() && x.drop.Orig != x.drop.Reply:
+		t := p.Tuple()
+		if t == x.drop.Orig {
+			return false
+		}
+		if t == x.drop.Reply {
+			return true
+		}
+	case p.Proto == model.ProtoTCP && p.Flags&model.SYN != 0:
+		return p.Flags&model.ACK != 0
+	case p.Proto.ICMP() && p.Transport:
+		return p.ICMPType == 0 || p.ICMPType == 129
+	}
+	in, out := "", ""
+	if x.journey != nil {
+		in, out = x.journey.In, x.journey.Out
+	}
+	return f.Packet(p, in, out) == filter.No && mirror.Packet(p, in, out) != filter.No
+}
+
+// isReply reports whether a packet of the flow is one that came back.
+func (t *talk) isReply(x *sight) bool {
+	if j := x.journey; j != nil && j.Direction != "" {
+		return j.Direction == journey.Reply
+	}
+	k := x.packet.Tuple()
+	switch {
+	case k == t.orig:
+		return false
+	case k == t.orig.Reverse():
+		return true
+	}
+	if d := x.drop; d != nil && d.Tracked() {
+		return k == d.Reply
+	}
+	return x.packet.Src != t.orig.Src
+}
+
+// count counts what became of the packets, and those that were sent again.
+func (t *talk) count() {
+	type known struct {
+		tuple    model.Tuple
+		seq, ack uint32
+		flags    model.TCPFlags
+		length   int
+	}
+	before := map[known]bool{}
+	for _, x := range t.sights {
+		c := &t.requests
+		if x.reply {
+			c = &t.replies
+		}
+		c.Seen++
+		switch {
+		case x.lost():
+			c.Dropped++
+		case x.fate == arrived:
+			c.Delivered++
+		}
+		if p := x.packet; p.Proto == model.ProtoTCP && p.Transport && p.Flags&(model.SYN|model.FIN) != 0 {
+			k := known{p.Tuple(), p.Seq, p.Ack, p.Flags, p.Length}
+			if x.again = before[k]; x.again {
+				c.Again++
+			}
+			before[k] = true
+		}
+	}
+}

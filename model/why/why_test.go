@@ -1,0 +1,224 @@
+package why
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+	"nfscope/model/filter"
+	"nfscope/model/journey"
+)
+
+// begin is when the looking began.
+var begin = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func at(ms int) time.Time { return begin.Add(time.Duration(ms) * time.Millisecond) }
+
+const here4, there4 = "10.1.0.2", "10.2.0.2"
+
+// udp is a datagram from the client to port 9 of the server; id tells packets apart.
+func udp(id uint16) model.Packet {
+	return model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, Src: netip.MustParseAddr(here4), Dst: netip.MustParseAddr(there4), SPort: 40000, DPort: 9, Transport: true, IPID: id, Length: 29, TTL: 64}
+}
+
+func tcp(flags model.TCPFlags, seq uint32, id uint16) model.Packet {
+	p := udp(id)
+	p.Proto, p.DPort, p.Flags, p.Seq = model.ProtoTCP, 80, flags, seq
+	return p
+}
+
+func back(p model.Packet) model.Packet {
+	p.Src, p.Dst, p.SPort, p.DPort = p.Dst, p.Src, p.DPort, p.SPort
+	p.IPID += 1000
+	return p
+}
+
+// traced is a packet that the trace showed.
+func traced(ms int, p model.Packet, verdict string, by journey.Culprit) *journey.Journey {
+	j := &journey.Journey{ID: "t", Start: at(ms), Origin: "trace", Family: p.Family, In: "r0", Out: "r1", Path: journey.PathForward, Packet: p, Closed: true, Complete: true, Flow: 7,
+		Outcome: journey.Outcome{Verdict: verdict, By: by}}
+	switch verdict {
+	case journey.Dropped:
+		j.Outcome.Sentence = "dropped by " + by.Words()
+	case journey.Rejected:
+		j.Outcome.Sentence = "rejected by " + by.Words()
+	case journey.Queued:
+		j.Outcome.Sentence = "queued to user space by " + by.Words()
+	case journey.Unknown:
+		j.Outcome.By.Kind = "kernel"
+		j.Outcome.Sentence = "last seen in the prerouting hook, no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"
+	}
+	return j
+}
+
+func rule(n int, text string) journey.Culprit {
+	return journey.Culprit{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "FORWARD", Kind: "rule", Rule: n, Text: text}
+}
+
+var drops9 = rule(2, "-A FORWARD -p udp --dport 9 -j DROP")
+
+const inode = 4026531840
+
+// lost is a packet that the kernel dropped.
+func lost(ms int, p model.Packet, reason, place string, station drop.Station, hook model.Hook) *drop.Drop {
+	return &drop.Drop{Time: at(ms), Source: drop.StepBPF, Reason: reason, Place: place, Station: station, Hook: hook, Netns: inode, In: "r0", Packet: p, Count: 1}
+}
+
+func netfilter(ms int, p model.Packet) *drop.Drop {
+	return lost(ms, p, "NETFILTER_DROP", "nf_hook_slow", drop.StationNetfilter, model.HookForward)
+}
+
+func rose(ms int, name string, n uint64) *drop.Drop {
+	return &drop.Drop{Time: at(ms), Source: drop.StepProc, Reason: name, Count: n, Netns: inode}
+}
+
+// with changes a packet.
+func with(p model.Packet, change func(*model.Packet)) model.Packet { change(&p); return p }
+
+// but changes a drop or a journey.
+func but[T any](v *T, change func(*T)) *T { change(v); return v }
+
+func TestJudge(t *testing.T) {
+	none := journey.Culprit{}
+	local := func(j *journey.Journey) *journey.Journey { j.Path, j.Out = journey.PathInput, ""; return j }
+	fromHere := func(j *journey.Journey) *journey.Journey { j.Path, j.In = journey.PathOutput, ""; return j }
+	reply := func(j *journey.Journey) *journey.Journey { j.Direction = journey.Reply; return j }
+	unknown := func(ms int, p model.Packet) *journey.Journey { return traced(ms, p, journey.Unknown, none) }
+	icmpError := model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoICMP, Src: netip.MustParseAddr("10.1.0.1"), Dst: netip.MustParseAddr(here4), Transport: true, ICMPType: 3, ICMPCode: 3}
+	const flow9, flow80 = "udp 10.1.0.2 > 10.2.0.2:9", "tcp 10.1.0.2 > 10.2.0.2:80"
+	const kernel = " was dropped by the kernel, no rule did it: "
+	for _, c := range []struct {
+		name       string
+		seen       Seen
+		kind       Kind
+		side       Side
+		confidence Confidence
+		sentence   string
+		// says must be among because and evidence, silent must not.
+		says, silent string
+		dropped      bool
+	}{
+		{name: "a rule, which the kernel confirms", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Dropped, drops9)}, Drops: []*drop.Drop{netfilter(9, udp(1))}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "the kernel says that netfilter dropped it in forward",
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "a rule's drop is no second cause, another packet's reason is none of this one", seen: Seen{
+			Journeys: []*journey.Journey{traced(10, udp(1), journey.Dropped, drops9)},
+			Drops:    []*drop.Drop{netfilter(10, udp(1)), lost(11, with(udp(2), func(p *model.Packet) { p.DPort = 10 }), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true, silent: "RPFILTER", says: "request direction: 1 packet seen, 1 dropped",
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "a rule's drop and a reason of the same flow are two packets", seen: Seen{
+			Journeys: []*journey.Journey{traced(10, udp(0), journey.Dropped, drops9)},
+			Drops:    []*drop.Drop{lost(10, udp(0), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "request direction: 2 packets seen, 2 dropped",
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (1 of 2 packets; 1 had another end)"},
+		{name: "the kernel, behind all rules", seen: Seen{Journeys: []*journey.Journey{unknown(10, udp(1))}, Drops: []*drop.Drop{lost(9, udp(1), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)}},
+			kind: Kernel, side: Request, confidence: Certain, dropped: true, says: "no rule dropped it, and the kernel says why it did",
+			sentence: flow9 + kernel + "reverse path filter: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"},
+		{name: "as joined where it was traced", seen: Seen{Journeys: []*journey.Journey{but(traced(10, udp(1), journey.Dropped, none), func(j *journey.Journey) {
+			j.Outcome.By = journey.Culprit{Kind: "kernel", Reason: "IP_RPFILTER"}
+		})}}, kind: Kernel, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + kernel + "reverse path filter: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"},
+		{name: "of another namespace", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Over: true,
+			Drops: []*drop.Drop{but(lost(10, udp(1), "NO_SOCKET", "__udp4_lib_rcv", drop.StationSocket, 0), func(d *drop.Drop) { d.Netns = 1 })}},
+			kind: NoReply, side: Reply, confidence: Certain, silent: "NO_SOCKET",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
+		{name: "from before", seen: Seen{Over: true, Journeys: []*journey.Journey{traced(-3000, udp(1), journey.Dropped, drops9)}, Drops: []*drop.Drop{netfilter(-3000, udp(1))}},
+			kind: Nothing, side: Request, confidence: Certain, sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
+		{name: "REJECT's answer is no drop", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Rejected, drops9), reply(traced(11, icmpError, journey.Accepted, none))},
+			Drops: []*drop.Drop{netfilter(10, udp(1)), lost(12, icmpError, "NO_SOCKET", "icmp_rcv", drop.StationSocket, 0)}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "an ICMP error about it came from 10.1.0.1: unreachable code 3", silent: "NO_SOCKET",
+			sentence: flow9 + " was rejected by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "sent again", seen: Seen{Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 5, 1), journey.Dropped, drops9), traced(1010, tcp(model.SYN, 5, 2), journey.Dropped, drops9)}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "request direction: 2 packets seen, 2 dropped (1 sent again)",
+			sentence: flow80 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "two fates", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), traced(20, udp(2), journey.Accepted, none), traced(30, udp(3), journey.Dropped, drops9)}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (1 of 3 packets; 2 came through)"},
+		{name: "not whole", seen: Seen{Journeys: []*journey.Journey{but(traced(10, udp(1), journey.Dropped, drops9), func(j *journey.Journey) { j.Complete, j.Why = false, "events were lost" })}},
+			kind: Rule, side: Request, confidence: Likely, dropped: true, says: "its trace is not whole: events were lost",
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "netfilter, not traced", seen: Seen{Drops: []*drop.Drop{netfilter(9, udp(1))}}, kind: Netfilter, side: Request, confidence: Likely, dropped: true,
+			sentence: flow9 + " was dropped by netfilter in the forward hook, by a rule or a policy that was not traced"},
+		{name: "the table is full", seen: Seen{Journeys: []*journey.Journey{unknown(10, udp(1))}, Drops: []*drop.Drop{but(lost(9, udp(1), "NETFILTER_DROP", "nf_hook_slow", drop.StationNetfilter, model.HookPrerouting), func(d *drop.Drop) {
+			d.Facts = &drop.Facts{Conntrack: &drop.Conntrack{Count: 100, Max: 100, Drop: 1}}
+		})}}, kind: Conntrack, side: Request, confidence: Certain, dropped: true, says: "100 of 100 connections are in the table",
+			sentence: flow9 + " was dropped by conntrack, no rule did it: its table has no room for the connection"},
+		{name: "the table is full, by the counter", seen: Seen{Watch: drop.Watch{Step: drop.StepProc, Netns: inode}, Journeys: []*journey.Journey{unknown(10, udp(1))}, Drops: []*drop.Drop{rose(900, "nf_conntrack drop", 1)}},
+			kind: Conntrack, side: Request, confidence: Likely, dropped: true, says: "which names no packet",
+			sentence: flow9 + " was dropped by conntrack, no rule did it: likely its table has no room for the connection"},
+		{name: "a counter of IPv4 and one of TCP", seen: Seen{Watch: drop.Watch{Step: drop.StepProc, Netns: inode}, Journeys: []*journey.Journey{unknown(10, udp(1))},
+			Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 3), rose(900, "Ip6InNoRoutes", 1), rose(900, "IpExtInNoRoutes", 2), rose(950, "IpExtInNoRoutes", 1)}},
+			kind: Kernel, side: Request, confidence: Likely, dropped: true, says: "IpExtInNoRoutes rose by 3",
+			sentence: flow9 + kernel + "likely packets came to which no route leads on (IpExtInNoRoutes)"},
+		{name: "nobody tells", seen: Seen{Watch: drop.Watch{Step: drop.StepProc, Netns: inode}, Journeys: []*journey.Journey{unknown(10, udp(1))}}, kind: Unknown, side: Request, confidence: Open, says: "the kernel's reasons cannot be read here",
+			sentence: flow9 + " was last seen in the prerouting hook, no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"},
+		{name: "no listener on the queue", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Queued, rule(1, "-A FORWARD -j NFQUEUE --queue-num 7"))},
+			Drops: []*drop.Drop{lost(9, udp(1), "NOT_SPECIFIED", "nf_queue", drop.StationNetfilter, model.HookForward)}}, kind: Queue, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + " was queued to user space, where no program reads, and so dropped by rule 1 of filter/FORWARD (iptables-legacy): -A FORWARD -j NFQUEUE --queue-num 7"},
+		{name: "the reply", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(12, back(udp(1)), journey.Dropped, drops9))}}, kind: Rule, side: Reply, confidence: Certain, dropped: true,
+			sentence: flow9 + ": the request was delivered (sent out of r1), the reply was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "the reply, without conntrack", seen: Seen{Journeys: []*journey.Journey{but(traced(10, udp(1), journey.Accepted, none), func(j *journey.Journey) { j.Flow = 0 }), but(traced(12, back(udp(1)), journey.Dropped, drops9), func(j *journey.Journey) { j.Flow = 0 })}},
+			kind: Rule, side: Reply, confidence: Certain, dropped: true,
+			sentence: flow9 + ": the request was delivered (sent out of r1), the reply was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "it works", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(12, back(udp(1)), journey.Accepted, none))}}, kind: Works, side: Reply, confidence: Certain,
+			sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
+		{name: "it works, and what every flow has is no drop", seen: Seen{
+			Journeys: []*journey.Journey{local(traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none)), fromHere(reply(traced(11, back(tcp(model.SYN|model.ACK, 9, 2)), journey.Accepted, none))),
+				local(traced(12, tcp(model.ACK, 2, 3), journey.Accepted, none)), local(traced(13, tcp(model.ACK|model.RST, 4, 4), journey.Accepted, none))},
+			Drops: []*drop.Drop{lost(12, tcp(model.ACK, 2, 3), "TCP_OLD_ACK", "tcp_ack", drop.StationSocket, 0), lost(13, tcp(model.ACK|model.RST, 4, 4), "NO_SOCKET", "tcp_v4_rcv", drop.StationSocket, 0)}},
+			kind: Works, side: Reply, confidence: Certain, sentence: "nothing is wrong here: the request " + flow80 + " was delivered, and the reply came back"},
+		{name: "refused by a reset", seen: Seen{Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none), reply(traced(11, back(tcp(model.RST|model.ACK, 0, 2)), journey.Accepted, none))}},
+			kind: Refused, side: Reply, confidence: Certain, sentence: flow80 + ": the request was delivered (sent out of r1), and 10.2.0.2 refused it by a TCP reset: nobody listens at that port, or a firewall there rejects it"},
+		{name: "refused by an ICMP error", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Accepted, none))}},
+			kind: Refused, side: Reply, confidence: Certain, sentence: flow9 + ": the request was delivered (sent out of r1), and an ICMP error came back from 10.1.0.1: unreachable code 3"},
+		{name: "closed port", seen: Seen{Journeys: []*journey.Journey{local(traced(10, udp(1), journey.Accepted, none)), reply(fromHere(traced(11, icmpError, journey.Accepted, none)))},
+			Drops: []*drop.Drop{lost(10, udp(1), "NO_SOCKET", "__udp4_lib_rcv", drop.StationSocket, 0)}}, kind: Kernel, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + kernel + "nobody listens at udp port 9 of 10.2.0.2 (NO_SOCKET)"},
+		{name: "a silent server", seen: Seen{Over: true, Journeys: []*journey.Journey{local(traced(10, udp(1), journey.Accepted, none))}, Socket: &Socket{Proto: model.ProtoUDP, At: "udp 0.0.0.0:9"}},
+			kind: NoReply, side: Reply, confidence: Certain, sentence: flow9 + ": the request was delivered, and no reply came: the server's socket udp 0.0.0.0:9 took it, and its program sends nothing back"},
+		{name: "no reply, and a loss", seen: Seen{Over: true, Lost: 3, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}}, kind: NoReply, side: Reply, confidence: Likely, says: "lost: 3 events lost",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
+		{name: "a full backlog", seen: Seen{Journeys: []*journey.Journey{local(traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none))}, Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 1)}, Socket: &Socket{Proto: model.ProtoTCP, At: "tcp 0.0.0.0:80", Waiting: 2, Most: 1}},
+			kind: Backlog, side: Request, confidence: Certain, dropped: true, sentence: flow80 + kernel + "the accept queue of tcp 0.0.0.0:80 is full (2 connections wait, the limit is 1)"},
+		{name: "a backlog that was full", seen: Seen{Journeys: []*journey.Journey{local(traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none))}, Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 1)}, Socket: &Socket{Proto: model.ProtoTCP, At: "tcp 0.0.0.0:80", Most: 1}},
+			kind: Backlog, side: Request, confidence: Likely, dropped: true, sentence: flow80 + kernel + "the queue of the listening socket is full"},
+		{name: "nothing, and a loss", seen: Seen{Over: true, Held: 4}, kind: Nothing, side: Request, confidence: Likely, says: "4 packets held back by the rate limit", sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
+		{name: "nothing, and what the rules would do", seen: Seen{Over: true, Simulated: traced(0, udp(1), journey.Dropped, drops9)}, kind: Nothing, side: Request, confidence: Certain,
+			sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9; by the rules it would be dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (simulated)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := c.seen
+			text := "udp and dst host 10.2.0.2 and dst port 9"
+			if strings.Contains(c.sentence, "tcp ") {
+				text = "tcp and dst host 10.2.0.2 and dst port 80"
+			}
+			f, err := filter.Parse(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Filter, s.Began, s.Looked = f, begin, 2*time.Second
+			if s.Watch.Step == "" {
+				s.Watch = drop.Watch{Step: drop.StepBPF, Netns: inode}
+			}
+			a := Judge(&s)
+			if a.Sentence != c.sentence || a.Kind != c.kind || a.Side != c.side || a.Confidence != c.confidence || a.Dropped() != c.dropped {
+				t.Errorf("%s, %s, %s, dropped %v (%s):\n%s\nwant %s, %s, %s, dropped %v:\n%s", a.Kind, a.Side, a.Confidence, a.Dropped(), a.Because, a.Sentence, c.kind, c.side, c.confidence, c.dropped, c.sentence)
+			}
+			all := a.Because + "\n" + strings.Join(a.Evidence, "\n")
+			if c.says != "" && !strings.Contains(all, c.says) {
+				t.Errorf("%q is not said:\n%s", c.says, all)
+			}
+			if c.silent != "" && strings.Contains(a.Sentence+all, c.silent) {
+				t.Errorf("%q is said:\n%s\n%s", c.silent, a.Sentence, all)
+			}
+			b, err := a.JSON(&s, begin)
+			if err != nil || !json.Valid(b) {
+				t.Errorf("%v: %s", err, b)
+			}
+		})
+	}
+}

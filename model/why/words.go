@@ -1,0 +1,259 @@
+package why
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+	"nfscope/model/journey"
+)
+
+// sentence is the verdict in one.
+func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
+	name := v.talk.name()
+	switch v.kind {
+	case Works:
+		if v.talk.requests.Seen == 0 {
+			return "nothing is wrong here: the reply of " + name + " came through"
+		}
+		return "nothing is wrong here: the request " + name + " was " + v.arrival() + ", and the reply came back"
+	case Refused:
+		return v.refused(s, name)
+	case NoReply:
+		return v.silence(s, name)
+	case Backlog:
+		out := name + " was dropped by the kernel, no rule did it: the queue of the listening socket is full"
+		if k := s.Socket; k != nil && k.Full() {
+			out = fmt.Sprintf("%s was dropped by the kernel, no rule did it: the accept queue of %s is full (%s, the limit is %d)", name, k.At, plural(k.Waiting, "connection waits", "connections wait"), k.Most)
+		}
+		return out
+	}
+	return v.whose(name) + v.end(words) + v.mixed()
+}
+
+// whose names what is dropped: the flow, or the reply of it.
+func (v *verdict) whose(name string) string {
+	if v.side == Request {
+		return name + " was "
+	}
+	switch t := v.talk; {
+	case t.requests.Delivered > 0:
+		return name + ": the request was " + v.arrival() + ", the reply was "
+	case t.requests.Seen > 0:
+		return name + ": the request was seen, the reply was "
+	}
+	return "the reply of " + name + " was "
+}
+
+// end says what became of the packet.
+func (v *verdict) end(words drop.Dictionary) string {
+	x := v.by
+	const kernel = "dropped by the kernel, no rule did it: "
+	switch v.kind {
+	case Rule, Policy:
+		return x.journey.Outcome.Sentence
+	case Queue:
+		rule := "a rule"
+		if x.journey != nil && x.journey.Outcome.Verdict == journey.Queued {
+			rule = strings.TrimPrefix(x.journey.Outcome.Sentence, "queued to user space by ")
+		}
+		return "queued to user space, where no program reads, and so dropped by " + rule
+	case Conntrack:
+		if x.fate == byTable && x.journey == nil {
+			return "dropped by conntrack: " + x.words.Words
+		}
+		return "dropped by conntrack, no rule did it: " + tableWords(x, v.counters)
+	case Netfilter:
+		at := ""
+		if h := x.drop.Hook; h != model.HookNone {
+			at = " in the " + h.String() + " hook"
+		}
+		return "dropped by netfilter" + at + ", by a rule or a policy that was not traced"
+	case Kernel:
+		if len(v.counters) > 0 {
+			return kernel + "likely " + suspicion(v.counters, words)
+		}
+		return kernel + x.words.Words + " (" + x.reason() + ")"
+	}
+	if x == nil || x.journey == nil {
+		return "seen, and is still under way"
+	}
+	return x.journey.Outcome.Sentence
+}
+
+// tableWords say what conntrack could not do.
+func tableWords(x *sight, counters []*drop.Drop) string {
+	if len(counters) > 0 {
+		if counters[0].Reason == "nf_conntrack insert_failed" {
+			return "likely its connection could not be taken, another one has the same addresses and ports"
+		}
+		return "likely its table has no room for the connection"
+	}
+	if d := x.drop; d != nil && (d.Hook == model.HookInput || d.Hook == model.HookPostrouting) {
+		return "its connection could not be taken, another one has the same addresses and ports"
+	}
+	return "its table has no room for the connection"
+}
+
+// suspicion names what rose.
+func suspicion(list []*drop.Drop, words drop.Dictionary) string {
+	var out []string
+	for _, d := range list[:min(2, len(list))] {
+		m := words.Of(d.Reason)
+		out = append(out, fmt.Sprintf("%s (%s)", m.Says, d.Reason))
+	}
+	s := strings.Join(out, ", or ")
+	if n := len(list) - 2; n > 0 {
+		s += fmt.Sprintf(", or %d other causes", n)
+	}
+	return s
+}
+
+// arrival says how far a request came.
+func (v *verdict) arrival() string {
+	for _, x := range v.talk.sights {
+		if x.reply || x.fate != arrived {
+			continue
+		}
+		switch {
+		case here(x):
+			return "delivered"
+		case x.journey.Path == journey.PathOutput && x.journey.Out != "":
+			return "sent out of " + x.journey.Out
+		case x.journey.Out != "":
+			return "delivered (sent out of " + x.journey.Out + ")"
+		}
+		return "delivered"
+	}
+	return "delivered"
+}
+
+// refused says who did not want it.
+func (v *verdict) refused(s *Seen, name string) string {
+	p := v.by.packet
+	switch {
+	case !v.by.reply && !v.by.about: // the probe's socket heard it
+		return fmt.Sprintf("%s: the request was %s, and an error came back: %s", name, v.arrival(), s.Probe.Result)
+	case p.Proto == model.ProtoTCP:
+		return fmt.Sprintf("%s: the request was %s, and %s refused it by a TCP reset: nobody listens at that port, or a firewall there rejects it", name, v.arrival(), p.Src)
+	}
+	return fmt.Sprintf("%s: the request was %s, and an ICMP error came back from %s: %s", name, v.arrival(), p.Src, p.Detail())
+}
+
+// silence says to whom the request went that nothing came back from.
+func (v *verdict) silence(s *Seen, name string) string {
+	head := name + ": the request was " + v.arrival() + ", and no reply came"
+	if !here(v.by) {
+		to := v.by.packet.Dst
+		if n := v.by.journey.NAT; n != nil && len(n.Dst) == 2 {
+			return fmt.Sprintf("%s back in %s: look at %s and at the way there", head, span(s.Looked), n.Dst[1])
+		}
+		return fmt.Sprintf("%s back in %s: look at %s and at the way there", head, span(s.Looked), to)
+	}
+	k := s.Socket
+	switch {
+	case k == nil:
+		return head + " in " + span(s.Looked) + ": no socket of a program is known to have taken it"
+	case k.Proto == model.ProtoUDP && k.Waiting > 0:
+		return fmt.Sprintf("%s: the server's socket %s holds %d bytes that its program does not read", head, k.At, k.Waiting)
+	}
+	return fmt.Sprintf("%s: the server's socket %s took it, and its program sends nothing back", head, k.At)
+}
+
+// mixed says where packets of the same side had other ends.
+func (v *verdict) mixed() string {
+	c := v.talk.requests
+	if v.side == Reply {
+		c = v.talk.replies
+	}
+	n := len(v.like)
+	if n == 0 || n >= c.Seen {
+		return ""
+	}
+	out := fmt.Sprintf(" (%d of %d packets", n, c.Seen)
+	if c.Delivered > 0 {
+		out += fmt.Sprintf("; %d came through", c.Delivered)
+	}
+	if rest := c.Seen - n - c.Delivered; rest > 0 {
+		out += fmt.Sprintf("; %d had another end", rest)
+	}
+	return out + ")"
+}
+
+// nothing is the answer where no packet of the flow was seen.
+func nothing(s *Seen, words drop.Dictionary) *Answer {
+	a := &Answer{Kind: Nothing, Side: Request, Confidence: Certain, Flows: s.Flows}
+	a.Sentence = fmt.Sprintf("nothing of this flow was seen here in %s: %s", span(s.Looked), s.Filter)
+	switch {
+	case s.Lost > 0 || s.Gaps > 0:
+		a.Confidence, a.Because = Likely, "events were lost, packets of it may be among them"
+	case s.Held > 0:
+		a.Confidence, a.Because = Likely, "the rate limit held packets back"
+	case !s.Over:
+		a.Confidence, a.Because = Likely, "it may still come"
+	default:
+		a.Because = "nothing was lost"
+	}
+	if p := s.Probe; p != nil && p.Refused {
+		a.Kind, a.Confidence, a.Because = Kernel, Certain, "the probe's socket was told so, and no packet of it came to a hook"
+		a.Sentence = fmt.Sprintf("the probe (%s) was not sent, the kernel of this host refused it: %s", p.What, p.Result)
+		a.Do = "ip route get the destination; ip rule; an interface that is down has no routes"
+	} else if j := s.Simulated; j != nil {
+		a.Simulated, a.Journeys = j, []*journey.Journey{j}
+		a.Sentence += "; " + reckoned(j)
+	}
+	if rose := told(s.Drops, words, s.Began); len(rose) > 0 {
+		a.Evidence = append(a.Evidence, "meanwhile, of whatever flow: "+strings.Join(rose, "; "))
+	}
+	a.where(s)
+	return a
+}
+
+// reckoned says what the rules would do.
+func reckoned(j *journey.Journey) string {
+	switch o := j.Outcome; o.Verdict {
+	case journey.Dropped, journey.Rejected:
+		return "by the rules it would be " + o.Sentence + " (simulated)"
+	case journey.Accepted:
+		return "the rules would let it through (simulated)"
+	default:
+		return "what the rules would do with it is not known (simulated)"
+	}
+}
+
+// told lists counters that rose and drops without packets.
+func told(list []*drop.Drop, words drop.Dictionary, since time.Time) (out []string) {
+	n := map[string]uint64{}
+	var names []string
+	for _, d := range list {
+		if d.HasPacket() || d.ARP != "" || d.Time.Before(since) || words.Explain(d).Grade == drop.Usual {
+			continue
+		}
+		if n[d.Reason] == 0 {
+			names = append(names, d.Reason)
+		}
+		n[d.Reason] += d.Count
+	}
+	for _, name := range names[:min(4, len(names))] {
+		out = append(out, fmt.Sprintf("%s rose by %d", name, n[name]))
+	}
+	return out
+}
+
+// span is a time as it is told: 10 s, 2.5 s, 300 ms.
+func span(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	s := fmt.Sprintf("%.1f", d.Seconds())
+	return strings.TrimSuffix(s, ".0") + " s"
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
