@@ -179,13 +179,13 @@ func TestWhyKernel(t *testing.T) {
 		add(whyCase{name: "no route", filter: "udp and dst host " + e.foreign, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.foreign}), kind: "kernel", status: exitDropped,
 			sentence: "udp " + e.client + " > " + e.of(e.foreign, 9) + kernel + "no route leads to " + e.foreign + " (IP_INNOROUTES)"})
 		add(whyCase{name: "blackhole", filter: "udp and dst host " + e.hole, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.hole}), kind: "kernel", status: exitDropped,
-			sentence: "udp " + e.client + " > " + e.of(e.hole, 9) + kernel + "a route of kind blackhole throws away what goes to " + e.hole + " (NOT_SPECIFIED)"})
+			sentence: "udp " + e.client + " > " + e.of(e.hole, 9) + kernel + "a route of kind blackhole throws away what goes to " + e.hole + " (NOT_SPECIFIED in " + e.pick("ip_error", "dst_discard_out") + ")"})
 		add(whyCase{name: "TTL", filter: to(1030), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40030, DPort: 1030, TTL: 1}), kind: "kernel", status: exitDropped,
 			sentence: flow(1030) + kernel + "its " + e.pick("TTL", "hop limit") + " ran out: it came with 1 and this host would have to send it on (IP_INHDR)"})
 		add(whyCase{name: "MTU", filter: to(1031), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40031, DPort: 1031, Size: 1400, DF: true}), kind: "kernel", status: exitDropped,
 			sentence: flow(1031) + kernel + "it has " + e.pick("1428", "1448") + " bytes, the MTU of r1 is 1280, and it may not be cut into fragments (PKT_TOO_BIG)"})
 		add(whyCase{name: "neighbour", filter: "udp and dst host " + e.missing, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.missing}), kind: "kernel", status: exitDropped,
-			sentence: "udp " + e.client + " > " + e.of(e.missing, 9) + kernel + "the next hop " + e.missing + " on r1 does not answer " + e.pick("ARP (NEIGH_FAILED)", "neighbour discovery (NOT_SPECIFIED)")})
+			sentence: "udp " + e.client + " > " + e.of(e.missing, 9) + kernel + "the next hop " + e.missing + " on r1 does not answer " + e.pick("ARP (NEIGH_FAILED)", "neighbour discovery (NOT_SPECIFIED in neigh_invalidate)")})
 		add(whyCase{name: "wrong MAC", filter: to(1032), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40032, DPort: 1032, ToMAC: "02:00:00:00:00:99"}), kind: "kernel", status: exitDropped,
 			sentence: flow(1032) + kernel + "its destination MAC address is not this interface's: the frame was meant for another machine (OTHERHOST)"})
 		if !e.v6 {

@@ -31,7 +31,7 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 	case d.Queued() && before.Verdict == Queued:
 		o.By = before.By
 		o.By.Reason, o.By.Location = d.Reason, d.Place
-		o.Sentence = "dropped: " + x.Sentence() + "; " + before.By.words()
+		o.Sentence = "dropped: " + x.Sentence() + "; " + before.By.Words()
 	case d.Netfilter() && x.Without != "" && (e.left || !open):
 		x.Words = x.Without
 		o.Sentence = at + ", by no rule: " + x.Sentence()

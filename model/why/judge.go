@@ -112,8 +112,8 @@ func (v *verdict) blame(x *sight, side Side) {
 	switch {
 	case x.fate == byNetwork:
 		v.confidence, v.because = Likely, "the kernel says that netfilter dropped it, but it was not traced there, so the rule is not known"
-	case x.fate == byTable && x.journey == nil:
-		v.confidence, v.because = Likely, "conntrack's counter rose when it came; it was not traced"
+	case x.fate == byTable && !x.noRule():
+		v.confidence, v.because = Likely, "conntrack's counter rose when it came; that no rule did it is not known"
 	case x.fate == byRule && !x.journey.Complete:
 		v.confidence, v.because = Likely, "its trace is not whole: "+x.journey.Why
 	case x.fate == byRule && x.drop != nil:
@@ -128,6 +128,9 @@ func (v *verdict) blame(x *sight, side Side) {
 		v.because = "the kernel says so; it did not come to the trace"
 	}
 }
+
+// noRule reports whether the packet was traced, and no rule told that it dropped it.
+func (x *sight) noRule() bool { return x.journey != nil && x.journey.Outcome.By.Kind != "unknown" }
 
 // cause tells ends of packets apart.
 func (x *sight) cause() any {

@@ -58,15 +58,19 @@ const late = 10 * time.Second
 // sights joins what the trace showed and what the kernel dropped.
 func sights(s *Seen, words drop.Dictionary) []*sight {
 	var out []*sight
+	taken := map[*drop.Drop]bool{} // the fold of journeys knows whose end it is
 	for _, j := range s.Journeys {
 		if j.Start.Before(s.Began.Add(-early)) || j.CopyOf > 0 || sentToSelf(j) || neighbourly(&j.Packet) {
 			continue
 		}
-		out = append(out, &sight{journey: j, packet: &j.Packet, at: j.Start})
+		out = append(out, &sight{journey: j, drop: j.Drop, packet: &j.Packet, at: j.Start})
+		if j.Drop != nil {
+			taken[j.Drop] = true
+		}
 	}
 	traced := len(out)
 	for _, d := range s.Drops {
-		if !ours(s, d) {
+		if taken[d] || !ours(s, d) {
 			continue
 		}
 		if x := joined(out[:traced], d); x != nil {
@@ -103,7 +107,7 @@ func sentToSelf(j *journey.Journey) bool {
 // looking began.
 func ours(s *Seen, d *drop.Drop) bool {
 	switch {
-	case !d.HasPacket() || d.Count != 1 || neighbourly(&d.Packet), d.Time.Before(s.Began.Add(-early)):
+	case !d.HasPacket() || d.Count != 1 || d.Copy() || neighbourly(&d.Packet), d.Time.Before(s.Began.Add(-early)):
 		return false
 	case d.Netns != 0 && s.Watch.Netns != 0 && d.Netns != s.Watch.Netns:
 		return false
@@ -125,8 +129,10 @@ func joined(list []*sight, d *drop.Drop) (best *sight) {
 	return best
 }
 
-// same reports whether a drop may be the end of a traced packet: headers that no router
-// and no rule changes are the same, the time fits, and so does who dropped it.
+// same reports whether a drop that no journey ends with is a traced packet's all the same:
+// the kernel's own word for what a rule did, which is no end of its own; or one that has
+// just come. Headers that no router and no rule changes are the same, the time fits, and
+// so does who dropped it.
 func same(j *journey.Journey, d *drop.Drop) bool {
 	p, q := &j.Packet, &d.Packet
 	switch {
@@ -141,10 +147,8 @@ func same(j *journey.Journey, d *drop.Drop) bool {
 	if t := p.Tuple(); t != q.Tuple() && (!d.Tracked() || t != d.Orig && t != d.Reply) {
 		return false
 	}
-	switch o := &j.Outcome; o.Verdict {
-	case journey.Dropped, journey.Rejected:
-		return d.Netfilter() == (o.By.Kind != "kernel")
-	case journey.Queued:
+	switch j.Outcome.Verdict {
+	case journey.Dropped, journey.Rejected, journey.Queued:
 		return d.Netfilter()
 	case journey.Accepted: // behind all chains conntrack may still drop it
 		return !d.Netfilter() || d.Hook == model.HookInput || d.Hook == model.HookPostrouting
@@ -162,14 +166,10 @@ func (x *sight) judge(words drop.Dictionary) {
 		o := &x.journey.Outcome
 		switch o.Verdict {
 		case journey.Dropped, journey.Rejected:
-			if x.fate = byRule; o.By.Kind == "kernel" { // joined by who traced
-				x.fate = byKernel
-				if x.drop == nil {
-					m := words.Of(o.By.Reason)
-					x.words = drop.Explanation{By: drop.ByKernel, Words: m.Says, Do: m.Do}
-				}
+			if k := o.By.Kind; (k == "rule" || k == "policy") && (x.drop == nil || !x.drop.Queued()) {
+				x.fate = byRule
+				return
 			}
-			return
 		case journey.Queued:
 			if x.drop != nil {
 				x.fate = byQueue
@@ -186,7 +186,7 @@ func (x *sight) judge(words drop.Dictionary) {
 		return
 	}
 	switch {
-	case x.drop.Netfilter() && x.drop.Reason == "NOT_SPECIFIED":
+	case x.drop.Queued():
 		x.fate = byQueue
 	case x.words.By == drop.ByConntrack:
 		x.fate = byTable

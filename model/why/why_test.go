@@ -89,6 +89,7 @@ func TestJudge(t *testing.T) {
 	reply := func(j *journey.Journey) *journey.Journey { j.Direction = journey.Reply; return j }
 	unknown := func(ms int, p model.Packet) *journey.Journey { return traced(ms, p, journey.Unknown, none) }
 	icmpError := model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoICMP, Src: netip.MustParseAddr("10.1.0.1"), Dst: netip.MustParseAddr(here4), Transport: true, ICMPType: 3, ICMPCode: 3}
+	rpFilter := lost(9, udp(1), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)
 	const flow9, flow80 = "udp 10.1.0.2 > 10.2.0.2:9", "tcp 10.1.0.2 > 10.2.0.2:80"
 	const kernel = " was dropped by the kernel, no rule did it: "
 	for _, c := range []struct {
@@ -120,7 +121,8 @@ func TestJudge(t *testing.T) {
 			sentence: flow9 + kernel + "reverse path filter: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"},
 		{name: "as joined where it was traced", seen: Seen{Journeys: []*journey.Journey{but(traced(10, udp(1), journey.Dropped, none), func(j *journey.Journey) {
 			j.Outcome.By = journey.Culprit{Kind: "kernel", Reason: "IP_RPFILTER"}
-		})}}, kind: Kernel, side: Request, confidence: Certain, dropped: true,
+			j.Drop = rpFilter
+		})}, Drops: []*drop.Drop{rpFilter}}, kind: Kernel, side: Request, confidence: Certain, dropped: true, says: "request direction: 1 packet seen, 1 dropped",
 			sentence: flow9 + kernel + "reverse path filter: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"},
 		{name: "of another namespace", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Over: true,
 			Drops: []*drop.Drop{but(lost(10, udp(1), "NO_SOCKET", "__udp4_lib_rcv", drop.StationSocket, 0), func(d *drop.Drop) { d.Netns = 1 })}},
@@ -146,10 +148,10 @@ func TestJudge(t *testing.T) {
 		{name: "the table is full", seen: Seen{Journeys: []*journey.Journey{unknown(10, udp(1))}, Drops: []*drop.Drop{but(lost(9, udp(1), "NETFILTER_DROP", "nf_hook_slow", drop.StationNetfilter, model.HookPrerouting), func(d *drop.Drop) {
 			d.Facts = &drop.Facts{Conntrack: &drop.Conntrack{Count: 100, Max: 100, Drop: 1}}
 		})}}, kind: Conntrack, side: Request, confidence: Certain, dropped: true, says: "100 of 100 connections are in the table",
-			sentence: flow9 + " was dropped by conntrack, no rule did it: its table has no room for the connection"},
+			sentence: flow9 + " was dropped by conntrack, no rule did it: conntrack has no room for its connection"},
 		{name: "the table is full, by the counter", seen: Seen{Watch: drop.Watch{Step: drop.StepProc, Netns: inode}, Journeys: []*journey.Journey{unknown(10, udp(1))}, Drops: []*drop.Drop{rose(900, "nf_conntrack drop", 1)}},
 			kind: Conntrack, side: Request, confidence: Likely, dropped: true, says: "which names no packet",
-			sentence: flow9 + " was dropped by conntrack, no rule did it: likely its table has no room for the connection"},
+			sentence: flow9 + " was dropped by conntrack, no rule did it: likely new connections were dropped: the connection table is full, or its memory"},
 		{name: "a counter of IPv4 and one of TCP", seen: Seen{Watch: drop.Watch{Step: drop.StepProc, Netns: inode}, Journeys: []*journey.Journey{unknown(10, udp(1))},
 			Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 3), rose(900, "Ip6InNoRoutes", 1), rose(900, "IpExtInNoRoutes", 2), rose(950, "IpExtInNoRoutes", 1)}},
 			kind: Kernel, side: Request, confidence: Likely, dropped: true, says: "IpExtInNoRoutes rose by 3",

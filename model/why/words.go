@@ -56,15 +56,18 @@ func (v *verdict) end(words drop.Dictionary) string {
 		return x.journey.Outcome.Sentence
 	case Queue:
 		rule := "a rule"
-		if x.journey != nil && x.journey.Outcome.Verdict == journey.Queued {
-			rule = strings.TrimPrefix(x.journey.Outcome.Sentence, "queued to user space by ")
+		if x.journey != nil && x.journey.Outcome.By.Table != "" {
+			rule = x.journey.Outcome.By.Words()
 		}
 		return "queued to user space, where no program reads, and so dropped by " + rule
 	case Conntrack:
-		if x.fate == byTable && x.journey == nil {
+		switch {
+		case len(v.counters) > 0:
+			return "dropped by conntrack, no rule did it: likely " + words.Of(v.counters[0].Reason).Says
+		case !x.noRule():
 			return "dropped by conntrack: " + x.words.Words
 		}
-		return "dropped by conntrack, no rule did it: " + tableWords(x, v.counters)
+		return "dropped by conntrack, no rule did it: " + x.words.Without
 	case Netfilter:
 		at := ""
 		if h := x.drop.Hook; h != model.HookNone {
@@ -75,26 +78,12 @@ func (v *verdict) end(words drop.Dictionary) string {
 		if len(v.counters) > 0 {
 			return kernel + "likely " + suspicion(v.counters, words)
 		}
-		return kernel + x.words.Words + " (" + x.reason() + ")"
+		return kernel + x.words.Words + " (" + x.drop.Cause() + ")"
 	}
 	if x == nil || x.journey == nil {
 		return "seen, and is still under way"
 	}
 	return x.journey.Outcome.Sentence
-}
-
-// tableWords say what conntrack could not do.
-func tableWords(x *sight, counters []*drop.Drop) string {
-	if len(counters) > 0 {
-		if counters[0].Reason == "nf_conntrack insert_failed" {
-			return "likely its connection could not be taken, another one has the same addresses and ports"
-		}
-		return "likely its table has no room for the connection"
-	}
-	if d := x.drop; d != nil && (d.Hook == model.HookInput || d.Hook == model.HookPostrouting) {
-		return "its connection could not be taken, another one has the same addresses and ports"
-	}
-	return "its table has no room for the connection"
 }
 
 // suspicion names what rose.
