@@ -22,7 +22,8 @@ const (
 // Kind says what a Place is.
 type Kind string
 
-// The kinds. Kernel is no rule and no policy: routing, rp_filter and the like.
+// The kinds. Kernel is no rule and no policy: what routing, rp_filter and the like drop,
+// and conntrack letting pass what belongs to a connection that it knows.
 const (
 	Rule   Kind = "rule"
 	Policy Kind = "policy"
@@ -59,7 +60,8 @@ func Verdicts(rs *model.Ruleset) []Verdict {
 }
 
 // Places lists who could give a packet a verdict, in the order of the rules: every rule
-// with a target that does, the policies, and for a drop the kernel itself.
+// with a target that does, the policies, and last the kernel itself: for a drop, and where no
+// rule and no policy is asked at all.
 func Places(rs *model.Ruleset, v Verdict) []Place {
 	var list []Place
 	if rs == nil || v == Unseen {
@@ -82,7 +84,7 @@ func Places(rs *model.Ruleset, v Verdict) []Place {
 			}
 		}
 	}
-	if v == Dropped {
+	if v == Dropped || v == Accepted {
 		list = append(list, Place{Kind: Kernel})
 	}
 	return list

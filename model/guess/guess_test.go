@@ -27,7 +27,7 @@ func TestChoices(t *testing.T) {
 		t.Error(got)
 	}
 	for v, want := range map[Verdict]string{
-		Accepted: "INPUT 1 INPUT 4 OUTPUT policy ", Dropped: "INPUT 4 INPUT policy kernel ", Rejected: "INPUT 3 ", Unseen: ""} {
+		Accepted: "INPUT 1 INPUT 4 OUTPUT policy kernel ", Dropped: "INPUT 4 INPUT policy kernel ", Rejected: "INPUT 3 ", Unseen: ""} {
 		got := ""
 		for _, p := range Places(rs, v) {
 			switch p.Kind {
@@ -80,6 +80,7 @@ func TestFits(t *testing.T) {
 		{"it was another rule's", queued, true, Answer{Accepted, place(Accepted, 0)}, true, false},
 		{"the kernel", gone, false, Answer{Dropped, place(Dropped, 2)}, true, true},
 		{"not the policy but the kernel", gone, false, Answer{Dropped, place(Dropped, 1)}, true, false},
+		{"nobody was asked", &journey.Journey{Outcome: journey.Outcome{Verdict: journey.Accepted, By: journey.Culprit{Kind: "kernel"}}}, true, Answer{Accepted, place(Accepted, 3)}, true, true},
 		{"unseen", nil, false, Answer{Verdict: Unseen}, true, true},
 		{"not unseen", policy, false, Answer{Verdict: Unseen}, false, true},
 		{"no answer", policy, false, Answer{}, false, true},

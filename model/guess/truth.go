@@ -56,10 +56,10 @@ func (t *Truth) Fits(a Answer) (verdict, where bool) {
 	switch {
 	case a.Where == nil:
 		return verdict, true
+	case t.Verdict == Accepted && a.Where.Kind != Kernel:
+		return verdict, t.hit(a.Where)
 	case a.Where.Kind == Kernel || t.By.Kind == Kernel:
 		return verdict, a.Where.Kind == t.By.Kind
-	case t.Verdict == Accepted:
-		return verdict, t.hit(a.Where)
 	}
 	b := t.By
 	return verdict, a.Where.Kind == b.Kind && a.Where.Backend == b.Backend && a.Where.Family == b.Family && a.Where.Table == b.Table &&

@@ -74,10 +74,13 @@ func (s Speech) ShowMe() string { return s.pick("just show me", "直接看结果
 // AnyRule is the choice of who has a verdict but no rule.
 func (s Speech) AnyRule() string { return s.pick("I cannot say which", "说不出是哪条") }
 
-// Place names who decides, with the rule's own text behind it.
-func (s Speech) Place(p guess.Place) string {
+// Place names who may give a verdict, with the rule's own text behind it.
+func (s Speech) Place(v guess.Verdict, p guess.Place) string {
 	switch p.Kind {
 	case guess.Kernel:
+		if v == guess.Accepted {
+			return s.pick("no rule is asked at all", "根本不问任何规则")
+		}
 		return s.pick("no rule: the kernel itself (routing, rp_filter ...)", "不是规则,是内核自己(路由、rp_filter 等)")
 	case guess.Policy:
 		return s.where(p) + " policy " + p.Text
@@ -129,7 +132,7 @@ func (s Speech) Truth(t *guess.Truth) string {
 	case t.By.Kind == guess.Rule || t.By.Kind == guess.Policy:
 		return fmt.Sprintf(s.pick("It was accepted; %s had the last word.", "它被放行,最后由 %s 决定。"), by)
 	}
-	return s.pick("It was accepted; no rule had anything against it.", "它被放行,没有规则反对。")
+	return s.pick("It was accepted; no rule and no policy was asked.", "它被放行,没有问过任何规则和策略。")
 }
 
 // Marked says whether an answer was right; another sentence may follow at once.
@@ -198,6 +201,31 @@ func (s Speech) Saw(result string) string {
 // Reason is the kernel's own word for a drop, and where it was.
 func (s Speech) Reason(word, where string) string {
 	return fmt.Sprintf(s.pick("The kernel says: %s, at %s.", "内核的说法:%s,在 %s。"), word, where)
+}
+
+// Became says what address translation did to a packet, a line for each end; nil where
+// there was none.
+func (s Speech) Became(n *journey.NAT) (lines []string) {
+	if n == nil {
+		return nil
+	}
+	for _, e := range []struct {
+		name string
+		ends []string
+	}{{s.pick("source", "源"), n.Src}, {s.pick("destination", "目的"), n.Dst}} {
+		if len(e.ends) == 2 {
+			lines = append(lines, fmt.Sprintf(s.pick("%s: %s %s became %s", "%s:%s %s 变成 %s"), strings.Join(n.Class, "+"), e.name, e.ends[0], e.ends[1]))
+		}
+	}
+	return lines
+}
+
+// Unasked is said of a packet that met no rule.
+func (s Speech) Unasked(state string) string {
+	if state == "" {
+		return s.pick("no rule is asked", "不问任何规则")
+	}
+	return fmt.Sprintf(s.pick("no rule is asked; conntrack: %s", "不问任何规则;conntrack:%s"), state)
 }
 
 // Packets counts the packets of a step while they are shown.

@@ -118,8 +118,8 @@ func Block(lines []string, w, h int, tail string) []string {
 	return out
 }
 
-// Wrap breaks a plain text at spaces into lines of at most w cells; a word that is
-// longer than that is broken anywhere.
+// Wrap breaks a plain text at spaces, and between wide characters such as Chinese ones,
+// into lines of at most w cells; a word that is longer than that is broken anywhere.
 func Wrap(s string, w int) []string {
 	if w <= 0 {
 		return nil
@@ -127,25 +127,53 @@ func Wrap(s string, w int) []string {
 	var out []string
 	cur := ""
 	for _, word := range strings.Fields(s) {
-		if cur != "" && Width(cur)+1+Width(word) <= w {
-			cur += " " + word
-			continue
-		}
-		if cur != "" {
-			out = append(out, cur)
-		}
-		for Width(word) > w {
-			head := ansi.Truncate(word, w, "")
-			if head == "" { // a wide rune in one cell
-				head, word = "?", word[runeLen(word):]
-			} else {
-				word = word[len(head):]
+		between := " "
+		for _, piece := range pieces(word) {
+			if cur == "" {
+				between = ""
 			}
-			out = append(out, head)
+			if Width(cur)+len(between)+Width(piece) <= w {
+				cur += between + piece
+				between = ""
+				continue
+			}
+			if cur != "" {
+				out = append(out, cur)
+			}
+			for Width(piece) > w {
+				head := ansi.Truncate(piece, w, "")
+				if head == "" { // a wide rune in one cell
+					head, piece = "?", piece[runeLen(piece):]
+				} else {
+					piece = piece[len(head):]
+				}
+				out = append(out, head)
+			}
+			cur, between = piece, ""
 		}
-		cur = word
 	}
 	return append(out, cur)
+}
+
+// pieces breaks a word before and behind its wide characters. No piece begins with a mark
+// that closes, and none ends with one that opens.
+func pieces(word string) []string {
+	if plain(word) {
+		return []string{word}
+	}
+	var out []string
+	from, wide, opens := 0, false, false
+	for i, r := range word {
+		now := unicode.Is(unicode.Han, r)
+		closes := strings.ContainsRune("。,、;:?!)”’》」』】,.;:?!)", r)
+		if i > from && (now || wide) && !closes && !opens {
+			out = append(out, word[from:i])
+			from = i
+		}
+		opens = strings.ContainsRune("(“‘《「『【(", r)
+		wide = now || closes && wide
+	}
+	return append(out, word[from:])
 }
 
 func runeLen(s string) int {

@@ -55,6 +55,15 @@ func TestWrapLosesNothing(t *testing.T) {
 	}
 }
 
+// Chinese has no spaces: a line breaks between any two characters, but a mark that closes
+// stays with what is before it.
+func TestWrapChinese(t *testing.T) {
+	got := strings.Join(Wrap("它的 4000 端口还没人用,所以端口不变。nat 只看(首个)报文", 16), "|")
+	if want := "它的 4000 端口还|没人用,所以端口|不变。nat 只看|(首个)报文"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func FuzzFit(f *testing.F) {
 	f.Add("公网\x1b[31m\u202e\xff e\u0301", 5)
 	f.Fuzz(func(t *testing.T, s string, w int) {

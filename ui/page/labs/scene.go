@@ -22,7 +22,7 @@ func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 	th := f.Theme
 	out := p.picture(f, l, a)
 	table := p.connections(f, a.side)
-	room := h - len(out) - len(table) - 2
+	room := min(h-len(out)-len(table)-2, max(h*2/5, 24)) // the table stays where it is
 	if room < 3 {
 		table = nil
 		room = h - len(out) - 1
@@ -94,31 +94,7 @@ func (p *Page) hooks(f *page.Frame, w int) string {
 	g := f.Theme.Glyphs
 	c := canvas.New(w, 1)
 	pal := canvas.NewPalette(f.Theme)
-	var now model.Hook
-	met := map[model.Hook]bool{}
-	end := ""
-	if s := p.stage; s != nil {
-		j := s.now()
-		if j == nil && s.part == over {
-			j = s.first()
-		}
-		if j != nil && s.part != coming {
-			rung := len(j.Steps) - 1
-			if s.part == inside {
-				rung = s.rung()
-			}
-			for i := range j.Steps[:min(rung+1, len(j.Steps))] {
-				met[j.Steps[i].Hook] = true
-				now = j.Steps[i].Hook
-			}
-			if s.part != inside {
-				end = j.Outcome.Verdict
-				if end == journey.Accepted {
-					now, end = model.HookNone, ""
-				}
-			}
-		}
-	}
+	met, now, end := p.met()
 	var parts []string
 	width := 0
 	for _, h := range []model.Hook{model.HookPrerouting, model.HookInput, model.HookForward, model.HookOutput, model.HookPostrouting} {
@@ -149,6 +125,44 @@ func (p *Page) hooks(f *page.Frame, w int) string {
 	return c.Lines(0, 1)[0]
 }
 
+// met are the hooks that the packet has passed, the one that it is in, and the verdict
+// where it ended there.
+func (p *Page) met() (met map[model.Hook]bool, now model.Hook, end string) {
+	met = map[model.Hook]bool{}
+	s := p.stage
+	if s == nil || s.part == waiting || s.part == coming {
+		return met, now, ""
+	}
+	j := s.now()
+	if j == nil {
+		j = s.first()
+	}
+	if j == nil {
+		return met, now, ""
+	}
+	way := map[string][]model.Hook{journey.PathInput: {model.HookPrerouting, model.HookInput},
+		journey.PathForward: {model.HookPrerouting, model.HookForward, model.HookPostrouting},
+		journey.PathOutput:  {model.HookOutput, model.HookPostrouting}}[j.Path]
+	through := s.part != inside && j.Outcome.Verdict == journey.Accepted
+	switch {
+	case through:
+	case s.part == inside && s.rung() >= 0:
+		now = j.Steps[s.rung()].Hook
+	case len(j.Steps) > 0:
+		now, end = j.Steps[len(j.Steps)-1].Hook, j.Outcome.Verdict
+	case len(way) > 0:
+		now = way[0]
+	}
+	for _, h := range way {
+		if h == now {
+			break
+		}
+		met[h] = true
+	}
+	met[now] = now != model.HookNone
+	return met, now, end
+}
+
 // ladder is the way of the packet under way, or of the step's, rule by rule.
 func (p *Page) ladder(f *page.Frame, a areas, h int) []string {
 	s := p.stage
@@ -165,9 +179,24 @@ func (p *Page) ladder(f *page.Frame, a areas, h int) []string {
 			}
 		}
 	}
-	if j == nil || rung < 0 {
+	if j == nil || s.part == coming {
 		return nil
 	}
+	say := p.speech(f)
+	var notes []string
+	if len(j.Steps) == 0 {
+		notes = append(notes, "  "+say.Unasked(j.CTState))
+	}
+	if s.part != inside || rung == len(j.Steps)-1 {
+		for _, l := range say.Became(j.NAT) {
+			notes = append(notes, "  "+f.Theme.Accent.Render(line.Cut(line.Clean(l), a.side-2, f.Theme.Glyphs.Dots)))
+		}
+	}
+	if len(j.Steps) == 0 {
+		return notes[:min(len(notes), h)]
+	}
+	notes = notes[:min(len(notes), max(0, h-4))]
+	h -= len(notes)
 	c := canvas.New(a.side, h)
 	rows := ladder.Rows(j)
 	if p.phase != telling { // what is not reached yet is not told
@@ -179,7 +208,7 @@ func (p *Page) ladder(f *page.Frame, a areas, h int) []string {
 		}
 	}
 	ladder.DrawRows(c, ladder.Area{X: 0, Y: 0, W: a.side, H: h}, rows, rung, canvas.NewPalette(f.Theme))
-	return c.Lines(0, min(h, len(rows)+1))
+	return append(c.Lines(0, min(h, len(rows)+1)), notes...)
 }
 
 // rules lists those that the packet may meet, with the one under the cursor marked.

@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"net/netip"
 	"time"
 
 	"nfscope/model/journey"
@@ -28,6 +29,8 @@ const (
 	// to be seen where it ended.
 	perCable = 450 * time.Millisecond
 	stays    = 500 * time.Millisecond
+	// unasked is how long one that no rule is asked of stays in the watched host.
+	unasked = 700 * time.Millisecond
 	// most is how many packets of a step are shown on their way; the rest only counts.
 	most = 12
 )
@@ -75,7 +78,7 @@ func (s *stage) feed(l *snapshot.Lab, step int, js []*journey.Journey) {
 	}
 	s.list = s.list[:0]
 	for _, j := range js {
-		if j.Number > s.step.After && (last <= 0 || j.Number <= last) && len(j.Steps) > 0 {
+		if j.Number > s.step.After && (last <= 0 || j.Number <= last) && (len(j.Steps) > 0 || j.Closed) {
 			s.list = append(s.list, j)
 		}
 	}
@@ -114,24 +117,30 @@ func (s *stage) move(d time.Duration, m *network.Map) {
 		return
 	}
 	for d = time.Duration(float64(d) * s.rate()); d > 0; {
-		switch s.part {
-		case waiting:
+		switch p := s.part; {
+		case p == waiting:
 			if !s.begin(m) {
 				return
 			}
-		case coming, going:
+		case p == coming, p == going:
 			d = s.along(d)
 			if s.prog >= 1 {
 				s.arrive(m)
 			}
-		case inside:
+		case p == inside && s.walk == nil:
+			s.prog += float64(d) / float64(unasked)
+			d = 0
+			if s.prog >= 1 {
+				s.leave(m)
+			}
+		case p == inside:
 			s.walk.Feed(s.list[s.at : s.at+1])
 			s.walk.Advance(d)
 			d = 0
 			if l := s.walk.Sprites(); len(l) == 0 || l[0].Done && l[0].Journey.Closed {
 				s.leave(m)
 			}
-		case ended:
+		case p == ended:
 			if s.prog += float64(d) / float64(stays); s.prog < 1 {
 				return
 			}
@@ -194,8 +203,16 @@ func (s *stage) arrive(m *network.Map) {
 		s.end(s.net.Observed, lost)
 		return
 	}
-	s.part, s.walk = inside, player.New()
-	s.walk.Feed(s.list[s.at : s.at+1])
+	s.enter()
+}
+
+// enter brings the packet into the watched host.
+func (s *stage) enter() {
+	s.part, s.prog, s.walk = inside, 0, nil
+	if len(s.list[s.at].Steps) > 0 {
+		s.walk = player.New()
+		s.walk.Feed(s.list[s.at : s.at+1])
+	}
 }
 
 // leave is the end of netfilter's part.
@@ -226,6 +243,11 @@ func (s *stage) target(j *journey.Journey) string {
 
 // destination is the host that has the packet's destination as it left.
 func (s *stage) destination(j *journey.Journey) string {
+	if j.NAT != nil && len(j.NAT.Dst) == 2 {
+		if a, err := netip.ParseAddrPort(j.NAT.Dst[1]); err == nil {
+			return s.net.Host(a.Addr())
+		}
+	}
 	p := j.Packet
 	for i := range j.Steps {
 		j.Steps[i].Packet.Apply(&p)
@@ -299,11 +321,13 @@ func (s *stage) single(on bool, m *network.Map) {
 		s.hop(1)
 	case s.part == coming && on:
 		s.arrive(m)
-		if s.part == inside {
+		if s.walk != nil {
 			s.walk.Step(1)
 		}
 	case s.part == coming:
 		s.hop(-1)
+	case s.part == inside && on && s.walk == nil:
+		s.leave(m)
 	case s.part == inside && on:
 		before := s.rung()
 		s.walk.Step(1)
@@ -321,8 +345,8 @@ func (s *stage) single(on bool, m *network.Map) {
 		s.arrive(m)
 	case s.part == going && s.prog > 0:
 		s.hop(-1)
-	case s.part == going && s.walk != nil:
-		s.part = inside
+	case s.part == going:
+		s.part, s.prog = inside, 0
 	case s.part == ended && on:
 		s.next(m)
 	}
@@ -338,10 +362,11 @@ func (s *stage) hop(n int) {
 // rung is the step of the packet under way that it stands at; -1 where it is not inside
 // of netfilter.
 func (s *stage) rung() int {
-	if s.walk == nil {
+	switch {
+	case s.part != inside && s.part != going && s.part != ended || s.at >= len(s.list):
 		return -1
-	}
-	if _, at := s.walk.Focused(); s.part == inside {
+	case s.part == inside && s.walk != nil:
+		_, at := s.walk.Focused()
 		return at
 	}
 	return len(s.list[s.at].Steps) - 1

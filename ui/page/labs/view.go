@@ -168,7 +168,7 @@ func (p *Page) ask(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 	} else {
 		out = append(out, wrap(th.Strong, say.Which(p.answer.Verdict), w)...)
 		for _, at := range guess.Places(f.Snap.Rules, p.answer.Verdict) {
-			items = append(items, line.Clean(say.Place(at)))
+			items = append(items, line.Clean(say.Place(p.answer.Verdict, at)))
 		}
 		items = append(items, say.AnyRule())
 	}
