@@ -19,7 +19,7 @@ const (
 	calm = 4
 	// share is how many times as long as a snapshot took to make there is none after it: a
 	// flood is folded, and then drawn.
-	share = 9
+	share = 14
 	// piece is how many events are folded at a time, about: 5 ms.
 	piece = 4096
 )

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/florianl/go-nflog/v2"
@@ -23,7 +22,8 @@ import (
 // stamps every packet the host receives, see stamps.
 type Reader struct {
 	log    *nflog.Nflog
-	raw    syscall.RawConn
+	sock   *rcvbuf.Socket
+	group  uint16
 	names  *ifname.Table
 	grown  rcvbuf.Grown
 	stamps stamps
@@ -37,11 +37,10 @@ type Reader struct {
 	once   sync.Once
 
 	// Of Run's goroutine.
-	dec    Decoder
-	in     *rcvbuf.Messages
-	got    *journey.Batch // decoded and not handed over
-	seq    sequence
-	looked time.Time // when the drop counter was read
+	dec Decoder
+	in  *rcvbuf.Messages
+	got *journey.Batch // decoded and not handed over
+	seq sequence
 
 	tally sync.Mutex // held for stats, which others may read while Run works
 	stats Stats
@@ -53,8 +52,8 @@ const (
 	// largest is more than the kernel puts into one: as many messages as fit into
 	// NFULNL_NLBUFSIZ_DEFAULT (net/netfilter/nfnetlink_log.c), or one with CopyRange bytes.
 	largest = 8192
-	// look is how often the drop counter is read: a loss that no message came after shows
-	// there only.
+	// look is how long nothing came when the drop counter is read: a loss that no message
+	// came after shows there only.
 	look = 100 * time.Millisecond
 )
 
@@ -62,7 +61,7 @@ const (
 // here on until Run takes them. The handle may be closed afterwards. Where the group
 // has a reader already the error is ErrTaken and names it.
 func Open(ns *netns.Handle, group uint16, o Options) (*Reader, error) {
-	r := &Reader{stamps: stamps{fd: -1}, other: o.Other, tap: o.tap, parked: make(chan error, 1), done: make(chan struct{}),
+	r := &Reader{stamps: stamps{fd: -1}, group: group, other: o.Other, tap: o.tap, parked: make(chan error, 1), done: make(chan struct{}),
 		in: rcvbuf.NewMessages(atOnce, largest), got: journey.NewBatch(4 * atOnce)}
 	if err := r.open(ns, group, o); err != nil {
 		_ = r.Close()
@@ -92,10 +91,11 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 	if err != nil {
 		return fmt.Errorf("open NFLOG in namespace %q: %w", ns.Name(), err)
 	}
-	if r.raw, err = r.log.Con.SyscallConn(); err != nil {
+	raw, err := r.log.Con.SyscallConn()
+	if err != nil {
 		return fmt.Errorf("open NFLOG: %w", err)
 	}
-	if r.grown, err = rcvbuf.Grow(r.raw, o.buffer()); err != nil {
+	if r.grown, err = rcvbuf.Grow(raw, o.buffer()); err != nil {
 		return fmt.Errorf("open NFLOG: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -111,7 +111,10 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 	if err := <-r.parked; err != nil {
 		return fmt.Errorf("open NFLOG: %w", err)
 	}
-	return r.log.Con.SetReadDeadline(time.Time{})
+	if r.sock, err = rcvbuf.Take(raw, r.log.Con.Close); err != nil {
+		return fmt.Errorf("open NFLOG: %w", err)
+	}
+	return nil
 }
 
 // early is a message that came before go-nflog's receiver stood still. It is missing, and
@@ -143,28 +146,32 @@ func (r *Reader) park(err error) int {
 // stands where they are missing. What waits unread when the context ends is such a
 // gap too, of a number not known.
 func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
-	stop := context.AfterFunc(ctx, func() { _ = r.log.Con.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, r.sock.Stop)
 	defer stop()
 	defer r.flush(emit)
-	r.looked = time.Now()
 	for {
-		n, now, err := r.read(ctx)
-		var timeout interface{ Timeout() bool }
+		n, err := 0, ctx.Err()
+		if err == nil {
+			n, err = r.sock.Read(r.in, atOnce)
+		}
+		if err == unix.EAGAIN {
+			r.flush(emit)
+			err = r.sock.Wait(look)
+		}
 		switch {
 		case err == nil:
-			r.datagrams(n, now, emit)
+			r.datagrams(n, time.Now(), emit)
 		case errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.EINTR): // of a loss the numbers of what follows tell
 		case r.closed():
 			return os.ErrClosed
 		case ctx.Err() != nil:
 			r.count(emit, true)
 			return nil
-		case errors.As(err, &timeout) && timeout.Timeout():
+		case errors.Is(err, os.ErrDeadlineExceeded):
 			r.count(emit, false)
 		default:
 			return fmt.Errorf("read NFLOG: %w", err)
 		}
-		r.flush(emit)
 	}
 }
 
@@ -175,27 +182,6 @@ func (r *Reader) closed() bool {
 	default:
 		return false
 	}
-}
-
-// read waits for datagrams, not much longer than look, and gives their number.
-func (r *Reader) read(ctx context.Context) (n int, now time.Time, err error) {
-	if now = time.Now(); now.Sub(r.looked) >= look/2 {
-		r.looked = now
-		if err := r.log.Con.SetReadDeadline(now.Add(look)); err != nil {
-			return 0, now, err
-		}
-		if ctx.Err() != nil { // its own deadline may be gone
-			return 0, now, ctx.Err()
-		}
-	}
-	rerr := r.raw.Read(func(fd uintptr) bool {
-		n, err = r.in.Read(int(fd), atOnce)
-		return err != unix.EAGAIN
-	})
-	if rerr != nil {
-		err = rerr
-	}
-	return n, time.Now(), err
 }
 
 // datagrams decodes what was read.
@@ -270,7 +256,7 @@ func (r *Reader) message(b []byte, now time.Time, emit func([]journey.Event)) {
 // While messages wait they are older than the loss, so it waits too, unless it is
 // the last: then what waits is lost as well, in a number not known.
 func (r *Reader) count(emit func([]journey.Event), last bool) {
-	s, err := rcvbuf.Read(r.raw)
+	s, err := r.sock.State()
 	if err != nil || s.Queued > 0 && !last {
 		return
 	}
@@ -340,6 +326,21 @@ func (r *Reader) Stats() Stats {
 	return s
 }
 
+// unbind is the message that gives a group back: NFULNL_MSG_CONFIG with
+// NFULNL_CFG_CMD_UNBIND (linux/netfilter/nfnetlink_log.h).
+func unbind(group uint16) []byte {
+	const size = unix.NLMSG_HDRLEN + 4 + 8
+	b := binary.NativeEndian.AppendUint32(nil, size)
+	b = binary.NativeEndian.AppendUint16(b, unix.NFNL_SUBSYS_ULOG<<8|1)
+	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST)
+	b = append(b, make([]byte, 8)...)            // number and port
+	b = append(b, unix.AF_UNSPEC, 0)             // nfgenmsg
+	b = binary.BigEndian.AppendUint16(b, group)  //
+	b = binary.NativeEndian.AppendUint16(b, 4+1) // the attribute's length
+	b = binary.NativeEndian.AppendUint16(b, 1)   // NFULA_CFG_CMD
+	return append(b, 2, 0, 0, 0)
+}
+
 // Close ends Run, gives the group back and closes the sockets.
 func (r *Reader) Close() (err error) {
 	r.once.Do(func() {
@@ -347,8 +348,14 @@ func (r *Reader) Close() (err error) {
 		if r.cancel != nil {
 			r.cancel() // before log.Close, which waits for it
 		}
+		if r.sock != nil {
+			_ = r.sock.Send(unbind(r.group)) // closing it would do, but not at once: see arm's owner table
+			err = r.sock.Close()
+		}
 		if r.log != nil {
-			err = r.log.Close()
+			if cerr := r.log.Close(); r.sock == nil {
+				err = cerr
+			}
 		}
 		r.stamps.close()
 		if r.names != nil {

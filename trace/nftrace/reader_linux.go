@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -21,8 +20,7 @@ import (
 
 // Reader receives the trace events of one namespace.
 type Reader struct {
-	conn  *netlink.Conn
-	raw   syscall.RawConn
+	sock  *rcvbuf.Socket
 	names *ifname.Table
 	grown rcvbuf.Grown
 	dec   Decoder
@@ -57,28 +55,33 @@ func Open(ns *netns.Handle, o Options) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the nf_tables trace in namespace %q: %w", ns.Name(), err)
 	}
-	r := &Reader{conn: conn, in: rcvbuf.NewMessages(atOnce, largest), got: journey.NewBatch(4 * atOnce), tap: o.tap}
-	if err := r.setUp(ns, o); err != nil {
+	r := &Reader{in: rcvbuf.NewMessages(atOnce, largest), got: journey.NewBatch(4 * atOnce), tap: o.tap}
+	if err := r.setUp(ns, conn, o); err != nil {
 		_ = conn.Close()
 		return nil, err
 	}
 	return r, nil
 }
 
-func (r *Reader) setUp(ns *netns.Handle, o Options) (err error) {
-	if r.raw, err = r.conn.SyscallConn(); err != nil {
+func (r *Reader) setUp(ns *netns.Handle, conn *netlink.Conn, o Options) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
 		return fmt.Errorf("open the nf_tables trace: %w", err)
 	}
-	if r.grown, err = rcvbuf.Grow(r.raw, o.buffer()); err != nil {
+	if r.grown, err = rcvbuf.Grow(raw, o.buffer()); err != nil {
 		return fmt.Errorf("open the nf_tables trace: %w", err)
 	}
-	if err := r.conn.JoinGroup(unix.NFNLGRP_NFTRACE); err != nil {
+	if err := conn.JoinGroup(unix.NFNLGRP_NFTRACE); err != nil {
 		return fmt.Errorf("join the nf_tables trace group in namespace %q: %w; it needs root, or CAP_NET_ADMIN there", ns.Name(), err)
 	}
 	if r.names, err = ifname.Open(ns); err != nil {
 		return err
 	}
 	r.dec.Names = r.names
+	if r.sock, err = rcvbuf.Take(raw, conn.Close); err != nil {
+		r.names.Close()
+		return fmt.Errorf("open the nf_tables trace: %w", err)
+	}
 	return nil
 }
 
@@ -91,10 +94,17 @@ func (r *Reader) setUp(ns *netns.Handle, o Options) (err error) {
 // waits unread when the context ends is such a gap too, of a number not known.
 func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
 	defer r.flush(emit)
-	stop := context.AfterFunc(ctx, func() { _ = r.conn.SetReadDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, r.sock.Stop)
 	defer stop()
 	for {
-		n, err := r.read()
+		n, err := r.read(ctx)
+		if err == unix.EAGAIN {
+			if r.losing.on { // nothing is left of what came before the loss
+				r.endLoss(emit)
+			}
+			r.flush(emit)
+			err = r.sock.Wait(0)
+		}
 		switch {
 		case err == nil:
 			now, first := time.Now(), r.seq
@@ -108,21 +118,17 @@ func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
 			}
 			r.stats.unknown.Store(r.dec.Unknown)
 			r.stats.headers.Store(r.dec.Headers)
-			if r.losing.on {
+			if n > 0 && r.losing.on {
 				r.drained(emit)
 			}
-			r.flush(emit)
 		case errors.Is(err, unix.ENOBUFS):
 			r.losing.begin()
-		case errors.Is(err, unix.EAGAIN): // nothing is left of what came before the loss
-			r.endLoss(emit)
-			r.flush(emit)
 		case errors.Is(err, unix.EINTR):
 		case r.closed.Load():
 			return os.ErrClosed
 		case ctx.Err() != nil:
 			r.endLoss(emit)
-			if s, err := rcvbuf.Read(r.raw); err == nil && s.Queued > 0 {
+			if s, err := r.sock.State(); err == nil && s.Queued > 0 {
 				r.gap(emit, 0)
 			}
 			return nil
@@ -132,29 +138,25 @@ func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
 	}
 }
 
-// read waits for datagrams and gives their number. It goes round mdlayher/netlink's
-// Receive, which allocates for every message and takes a call for each. While a loss is to
-// be told it reads one at a time, since the queue may be empty behind any, and gives EAGAIN.
-func (r *Reader) read() (n int, err error) {
-	rerr := r.raw.Read(func(fd uintptr) bool {
-		most := atOnce
-		if r.losing.on {
-			most = 1
-		}
-		n, err = r.in.Read(int(fd), most)
-		return err != unix.EAGAIN || r.losing.on
-	})
-	if rerr != nil {
-		return 0, rerr
+// read reads datagrams and gives their number. It goes round mdlayher/netlink's Receive,
+// which allocates for every message and takes a call for each. While a loss is to be told
+// it reads one at a time, since the queue may be empty behind any.
+func (r *Reader) read(ctx context.Context) (n int, err error) {
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
 	}
-	return n, err
+	most := atOnce
+	if r.losing.on {
+		most = 1
+	}
+	return r.sock.Read(r.in, most)
 }
 
 // drained tells the loss once the queue that stood before it is read.
 func (r *Reader) drained(emit func([]journey.Event)) {
-	s, err := rcvbuf.Read(r.raw)
+	s, err := r.sock.State()
 	if err == nil && s.Queued > 0 && s.Queued < refilled { // perhaps one on its way out
-		s, err = rcvbuf.Read(r.raw)
+		s, err = r.sock.State()
 	}
 	if err == nil && r.losing.emptied(s) {
 		r.tell(emit, s)
@@ -165,7 +167,7 @@ func (r *Reader) drained(emit func([]journey.Event)) {
 func (r *Reader) endLoss(emit func([]journey.Event)) {
 	began := r.losing.on
 	r.losing.on = false
-	s, err := rcvbuf.Read(r.raw)
+	s, err := r.sock.State()
 	switch {
 	case err == nil:
 		r.tell(emit, s)
@@ -256,7 +258,7 @@ func (r *Reader) Stats() Stats {
 // Close ends Run and closes the sockets.
 func (r *Reader) Close() error {
 	r.closed.Store(true)
-	err := r.conn.Close()
+	err := r.sock.Close()
 	r.names.Close()
 	return err
 }

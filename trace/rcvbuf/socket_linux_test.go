@@ -1,0 +1,81 @@
+package rcvbuf
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestSocket waits for what comes, and is woken by Stop and by Close; after Close nothing
+// is read.
+func TestSocket(t *testing.T) {
+	t.Parallel()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := os.NewFile(uintptr(fds[0]), "out")
+	raw, err := out.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	s, err := Take(raw, out.Close)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewMessages(4, 8)
+	if _, err := s.Read(m, 4); err != unix.EAGAIN {
+		t.Fatalf("nothing waits: %v", err)
+	}
+	if err := s.Wait(time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("waited in vain: %v", err)
+	}
+	write := func() {
+		if _, err := unix.Write(fds[1], []byte("m")); err != nil {
+			t.Error(err)
+		}
+	}
+	go write()
+	if err := s.Wait(0); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Read(m, 4); n != 1 || err != nil {
+		t.Fatalf("%d datagrams, %v", n, err)
+	}
+	// What comes at once is a flood: more of it gathers, and what came is not waited for.
+	for range 3 {
+		write()
+	}
+	for _, want := range []int{3, 1} {
+		if err := s.Wait(0); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Read(m, 4); n != want || err != nil {
+			t.Fatalf("%d datagrams, %v, want %d", n, err, want)
+		}
+		if want == 3 {
+			write()
+		}
+	}
+	go s.Stop()
+	for err = nil; err == nil; {
+		err = s.Wait(0)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("after Stop: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, rerr := s.Read(m, 4)
+	_, serr := s.State()
+	for _, err := range []error{rerr, serr, s.Wait(0), s.Send(nil)} {
+		if err != os.ErrClosed {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+}
