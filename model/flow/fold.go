@@ -250,10 +250,8 @@ func (t *Table) count(x *slot, r *Record) {
 			x.rate = float32(float64(now-was) * 1000 / float64(d))
 		}
 		x.counted = at
-	default: // too soon after the last one: its counters stay the ground of the next rate
-		if now >= was {
-			return
-		}
+	default: // too soon after the last one for a rate: the next begins here
+		x.counted = at
 	}
 	x.flags |= slotCounted
 	x.count = [4]uint64{r.Orig.Packets, r.Orig.Bytes, r.Reply.Packets, r.Reply.Bytes}
