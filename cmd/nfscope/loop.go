@@ -248,6 +248,9 @@ func later(it *feed.Item, d time.Duration) {
 	if p := it.Drop; p != nil {
 		move(&p.Time)
 	}
+	if s := it.Sight; s != nil {
+		move(&s.Time)
+	}
 	if c := it.Counts; c != nil {
 		move(&c.Taken)
 	}

@@ -61,6 +61,9 @@ type Drop struct {
 	// State is the packet's in its connection, as ctstate names it: NEW, ESTABLISHED,
 	// RELATED, UNTRACKED; "" where it had no connection.
 	State string
+	// Skb is the address of the packet's sk_buff, the kernel's own name for it as long as it
+	// lives; 0 where nobody knows.
+	Skb uint64
 	// Zone is conntrack's zone of the connection.
 	Zone uint16
 	// Count is how many packets this stands for, at least 1. More than 1 are those that a

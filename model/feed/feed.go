@@ -33,7 +33,10 @@ type Item struct {
 	// used again: who keeps them copies them, or takes the item apart by Split. Recordings
 	// have them one by one.
 	Events []journey.Event `json:"-"`
-	Flow   *flow.Event     `json:",omitempty"`
+	// Sight is a traced packet as it was seen between two base chains. The kernel bounds
+	// how many there are (trace/between).
+	Sight *journey.Sight `json:",omitempty"`
+	Flow  *flow.Event    `json:",omitempty"`
 	// Drop is a packet that the kernel threw away, or a count of some.
 	Drop *drop.Drop `json:",omitempty"`
 	// Drops tells how drops are found out, whenever that changed.

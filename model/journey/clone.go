@@ -14,7 +14,7 @@ func (f *Fold) Clone() *Fold {
 	c := *f
 	c.pool, c.changes, c.armings = pool{}, changes{}, armings{}
 	c.done, c.cut, c.unlooked = slices.Clone(f.done), maps.Clone(f.cut), slices.Clone(f.unlooked)
-	c.older, c.falls = slices.Clone(f.older), f.falls.clone()
+	c.older, c.falls, c.sights = slices.Clone(f.older), f.falls.clone(), f.sights.clone()
 	c.datagrams, c.heads = maps.Clone(f.datagrams), maps.Clone(f.heads)
 	c.talks = make(map[uint32]*talk, len(f.talks))
 	for id, t := range f.talks {

@@ -24,6 +24,7 @@ func TestCloneKnows(t *testing.T) {
 		{reflect.TypeFor[talk](), ""},
 		{reflect.TypeFor[lane](), "head tail"},
 		{reflect.TypeFor[falls](), "words by line over"},
+		{reflect.TypeFor[sights](), "by line"},
 	} {
 		var got []string
 		for i := range c.typ.NumField() {

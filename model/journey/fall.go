@@ -119,9 +119,10 @@ type trail struct {
 	way         model.Hook
 	inside, out string
 	first, last time.Time
-	// left is true where it was seen to leave its last hook, stopped where a rule ended it.
-	left, stopped bool
-	fixed         alters // what rules may write
+	// left is true where it was seen to leave its last hook, stopped where a rule ended it,
+	// probed where all that leave are seen.
+	left, stopped, probed bool
+	fixed                 alters // what rules may write
 	// fell is true where a drop is its end, sure where that is not another's as well.
 	fell, sure bool
 }
@@ -132,7 +133,7 @@ func (b *builder) trail() (t trail, ok bool) {
 	if p == nil || !b.keyed {
 		return t, false
 	}
-	t = trail{number: b.number, packet: *p, at: at, way: b.way, inside: b.inside(), first: b.first, last: b.last, fixed: everything()}
+	t = trail{number: b.number, packet: *p, at: at, way: b.way, inside: b.inside(), first: b.first, last: b.last, probed: b.probed, fixed: everything()}
 	t.key, t.sum = b.key.plain()
 	t.reach, t.left = b.reach()
 	for _, w := range b.walks {
@@ -230,19 +231,26 @@ type end struct {
 	among int
 	// left is true where the packet had been through all chains of its last hook.
 	left bool
+	// between is what stands behind the seat where it was seen last, and before the next.
+	between []standing
 }
 
 // fall finds the drop that ends a journey; ok is false where none is known. Where several
 // journeys look the same it is theirs only if each of them was dropped, for one reason.
 func (f *Fold) fall(t *trail) (e end, ok bool) {
 	var mine []*fall
+	w := f.course(t)
 	for _, n := range f.falls.by[t.key] {
-		if !n.taken && t.takes(n, f.opt.Quiet) {
+		if !n.taken && t.takes(n, f.opt.Quiet) && (w == nil || n.drop.Skb == 0 || n.drop.Skb == w.skb) {
 			mine = append(mine, n)
 		}
 	}
 	if len(mine) == 0 {
 		return e, false
+	}
+	if w != nil && len(mine) == 1 && mine[0].drop.Skb == w.skb { // the kernel's own name for it
+		t.fell, t.sure, mine[0].taken = true, true, true
+		return end{mine[0].drop, 1, t.left, f.beyond(w)}, true
 	}
 	d := mine[0].drop
 	same := !slices.ContainsFunc(mine, func(n *fall) bool { return n.drop.Reason != d.Reason || n.drop.Place != d.Place })
@@ -264,10 +272,10 @@ func (f *Fold) fall(t *trail) (e end, ok bool) {
 	}
 	t.fell = true
 	if !same || rivals > 0 && len(mine) <= rivals {
-		return end{d, max(rivals+1, 2), t.left}, true
+		return end{d, max(rivals+1, 2), t.left, nil}, true
 	}
 	t.sure, mine[0].taken = true, true
-	return end{d, 1, t.left}, true
+	return end{d, 1, t.left, nil}, true
 }
 
 // ended notes the drop that a journey which is closed ends with, and keeps its trail for

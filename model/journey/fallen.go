@@ -32,6 +32,18 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		o.By = before.By
 		o.By.Reason, o.By.Location = d.Reason, d.Place
 		o.Sentence = "dropped: " + x.Sentence() + "; " + before.By.Words()
+	case d.Netfilter() && len(e.between) == 1 && e.between[0].base == nil:
+		if x.Words = x.Without; x.Words == "" {
+			x.Words = "it refused the packet or its connection"
+		}
+		o.Sentence = "dropped by conntrack in the " + d.Hook.String() + " hook, by no rule: " + x.Sentence()
+	case d.Netfilter() && len(e.between) > 0:
+		o.By.Kind = "unknown"
+		if b := e.between[0].base; len(e.between) == 1 {
+			o.By.Backend, o.By.Family, o.By.Table, o.By.Chain = b.backend, b.family, b.table, b.name
+		}
+		o.Sentence = at + " by " + names(e.between) + ": it was seen before and not behind; which rule it was, nothing told"
+		return "the rule that dropped it told nothing: it is not traced, or its event was lost", true
 	case d.Netfilter() && x.Without != "" && (e.left || !open):
 		x.Words = x.Without
 		o.Sentence = at + ", by no rule: " + x.Sentence()

@@ -113,6 +113,7 @@ type Fold struct {
 	heads     map[string]seenOf
 	pool      pool
 	falls     falls
+	sights    sights
 }
 
 // filed is a journey that is closed. It is drawn when somebody looks at it, and many leave

@@ -100,6 +100,8 @@ func (s *Store) Apply(it *feed.Item) {
 		s.rate.add(it.Time, it.Drop.Count)
 		s.drops.Apply(it.Drop)
 		s.fold.Drop(it.Drop)
+	case it.Sight != nil:
+		s.fold.Sight(it.Sight)
 	case it.Drops != nil:
 		s.watch = *it.Drops
 		s.fold.SetDrops(s.watch.Step == drop.StepBPF)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nfscope/model"
 	"nfscope/model/snapshot"
 	"nfscope/trace/netns"
 )
@@ -132,6 +133,14 @@ func (a *Armed) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.err
+}
+
+// Begins tells at which priorities of prerouting and output packets begin to be traced.
+func (a *Armed) Begins() (prerouting, output model.Priority) {
+	if w, ok := a.how.(*owner); ok {
+		return model.Priority(w.prerouting), model.Priority(w.output)
+	}
+	return rawPriority, rawPriority
 }
 
 // Held counts the packets that matched: those traced, and those that the limit held

@@ -17,7 +17,7 @@ type tupleLayout struct {
 // raw is an event as the program wrote it.
 type raw struct {
 	Time               uint64 // ns, CLOCK_MONOTONIC
-	Place              uint64
+	Place, Skb         uint64
 	Reason, Netns      uint32
 	Index, Iif, Length uint32
 	Device             string
@@ -41,6 +41,7 @@ func decode(b []byte, t tupleLayout, pktTypeShift uint) (raw, error) {
 	}
 	u16, u32, u64 := binary.NativeEndian.Uint16, binary.NativeEndian.Uint32, binary.NativeEndian.Uint64
 	r.Time, r.Place, r.Reason, r.Netns = u64(b[evTime:]), u64(b[evPlace:]), u32(b[evReason:]), u32(b[evNetns:])
+	r.Skb = u64(b[evSkb:])
 	r.Index, r.Iif, r.Length = u32(b[evIndex:]), u32(b[evIif:]), u32(b[evLen:])
 	r.Device = cString(b[evName : evName+16])
 	r.Ether = binary.BigEndian.Uint16(b[evProtocol:])

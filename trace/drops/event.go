@@ -27,7 +27,8 @@ const (
 	evOrig     = 96  // mostTuple
 	evReply    = 144 // mostTuple
 	evPacket   = 192 // 128 bytes from the network header
-	evStack    = 320 // stackDepth addresses, the place among them
+	evSkb      = 320 // u64, the address of the sk_buff
+	evStack    = 328 // stackDepth addresses, the place among them
 	evSize     = evStack + 8*stackDepth
 )
 

@@ -308,6 +308,7 @@ func (p *program) event() {
 	p.emit(
 		asm.LoadMem(asm.R1, asm.R6, 8, asm.DWord),
 		asm.StoreMem(asm.R8, evPlace, asm.R1, asm.DWord),
+		asm.StoreMem(asm.R8, evSkb, asm.R7, asm.DWord),
 		asm.LoadMem(asm.R1, asm.R6, 16, asm.Word),
 		asm.StoreMem(asm.R8, evReason, asm.R1, asm.Word),
 		asm.LoadMem(asm.R1, asm.RFP, fpNet, asm.Word),

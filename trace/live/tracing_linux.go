@@ -15,6 +15,7 @@ import (
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
 	"nfscope/trace/arm"
+	"nfscope/trace/between"
 	"nfscope/trace/guard"
 	"nfscope/trace/nflog"
 	"nfscope/trace/nftrace"
@@ -26,6 +27,7 @@ type tracing struct {
 	log   *arm.Log // nil where the legacy tracer is not used
 	nft   *nftrace.Reader
 	nflog *nflog.Reader
+	seats *between.Reader // nil where the kernel refuses it
 	notes []string
 	held  uint64 // packets that matched and were over the rate
 	told  []string
@@ -116,11 +118,39 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 		}
 	}
 	tr.armed, err = arm.Arm(ctx, s.ns, o)
-	if err == nil && tr.armed.State().Method == snapshot.MethodRaw {
+	if err != nil {
+		return err
+	}
+	if tr.armed.State().Method == snapshot.MethodRaw {
 		// The raw method has changed the rules, and what is traced is named by their numbers.
 		_, _ = s.inForce(ctx) // what cannot be read Watch tells of
 	}
-	return err
+	s.sit(rctx, tr)
+	return nil
+}
+
+// sit has traced packets seen between the chains. A kernel that refuses it (before 6.4,
+// without CAP_BPF, locked down) costs the trace nothing but that.
+func (s *Session) sit(ctx context.Context, tr *tracing) {
+	s.mu.Lock()
+	rs := s.latest
+	s.mu.Unlock()
+	if rs == nil {
+		return
+	}
+	prerouting, output := tr.armed.Begins()
+	var err error
+	if tr.seats, err = between.Open(s.ns, journey.Seats(rs, prerouting, output), between.Options{}); err != nil {
+		slog.Info("packets are not seen between the chains", "error", err)
+		return
+	}
+	tr.readers.Add(1)
+	go func() {
+		defer tr.readers.Done()
+		if err := tr.seats.Run(ctx, s.put); err != nil && ctx.Err() == nil {
+			s.put(feed.Item{Problem: fmt.Sprintf("packets are not seen between the chains any more: %v", err)})
+		}
+	}()
 }
 
 // startLegacy takes NFLOG's group first: only who has it may set the sysctls.
@@ -183,6 +213,9 @@ func (tr *tracing) end() {
 	}
 	tr.stop()
 	tr.readers.Wait()
+	if tr.seats != nil {
+		errs = append(errs, tr.seats.Close())
+	}
 	if tr.log != nil {
 		errs = append(errs, tr.log.Close())
 	}

@@ -47,7 +47,7 @@ func (f *File) Copy(ctx context.Context, to io.Writer, r *Redactor, s Span) erro
 			case at.After(until):
 				continue
 			case begun && at.Before(from):
-				if it.Event != nil || it.Flow != nil || it.Drop != nil {
+				if it.Event != nil || it.Flow != nil || it.Drop != nil || it.Sight != nil {
 					continue // it comes late, and is of before
 				}
 				it.Time = from
@@ -93,6 +93,8 @@ func happened(it *feed.Item) time.Time {
 		return it.Flow.Time
 	case it.Drop != nil && !it.Drop.Time.IsZero():
 		return it.Drop.Time
+	case it.Sight != nil && !it.Sight.Time.IsZero():
+		return it.Sight.Time
 	}
 	return it.Time
 }

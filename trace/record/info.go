@@ -105,6 +105,8 @@ func kind(it *feed.Item) string {
 		return "flows"
 	case it.Drop != nil:
 		return "drops"
+	case it.Sight != nil:
+		return "sights"
 	case it.Drops != nil:
 		return "watching of drops"
 	case it.Table != nil:

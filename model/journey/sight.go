@@ -1,0 +1,135 @@
+package journey
+
+import (
+	"slices"
+	"time"
+
+	"nfscope/model"
+)
+
+// Sight is a traced packet seen at a Seat. It needs no rule, and knows the packet by the
+// kernel's own name for it: the address of its sk_buff.
+type Sight struct {
+	Seat
+	// Time is the kernel's.
+	Time time.Time
+	// Skb is the address. It is another packet's once this one is gone.
+	Skb    uint64
+	CPU    uint32
+	Packet model.Packet
+	In     string
+	Out    string
+	// Tracked is true where the packet had a connection.
+	Tracked bool
+	// Lost is how many sights are missing before this one.
+	Lost uint64
+}
+
+// course is the sights of one packet.
+type course struct {
+	skb         uint64
+	key         packetKey
+	sum         uint32
+	head        model.Packet // as it was seen first
+	begin, seen Sight
+}
+
+// sights are the courses of the last seconds.
+type sights struct {
+	by   map[uint64]*course // the newest of each sk_buff
+	line []*course          // by their beginning
+}
+
+// maxCourses is how many are kept.
+const maxCourses = 4096
+
+// Sight takes a packet that was seen between two chains. Sights say by which chain, or by
+// conntrack, a packet was dropped that nothing else told of, and tell packets apart whose
+// headers are the same.
+func (f *Fold) Sight(s *Sight) {
+	w := &f.sights
+	if s.Lost > 0 { // of nobody is it known where it was seen last
+		*w = sights{}
+	}
+	if w.by == nil {
+		w.by = map[uint64]*course{}
+	}
+	key, sum := keyOf(&s.Packet).plain()
+	if at := w.by[s.Skb]; at != nil && !s.First && at.key == key && (place{at.seen.Hook, at.seen.Priority}).before(place{s.Hook, s.Priority}) {
+		at.seen = *s
+		return
+	}
+	delete(w.by, s.Skb)
+	if !s.First {
+		return // its beginning was not seen: the bound held it back
+	}
+	n := &course{skb: s.Skb, key: key, sum: sum, head: s.Packet, begin: *s, seen: *s}
+	w.by[s.Skb] = n
+	old := 0
+	for old < len(w.line) && (len(w.line)-old >= maxCourses || s.Time.Sub(w.line[old].begin.Time) > waiting) {
+		if o := w.line[old]; w.by[o.skb] == o {
+			delete(w.by, o.skb)
+		}
+		old++
+	}
+	w.line = append(slices.Delete(w.line, 0, old), n)
+}
+
+// clone copies all that changes.
+func (s *sights) clone() (c sights) {
+	if s.by == nil {
+		return c
+	}
+	c.by = make(map[uint64]*course, len(s.by))
+	for _, o := range s.line {
+		n := *o
+		if c.line = append(c.line, &n); s.by[o.skb] == o {
+			c.by[o.skb] = &n
+		}
+	}
+	return c
+}
+
+// left reports whether the packet was seen where packets leave netfilter.
+func (w *course) left() bool {
+	return w.seen.Until == LastSeat && (w.seen.Hook == model.HookInput || w.seen.Hook == model.HookPostrouting)
+}
+
+// fits reports whether a course can be that of the packet which left a trail.
+func (w *course) fits(t *trail, slack time.Duration) bool {
+	at := place{w.begin.Hook, w.begin.Priority}
+	switch {
+	case w.key != t.key, w.sum != t.sum && w.sum != 0 && t.sum != 0,
+		w.begin.Time.Before(t.first.Add(-slack)), w.begin.Time.After(t.last.Add(slack)):
+		return false
+	case (w.begin.Hook == model.HookPrerouting) != (t.inside != ""):
+		return false
+	case t.left && !w.left(), !t.left && t.probed && w.left():
+		return false
+	}
+	return rank(w.seen.Hook) >= rank(t.reach.hook) && kin(&w.head, at, &t.packet, t.at)
+}
+
+// course finds the one course that a journey's packet can have gone; nil where there is none, or
+// several.
+func (f *Fold) course(t *trail) (one *course) {
+	for _, w := range f.sights.line {
+		if !w.fits(t, f.opt.Quiet) {
+			continue
+		}
+		if one != nil {
+			return nil
+		}
+		one = w
+	}
+	return one
+}
+
+// beyond lists what stands between the seat where a packet was seen last and the next one of
+// the hook; nothing where it was seen behind all.
+func (f *Fold) beyond(w *course) []standing {
+	if w.seen.Until == LastSeat || f.rules == nil {
+		return nil
+	}
+	return standBetween(standings(f.rules.Ruleset()), &w.seen.Seat, w.head.Family)
+}
