@@ -25,6 +25,7 @@ type traceFlags struct {
 	span        time.Duration
 	count, rate int
 	json, both  bool
+	between     bool
 	misses      bool
 	file        string
 	redact      bool
@@ -63,6 +64,7 @@ func (a *app) traceCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&o.both, "both", false, "trace both directions: what comes back too, also translated, and ICMP errors about it")
+	c.Flags().BoolVar(&o.between, "between", false, "see the packets between the chains too, by eBPF programs in the hooks")
 	c.Flags().DurationVar(&o.span, "for", arm.DefaultFor, "end after this time")
 	c.Flags().IntVar(&o.count, "count", 0, "end after `N` packets, 0 for no such end")
 	c.Flags().IntVar(&o.rate, "rate", arm.DefaultRate, "trace at most `N` packets a second; the kernel holds the rest back")
@@ -112,7 +114,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		collectFor(n, tracked(ns)/flowStep, true)
 	}
 	s.Watch(a.ctx)
-	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both}
+	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both, Between: o.between}
 	if o.count > 0 {
 		// Over loopback a packet is traced twice, and some may be lost on their way to us.
 		t.Most = 2*o.count + o.rate

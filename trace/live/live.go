@@ -30,6 +30,10 @@ type Trace struct {
 	Rate int
 	// Most is how many packets the kernel traces in all, 0 for no such bound.
 	Most int
+	// Between has traced packets seen between the chains too, by programs in the hooks
+	// (package between). It is done where legacy tables are there and cannot be traced, and
+	// else only when asked for: each program costs every packet some 45 ns.
+	Between bool
 	// Method is "auto", "owner" or "raw"; "" is auto.
 	Method string
 }

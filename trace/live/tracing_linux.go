@@ -125,12 +125,14 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 		// The raw method has changed the rules, and what is traced is named by their numbers.
 		_, _ = s.inForce(ctx) // what cannot be read Watch tells of
 	}
-	s.sit(rctx, tr)
+	if t.Between || legacy && tr.log == nil {
+		s.sit(rctx, tr)
+	}
 	return nil
 }
 
-// sit has traced packets seen between the chains. A kernel that refuses it (before 6.4,
-// without CAP_BPF, locked down) costs the trace nothing but that.
+// sit has traced packets seen between the chains. Where the kernel refuses it (before 6.4,
+// without CAP_BPF, locked down) the trace goes on without.
 func (s *Session) sit(ctx context.Context, tr *tracing) {
 	s.mu.Lock()
 	rs := s.latest
@@ -141,7 +143,8 @@ func (s *Session) sit(ctx context.Context, tr *tracing) {
 	prerouting, output := tr.armed.Begins()
 	var err error
 	if tr.seats, err = between.Open(s.ns, journey.Seats(rs, prerouting, output), between.Options{}); err != nil {
-		slog.Info("packets are not seen between the chains", "error", err)
+		tr.seats = nil
+		tr.notes = append(tr.notes, "packets are not seen between the chains: "+err.Error())
 		return
 	}
 	tr.readers.Add(1)
