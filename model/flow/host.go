@@ -27,6 +27,8 @@ type NATRule struct {
 	// To are the address ranges the rule translates to; none where it names no
 	// address (masquerade, redirect) or takes it from a map.
 	To []Range
+	// Only is what the rule's text surely asks for.
+	Only Only
 }
 
 // Range is a range of addresses, both ends in it.
@@ -64,7 +66,7 @@ func natRules(family model.Family, r *model.Rule) []NATRule {
 			target = strings.ToLower(w)
 		}
 	}
-	rule := NATRule{Family: family}
+	rule := NATRule{Family: family, Only: onlyOf(words)}
 	if i := statement(words); i >= 0 && !strings.HasPrefix(r.Text, "-A ") {
 		target = words[i]
 		if target == "snat" || target == "dnat" {
@@ -82,7 +84,7 @@ func natRules(family model.Family, r *model.Rule) []NATRule {
 		rule.Class = ClassRedirect
 	case "netmap":
 		to := option(words, "--to")
-		return []NATRule{{family, ClassDNAT, to}, {family, ClassSNAT, to}}
+		return []NATRule{{family, ClassDNAT, to, rule.Only}, {family, ClassSNAT, to, rule.Only}}
 	default:
 		return nil
 	}
@@ -202,16 +204,51 @@ func (h *Host) isLocal(a netip.Addr) bool {
 	return a.IsLoopback() || slices.ContainsFunc(h.Local, func(p netip.Prefix) bool { return p.Addr() == a })
 }
 
+// named tells what made an end one of this host's own addresses: a rule of a class that
+// names addresses (SNAT, DNAT), or one of the class that takes the host's (MASQUERADE,
+// REDIRECT). Where both kinds of rules are there, the one counts that fits the flow, if only
+// one does.
+func (h *Host) named(l *Look, at netip.Addr, names, takes Class) bool {
+	source := names == ClassSNAT
+	rule := func(fits bool, ok func(*NATRule) bool) bool {
+		for i := range h.Rules {
+			if r := &h.Rules[i]; ok(r) && (!fits || r.Only.fits(l, source)) {
+				return true
+			}
+		}
+		return false
+	}
+	naming := func(r *NATRule) bool { return r.names(names, at) }
+	taking := func(r *NATRule) bool { return r.Class == takes && r.Family.Carries(l.Family) }
+	if !rule(false, naming) {
+		return h.Known && !rule(false, taking)
+	}
+	return !rule(false, taking) || rule(true, naming) || !rule(true, taking)
+}
+
+// names reports whether the rule is of this class and names the address.
+func (r *NATRule) names(c Class, a netip.Addr) bool {
+	return r.Class == c && slices.ContainsFunc(r.To, func(x Range) bool { return x.Contains(a) })
+}
+
 // names reports whether a rule of this class names the address.
 func (h *Host) names(c Class, a netip.Addr) bool {
-	return slices.ContainsFunc(h.Rules, func(r NATRule) bool {
-		return r.Class == c && slices.ContainsFunc(r.To, func(x Range) bool { return x.Contains(a) })
-	})
+	for i := range h.Rules {
+		if h.Rules[i].names(c, a) {
+			return true
+		}
+	}
+	return false
 }
 
 // may reports whether a rule of this class can be there for packets of the family.
 func (h *Host) may(c Class, f model.Family) bool {
-	return !h.Known || slices.ContainsFunc(h.Rules, func(r NATRule) bool { return r.Class == c && r.Family.Carries(f) })
+	for i := range h.Rules {
+		if r := &h.Rules[i]; r.Class == c && r.Family.Carries(f) {
+			return true
+		}
+	}
+	return !h.Known
 }
 
 // sameSide reports whether two hosts hang on the same side of this one: both in the

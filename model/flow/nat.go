@@ -36,7 +36,7 @@ func (h *Host) classify(l *Look) (c Classes) {
 	src, dst := l.Status&SrcNAT != 0, l.Status&DstNAT != 0
 	if dst {
 		c |= dnat
-		if h.isLocal(l.Reply.Src) && !h.names(ClassDNAT, l.Reply.Src) && h.may(ClassRedirect, l.Family) {
+		if h.isLocal(l.Reply.Src) && !h.named(l, l.Reply.Src, ClassDNAT, ClassRedirect) {
 			c ^= dnat | redirect
 		}
 	}
@@ -46,7 +46,7 @@ func (h *Host) classify(l *Look) (c Classes) {
 			if !h.names(ClassSNAT, l.Reply.Dst) && !(h.isLocal(l.Reply.Dst) && h.may(ClassMasquerade, l.Family)) {
 				c ^= snat | port
 			}
-		} else if h.isLocal(l.Reply.Dst) && !h.names(ClassSNAT, l.Reply.Dst) && h.may(ClassMasquerade, l.Family) {
+		} else if h.isLocal(l.Reply.Dst) && !h.named(l, l.Reply.Dst, ClassSNAT, ClassMasquerade) {
 			c ^= snat | masquerade
 		}
 	}

@@ -340,6 +340,30 @@ func (k *known) ruleIDs() (ids []int, traced bool) {
 	return ids, traced
 }
 
+// judged is a flow with the classes of the rules that made its mapping, where one alone can
+// have: by addresses a SNAT to an address of this host is taken for a MASQUERADE, or the
+// other way round, where the rules have both.
+func (k *known) judged(fl *flow.Flow) *flow.Flow {
+	class := slices.Clone(fl.NAT.Class)
+	for half, m := range []nat.Made{k.origin.Dst, k.origin.Src} {
+		if len(m.Rules) != 1 {
+			continue
+		}
+		pair := [][]flow.Class{{flow.ClassDNAT, flow.ClassRedirect}, {flow.ClassSNAT, flow.ClassMasquerade}}[half]
+		for i, c := range class {
+			if slices.Contains(pair, c) && slices.Contains(pair, m.Rules[0].Class) {
+				class[i] = m.Rules[0].Class
+			}
+		}
+	}
+	if slices.Equal(class, fl.NAT.Class) {
+		return fl
+	}
+	out := *fl
+	out.NAT.Class = class
+	return &out
+}
+
 // lines say which rules made the translation of a connection, and how that is known.
 func (k *known) lines(fl *flow.Flow) (out [][2]string) {
 	l := fl.Look()

@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"nfscope/model"
@@ -15,11 +16,12 @@ func rare(f *page.Frame, fl *flow.Flow) (out [][2]string) {
 	if fl.TimeoutMax > 0 && fl.Gone.IsZero() {
 		add("timeout", fmt.Sprintf("%d s left of %d s (nf_conntrack_%s)", int(fl.Timeout.Seconds()), int(fl.TimeoutMax.Seconds()), f.Snap.Flows.Timeouts.Name(fl)))
 	}
+	add("packet", told(fl))
 	if fl.Master != (model.Tuple{}) {
-		add("master", fl.Master.String())
+		add("master", "a helper expected it because of "+fl.Master.String())
 	}
 	for _, x := range fl.Expects {
-		add("expects", fmt.Sprintf("%s, %d s, by %s", x.Tuple, int(x.Timeout.Seconds()), x.Helper))
+		add("expects", fmt.Sprintf("%s, for %d s, by helper %s", awaited(&x), int(x.Timeout.Seconds()), x.Helper))
 	}
 	if fl.Orig.Zone != 0 || fl.Reply.Zone != 0 {
 		add("zones", fmt.Sprintf("%d in the original direction, %d in the reply's", fl.Orig.Zone, fl.Reply.Zone))
@@ -33,13 +35,45 @@ func rare(f *page.Frame, fl *flow.Flow) (out [][2]string) {
 			moved = append(moved, fmt.Sprintf("%s %+d", []string{"original", "reply"}[i], s.Adjust.After))
 		}
 	}
-	add("sequence", strings.Join(moved, ", "))
+	if len(moved) > 0 {
+		add("sequence", "numbers are moved: "+strings.Join(moved, ", "))
+	}
 	if fl.Synproxy != (flow.Synproxy{}) {
-		add("synproxy", fmt.Sprintf("isn %d, offset %d", fl.Synproxy.ISN, fl.Synproxy.Offset))
+		add("synproxy", fmt.Sprintf("answered for the server, with sequence numbers from %d and timestamps from %d", fl.Synproxy.ISN, fl.Synproxy.ITS))
 	}
 	add("context", fl.Context)
 	for _, a := range fl.Unknown {
 		add("unknown", fmt.Sprintf("attribute %d: %x", a.Type, a.Data))
 	}
 	return out
+}
+
+// told is what a protocol without ports, or with more than ports, tells of itself.
+func told(fl *flow.Flow) string {
+	t := fl.Orig.Tuple
+	switch {
+	case t.Proto.ICMP():
+		return fmt.Sprintf("type %d, code %d, identifier %d", t.DPort>>8, t.DPort&0xff, t.SPort)
+	case t.Proto == model.ProtoGRE && t.SPort|t.DPort != 0:
+		return fmt.Sprintf("call identifiers of PPTP: %#x of the client, %#x of the server", t.SPort, t.DPort)
+	case fl.Orig.VTag|fl.Reply.VTag != 0:
+		return fmt.Sprintf("verification tags %#x, back %#x", fl.Orig.VTag, fl.Reply.VTag)
+	}
+	return ""
+}
+
+// awaited is what a helper waits for; what its mask has no bit of is any.
+func awaited(x *flow.Expectation) string {
+	end := func(t model.Tuple, addr netip.Addr, mask netip.Addr, port, portMask uint16) string {
+		if mask.IsValid() && mask.IsUnspecified() {
+			return "anyone"
+		}
+		t.Src, t.SPort = addr, port
+		if portMask == 0 {
+			return addr.String()
+		}
+		return t.SrcString()
+	}
+	t, m := x.Tuple, x.Mask
+	return fmt.Sprintf("%s from %s to %s", t.Proto, end(t, t.Src, m.Src, t.SPort, m.SPort), end(t, t.Dst, m.Dst, t.DPort, m.DPort))
 }

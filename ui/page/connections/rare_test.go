@@ -1,10 +1,12 @@
 package connections
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"nfscope/model"
 	"nfscope/model/flow"
 	"nfscope/model/snapshot"
 	"nfscope/ui/theme"
@@ -16,15 +18,17 @@ func TestRareAndGroups(t *testing.T) {
 	f := frame(theme.Options{}, 200, 60)
 	l := f.Snap.Flows.Table.List()
 	l[0].Labels, l[0].Master, l[0].Unknown = []byte{0xab}, l[1].Orig.Tuple, []flow.Attribute{{Type: 99, Data: []byte{7}}}
-	l[0].Orig.Adjust.After = -5
+	l[0].Orig.Adjust.After, l[0].Synproxy = -5, flow.Synproxy{ISN: 123456, ITS: 7}
+	mask := model.Tuple{Src: netip.MustParseAddr("0.0.0.0"), Dst: netip.MustParseAddr("255.255.255.255"), DPort: 0xffff}
 	tab := flow.TableOf(l...)
 	tab.SetTimeouts(flow.Timeouts{"tcp_timeout_established": 432000})
-	tab.SetExpectations([]flow.Expectation{{Master: l[0].Orig.Tuple, Tuple: l[2].Orig.Tuple, Timeout: time.Minute, Helper: "ftp"}})
+	tab.SetExpectations([]flow.Expectation{{Master: l[0].Orig.Tuple, Tuple: l[2].Orig.Tuple, Mask: mask, Timeout: time.Minute, Helper: "ftp"}})
 	f.Snap = &snapshot.Snapshot{Version: 43, Time: uitest.Now(), ConntrackInUse: true,
 		Flows: snapshot.Flows{Table: tab, Ready: true, Accounting: true, Timeouts: flow.Timeouts{"tcp_timeout_established": 432000}}}
 	p := New()
 	got := strings.Join(strings.Fields(text(p, f)), " ")
-	for _, want := range []string{"of 432000 s", "labels", "ab", "master", "expects", "by ftp", "original -5", "attribute 99: 07"} {
+	for _, want := range []string{"of 432000 s", "labels", "ab", "expected it because of tcp", "tcp from anyone to", "60 s, by helper ftp", "moved: original -5",
+		"answered for the server", "numbers from 123456", "attribute 99: 07"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not shown:\n%s", want, text(p, f))
 		}
@@ -83,5 +87,23 @@ func TestEveryKindOfGroup(t *testing.T) {
 	}
 	if p.Do("group", f); p.order.made.kind != flow.NoGroups {
 		t.Errorf("behind the last kind b groups by %s", p.order.made.kind)
+	}
+}
+
+// What has no ports says what it has instead.
+func TestTold(t *testing.T) {
+	for _, c := range []struct {
+		f    flow.Flow
+		want string
+	}{
+		{flow.Flow{Orig: flow.Side{Tuple: model.Tuple{Proto: model.ProtoICMP, SPort: 77, DPort: 8 << 8}}}, "type 8, code 0, identifier 77"},
+		{flow.Flow{Orig: flow.Side{Tuple: model.Tuple{Proto: model.ProtoGRE, DPort: 0x1234}}}, "call identifiers of PPTP: 0x0 of the client, 0x1234 of the server"},
+		{flow.Flow{Orig: flow.Side{Tuple: model.Tuple{Proto: model.ProtoGRE}}}, ""},
+		{flow.Flow{Orig: flow.Side{Tuple: model.Tuple{Proto: model.ProtoSCTP}, VTag: 1}, Reply: flow.Side{VTag: 2}}, "verification tags 0x1, back 0x2"},
+		{flow.Flow{Orig: flow.Side{Tuple: model.Tuple{Proto: model.ProtoTCP, SPort: 1, DPort: 2}}}, ""},
+	} {
+		if got := told(&c.f); got != c.want {
+			t.Errorf("%q, expected %q", got, c.want)
+		}
 	}
 }

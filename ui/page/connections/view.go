@@ -304,8 +304,12 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 			rate = units.Bytes(uint64(fl.Rate)) + "/s"
 		}
 	}
+	k, ok := p.nature.known[fl.Key()]
+	if ok {
+		fl = k.judged(fl)
+	}
 	class, cs := fl.NAT.String(), style(th.Accent)
-	if k, ok := p.nature.known[fl.Key()]; ok && k.stale.Kind != "" && !gone {
+	if ok && k.stale.Kind != "" && !gone {
 		class, cs = strings.TrimSpace("stale! "+class), th.Warn
 	}
 	mark, zone, timeout := "", "", fmt.Sprintf("%d s", int64(fl.Timeout.Seconds()))
@@ -345,6 +349,10 @@ func stateStyle(th *theme.Theme, f *flow.Flow) lipgloss.Style {
 
 // explain is the selected flow in words.
 func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspector.Item {
+	k, ok := p.nature.known[fl.Key()]
+	if ok {
+		fl = k.judged(fl)
+	}
 	head := fl.Orig.Tuple.Proto.String() + " " + fl.Word()
 	if c := fl.NAT.String(); c != "" {
 		head += ", " + c
@@ -353,7 +361,6 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspecto
 		head += fmt.Sprintf(", gone for %s", units.Span(f.Now.Sub(fl.Gone)))
 	}
 	items := []inspector.Item{{Value: head, Style: th.Title}}
-	k, ok := p.nature.known[fl.Key()]
 	if ok && k.stale.Kind != "" && fl.Gone.IsZero() {
 		items = append(items, inspector.Item{Value: "stale: " + k.stale.Words, Style: th.Warn})
 	}
@@ -388,6 +395,9 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspecto
 	}
 	if !fl.Start.IsZero() {
 		more += ", began " + fl.Start.Format("15:04:05")
+		if fl.Gone.IsZero() {
+			more += ", " + units.Span(f.Now.Sub(fl.Start)) + " ago"
+		}
 	}
 	add("entry", more)
 	for _, x := range rare(f, fl) {

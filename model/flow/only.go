@@ -1,0 +1,98 @@
+package flow
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"nfscope/model"
+)
+
+// Only is what a rule's text surely asks of a packet, and what ports it may give: enough to
+// tell apart two rules of which both may have made a mapping. Anything else of the rule is
+// not looked at. The zero value asks for nothing.
+type Only struct {
+	Proto model.Proto // 0 is any
+	// Src and Dst are the packet's addresses before the rule translates it.
+	Src, Dst Range
+	// DPorts are destination ports, To the ports that the rule translates to; none is any.
+	DPorts, To []PortRange
+}
+
+// PortRange is a range of ports, both ends in it.
+type PortRange struct{ First, Last uint16 }
+
+// Contains reports whether a port is in the range.
+func (r PortRange) Contains(p uint16) bool { return r.First <= p && p <= r.Last }
+
+// onlyOf reads the words of a rule of iptables or nft. A condition that is negated, or is
+// not one address or network, is left out.
+func onlyOf(words []string) (o Only) {
+	for i := 1; i < len(words); i++ {
+		if i > 1 && words[i-2] == "!" || words[i] == "!=" {
+			continue
+		}
+		w := words[i]
+		switch words[i-1] {
+		case "-s", "saddr":
+			o.Src, _ = parseRange(w)
+		case "-d", "daddr":
+			o.Dst, _ = parseRange(w)
+		case "-p", "l4proto":
+			if p, ok := model.ParseProto(w); ok {
+				o.Proto = p
+			}
+		case "--dport", "--dports", "dport":
+			o.DPorts = portRanges(w)
+			if p, ok := model.ParseProto(words[max(0, i-2)]); ok && words[i-1] == "dport" {
+				o.Proto = p // tcp dport 80
+			}
+		case "--to-source", "--to-destination", "to":
+			if at := strings.LastIndexByte(w, ':'); at >= 0 && (strings.Count(w, ":") == 1 || strings.Contains(w, "]:")) {
+				o.To = portRanges(w[at+1:])
+			}
+		case "--to-ports":
+			o.To = portRanges(w)
+		}
+	}
+	return o
+}
+
+// portRanges reads 80, 80-90, 80:90 and lists of these with commas; none where it is
+// anything else.
+func portRanges(s string) (out []PortRange) {
+	for _, one := range strings.Split(s, ",") {
+		lo, hi, two := strings.Cut(strings.Replace(one, ":", "-", 1), "-")
+		if !two {
+			hi = lo
+		}
+		a, aerr := strconv.ParseUint(lo, 10, 16)
+		b, berr := strconv.ParseUint(hi, 10, 16)
+		if aerr != nil || berr != nil {
+			return nil
+		}
+		out = append(out, PortRange{uint16(a), uint16(b)})
+	}
+	return out
+}
+
+// fits reports whether the rule may have given a flow the mapping it has: source is true
+// for what translates the source, behind the translation of the destination.
+func (o *Only) fits(l *Look, source bool) bool {
+	dst, dport, to := l.Orig.Dst, l.Orig.DPort, l.Reply.SPort
+	if source {
+		dst, dport, to = l.Reply.Src, l.Reply.SPort, l.Reply.DPort
+	}
+	if o.Proto != 0 && o.Proto != l.Orig.Proto || !o.Src.may(l.Orig.Src) || !o.Dst.may(dst) {
+		return false
+	}
+	return !l.Orig.Proto.Ports() || mayPort(o.DPorts, dport) && mayPort(o.To, to)
+}
+
+// may reports whether an address lies in the range, or there is none.
+func (r Range) may(a netip.Addr) bool { return !r.First.IsValid() || r.Contains(a) }
+
+func mayPort(l []PortRange, p uint16) bool {
+	return len(l) == 0 || slices.ContainsFunc(l, func(r PortRange) bool { return r.Contains(p) })
+}
