@@ -26,8 +26,10 @@ type PortRange struct{ First, Last uint16 }
 // Contains reports whether a port is in the range.
 func (r PortRange) Contains(p uint16) bool { return r.First <= p && p <= r.Last }
 
-// onlyOf reads the words of a rule of iptables or nft. A condition that is negated, or is
+// OnlyOf reads a rule of iptables or nft from its text. A condition that is negated, or is
 // not one address or network, is left out.
+func OnlyOf(text string) Only { return onlyOf(splitWords(text)) }
+
 func onlyOf(words []string) (o Only) {
 	for i := 1; i < len(words); i++ {
 		if i > 1 && words[i-2] == "!" || words[i] == "!=" {
@@ -84,10 +86,12 @@ func (o *Only) fits(l *Look, source bool) bool {
 	if source {
 		dst, dport, to = l.Reply.Src, l.Reply.SPort, l.Reply.DPort
 	}
-	if o.Proto != 0 && o.Proto != l.Orig.Proto || !o.Src.may(l.Orig.Src) || !o.Dst.may(dst) {
-		return false
-	}
-	return !l.Orig.Proto.Ports() || mayPort(o.DPorts, dport) && mayPort(o.To, to)
+	return o.Src.may(l.Orig.Src) && o.Reaches(l.Orig.Proto, dst, dport) && (!l.Orig.Proto.Ports() || mayPort(o.To, to))
+}
+
+// Reaches reports whether the rule may be for packets to an end.
+func (o *Only) Reaches(p model.Proto, dst netip.Addr, dport uint16) bool {
+	return (o.Proto == 0 || o.Proto == p) && o.Dst.may(dst) && (!p.Ports() || mayPort(o.DPorts, dport))
 }
 
 // may reports whether an address lies in the range, or there is none.

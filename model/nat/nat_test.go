@@ -134,3 +134,27 @@ func equal(a, b []int) bool {
 	}
 	return true
 }
+
+// TestPoolRules: a pool names the rules that may fill it, not those of the same address for
+// another protocol or far end.
+func TestPoolRules(t *testing.T) {
+	f := gateway(t, head+`-A POSTROUTING -p icmp -o r1 -j MASQUERADE
+-A POSTROUTING -d 10.2.0.9 -o r1 -j MASQUERADE
+-A POSTROUTING -p udp -m multiport --dports 1:99,500 -o r1 -j MASQUERADE
+-A POSTROUTING -o r1 -j MASQUERADE
+COMMIT
+`)
+	s := nat.NewSources(f.Index(), nat.Host{Local: []netip.Prefix{netip.MustParsePrefix("10.2.0.1/24")}})
+	for dst, want := range map[string][]int{"10.2.0.2:53": {3, 4}, "10.2.0.2:100": {4}, "10.2.0.9:500": {2, 3, 4}} {
+		fl := look(t, "10.1.0.2:5353", dst, dst, "10.2.0.1:5353")
+		fl.Status |= flow.SrcNAT
+		pools := s.Pools(func(yield func(*flow.Look) bool) { yield(fl) }, 10)
+		var got []int
+		for _, r := range pools[0].Rules {
+			got = append(got, r.Rule.Index)
+		}
+		if !equal(got, want) {
+			t.Errorf("to %s: rules %v, expected %v", dst, got, want)
+		}
+	}
+}

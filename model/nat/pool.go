@@ -62,6 +62,7 @@ const (
 type source struct {
 	Rule
 	family model.Family
+	only   flow.Only
 }
 
 // Sources are the rules that translate the source, and what addresses are the host's own.
@@ -76,7 +77,7 @@ type Sources struct {
 // none.
 type ranges struct {
 	given []Ports
-	rules []Rule
+	rules []source
 	open  bool
 }
 
@@ -98,7 +99,7 @@ func NewSources(x *ruleset.Index, h Host) *Sources {
 					hook = model.HookPostrouting
 				}
 				if m, ok := MappingOf(walk.ReadRule(t, r), hook); ok && m.Source() {
-					s.rules = append(s.rules, source{Rule{t, c, r, m}, t.Family})
+					s.rules = append(s.rules, source{Rule{t, c, r, m}, t.Family, flow.OnlyOf(r.Text)})
 				}
 			}
 		}
@@ -147,7 +148,7 @@ func (s *Sources) of(a netip.Addr) ranges {
 		case !slices.ContainsFunc(m.Addrs, func(r flow.Range) bool { return r.Contains(a) }):
 			continue
 		}
-		out.rules = append(out.rules, x.Rule)
+		out.rules = append(out.rules, x)
 		if m.Ports == nil {
 			out.open = true
 		} else if !slices.Contains(out.given, *m.Ports) {
@@ -250,7 +251,7 @@ func (s *Sources) Pools(flows iter.Seq[*flow.Look], n int) []Pool {
 			if !keep[maphash.Comparable(seed, b)] && !(given && len(pools) < 16*n) {
 				continue
 			}
-			p = &Pool{Addr: b.addr, Proto: b.proto, To: b.to, ToPort: b.toPort, Ports: b.ports, Given: given, Rules: s.forPorts(b.addr, b.ports, given)}
+			p = &Pool{Addr: b.addr, Proto: b.proto, To: b.to, ToPort: b.toPort, Ports: b.ports, Given: given, Rules: s.forPool(&b, given)}
 			pools[b] = p
 		}
 		p.Used++
@@ -272,11 +273,12 @@ func compare(a, b Pool) int {
 		a.To.Compare(b.To), cmp.Compare(a.ToPort, b.ToPort), cmp.Compare(a.Ports.First, b.Ports.First))
 }
 
-// forPorts are the rules of an address that give a range.
-func (s *Sources) forPorts(a netip.Addr, p Ports, given bool) (out []Rule) {
-	for _, r := range s.of(a).rules {
-		if given == (r.Ports != nil) && (!given || *r.Ports == p) {
-			out = append(out, r)
+// forPool are the rules that give a pool's ports: those of the address with the range, of
+// which the text does not say that they are for another protocol or far end.
+func (s *Sources) forPool(b *bucket, given bool) (out []Rule) {
+	for _, r := range s.of(b.addr).rules {
+		if given == (r.Ports != nil) && (!given || *r.Ports == b.ports) && r.only.Reaches(b.proto, b.to, b.toPort) {
+			out = append(out, r.Rule)
 		}
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -233,6 +234,23 @@ func traffic(t *testing.T, s *side) {
 	}
 	for k, word := range begun {
 		t.Errorf("%+v, %s, is not in the table", k, word)
+	}
+	ends(t, n.Router, items, flows)
+}
+
+// ends deletes a flow: the event tells when it ended, and what it had by then.
+func ends(t *testing.T, router *netns.Handle, items <-chan feed.Item, flows []*flow.Flow) {
+	t.Helper()
+	i := slices.IndexFunc(flows, func(f *flow.Flow) bool { return f.Orig.Tuple.Proto == model.ProtoUDP && f.Word() == "REPLIED" })
+	f := flows[i]
+	u := f.Orig.Tuple
+	nettest.Run(t, router, "conntrack", "-D", "-f", map[bool]string{false: "ipv4", true: "ipv6"}[u.Src.Is6()], "-p", "udp", "-s", u.Src.String(), "--sport", fmt.Sprint(u.SPort))
+	gone := until(t, items, "the end of "+f.Line(), func(i feed.Item) bool {
+		return i.Flow != nil && i.Flow.Type == flow.EventDestroy && i.Flow.Flow.Key() == f.Key()
+	}).Flow.Flow
+	if !gone.Start.Equal(f.Start) || !gone.Stop.After(gone.Start) || gone.Stop.After(time.Now()) || gone.Orig.Count != f.Orig.Count || gone.Reply.Count != f.Reply.Count {
+		t.Errorf("began %v, and at its end %v; ended %v; %+v %+v, and at its end %+v %+v", f.Start, gone.Start, gone.Stop,
+			f.Orig.Count, f.Reply.Count, gone.Orig.Count, gone.Reply.Count)
 	}
 }
 
