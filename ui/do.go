@@ -51,10 +51,22 @@ func (m *Model) type_(msg tea.Msg) {
 
 func (m *Model) boxKey(k tea.KeyPressMsg, s string) tea.Cmd {
 	if s == "esc" {
+		if b, ok := m.open.(*whyBox); ok {
+			b.stop()
+		}
 		m.open = nil
 		return nil
 	}
 	switch b := m.open.(type) {
+	case *whyBox:
+		switch keys.Lookup(m.name(), s) {
+		case keys.Quit, keys.Enter:
+			b.stop()
+			m.open = nil
+			return nil
+		case keys.Copy:
+			return b.copy()
+		}
 	case *palette.Palette:
 		if s == "enter" {
 			m.open = nil

@@ -3,6 +3,7 @@
 package ui
 
 import (
+	"context"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -11,6 +12,7 @@ import (
 	"nfscope/model/filter"
 	"nfscope/model/flow"
 	"nfscope/model/snapshot"
+	"nfscope/model/why"
 	"nfscope/ui/component/filterbar"
 	"nfscope/ui/component/player"
 	"nfscope/ui/page"
@@ -48,6 +50,11 @@ type Options struct {
 	// Delete takes an entry out of conntrack's table, and may block; nil where the user did
 	// not say that anything may be changed.
 	Delete func(*flow.Flow) error
+	// Why looks for the packets of a filter and what comes back, until the answer is certain,
+	// a time is over or ctx ends, with a trace in place of the one that runs. tell is given
+	// what is known meanwhile. It may block, and is called like a method of Actions; nil
+	// where nothing can be traced.
+	Why func(ctx context.Context, filter string, tell func(*why.Answer)) (*why.Answer, error)
 	// Bounds are those of an armed trace, in words; "" means "30 s at 100 packets/s".
 	Bounds string
 	// Version stands in the help.

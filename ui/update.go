@@ -82,6 +82,10 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		return m.click(msg)
 	case page.TraceRequest:
 		return m.arm(msg.Filter, true)
+	case page.WhyRequest:
+		return m.why(msg.Filter)
+	case whyMsg:
+		return m.answeredWhy(msg)
 	case page.ArmRequest:
 		if cmd := m.openArm(msg.Filter, msg.Both); cmd != nil {
 			return cmd

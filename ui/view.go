@@ -230,9 +230,9 @@ func (m *Model) hints() []keys.Action {
 	case "Rules":
 		out = append(out, keys.Enter, keys.Filter, keys.NeverHit, keys.Callers, keys.Hottest, keys.Baseline)
 	case "Connections":
-		out = append(out, keys.TraceThis, keys.Sort)
+		out = append(out, keys.Why, keys.TraceThis, keys.Sort)
 	case "Drops":
-		out = append(out, keys.Enter, keys.TraceThis, keys.Sort, keys.Usual)
+		out = append(out, keys.Enter, keys.Why, keys.TraceThis, keys.Sort, keys.Usual)
 	case "Labs":
 		return []keys.Action{keys.GoOn, keys.Down, keys.Up, keys.Pause, keys.StepOn, keys.StepBack, keys.Slower, keys.Lesson, keys.Back, keys.Zoom, keys.Quit}
 	case "Trace":

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"nfscope/model/filter"
 	"nfscope/model/journey"
 	"nfscope/model/store"
+	"nfscope/model/why"
 	"nfscope/trace/collect"
 	"nfscope/trace/live"
 )
@@ -53,12 +55,16 @@ func (a *app) show(readonly bool) error {
 		return err
 	}
 	c := collect.New(store.New(journey.Options{}), time.Now)
-	s, err := a.session(ns, c.Put, false)
+	tap := newWhyTap()
+	s, err := a.session(ns, func(it feed.Item) { tap.item(&it); c.Put(it) }, false)
 	if err != nil {
 		return err
 	}
 	s.Watch(a.ctx)
-	o := tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns), logs: a.logSource(ns), look: s.Focus}
+	o := tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns), logs: a.logSource(ns), look: s.Focus, seen: tap.snapshot}
+	o.why = func(ctx context.Context, text string, tell func(*why.Answer)) (*why.Answer, error) {
+		return a.whyAsked(ctx, s, ns, tap, text, tell)
+	}
 	if !readonly {
 		o.remove = s.Delete
 	}

@@ -15,6 +15,7 @@ import (
 	"nfscope/model/flow"
 	"nfscope/model/nat"
 	"nfscope/model/snapshot"
+	"nfscope/model/why"
 	"nfscope/trace/sets"
 	"nfscope/ui"
 	"nfscope/ui/page"
@@ -38,6 +39,10 @@ type tuiOptions struct {
 	logs trace.Logs
 	// remove deletes a connection; nil where nothing may be changed.
 	remove func(*flow.Flow) error
+	// why looks for a flow; nil where nothing can be traced. seen is told of each snapshot;
+	// nil for nobody.
+	why  func(ctx context.Context, filter string, tell func(*why.Answer)) (*why.Answer, error)
+	seen func(*snapshot.Snapshot)
 	// page is the name of the page to begin with, "" for the first.
 	page string
 	// labs are what the Labs page can do.
@@ -65,7 +70,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 			return err
 		}
 	}
-	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Version: version()})
+	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Why: o.why, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	p = tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())
@@ -76,7 +81,12 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	running.Add(2)
 	go func() {
 		defer running.Done()
-		c.Run(ctx, box.put)
+		c.Run(ctx, func(s *snapshot.Snapshot) {
+			if o.seen != nil {
+				o.seen(s)
+			}
+			box.put(s)
+		})
 	}()
 	go func() {
 		defer running.Done()

@@ -233,7 +233,7 @@ func (p *whyPrinter) text(a *why.Answer) error {
 	if a.Do != "" {
 		lines = append(lines, ladder.Wrap("  > "+a.Do, p.width)...)
 	}
-	for _, j := range whyShown(a) {
+	for _, j := range a.Shown() {
 		lines = append(append(lines, ""), ladder.Text(j, p.width)...)
 	}
 	for _, l := range lines {
@@ -242,17 +242,6 @@ func (p *whyPrinter) text(a *why.Answer) error {
 		}
 	}
 	return p.out.Flush()
-}
-
-// whyShown are the packets whose way is shown: the one that decides, and the first of the
-// other direction.
-func whyShown(a *why.Answer) (out []*journey.Journey) {
-	for i, j := range a.Journeys {
-		if i == 0 || j.Direction != a.Journeys[0].Direction && len(out) == 1 {
-			out = append(out, j)
-		}
-	}
-	return out
 }
 
 // json prints the evidence, the answer, and the last line of every stream.

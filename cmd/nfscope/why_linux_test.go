@@ -229,3 +229,32 @@ func silent(t *testing.T, ns *netns.Handle, port int) {
 func asks(t *testing.T, ns *netns.Handle, to string) func() {
 	return func() { datagram(t, ns, to) }
 }
+
+// TestWhyInTerminal: w on a row of the Drops page looks for the next packet like it and
+// says who drops it; esc ends a search, and nothing stays armed.
+func TestWhyInTerminal(t *testing.T) {
+	nettest.Kernel(t, "tmux", "iptables-legacy")
+	t.Parallel()
+	ns := nettest.New(t, "why")
+	nettest.Run(t, ns, "iptables-legacy", "-A", "OUTPUT", "-p", "udp", "--dport", "4001", "-j", "DROP")
+	tm := inTerminal(t, 120, 40, "nfscope --netns "+ns.Name())
+	tm.see("DROP udp dport 4001", "lost 0")
+	tm.keys("5")
+	tm.see("by packets")
+	datagram(t, ns, "127.0.0.1:4001")
+	tm.see("NETFILTER_DROP")
+	tm.keys("w")
+	tm.see("looking for udp and src host 127.0.0.1", "still looking")
+	datagram(t, ns, "127.0.0.1:4001")
+	tm.see("udp 127.0.0.1 > 127.0.0.1:4001 was dropped by rule 1 of filter/OUTPUT (iptables-legacy): -A OUTPUT", "--dport 4001 -j DROP",
+		"certain: the trace is whole, and the kernel says that netfilter dropped it in output", "1 packet seen, 1 dropped")
+	tm.leave("certain")
+	tm.keys("w")
+	tm.see("still looking")
+	tm.leave("still looking")
+	tm.keys("q")
+	tm.ended(exitDone)
+	if out := nettest.Run(t, ns, "nft", "list", "tables"); strings.Contains(out, "nfscope") {
+		t.Errorf("left behind: %s", out)
+	}
+}

@@ -196,6 +196,42 @@ func (w *whyRun) answer(s *why.Seen) *why.Answer {
 	return why.Judge(s)
 }
 
+// whyAsked looks for a flow in a session that goes on, as the UI asks for it.
+func (a *app) whyAsked(ctx context.Context, s *live.Session, ns *netns.Handle, tap *whyTap, text string, tell func(*why.Answer)) (*why.Answer, error) {
+	f, err := filter.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	w := &whyRun{session: s, ns: ns, tap: tap, look: why.NewLook(f, a.netns), filter: f, span: whySpan}
+	defer tap.attach(nil)
+	if err := w.run(ctx, tell); err != nil || ctx.Err() != nil {
+		return nil, err
+	}
+	snap := tap.disarmed(ctx)
+	ans, _ := w.last()
+	a.nearMisses(ns, ans, snap, whyFlags{})
+	return ans, nil
+}
+
+// disarmed waits for a snapshot that knows all of the trace that is over.
+func (t *whyTap) disarmed(ctx context.Context) *snapshot.Snapshot {
+	ctx, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	for {
+		t.mu.Lock()
+		s := t.last
+		t.mu.Unlock()
+		if s != nil && !s.Trace.Armed {
+			return s
+		}
+		select {
+		case <-t.fresh:
+		case <-ctx.Done():
+			return s
+		}
+	}
+}
+
 // socketOf finds the socket that a packet is for; nil where none is known.
 func socketOf(ns *netns.Handle, p *model.Packet) *why.Socket {
 	var list []sockdiag.Socket

@@ -192,3 +192,14 @@ func (a *Answer) Dropped() bool {
 func (a *Answer) Settled() bool {
 	return a.Confidence == Certain && (a.Dropped() || a.Kind == Works || a.Kind == Refused)
 }
+
+// Shown are the packets whose way says most: the one that decides, and the first of the
+// other direction.
+func (a *Answer) Shown() (out []*journey.Journey) {
+	for i, j := range a.Journeys {
+		if i == 0 || len(out) == 1 && j.Packet.Src != a.Journeys[0].Packet.Src {
+			out = append(out, j)
+		}
+	}
+	return out
+}

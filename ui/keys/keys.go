@@ -57,6 +57,7 @@ const (
 	Zoom      Action = "zoom"
 	Mouse     Action = "mouse"
 	TraceThis Action = "trace"
+	Why       Action = "why"
 	Arm       Action = "arm"
 	Disarm    Action = "disarm"
 	NeverHit  Action = "never-hit"
@@ -152,6 +153,7 @@ func All() []Binding {
 		{[]string{"s"}, ToSet, "the set that this rule names", "Rules"},
 		{[]string{"i"}, Inspect, "a rule in words; is something in this set?", "Rules"},
 		{[]string{"c"}, CountSet, "count this set's members by reading them", "Rules"},
+		{[]string{"w"}, Why, "why: what becomes of packets like it, in one sentence", "Trace"},
 		{[]string{"n"}, Misses, "rules that did not match, one by one or folded", "Trace"},
 		{[]string{")", "shift+right"}, ScrubOn, "on along the timeline", "Trace"},
 		{[]string{"(", "shift+left"}, ScrubBack, "back along the timeline", "Trace"},
@@ -162,6 +164,7 @@ func All() []Binding {
 		{[]string{"E"}, ExportAll, "write all that are listed to a file", "Trace"},
 		{[]string{"N"}, Logs, "what your own rules log: NFLOG, LOG", "Trace"},
 		{[]string{"C"}, Flows, "the connections that this rule translates", "Rules"},
+		{[]string{"w"}, Why, "why: what becomes of it, in one sentence", "Connections"},
 		{[]string{"P"}, Pools, "pools of NAT ports, and how conntrack is doing", "Connections"},
 		{[]string{"r"}, ToRule, "the rule that made its translation; again: the other one", "Connections"},
 		{[]string{"p"}, Packets, "its packets, where they were traced", "Connections"},
@@ -173,6 +176,7 @@ func All() []Binding {
 		{[]string{"S"}, SortBack, "turn the order round", "Connections"},
 		{[]string{"b"}, Group, "group by source, service, NAT address, ...", "Connections"},
 		{[]string{"B"}, GroupBack, "group by the kind before, or not", "Connections"},
+		{[]string{"w"}, Why, "why: look for packets like it, say who drops them", "Drops"},
 		{[]string{"s"}, Sort, "sort by the next column", "Drops"},
 		{[]string{"S"}, SortBack, "turn the order round", "Drops"},
 		{[]string{"*"}, Usual, "also what happens on every healthy host", "Drops"},

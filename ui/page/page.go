@@ -140,6 +140,8 @@ type Sayer interface{ Says(f *Frame) string }
 type (
 	// TraceRequest asks for a trace of both directions of this filter.
 	TraceRequest struct{ Filter string }
+	// WhyRequest asks what becomes of the packets of this filter, which names one direction.
+	WhyRequest struct{ Filter string }
 	// ArmRequest opens the bar where a trace is armed, with this filter; Why says what
 	// kept the page from asking for a trace at once.
 	ArmRequest struct {

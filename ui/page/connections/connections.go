@@ -270,6 +270,8 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 			return page.Send(page.ArmRequest{Filter: like(fl), Why: "it is over: this catches new ones", Both: true})
 		}
 		return page.Send(page.TraceRequest{Filter: filter.ForFlow(fl)})
+	case keys.Why: // of new ones too: what is wrong is mostly their first packet
+		return page.Send(page.WhyRequest{Filter: similar(fl)})
 	case keys.Copy:
 		return page.Send(page.CopyRequest{Text: fl.Orig.Tuple.Proto.String() + " " + fl.Line()})
 	}

@@ -92,6 +92,11 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 			return page.Send(page.Say{Text: "no packet of this is known, so there is nothing to trace", Bad: true})
 		}
 		return page.Send(page.ArmRequest{Filter: drop.Filter(&r.Last.Packet), Why: "it is gone: this catches the next one", Both: false})
+	case keys.Why:
+		if !r.Last.HasPacket() {
+			return page.Send(page.Say{Text: "no packet of this is known, so there is nothing to look for", Bad: true})
+		}
+		return page.Send(page.WhyRequest{Filter: drop.Filter(&r.Last.Packet)})
 	case keys.Copy:
 		e := p.words.Explain(r.Last)
 		return page.Send(page.CopyRequest{Text: strings.TrimSpace(r.Key.Reason+" "+r.Last.What()) + ": " + e.Sentence()})

@@ -201,6 +201,11 @@ func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 			return page.Send(page.TraceRequest{Filter: like(&j.Packet)})
 		}
 		return nil
+	case keys.Why:
+		if j, _ := pg.shown(f); j != nil && j.Packet.Src.IsValid() {
+			return page.Send(page.WhyRequest{Filter: like(&j.Packet)})
+		}
+		return nil
 	default:
 		return nil
 	}
