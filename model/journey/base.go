@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -138,6 +139,9 @@ func (b *builder) unwalked(reach place, legacy bool) *base {
 		return nil
 	}
 	start := b.walks[0].place
+	if b.flooded != "" {
+		start = place{model.HookForward, math.MinInt32}
+	}
 	for h := model.HookPrerouting; h <= model.HookPostrouting; h++ {
 		if rank(h) > rank(reach.hook) || !b.passes(h, reach) {
 			continue

@@ -68,3 +68,34 @@ func (b *builder) looked(p *model.Packet) bool {
 	}
 	return false
 }
+
+// linkFlooded links a journey that begins behind a bridge's flooding with the packet that
+// it is a copy of: one frame to several ports is as many packets, of which one keeps the id
+// (br_flood, net/bridge/br_forward.c). The bridge names itself as both devices in forward,
+// and as the one to send by in postrouting, where the other is missing. e is the event at a
+// place that the journey begins with, or the first of nf_tables.
+func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
+	if b.began || b.copyOf != 0 || !f.opt.Probes || at.hook != model.HookForward && at.hook != model.HookPostrouting {
+		return
+	}
+	dev := e.Out
+	if !below(e.Family) && e.In != "" && (e.In != e.Out || at.hook == model.HookPostrouting) {
+		return
+	}
+	var of *builder
+	for o := f.byKey[b.key]; o != nil; o = o.same {
+		if o == b || !o.hasID || !o.began || o.flooded != "" || o.inside() == "" || !below(e.Family) && o.inside() != dev {
+			continue
+		}
+		if p, w := o.shown(at); p != nil && kin(p, w.place, e.Packet, at) && o.alike(p, w, at, e) {
+			if of != nil {
+				return
+			}
+			of = o
+		}
+	}
+	if of != nil {
+		b.copyOf, b.flooded, b.dirty = of.number, of.inside(), true
+		b.went(model.HookForward)
+	}
+}

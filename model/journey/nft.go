@@ -27,6 +27,7 @@ func (f *Fold) nft(e *Event) {
 		if b == nil {
 			b = f.nftHome(w, e)
 		}
+		f.linkFlooded(b, e, w.place)
 		b.nft = w
 		b.insert(w)
 	case b != nil && b.nft != nil && b.nft.goesWith(e):

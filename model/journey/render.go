@@ -47,7 +47,9 @@ func (f *Fold) render(b *builder) *Journey {
 	} else if b.half != 0 && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it was sent as #%d", b.half)
 	}
-	if b.copyOf != 0 && b.closed {
+	if b.flooded != "" && b.closed {
+		j.Outcome.Sentence += fmt.Sprintf("; it is a copy of #%d, which %s sends out of several ports: what it met before that is told there", b.copyOf, b.flooded)
+	} else if b.copyOf != 0 && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it is a copy of #%d", b.copyOf)
 	}
 	if b.piece.n > 1 && b.closed {
@@ -288,7 +290,7 @@ func (f *Fold) unbegun(b *builder) bool {
 	if b.late && b.mixed {
 		return true // one tracer's beginning says nothing of the other's
 	}
-	if b.began {
+	if b.began || b.flooded != "" {
 		return false
 	}
 	if b.late || f.opt.Probes || len(b.walks) == 0 {

@@ -92,7 +92,15 @@ func (g *alikes) doubt() {
 // need chains of nat, which the first packet of a connection meets alone: where one of the
 // journeys has all their events, they were one packet's.
 func (f *Fold) even(g *alikes) bool {
-	first := g.of[0].told(false)
+	parted := slices.ContainsFunc(g.of, func(b *builder) bool { return b.flooded != "" })
+	told := func(b *builder) []*walk {
+		l := b.told(false)
+		if parted { // what a bridge copies was one packet before
+			l = slices.DeleteFunc(l, func(w *walk) bool { return w.place.hook == model.HookPrerouting })
+		}
+		return l
+	}
+	first := told(g.of[0])
 	if slices.ContainsFunc(first, (*walk).returns) {
 		return false
 	}
@@ -103,7 +111,7 @@ func (f *Fold) even(g *alikes) bool {
 	for _, b := range g.of {
 		at, _ := b.reach()
 		if b.doubt != "" || b.torn || f.missed != b.missed || f.unbegun(b) || b.contradicted() || b.vague() ||
-			b.unfinished(at) != nil || b.missing(at) != nil || !slices.EqualFunc(b.told(false), first, same) ||
+			b.unfinished(at) != nil || b.missing(at) != nil || !slices.EqualFunc(told(b), first, same) ||
 			b.key.behind && !slices.EqualFunc(b.toldByNFT(), shown, (*walk).sameSteps) {
 			return false
 		}

@@ -192,6 +192,7 @@ type builder struct {
 	answers     int     // the journey of the other direction that it followed
 	half        int     // the journey of its other half, over loopback
 	copyOf      int     // the journey that a rule made it of
+	flooded     string  // the bridge that made it, of a packet that it sends out of several ports
 	piece       piece   // of a datagram
 	doubled     bool    // a rule made a copy of it
 	doubt       string  // why its steps may be another packet's
@@ -261,5 +262,5 @@ func (b *builder) inside() string {
 			return w.in
 		}
 	}
-	return ""
+	return b.flooded
 }
