@@ -15,8 +15,11 @@ const (
 	manyRules = 20_000
 	// fewGarbage is how much garbage, in percent of what lives, is waited for beside one.
 	fewGarbage = 20
-	// someGarbage is what is waited for beside many connections, which change all the time.
+	// someGarbage is what is waited for beside some connections, which change all the time;
+	// flowGarbage beside hundreds of thousands, which the collector has not to look through.
 	someGarbage = 50
+	flowGarbage = 10
+	manyFlows   = 4 // steps
 	// ruleBytes and elseBytes are the memory from which the collector hurries: what two
 	// rulesets that share their text take by the rule, chains and counters included, while
 	// they are compared or a page out of sight holds the older one; and all else. Less
@@ -40,11 +43,14 @@ const (
 // connections in steps.
 func collectFor(rules, flows int, packets bool) {
 	percent, limit := 100, elseBytes+ruleBytes*int64(rules)+flowBytes*flowStep*int64(flows)
-	if flows > 0 {
+	switch {
+	case flows >= manyFlows:
+		percent = flowGarbage
+	case flows > 0:
 		percent = someGarbage
 	}
 	if rules > manyRules {
-		percent = fewGarbage
+		percent = min(percent, fewGarbage)
 	}
 	if packets {
 		limit += traceBytes

@@ -77,13 +77,18 @@ func (n *Finder) Step() *View {
 }
 
 // Part tells how much of the work is done, from 0 to 1.
-func (n *Finder) Part() float64 {
-	if n.table == nil {
+func (n *Finder) Part() float64 { return n.table.part(n.chunk) }
+
+// part tells how much of a list is made when so many chunks are looked through; the rest is
+// to put it in order.
+func (t *Table) part(chunks int) float64 {
+	if t == nil {
 		return 1
 	}
-	n.table.mu.RLock()
-	defer n.table.mu.RUnlock()
-	return float64(n.chunk) / float64(len(n.table.slab.chunks)+len(n.table.slab.chunks)/2+1)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	n := len(t.slab.chunks)
+	return float64(chunks) / float64(n+n/2+1)
 }
 
 // gather takes the rows of the next chunk, and their keys; it gives false behind the last.

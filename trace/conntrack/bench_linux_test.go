@@ -25,9 +25,9 @@ const million = 1_000_000
 // that only counts its messages, conntrack -L, and ti-mo/conntrack's Dump.
 func BenchmarkMillion(b *testing.B) {
 	nettest.Kernel(b, "conntrack")
-	room(b, "1100000")
+	nettest.TrackedRoom(b, 1_100_000)
 	ns := nettest.New(b, "million")
-	newFlood(b, ns).make(b, 0, million)
+	nettest.NewTracked(b, ns).Make(b, 0, million)
 	r := open(b, ns)
 	if n := r.table().Count; n != million {
 		b.Fatalf("%d connections were made", n)

@@ -17,7 +17,7 @@ import (
 // Table, and to conntrack -E. What the Reader says it lost must be what did not come.
 func BenchmarkEvents(b *testing.B) {
 	nettest.Kernel(b, "conntrack")
-	room(b, "1100000")
+	nettest.TrackedRoom(b, 1_100_000)
 	for _, c := range []struct {
 		name string
 		rate int
@@ -49,7 +49,7 @@ func BenchmarkEvents(b *testing.B) {
 					})
 				}()
 				<-ready
-				sent, took := storm(b, newFlood(b, ns), c.rate)
+				sent, took := nettest.NewTracked(b, ns).Storm(b, 0, c.rate, 2*time.Second)
 				for w := time.After(5 * time.Second); r.table().Count > 0; {
 					select {
 					case <-w:
@@ -80,7 +80,7 @@ func BenchmarkEvents(b *testing.B) {
 					b.Fatal(err)
 				}
 				<-time.After(500 * time.Millisecond) // it says nothing when it listens
-				sent, took := storm(b, newFlood(b, ns), c.rate)
+				sent, took := nettest.NewTracked(b, ns).Storm(b, 0, c.rate, 2*time.Second)
 				<-time.After(3 * time.Second)
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
@@ -90,27 +90,5 @@ func BenchmarkEvents(b *testing.B) {
 				b.ReportMetric(0, "ns/op")
 			}
 		})
-	}
-}
-
-// storm makes and takes away connections for two seconds, so that so many events a second
-// come of it, in bursts of a millisecond and more.
-func storm(b *testing.B, f *flood, rate int) (events int, took time.Duration) {
-	const lasts = 2 * time.Second
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	began := time.Now()
-	for {
-		since := min(time.Since(began), lasts)
-		due := int(since.Seconds() * float64(rate) / 2)
-		if n := due - events/2; n > 0 {
-			f.make(b, events/2, due)
-			f.take(b, events/2, due)
-			events += 2 * n
-		}
-		if since == lasts {
-			return events, time.Since(began)
-		}
-		<-tick.C
 	}
 }

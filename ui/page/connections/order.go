@@ -45,7 +45,8 @@ func (s *spec) want() func() func(*flow.Look) bool {
 
 // order is the list as it is shown, and the making of the next one. A short list is made
 // at once, with every snapshot; a long one beside the screen, a piece at a time, while the
-// old one stays: at once when another order is asked for, else every second at most.
+// old one stays: at once when another order is asked for, else every second at most, and
+// more seldom where it takes long.
 type order struct {
 	want spec
 	made spec
@@ -72,6 +73,10 @@ type order struct {
 // quick reports whether the list is made at once: it is short, and its filter asks nothing
 // that takes a walk through the rules for each connection.
 func (s *spec) quick() bool { return s.table.Len() <= short && s.rules == nil }
+
+// seldom is how many times as long as a long list's making there is none anew: a sixteenth of
+// a core is spent on it.
+const seldom = 16
 
 // short is how many flows are put in order at once: it takes less than a frame.
 const short = 4000
@@ -104,6 +109,9 @@ func (j *job) step() {
 	}
 	if j.spec.groups() {
 		j.groups, j.done = j.grouper.Step()
+		if j.part = j.grouper.Part(); j.done {
+			sortGroups(j.groups, j.spec.by, j.spec.down)
+		}
 	} else {
 		j.view = j.finder.Step()
 		j.done, j.part = j.view != nil, j.finder.Part()
@@ -145,7 +153,7 @@ func (o *order) due(f *page.Frame) bool {
 	if o.snap == f.Snap.Version || o.version == o.want.table.Version() {
 		return false
 	}
-	return o.want.quick() || f.Now.Sub(o.at) >= max(time.Second, 10*o.took)
+	return o.want.quick() || f.Now.Sub(o.at) >= max(time.Second, seldom*o.took)
 }
 
 func (o *order) begin(f *page.Frame) *job {
@@ -161,9 +169,6 @@ func (o *order) take(j *job) {
 	o.made, o.snap, o.version, o.at, o.took = j.spec, j.snap, j.version, j.at, j.took
 	o.view, o.groups, o.spare = j.view, j.groups, j.finder
 	o.number++
-	if j.spec.groups() {
-		sortGroups(o.groups, j.spec.by, j.spec.down)
-	}
 }
 
 // work gives the next piece of work, nil where none is due or one is under way.
