@@ -96,7 +96,7 @@ func quietly(count func() int) int {
 			return n
 		}
 		n = now
-		<-time.After(700 * time.Millisecond)
+		<-time.After(2 * time.Second)
 	}
 }
 
@@ -114,6 +114,8 @@ func reader(b *testing.B, ns *netns.Handle, rate int) stormed {
 			case i.Table != nil && !is:
 				is = true
 				close(ready)
+			case i.Flows != nil && i.Flows.Dumped(): // read anew after a loss
+				i.Flows.Release()
 			case i.Flows != nil:
 				came.Add(int64(len(i.Flows.Records)))
 				tab.ApplyBatch(i.Flows)
