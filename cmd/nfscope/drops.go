@@ -214,6 +214,9 @@ func (p *dropPrinter) summary(w drop.Watch) string {
 	if n := w.Held + w.Lost; n > 0 {
 		s += fmt.Sprintf("; %s above the rate were counted by reason and place", plural(n, "drop"))
 	}
+	if w.Homeless > 0 {
+		s += fmt.Sprintf("; of %s in the whole host nobody can tell whose they were", plural(w.Homeless, "drop"))
+	}
 	if p.usual > 0 {
 		s += fmt.Sprintf("; %s left out that happens on every host (--all)", plural(p.usual, "drop"))
 	}

@@ -22,6 +22,8 @@ func lift(step drop.Step, err error) drop.Lift {
 		if step == drop.StepPerf {
 			l.Fix = "a kernel with CONFIG_PERF_EVENTS"
 		}
+	case errors.Is(err, errNoTracefs) && inUserNamespace(): // to mount it is refused too
+		l.Why, l.Fix = forbidden(step, err)
 	case errors.Is(err, errNoTracefs):
 		l.Fix = "mount -t tracefs tracefs /sys/kernel/tracing"
 	case strings.Contains(err.Error(), "BTF"):

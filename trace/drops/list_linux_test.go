@@ -310,6 +310,15 @@ func verdicts() []cause {
 		return cause{setup: a.legacy + " -A FORWARD -m conntrack --ctstate INVALID -j DROP", fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 22, TCPFlags: 0x12}),
 			reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward, by: drop.ByNetfilter, what: bracket(a.server), says: "a rule or a policy"}
 	})
+	add("insert failed", func(a addrs) cause { // both connections would get the one port that there is
+		return cause{setup: "nft add table " + a.family + " t\nnft 'add chain " + a.family + " t n {type nat hook postrouting priority 100;}'; nft add rule " + a.family + " t n udp dport 9 snat to " + bracket(a.router) + ":5000",
+			fire: func(t testing.TB, n *nettest.Routed) {
+				frame(nettest.Frame{Src: a.client, Dst: a.server, SPort: 40001, DPort: 9})(t, n)
+				frame(nettest.Frame{Src: a.client, Dst: a.server, SPort: 40002, DPort: 9})(t, n)
+			},
+			reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookPostrouting, by: drop.ByConntrack, what: bracket(a.router) + ":5000", hasCT: true,
+			says: "conntrack could not take its connection", facts: []string{"1 connections met another one of the same addresses and ports"}}
+	})
 	add("after DNAT", func(a addrs) cause {
 		return cause{setup: "nft add table " + a.family + " t\nnft 'add chain " + a.family + " t n {type nat hook prerouting priority -100;}'; nft add rule " + a.family + " t n udp dport 53 dnat to " + bracket(a.server) + ":9\n" +
 			"nft 'add chain " + a.family + " t c {type filter hook forward priority 0;}'; nft add rule " + a.family + " t c udp dport 9 drop",

@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"nfscope/model/feed"
@@ -132,6 +134,12 @@ func (r *Redactor) structure(to, v reflect.Value) {
 	t := v.Type()
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if f.Name == "Skb" { // an address of the kernel's memory: what is the same stays the same
+			if n := v.Field(i).Uint(); n != 0 {
+				to.Field(i).SetUint(binary.NativeEndian.Uint64(r.sum("skb", strconv.FormatUint(n, 16))))
+			}
+			continue
+		}
 		if !f.IsExported() || f.Name == "Labels" && f.Type.Kind() == reflect.Slice {
 			continue
 		}

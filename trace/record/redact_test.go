@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/model/journey"
 	"nfscope/model/store"
@@ -298,4 +299,17 @@ func FuzzRedactText(f *testing.F) {
 			t.Errorf("%q became %q and %q", s, a, b)
 		}
 	})
+}
+
+// TestRedactSkb: an address of the kernel's memory is replaced, by the same one in a drop
+// and in a sight of one packet.
+func TestRedactSkb(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor()
+	const skb = 0xffff888012345600
+	d := r.Item(&feed.Item{Drop: &drop.Drop{Skb: skb, Count: 1}}).Drop.Skb
+	s := r.Item(&feed.Item{Sight: &journey.Sight{Skb: skb}}).Sight.Skb
+	if none := r.Item(&feed.Item{Drop: &drop.Drop{}}).Drop.Skb; d == skb || d == 0 || s != d || none != 0 {
+		t.Errorf("%#x became %#x in a drop and %#x in a sight, none became %#x", uint64(skb), d, s, none)
+	}
 }
