@@ -110,12 +110,12 @@ func TestRuleOfAConnection(t *testing.T) {
 // addresses alone take for SNAT is called what the rule is.
 func TestRuleByASet(t *testing.T) {
 	const rules = "-A POSTROUTING -m set --match-set vip src -j SNAT --to-source 10.2.0.1\n-A POSTROUTING -m set --match-set lan src -j MASQUERADE\n"
-	p, f, fl := translated(t, rules)
+	p, f, _ := translated(t, rules)
 	work(p, f)
 	if got := text(p, f); !strings.Contains(got, "rule 1 of nat POSTROUTING or rule 2 of nat POSTROUTING (inferred; which of them depends on what is not known)") {
 		t.Errorf("without sets:\n%s", got)
 	}
-	p, f, fl = translated(t, rules)
+	p, f, _ = translated(t, rules)
 	in, open := "lan", false
 	p.Sets(func() nat.InSet {
 		return func(_ *model.Table, set string, _ []string) fact.Answer {
@@ -149,6 +149,6 @@ func TestRuleByASet(t *testing.T) {
 	f.Now = f.Now.Add(time.Minute)
 	work(p, f)
 	if got := text(p, f); strings.Contains(got, "stale") || !p.nature.least || !strings.Contains(got, "which of them depends on what is not known") {
-		t.Errorf("%s: the sets do not answer:\n%s", fl.Line(), got)
+		t.Errorf("the sets do not answer:\n%s", got)
 	}
 }
