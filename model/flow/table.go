@@ -170,13 +170,12 @@ func (t *Table) warm(b *Batch) {
 	t.warmed = any // else the compiler leaves it all out
 }
 
-// at says what time it is, and gives how long that is after the epoch.
-func (t *Table) at(now time.Time) time.Duration {
+// at says what time it is.
+func (t *Table) at(now time.Time) {
 	if t.epoch.IsZero() {
 		t.epoch = now
 	}
 	t.now = now
-	return now.Sub(t.epoch)
 }
 
 // hashes are those of a flow's tuples.

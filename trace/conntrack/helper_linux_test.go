@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,16 +57,24 @@ func list(t testing.TB, r *Reader) (flows []*flow.Flow, tab feed.Item) {
 // watch follows the table until the test ends, and gives the items.
 func watch(t testing.TB, r *Reader, o Options) <-chan feed.Item {
 	t.Helper()
+	items, _ := watching(t, r, o)
+	return items
+}
+
+// watching is watch, with what ends it.
+func watching(t testing.TB, r *Reader, o Options) (_ <-chan feed.Item, end func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	items, ended := make(chan feed.Item, 1<<16), make(chan error, 1)
 	go func() { ended <- r.Watch(ctx, o, func(i feed.Item) { i.Split(func(i feed.Item) { items <- i }) }) }()
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("Watch ended with %v", err)
 		}
 	})
-	return items
+	t.Cleanup(end)
+	return items, end
 }
 
 // until takes items until one is what is looked for.

@@ -1,13 +1,11 @@
 package conntrack
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,16 +28,8 @@ type follower struct {
 
 func follow(t *testing.T, r *Reader, o Options) *follower {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	items, ended := make(chan feed.Item, 1<<16), make(chan error, 1)
-	go func() { ended <- r.Watch(ctx, o, func(i feed.Item) { i.Split(func(i feed.Item) { items <- i }) }) }()
-	f := &follower{items: items, end: sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Watch ended with %v", err)
-		}
-	})}
-	t.Cleanup(f.end)
+	items, end := watching(t, r, o)
+	f := &follower{items: items, end: end}
 	until(t, items, "the first dump", func(i feed.Item) bool { f.fold(i); return isTable(i) })
 	return f
 }
