@@ -180,20 +180,20 @@ func TestEvalAgrees(t *testing.T) {
 	t.Parallel()
 	for _, p := range programs(t) {
 		for _, about := range []string{"headers", "connection"} {
-			p := *p
-			t.Run(p.name+"/"+about, func(t *testing.T) {
-				t.Parallel()
-				p.agree(t, about == "connection")
-			})
+			for _, seed := range nettest.Seeds(t, 1) {
+				p := *p
+				t.Run(fmt.Sprintf("%s/%s %d", p.name, about, seed), func(t *testing.T) {
+					t.Parallel()
+					p.agree(t, about == "connection", seed)
+				})
+			}
 		}
 	}
 }
 
-func (p *program) agree(t *testing.T, conn bool) {
+func (p *program) agree(t *testing.T, conn bool, seed uint64) {
 	p.open(t)
 	nettest.Feed(t, p.ns, "link add d0 type veth peer name d1\nlink set d0 arp off\nlink set d1 up\naddr add 10.99.0.2/24 dev d0\naddr add fd99::2/64 dev d0 nodad\nlink set d0 up\n", "ip", "-batch", "-")
-	seed := rand.Uint64()
-	t.Logf("random seed %d", seed)
 	g := &gen{Rand: rand.New(rand.NewPCG(seed, 3)), v6: p.family == model.FamilyIPv6}
 	var rules []*match.Rule
 	var b strings.Builder

@@ -165,14 +165,6 @@ func (p *program) printed(r rule) string {
 	return strings.TrimPrefix(match.Parse(r.text, p.family).String(), "-A g ")
 }
 
-// seeds are fixed, and two of the day besides, which are logged.
-func seeds(t *testing.T) []uint64 {
-	s := []uint64{1, 2, 3}
-	day := rand.Uint64()
-	t.Logf("random seeds %d, %d", day, day+1)
-	return append(s, day, day+1)
-}
-
 // TestRoundTrip loads thousands of random rules over all matches and targets.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
@@ -181,7 +173,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Parallel()
 			p.open(t)
 			total := 0
-			for i, seed := range seeds(t) {
+			for i, seed := range nettest.Seeds(t, 1, 2, 3, 4, 5) {
 				g := &gen{Rand: rand.New(rand.NewPCG(seed, 7)), v6: p.family == model.FamilyIPv6, tag: p.tag(i)}
 				if strings.HasSuffix(p.name, "nft") {
 					g.without = "QUEUE" // see absent

@@ -229,19 +229,19 @@ func TestEvalAgrees(t *testing.T) {
 		v6    bool
 	}{{"ip", false}, {"ip6", true}, {"inet", false}, {"inet", true}} {
 		for _, about := range []string{"headers", "connection"} {
-			t.Run(fmt.Sprintf("%s/v6=%v/%s", c.table, c.v6, about), func(t *testing.T) {
-				t.Parallel()
-				agree(t, c.table, c.v6, about == "connection")
-			})
+			for _, seed := range nettest.Seeds(t, 1) {
+				t.Run(fmt.Sprintf("%s/v6=%v/%s %d", c.table, c.v6, about, seed), func(t *testing.T) {
+					t.Parallel()
+					agree(t, c.table, c.v6, about == "connection", seed)
+				})
+			}
 		}
 	}
 }
 
-func agree(t *testing.T, table string, v6, conn bool) {
+func agree(t *testing.T, table string, v6, conn bool, seed uint64) {
 	ns := nettest.New(t, "eval")
 	nettest.Feed(t, ns, "link add d0 type veth peer name d1\nlink set d0 arp off\nlink set d1 up\naddr add 10.99.0.2/24 dev d0\naddr add fd99::2/64 dev d0 nodad\nlink set d0 up\n", "ip", "-batch", "-")
-	seed := rand.Uint64()
-	t.Logf("random seed %d", seed)
 	g := &shooter{rand.New(rand.NewPCG(seed, 5)), v6, table}
 	var b strings.Builder
 	fmt.Fprintf(&b, "table %s t {\nset near { type %s; elements = { %s } }\n", table, g.fam("ipv4_addr", "ipv6_addr"), g.fam("10.99.0.9, 10.99.0.5", "fd99::9, fd99::5"))

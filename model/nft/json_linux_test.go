@@ -1,7 +1,6 @@
 package nft_test
 
 import (
-	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +28,12 @@ func (h *host) listJSON(t *testing.T, what ...string) []*model.Table {
 // TestJSON holds what nft -j lists of every form against what nft lists as text.
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	rules := allForms()
+	sameForms(t, allForms())
+}
+
+// sameForms loads rules and compares what nft lists of them as text and as JSON.
+func sameForms(t *testing.T, rules []rule) {
+	t.Helper()
 	h := newHost(t)
 	h.loadAll(t, rules, func(r rule, err error) { t.Errorf("does not load: %s: %s\n  %v", r.where, r.text, err) })
 	if n := sameTables(t, h.list(t), h.listJSON(t, "ruleset")); n < len(rules) {
@@ -40,16 +44,8 @@ func TestJSON(t *testing.T) {
 // TestJSONRandom does so with rules by the thousand.
 func TestJSONRandom(t *testing.T) {
 	t.Parallel()
-	const seed = 11
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, seed))}
-	var rules []rule
-	for range 3000 {
-		rules = append(rules, g.rule())
-	}
-	h := newHost(t)
-	h.loadAll(t, rules, func(r rule, err error) { t.Errorf("does not load: %s: %s\n  %v", r.where, r.text, err) })
-	if n := sameTables(t, h.list(t), h.listJSON(t, "ruleset")); n < len(rules) {
-		t.Errorf("%d rules compared, wanted %d", n, len(rules))
+	for _, seed := range nettest.Seeds(t, 11) {
+		sameForms(t, randomRules(seed, 3000))
 	}
 }
 

@@ -207,14 +207,20 @@ func family(where string) model.Family {
 	return f
 }
 
+// randomRules are n rules of any form.
+func randomRules(seed uint64, n int) (rules []rule) {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, seed))}
+	for range n {
+		rules = append(rules, g.rule())
+	}
+	return rules
+}
+
 // TestRandom does with rules by the thousand what TestForms does.
 func TestRandom(t *testing.T) {
 	t.Parallel()
-	const seed = 6
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, seed))}
-	var rules []rule
-	for range 3000 {
-		rules = append(rules, g.rule())
+	for _, seed := range nettest.Seeds(t, 6) {
+		rules := randomRules(seed, 3000)
+		roundTrip(t, rules, len(rules))
 	}
-	roundTrip(t, rules, len(rules))
 }

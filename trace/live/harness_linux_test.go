@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ type scope struct {
 	t       *testing.T
 	session *Session
 	snaps   chan *snapshot.Snapshot
-	shut    func() // of openOn
+	shut    func() // ends it before the test does
 }
 
 // open watches a namespace and arms a trace.
@@ -60,8 +61,17 @@ func open(t *testing.T, ns *netns.Handle, tr Trace) *scope {
 	return sc
 }
 
+// quietly is how long nothing must be heard of a packet until it is over. It is more than
+// nfscope waits, for the tests of a machine run side by side, and readers are kept waiting.
+const quietly = time.Second
+
 // begin makes a session that does not watch yet.
 func begin(t *testing.T, ns *netns.Handle) *scope {
+	t.Helper()
+	return beginOn(t, ns, guarded(t), journey.Options{Quiet: quietly})
+}
+
+func guarded(t *testing.T) *guard.Guard {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -71,7 +81,18 @@ func begin(t *testing.T, ns *netns.Handle) *scope {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := collect.New(store.New(journey.Options{}), time.Now)
+	t.Cleanup(func() {
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return g
+}
+
+// beginOn is begin with another's guard.
+func beginOn(t *testing.T, ns *netns.Handle, g *guard.Guard, o journey.Options) *scope {
+	t.Helper()
+	c := collect.New(store.New(o), time.Now)
 	s, err := Open(ns, g, About{Name: ns.Name(), Source: "test"}, func(it feed.Item) {
 		if it.Problem != "" {
 			t.Logf("problem: %s", it.Problem)
@@ -94,16 +115,14 @@ func begin(t *testing.T, ns *netns.Handle) *scope {
 			sc.snaps <- s
 		})
 	}()
-	t.Cleanup(func() {
+	sc.shut = sync.OnceFunc(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 		stop()
 		<-ran
-		if err := g.Close(); err != nil {
-			t.Error(err)
-		}
 	})
+	t.Cleanup(sc.shut)
 	return sc
 }
 

@@ -100,7 +100,7 @@ func TestMatrix(t *testing.T) {
 	// What takes time is waiting until a journey is over, so many run at once, whatever
 	// the number of processors.
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, 40)
+	slots := make(chan struct{}, 20)
 	for _, family := range matrixFamilies {
 		for _, path := range matrixPaths {
 			for _, backend := range matrixBackends {
@@ -138,76 +138,72 @@ func TestMatrix(t *testing.T) {
 }
 
 // matrixBatch loads the ruleset of a backend, a path and a translation, arms once, and
-// sends the packets of all fates one by one.
+// sends the packets of all fates. They are judged together when all are told: that is
+// waited for, so it is done once.
 func matrixBatch(t *testing.T, n *matrixNet, g *guard.Guard, backend, path, nat string, fates []string) {
 	w := n.wire(path, nat)
 	loadMatrix(t, n, backend, &w)
 	s := openOn(t, n.router, g, Trace{Rate: 10_000, Filter: parse(t, n.word())})
+	defer s.shut()
 	c := newCounted(t, n.router)
-	seen := 0 // the number of the newest journey that is accounted for
-	var lost []*sent
+	halves := 1
+	if path == "loopback" {
+		halves = 2
+	}
+	var all []*sent
 	for _, fate := range fates {
-		mc := &matrixCase{backend, path, nat, fate, n.family}
-		p := n.send(t, mc, &w)
-		halves := 1
-		if path == "loopback" {
-			halves = 2
-		}
-		list := s.settled(mc.name(), func(list []*journey.Journey) bool {
-			n := 0
-			for _, j := range list {
-				if j.Number > seen && p.is(j) {
-					n++
-				}
-			}
-			return n >= halves
-		})
-		var main, fresh []*journey.Journey
+		all = append(all, n.send(t, &matrixCase{backend, path, nat, fate, n.family}, &w))
+	}
+	var fresh []*journey.Journey
+	main := map[*sent][]*journey.Journey{}
+	s.settled(fmt.Sprintf("%s %s nat %s", backend, path, nat), func(list []*journey.Journey) bool {
+		fresh = fresh[:0]
+		clear(main)
 		for _, j := range list {
-			if j.Number <= seen || j.Outcome.By.Table == "quiet" {
+			if j.Outcome.By.Table == "quiet" {
 				continue
 			}
 			fresh = append(fresh, j)
-			if p.is(j) {
-				main = append(main, j)
+			for _, p := range all {
+				if p.is(j) {
+					main[p] = append(main[p], j)
+				}
 			}
 		}
-		bad := c.compare(t, fresh)
-		bad = append(bad, p.check(t, mc, &w, main)...)
+		return !slices.ContainsFunc(all, func(p *sent) bool { return len(main[p]) < halves })
+	})
+	bad := c.compare(t, fresh)
+	for _, p := range all {
+		for _, why := range p.check(t, &w, main[p]) {
+			bad = append(bad, fmt.Sprintf("%s, port %d: %s", p.of.name(), portOf(p.of.fate), why))
+		}
+		if a, ok := n.heard.of(p.payload); ok && p.of.verdict() != journey.Accepted {
+			bad = append(bad, fmt.Sprintf("%s: nobody should have got the packet, and %s has", p.of.name(), a.ns))
+		}
+	}
+	for _, j := range fresh {
+		bad = append(bad, c.ordered(j)...)
+		of := slices.IndexFunc(all, func(p *sent) bool { return p.is(j) })
+		if why := incomplete(j, of >= 0 && all[of].of.verdict() == journey.Queued); why != "" {
+			bad = append(bad, why)
+		}
+	}
+	if len(bad) > 0 {
+		var b strings.Builder
 		for _, j := range fresh {
-			bad = append(bad, c.ordered(j)...)
-			if why := incomplete(mc, p, j); why != "" {
-				bad = append(bad, why)
-			}
+			b.WriteString(describe(j))
 		}
-		if len(bad) > 0 {
-			var b strings.Builder
-			for _, j := range fresh {
-				b.WriteString(describe(j))
-			}
-			t.Errorf("%s, port %d:\n%s\n%s", mc.name(), portOf(fate), strings.Join(bad, "\n"), b.String())
-		}
-		if mc.verdict() != journey.Accepted {
-			lost = append(lost, p)
-		}
-		for _, j := range list {
-			seen = max(seen, j.Number)
-		}
+		t.Errorf("%s\n%s", strings.Join(bad, "\n"), b.String())
 	}
-	for _, p := range lost {
-		if a, ok := n.heard.of(p.payload); ok {
-			t.Errorf("%s: nobody should have got the packet, and %s has", p.name, a.ns)
-		}
-	}
-	s.shut()
 }
 
-// incomplete says what is not known of a journey that must be whole.
-func incomplete(mc *matrixCase, p *sent, j *journey.Journey) string {
+// incomplete says what is not known of a journey that must be whole. A rule may have
+// queued it.
+func incomplete(j *journey.Journey, queued bool) string {
 	switch {
 	case j.Gaps != 0:
 		return fmt.Sprintf("#%d has %d gaps", j.Number, j.Gaps)
-	case mc.verdict() == journey.Queued && p.is(j) && j.Outcome.Verdict == journey.Queued:
+	case queued && j.Outcome.Verdict == journey.Queued:
 		if j.Complete || strings.Join(j.Possible, " ") != either {
 			return fmt.Sprintf("#%d is queued, and what user space did is not known: complete %v, possible %q", j.Number, j.Complete, j.Possible)
 		}
@@ -224,7 +220,8 @@ func incomplete(mc *matrixCase, p *sent, j *journey.Journey) string {
 }
 
 // check holds the packet's own journeys, two over loopback, against what its ends saw.
-func (p *sent) check(t *testing.T, mc *matrixCase, w *wire, main []*journey.Journey) (bad []string) {
+func (p *sent) check(t *testing.T, w *wire, main []*journey.Journey) (bad []string) {
+	mc := p.of
 	say := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
 	halves := 1
 	if mc.path == "loopback" {

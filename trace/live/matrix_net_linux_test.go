@@ -16,11 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nfscope/model"
-	"nfscope/model/feed"
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
-	"nfscope/model/store"
-	"nfscope/trace/collect"
 	"nfscope/trace/guard"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -203,7 +200,7 @@ func (h *heard) serve(ns string, port uint16, c *net.UDPConn) {
 
 // sent is a packet of the test.
 type sent struct {
-	name     string
+	of       *matrixCase
 	payload  string
 	from, to netip.AddrPort
 	heard    *heard
@@ -223,7 +220,7 @@ func (p *sent) is(j *journey.Journey) bool {
 func (m *matrixNet) send(t *testing.T, mc *matrixCase, w *wire) *sent {
 	t.Helper()
 	m.next++
-	p := &sent{name: mc.name(), payload: fmt.Sprintf("%s %d", mc.name(), m.next), heard: m.heard, tcp: mc.fate == "reset",
+	p := &sent{of: mc, payload: fmt.Sprintf("%s %d", mc.name(), m.next), heard: m.heard, tcp: mc.fate == "reset",
 		from: addrPort(w.src, m.next), to: addrPort(w.dst, portOf(mc.fate))}
 	if p.tcp {
 		nettest.Do(t, w.sender, func() error {
@@ -266,74 +263,26 @@ func (m *matrixNet) send(t *testing.T, mc *matrixCase, w *wire) *sent {
 	return p
 }
 
-func guarded(t *testing.T) *guard.Guard {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g, err := guard.Start(exe)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := g.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return g
-}
-
 // openOn is open with another's guard, and without following the rules, which stay as
 // they are. The caller shuts it.
 func openOn(t *testing.T, ns *netns.Handle, g *guard.Guard, tr Trace) *scope {
 	t.Helper()
 	// Listeners answer at once here, and nobody answers for the others.
-	c := collect.New(store.New(journey.Options{Held: 300 * time.Millisecond}), time.Now)
-	s, err := Open(ns, g, About{Name: ns.Name(), Source: "test"}, func(it feed.Item) {
-		if it.Problem != "" {
-			t.Logf("problem: %s", it.Problem)
-		}
-		c.Put(it)
-	})
-	if err != nil {
+	sc := beginOn(t, ns, g, journey.Options{Quiet: quietly, Held: quietly})
+	s := sc.session
+	if _, err := s.Rules(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	sc := &scope{t: t, session: s, snaps: make(chan *snapshot.Snapshot, 1)}
-	ran := make(chan struct{})
-	go func() {
-		defer close(ran)
-		c.Run(ctx, func(s *snapshot.Snapshot) {
-			select {
-			case <-sc.snaps:
-			default:
-			}
-			sc.snaps <- s
-		})
-	}()
-	shut := sync.OnceFunc(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		stop()
-		<-ran
-	})
-	sc.shut = shut
-	t.Cleanup(shut)
-	if _, err := s.Rules(ctx); err != nil {
-		t.Fatal(err)
-	}
-	fctx, end := context.WithCancel(ctx)
+	ctx, end := context.WithCancel(context.Background())
 	s.stop = end
 	s.done.Add(1)
 	go func() {
 		defer s.done.Done()
-		if err := s.follow(fctx, s.put); err != nil && fctx.Err() == nil {
+		if err := s.follow(ctx, s.put); err != nil && ctx.Err() == nil {
 			t.Errorf("connections are not followed: %v", err)
 		}
 	}()
-	if err := s.Arm(ctx, tr); err != nil {
+	if err := s.Arm(t.Context(), tr); err != nil {
 		t.Fatal(err)
 	}
 	return sc

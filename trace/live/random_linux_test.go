@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -40,10 +41,7 @@ func TestRandomRules(t *testing.T) {
 				run(fmt.Sprintf("%s %s %s", family, path, what), func(t *testing.T) {
 					n := newMatrixNet(t, family, path == "bridge")
 					g := guarded(t)
-					for seed := range uint64(2) {
-						if backends == "" { // one that is new in every run
-							seed = rand.Uint64()
-						}
+					for _, seed := range nettest.Seeds(t, 0, 1) {
 						t.Run(fmt.Sprint(seed), func(t *testing.T) { randomRules(t, n, g, path, backends, seed) })
 					}
 				})
@@ -104,49 +102,57 @@ func randomRules(t *testing.T, n *matrixNet, g *guard.Guard, path, backends stri
 	s := openOn(t, n.router, g, Trace{Rate: 10_000, Filter: parse(t, "udp and dst portrange 9001-9199")})
 	defer s.shut()
 	c := newCounted(t, n.router)
-	halves, seen := 1, 0
+	halves := 1
 	if path == "loopback" {
 		halves = 2
 	}
-	var lost []*sent
+	var all []*sent
 	for _, fate := range []string{"accept", "drop"} { // but names for ports here
-		mc := &matrixCase{backend: backends, path: path, nat: "none", fate: fate, family: n.family}
-		p := n.send(t, mc, &w)
-		var main []*journey.Journey
-		s.settled(mc.name(), func(list []*journey.Journey) bool {
-			main = nil
-			for _, j := range list {
-				if j.Number > seen && p.is(j) {
-					main = append(main, j)
+		all = append(all, n.send(t, &matrixCase{backend: backends, path: path, nat: "none", fate: fate, family: n.family}, &w))
+	}
+	main := map[*sent][]*journey.Journey{}
+	s.settled(backends+" "+path, func(list []*journey.Journey) bool {
+		clear(main)
+		for _, j := range list {
+			for _, p := range all {
+				if p.is(j) {
+					main[p] = append(main[p], j)
 				}
 			}
-			return len(main) == halves || len(main) == 1 && main[0].Outcome.Verdict != journey.Accepted
+		}
+		return !slices.ContainsFunc(all, func(p *sent) bool {
+			l := main[p]
+			return len(l) != halves && (len(l) != 1 || l[0].Outcome.Verdict == journey.Accepted)
 		})
-		bad := c.compare(t, main)
-		last := main[len(main)-1]
-		for _, j := range main {
-			if bad = append(bad, c.ordered(j)...); !j.Complete {
-				bad = append(bad, fmt.Sprintf("#%d is incomplete: %s", j.Number, j.Why))
-			}
-		}
-		switch last.Outcome.Verdict {
-		case journey.Accepted:
+	})
+	var bad []string
+	var fresh []*journey.Journey
+	for _, p := range all {
+		fresh = append(fresh, main[p]...)
+		_, heard := n.heard.of(p.payload)
+		switch last := main[p][len(main[p])-1]; {
+		case last.Outcome.Verdict == journey.Accepted:
 			if _, ok := p.heard.wait(p.payload); !ok {
-				bad = append(bad, "it is said to be accepted, and nobody got it")
+				bad = append(bad, fmt.Sprintf("#%d is said to be accepted, and nobody got it", last.Number))
 			}
-		case journey.Dropped:
-			lost = append(lost, p)
-		default:
-			bad = append(bad, "it is "+last.Outcome.Verdict)
-		}
-		if seen = last.Number; len(bad) > 0 {
-			t.Errorf("%s\n%s", strings.Join(bad, "\n"), describe(last))
+		case last.Outcome.Verdict != journey.Dropped:
+			bad = append(bad, fmt.Sprintf("#%d is %s", last.Number, last.Outcome.Verdict))
+		case heard:
+			bad = append(bad, fmt.Sprintf("#%d is said to be dropped, and somebody has it", last.Number))
 		}
 	}
-	for _, p := range lost {
-		if a, ok := n.heard.of(p.payload); ok {
-			t.Errorf("%s: it is said to be dropped, and %s has it", p.name, a.ns)
+	bad = append(bad, c.compare(t, fresh)...)
+	for _, j := range fresh {
+		if bad = append(bad, c.ordered(j)...); !j.Complete {
+			bad = append(bad, fmt.Sprintf("#%d is incomplete: %s", j.Number, j.Why))
 		}
+	}
+	if len(bad) > 0 {
+		var b strings.Builder
+		for _, j := range fresh {
+			b.WriteString(describe(j))
+		}
+		t.Errorf("%s\n%s", strings.Join(bad, "\n"), b.String())
 	}
 }
 
