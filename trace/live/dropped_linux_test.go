@@ -11,7 +11,6 @@ import (
 
 	"nfscope/model/drop"
 	"nfscope/model/journey"
-	"nfscope/model/snapshot"
 	"nfscope/trace/nettest"
 )
 
@@ -86,8 +85,7 @@ func TestKernelDrops(t *testing.T) {
 			nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.r0.rp_filter=1", "net.ipv4.neigh.r1.mcast_solicit=1", "net.ipv4.neigh.r1.retrans_time_ms=600")
 			nettest.Feed(t, n.Router, "route add blackhole 198.51.100.0/24\nlink set r1 mtu 1280\n", "ip", "-batch", "-")
 			nettest.Feed(t, n.Client, "addr add 10.2.0.77/32 dev c0\nneigh replace 10.1.0.66 lladdr 02:00:00:00:00:99 dev c0 nud permanent\nroute add 203.0.113.0/24 via 10.1.0.66\n", "ip", "-batch", "-")
-			s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst portrange 100-120"), Between: b.name != "iptables-nft"})
-			s.wait("the watching of drops", func(snap *snapshot.Snapshot) bool { return snap.Drops.Watch.Step == drop.StepBPF })
+			s := openAll(t, n.Router, Trace{Filter: parse(t, "udp and dst portrange 100-120"), Between: b.name != "iptables-nft"})
 			for _, c := range droppedCases() {
 				fire(t, n, &c)
 			}

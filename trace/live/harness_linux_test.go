@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/model/filter"
 	"nfscope/model/journey"
@@ -47,18 +48,47 @@ type scope struct {
 	shut    func() // ends it before the test does
 }
 
-// open watches a namespace and arms a trace.
+// open watches a namespace and arms a trace. What the kernel drops is not watched: that
+// begins some time later, and would be told of some packets and not of others.
 func open(t *testing.T, ns *netns.Handle, tr Trace) *scope {
+	t.Helper()
+	sc := begin(t, ns)
+	s := sc.session
+	sc.arm(tr, s.flows, func(ctx context.Context) { s.rules.Watch(ctx, time.Second, s.put) })
+	return sc
+}
+
+// openAll is open with all that a Session watches, and waits until that begins.
+func openAll(t *testing.T, ns *netns.Handle, tr Trace) *scope {
 	t.Helper()
 	sc := begin(t, ns)
 	if _, err := sc.session.Rules(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	sc.session.Watch(t.Context())
+	sc.wait("what is watched", func(snap *snapshot.Snapshot) bool { return snap.Flows.Ready && snap.Drops.Watch.Step == drop.StepBPF })
 	if err := sc.session.Arm(t.Context(), tr); err != nil {
 		t.Fatal(err)
 	}
 	return sc
+}
+
+// arm reads the rules, has parts of what a Session watches run until it is closed, and
+// arms a trace when the connections are known.
+func (s *scope) arm(tr Trace, parts ...func(context.Context)) {
+	s.t.Helper()
+	if _, err := s.session.Rules(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s.session.stop = stop
+	for _, run := range parts {
+		s.session.done.Go(func() { run(ctx) })
+	}
+	s.wait("the connections", func(snap *snapshot.Snapshot) bool { return snap.Flows.Ready })
+	if err := s.session.Arm(s.t.Context(), tr); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // quietly is how long nothing must be heard of a packet until it is over. It is more than

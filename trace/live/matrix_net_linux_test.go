@@ -51,6 +51,9 @@ func newMatrixNet(t *testing.T, family model.Family, bridge bool) *matrixNet {
 		nettest.Feed(t, m.client, "addr add fd09::1/64 dev e0 nodad\n", "ip", "-batch", "-")
 		nettest.Feed(t, m.server, "addr add fd09::2/64 dev e0 nodad\naddr add fd09::4/64 dev e0 nodad\naddr add 10.9.0.4/24 dev e0\n", "ip", "-batch", "-")
 		cm, sm, bm := mac(t, m.client, "e0"), mac(t, m.server, "e0"), mac(t, m.router, "br0")
+		// To a host that it has not heard yet it floods, and back out by the port of the hairpin.
+		nettest.Run(t, m.router, "bridge", "fdb", "replace", cm, "dev", "p1", "master", "static")
+		nettest.Run(t, m.router, "bridge", "fdb", "replace", sm, "dev", "p2", "master", "static")
 		neigh(t, m.router, "br0", cm, "10.9.0.1", "fd09::1")
 		neigh(t, m.router, "br0", sm, "10.9.0.2", "fd09::2", "10.9.0.4", "fd09::4")
 		neigh(t, m.client, "e0", bm, "10.9.0.3", "fd09::3")
@@ -269,22 +272,7 @@ func openOn(t *testing.T, ns *netns.Handle, g *guard.Guard, tr Trace) *scope {
 	t.Helper()
 	// Listeners answer at once here, and nobody answers for the others.
 	sc := beginOn(t, ns, g, journey.Options{Quiet: quietly, Held: quietly})
-	s := sc.session
-	if _, err := s.Rules(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	ctx, end := context.WithCancel(context.Background())
-	s.stop = end
-	s.done.Add(1)
-	go func() {
-		defer s.done.Done()
-		if err := s.follow(ctx, s.put); err != nil && ctx.Err() == nil {
-			t.Errorf("connections are not followed: %v", err)
-		}
-	}()
-	if err := s.Arm(t.Context(), tr); err != nil {
-		t.Fatal(err)
-	}
+	sc.arm(tr, sc.session.flows)
 	return sc
 }
 

@@ -230,7 +230,7 @@ func TestRefused(t *testing.T) {
 			n := nettest.NewRouted(t)
 			load(t, n.Router, b.program, b.text)
 			nettest.Feed(t, n.Server, accept4+"-A INPUT -p udp -j DROP\nCOMMIT\n", "iptables-legacy-restore")
-			s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9")})
+			s := openAll(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9")})
 			for i := range 2 {
 				udp(t, n.Client, "10.2.0.2:9")
 				j := s.journey("the packet", func(j *journey.Journey) bool { return j.Number == i+1 })

@@ -36,7 +36,8 @@ func TestQueuedLong(t *testing.T) {
 					return nettest.QueueAccept, 0
 				})
 				t.Cleanup(release)
-				s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9")})
+				s := beginOn(t, n.Router, guarded(t), journey.Options{})
+				s.arm(Trace{Filter: parse(t, "udp and dst port 9")}, s.session.flows)
 				udp(t, n.Client, "10.2.0.2:9")
 				s.wait("the queued packet", func(snap *snapshot.Snapshot) bool {
 					if len(snap.Journeys) != 1 {

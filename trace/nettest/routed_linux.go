@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +27,11 @@ func NewRouted(t testing.TB) *Routed {
 	t.Helper()
 	Kernel(t)
 	n := &Routed{New(t, "client"), New(t, "router"), New(t, "server")}
+	for _, ns := range []*netns.Handle{n.Client, n.Router, n.Server} {
+		for _, of := range []string{"all", "default"} {
+			Sysctl(t, ns, "net/ipv6/conf/"+of+"/accept_dad", "0") // a neighbour is asked for from a link's own address
+		}
+	}
 	n.link(t, n.Client, "c0", "r0", 1)
 	n.link(t, n.Server, "s0", "r1", 2)
 	Sysctl(t, n.Router, "net/ipv4/ip_forward", "1")
@@ -98,9 +104,11 @@ func Sysctl(t testing.TB, ns *netns.Handle, name, value string) {
 	Do(t, ns, func() error { return os.WriteFile("/proc/sys/"+name, []byte(value), 0) })
 }
 
-// AwaitUp waits until every link of the namespaces that was set up carries packets. The
-// end of a pair that was set up first gets its queue from the kernel's link watch, some
-// time later on a busy machine, and drops what is sent before (net/core/link_watch.c).
+// AwaitUp waits until every link of the namespaces that was set up carries packets, and
+// has no address that is tentative. The end of a pair that was set up first gets its queue
+// from the kernel's link watch, some time later on a busy machine, and drops what is sent
+// before (net/core/link_watch.c); and a router whose own address is tentative asks for no
+// neighbour (ndisc_solicit).
 func AwaitUp(t testing.TB, hosts ...*netns.Handle) {
 	t.Helper()
 	again := time.NewTicker(time.Millisecond)
@@ -122,6 +130,19 @@ func AwaitUp(t testing.TB, hosts ...*netns.Handle) {
 					if l, err = h.LinkByIndex(l.Attrs().Index); err != nil {
 						return err
 					}
+				}
+				for {
+					addrs, err := h.AddrList(l, netlink.FAMILY_V6)
+					if err != nil {
+						return err
+					}
+					if !slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.Flags&unix.IFA_F_TENTATIVE != 0 }) {
+						break
+					}
+					if time.Now().After(deadline) {
+						return fmt.Errorf("%s has tentative addresses: %v", l.Attrs().Name, addrs)
+					}
+					<-again.C
 				}
 			}
 			return nil
