@@ -159,6 +159,11 @@ func (r *reader) word(f string) {
 		}
 		return
 	}
+	if hex, ok := strings.CutPrefix(f, "ID:"); ok && p.Src.Is6() {
+		n, _ := strconv.ParseUint(hex, 16, 32)
+		p.FragID = uint32(n)
+		return
+	}
 	switch {
 	case r.proto:
 	case f == "MF", f == "INCOMPLETE" && r.option: // of IPv4, and of IPv6's fragment header
