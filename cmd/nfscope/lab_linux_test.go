@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -115,6 +117,51 @@ func TestLabUp(t *testing.T) {
 	}
 	if left, _ := netns.List("nfs-" + name); len(left) != 0 || len(stands(t, name)) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestLabUpByUser: an ordinary user's lab stands in a user namespace of its own: it is
+// listed, entered, and removed; nobody else's are touched.
+func TestLabUpByUser(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "ip", "nsenter", "unshare")
+	exe := forAll(t)
+	user := func(name string, args ...string) *exec.Cmd {
+		cmd := exec.Command(name, args...)
+		cmd.Dir = "/"
+		cmd.Env = []string{"HOME=/", "LANG=C.UTF-8", "PATH=/usr/bin:/bin"}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		return cmd
+	}
+	if out, err := user("unshare", "-Urnm", "true").CombinedOutput(); err != nil {
+		nettest.Skip(t, "an ordinary user can make no user namespace here: "+string(out))
+	}
+	says := func(status int, want string, args ...string) {
+		t.Helper()
+		cmd := user(exe, append([]string{"lab"}, args...)...)
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != status || !strings.Contains(string(out), want) {
+			t.Errorf("lab %v: status %d, want %d, with %q:\n%s", args, got, status, want, out)
+		}
+	}
+	t.Cleanup(func() { _ = user(exe, "lab", "down", "redirect-proxy").Run() })
+	says(exitDone, "nfscope lab enter redirect-proxy pod nfscope", "up", "redirect-proxy")
+	says(exitError, "stands already", "up", "redirect-proxy")
+	says(exitDone, "in a user namespace", "list")
+	says(exitDone, "10.244.0.9/24", "enter", "redirect-proxy", "pod", "--", "ip", "-br", "address")
+	says(exitDone, "-A PREROUTING -p tcp -j REDIRECT --to-ports 5555", "enter", "redirect-proxy", "pod", "iptables-legacy", "-t", "nat", "-S")
+	says(exitDone, "iptables-legacy ip nat", "enter", "redirect-proxy", "pod", exe, "rules")
+	says(7, "", "enter", "redirect-proxy", "pod", "sh", "-c", "exit 7")
+	says(exitUsage, "there are client, pod", "enter", "redirect-proxy", "nobody")
+	if l, err := netns.List("nfs-redirect-proxy-"); err != nil || slices.ContainsFunc(stands(t, "redirect-proxy"), func(s lab.Stand) bool { return !s.Apart() && s.Held }) {
+		t.Errorf("root sees it among its own: %v, %v", l, err)
+	}
+	says(exitDone, "is removed", "down", "redirect-proxy")
+	says(exitError, "does not stand", "down", "redirect-proxy")
+	for _, s := range stands(t, "redirect-proxy") {
+		if s.Apart() {
+			t.Errorf("it stands yet: %s", s)
+		}
 	}
 }
 

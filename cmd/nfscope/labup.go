@@ -34,6 +34,12 @@ func (a *app) labHoldCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: lab.Hold + " NAME LAB", Hidden: true, Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
+			switch ran, status, err := lab.EnterUserns(os.Args[1:]); {
+			case err != nil:
+				return lacking(err)
+			case ran: // an ordinary user's lab stands in a user namespace
+				return &statusError{status: status}
+			}
 			l, err := o.find(args[1])
 			if err != nil {
 				return err
@@ -75,8 +81,8 @@ func (a *app) labUp(name string, o labFlags) error {
 	if err != nil {
 		return err
 	}
-	if !lab.Privileged() {
-		return lacking(fmt.Errorf("lab up needs root: in a user namespace the lab would be gone with this command; `nfscope lab run %s` works without", name))
+	if err := canRunLabs(); err != nil {
+		return lacking(fmt.Errorf("lab up cannot work here: %w", err))
 	}
 	standing, err := lab.Standing()
 	if err != nil {
@@ -133,7 +139,11 @@ func (a *app) labUp(name string, o labFlags) error {
 	for _, h := range hosts {
 		fmt.Fprintf(a.out, "  %s\n", h)
 	}
-	fmt.Fprintf(a.out, "\n  nfscope lab enter %s %s\n  nfscope --netns %s\n  nfscope lab down %s\n", l.Name, l.Observed, observedName(hosts, l.Observed), l.Name)
+	look := "nfscope --netns " + observedName(hosts, l.Observed)
+	if !lab.Privileged() { // the names are in its own user namespace
+		look = fmt.Sprintf("nfscope lab enter %s %s nfscope", l.Name, l.Observed)
+	}
+	fmt.Fprintf(a.out, "\n  nfscope lab enter %s %s\n  %s\n  nfscope lab down %s\n", l.Name, l.Observed, look, l.Name)
 	return cmd.Process.Release()
 }
 
@@ -171,11 +181,10 @@ func (a *app) labDown(name string) error {
 		}
 		name = l.Name
 	}
-	if err := needAdmin("removing a lab"); err != nil {
-		return err
-	}
-	if _, err := lab.Sweep(); err != nil { // what a killed one left goes too
-		return err
+	if lab.Privileged() {
+		if _, err := lab.Sweep(); err != nil { // what a killed one left goes too
+			return err
+		}
 	}
 	standing, err := lab.Standing()
 	if err != nil {

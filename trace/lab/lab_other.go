@@ -59,6 +59,9 @@ func Standing() ([]Stand, error) { return nil, nil }
 // Release fails with netns.ErrUnsupported.
 func Release(context.Context, Stand) error { return netns.ErrUnsupported }
 
+// Exec fails with netns.ErrUnsupported.
+func (Stand) Exec(host, path string, command, env []string) error { return netns.ErrUnsupported }
+
 // Leftovers finds none.
 func Leftovers() ([]string, error) { return nil, nil }
 

@@ -36,7 +36,7 @@ func Standing() ([]Stand, error) {
 		}
 		found[key].Hosts[host] = name
 	}
-	var list []Stand
+	list := guests()
 	for _, s := range found {
 		list = append(list, *s)
 	}
