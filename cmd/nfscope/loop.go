@@ -272,6 +272,7 @@ func spoken(l *lab.Lab, lang string) func(*feed.Item) {
 				v.Steps[i].Says = l.Steps[i].Says.In(lang)
 			}
 		}
+		v.Queues, v.Counts = it.Lab.Queues, it.Lab.Counts
 		it.Lab = v
 	}
 }

@@ -2,7 +2,10 @@ package snapshot
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
+
+	"nfscope/model"
 )
 
 // Lab is the running lab.
@@ -17,6 +20,11 @@ type Lab struct {
 	// len(Steps) when all are done.
 	Steps   []LabStep
 	Current int
+	// Queues are the queues of NFQUEUE that a program reads, Counts what the kernel counted
+	// since the first step, Pools the ranges of ports that the lab fills up.
+	Queues []LabQueue `json:",omitempty"`
+	Counts []LabCount `json:",omitempty"`
+	Pools  []LabPool  `json:",omitempty"`
 	// Round counts how often the steps began again.
 	Round int `json:"-"`
 }
@@ -88,6 +96,46 @@ func (s *LabStep) Reached() bool {
 		}
 	}
 	return false
+}
+
+// LabQueue is a queue of NFQUEUE.
+type LabQueue struct {
+	Host   string
+	Number int
+	// Given are the packets that the program got since the first step, Waiting those that it
+	// has not decided yet. Full counts what was dropped because the queue was full, Deaf
+	// because the program's socket was.
+	Given, Waiting, Full, Deaf uint64
+}
+
+// LabCount is one of the kernel's counters: by how much it rose.
+type LabCount struct {
+	Host, Name string
+	Rose       uint64
+}
+
+// LabPool is a range of ports of an address that NAT gives away.
+type LabPool struct{ Address, Ports string }
+
+// Used counts which of the pool's ports connections have, of how many.
+func (p *LabPool) Used(replies []model.Tuple) (used, of int) {
+	a, b, more := strings.Cut(p.Ports, "-")
+	if !more {
+		b = a
+	}
+	from, err1 := strconv.Atoi(a)
+	to, err2 := strconv.Atoi(b)
+	addr, err3 := netip.ParseAddr(p.Address)
+	if err1 != nil || err2 != nil || err3 != nil || to < from {
+		return 0, 0
+	}
+	taken := map[uint16]bool{}
+	for _, t := range replies {
+		if t.Dst == addr && int(t.DPort) >= from && int(t.DPort) <= to {
+			taken[t.DPort] = true
+		}
+	}
+	return len(taken), to - from + 1
 }
 
 // Host finds the host that an address belongs to; "" where there is none.

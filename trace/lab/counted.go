@@ -10,19 +10,29 @@ import (
 //     insert_failed, drop, invalid.
 //   - PROTO.NAME: a value of /proc/net/snmp and /proc/net/netstat, such as
 //     Ip.OutNoRoutes, TcpExt.IPReversePathFilter.
-//   - queue.N: packets that were given to user space by queue N.
+//   - queue.N: packets that were given to user space by queue N; queue.N.waiting those that
+//     have no verdict yet, queue.N.dropped those that found it full, and
+//     queue.N.user_dropped those that the program's socket had no room for.
 //
 // A counter that is not there has counted nothing.
 type Counted map[string]map[string]uint64
 
+// The names of a queue's counters: queue.N, and what stands behind it.
+const (
+	queueCounter = "queue."
+	queueWaiting = ".waiting"
+	queueFull    = ".dropped"
+	queueDeaf    = ".user_dropped"
+)
+
 // of is a counter, or the sum of a range of queues.
 func (c Counted) of(host, name string) (sum uint64) {
-	from, to, ok := splitRange(strings.TrimPrefix(name, "queue."))
-	if !ok || !strings.HasPrefix(name, "queue.") {
+	from, to, ok := splitRange(strings.TrimPrefix(name, queueCounter))
+	if !ok || !strings.HasPrefix(name, queueCounter) {
 		return c[host][name]
 	}
 	for q := int(from); q <= int(to); q++ {
-		sum += c[host]["queue."+strconv.Itoa(q)]
+		sum += c[host][queueCounter+strconv.Itoa(q)]
 	}
 	return sum
 }

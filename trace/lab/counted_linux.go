@@ -82,16 +82,19 @@ func readSNMP(text string, c map[string]uint64) {
 	}
 }
 
-// readQueues reads the queues that someone listens to: the number first, and how many
-// packets it has given out in the column before the last (nfnetlink_queue.c, seq_show).
+// readQueues reads the queues that someone listens to: the number first, the third column
+// how many wait, the sixth and seventh what was dropped, and the one before the last how
+// many packets it has given out (nfnetlink_queue.c, seq_show).
 func readQueues(text string, c map[string]uint64) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)
 		if len(f) < 8 {
 			continue
 		}
-		if v, err := strconv.ParseUint(f[7], 10, 64); err == nil {
-			c["queue."+f[0]] = v
+		for at, name := range map[int]string{2: queueWaiting, 5: queueFull, 6: queueDeaf, 7: ""} {
+			if v, err := strconv.ParseUint(f[at], 10, 64); err == nil {
+				c[queueCounter+f[0]+name] = v
+			}
 		}
 	}
 }

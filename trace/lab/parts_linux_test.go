@@ -3,11 +3,13 @@ package lab
 import (
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"nfscope/model/snapshot"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
@@ -134,4 +136,19 @@ func hasVLAN(t *testing.T) bool {
 	t.Helper()
 	err := exec.Command("unshare", "--net", "ip", "link", "add", "link", "lo", "name", "v7", "type", "vlan", "id", "7").Run()
 	return err == nil
+}
+
+// A queue's line gives how many packets wait, were dropped and were given out.
+func TestQueueCounters(t *testing.T) {
+	t.Parallel()
+	now, before := Counted{"h": {}}, Counted{"h": {}}
+	readQueues("   50   1234     2 2  2048     3     4        9  1\n  100   1234     0 2  2048     0     0        1  1\nshort 1\n", now["h"])
+	readQueues("   50   1234     1 2  2048     1     4        5  1\n", before["h"])
+	want := []snapshot.LabQueue{{Host: "h", Number: 50, Given: 4, Waiting: 2, Full: 2}, {Host: "h", Number: 100, Given: 1}}
+	if got := queuesOf("h", now, now.Since(before)); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := now.of("h", "queue.50-100"); got != 10 {
+		t.Errorf("the sum of a range is %d", got)
+	}
 }

@@ -15,17 +15,20 @@ import (
 func Play(ctx context.Context, n *Network, emit func(feed.Item), wait func(Step) error) ([]Result, error) {
 	l := n.Lab()
 	var results []Result
-	show := func(current int) {
-		if emit != nil {
-			emit(feed.Item{Time: time.Now(), Lab: l.View(n.Lang, current, results)})
-		}
-	}
 	if n.played {
 		if err := n.forgetFlows(); err != nil {
 			return nil, err
 		}
 	}
 	n.played = true
+	counts := n.watching()
+	show := func(current int) {
+		if emit != nil {
+			v := l.View(n.Lang, current, results)
+			counts.tell(v)
+			emit(feed.Item{Time: time.Now(), Lab: v})
+		}
+	}
 	for i := range l.Steps {
 		show(i)
 		if wait != nil {

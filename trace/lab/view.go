@@ -11,6 +11,9 @@ import (
 func (l *Lab) View(lang string, current int, results []Result) *snapshot.Lab {
 	v := &snapshot.Lab{Name: l.Name, Title: l.Title.In(lang), Lang: lang, Lesson: l.Lesson.In(lang), Net: l.net(), Current: current,
 		Steps: make([]snapshot.LabStep, len(l.Steps))}
+	for _, p := range l.Pools {
+		v.Pools = append(v.Pools, snapshot.LabPool{Address: p.Address, Ports: p.Ports})
+	}
 	for i := range l.Steps {
 		s := &l.Steps[i]
 		v.Steps[i] = snapshot.LabStep{Title: s.Title.In(lang), Asks: s.Asks.In(lang), From: s.From, Do: s.Do, To: s.To, Count: max(1, s.Count)}

@@ -70,6 +70,8 @@ type Page struct {
 	truth  *guess.Truth
 	// right of asked answers were right.
 	right, asked int
+	// counted is the lab with the counts of what was shown so far.
+	counted *snapshot.Lab
 	// scroll is how far the lesson is scrolled.
 	scroll int
 
@@ -112,6 +114,9 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 		p.round = l.Round
 		p.right, p.asked = 0, 0
 		p.begin(l, 0)
+	}
+	if p.phase != showing || p.counted == nil {
+		p.counted = l
 	}
 	if p.stage != nil {
 		p.stage.net = &l.Net

@@ -209,6 +209,30 @@ func TestConnectionsAppear(t *testing.T) {
 	wants(t, p, f, "tcp "+line, "reply 10.2.0.2:8443 > 198.51.100.7:40312")
 }
 
+// What the kernel counted in a step is told when the step was shown, not before.
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Pace: &pace{held: true}})
+	with := func(current int, rose uint64) *snapshot.Snapshot {
+		s := uitest.Lab("en", current)
+		s.Lab.Queues = []snapshot.LabQueue{{Number: 50, Given: rose}, {Number: 51, Waiting: rose, Full: 1, Deaf: 1}}
+		s.Lab.Counts = []snapshot.LabCount{{Host: "gateway", Name: "conntrack.insert_failed", Rose: rose}}
+		s.Lab.Pools = []snapshot.LabPool{{Address: "198.51.100.9", Ports: "61000-61003"}, {Address: "broken", Ports: "1"}}
+		return s
+	}
+	f := frame(with(0, 0), theme.Options{}, 200, 55)
+	do(p, f, keys.GoOn)
+	wants(t, p, f, "queue 50 51", "given 0 0", "dropped 0 2", "gateway: conntrack.insert_failed +0", "pool 198.51.100.9:61000-61003", "1 / 4")
+	do(p, f, keys.Bottom, keys.GoOn)
+	f.Snap = with(1, 7)
+	for range 5 {
+		p.Move(33*time.Millisecond, f)
+	}
+	wants(t, p, f, "conntrack.insert_failed +0")
+	run(t, p, f)
+	wants(t, p, f, "given 7 0", "waiting 0 7", "conntrack.insert_failed +7")
+}
+
 // Nobody saw the packet: no hook, only its sender.
 func TestUnseen(t *testing.T) {
 	p := New(Options{Pace: &pace{held: true}})

@@ -21,7 +21,7 @@ import (
 func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 	th := f.Theme
 	out := p.picture(f, l, a)
-	table := p.connections(f, a.side)
+	table := append(p.connections(f, a.side), p.counts(f, a.side)...)
 	room := min(h-len(out)-len(table)-2, max(h*2/5, 24)) // the table stays where it is
 	if room < 3 {
 		table = nil
@@ -266,14 +266,7 @@ const mostFlows = 5
 func (p *Page) connections(f *page.Frame, w int) []string {
 	th, say := f.Theme, p.speech(f)
 	out := []string{th.Title.Render("conntrack")}
-	var list []*flow.Flow
-	if t := f.Snap.Flows.Table; t != nil {
-		for _, fl := range t.List() {
-			if fl.Gone.IsZero() && (p.stage == nil || p.stage.made(fl.ID)) {
-				list = append(list, fl)
-			}
-		}
-	}
+	list := p.flows(f)
 	if n := len(list) - mostFlows; n > 0 {
 		list = list[n:]
 	}
@@ -293,4 +286,17 @@ func (p *Page) connections(f *page.Frame, w int) []string {
 		}
 	}
 	return out
+}
+
+// flows are the connections that were made by what was shown so far, oldest first.
+func (p *Page) flows(f *page.Frame) (list []*flow.Flow) {
+	if f.Snap.Flows.Table == nil {
+		return nil
+	}
+	for _, fl := range f.Snap.Flows.Table.List() {
+		if fl.Gone.IsZero() && (p.stage == nil || p.stage.made(fl.ID)) {
+			list = append(list, fl)
+		}
+	}
+	return list
 }
