@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,7 +150,7 @@ func ftp(t *testing.T, s *side, active bool, format string) {
 		fold(i)
 		return i.Table != nil && len(i.Table.Expected) == 1
 	})
-	flows, whole := list(t, open(t, n.Router))
+	flows, whole := acknowledged(t, open(t, n.Router))
 	if len(whole.Table.Expected) != 1 {
 		t.Fatalf("expected are %+v", whole.Table.Expected)
 	}
@@ -202,6 +203,21 @@ func ftp(t *testing.T, s *side, active bool, format string) {
 	}
 	if b, err = json.Marshal(flow.Event{Type: flow.EventNew, Flow: child}); err != nil || !strings.Contains(string(b), `"master":{"proto":"tcp"`) {
 		t.Errorf("%s, %v", b, err)
+	}
+}
+
+// acknowledged reads the table when no data waits for an ACK, which would change the timeout.
+func acknowledged(t *testing.T, r *Reader) (flows []*flow.Flow, tab feed.Item) {
+	t.Helper()
+	const waits = 0x10 // IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED
+	for deadline := time.Now().Add(patience); ; {
+		flows, tab = list(t, r)
+		if !slices.ContainsFunc(flows, func(f *flow.Flow) bool { return (f.Orig.TCP.Flags|f.Reply.TCP.Flags)&waits != 0 }) {
+			return flows, tab
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("data is not acknowledged")
+		}
 	}
 }
 

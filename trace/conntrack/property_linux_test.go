@@ -159,7 +159,11 @@ func equalsFreshDump(t *testing.T, seed uint64) {
  chain post { type nat hook postrouting priority 100; meta l4proto { tcp, udp } th sport 20800-21200 masquerade; ct status dnat snat to 203.0.113.9; icmp type echo-request snat to 203.0.113.9; }
  chain m { type filter hook forward priority 0; ct state new meta l4proto udp ct mark set 0x7 ct label set 9; }
 }`, "nft", "-f", "-")
-	nettest.Run(t, n.Router, "sysctl", "-qw", "net.netfilter.nf_conntrack_acct=1", "net.netfilter.nf_conntrack_timestamp=1")
+	args := []string{"-qw", "net.netfilter.nf_conntrack_acct=1", "net.netfilter.nf_conntrack_timestamp=1"}
+	for _, x := range []string{"tcp_timeout_close", "tcp_timeout_time_wait", "tcp_timeout_syn_sent", "udp_timeout", "udp_timeout_stream", "icmp_timeout"} {
+		args = append(args, "net.netfilter.nf_conntrack_"+x+"=3600") // none ends while it is looked at
+	}
+	nettest.Run(t, n.Router, "sysctl", args...)
 	// No ACK comes when all else is over.
 	nettest.Run(t, n.Client, "ip", "route", "replace", "default", "via", "10.1.0.1", "quickack", "1")
 	nettest.Run(t, n.Server, "ip", "route", "replace", "default", "via", "10.2.0.1", "quickack", "1")

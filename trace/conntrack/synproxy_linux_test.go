@@ -87,7 +87,7 @@ func TestSynproxy(t *testing.T) {
 			}
 			got, gave := sequence(t, client, recvQueue), sequence(t, server, sendQueue)
 			var f *flow.Flow
-			flows, _ := list(t, open(t, n.Router))
+			flows, _ := acknowledged(t, open(t, n.Router))
 			for _, x := range flows {
 				if x.Orig.Tuple.DPort == 80 {
 					f = x
