@@ -59,8 +59,8 @@ func (n *Finder) Begin(t *Table, q Query) {
 	n.sort.reset(t.Len())
 }
 
-// piece is how many chunks Step looks through: some milliseconds.
-const piece = (1 << 17) / chunkSize
+// piece is how many chunks Step looks through: less than a millisecond.
+const piece = (1 << 12) / chunkSize
 
 // Step goes on, and gives the View when it is done.
 func (n *Finder) Step() *View {

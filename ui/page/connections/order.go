@@ -2,6 +2,7 @@ package connections
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"time"
 
@@ -96,7 +97,20 @@ type job struct {
 	part          float64
 }
 
-// step does a piece of the work.
+// steps make a piece of some milliseconds, after which somebody may have asked for another
+// list.
+const steps = 32
+
+// run does a piece of the work. It lets the screen go first whenever that has something to
+// do: there may be no more than one processor besides the one that takes the events.
+func (j *job) run() {
+	for i := 0; i < steps && !j.done; i++ {
+		j.step()
+		runtime.Gosched()
+	}
+}
+
+// step does a little of the work.
 func (j *job) step() {
 	began := time.Now()
 	if !j.begun {
@@ -128,7 +142,7 @@ func (o *order) sync(f *page.Frame) {
 	}
 	j := o.begin(f)
 	for !j.done {
-		j.step()
+		j.run()
 	}
 	o.take(j)
 }
@@ -188,7 +202,7 @@ func (o *order) work(f *page.Frame) func() any {
 	o.busy = true
 	j := o.job
 	return func() any {
-		j.step()
+		j.run()
 		return j
 	}
 }
