@@ -22,6 +22,7 @@ type pools struct {
 	open, busy bool
 	list       []nat.Pool
 	at         time.Time // when they were counted
+	took       time.Duration
 	version    int
 	growth     nat.Growth
 	cursor     list.Cursor[string]
@@ -29,7 +30,8 @@ type pools struct {
 	height     int
 }
 
-// poolsEvery is how often the ports are counted while the view is open.
+// poolsEvery is how often the ports are counted while the view is open; of many connections
+// they are counted more seldom, as long lists are made.
 const poolsEvery = 2 * time.Second
 
 // mostPools is how many are listed.
@@ -38,18 +40,21 @@ const mostPools = 200
 type poolsCounted struct {
 	list []nat.Pool
 	at   time.Time
+	took time.Duration
 	of   *model.Ruleset
 }
 
 func (p *pools) work(f *page.Frame) func() any {
-	if !p.open || p.busy || f.Snap.Rules == nil || p.of == f.Snap.Rules && f.Snap.Time.Sub(p.at) < poolsEvery && !f.Snap.Time.Before(p.at) {
+	if !p.open || p.busy || f.Snap.Rules == nil || p.of == f.Snap.Rules && f.Snap.Time.Sub(p.at) < max(poolsEvery, seldom*p.took) && !f.Snap.Time.Before(p.at) {
 		return nil
 	}
 	p.busy = true
 	snap := f.Snap
 	return func() any {
+		began := time.Now()
 		s := nat.NewSources(snap.Names(snap.Rules), nat.Host{Local: snap.Local, Routes: snap.Routes})
-		return poolsCounted{s.Pools(allFlows(snap), mostPools), snap.Time, snap.Rules}
+		l := s.Pools(allFlows(snap), mostPools)
+		return poolsCounted{l, snap.Time, time.Since(began), snap.Rules}
 	}
 }
 
@@ -63,7 +68,7 @@ func (p *pools) done(answer any) bool {
 		p.growth = nat.Growth{}
 	}
 	p.growth.Add(a.list, a.at)
-	p.list, p.at, p.of = a.list, a.at, a.of
+	p.list, p.at, p.took, p.of = a.list, a.at, a.took, a.of
 	p.version++
 	p.cursor.Sync(p.version, len(p.list), p.key)
 	return true

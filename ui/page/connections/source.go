@@ -2,12 +2,25 @@ package connections
 
 import (
 	"iter"
+	"runtime"
 
 	"nfscope/model/flow"
 	"nfscope/model/snapshot"
 )
 
-// allFlows goes through all connections.
+// allFlows goes through all connections, and lets the screen go first as often as a list's
+// making does.
 func allFlows(s *snapshot.Snapshot) iter.Seq[*flow.Look] {
-	return func(yield func(*flow.Look) bool) { s.Flows.Table.Each(yield) }
+	return func(yield func(*flow.Look) bool) {
+		var l []flow.Look
+		for part, more := 0, true; more; part++ {
+			l, more = s.Flows.Table.Some(part, l[:0])
+			for i := range l {
+				if !yield(&l[i]) {
+					return
+				}
+			}
+			runtime.Gosched()
+		}
+	}
 }
