@@ -45,8 +45,7 @@ func (f *Filter) LookBy(l *flow.Look, by Ruling) bool {
 	if f.root == nil {
 		return true
 	}
-	h := headsOf(l)
-	return f.flows.eval(l, &h, by) == Yes
+	return f.flows.eval(l, by) == Yes
 }
 
 // AsksRules reports whether the filter has words that only a Ruling answers.
@@ -127,14 +126,14 @@ func (p *plan) add(nodes []*node) {
 	}
 }
 
-func (p *plan) eval(l *flow.Look, h *heads, by Ruling) Truth {
+func (p *plan) eval(l *flow.Look, by Ruling) Truth {
 	switch p.op {
 	case opNot:
-		return p.kids[0].eval(l, h, by).Not()
+		return p.kids[0].eval(l, by).Not()
 	case opOr:
 		t := No
 		for _, k := range p.kids {
-			t = max(t, k.eval(l, h, by))
+			t = max(t, k.eval(l, by))
 		}
 		return t
 	}
@@ -145,10 +144,10 @@ func (p *plan) eval(l *flow.Look, h *heads, by Ruling) Truth {
 		}
 	}
 	for _, k := range p.kids {
-		t = min(t, k.eval(l, h, by))
+		t = min(t, k.eval(l, by))
 	}
 	if len(p.headers) > 0 && t != No {
-		t = min(t, h.best(p.headers, l))
+		t = min(t, best(p.headers, l))
 	}
 	if t != No && len(p.rules) > 0 { // dear, so last
 		t = min(t, made(p.rules, l, by))
@@ -165,49 +164,40 @@ func (p *plan) eval(l *flow.Look, h *heads, by Ruling) Truth {
 	return t
 }
 
-// best is the and of nodes for the version of the headers that it holds for best.
-func (h *heads) best(nodes []*node, l *flow.Look) Truth {
-	best := No
-	for i := range h.n {
-		one := Yes
-		for _, n := range nodes {
-			one = min(one, h.v[i].eval(n, l))
-		}
-		best = max(best, one)
+// best is the and of nodes for the version of the headers that it holds for best: those of
+// the original direction before NAT, between destination and source NAT, and after both.
+func best(nodes []*node, l *flow.Look) Truth {
+	h := head{l.Orig.Src, l.Orig.Dst, l.Orig.SPort, l.Orig.DPort}
+	t := h.all(nodes, l)
+	if t == Yes || !l.Reply.Src.IsValid() {
+		return t
 	}
-	return best
+	o := h
+	back := l.Reply.Reverse()
+	if h.dst, h.dport = back.Dst, back.DPort; h != o && h.src.IsValid() && h.dst.IsValid() {
+		t = max(t, h.all(nodes, l))
+	}
+	mid := h
+	if h.src, h.sport = back.Src, back.SPort; t != Yes && h != o && h != mid && h.src.IsValid() && h.dst.IsValid() {
+		t = max(t, h.all(nodes, l))
+	}
+	return t
 }
 
-// heads are the headers of the original direction: before NAT, between destination and
-// source NAT, and after both; those that are the same only once.
-type heads struct {
-	n int
-	v [3]head
+func (h *head) all(nodes []*node, l *flow.Look) Truth {
+	t := Yes
+	for _, n := range nodes {
+		if t = min(t, h.eval(n, l)); t == No {
+			return No
+		}
+	}
+	return t
 }
 
 // head is one version of the headers.
 type head struct {
 	src, dst     netip.Addr
 	sport, dport uint16
-}
-
-func headsOf(l *flow.Look) (h heads) {
-	o := head{l.Orig.Src, l.Orig.Dst, l.Orig.SPort, l.Orig.DPort}
-	h.v[0], h.n = o, 1
-	if !l.Reply.Src.IsValid() {
-		return h
-	}
-	back := l.Reply.Reverse()
-	after := head{back.Src, back.Dst, back.SPort, back.DPort}
-	mid := o
-	mid.dst, mid.dport = after.dst, after.dport
-	for _, x := range [2]head{mid, after} {
-		if x != o && x.src.IsValid() && x.dst.IsValid() {
-			h.v[h.n] = x
-			h.n++
-		}
-	}
-	return h
 }
 
 // eval holds a tree of words about headers, without negation, against one version.

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"iter"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -227,15 +228,18 @@ func (s *slab) model(x *slot, side int) model.Tuple {
 		SPort: t.sport, DPort: t.dport}
 }
 
-// look fills l.
+// look fills l. A million are filled for one list: nothing is made first and copied then.
 func (t *Table) look(x *slot, l *Look) {
-	*l = Look{ID: x.id, Family: model.Family(x.family), Orig: t.slab.model(x, 0), Reply: t.slab.model(x, 1), State: State(x.state).String(),
-		Status: Status(x.status), Classes: x.classes, Mark: x.mark, Zone: x.zone, OrigZone: x.zone0, ReplyZone: x.zone1,
-		Timeout: time.Duration(x.timeout) * time.Second, Counted: x.flags&slotCounted != 0, Rate: -1, Gone: x.gone != 0,
-		Helped: Status(x.status)&Helper != 0}
-	if State(x.state) == StateOther {
+	l.ID, l.Family, l.Status, l.Classes, l.Mark = x.id, model.Family(x.family), Status(x.status), x.classes, x.mark
+	t.slab.fill(x, 0, &l.Orig)
+	t.slab.fill(x, 1, &l.Reply)
+	l.Zone, l.OrigZone, l.ReplyZone = x.zone, x.zone0, x.zone1
+	l.Timeout = time.Duration(x.timeout) * time.Second
+	l.Counted, l.Rate, l.Gone, l.Helped = x.flags&slotCounted != 0, -1, x.gone != 0, Status(x.status)&Helper != 0
+	if l.State = State(x.state).String(); State(x.state) == StateOther {
 		l.State = string(t.noted.at(x.notes).find(NoteState))
 	}
+	l.Sent, l.Back = model.Counters{}, model.Counters{}
 	if l.Counted {
 		l.Sent = model.Counters{Packets: x.count[0], Bytes: x.count[1], Valid: true}
 		l.Back = model.Counters{Packets: x.count[2], Bytes: x.count[3], Valid: x.flags&slotCountedBack != 0}
@@ -243,6 +247,17 @@ func (t *Table) look(x *slot, l *Look) {
 	if x.flags&slotRated != 0 {
 		l.Rate = float64(x.rate)
 	}
+}
+
+// fill makes one side's tuple, as model does.
+func (s *slab) fill(x *slot, side int, t *model.Tuple) {
+	if x.kinds>>(4*side)&15 != uint8(IPv4)|uint8(IPv4)<<2 || x.wide() {
+		*t = s.model(x, side)
+		return
+	}
+	t.Proto, t.SPort, t.DPort = model.Proto(x.proto), x.ports[2*side], x.ports[2*side+1]
+	a := (*[8]byte)(x.addr[8*side:])
+	t.Src, t.Dst = netip.AddrFrom4([4]byte(a[:4])), netip.AddrFrom4([4]byte(a[4:]))
 }
 
 // flow makes a Flow; nil of nil.

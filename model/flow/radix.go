@@ -25,13 +25,16 @@ func (s *sorter) add(k uint64, r Row) { s.keys, s.rows = append(s.keys, k), appe
 // sort puts the rows in the order of their keys; those of one key stay as they were.
 // Digits that are the same in all keys cost nothing.
 func (s *sorter) sort() {
-	var all, any uint64 = ^uint64(0), 0
+	var all, any, last uint64 = ^uint64(0), 0, 0
+	sorted := true // as a table by age is until slots are used again
 	for _, k := range s.keys {
 		all &= k
 		any |= k
+		sorted = sorted && last <= k
+		last = k
 	}
 	differ := all ^ any
-	if differ == 0 {
+	if sorted {
 		return
 	}
 	if cap(s.otherKeys) < len(s.keys) {
