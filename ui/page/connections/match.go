@@ -30,17 +30,22 @@ func matcher(text string, rules *basis) func() func(*flow.Look) bool {
 	}
 	low := []byte(strings.ToLower(text))
 	return func() func(*flow.Look) bool {
-		var line []byte
-		return func(l *flow.Look) bool {
-			line = appendLine(line[:0], l)
-			return bytes.Contains(line, low)
-		}
+		var x liner
+		return func(l *flow.Look) bool { return bytes.Contains(x.write(l), low) }
 	}
 }
 
-// appendLine writes a flow as its row shows it, in small letters, and its reply.
-func appendLine(b []byte, l *flow.Look) []byte {
-	b = append(append(b, l.Orig.Proto.String()...), ' ')
+// liner writes flows as text, one after another.
+type liner struct {
+	line []byte
+	// nat is what classes are called: most flows have those of the one before.
+	classes flow.Classes
+	nat     string
+}
+
+// write gives a flow as its row shows it, in small letters, and its reply; until the next.
+func (x *liner) write(l *flow.Look) []byte {
+	b := append(append(x.line[:0], l.Orig.Proto.String()...), ' ')
 	b = appendEnd(b, l.Orig.Proto, l.Orig.Src, l.Orig.SPort)
 	b = append(b, " -> "...)
 	b = appendEnd(b, l.Orig.Proto, l.Orig.Dst, l.Orig.DPort)
@@ -56,13 +61,17 @@ func appendLine(b []byte, l *flow.Look) []byte {
 		b = append(b, c)
 	}
 	if l.Classes != 0 {
-		b = append(append(b, ' '), flow.NAT{Class: l.Classes.List()}.String()...)
+		if l.Classes != x.classes {
+			x.classes, x.nat = l.Classes, flow.NAT{Class: l.Classes.List()}.String()
+		}
+		b = append(append(b, ' '), x.nat...)
 	}
 	b = append(b, '\n') // the reply's tuple, as the inspector has it
 	b = append(append(b, l.Reply.Proto.String()...), ' ')
 	b = appendEnd(b, l.Reply.Proto, l.Reply.Src, l.Reply.SPort)
 	b = append(b, " > "...)
-	return appendEnd(b, l.Reply.Proto, l.Reply.Dst, l.Reply.DPort)
+	x.line = appendEnd(b, l.Reply.Proto, l.Reply.Dst, l.Reply.DPort)
+	return x.line
 }
 
 // appendEnd is model.Tuple's SrcString in bytes.
