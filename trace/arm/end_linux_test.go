@@ -174,13 +174,14 @@ func TestSweepTakesOnlyWhatADeadProcessLeft(t *testing.T) {
 			nettest.Run(t, ns, c, "-t", "raw", "-A", "PREROUTING", "-p", "tcp", "-m", "multiport", "--dports", "1:9", "-m", "comment", "--comment", "nfscope:"+maker, "-j", chain)
 		}
 		nettest.Run(t, ns, c, "-t", "raw", "-N", "nfscope_"+dead+"_5") // killed before its first rule
+		nettest.Run(t, ns, c, "-t", "raw", "-N", "nfscope_"+self+"_6") // just being made
 		nettest.Run(t, ns, c, "-t", "raw", "-A", "OUTPUT", "-m", "comment", "--comment", "a users note: nfscope:"+reused.String(), "-j", "ACCEPT")
 	}
 	did, err := arm.Sweep(ns)
 	if len(did) != 1+3*len(commands) {
 		t.Errorf("did %q", did)
 	}
-	if err == nil || strings.Count(err.Error(), "may be alive") != 4*len(commands) || !strings.Contains(err.Error(), "the nft table nfscope_"+self+"_1 stays") ||
+	if err == nil || strings.Count(err.Error(), "may be alive") != 5*len(commands) || !strings.Contains(err.Error(), "the nft table nfscope_"+self+"_1 stays") ||
 		strings.Count(err.Error(), "the nft table") != 1 {
 		t.Errorf("it says of what stays: %v", err)
 	}
@@ -190,7 +191,7 @@ func TestSweepTakesOnlyWhatADeadProcessLeft(t *testing.T) {
 	}
 	for _, c := range commands {
 		left := nettest.Run(t, ns, c, "-t", "raw", "-S")
-		if strings.Contains(left, "nfscope_"+self+"_1") || strings.Contains(left, "nfscope_"+dead+"_5") || !strings.Contains(left, "a users note") {
+		if strings.Contains(left, "nfscope_"+self+"_1") || !strings.Contains(left, "nfscope_"+self+"_6") || strings.Contains(left, "nfscope_"+dead+"_5") || !strings.Contains(left, "a users note") {
 			t.Errorf("%s: left\n%s", c, left)
 		}
 		for _, chain := range []string{"nfscope_" + self + "_2", "nfscope_" + dead + "_3", "nfscope_" + dead + "_4"} {

@@ -212,7 +212,7 @@ func (tr *tracing) end() {
 	var errs []error
 	if tr.armed != nil {
 		errs = append(errs, tr.armed.Close())
-		tr.dry(time.Now().Add(drain))
+		dry(tr.queued, time.Now().Add(drain))
 	}
 	tr.stop()
 	tr.readers.Wait()
@@ -232,11 +232,11 @@ func (tr *tracing) end() {
 }
 
 // dry waits until nothing waits in the readers' sockets, twice, or the deadline is over.
-func (tr *tracing) dry(deadline time.Time) {
+func dry(queued func() uint64, deadline time.Time) {
 	tick := time.NewTicker(calm)
 	defer tick.Stop()
 	for was := false; time.Now().Before(deadline); {
-		is := tr.queued() == 0
+		is := queued() == 0
 		if was && is {
 			return
 		}

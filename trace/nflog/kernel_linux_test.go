@@ -182,6 +182,9 @@ func TestTaken(t *testing.T) {
 	} else {
 		_ = other.Close()
 	}
+	if who, err := Holder(ns, 7); who != "" || err != nil {
+		t.Errorf("group 7, which nobody reads, is read by %q, %v", who, err)
+	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -313,3 +313,23 @@ func TestRedactSkb(t *testing.T) {
 		t.Errorf("%#x became %#x in a drop and %#x in a sight, none became %#x", uint64(skb), d, s, none)
 	}
 }
+
+// TestRedactHost: a host's name is replaced by one and the same other, wherever it stands
+// from then on; a lab's name is everybody's.
+func TestRedactHost(t *testing.T) {
+	r := NewRedactor()
+	if got := r.Text("web01 is up"); got != "web01 is up" {
+		t.Errorf("before anybody named it: %q", got)
+	}
+	out := r.Item(&feed.Item{Host: &feed.Host{Name: "web01", Source: "live"}})
+	name := out.Host.Name
+	if name == "web01" || !strings.HasPrefix(name, "host-") {
+		t.Errorf("the host is %q", name)
+	}
+	if got := r.Item(&feed.Item{Problem: "web01 is up, web012 is not"}).Problem; got != name+" is up, web012 is not" {
+		t.Errorf("a text says %q", got)
+	}
+	if got := NewRedactor().Item(&feed.Item{Host: &feed.Host{Name: "gateway", Source: "lab gateway"}}); got.Host.Name != "gateway" {
+		t.Errorf("a lab's host is %q", got.Host.Name)
+	}
+}

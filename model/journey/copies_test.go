@@ -1,0 +1,53 @@
+package journey
+
+import (
+	"slices"
+	"testing"
+
+	"nfscope/model"
+)
+
+// TestCopiesAre: a copy that a rule made leaves by the output hook with the ends that the
+// packet had on its way; whatever else looks like it is none, in whatever order the two
+// tracers tell.
+func TestCopiesAre(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	elsewhere := *p
+	elsewhere.Dst = udp("10.3.0.1", 5).Dst
+	tee := legacyTable("mangle", builtin("mangle", "PREROUTING", "ACCEPT", model.Rule{Target: "TEE", Text: "-p udp -j TEE --gateway 10.2.0.2"}))
+	dup := nftTable("fw", chainOf("pre", model.HookPrerouting, -150, "accept", model.Rule{Text: "udp dport 53 dup to 10.2.0.2"}))
+	in := func(id uint32) Event { return between(arming(p), "r0", "", id) }
+	out := func(p *model.Packet, id uint32) Event { return between(arming(p), "", "r1", id) }
+	hit := func() Event { return line("mangle", "PREROUTING", EventRule, 1, model.HookPrerouting, p) }
+	dups := message("pre", EventRule, 10, model.VerdictContinue, nil)
+	dups.ID = 1
+	for _, c := range []struct {
+		name   string
+		table  *model.Table
+		events []Event
+		copies []int // CopyOf of each journey
+	}{
+		{"TEE", tee, []Event{in(1), hit(), out(p, 2)}, []int{0, 1}},
+		{"TEE, told late", tee, []Event{in(1), out(p, 2), hit()}, []int{0, 1}},
+		{"dup", dup, []Event{in(1), headed(dups, p), out(p, 2)}, []int{0, 1}},
+		{"to another", tee, []Event{in(1), hit(), out(&elsewhere, 2)}, []int{0, 0}},
+		{"to another, told late", tee, []Event{in(1), out(&elsewhere, 2), hit()}, []int{0, 0}},
+		{"no rule copied it", tee, []Event{in(1), out(p, 2)}, []int{0, 0}},
+		{"another that came in", tee, []Event{in(1), between(arming(p), "r2", "", 2), hit()}, []int{0, 0}},
+	} {
+		_, list := folded(rulesOf(c.table), Options{Probes: true}, c.events...)
+		var got []int
+		for _, j := range list {
+			got = append(got, j.CopyOf)
+		}
+		if !slices.Equal(got, c.copies) {
+			t.Errorf("%s: copies of %v, want %v", c.name, got, c.copies)
+		}
+	}
+}
+
+// headed gives an event headers.
+func headed(e Event, p *model.Packet) Event {
+	e.Packet = p
+	return e
+}
