@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +216,147 @@ func TestWhyKernel(t *testing.T) {
 	}
 }
 
+// TestWhyRules: what rules of iptables-legacy do, one after the other, since only one
+// reader may have the legacy trace; and a router that may not forward.
+func TestWhyRules(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy", "ip6tables-legacy", "ip", "sysctl")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	for _, e := range whyFamilies() {
+		nettest.Feed(t, n.Router, `*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A FORWARD -p udp -m udp --dport 22 -j ACCEPT
+-A FORWARD -p udp -m udp --dport 1001 -m comment --comment "block list" -j DROP
+-A FORWARD -p udp -m udp --dport 1002 -j REJECT
+-A FORWARD -p udp -m udp --dport 1003 -j NFQUEUE --queue-num 7
+COMMIT
+`, e.legacy+"-restore")
+	}
+	for i, e := range whyFamilies() {
+		flow := func(port int) string { return "udp " + e.client + " > " + e.of(e.server, port) }
+		where := "filter/FORWARD (" + e.pick("iptables-legacy", "iptables-legacy, IPv6") + ")"
+		ask := func(name string, port uint16, kind, sentence string) {
+			answers(t, []whyCase{{name: name + " " + e.name, at: n.Router, filter: fmt.Sprintf("udp and dst host %s and dst port %d", e.server, port), kind: kind, confidence: "certain", status: exitDropped,
+				fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40000, DPort: port}), sentence: flow(int(port)) + sentence}})
+		}
+		if i == 0 { // the same code for both families
+			ask("rule", 1001, "rule", " was dropped by rule 2 of "+where+`: -A FORWARD -p udp -m udp --dport 1001 -m comment --comment "block list" -j DROP`)
+		}
+		ask("reject", 1002, "rule", " was rejected by rule 3 of "+where+": -A FORWARD -p udp -m udp --dport 1002 -j REJECT"+e.pick(" --reject-with icmp-port-unreachable", " --reject-with icmp6-port-unreachable"))
+		ask("queue without listener", 1003, "queue", " was queued to user space, where no program reads, and so dropped by rule 4 of "+where+": -A FORWARD -p udp -m udp --dport 1003 -j NFQUEUE --queue-num 7")
+	}
+	nettest.Run(t, n.Router, "iptables-legacy", "-P", "FORWARD", "DROP")
+	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv6.conf.all.forwarding=0")
+	e4, e6 := whyFamilies()[0], whyFamilies()[1]
+	for _, c := range []whyCase{
+		{name: "policy", at: n.Router, filter: "udp and dst port 1009", kind: "policy", confidence: "certain", status: exitDropped, fire: sends(t, n, nettest.Frame{Src: e4.client, Dst: e4.server, SPort: 40000, DPort: 1009}),
+			sentence: "udp 10.1.0.2 > 10.2.0.2:1009 was dropped by the policy of filter/FORWARD (iptables-legacy)"},
+		{name: "forwarding off", at: n.Router, filter: "udp and dst port 1010", kind: "kernel", confidence: "certain", status: exitDropped, fire: sends(t, n, nettest.Frame{Src: e6.client, Dst: e6.server, SPort: 40000, DPort: 1010}),
+			sentence: "udp fd01::2 > [fd02::2]:1010 was dropped by the kernel, no rule did it: it is for another host, and forwarding is off here (IP_INADDRERRORS)"},
+	} {
+		answers(t, []whyCase{c})
+	}
+}
+
+// TestWhyText: the sentence comes first, then what it rests on; Ctrl-C gives what there is,
+// a probe is sent only where that is asked for, and what it needs is said.
+func TestWhyText(t *testing.T) {
+	nettest.Kernel(t, "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Echo(t, n.Server, 7)
+	nettest.Feed(t, n.Client, "table inet w { chain out { type filter hook output priority 0; tcp dport 22 accept; tcp dport 81 drop; }; }", "nft", "-f", "-")
+	probe := func(args ...string) *running {
+		return launch(t, "nfscope", append([]string{"--netns", n.Client.Name(), "why", "--probe"}, args...)...)
+	}
+	works, dropped, refused, echo := probe("tcp", "and", "dst", "host", "10.2.0.2", "and", "dst", "port", "7"), probe("tcp", "and", "dst", "host", "fd02::2", "and", "dst", "port", "81"),
+		probe("udp", "and", "dst", "host", "10.2.0.2", "and", "dst", "port", "9"), probe("icmpv6", "and", "dst", "host", "fd02::2")
+	begins := func(r *running, status int, lines ...string) {
+		t.Helper()
+		out, errs := r.ends(status)
+		if !strings.HasPrefix(out, lines[0]+"\n") {
+			t.Errorf("it does not begin with %q:\n%s%s", lines[0], out, errs)
+		}
+		for _, l := range lines[1:] {
+			if !strings.Contains(out, "\n"+l+"\n") {
+				t.Errorf("%q is not there:\n%s%s", l, out, errs)
+			}
+		}
+	}
+	begins(works, exitDone, "nothing is wrong here: the request tcp 10.1.0.2 > 10.2.0.2:7 was sent out of c0, and the reply came back", "  certain: request and reply were seen to the end of their way", "  - lost: nothing")
+	begins(dropped, exitDropped, "tcp fd01::2 > [fd02::2]:81 was dropped by rule 2 of inet w/out (nftables): tcp dport 81 drop",
+		"  certain: the trace is whole, and the kernel says that netfilter dropped it in output", "  - passed rule 1 of inet w/out (nftables) (miss: tcp dport 81 is not 22): tcp dport 22 accept")
+	begins(refused, exitDone, "udp 10.1.0.2 > 10.2.0.2:9: the request was sent out of c0, and an error came back: connection refused", "  certain: the probe's socket was told so", "  - probe: UDP datagram to 10.2.0.2:9: connection refused")
+	begins(echo, exitDone, "nothing is wrong here: the request icmpv6 fd01::2 > fd02::2 was sent out of c0, and the reply came back", "  - probe: ICMP echo to fd02::2: answered")
+
+	quiet := launch(t, "nfscope", "--netns", n.Client.Name(), "why", "udp", "and", "dst", "port", "4000")
+	quiet.hears("looking for")
+	quiet.signal(os.Interrupt)
+	if out, errs := quiet.ends(exitInterrupted); !strings.HasPrefix(out, "nothing of this flow was seen here in ") {
+		t.Errorf("%s%s", out, errs)
+	}
+	for _, c := range []struct{ filter, says string }{
+		{"tcp and dst port 80", "--probe: the filter names no destination: expected `dst host ADDRESS`"},
+		{"tcp and dst host 10.2.0.2", "--probe: the filter names no destination port: expected `dst port N`"},
+		{"dst host 10.2.0.2", "--probe: the filter names no protocol that can be sent: expected tcp, udp, icmp or icmpv6"},
+		{"udp and src host 10.9.9.9 and dst host 10.2.0.2 and dst port 9", "10.9.9.9 is no address of this host"},
+	} {
+		if _, errs := probe(c.filter).ends(exitUsage); !strings.Contains(errs, c.says) {
+			t.Errorf("%s: %s", c.filter, errs)
+		}
+	}
+	if out := nettest.Run(t, n.Client, "nft", "list", "tables"); strings.Contains(out, "nfscope") {
+		t.Errorf("left behind: %s", out)
+	}
+}
+
+// TestWhyWithoutBPF: where eBPF and perf are refused, rules are as certain as ever, and
+// what the kernel did is likely, by its counters.
+func TestWhyWithoutBPF(t *testing.T) {
+	nettest.Kernel(t, "setpriv", "nft", "sysctl")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.r0.rp_filter=1")
+	nettest.Feed(t, n.Router, "table inet w { chain through { type filter hook forward priority 0; udp dport 1001 drop; }; }", "nft", "-f", "-")
+	for _, c := range []struct {
+		filter, kind, confidence, sentence string
+		frame                              nettest.Frame
+	}{
+		{"udp and dst port 1001", "rule", "certain", "udp 10.1.0.2 > 10.2.0.2:1001 was dropped by rule 1 of inet w/through (nftables): udp dport 1001 drop", nettest.Frame{Src: "10.1.0.2", Dst: "10.2.0.2", SPort: 40000, DPort: 1001}},
+		{"udp and src host 10.2.0.77", "kernel", "likely", "udp 10.2.0.77 > 10.2.0.2:9 was dropped by the kernel, no rule did it: likely the reverse path filter dropped packets (TcpExtIPReversePathFilter)", nettest.Frame{Src: "10.2.0.77", Dst: "10.2.0.2"}},
+		{"udp and dst host fd99::1", "kernel", "likely", "udp fd01::2 > [fd99::1]:9 was dropped by the kernel, no rule did it: likely packets came to which no route leads on (Ip6InNoRoutes)", nettest.Frame{Src: "fd01::2", Dst: "fd99::1"}},
+	} {
+		fire := sends(t, n, c.frame)
+		cmd := exec.Command("setpriv", "--inh-caps=-all,+net_admin,+net_raw", "--bounding-set=-all,+net_admin,+net_raw", "nfscope", "why", "--json", "--for", "1s", c.filter)
+		var out bytes.Buffer
+		cmd.Stdout = &out
+		armed := &signalWriter{want: "looking for", seen: make(chan struct{})}
+		cmd.Stderr = armed
+		if err := n.Router.Start(cmd); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-armed.seen:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("not armed: %s", armed.all.String())
+		}
+		fire()
+		_ = cmd.Wait() // its status is looked at
+		if got := cmd.ProcessState.ExitCode(); got != exitDropped {
+			t.Errorf("%s: status %d: %s", c.filter, got, armed.all.String())
+		}
+		for _, a := range objects(t, out.String()) {
+			if a["schema"] == "nfscope/why/1" && (a["sentence"] != c.sentence || a["kind"] != c.kind || a["confidence"] != c.confidence || a["drops_by"] != "proc") {
+				t.Errorf("%s:\n%s\nwant %s, %s", c.filter, out.String(), c.confidence, c.sentence)
+			}
+		}
+	}
+}
+
 // silent opens a UDP socket that is never read.
 func silent(t *testing.T, ns *netns.Handle, port int) {
 	t.Helper()
@@ -240,7 +384,7 @@ func TestWhyInTerminal(t *testing.T) {
 	tm := inTerminal(t, 120, 40, "nfscope --netns "+ns.Name())
 	tm.see("DROP udp dport 4001", "lost 0")
 	tm.keys("5")
-	tm.see("by packets")
+	tm.see("watching each packet with its reason")
 	datagram(t, ns, "127.0.0.1:4001")
 	tm.see("NETFILTER_DROP")
 	tm.keys("w")

@@ -165,7 +165,10 @@ func (w *whyRun) knock(ctx context.Context) <-chan struct{} {
 		p := why.Probe{What: w.door.String()}
 		w.look.Probe(p)
 		back, err := knock.Knock(ctx, w.ns, *w.door)
-		if p.Result, p.Refused = back.Words, back.Refused; err != nil {
+		switch p.Result, p.Refused = back.Words, back.Refused; {
+		case ctx.Err() != nil:
+			p.Result = "nothing came back before the looking ended"
+		case err != nil:
 			p.Result = "it could not be sent: " + err.Error()
 		}
 		w.look.Probe(p)

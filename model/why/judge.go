@@ -218,18 +218,15 @@ func suspects(s *Seen, x *sight, words drop.Dictionary) (out []*drop.Drop) {
 		}
 		out = append(out, d)
 	}
-	// Of one namespace before those of the whole host, those that say more before others.
+	// What is of the whole host counts where nothing of this namespace rose.
+	ofHost := func(d *drop.Drop) bool { return words[d.Reason].Host }
+	if slices.ContainsFunc(out, func(d *drop.Drop) bool { return !ofHost(d) }) {
+		out = slices.DeleteFunc(out, ofHost)
+	}
 	slices.SortStableFunc(out, func(a, b *drop.Drop) int {
-		return cmp.Or(cmp.Compare(host(words, a), host(words, b)), cmp.Compare(vague(a.Reason), vague(b.Reason)), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(vague(a.Reason), vague(b.Reason)), cmp.Compare(a.Reason, b.Reason))
 	})
 	return out
-}
-
-func host(words drop.Dictionary, d *drop.Drop) int {
-	if words[d.Reason].Host {
-		return 1
-	}
-	return 0
 }
 
 // vague are counters that say only that something was thrown away.

@@ -153,7 +153,7 @@ func TestJudge(t *testing.T) {
 			kind: Conntrack, side: Request, confidence: Likely, dropped: true, says: "which names no packet",
 			sentence: flow9 + " was dropped by conntrack, no rule did it: likely new connections were dropped: the connection table is full, or its memory"},
 		{name: "a counter of IPv4 and one of TCP", seen: Seen{Watch: drop.Watch{Step: drop.StepProc, Netns: inode}, Journeys: []*journey.Journey{unknown(10, udp(1))},
-			Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 3), rose(900, "Ip6InNoRoutes", 1), rose(900, "IpExtInNoRoutes", 2), rose(950, "IpExtInNoRoutes", 1)}},
+			Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 3), rose(900, "Ip6InNoRoutes", 1), rose(900, "IpExtInNoRoutes", 2), rose(900, "rt_cache in_no_route", 3), rose(950, "IpExtInNoRoutes", 1)}},
 			kind: Kernel, side: Request, confidence: Likely, dropped: true, says: "IpExtInNoRoutes rose by 3",
 			sentence: flow9 + kernel + "likely packets came to which no route leads on (IpExtInNoRoutes)"},
 		{name: "nobody tells", seen: Seen{Watch: drop.Watch{Step: drop.StepProc, Netns: inode}, Journeys: []*journey.Journey{unknown(10, udp(1))}}, kind: Unknown, side: Request, confidence: Open, says: "the kernel's reasons cannot be read here",
