@@ -424,7 +424,7 @@ func TestSlowDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	event := items()[4]
-	const most = 5 * waiting
+	const most = 2 * waiting
 	for range most {
 		w.Put(event)
 	}
