@@ -112,6 +112,9 @@ func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
 	every := time.NewTicker(r.o.counters())
 	defer every.Stop()
 	r.clock()
+	if r.probe != nil { // it takes a while: the first drop would come behind the end of its packet's journey
+		r.symbols = loadSymbols()
+	}
 	for {
 		select {
 		case <-ctx.Done():
