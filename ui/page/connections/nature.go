@@ -195,6 +195,9 @@ func (n *nature) done(answer any, f *page.Frame) bool {
 		n.stale, n.looked, n.pass = n.stale+a.stale, n.looked+a.looked, a.next
 		if a.next < 0 {
 			n.again = f.Now.Add(passAgain)
+			if have := f.Snap.Flows.Table.Len(); have > n.looked+n.looked/8 { // as while the table is read
+				n.again = f.Now.Add(time.Second)
+			}
 		}
 	default:
 		return false
