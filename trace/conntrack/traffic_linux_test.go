@@ -156,8 +156,10 @@ func traffic(t *testing.T, s *side) {
 	nettest.Run(t, n.Router, "ip", "addr", "add", s.service+"/"+length, "dev", "lo", "nodad")
 	// Sums are not made; short timeouts would end flows on a busy machine.
 	args := []string{"-qw", "net.netfilter.nf_conntrack_checksum=0", "net.netfilter.nf_conntrack_acct=1", "net.netfilter.nf_conntrack_timestamp=1"}
-	for _, x := range []string{"tcp_timeout_close", "sctp_timeout_closed", "sctp_timeout_shutdown_sent", "sctp_timeout_shutdown_recd", "sctp_timeout_shutdown_ack_sent"} {
-		args = append(args, "net.netfilter.nf_conntrack_"+x+"=60")
+	for _, x := range []string{"tcp_timeout_close", "sctp_timeout_closed", "sctp_timeout_shutdown_sent", "sctp_timeout_shutdown_recd", "sctp_timeout_shutdown_ack_sent",
+		"sctp_timeout_cookie_wait", "sctp_timeout_cookie_echoed", "sctp_timeout_heartbeat_sent", "tcp_timeout_last_ack", "tcp_timeout_close_wait", "tcp_timeout_syn_recv",
+		"udp_timeout", "icmp_timeout", "icmpv6_timeout", "gre_timeout", "gre_timeout_stream"} {
+		args = append(args, "net.netfilter.nf_conntrack_"+x+"=600")
 	}
 	nettest.Run(t, n.Router, "sysctl", args...)
 	r := open(t, n.Router)
