@@ -91,9 +91,10 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 }
 
 // done reports whether the packet came to a connection that had been answered and is over:
-// the last words of both ends often cross.
+// the last words of both ends often cross, and in TIME_WAIT the kernel gives no reason.
 func (t *talk) done(x *sight) bool {
-	return x.fate == byKernel && x.reason() == "NO_SOCKET" && x.packet.Proto == model.ProtoTCP && x.packet.Flags&model.SYN == 0 &&
+	over := x.reason() == "NO_SOCKET" || x.reason() == "NOT_SPECIFIED" && x.drop != nil && x.drop.Station == drop.StationSocket
+	return x.fate == byKernel && over && x.packet.Proto == model.ProtoTCP && x.packet.Flags&model.SYN == 0 &&
 		t.requests.Delivered > 0 && t.replies.Delivered > 0
 }
 

@@ -170,8 +170,10 @@ func TestJudge(t *testing.T) {
 			sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
 		{name: "it works, and what every flow has is no drop", seen: Seen{
 			Journeys: []*journey.Journey{local(traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none)), fromHere(reply(traced(11, back(tcp(model.SYN|model.ACK, 9, 2)), journey.Accepted, none))),
-				local(traced(12, tcp(model.ACK, 2, 3), journey.Accepted, none)), local(traced(13, tcp(model.ACK|model.RST, 4, 4), journey.Accepted, none))},
-			Drops: []*drop.Drop{lost(12, tcp(model.ACK, 2, 3), "TCP_OLD_ACK", "tcp_ack", drop.StationSocket, 0), lost(13, tcp(model.ACK|model.RST, 4, 4), "NO_SOCKET", "tcp_v4_rcv", drop.StationSocket, 0)}},
+				local(traced(12, tcp(model.ACK, 2, 3), journey.Accepted, none)), local(traced(13, tcp(model.ACK|model.RST, 4, 4), journey.Accepted, none)),
+				local(traced(14, tcp(model.ACK|model.FIN, 6, 5), journey.Accepted, none))},
+			Drops: []*drop.Drop{lost(12, tcp(model.ACK, 2, 3), "TCP_OLD_ACK", "tcp_ack", drop.StationSocket, 0), lost(13, tcp(model.ACK|model.RST, 4, 4), "NO_SOCKET", "tcp_v4_rcv", drop.StationSocket, 0),
+				lost(14, tcp(model.ACK|model.FIN, 6, 5), "NOT_SPECIFIED", "tcp_v4_rcv", drop.StationSocket, 0)}},
 			kind: Works, side: Reply, confidence: Certain, sentence: "nothing is wrong here: the request " + flow80 + " was delivered, and the reply came back"},
 		{name: "refused by a reset", seen: Seen{Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none), reply(traced(11, back(tcp(model.RST|model.ACK, 0, 2)), journey.Accepted, none))}},
 			kind: Refused, side: Reply, confidence: Certain, sentence: flow80 + ": the request was delivered (sent out of r1), and 10.2.0.2 refused it by a TCP reset: nobody listens at that port, or a firewall there rejects it"},
