@@ -39,6 +39,18 @@ func TestDiskFull(t *testing.T) {
 			}
 			r := launch(t, c.command[0], args...)
 			r.hears("tracing ")
+			// What it prints is read meanwhile, or it would wait for its reader.
+			later := make(chan bool, 1)
+			go func() {
+				for {
+					l, err := r.stdout.ReadString('\n')
+					r.out.WriteString(l)
+					if found := strings.Contains(l, fmt.Sprintf(`"length":%d,`, 777+28)); found || err != nil {
+						later <- found
+						return
+					}
+				}
+			}()
 			for full := false; !full; { // packets, until the disk is full
 				select {
 				case l, ok := <-r.said:
@@ -59,7 +71,9 @@ func TestDiskFull(t *testing.T) {
 				_, err = conn.Write(make([]byte, 777))
 				return err
 			})
-			r.line("a packet that came afterwards", func(l string) bool { return strings.Contains(l, fmt.Sprintf(`"length":%d,`, 777+28)) })
+			if !<-later {
+				t.Fatal("no packet that came afterwards is told")
+			}
 			r.signal(os.Interrupt)
 			out, errs := r.ends(exitError)
 			endsWithStats(t, objects(t, out))

@@ -42,7 +42,7 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		if b := e.between[0].base; len(e.between) == 1 {
 			o.By.Backend, o.By.Family, o.By.Table, o.By.Chain = b.backend, b.family, b.table, b.name
 		}
-		o.Sentence = at + " by " + names(e.between) + ": it was seen before and not behind; which rule it was, nothing told"
+		o.Sentence = "dropped by " + names(e.between) + " in the " + d.Hook.String() + " hook: it was seen before and not behind; which rule it was, nothing told"
 		return "the rule that dropped it told nothing: it is not traced, or its event was lost", true
 	case d.Netfilter() && x.Without != "" && (e.left || !open):
 		x.Words = x.Without

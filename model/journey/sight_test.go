@@ -97,7 +97,7 @@ func TestSights(t *testing.T) {
 		{"one of two", append(append(on(1, model.HookPrerouting), on(2, all...)...), came, came2, sent2, of(rp, 1)), []string{kernel, "sent out of r1"}},
 		{"the other's that was not traced", append(on(1, model.HookPrerouting), came, of(rp, 3)), []string{"last seen in the prerouting hook"}},
 		{"conntrack", []any{sight(1, model.HookPrerouting, 0), sight(1, model.HookPrerouting, 1), came, of(refused, 1)}, []string{conntrack}},
-		{"a table", append(on(1, model.HookPrerouting), sight(1, model.HookForward, 0), came, of(&forward, 1)), []string{"dropped by netfilter in the forward hook by filter/FORWARD (iptables-legacy)"}},
+		{"a table", append(on(1, model.HookPrerouting), sight(1, model.HookForward, 0), came, of(&forward, 1)), []string{"dropped by filter/FORWARD (iptables-legacy) in the forward hook"}},
 		{"some were lost", append(on(1, model.HookPrerouting), &Sight{Seat: sight(1, model.HookForward, 0).Seat, Lost: 1, Skb: 9, Packet: *p, Time: began}, came, of(&forward, 1)),
 			[]string{"dropped by netfilter in the forward hook, and no rule that was traced did it"}},
 		{"its beginning was not seen", []any{sight(1, model.HookForward, 0), came, of(&forward, 1)}, []string{"dropped by netfilter in the forward hook, and no rule that was traced did it"}},

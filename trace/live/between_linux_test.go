@@ -44,7 +44,7 @@ func TestBetween(t *testing.T) {
 	}
 	for _, c := range cases {
 		j := s.journey(c.chain, func(j *journey.Journey) bool { return int(j.Packet.DPort) == c.port })
-		want := "dropped by netfilter in the " + c.hook + " hook by " + c.chain + " (iptables-legacy): it was seen before and not behind; which rule it was, nothing told"
+		want := "dropped by " + c.chain + " (iptables-legacy) in the " + c.hook + " hook: it was seen before and not behind; which rule it was, nothing told"
 		if o := &j.Outcome; o.Sentence != want || o.Verdict != journey.Dropped || o.By.Kind != "unknown" || o.By.Table+"/"+o.By.Chain != c.chain {
 			t.Errorf("port %d: %+v, want %q\n%s", c.port, o, want, describe(j))
 		}
