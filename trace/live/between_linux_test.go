@@ -3,9 +3,7 @@ package live
 import (
 	"testing"
 
-	"nfscope/model/drop"
 	"nfscope/model/journey"
-	"nfscope/model/snapshot"
 	"nfscope/trace/nettest"
 	"nfscope/trace/nflog"
 )
@@ -26,8 +24,7 @@ func TestBetween(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst portrange 100-120")})
-	s.wait("the watching of drops", func(snap *snapshot.Snapshot) bool { return snap.Drops.Watch.Step == drop.StepBPF })
+	s := openAll(t, n.Router, Trace{Filter: parse(t, "udp and dst portrange 100-120")})
 	cases := []struct {
 		port            int
 		to, hook, chain string
