@@ -110,6 +110,10 @@ func (r *Redactor) value(to, v reflect.Value) {
 		for i := range v.Len() {
 			r.value(to.Index(i), v.Index(i))
 		}
+	case reflect.Array:
+		for i := range v.Len() {
+			r.value(to.Index(i), v.Index(i))
+		}
 	case reflect.Map:
 		if v.IsNil() {
 			return
