@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"nfscope/docs/labs"
 	"nfscope/trace/guard"
 )
@@ -41,7 +43,14 @@ func hold() int {
 		return 1
 	}
 	fmt.Println("up")
-	select {}
+	return wait()
+}
+
+// wait waits to be killed. To Go a select without cases is a deadlock where no other
+// goroutine is left.
+func wait() int {
+	_ = unix.Pause()
+	return 1
 }
 
 // userns is a main as nfscope's: it enters, builds, plays and says what it saw.
@@ -57,7 +66,7 @@ func userns() int {
 	fmt.Println("uid", os.Getuid(), "args", os.Args[1:])
 	if os.Getenv("NFSCOPE_LAB_WAIT") != "" {
 		fmt.Println("pid", os.Getpid())
-		select {}
+		return wait()
 	}
 	for _, name := range labs.Names() {
 		l, err := Load(labs.FS, name)
