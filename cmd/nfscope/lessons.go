@@ -138,6 +138,7 @@ func (a *app) showLive(s *show, o tuiOptions) error {
 		return err
 	}
 	defer session.Close()
+	c.Hear(session.Heard)
 	pace := newClass(s.step)
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()

@@ -60,6 +60,7 @@ func (a *app) show(readonly bool) error {
 	if err != nil {
 		return err
 	}
+	c.Hear(s.Heard)
 	s.Watch(a.ctx)
 	o := tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns), logs: a.logSource(ns), look: s.Focus, seen: tap.snapshot}
 	o.why = func(ctx context.Context, text string, tell func(*why.Answer)) (*why.Answer, error) {

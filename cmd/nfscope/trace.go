@@ -107,6 +107,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	if err != nil {
 		return err
 	}
+	c.Hear(s.Heard)
 	if rs, err := s.Rules(a.ctx); err != nil { // what is traced is named by them
 		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
 	} else {

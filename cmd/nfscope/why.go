@@ -98,6 +98,7 @@ func (a *app) why(f *filter.Filter, o whyFlags) error {
 	if w.session, err = a.session(ns, put, false); err != nil {
 		return err
 	}
+	c.Hear(w.session.Heard)
 	if _, err := w.session.Rules(a.ctx); err != nil { // what is traced is named by them
 		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
 	}

@@ -4,6 +4,7 @@ package collect
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"nfscope/model/feed"
@@ -32,6 +33,7 @@ type Collector struct {
 	wake  chan struct{}
 	taken []entry // of fold
 	pace  pace
+	heard atomic.Pointer[func() time.Time]
 }
 
 // New makes a Collector over a store. clock is time.Now for live sources; a replay
@@ -47,6 +49,11 @@ func (c *Collector) Put(it feed.Item) {
 	c.queue.put(&it)
 	c.poke()
 }
+
+// Hear says how to ask a live source for the time before which nothing happened that was
+// not Put: a packet of which events wait in the source's sockets is not quiet. It may be
+// called at any time.
+func (c *Collector) Hear(heard func() time.Time) { c.heard.Store(&heard) }
 
 // End says that nothing more will come.
 func (c *Collector) End() {
@@ -89,10 +96,19 @@ func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 	}
 }
 
-// tick tells the store what time it is: by the clock, but not before what waits, and not
-// as if a process that was held up had listened.
+// tick tells the store what time it is: by the clock, but not before what waits, here or
+// in a source, and not as if a process that was held up had listened.
 func (c *Collector) tick(now time.Time) {
-	at := c.clock().Add(-c.pace.tick(now))
+	clock := c.clock()
+	at := clock.Add(-c.pace.tick(now))
+	if heard := c.heard.Load(); heard != nil { // asked before the queue: what was there has come here
+		if t := (*heard)(); t.Before(at) {
+			at = t
+		}
+		if bound := clock.Add(-deaf); at.Before(bound) {
+			at = bound
+		}
+	}
 	if oldest := c.queue.since(); !oldest.IsZero() && oldest.Before(at) {
 		at = oldest
 	}

@@ -72,3 +72,33 @@ func TestWaitingIsNotQuiet(t *testing.T) {
 		t.Errorf("%d journeys, the first: %+v", len(list), list[0])
 	}
 }
+
+// TestUnheardIsNotQuiet: a packet is not closed while a source has not read what came since,
+// unless that takes for ever.
+func TestUnheardIsNotQuiet(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	now, heard := start, start
+	st := store.New(journey.Options{})
+	c := New(st, func() time.Time { return now })
+	c.Hear(func() time.Time { return heard })
+	c.Put(rules(t, "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"))
+	first := func(want bool, steps int) {
+		t.Helper()
+		for range 100 {
+			now = now.Add(Interval)
+			c.tick(now)
+		}
+		if list := st.Snapshot(now).Journeys; len(list) != 1 || list[0].Closed != want || len(list[0].Steps) != steps {
+			t.Errorf("%d journeys, the first: %+v", len(list), list[0])
+		}
+	}
+	c.Put(event(1, start, model.HookPrerouting, "raw", "PREROUTING", 1))
+	c.Drain()
+	first(false, 1)
+	c.Put(event(1, now, model.HookInput, "filter", "INPUT", 1))
+	c.Drain()
+	heard = now
+	first(false, 2)
+	first(true, 2) // what waits has waited too long
+}

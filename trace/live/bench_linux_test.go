@@ -161,6 +161,7 @@ func telling(tb testing.TB, ns *netns.Handle, tap func(feed.Item), tell func(*ru
 	if err != nil {
 		tb.Fatal(err)
 	}
+	c.Hear(s.Heard)
 	ctx, stop := context.WithCancel(context.Background())
 	if _, err := s.Rules(ctx); err != nil {
 		tb.Fatal(err)

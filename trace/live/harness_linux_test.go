@@ -132,6 +132,7 @@ func beginOn(t *testing.T, ns *netns.Handle, g *guard.Guard, o journey.Options) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Hear(s.Heard)
 	ctx, stop := context.WithCancel(context.Background())
 	sc := &scope{t: t, session: s, snaps: make(chan *snapshot.Snapshot, 1)}
 	ran := make(chan struct{})

@@ -5,6 +5,7 @@ package live
 import (
 	"context"
 	"errors"
+	"time"
 
 	"nfscope/model"
 	"nfscope/model/feed"
@@ -41,6 +42,9 @@ func (*Session) Disarm() error { return nil }
 
 // Delete fails with ErrUnsupported.
 func (*Session) Delete(*flow.Flow) error { return ErrUnsupported }
+
+// Heard is the zero time.
+func (*Session) Heard() time.Time { return time.Time{} }
 
 // Done is nil.
 func (*Session) Done() <-chan struct{} { return nil }

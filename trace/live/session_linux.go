@@ -36,6 +36,7 @@ type Session struct {
 	order sync.Mutex // held while a ruleset is put
 
 	mu     sync.Mutex
+	ears   map[ear]bool // that listen
 	armed  *tracing
 	legacy bool // the namespace has legacy tables
 	latest *model.Ruleset
@@ -51,7 +52,7 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{ns: ns, guard: g, rules: r, stop: func() {}, conntrack: conntrack.Open, again: again}
+	s := &Session{ns: ns, guard: g, rules: r, ears: map[ear]bool{}, stop: func() {}, conntrack: conntrack.Open, again: again}
 	s.put = func(it feed.Item) {
 		if it.Time.IsZero() {
 			it.Time = time.Now()

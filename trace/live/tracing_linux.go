@@ -107,7 +107,7 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 		}
 		tr.notes = append(tr.notes, "nf_tables is not traced: "+err.Error())
 	} else {
-		tr.read(rctx, s.put, "nf_tables trace", tr.nft.Run)
+		s.listen(rctx, tr, "nf_tables trace", tr.nft)
 	}
 	if legacy {
 		if err := s.startLegacy(rctx, tr); err != nil {
@@ -161,21 +161,48 @@ func (s *Session) startLegacy(ctx context.Context, tr *tracing) (err error) {
 	if tr.nflog, err = nflog.Open(s.ns, nflog.TraceGroup, nflog.Options{StampLate: true}); err != nil {
 		return err
 	}
-	tr.read(ctx, s.put, "legacy trace", tr.nflog.Run)
+	s.listen(ctx, tr, "legacy trace", tr.nflog)
 	tr.log, err = arm.EnableLog(s.ns, s.guard)
 	return err
 }
 
-// read runs a reader until ctx is done.
-func (tr *tracing) read(ctx context.Context, put func(feed.Item), name string, run func(context.Context, func([]journey.Event)) error) {
+// ear is a tracer's reader.
+type ear interface {
+	Run(ctx context.Context, emit func([]journey.Event)) error
+	// Heard is the time before which the kernel sent nothing that was not handed over.
+	Heard() time.Time
+}
+
+// listen runs a reader until ctx is done.
+func (s *Session) listen(ctx context.Context, tr *tracing, name string, e ear) {
+	s.mu.Lock()
+	s.ears[e] = true
+	s.mu.Unlock()
 	tr.readers.Add(1)
 	go func() {
 		defer tr.readers.Done()
-		err := run(ctx, func(l []journey.Event) { put(feed.Item{Time: l[0].Time, Events: l}) })
+		err := e.Run(ctx, func(l []journey.Event) { s.put(feed.Item{Time: l[0].Time, Events: l}) })
+		s.mu.Lock()
+		delete(s.ears, e)
+		s.mu.Unlock()
 		if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
-			put(feed.Item{Problem: fmt.Sprintf("the %s ended early: %v", name, err)})
+			s.put(feed.Item{Problem: fmt.Sprintf("the %s ended early: %v", name, err)})
 		}
 	}()
+}
+
+// Heard is the time before which the kernel told of no step of a packet that was not put:
+// now, unless events wait in a tracer's socket or are being read.
+func (s *Session) Heard() time.Time {
+	at := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for e := range s.ears {
+		if t := e.Heard(); t.Before(at) {
+			at = t
+		}
+	}
+	return at
 }
 
 // mind keeps the trace's state up to date and ends it in time.

@@ -35,6 +35,13 @@ type Socket struct {
 	rawSet  syscall.RawConn
 	stopped atomic.Bool
 
+	// What Heard is told of: began is when the socket was taken, dry how long after that it
+	// was last asked and had nothing, turns is odd while Wait waits.
+	began time.Time
+	dry   atomic.Int64
+	turns atomic.Uint64
+
+	asked time.Time // Read was called last
 	got   int       // datagrams read since
 	since time.Time // Wait was called last
 	timed bool      // that had a deadline
@@ -42,7 +49,7 @@ type Socket struct {
 
 // Take takes a socket over from its owner, whom close closes.
 func Take(c syscall.RawConn, close func() error) (_ *Socket, err error) {
-	s := &Socket{fd: -1}
+	s := &Socket{fd: -1, began: time.Now()}
 	defer func() {
 		if err != nil {
 			_ = s.Close()
@@ -85,6 +92,7 @@ func (s *Socket) Read(m *Messages, most int) (n int, err error) {
 	if s.closed {
 		return 0, os.ErrClosed
 	}
+	s.asked = time.Now()
 	n, err = m.Read(s.fd, most)
 	s.got += n
 	return n, err
@@ -92,8 +100,13 @@ func (s *Socket) Read(m *Messages, most int) (n int, err error) {
 
 // Wait waits until there may be something to read, or for a while in a flood. It gives
 // os.ErrDeadlineExceeded after Stop, and when it has waited for so long (0: for ever), and
-// os.ErrClosed after Close.
+// os.ErrClosed after Close. Who calls it has read all that there was, and is done with it.
 func (s *Socket) Wait(most time.Duration) error {
+	if !s.asked.IsZero() {
+		s.dry.Store(int64(s.asked.Sub(s.began)))
+	}
+	s.turns.Add(1)
+	defer s.turns.Add(1)
 	now := time.Now()
 	flood := s.got > 0 && now.Sub(s.since) < time.Duration(s.got)*sparse
 	if s.got, s.since = 0, now; flood {
@@ -151,6 +164,18 @@ func (s *Socket) State() (State, error) {
 		return State{}, os.ErrClosed
 	}
 	return ReadFd(s.fd)
+}
+
+// Heard is the time before which nothing came that the reader is not done with: now, while
+// it waits and nothing else does.
+func (s *Socket) Heard() time.Time {
+	now := time.Now()
+	if turn := s.turns.Load(); turn%2 == 1 {
+		if st, err := s.State(); err == nil && st.Queued == 0 && s.turns.Load() == turn {
+			return now
+		}
+	}
+	return s.began.Add(time.Duration(s.dry.Load()))
 }
 
 // Send sends a message to the kernel.

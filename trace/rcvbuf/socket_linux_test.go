@@ -86,3 +86,83 @@ func TestSocket(t *testing.T) {
 		}
 	}
 }
+
+// TestHeard: who waits and has nothing has heard all until now, else until it was last asked
+// and had nothing; also what was read and is not done with is not heard.
+func TestHeard(t *testing.T) {
+	t.Parallel()
+	// What waits in one of AF_UNIX is its sender's, that of netlink is not.
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_USERSOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		t.Fatal(err)
+	}
+	to, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(from)
+	out := os.NewFile(uintptr(fd), "out")
+	raw, err := out.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Take(raw, out.Close)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	got, next := make(chan bool), make(chan bool)
+	go func() {
+		for m := NewMessages(4, 8); ; {
+			if n, err := s.Read(m, 4); n > 0 {
+				got <- true
+				<-next
+			} else if err != unix.EAGAIN || s.Wait(0) != nil {
+				return
+			}
+		}
+	}()
+	upTo := func(at time.Time) {
+		t.Helper()
+		for deadline := at.Add(10 * time.Second); s.Heard().Before(at); {
+			if time.Now().After(deadline) {
+				t.Fatal("it waits, has nothing, and has not heard")
+			}
+		}
+	}
+	for range 2 {
+		before := time.Now()
+		upTo(before)
+		if err := unix.Sendto(from, []byte("m"), 0, to); err != nil {
+			t.Fatal(err)
+		}
+		sent := time.Now()
+		for waits := true; waits; {
+			if s.Heard().After(time.Now()) {
+				t.Fatal("the future is heard")
+			}
+			select {
+			case <-got:
+				waits = false
+			default:
+				if at := s.Heard(); at.After(sent) {
+					t.Fatalf("something waits since %v, and heard is %v", sent, at)
+				}
+			}
+		}
+		for range 100 {
+			if at := s.Heard(); at.After(sent) {
+				t.Fatalf("what is read is not done with, sent at %v, and heard is %v", sent, at)
+			}
+		}
+		next <- true
+		upTo(time.Now())
+	}
+}

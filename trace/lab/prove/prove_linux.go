@@ -57,6 +57,7 @@ func run(ctx context.Context, n *lab.Network, l *lab.Lab, g *guard.Guard) (seen 
 	if err != nil {
 		return nil, err
 	}
+	c.Hear(s.Heard)
 	newest, end := follow(c)
 	defer func() {
 		err = errors.Join(err, s.Close())
