@@ -153,6 +153,9 @@ func TestLabUpByUser(t *testing.T) {
 	says(exitDone, "iptables-legacy ip nat", "enter", "redirect-proxy", "pod", exe, "rules")
 	says(7, "", "enter", "redirect-proxy", "pod", "sh", "-c", "exit 7")
 	says(exitUsage, "there are client, pod", "enter", "redirect-proxy", "nobody")
+	if out, err := exec.Command(exe, "lab", "enter", "redirect-proxy", "pod", "true").CombinedOutput(); err == nil || !strings.Contains(string(out), "of user 65534, who alone may enter it") {
+		t.Errorf("root runs a user's files: %v\n%s", err, out)
+	}
 	if l, err := netns.List("nfs-redirect-proxy-"); err != nil || slices.ContainsFunc(stands(t, "redirect-proxy"), func(s lab.Stand) bool { return !s.Apart() && s.Held }) {
 		t.Errorf("root sees it among its own: %v, %v", l, err)
 	}

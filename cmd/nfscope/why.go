@@ -178,6 +178,9 @@ func doorOf(ns *netns.Handle, f *filter.Filter) (*knock.Door, error) {
 	if !ok {
 		return nil, usagef("--probe: the filter names no destination: expected `dst host ADDRESS`")
 	}
+	if m.In != "" && m.In != "lo" || m.Packet.Mark != 0 { // the trace would not see it
+		return nil, usagef("--probe: it is sent from here, by no interface and without a mark: leave `in` and `mark` out")
+	}
 	if m.AnyPort {
 		m.Packet.SPort = 0
 	}

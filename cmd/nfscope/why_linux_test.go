@@ -302,6 +302,7 @@ func TestWhyText(t *testing.T) {
 		{"tcp and dst port 80", "--probe: the filter names no destination: expected `dst host ADDRESS`"},
 		{"tcp and dst host 10.2.0.2", "--probe: the filter names no destination port: expected `dst port N`"},
 		{"dst host 10.2.0.2", "--probe: the filter names no protocol that can be sent: expected tcp, udp, icmp or icmpv6"},
+		{"udp and in r0 and dst host 10.2.0.2 and dst port 9", "leave `in` and `mark` out"},
 		{"udp and src host 10.9.9.9 and dst host 10.2.0.2 and dst port 9", "10.9.9.9 is no address of this host"},
 	} {
 		if _, errs := probe(c.filter).ends(exitUsage); !strings.Contains(errs, c.says) {

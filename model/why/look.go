@@ -83,7 +83,12 @@ func (l *Look) Probe(p Probe) {
 func (l *Look) Seen(now time.Time, over bool) *Seen {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &Seen{Filter: l.filter, Began: l.began, Looked: now.Sub(l.began), Over: over, Drops: slices.Clone(l.drops), Place: l.place, Probe: l.probe}
+	s := &Seen{Filter: l.filter, Began: l.began, Over: over, Drops: slices.Clone(l.drops), Place: l.place, Probe: l.probe}
+	if l.began.IsZero() { // ended before anything was armed
+		s.Drops = nil
+		return s
+	}
+	s.Looked = now.Sub(l.began)
 	snap := l.snap
 	if snap == nil {
 		return s

@@ -226,3 +226,18 @@ func TestJudge(t *testing.T) {
 		})
 	}
 }
+
+// TestNotBegun: a search that ended before its trace was armed has seen nothing, in no time.
+func TestNotBegun(t *testing.T) {
+	f, err := filter.Parse("udp and dst port 9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := NewLook(f, "")
+	d := lost(10, udp(1), "NO_SOCKET", "__udp4_lib_rcv", drop.StationSocket, 0)
+	l.Drop(d)
+	a := Judge(l.Seen(begin, true))
+	if want := "nothing of this flow was seen here in 0 ms: udp and dst port 9"; a.Sentence != want || a.Confidence != Open {
+		t.Errorf("%s: %s, want %s", a.Confidence, a.Sentence, want)
+	}
+}

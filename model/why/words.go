@@ -176,6 +176,8 @@ func nothing(s *Seen, words drop.Dictionary) *Answer {
 	a := &Answer{Kind: Nothing, Side: Request, Confidence: Certain, Flows: s.Flows}
 	a.Sentence = fmt.Sprintf("nothing of this flow was seen here in %s: %s", span(s.Looked), s.Filter)
 	switch {
+	case s.Began.IsZero():
+		a.Confidence, a.Because = Open, "it ended before anything was armed"
 	case s.Lost > 0 || s.Gaps > 0:
 		a.Confidence, a.Because = Likely, "events were lost, packets of it may be among them"
 	case s.Held > 0:

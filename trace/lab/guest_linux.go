@@ -35,7 +35,7 @@ func guests() (list []Stand) {
 		if err != nil {
 			continue
 		}
-		s := Stand{PID: parent(pid), Hosts: map[string]string{}, Held: true, inner: pid}
+		s := Stand{PID: status(pid, "PPid"), Hosts: map[string]string{}, Held: true, inner: pid}
 		for _, e := range names {
 			if l, i, host, ok := splitName(e.Name()); ok && i.pid == pid {
 				s.Lab, s.inst, s.Hosts[host] = l, i, e.Name()
@@ -48,19 +48,22 @@ func guests() (list []Stand) {
 	return list
 }
 
-// parent is the process that started another; 0 where that is not known.
-func parent(pid int) int {
+// status is the first number of a line of a process's status (proc_pid_status(5)): PPid,
+// its parent, or Uid, its user; -1 where that is not known.
+func status(pid int, line string) int {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0
+		return -1
 	}
-	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "PPid:"); ok {
-			n, _ := strconv.Atoi(strings.TrimSpace(v))
-			return n
+	for l := range strings.Lines(string(b)) {
+		name, v, _ := strings.Cut(l, ":")
+		if f := strings.Fields(v); name == line && len(f) > 0 {
+			if n, err := strconv.Atoi(f[0]); err == nil {
+				return n
+			}
 		}
 	}
-	return 0
+	return -1
 }
 
 // Exec replaces this process by a command in a host of the lab; it returns only where that
@@ -73,6 +76,10 @@ func (s Stand) Exec(host, path string, command, env []string) error {
 			return err
 		}
 		return h.Exec(path, command, env)
+	}
+	// What runs there are that user's files, and root is root of the host's files there too.
+	if owner := status(s.inner, "Uid"); owner != os.Getuid() {
+		return fmt.Errorf("lab %s is of user %d, who alone may enter it", s.Lab, owner)
 	}
 	nsenter, err := exec.LookPath("nsenter")
 	if err != nil {
