@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	stdnet "net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -120,6 +121,11 @@ func TestRedactText(t *testing.T) {
 		{`-m string --string "GET /secret" --algo bm`, `-m string --string "redacted" --algo bm`},
 		{`-m u32 --u32 "12=0x0a010207"`, `-m u32 --u32 "redacted"`},
 		{"@nh,96,32 0xa010207 drop", "@nh,96,32 0x0 drop"},
+		{"@ll,0,48 0x525400123456 accept", "@ll,0,48 0x0 accept"},
+		{"@th,160,32 & 0xffff0000 == 0x47455420 drop", "@th,160,32 & 0xffff0000 == 0x0 drop"},
+		{"@ih,0,32 != 0x47455420", "@ih,0,32 != 0x0"},
+		{`--hex-string "|47 45 54|/x \" y" -j DROP`, `--hex-string "redacted" -j DROP`},
+		{"--bytecode 4,48,6 -j DROP", `--bytecode "redacted" -j DROP`},
 		// What is none stays.
 		{"iptables 1.8.9 on 6.18.0-1", "iptables 1.8.9 on 6.18.0-1"},
 		{"at 10:20:30", "at 10:20:30"},
@@ -136,6 +142,23 @@ func TestRedactText(t *testing.T) {
 	}
 	if got := r.Text("ether saddr 52:54:00:12:34:56"); strings.Contains(got, "52:54:00") || len(got) != len("ether saddr 52:54:00:12:34:56") || got != r.Text("ether saddr 52:54:00:12:34:56") {
 		t.Errorf("a MAC became %q", got)
+	}
+	mac := func(s string) string {
+		t.Helper()
+		got, ok := strings.CutPrefix(r.Text("ether saddr "+s), "ether saddr ")
+		if _, err := stdnet.ParseMAC(got); err != nil || !ok {
+			t.Fatalf("%s became %q", s, got)
+		}
+		return got
+	}
+	one := mac("52:54:00:ab:cd:ef")
+	if other := mac("52:54:00:ab:cd:ee"); other == one || mac("52:54:00:AB:CD:EF") != one || strings.HasPrefix(one, "52:54:00") || one[1] != '2' && one[1] != '6' && one[1] != 'a' && one[1] != 'e' {
+		t.Errorf("one station is %s, its neighbour %s: want two of no maker's, whatever the case", one, other)
+	}
+	for s, same := range map[string]string{"01:00:5e:0a:01:02": "01:00:5e:", "33:33:00:00:00:fb": "33:33:", "01:80:c2:00:00:00": "01:80:c2:00:00:00", "00:00:00:00:00:00": "00:00:00:00:00:00"} {
+		if got := mac(s); !strings.HasPrefix(got, same) || got == s && len(same) < len(s) {
+			t.Errorf("%s became %s, want %s and others behind", s, got, same)
+		}
 	}
 	if got := r.Text("db1.corp.example.com"); strings.Contains(got, "corp") || !strings.HasSuffix(got, ".com") || !strings.HasSuffix(r.Text("db2.corp.example.com"), strings.SplitN(got, ".", 2)[1]) {
 		t.Errorf("a name became %q", got)

@@ -3,6 +3,8 @@ package trace
 import (
 	"flag"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -217,6 +219,18 @@ func TestMissesFold(t *testing.T) {
 	}
 	if !strings.Contains(open, "miss: ") || strings.Contains(open, "looked at did not match") {
 		t.Errorf("one by one:\n%s", open)
+	}
+	told := 0 // in the folded lines
+	for _, m := range regexp.MustCompile(`(\d+) rules? looked at did not match`).FindAllStringSubmatch(folded, -1) {
+		n, _ := strconv.Atoi(m[1])
+		told += n
+	}
+	if n := strings.Count(open, "miss: "); told != n {
+		t.Errorf("%d misses folded, %d one by one", told, n)
+	}
+	pg.Do(keys.Misses, f)
+	if again := ansi.Strip(pg.View(f)); again != folded {
+		t.Errorf("folded again:\n%s", again)
 	}
 	mark := func(s string) (out string) {
 		for _, l := range strings.Split(s, "\n") {
