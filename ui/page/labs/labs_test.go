@@ -362,3 +362,38 @@ func exact(t *testing.T, p *Page, f *page.Frame) {
 		}
 	}
 }
+
+// TestRewind: a recording is played back to before packets that are on the page; those
+// that are left begin anew.
+func TestRewind(t *testing.T) {
+	t.Parallel()
+	p := New(Options{})
+	all := uitest.Snapshot().Journeys
+	snap := uitest.Lab("en", 0)
+	for _, j := range all {
+		c := *j
+		c.Number, c.Closed = 14+len(snap.Journeys), true
+		snap.Journeys = append(snap.Journeys, &c)
+	}
+	if len(snap.Journeys) < 2 {
+		t.Fatal("too few packets")
+	}
+	f := frame(snap, theme.Options{}, 200, 55)
+	for i := 0; p.stage == nil || p.stage.at < 1 || p.stage.part != inside; i++ {
+		if i > 2000 {
+			t.Fatal("the second packet does not come")
+		}
+		p.Move(33*time.Millisecond, f)
+	}
+	back := *snap
+	back.Journeys = snap.Journeys[:1]
+	f.Snap = &back
+	p.View(f)
+	for range 200 {
+		p.Move(33*time.Millisecond, f)
+		p.View(f)
+	}
+	if p.stage.at != 1 || p.stage.part != waiting {
+		t.Errorf("packet %d, part %d", p.stage.at, p.stage.part)
+	}
+}

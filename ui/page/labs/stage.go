@@ -82,6 +82,10 @@ func (s *stage) feed(l *snapshot.Lab, step int, js []*journey.Journey) {
 			s.list = append(s.list, j)
 		}
 	}
+	// A recording that is played back takes away what is under way: those left begin anew.
+	if s.at >= len(s.list) && (s.part == inside || s.part == going || s.at > 0 && (s.part == coming || s.part == ended)) {
+		s.at, s.part, s.way, s.prog, s.walk, s.fates = 0, waiting, nil, 0, nil, nil
+	}
 }
 
 // now is the packet under way; nil where there is none.
