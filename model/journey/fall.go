@@ -278,6 +278,12 @@ func (f *Fold) fall(t *trail) (e end, ok bool) {
 	return end{d, 1, t.left, nil}, true
 }
 
+// fallen reports whether a drop was told that may be the journey's.
+func (f *Fold) fallen(b *builder) bool {
+	t, ok := b.trail()
+	return ok && slices.ContainsFunc(f.falls.by[t.key], func(n *fall) bool { return !n.taken && t.takes(n, f.opt.Quiet) })
+}
+
 // ended notes the drop that a journey which is closed ends with, and keeps its trail for
 // one that is told late.
 func (f *Fold) ended(b *builder) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/flow"
 )
 
@@ -17,6 +18,11 @@ func (deaf) ByID(uint32) *flow.Flow         { return nil }
 func (deaf) ByTuple(model.Tuple) *flow.Flow { return nil }
 func (deaf) Followed() bool                 { return false }
 func (deaf) Whole() time.Time               { return time.Time{} }
+
+// notYet hears of conntrack, and of no connection so far.
+type notYet struct{ deaf }
+
+func (notYet) Followed() bool { return true }
 
 // TestConfirm: behind the last chain conntrack takes a new connection or drops its
 // packet, and only conntrack's own events tell which.
@@ -190,5 +196,50 @@ func TestStolenUnseen(t *testing.T) {
 	_, list = folded(rules, Options{Probes: true}, message("in", EventRule, 10, model.VerdictStolen, nil))
 	if list[0].Complete {
 		t.Error("complete without a beginning")
+	}
+}
+
+// TestConfirmedLate: conntrack tells of a connection over a socket of its own, on a busy
+// machine long after the packet's last chain. The journey waits for that, for the kernel's
+// drop, or until its patience is over.
+func TestConfirmedLate(t *testing.T) {
+	p := udp("10.2.0.2", 5)
+	fl := &flow.Flow{ID: 77, Orig: flow.Side{Tuple: p.Tuple()}, Reply: flow.Side{Tuple: p.Tuple().Reverse()}}
+	ended := fallen(p, "NETFILTER_DROP", drop.StationNetfilter)
+	ended.Hook, ended.Time = model.HookPostrouting, began.Add(time.Millisecond)
+	for _, c := range []struct {
+		name    string
+		flow    *flow.Flow
+		drop    *drop.Drop
+		waited  time.Duration
+		verdict string
+	}{
+		{"conntrack told", fl, nil, 2 * time.Second, Accepted},
+		{"the kernel dropped it", nil, ended, 2 * time.Second, Dropped},
+		{"nobody told", nil, nil, 4 * time.Second, Unknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := NewFold(Options{Probes: true})
+			f.SetRules(rulesOf(), time.Time{})
+			f.SetFlows(notYet{})
+			a, b := arming(p), probe(model.HookPostrouting, p)
+			b.CT = &CT{ID: 77, State: ctNew}
+			f.Event(&a)
+			f.Event(&b)
+			f.Tick(b.Time.Add(time.Second))
+			if f.Journeys()[0].Closed {
+				t.Fatal("closed before anybody told what became of it")
+			}
+			if c.flow != nil {
+				f.SetFlows(oneFlow{c.flow})
+			}
+			if c.drop != nil {
+				f.Drop(c.drop)
+			}
+			f.Tick(b.Time.Add(c.waited))
+			if j := f.Journeys()[0]; !j.Closed || j.Outcome.Verdict != c.verdict {
+				t.Errorf("closed %v, %s: %s; want %s", j.Closed, j.Outcome.Verdict, j.Outcome.Sentence, c.verdict)
+			}
+		})
 	}
 }

@@ -39,8 +39,9 @@ type Options struct {
 	// Keep is how many journeys are kept, and Steps how many steps they have together at
 	// most, of 350 bytes each; older ones are forgotten and counted.
 	Keep, Steps int
-	// Quiet is how long after its last event a journey is closed, Held how long where that
-	// event sent the packet to user space, which may yet let it on.
+	// Quiet is how long after its last event a journey is closed, Held how long where more
+	// is to come: that event sent the packet to user space, which may yet let it on, or
+	// conntrack has not told of its new connection, which it does over a socket of its own.
 	Quiet, Held time.Duration
 	// Probes is true where the trace was armed with an owner table, whose chains
 	// tell that a packet reached the end of a hook.
@@ -65,9 +66,9 @@ type Fold struct {
 
 	number int
 	// going and held are the journeys under way; held are those quiet ones that wait for
-	// user space.
+	// user space or conntrack.
 	going, held lane
-	// outwaited is true once one of them waited for longer than we do.
+	// outwaited is true once one of them waited for user space longer than we do.
 	outwaited bool
 	open      int
 	byID      map[uint32]*builder
@@ -267,17 +268,21 @@ func (f *Fold) gap(n uint64) {
 func (f *Fold) Tick(now time.Time) (closed bool) {
 	for f.going.head != nil && now.Sub(f.going.head.last) >= f.opt.Quiet {
 		b := f.going.head
-		if b.queued() {
+		if b.queued() || f.untold(b) {
 			f.hold(b)
 			continue
 		}
 		f.close(b)
 		closed = true
 	}
-	for f.held.head != nil && now.Sub(f.held.head.last) >= f.opt.Held {
-		f.outwaited = true
-		f.close(f.held.head)
-		closed = true
+	for b := f.held.head; b != nil; {
+		next, queued := b.next, b.queued()
+		if late := now.Sub(b.last) >= f.opt.Held; late || !queued && !f.untold(b) {
+			f.outwaited = f.outwaited || queued
+			f.close(b)
+			closed = true
+		}
+		b = next
 	}
 	closed = f.late(now, false) || closed
 	return f.look(now) || closed

@@ -48,7 +48,7 @@ func (f *Fold) longestQuiet() *builder {
 	return f.going.head
 }
 
-// hold puts a journey among those that wait for user space.
+// hold puts a journey among those that wait for user space or conntrack.
 func (f *Fold) hold(b *builder) {
 	f.leave(b)
 	b.waits = true
@@ -70,6 +70,23 @@ func (f *Fold) leave(b *builder) {
 func (b *builder) queued() bool {
 	n := len(b.walks)
 	return n > 0 && b.walks[n-1].verdict == model.VerdictQueue && b.stops(b.walks[n-1])
+}
+
+// untold reports whether the packet is through the chains of its last hook, and what
+// became of its new connection behind them is still to be told: by conntrack, or by the
+// kernel's drop.
+func (f *Fold) untold(b *builder) bool {
+	if f.flows == nil || !f.flows.Followed() || !b.unconfirmed() || b.took(f.flows.ByID(b.ct.ID)) {
+		return false
+	}
+	through := false
+	for _, w := range b.walks {
+		if w.verdict.Ends() && len(w.steps) > 0 {
+			return false
+		}
+		through = through || w.probe == model.HookInput || w.probe == model.HookPostrouting
+	}
+	return through && !f.fallen(b)
 }
 
 // again reports whether a walk of the same chain can follow this one: user space had the

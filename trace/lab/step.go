@@ -24,8 +24,9 @@ type Step struct {
 	To string `yaml:"to"`
 	// Ask is the name that dns asks for.
 	Ask string `yaml:"ask"`
-	// Timeout is how long one attempt waits, 300 ms if it is 0: less than the second
-	// after which TCP sends its SYN again. TimeoutText is what the file says.
+	// Timeout is how long one attempt waits. 0 is 300 ms, less than the second after which TCP
+	// sends its SYN again, and 5 s where the step states that something comes back: a busy
+	// machine has the time to. TimeoutText is what the file says.
 	Timeout     time.Duration `yaml:"-"`
 	TimeoutText string        `yaml:"timeout"`
 	// Count is the number of attempts, one after the other; 1 if it is 0.
@@ -151,6 +152,10 @@ type Pool struct {
 func (s *Step) wait() time.Duration {
 	if s.Timeout > 0 {
 		return s.Timeout
+	}
+	switch s.Result {
+	case Connected, Answered, Refused, Unreachable:
+		return 5 * time.Second
 	}
 	return 300 * time.Millisecond
 }
