@@ -2,7 +2,6 @@ package drops
 
 import (
 	"flag"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,8 +11,6 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/filter"
 	"nfscope/model/snapshot"
-	"nfscope/ui/component/line"
-	"nfscope/ui/component/player"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
 	"nfscope/ui/theme"
@@ -22,23 +19,17 @@ import (
 
 var _ = flag.Bool("update", false, "write the golden files anew")
 
-func frame(o theme.Options, w, h int) *page.Frame {
-	return &page.Frame{Snap: uitest.Snapshot(), Player: player.New(), Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
-}
+func frame(o theme.Options, w, h int) *page.Frame { return uitest.Frame(o, w, h, 0) }
 
 func text(p *Page, f *page.Frame) string { return ansi.Strip(p.View(f)) }
 
 func TestGolden(t *testing.T) {
-	for look, o := range uitest.Themes() {
-		for _, s := range uitest.Sizes() {
-			t.Run(fmt.Sprintf("%s-%dx%d", look, s[0], s[1]), func(t *testing.T) {
-				f := frame(o, s[0], s[1]-5)
-				p := New()
-				p.Do(keys.Down, f)
-				uitest.Golden(t, fmt.Sprintf("drops-%s-%dx%d", look, s[0], s[1]), p.View(f))
-			})
-		}
-	}
+	uitest.Looks(t, func(t *testing.T, name string, o theme.Options, w, h int) {
+		f := frame(o, w, h-5)
+		p := New()
+		p.Do(keys.Down, f)
+		uitest.Golden(t, "drops-"+name, p.View(f))
+	})
 }
 
 func TestEverySizeIsExact(t *testing.T) {
@@ -52,15 +43,7 @@ func TestEverySizeIsExact(t *testing.T) {
 				if w%2 == 0 {
 					p.Do(keys.Enter, f)
 				}
-				lines := strings.Split(p.View(f), "\n")
-				if len(lines) != h {
-					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
-				}
-				for i, l := range lines {
-					if line.Width(l) != w {
-						t.Fatalf("%dx%d: line %d is %d wide: %q", w, h, i, line.Width(l), ansi.Strip(l))
-					}
-				}
+				uitest.Exact(t, p.View(f), w, h)
 			}
 		}
 	}

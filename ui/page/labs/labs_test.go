@@ -14,7 +14,6 @@ import (
 	"nfscope/model"
 	"nfscope/model/flow"
 	"nfscope/model/snapshot"
-	"nfscope/ui/component/line"
 	"nfscope/ui/component/player"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
@@ -352,15 +351,7 @@ func TestEverySizeIsExact(t *testing.T) {
 
 func exact(t *testing.T, p *Page, f *page.Frame) {
 	t.Helper()
-	lines := strings.Split(p.View(f), "\n")
-	if len(lines) != f.Height {
-		t.Fatalf("%dx%d: %d lines", f.Width, f.Height, len(lines))
-	}
-	for i, l := range lines {
-		if line.Width(l) > f.Width {
-			t.Fatalf("%dx%d: line %d is %d wide: %q", f.Width, f.Height, i, line.Width(l), ansi.Strip(l))
-		}
-	}
+	uitest.Fits(t, p.View(f), f.Width, f.Height)
 }
 
 // TestRewind: a recording is played back to before packets that are on the page; those

@@ -32,7 +32,7 @@ func TestLosses(t *testing.T) {
 	row(800, drop.Drop{Source: drop.StepPerf, Reason: "NO_SOCKET", Station: drop.StationSocket}) // of the whole host
 	for _, size := range [][2]int{{80, 24}, {110, 40}, {120, 40}, {200, 60}} {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
-			f := frame(size[0], size[1], theme.Options{}, 0)
+			f := uitest.Frame(theme.Options{}, size[0], size[1], 0)
 			f.Snap = s
 			lines := strings.Split(ansi.Strip(New().View(f)), "\n")
 			head := strings.Join(lines[:5], "\n")

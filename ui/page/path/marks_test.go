@@ -19,7 +19,7 @@ import (
 // While it is stepped, the map shows the packet in focus alone, and the sign of its
 // end where its end is.
 func TestSteppingShowsOnePacket(t *testing.T) {
-	f := frame(200, 60, theme.Options{}, 300*time.Millisecond)
+	f := uitest.Frame(theme.Options{}, 200, 60, 300*time.Millisecond)
 	var j *journey.Journey
 	for _, k := range f.Snap.Journeys {
 		if k.Closed && k.Outcome.Verdict == journey.Accepted && len(k.Steps) > 2 {

@@ -28,25 +28,11 @@ var (
 	_ page.Deep    = (*Page)(nil)
 )
 
-// frame is a frame of the test session after its packets ran for a while.
-func frame(w, h int, o theme.Options, ran time.Duration) *page.Frame {
-	s := uitest.Snapshot()
-	p := player.New()
-	p.Feed(s.Journeys)
-	for ; ran > 0; ran -= 33 * time.Millisecond {
-		p.Advance(33 * time.Millisecond)
-	}
-	return &page.Frame{Snap: s, Player: p, Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
-}
-
 func TestGolden(t *testing.T) {
-	for name, o := range uitest.Themes() {
-		for _, s := range uitest.Sizes() {
-			f := frame(s[0], s[1], o, 1200*time.Millisecond)
-			uitest.Golden(t, fmt.Sprintf("path-%s-%dx%d", name, s[0], s[1]), New().View(f))
-		}
-	}
-	f := frame(40, 12, theme.Options{}, 1200*time.Millisecond)
+	uitest.Looks(t, func(t *testing.T, name string, o theme.Options, w, h int) {
+		uitest.Golden(t, "path-"+name, New().View(uitest.Frame(o, w, h, 1200*time.Millisecond)))
+	})
+	f := uitest.Frame(theme.Options{}, 40, 12, 1200*time.Millisecond)
 	uitest.Golden(t, "path-plain-40x12", New().View(f))
 	f.Snap = &snapshot.Snapshot{}
 	f.Player = player.New()
@@ -58,7 +44,7 @@ func TestGolden(t *testing.T) {
 
 // Every size gives exactly Height lines, none wider than Width, whatever is selected.
 func TestEverySizeFits(t *testing.T) {
-	f := frame(1, 1, theme.Options{}, 800*time.Millisecond)
+	f := uitest.Frame(theme.Options{}, 1, 1, 800*time.Millisecond)
 	pg := New()
 	empty := *f
 	empty.Snap, empty.Player = &snapshot.Snapshot{Rules: &model.Ruleset{}}, player.New()
@@ -70,30 +56,17 @@ func TestEverySizeFits(t *testing.T) {
 			pg.Do(acts[n%len(acts)], f)
 			n++
 			for _, f := range []*page.Frame{f, &empty} {
-				fits(t, pg.View(f), w, h)
+				uitest.Fits(t, pg.View(f), w, h)
 			}
 		}
 		f.Player.Advance(33 * time.Millisecond)
 	}
 }
 
-func fits(t *testing.T, s string, w, h int) {
-	t.Helper()
-	lines := strings.Split(s, "\n")
-	if len(lines) != h {
-		t.Fatalf("%dx%d: %d lines", w, h, len(lines))
-	}
-	for i, l := range lines {
-		if lw := ansi.StringWidth(l); lw > w {
-			t.Fatalf("%dx%d: line %d is %d wide: %s", w, h, i, lw, l)
-		}
-	}
-}
-
 // A packet is seen at every moment of its way, and where it died is marked.
 func TestThePacketIsSeenAllTheWay(t *testing.T) {
 	for _, s := range [][2]int{{200, 60}, {120, 40}, {80, 24}, {40, 30}} {
-		f := frame(s[0], s[1], theme.Options{}, 0)
+		f := uitest.Frame(theme.Options{}, s[0], s[1], 0)
 		js := f.Snap.Journeys
 		f.Player = player.New()
 		f.Player.Feed(js[len(js)-1:])
@@ -135,12 +108,12 @@ func mapOf(s string, f *page.Frame) string {
 }
 
 func TestTheSentenceStandsOnTop(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 3*time.Second)
+	f := uitest.Frame(theme.Options{}, 120, 40, 3*time.Second)
 	if l := strings.Split(ansi.Strip(New().View(f)), "\n"); !strings.Contains(l[0], "dropped by rule 2 of filter/INPUT (iptables-legacy)") {
 		t.Errorf("top line: %q", l[0])
 	}
 	// On its way, the step at hand is told.
-	f = frame(120, 40, theme.Options{}, 0)
+	f = uitest.Frame(theme.Options{}, 120, 40, 0)
 	f.Player.Focus(14)
 	f.Player.Step(4)
 	if l := strings.Split(ansi.Strip(New().View(f)), "\n"); !strings.Contains(l[0], "step 4 of 12: rule 1 of filter/FORWARD (iptables-legacy), jump to DOCKER-USER") {
@@ -149,7 +122,7 @@ func TestTheSentenceStandsOnTop(t *testing.T) {
 }
 
 func TestSelectionFollowsTheRule(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 0)
+	f := uitest.Frame(theme.Options{}, 120, 40, 0)
 	pg := New()
 	for _, a := range []keys.Action{keys.Down, keys.Right, keys.Down, keys.Enter, keys.Down, keys.Down} {
 		if cmd := pg.Do(a, f); cmd != nil {
@@ -307,12 +280,12 @@ func TestHugeAndLooping(t *testing.T) {
 	a.Rules = []model.Rule{{Text: "-A A -j A", Target: "A", Jump: "A"}, {Text: "-A A -g INPUT", Target: "INPUT", Jump: "INPUT", Goto: true}}
 	rs := &model.Ruleset{Tables: []*model.Table{{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{in, a}}}}
 	rs.Number()
-	f := frame(120, 40, theme.Options{}, 0)
+	f := uitest.Frame(theme.Options{}, 120, 40, 0)
 	f.Snap.Rules, f.Snap.Counts, f.Snap.Sparks = rs, rs.Counts(), nil
 	pg := New()
 	for _, k := range []keys.Action{keys.Down, keys.Right, keys.Down, keys.Enter, keys.Bottom} {
 		pg.Do(k, f)
-		fits(t, pg.View(f), 120, 40)
+		uitest.Fits(t, pg.View(f), 120, 40)
 	}
 }
 
@@ -331,7 +304,7 @@ func BenchmarkRecount(b *testing.B) {
 	}
 	rs := &model.Ruleset{Tables: []*model.Table{t}}
 	rs.Number()
-	f := frame(120, 40, theme.Options{}, 0)
+	f := uitest.Frame(theme.Options{}, 120, 40, 0)
 	f.Snap.Rules, f.Snap.Sparks = rs, nil
 	pg := New()
 	for b.Loop() {
@@ -341,7 +314,7 @@ func BenchmarkRecount(b *testing.B) {
 }
 
 func BenchmarkFrame(b *testing.B) {
-	f := frame(200, 60, theme.Options{Color: true, Dark: true}, 0)
+	f := uitest.Frame(theme.Options{Color: true, Dark: true}, 200, 60, 0)
 	var js []*journey.Journey
 	for i := range 24 {
 		j := *f.Snap.Journeys[i%6]
@@ -365,7 +338,7 @@ func BenchmarkFrame(b *testing.B) {
 
 // TestVisible: the map tells of every base chain, and of the rules that it drew.
 func TestVisible(t *testing.T) {
-	f := frame(200, 60, theme.Options{}, 1200*time.Millisecond)
+	f := uitest.Frame(theme.Options{}, 200, 60, 1200*time.Millisecond)
 	pg := New()
 	var s page.Sight
 	pg.Visible(f, &s)

@@ -28,7 +28,7 @@ func TestReading(t *testing.T) {
 			f.Width, f.Height = w, h
 			pg.Do(keys.Down, f)
 			pg.Do(keys.Enter, f)
-			fits(t, pg.View(f), w, h)
+			uitest.Fits(t, pg.View(f), w, h)
 		}
 	}
 	f.Width, f.Height = 200, 50

@@ -10,6 +10,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/ruleset"
 	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
 )
 
 // mapped is a ruleset in which one rule calls n chains by the elements of a map, of which
@@ -36,7 +37,7 @@ func mapped(n int) *model.Ruleset {
 func TestVerdictMap(t *testing.T) {
 	for _, n := range []int{3, 20_000} {
 		rs := mapped(n)
-		f := frame(120, 40, theme.Options{}, 0)
+		f := uitest.Frame(theme.Options{}, 120, 40, 0)
 		f.Snap.Rules, f.Snap.Counts, f.Snap.Sparks, f.Snap.Journeys = rs, rs.Counts(), nil, nil
 		w := build(f.Snap)
 		e := w.stations[index(model.HookInput)].entries[0]

@@ -10,7 +10,6 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/snapshot"
-	"nfscope/ui/component/line"
 	"nfscope/ui/component/player"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
@@ -22,13 +21,11 @@ var _ = flag.Bool("update", false, "write the golden files anew")
 
 // frame makes a frame of the test session, after every packet came to its end.
 func frame(o theme.Options, w, h int) *page.Frame {
-	s := uitest.Snapshot()
-	p := player.New()
-	p.Feed(s.Journeys)
-	for p.Moving() {
-		p.Advance(1e9)
+	f := uitest.Frame(o, w, h, 0)
+	for f.Player.Moving() {
+		f.Player.Advance(1e9)
 	}
-	return &page.Frame{Snap: s, Player: p, Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
+	return f
 }
 
 // do presses keys as the keymap has them.
@@ -47,16 +44,12 @@ func do(t *testing.T, p *Page, f *page.Frame, pressed ...string) {
 func text(p *Page, f *page.Frame) string { return ansi.Strip(p.View(f)) }
 
 func TestGolden(t *testing.T) {
-	for look, o := range uitest.Themes() {
-		for _, s := range uitest.Sizes() {
-			t.Run(fmt.Sprintf("%s-%dx%d", look, s[0], s[1]), func(t *testing.T) {
-				f := frame(o, s[0], s[1]-5)
-				p := New()
-				do(t, p, f, "enter", "j")
-				uitest.Golden(t, fmt.Sprintf("rules-%s-%dx%d", look, s[0], s[1]), p.View(f))
-			})
-		}
-	}
+	uitest.Looks(t, func(t *testing.T, name string, o theme.Options, w, h int) {
+		f := frame(o, w, h-5)
+		p := New()
+		do(t, p, f, "enter", "j")
+		uitest.Golden(t, "rules-"+name, p.View(f))
+	})
 	for name, open := range map[string]func(*Page, *page.Frame){
 		"callers": func(p *Page, f *page.Frame) {
 			p.ShowRule(ruleID(f, "-A LOGDROP -j DROP"), f)
@@ -118,15 +111,7 @@ func TestEverySizeIsExact(t *testing.T) {
 				if h%4 == 0 {
 					do(t, p, f, "g", "u")
 				}
-				lines := strings.Split(p.View(f), "\n")
-				if len(lines) != h {
-					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
-				}
-				for i, l := range lines {
-					if line.Width(l) != w {
-						t.Fatalf("%dx%d: line %d is %d wide: %q", w, h, i, line.Width(l), ansi.Strip(l))
-					}
-				}
+				uitest.Exact(t, p.View(f), w, h)
 			}
 		}
 	}

@@ -347,18 +347,14 @@ func TestListTrouble(t *testing.T) {
 }
 
 func TestGoldenSets(t *testing.T) {
-	for name, opt := range uitest.Themes() {
-		for _, size := range uitest.Sizes() {
-			t.Run(fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), func(t *testing.T) {
-				f := setFrame(opt, size[0], size[1]-5)
-				p := live(t, f, newKernel(1_000_000))
-				p.goToSet(drops)
-				answer(t, p, f)
-				do(t, p, f, "j", "j")
-				p.Take("10.1.2.3", f)
-				answer(t, p, f)
-				uitest.Golden(t, fmt.Sprintf("set-%s-%dx%d", name, size[0], size[1]), p.View(f))
-			})
-		}
-	}
+	uitest.Looks(t, func(t *testing.T, name string, o theme.Options, w, h int) {
+		f := setFrame(o, w, h-5)
+		p := live(t, f, newKernel(1_000_000))
+		p.goToSet(drops)
+		answer(t, p, f)
+		do(t, p, f, "j", "j")
+		p.Take("10.1.2.3", f)
+		answer(t, p, f)
+		uitest.Golden(t, "set-"+name, p.View(f))
+	})
 }

@@ -23,7 +23,7 @@ import (
 // talked is a frame with an answer to packet 14, and another packet of its kind that the
 // policy dropped.
 func talked(w, h int, o theme.Options) *page.Frame {
-	f := frame(w, h, o, 0)
+	f := uitest.Frame(o, w, h, 0)
 	s := *f.Snap
 	first := s.Journeys[0]
 	reply := *s.Journeys[3]
@@ -196,7 +196,7 @@ func TestConversation(t *testing.T) {
 }
 
 func TestScrub(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 5*time.Second)
+	f := uitest.Frame(theme.Options{}, 120, 40, 5*time.Second)
 	pg := New()
 	pg.View(f)
 	pg.Do(keys.Top, f)
@@ -229,7 +229,7 @@ func (e *fakeFiles) Export(name string, list []*journey.Journey) (string, error)
 }
 
 func TestExport(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 5*time.Second)
+	f := uitest.Frame(theme.Options{}, 120, 40, 5*time.Second)
 	f.Filter = "dst port 443"
 	to := &fakeFiles{}
 	pg := NewLive(Options{Export: to})
@@ -257,7 +257,7 @@ func TestExport(t *testing.T) {
 
 // TestFilterLooksOnce: a journey is held against the filter once, and one that changed again.
 func TestFilterLooksOnce(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 0)
+	f := uitest.Frame(theme.Options{}, 120, 40, 0)
 	f.Filter = "dst port 443"
 	pg := New()
 	pg.prepare(f)
@@ -332,7 +332,7 @@ func TestSince(t *testing.T) {
 // full is a frame with as many journeys as a trace keeps; moved gives the next snapshot.
 func full(b testing.TB, text string) (f *page.Frame, moved func()) {
 	b.Helper()
-	f = frame(200, 60, theme.Options{Color: true}, 0)
+	f = uitest.Frame(theme.Options{Color: true}, 200, 60, 0)
 	base := f.Snap.Journeys
 	list := make([]*journey.Journey, 1<<16)
 	for i := range list {

@@ -8,6 +8,7 @@ import (
 
 	"nfscope/model/journey"
 	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
 )
 
 // TestFateColours: in the list a packet's fate, sign and word, has its own colour: green for
@@ -15,7 +16,7 @@ import (
 // known, and none of them for a packet under way.
 func TestFateColours(t *testing.T) {
 	const green, red, yellow, blue = "38;2;158;206;106", "38;2;247;118;142", "38;2;224;175;104", "38;2;125;207;255"
-	f := frame(120, 40, theme.Options{Dark: true, Color: true}, time.Second)
+	f := uitest.Frame(theme.Options{Dark: true, Color: true}, 120, 40, time.Second)
 	for _, c := range []struct {
 		verdict, glyph, word, ink string
 		open                      bool

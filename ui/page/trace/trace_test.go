@@ -2,7 +2,6 @@ package trace
 
 import (
 	"flag"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -31,27 +30,14 @@ var (
 	_ page.Deep          = (*Page)(nil)
 )
 
-func frame(w, h int, o theme.Options, ran time.Duration) *page.Frame {
-	s := uitest.Snapshot()
-	p := player.New()
-	p.Feed(s.Journeys)
-	for ; ran > 0; ran -= 33 * time.Millisecond {
-		p.Advance(33 * time.Millisecond)
-	}
-	return &page.Frame{Snap: s, Player: p, Theme: theme.New(o), Width: w, Height: h, Now: uitest.Now()}
-}
-
 func TestGolden(t *testing.T) {
-	for name, o := range uitest.Themes() {
-		for _, s := range uitest.Sizes() {
-			f := frame(s[0], s[1], o, time.Second)
-			pg := New()
-			f.Player.Focus(14)
-			f.Player.Step(6)
-			uitest.Golden(t, fmt.Sprintf("trace-%s-%dx%d", name, s[0], s[1]), pg.View(f))
-		}
-	}
-	f := frame(120, 40, theme.Options{}, 0)
+	uitest.Looks(t, func(t *testing.T, name string, o theme.Options, w, h int) {
+		f := uitest.Frame(o, w, h, time.Second)
+		f.Player.Focus(14)
+		f.Player.Step(6)
+		uitest.Golden(t, "trace-"+name, New().View(f))
+	})
+	f := uitest.Frame(theme.Options{}, 120, 40, 0)
 	f.Snap.Journeys = nil
 	f.Player = player.New()
 	uitest.Golden(t, "trace-waiting", New().View(f))
@@ -60,7 +46,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestEverySizeFits(t *testing.T) {
-	f := frame(1, 1, theme.Options{}, 800*time.Millisecond)
+	f := uitest.Frame(theme.Options{}, 1, 1, 800*time.Millisecond)
 	empty := *f
 	empty.Snap, empty.Player = &snapshot.Snapshot{}, player.New()
 	zoomed := *f
@@ -71,22 +57,14 @@ func TestEverySizeFits(t *testing.T) {
 			pg.Do(keys.Up, f)
 			for _, f := range []*page.Frame{f, &empty, &zoomed} {
 				f.Width, f.Height = w, h
-				lines := strings.Split(pg.View(f), "\n")
-				if len(lines) != h {
-					t.Fatalf("%dx%d: %d lines", w, h, len(lines))
-				}
-				for _, l := range lines {
-					if ansi.StringWidth(l) > w {
-						t.Fatalf("%dx%d: %q", w, h, l)
-					}
-				}
+				uitest.Fits(t, pg.View(f), w, h)
 			}
 		}
 	}
 }
 
 func TestSelectionGoesByNumber(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 5*time.Second)
+	f := uitest.Frame(theme.Options{}, 120, 40, 5*time.Second)
 	pg := New()
 	pg.Do(keys.Up, f)
 	if pg.selected != 18 {
@@ -116,7 +94,7 @@ func TestSelectionGoesByNumber(t *testing.T) {
 }
 
 func TestTheLadderFollowsThePlayer(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 0)
+	f := uitest.Frame(theme.Options{}, 120, 40, 0)
 	pg := New()
 	f.Player.Focus(14)
 	f.Player.Step(1)
@@ -133,7 +111,7 @@ func TestTheLadderFollowsThePlayer(t *testing.T) {
 var ladderRow = []string{"raw/PREROUTING", "inet fw/pre", "nat/PREROUTING", "filter/FORWARD", "DOCKER-USER"}
 
 func TestFilterNarrowsTheList(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 0)
+	f := uitest.Frame(theme.Options{}, 120, 40, 0)
 	f.Filter = "dst port 443"
 	pg := New()
 	pg.prepare(f)
@@ -150,7 +128,7 @@ func TestFilterNarrowsTheList(t *testing.T) {
 }
 
 func TestCopyAndTrace(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 5*time.Second)
+	f := uitest.Frame(theme.Options{}, 120, 40, 5*time.Second)
 	pg := New()
 	c, ok := pg.Do(keys.Copy, f)().(page.CopyRequest)
 	if !ok || !strings.Contains(c.Text, "dropped by rule 2 of filter/INPUT") || strings.Contains(c.Text, "\x1b") {
@@ -170,7 +148,7 @@ func TestCopyAndTrace(t *testing.T) {
 }
 
 func TestClickSelects(t *testing.T) {
-	f := frame(120, 40, theme.Options{}, 5*time.Second)
+	f := uitest.Frame(theme.Options{}, 120, 40, 5*time.Second)
 	pg := New()
 	pg.View(f)
 	pg.Click(5, 1, f)
@@ -202,7 +180,7 @@ func findMisses(t *testing.T, pg *Page, f *page.Frame) {
 // TestMissesFold: the rules that did not match are one line, and one line each with the
 // key; the mark stays at its step.
 func TestMissesFold(t *testing.T) {
-	f := frame(140, 60, theme.Options{}, time.Second)
+	f := uitest.Frame(theme.Options{}, 140, 60, time.Second)
 	for _, j := range f.Snap.Journeys {
 		j.Rules = ruleset.NewIndex(f.Snap.Rules)
 	}
@@ -249,7 +227,7 @@ func TestMissesFold(t *testing.T) {
 // TestMissIsLookedAt: one by one misses are stopped at like steps, on and back, and the one
 // looked at tells its rule, what each condition wants and what the packet has.
 func TestMissIsLookedAt(t *testing.T) {
-	f := frame(140, 60, theme.Options{}, time.Second)
+	f := uitest.Frame(theme.Options{}, 140, 60, time.Second)
 	for _, j := range f.Snap.Journeys {
 		j.Rules = ruleset.NewIndex(f.Snap.Rules)
 	}
