@@ -101,9 +101,9 @@ func matchForms() []form {
 			return "-m set " + g.not() + "--match-set " + set + " " + g.any("--return-nomatch", "! --update-counters", "! --update-subcounters",
 				g.pick(g.not()+"--packets-eq 3", "--packets-lt 9", "--packets-gt 5"), g.pick(g.not()+"--bytes-eq 7", "--bytes-lt 88", "--bytes-gt 1000"))
 		}},
-		{"limit", 0, "", "", func(g *gen) string {
+		{"limit", 0, "", "", func(g *gen) string { // xt_limit refuses a burst that takes more than 37 hours
 			return "-m limit " + g.maybe("--limit "+g.pick(fmt.Sprint(1+g.IntN(100)), fmt.Sprintf("%d/sec", 1+g.IntN(5000)), fmt.Sprintf("%d/minute", 1+g.IntN(500)),
-				fmt.Sprintf("%d/h", 1+g.IntN(500)), fmt.Sprintf("%d/day", 1+g.IntN(5000)))) + " " + g.maybe(fmt.Sprintf("--limit-burst %d", 1+g.IntN(100)))
+				fmt.Sprintf("%d/h", 3+g.IntN(498)), fmt.Sprintf("%d/day", 65+g.IntN(4936)))) + " " + g.maybe(fmt.Sprintf("--limit-burst %d", 1+g.IntN(100)))
 		}},
 		{"hashlimit", 0, "", "", func(g *gen) string {
 			rate := g.pick(fmt.Sprintf("%d/sec", 1+g.IntN(100000)), fmt.Sprintf("%d/min", 1+g.IntN(5000)), fmt.Sprintf("%d/hour", 1+g.IntN(5000)),

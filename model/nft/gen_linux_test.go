@@ -87,7 +87,7 @@ func (g *generator) addr(n int) string {
 
 func (g *generator) net(n int) string {
 	if g.v6 {
-		return fmt.Sprintf("fd%02x:%x::/%d", n, g.IntN(200), 32+g.IntN(32))
+		return fmt.Sprintf("fd%02x:%x::/%d", n+1, g.IntN(200), 32+g.IntN(32)) // fd00 has the addresses
 	}
 	return fmt.Sprintf("10.%d.%d.0/24", n, g.IntN(250))
 }

@@ -141,7 +141,7 @@ func (l *life) change() {
 func TestEqualsFreshDump(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "nft")
-	for _, seed := range []uint64{1, 2} {
+	for _, seed := range nettest.Seeds(t, 1, 2) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			equalsFreshDump(t, seed)
