@@ -103,8 +103,11 @@ func connect(to string) func(testing.TB, *nettest.Routed) {
 // watching is a Reader at work.
 type watching struct {
 	*Reader
+	began drop.Watch // while it runs its Watch is its own
 	drops chan *drop.Drop
 }
+
+func (w *watching) Watch() drop.Watch { return w.began }
 
 func watch(t testing.TB, ns *netns.Handle, o Options) *watching {
 	t.Helper()
@@ -112,7 +115,7 @@ func watch(t testing.TB, ns *netns.Handle, o Options) *watching {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &watching{r, make(chan *drop.Drop, 1<<16)}
+	w := &watching{r, r.Watch(), make(chan *drop.Drop, 1<<16)}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {

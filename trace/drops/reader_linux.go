@@ -99,7 +99,7 @@ func (r *Reader) climb() {
 	}
 }
 
-// Watch tells how drops are being found out.
+// Watch tells how drops are being found out; while Run runs, its items do.
 func (r *Reader) Watch() drop.Watch { return r.watch }
 
 // Run tells of drops until the context ends (nil) or the Reader is closed
