@@ -32,7 +32,7 @@ func OnlyOf(text string) Only { return onlyOf(splitWords(text)) }
 
 func onlyOf(words []string) (o Only) {
 	for i := 1; i < len(words); i++ {
-		if i > 1 && words[i-2] == "!" || words[i] == "!=" {
+		if i > 1 && words[i-2] == "!" || words[i] == "!=" || ofConnection(words[:i-1]) {
 			continue
 		}
 		w := words[i]
@@ -59,6 +59,17 @@ func onlyOf(words []string) (o Only) {
 		}
 	}
 	return o
+}
+
+// ofConnection reports whether what stands before a key makes it one of conntrack's tuples,
+// which are not the packet's: ct original ip daddr.
+func ofConnection(before []string) bool {
+	for _, w := range before[max(0, len(before)-2):] {
+		if w == "original" || w == "reply" {
+			return true
+		}
+	}
+	return false
 }
 
 // portRanges reads 80, 80-90, 80:90 and lists of these with commas; none where it is
