@@ -24,8 +24,9 @@ const (
 	whyMoment = 400 * time.Millisecond
 	// whyPace is how often it is judged anew.
 	whyPace = 50 * time.Millisecond
-	// whyReady is how long the watching of drops may take to begin.
-	whyReady = 3 * time.Second
+	// whyReady is how long the watching of drops may take to begin: of a machine that has no
+	// processor to spare the kernel's check of the program takes seconds.
+	whyReady = 10 * time.Second
 	// whyAfter is how long is waited after a probe that got no answer.
 	whyAfter = 1500 * time.Millisecond
 )
@@ -127,9 +128,9 @@ func (w *whyRun) run(ctx context.Context, tell func(*why.Answer)) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return w.session.Disarm()
+			return w.end()
 		case <-over:
-			return w.session.Disarm()
+			return w.end()
 		case <-knocked:
 			knocked = nil
 			time.AfterFunc(whyAfter, stop)
@@ -148,10 +149,16 @@ func (w *whyRun) run(ctx context.Context, tell func(*why.Answer)) error {
 				tell(a)
 			}
 			if last, settled = a, a.Settled(); settled && time.Since(since) >= whyMoment {
-				return w.session.Disarm()
+				return w.end()
 			}
 		}
 	}
+}
+
+// end ends the trace.
+func (w *whyRun) end() error {
+	w.look.End(time.Now())
+	return w.session.Disarm()
 }
 
 // knock sends the probe, and closes the channel when that is done.

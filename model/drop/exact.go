@@ -167,7 +167,11 @@ func neighbourFailed(p *Drop, e *Explanation) {
 		how = "neighbour discovery"
 	}
 	if p.HasPacket() {
-		e.Words = fmt.Sprintf("the next hop %s on %s does not answer %s", hop, dev, how)
+		e.Words = fmt.Sprintf("the next hop %s", hop)
+		if dev != "" {
+			e.Words += " on " + dev
+		}
+		e.Words += " does not answer " + how
 		e.Do = fmt.Sprintf("ip neigh show %s; is the machine up, on this wire, with this address and netmask?", hop)
 	}
 	if state != "" && state != "none" {

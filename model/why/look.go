@@ -28,6 +28,7 @@ type Look struct {
 
 	mu    sync.Mutex
 	began time.Time
+	ended time.Time
 	drops []*drop.Drop
 	over  uint64 // drops of the flow that were not kept
 	probe *Probe
@@ -44,7 +45,15 @@ func NewLook(f *filter.Filter, place string) *Look {
 func (l *Look) Begin(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.began, l.drops, l.over, l.base = now, nil, 0, nil
+	l.began, l.ended, l.drops, l.over, l.base = now, time.Time{}, nil, 0, nil
+}
+
+// End says that the trace is about to end. A packet that is only dropped after that has been
+// seen by nobody but the kernel, though the rule that dropped it is traced no more.
+func (l *Look) End(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = now
 }
 
 // Drop takes what the kernel threw away.
@@ -83,7 +92,7 @@ func (l *Look) Probe(p Probe) {
 func (l *Look) Seen(now time.Time, over bool) *Seen {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &Seen{Filter: l.filter, Began: l.began, Over: over, Drops: slices.Clone(l.drops), Place: l.place, Probe: l.probe}
+	s := &Seen{Filter: l.filter, Began: l.began, Over: over, Ended: l.ended, Drops: slices.Clone(l.drops), Place: l.place, Probe: l.probe}
 	if l.began.IsZero() { // ended before anything was armed
 		s.Drops = nil
 		return s

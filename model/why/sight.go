@@ -77,6 +77,9 @@ func sights(s *Seen, words drop.Dictionary) []*sight {
 			x.drop = d
 			continue
 		}
+		if !s.Ended.IsZero() && d.Time.After(s.Ended) {
+			continue // it came when nothing was traced any more
+		}
 		out = append(out, &sight{drop: d, packet: &d.Packet, at: d.Time})
 	}
 	for _, x := range out {

@@ -89,6 +89,8 @@ type Seen struct {
 	// Looked is how long it has lasted, Over whether it is at its end.
 	Looked time.Duration
 	Over   bool
+	// Ended is when the trace was told to end, zero before: what is dropped later was not traced.
+	Ended time.Time
 	// Journeys are packets that the trace showed, oldest first.
 	Journeys []*journey.Journey
 	// Drops are those of the kernel that may be of the flow, and counters that rose, in the

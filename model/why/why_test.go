@@ -116,6 +116,20 @@ func TestJudge(t *testing.T) {
 			Drops:    []*drop.Drop{lost(10, udp(0), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)}},
 			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "request direction: 2 packets seen, 2 dropped",
 			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (1 of 2 packets; 1 had another end)"},
+		{name: "what a rule drops when its trace is over was traced by nobody", seen: Seen{
+			Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 5, 0), journey.Dropped, drops9)}, Ended: at(900),
+			Drops: []*drop.Drop{netfilter(9, tcp(model.SYN, 5, 0)), netfilter(1009, tcp(model.SYN, 5, 0))}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "request direction: 1 packet seen, 1 dropped",
+			sentence: flow80 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "what is dropped later is the end of a traced packet all the same", seen: Seen{
+			Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Ended: at(900),
+			Drops: []*drop.Drop{lost(1009, udp(1), "NEIGH_FAILED", "neigh_invalidate", drop.StationDeviceOut, 0)}},
+			kind: Kernel, side: Request, confidence: Certain, dropped: true, says: "request direction: 1 packet seen, 1 dropped",
+			sentence: flow9 + kernel + "the next hop 10.2.0.2 does not answer ARP (NEIGH_FAILED)"},
+		{name: "a packet of which nobody knows the end has no other end", seen: Seen{
+			Journeys: []*journey.Journey{traced(10, udp(1), journey.Dropped, drops9), unknown(20, udp(2))}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (1 of 2 packets; what became of 1 is not known)"},
 		{name: "the kernel, behind all rules", seen: Seen{Journeys: []*journey.Journey{unknown(10, udp(1))}, Drops: []*drop.Drop{lost(9, udp(1), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)}},
 			kind: Kernel, side: Request, confidence: Certain, dropped: true, says: "no rule dropped it, and the kernel says why it did",
 			sentence: flow9 + kernel + "reverse path filter: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"},

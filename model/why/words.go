@@ -2,6 +2,7 @@ package why
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,9 +136,9 @@ func (v *verdict) refused(s *Seen, name string) string {
 func (v *verdict) silence(s *Seen, name string) string {
 	head := name + ": the request was " + v.arrival() + ", and no reply came"
 	if !here(v.by) {
-		to := v.by.packet.Dst
+		to := v.by.packet.Dst.String()
 		if n := v.by.journey.NAT; n != nil && len(n.Dst) == 2 {
-			return fmt.Sprintf("%s back in %s: look at %s and at the way there", head, span(s.Looked), n.Dst[1])
+			to = n.Dst[1]
 		}
 		return fmt.Sprintf("%s back in %s: look at %s and at the way there", head, span(s.Looked), to)
 	}
@@ -165,8 +166,17 @@ func (v *verdict) mixed() string {
 	if c.Delivered > 0 {
 		out += fmt.Sprintf("; %d came through", c.Delivered)
 	}
-	if rest := c.Seen - n - c.Delivered; rest > 0 {
+	unknown := 0
+	for _, x := range v.talk.sights {
+		if x.fate == open && x.reply == (v.side == Reply) && !slices.Contains(v.like, x) {
+			unknown++
+		}
+	}
+	if rest := c.Seen - n - c.Delivered - unknown; rest > 0 {
 		out += fmt.Sprintf("; %d had another end", rest)
+	}
+	if unknown > 0 {
+		out += fmt.Sprintf("; what became of %d is not known", unknown)
 	}
 	return out + ")"
 }
