@@ -77,7 +77,7 @@ func searched() (out []flow.Look) {
 	for range 120 {
 		var l flow.Look
 		p := protos[r.IntN(len(protos))]
-		end := func() (netip.Addr, uint16) { return addrs[r.IntN(len(addrs))], uint16(r.IntN(3) * 21845) }
+		end := func() (netip.Addr, uint16) { return addrs[r.IntN(len(addrs))], uint16(65535 >> r.IntN(17)) }
 		l.Orig.Proto, l.Reply.Proto = p, p
 		l.Orig.Src, l.Orig.SPort = end()
 		l.Orig.Dst, l.Orig.DPort = end()
