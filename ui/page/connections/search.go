@@ -19,9 +19,12 @@ type search struct {
 	// of an address and port.
 	arrow, end bool
 	// spaced is true of a text with a space: it may be of many words, and parts are those of
-	// its own that are of no address.
-	spaced bool
-	parts  []*search
+	// its own that are of no address. number is the longest of the others; it is looked for
+	// first where that spared the line of half of those asked.
+	spaced        bool
+	parts         []*search
+	number        *search
+	asked, spared int
 	// protos, words and classes tell in which of those that were met the text is.
 	protos  [256]found
 	words   map[string]bool
@@ -39,20 +42,24 @@ const (
 
 func newSearch(text string) *search {
 	low := strings.ToLower(text)
-	s := &search{text: []byte(low), spaced: strings.ContainsAny(low, " \n"), arrow: strings.Contains("->", low),
+	s := &search{text: []byte(low), spaced: strings.Contains(low, " "), arrow: strings.Contains("->", low),
 		end:   strings.Trim(low, "0123456789abcdef.:[]") == "",
 		words: map[string]bool{}, classes: map[flow.Classes]bool{}}
 	if s.spaced {
-		for w := range strings.FieldsFuncSeq(low, func(r rune) bool { return r == ' ' || r == '\n' }) {
-			if part := newSearch(w); !part.end && !part.arrow {
+		for w := range strings.SplitSeq(low, " ") {
+			switch part := newSearch(w); {
+			case part.arrow:
+			case !part.end:
 				s.parts = append(s.parts, part)
+			case s.number == nil || len(w) > len(s.number.text):
+				s.number = part
 			}
 		}
 	}
 	return s
 }
 
-// finds reports whether the text is in a flow's line.
+// finds reports whether the text is in one of a flow's lines.
 func (s *search) finds(l *flow.Look) bool {
 	if !s.spaced {
 		return s.inWords(l) || s.end && contains(s.line.ends(l), s.text)
@@ -62,7 +69,14 @@ func (s *search) finds(l *flow.Look) bool {
 			return false
 		}
 	}
-	return contains(s.line.write(l), s.text)
+	if s.number != nil && s.spared+64 >= s.asked/2 {
+		s.asked++
+		if !s.number.finds(l) {
+			s.spared++
+			return false
+		}
+	}
+	return contains(s.line.row(l), s.text) || contains(s.line.reply(l), s.text)
 }
 
 // inWords reports whether the text is in a word of the flow's line that is no address.
@@ -112,8 +126,8 @@ type liner struct {
 	name    string
 }
 
-// write gives a flow as its row shows it, in small letters, and its reply; until the next.
-func (x *liner) write(l *flow.Look) []byte {
+// row gives a flow as its row shows it, in small letters; until the next.
+func (x *liner) row(l *flow.Look) []byte {
 	b := append(append(x.line[:0], x.nameOf(l.Orig.Proto)...), ' ')
 	b = appendEnd(b, l.Orig.Proto, l.Orig.Src, l.Orig.SPort)
 	b = append(b, " -> "...)
@@ -129,8 +143,13 @@ func (x *liner) write(l *flow.Look) []byte {
 		}
 		b = append(append(b, ' '), x.nat...)
 	}
-	b = append(b, '\n') // the reply's tuple, as the inspector has it
-	b = append(append(b, x.nameOf(l.Reply.Proto)...), ' ')
+	x.line = b
+	return b
+}
+
+// reply gives the reply's tuple, as the inspector has it; until the next.
+func (x *liner) reply(l *flow.Look) []byte {
+	b := append(append(x.line[:0], x.nameOf(l.Reply.Proto)...), ' ')
 	b = appendEnd(b, l.Reply.Proto, l.Reply.Src, l.Reply.SPort)
 	b = append(b, " > "...)
 	x.line = appendEnd(b, l.Reply.Proto, l.Reply.Dst, l.Reply.DPort)

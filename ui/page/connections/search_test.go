@@ -11,25 +11,27 @@ import (
 	"nfscope/model/flow/flowtest"
 )
 
-// A text is found in those connections in whose line it is, whatever it is cut from: of a
+// A text is found in those connections in one of whose lines it is, whatever it is cut from: of a
 // million connections nobody writes the lines.
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	looks := searched()
 	var line liner
-	lines := make([]string, len(looks))
+	lines := make([]string, len(looks)) // that of the row, a newline, that of the reply
 	for i := range looks {
 		l := &looks[i]
-		if lines[i] = lineOf(l); lines[i] != string(line.write(l)) {
-			t.Fatalf("the line of %v is\n%q, not\n%q", l, line.write(l), lines[i])
+		row := string(line.row(l))
+		if got := row + "\n" + string(line.reply(l)); got != linesOf(l) {
+			t.Fatalf("the lines of %v are\n%q, not\n%q", l, got, linesOf(l))
 		}
+		lines[i] = linesOf(l)
 	}
 	r := rand.New(rand.NewPCG(7, 8))
-	const letters = "0123456789abcdefNU.:[]->_ \nx"
+	const letters = "0123456789abcdefNU.:[]->_ x"
 	hits := 0
 	for n := range 3000 {
 		var text string
-		switch from := lines[r.IntN(len(lines))]; n % 3 {
+		switch from := strings.Split(lines[r.IntN(len(lines))], "\n")[r.IntN(2)]; n % 3 {
 		case 0: // of a line
 			at := r.IntN(len(from))
 			text = from[at : at+1+r.IntN(min(12, len(from)-at))]
@@ -94,8 +96,8 @@ func searched() (out []flow.Look) {
 	return out
 }
 
-// lineOf is the line of a connection, written as its words are everywhere else.
-func lineOf(l *flow.Look) string {
+// linesOf are the lines of a connection, written as its words are everywhere else.
+func linesOf(l *flow.Look) string {
 	o, r := l.Orig, l.Reply
 	s := o.Proto.String() + " " + o.SrcString() + " -> " + o.DstString()
 	if r.Src != o.Dst || o.Proto.Ports() && r.SPort != o.DPort {
