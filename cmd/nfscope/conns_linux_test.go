@@ -142,6 +142,27 @@ func TestConnsFollow(t *testing.T) {
 	endsWithStats(t, objects(t, out))
 }
 
+// TestConnsFollowDeleted: that the namespace which is followed was deleted is said within a
+// moment, once, and what goes on in it is followed until the user ends it.
+func TestConnsFollowDeleted(t *testing.T) {
+	nettest.Kernel(t, "ip")
+	t.Parallel()
+	ns := nettest.New(t, "gone")
+	made := nettest.NewTracked(t, ns)
+	made.Make(t, 0, 1)
+	r := launch(t, "nfscope", "--netns", ns.Name(), "conns", "--follow")
+	r.line("the first one", func(l string) bool { return strings.Contains(l, "10.0.0.0:1024") })
+	nettest.Run(t, ns, "ip", "netns", "del", ns.Name())
+	t.Cleanup(func() { nettest.Run(t, ns, "ip", "netns", "add", ns.Name()) }) // for who cleans up
+	r.hears("was deleted: nfscope keeps it alive")
+	made.Make(t, 1, 2)
+	r.line("one that came later", func(l string) bool { return strings.HasPrefix(l, "new") && strings.Contains(l, ":1025") })
+	r.signal(os.Interrupt)
+	if _, errs := r.ends(exitInterrupted); strings.Count(errs, "was deleted") != 1 {
+		t.Errorf("it is said more than once:\n%s", errs)
+	}
+}
+
 // TestConnsWithoutEvents: where the kernel sends none, that is said.
 func TestConnsWithoutEvents(t *testing.T) {
 	nettest.Kernel(t, "sysctl")

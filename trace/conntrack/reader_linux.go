@@ -147,13 +147,20 @@ func (r *Reader) ended(ctx context.Context, err error) error {
 	return err
 }
 
+// goneAgain is how often a namespace is asked whether it still has its name: a reading of
+// the whole table, which tells it too, may be half a minute away.
+const goneAgain = time.Second
+
 // follow takes events until the table is to be read again: at next, or where events
 // were lost, at soon.
 func (r *Reader) follow(ctx context.Context, s *subscription, next, soon time.Time, emit func(feed.Item)) error {
-	expected := time.Now()
+	expected, named := time.Now(), time.Now()
 	for {
 		until := next
-		if due := expected.Add(rest * 16); r.expected.Load() && due.Before(next) {
+		if due := named.Add(goneAgain); due.Before(until) {
+			until = due
+		}
+		if due := expected.Add(rest * 16); r.expected.Load() && due.Before(until) {
 			until = due
 		}
 		_, err := s.wait(ctx, until)
@@ -175,6 +182,12 @@ func (r *Reader) follow(ctx context.Context, s *subscription, next, soon time.Ti
 		now := time.Now()
 		if !now.Before(next) {
 			return nil
+		}
+		if now.Sub(named) >= goneAgain {
+			named = now
+			if p := r.gone(); p != "" {
+				emit(problem(p))
+			}
 		}
 		if r.expected.Load() && now.Sub(expected) >= rest*16 {
 			expected = now
