@@ -339,6 +339,38 @@ func TestStorm(t *testing.T) {
 	}
 }
 
+// TestLossWhileItReads: a Reader with a tiny buffer loses again and again while it reads
+// bursts; what came and what it says it lost are all that was sent, to the last event.
+func TestLossWhileItReads(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t)
+	ns := nettest.New(t, "bursts")
+	items, end := watching(t, open(t, ns), Options{Resync: time.Hour, Buffer: 4096})
+	until(t, items, "the first dump", isTable)
+	sent, _ := nettest.NewTracked(t, ns).Storm(t, 0, 60_000, 300*time.Millisecond)
+	came, lost, gaps := 0, 0, 0
+	count := func(i feed.Item) bool {
+		switch {
+		case i.Flow == nil:
+		case i.Flow.Type == flow.EventGap:
+			lost += int(i.Flow.Lost)
+			gaps++
+		case i.Flow.Type == flow.EventNew, i.Flow.Type == flow.EventUpdate, i.Flow.Type == flow.EventDestroy:
+			came++
+		}
+		return came+lost >= sent
+	}
+	until(t, items, "all that was sent", count)
+	end()
+	for len(items) > 0 {
+		count(<-items)
+	}
+	t.Logf("%d events came and %d were told lost in %d gaps, of %d sent", came, lost, gaps, sent)
+	if came+lost != sent || came == 0 || gaps < 2 {
+		t.Errorf("%d events came and %d were told lost in %d gaps, of %d sent", came, lost, gaps, sent)
+	}
+}
+
 // TestClose: Close unblocks a Watch that waits, and later calls say so.
 func TestClose(t *testing.T) {
 	t.Parallel()
