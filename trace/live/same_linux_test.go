@@ -197,3 +197,46 @@ func sendExtended(option int, to net.IP, port int) error {
 	copy(sa.Addr[:], to.To16())
 	return os.NewSyscallError("sendto", unix.Sendto(fd, []byte("hello"), 0, sa))
 }
+
+// TestBridgedBoth: over a bridge, too, what comes back is traced where the filter names one
+// direction, and where a rule has conntrack at work is shown beside what it answers.
+func TestBridgedBoth(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	t.Parallel()
+	for _, c := range []struct {
+		name, legacy, native string
+		direction            string // of what comes back
+	}{
+		{"legacy", accept4 + "-A FORWARD -p udp -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT\nCOMMIT\n", "", journey.Reply},
+		{"native", "", "table inet fw {\n chain f { type filter hook forward priority 0; ct state new,established accept; }\n}\n", journey.Reply},
+		{"a bridge's own chain", "", "table bridge fw {\n chain f { type filter hook forward priority 0; ether type ip accept; }\n}\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := newBridged(t)
+			load(t, n.bridge, "iptables-legacy-restore", c.legacy)
+			if c.native != "" {
+				load(t, n.bridge, "nft", c.native)
+			}
+			nettest.Echo(t, n.server, 9)
+			s := openAll(t, n.bridge, Trace{Filter: parse(t, "udp and src host 10.9.0.1 and dst port 9"), Both: true})
+			conn, err := nettest.Dial(t, n.client, "udp4", "", "10.9.0.2:9", patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			exchange(t, conn)
+			there := s.journey("the packet", func(j *journey.Journey) bool { return j.Packet.DPort == 9 })
+			back := s.journey("the answer", func(j *journey.Journey) bool { return j.Packet.SPort == 9 })
+			for _, j := range []*journey.Journey{there, back} {
+				if !j.Complete || j.Outcome.Verdict != journey.Accepted || j.Path != journey.PathForward || len(j.Steps) != 1 {
+					t.Errorf("%s", describe(j))
+				}
+			}
+			if back.Direction != c.direction || (back.Answers == there.Number) != (c.direction == journey.Reply) {
+				t.Errorf("answers #%d as %q, want #%d as %q: %s", back.Answers, back.Direction, there.Number, c.direction, describe(back))
+			}
+			s.shut()
+		})
+	}
+}
