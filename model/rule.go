@@ -124,6 +124,12 @@ func (t *Table) Map(name string) (VerdictMap, bool) {
 	return VerdictMap{}, false
 }
 
+// NAT reports whether c, a chain of the table, is one of nat, which only packets that begin
+// a connection meet (nf_nat_inet_fn): by its type, and by the table's name in iptables.
+func (t *Table) NAT(c *Chain) bool {
+	return c.Type == "nat" || t.Backend != BackendNFTables && t.Name == "nat"
+}
+
 // Chain finds a chain by name; nil where there is none.
 func (t *Table) Chain(name string) *Chain {
 	for _, c := range t.Chains {

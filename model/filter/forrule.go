@@ -66,7 +66,7 @@ func ForRuleFlows(t *model.Table, c *model.Chain, r *model.Rule) string {
 // others behind them a destination that may be. A chain that is called may be so from
 // anywhere.
 func begins(t *model.Table, c *model.Chain) ends {
-	nat := c.Type == "nat" || t.Backend != model.BackendNFTables && t.Name == "nat"
+	nat := t.NAT(c)
 	switch c.Hook {
 	case model.HookPrerouting, model.HookOutput:
 		return ends{in: c.Hook == model.HookPrerouting, src: true, dst: nat || c.Priority < -100}

@@ -60,7 +60,7 @@ func basesOf(rs *model.Ruleset) *bases {
 				continue
 			}
 			own = append(own, at)
-			if c.Type != "nat" && (t.Backend == model.BackendNFTables || t.Name != "nat") {
+			if !t.NAT(c) {
 				all.at[c.Hook] = append(all.at[c.Hook], at)
 			} else if t.Backend == model.BackendLegacy {
 				all.nat = append(all.nat, at)

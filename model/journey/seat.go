@@ -55,7 +55,7 @@ func standings(rs *model.Ruleset) (all []standing) {
 					continue
 				}
 				at := place{c.Hook, c.Priority}
-				if c.Type == "nat" || t.Backend != model.BackendNFTables && t.Name == "nat" {
+				if t.NAT(c) {
 					if at.priority = model.PrioritySrcNAT; c.Hook == model.HookPrerouting || c.Hook == model.HookOutput {
 						at.priority = model.PriorityDstNAT
 					}

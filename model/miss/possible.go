@@ -62,8 +62,8 @@ func (f *Finder) evidence(j *journey.Journey) fact.State {
 	// Only packets that begin a connection, or are related to one, meet a nat chain
 	// (nf_nat_inet_fn).
 	if slices.ContainsFunc(j.Steps, func(s journey.Step) bool {
-		_, c := j.Rules.Chain(s.Backend, s.Family, s.Table, s.Base)
-		return c != nil && (c.Type == "nat" || s.Backend != model.BackendNFTables && s.Table == "nat")
+		t, c := j.Rules.Chain(s.Backend, s.Family, s.Table, s.Base)
+		return c != nil && t.NAT(c)
 	}) {
 		left &= fact.New | fact.Related
 	}

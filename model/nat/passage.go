@@ -142,7 +142,7 @@ func (s *passage) through(h model.Hook, translated flow.Status) hooked {
 		if bridge(b.Table.Family) {
 			continue
 		}
-		nat := isNAT(&b)
+		nat := b.Table.NAT(b.Chain)
 		if nat {
 			switch {
 			case !b.Sure:
@@ -205,10 +205,6 @@ func (o *hooked) take(b *ruleset.Base, ends []walk.End, nat bool) {
 	if nat && !plain {
 		o.plain = false
 	}
-}
-
-func isNAT(b *ruleset.Base) bool {
-	return b.Chain.Type == "nat" || b.Table.Backend != model.BackendNFTables && b.Table.Name == "nat"
 }
 
 func bridge(f model.Family) bool { return f == model.FamilyBridge || f == model.FamilyNetdev }

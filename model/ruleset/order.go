@@ -105,7 +105,7 @@ type place struct {
 
 func makePlace(t *model.Table, c *model.Chain, seen int) place {
 	p := place{Base: Base{Table: t, Chain: c, Priority: c.Priority, Sure: true}, seen: seen}
-	p.nat = c.Type == "nat" || t.Backend != model.BackendNFTables && t.Name == "nat"
+	p.nat = t.NAT(c)
 	if p.nat {
 		p.Priority = model.PriorityDstNAT
 		if c.Hook == model.HookInput || c.Hook == model.HookPostrouting {

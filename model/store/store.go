@@ -307,7 +307,7 @@ func (s *Store) setCounts(c *model.Counts) {
 func asksConntrack(rs *model.Ruleset) bool {
 	for _, t := range rs.Tables {
 		for _, c := range t.Chains {
-			if c.Type == "nat" || t.Backend != model.BackendNFTables && t.Name == "nat" && c.Base() {
+			if t.NAT(c) && c.Base() {
 				return true
 			}
 			for i := range c.Rules {

@@ -234,8 +234,7 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 			s.track()
 			seen = true
 		}
-		isNAT := b.Chain.Type == "nat" || b.Table.Backend != model.BackendNFTables && b.Table.Name == "nat"
-		if isNAT && (translated || s.tracked == nil || s.tracked.State == fact.Untracked) {
+		if b.Table.NAT(b.Chain) && (translated || s.tracked == nil || s.tracked.State == fact.Untracked) {
 			continue
 		}
 		r := s.walker.Chain(b.Table, b.Chain, s.packet, s.facts, s.muddled)
