@@ -261,6 +261,38 @@ COMMIT
 	}
 }
 
+// TestWhyFullTable: where conntrack has no room for a connection no rule is blamed, and a rule
+// that comes before conntrack is, full table or not.
+func TestWhyFullTable(t *testing.T) {
+	nettest.Kernel(t, "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Feed(t, n.Router, `table inet w {
+	chain early {
+		type filter hook prerouting priority -300
+		udp dport 1061 drop
+	}
+	chain through {
+		type filter hook forward priority 0
+		ct state invalid drop
+		udp dport 1060 drop
+	}
+}
+`, "nft", "-f", "-")
+	nettest.FillTracked(t, n.Router)
+	var list []whyCase
+	for _, e := range whyFamilies() {
+		ask := func(port uint16, kind, sentence string) {
+			list = append(list, whyCase{name: kind + " " + e.name, at: n.Router, filter: fmt.Sprintf("udp and dst host %s and dst port %d", e.server, port), kind: kind, confidence: "certain", status: exitDropped,
+				fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40000, DPort: port}), sentence: "udp " + e.client + " > " + e.of(e.server, int(port)) + " was dropped by " + sentence})
+		}
+		ask(1060, "conntrack", "conntrack, no rule did it: conntrack has no room for its connection")
+		ask(1061, "rule", "rule 1 of inet w/early (nftables): udp dport 1061 drop")
+	}
+	answers(t, list)
+}
+
 // TestWhyText: the sentence comes first, then what it rests on; Ctrl-C gives what there is,
 // a probe is sent only where that is asked for, and what it needs is said.
 func TestWhyText(t *testing.T) {

@@ -22,6 +22,8 @@ type Tracked struct {
 	conn *netlink.Conn
 	raw  syscall.RawConn
 	buf  []byte
+	// assured entries do not make room for new ones.
+	assured bool
 }
 
 // NewTracked makes one for a namespace.
@@ -47,7 +49,7 @@ const (
 	ctNew    = unix.NFNL_SUBSYS_CTNETLINK << 8
 	ctDelete = ctNew | 2
 
-	ctaOrig, ctaReply, ctaTimeout, ctaMark = 1, 2, 7, 8
+	ctaOrig, ctaReply, ctaStatus, ctaTimeout, ctaMark = 1, 2, 3, 7, 8
 )
 
 // Make makes the connections from to before to, each known by its number.
@@ -112,6 +114,9 @@ func (f *Tracked) message(i uint32, typ, flags uint16) {
 	if typ == ctNew {
 		f.attr(ctaTimeout, 0, 0, 0x0e, 0x10)
 		f.attr(ctaMark, 0, 0, 0, byte(i&3))
+		if f.assured {
+			f.attr(ctaStatus, 0, 0, 0, 0x0e) // IPS_SEEN_REPLY, IPS_ASSURED, IPS_CONFIRMED
+		}
 	}
 	n := len(f.buf) - at
 	binary.NativeEndian.PutUint32(f.buf[at:], uint32(n))
@@ -146,6 +151,39 @@ func (f *Tracked) attr(typ uint16, data ...byte) {
 	for len(f.buf)%4 != 0 {
 		f.buf = append(f.buf, 0)
 	}
+}
+
+// FillTracked fills the connection table of a namespace, so that no new connection finds room,
+// and tells how many there are in it. The bound is the first namespace's: where it is too high
+// the test is skipped.
+func FillTracked(t testing.TB, ns *netns.Handle) (most int) {
+	t.Helper()
+	read := func(name string) (n int) {
+		Do(t, ns, func() error {
+			b, err := os.ReadFile("/proc/sys/net/netfilter/" + name)
+			if err == nil {
+				n, err = strconv.Atoi(strings.TrimSpace(string(b)))
+			}
+			return err
+		})
+		return n
+	}
+	f := NewTracked(t, ns)
+	f.assured = true
+	made := 0
+	for range 10 { // somebody may raise the bound meanwhile
+		if most = read("nf_conntrack_max"); most > 1<<19 {
+			Skip(t, "nf_conntrack_max is "+strconv.Itoa(most)+", too many to fill")
+		}
+		room := most - read("nf_conntrack_count")
+		if room <= 0 {
+			return most
+		}
+		f.Make(t, made, made+room)
+		made += room
+	}
+	t.Fatalf("%d connections were made, and there is still room for some of %d", made, most)
+	return 0
 }
 
 // TrackedRoom raises nf_conntrack_max, which is the first namespace's for all, until the test
