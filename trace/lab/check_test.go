@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,9 @@ func TestCheck(t *testing.T) {
 	}
 	one := *l
 	i := l.Step("in")
-	one.Steps = l.Steps[i : i+1]
+	one.Steps = slices.Clone(l.Steps[i : i+1])
+	e := *one.Steps[0].Expect
+	e.State, one.Steps[0].Expect = "NEW", &e
 	packets := uint64(3)
 	one.Counters = []Counter{{At: "filter/FORWARD 1", Packets: &packets}, {At: "filter/FORWARD policy", Least: 1}}
 
@@ -40,7 +43,7 @@ func TestCheck(t *testing.T) {
 			Journeys: []*journey.Journey{
 				{Start: start.Add(-time.Second), Packet: pkt, Outcome: journey.Outcome{Verdict: journey.Dropped}}, // of a round before
 				{Start: start.Add(2 * time.Second), Packet: pkt},                                                  // a later packet
-				{Start: start.Add(time.Second), Packet: pkt, Steps: steps, Outcome: journey.Outcome{Verdict: journey.Accepted}},
+				{Start: start.Add(time.Second), Packet: pkt, CTState: "NEW", Steps: steps, Outcome: journey.Outcome{Verdict: journey.Accepted}},
 			},
 			Flows: []*flow.Flow{{Orig: flow.Side{Tuple: orig}, NAT: flow.NAT{Class: []flow.Class{flow.ClassDNAT}},
 				Reply: flow.Side{Tuple: model.Tuple{Proto: model.ProtoTCP, Src: addr("10.2.0.2"), SPort: 8080, Dst: orig.Src, DPort: 40000}}}},
@@ -59,6 +62,8 @@ func TestCheck(t *testing.T) {
 		{"answer: ", func(e *Evidence) { e.Results[0].Attempts[0].Answer = "app on server: you are 10.2.0.1:1" }},
 		{"journey: ", func(e *Evidence) { e.Journeys = e.Journeys[:1] }},
 		{"outcome: the lab states accepted, there was dropped", func(e *Evidence) { e.Journeys[2].Outcome.Verdict = journey.Dropped }},
+		{"state: the lab states NEW, there was UNTRACKED", func(e *Evidence) { e.Journeys[2].CTState = "UNTRACKED" }},
+		{"", func(e *Evidence) { e.Journeys[2].CTState = "" }}, // a kernel that does not tell
 		{"rules hit: ", func(e *Evidence) { e.Journeys[2].Steps = e.Journeys[2].Steps[1:] }},
 		{"rules hit: ", func(e *Evidence) {
 			s := e.Journeys[2].Steps

@@ -64,6 +64,9 @@ func (c *checker) journey(e *Expect, a Attempt) {
 	}
 	c.same("sentence", e.Sentence, j.Outcome.Sentence)
 	c.same("path", e.Path, j.Path)
+	if j.CTState != "" {
+		c.same("state", e.State, j.CTState)
+	}
 	if e.By != nil {
 		have := j.Outcome.By
 		c.same("backend", e.By.Backend, have.Backend.String())

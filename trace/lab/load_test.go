@@ -137,6 +137,7 @@ func TestLoadErrors(t *testing.T) {
 		{"result: answered", "result: answered\n    shares: [{answer: x, of: .nan}]", `lab.yaml:28: step "ping": a share wants`},
 		{"result: answered", "result: answered\n    expect: {never: [/x]}", `lab.yaml:28: step "ping": never "/x"`},
 		{"result: answered", "result: answered\n    expect: {misses: [{at: filter/INPUT policy}]}", `lab.yaml:28: step "ping": miss at "filter/INPUT policy"`},
+		{"result: answered", "result: answered\n    expect: {state: OLD}", `lab.yaml:28: step "ping": state "OLD"; expected NEW, `},
 		{"result: answered", "result: answered\n    expect: {path: sideways}", `lab.yaml:28: step "ping": path "sideways"`},
 		{"result: answered", "result: answered\n    expect: {flow: {port: lost}}", `lab.yaml:28: step "ping": port "lost"`},
 		{"result: answered", "result: answered\n    expect: {flow: {none: true, port: kept}}", `lab.yaml:28: step "ping": a flow that is not there`},

@@ -65,7 +65,10 @@ type Expect struct {
 	// Unseen states that netfilter never saw the packet.
 	Unseen bool `yaml:"unseen"`
 	// Path is journey's word: input, forward, output.
-	Path     string      `yaml:"path"`
+	Path string `yaml:"path"`
+	// State is conntrack's word for the packet, as rules ask for it: NEW, ESTABLISHED,
+	// RELATED, INVALID, UNTRACKED. It is looked at where the trace tells it.
+	State    string      `yaml:"state"`
 	Sentence string      `yaml:"sentence"`
 	Flow     *ExpectFlow `yaml:"flow"`
 	// Drop is what the kernel says that it threw the packet away for. It is looked at where

@@ -108,7 +108,10 @@ func (v *validator) expect(w string, s *Step) {
 	if !slices.Contains([]string{"", journey.PathInput, journey.PathForward, journey.PathOutput}, e.Path) {
 		v.bad(w+".path", "step %q: path %q; expected input, forward or output", s.Name, e.Path)
 	}
-	if e.Unseen && (e.Outcome != "" || e.By != nil || len(e.Hits)+len(e.Misses) > 0) {
+	if !slices.Contains([]string{"", "NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED"}, e.State) {
+		v.bad(w+".state", "step %q: state %q; expected NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED", s.Name, e.State)
+	}
+	if e.Unseen && (e.Outcome != "" || e.State != "" || e.By != nil || len(e.Hits)+len(e.Misses) > 0) {
 		v.bad(w+".unseen", "step %q: of a packet that was not seen nothing else can be stated", s.Name)
 	}
 	if e.Drop != nil && e.Drop.Reason == "" {
