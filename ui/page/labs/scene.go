@@ -21,7 +21,11 @@ import (
 func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 	th := f.Theme
 	out := p.picture(f, l, a)
-	table := append(p.connections(f, a.side), p.counts(f, a.side)...)
+	most := fewFlows
+	if h >= tall {
+		most = h / 5
+	}
+	table := append(p.connections(f, a.side, most), p.counts(f, a.side)...)
 	room := min(h-len(out)-len(table)-2, max(h*2/5, 24)) // the table stays where it is
 	if room < 3 {
 		table = nil
@@ -42,8 +46,20 @@ func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 		out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side)))
 		out = append(out, table...)
 	}
+	// A tall page has the rules in sight also while a packet goes through them.
+	if room := h - len(out) - 1; p.stage != nil && room >= fewRules {
+		out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side)))
+		out = append(out, p.rules(f, a.side, room)...)
+	}
 	return out
 }
+
+const (
+	// tall is the height from which more connections are listed.
+	tall = 48
+	// fewRules is the room from which rules are listed beside the packet's way.
+	fewRules = 6
+)
 
 // picture is the network with the packet on it, and the hooks below.
 func (p *Page) picture(f *page.Frame, l *snapshot.Lab, a areas) []string {
@@ -258,16 +274,16 @@ func (p *Page) rules(f *page.Frame, w, h int) []string {
 	return out
 }
 
-// mostFlows is how many connections are listed.
-const mostFlows = 5
+// fewFlows is how many connections are listed where there is little room.
+const fewFlows = 5
 
-// connections lists the newest conntrack entries, a translated one with the tuple that its
-// replies have.
-func (p *Page) connections(f *page.Frame, w int) []string {
+// connections lists the newest conntrack entries, so many at most, a translated one with
+// the tuple that its replies have.
+func (p *Page) connections(f *page.Frame, w, most int) []string {
 	th, say := f.Theme, p.speech(f)
 	out := []string{th.Title.Render("conntrack")}
 	list := p.flows(f)
-	if n := len(list) - mostFlows; n > 0 {
+	if n := len(list) - most; n > 0 {
 		list = list[n:]
 	}
 	if len(list) == 0 {
