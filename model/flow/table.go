@@ -20,8 +20,12 @@ const Linger = 5 * time.Second
 //
 // A flow takes some 170 bytes, and Flows are made of it for those who ask. So a Table is
 // not copied for a picture of the session: any goroutine may ask it at any time. One
-// goroutine at a time feeds it. The zero Table is empty and ready. It has no clock.
+// goroutine at a time feeds it; another may say what the host is like. The zero Table is empty and ready. It has no clock.
 type Table struct {
+	// feeding is held, before mu, by who changes flows: what is about to be changed is read,
+	// and copied, without keeping those out who ask.
+	feeding sync.Mutex
+
 	mu   sync.RWMutex
 	host *Host
 	max  Timeouts
@@ -71,6 +75,8 @@ type Row struct {
 // SetHost says what the namespace is like, and classifies every flow anew. Without it
 // a flow that comes classified keeps its class.
 func (t *Table) SetHost(h Host) {
+	t.feeding.Lock()
+	defer t.feeding.Unlock()
 	t.mu.Lock()
 	t.host = &h
 	t.version++
@@ -135,7 +141,9 @@ func (t *Table) Apply(e Event) {
 
 // ApplyBatch takes many events.
 func (t *Table) ApplyBatch(b *Batch) {
-	more := t.slab.bigger(t.slab.n + len(b.Records)) // nobody else changes it
+	t.feeding.Lock()
+	defer t.feeding.Unlock()
+	more := t.slab.bigger(t.slab.n + len(b.Records))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.version++
@@ -184,6 +192,8 @@ type hashes struct{ orig, reply uint32 }
 // BeginDump says that the flows of a new reading of the whole table follow, about so many;
 // 0 where nobody knows.
 func (t *Table) BeginDump(about int) {
+	t.feeding.Lock()
+	defer t.feeding.Unlock()
 	more := t.slab.bigger(min(about, 1<<22)) // a recording may say anything
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -196,6 +206,8 @@ func (t *Table) BeginDump(about int) {
 // was not heard of since is gone at that time. It does nothing where flows of the dump
 // were lost on their way here, or where no dump has begun.
 func (t *Table) EndDump(now time.Time, flows int) {
+	t.feeding.Lock()
+	defer t.feeding.Unlock()
 	t.mu.Lock()
 	whole := t.dumping && t.inDump >= flows
 	t.dumping = false
@@ -214,6 +226,8 @@ func (t *Table) EndDump(now time.Time, flows int) {
 // Expire lets go of the flows that are gone for Linger, and tells how many. Times without
 // a monotonic reading, as a recording has, may go back: by more than that they go at once.
 func (t *Table) Expire(now time.Time) int {
+	t.feeding.Lock()
+	defer t.feeding.Unlock()
 	n := 0
 	for more := true; more; {
 		n, more = t.expire(n, now)
@@ -254,7 +268,7 @@ const few = 1 << 16
 
 // shrink gives memory back when most of it is empty.
 func (t *Table) shrink() {
-	old := &t.slab // nobody else changes it
+	old := &t.slab
 	if old.used < few || old.n > int(old.used)/8 || t.dumping {
 		return
 	}
