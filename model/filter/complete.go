@@ -1,13 +1,14 @@
 package filter
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
 
 // Completions lists the words that may stand at the cursor (in runes from 0) and
-// begin with what is typed there, sorted. It is empty where only the user knows what
-// comes next (a number, a name) and behind a mistake.
+// begin with what is typed there, sorted: what joins conditions first, parentheses last. It
+// is empty where only the user knows what comes next (a number, a name) and behind a mistake.
 func Completions(text string, cursor int) []string {
 	r := []rune(text)
 	r = r[:max(0, min(cursor, len(r)))]
@@ -28,6 +29,19 @@ func Completions(text string, cursor int) []string {
 			out = append(out, w)
 		}
 	}
-	slices.Sort(out)
+	slices.SortFunc(out, func(a, b string) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a, b))
+	})
 	return slices.Compact(out)
+}
+
+// rank is how soon a word is offered.
+func rank(word string) int {
+	switch word {
+	case "and", "or":
+		return 0
+	case "(", ")":
+		return 2
+	}
+	return 1
 }

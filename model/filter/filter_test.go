@@ -152,6 +152,12 @@ func TestCompletions(t *testing.T) {
 		{"bogus ", nil, []string{"tcp", "and"}},
 	} {
 		got := filter.Completions(c.text, len(c.text))
+		if i := slices.Index(got, "and"); i > 0 {
+			t.Errorf("%q: a condition is offered before what joins it: %q", c.text, got)
+		}
+		if i := slices.Index(got, "("); i >= 0 && strings.Trim(strings.Join(got[i:], ""), "()") != "" {
+			t.Errorf("%q: a parenthesis is offered before a word: %q", c.text, got)
+		}
 		for _, w := range c.has {
 			if !slices.Contains(got, w) {
 				t.Errorf("%q: %q is not offered in %q", c.text, w, got)
