@@ -1,2 +1,2 @@
-// Package nettest builds private networks for kernel tests.
+// Package nettest builds private networks for kernel tests, and sends and listens in them.
 package nettest

@@ -25,8 +25,8 @@ func TestBridgePorts(t *testing.T) {
 	nettest.Feed(t, br, "*raw\n-A PREROUTING -p udp -m multiport --dports 4000,4999 -j TRACE\n-A PREROUTING -p udp --dport 4999 -j DROP\nCOMMIT\n"+
 		"*filter\n-A FORWARD -p udp --dport 4000 -j DROP\nCOMMIT\n", "iptables-legacy-restore", "-w")
 	l := listen(t, br, Options{})
-	send(t, a, 5000, "10.9.0.2:4000")
-	send(t, a, 0, "10.9.0.2:4999")
+	nettest.SendUDP(t, a, 5000, "10.9.0.2:4000")
+	nettest.SendUDP(t, a, 0, "10.9.0.2:4999")
 	got := l.untilSentinel(t)
 	if len(got) != 2 {
 		t.Fatalf("events: %+v", got)

@@ -1,19 +1,15 @@
 package nflog
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"nfscope/model"
 	"nfscope/model/journey"
+	"nfscope/trace/nettest"
 )
 
 func show(e journey.Event) string {
@@ -61,66 +57,30 @@ func attr(typ uint16, v ...byte) []byte {
 	return append(b, make([]byte, (4-len(v)%4)%4)...)
 }
 
-type captured struct {
-	file    string
-	payload []byte
-	want    string
-}
-
-// capturedMessages reads testdata/*.txt, which `go test -run TestSequences -update`
-// writes from the kernel: a message, then the event behind "= ". "# " is a comment.
-func capturedMessages(t testing.TB) []captured {
-	t.Helper()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no captured messages: %v", err)
-	}
-	var all []captured
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for sc := bufio.NewScanner(bytes.NewReader(b)); sc.Scan(); {
-			s := sc.Text()
-			if want, ok := strings.CutPrefix(s, "= "); ok {
-				all[len(all)-1].want = want
-			} else if !strings.HasPrefix(s, "#") {
-				p, err := hex.DecodeString(s)
-				if err != nil {
-					t.Fatal(err)
-				}
-				all = append(all, captured{file: f, payload: p})
-			}
-		}
-	}
-	return all
-}
-
 func TestDecodeCaptured(t *testing.T) {
-	for _, c := range capturedMessages(t) {
-		e, err := decodeEvent(&Decoder{}, c.payload)
+	for _, c := range nettest.CapturedMessages(t) {
+		e, err := decodeEvent(&Decoder{}, c.Payload)
 		if err != nil {
-			t.Errorf("%s: %v", c.file, err)
+			t.Errorf("%s: %v", c.File, err)
 			continue
 		}
-		if got := show(e); got != c.want {
-			t.Errorf("%s: got\n%s\nwant\n%s", c.file, got, c.want)
+		if got := show(e); got != c.Want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.File, got, c.Want)
 		}
 		if e.Source != journey.SourceLegacy || !e.HasMark || e.Verdict != model.VerdictUnknown {
-			t.Errorf("%s: %+v", c.file, e)
+			t.Errorf("%s: %+v", c.File, e)
 		}
 		var d Decoder
-		m, err := d.Decode(c.payload)
+		m, err := d.Decode(c.Payload)
 		if err != nil || m.Hook != e.Hook || m.Family != e.Family || m.In != e.In || m.Out != e.Out || !m.Stamp.Equal(e.Stamp) || *m.Packet != *e.Packet {
-			t.Errorf("%s: as any message %+v, as a trace event %+v, %v", c.file, m, e, err)
+			t.Errorf("%s: as any message %+v, as a trace event %+v, %v", c.File, m, e, err)
 		}
 	}
 }
 
 // TestDecodeCut: a message that ends anywhere is an error, or one that has less to say.
 func TestDecodeCut(t *testing.T) {
-	whole := capturedMessages(t)[0].payload
+	whole := nettest.CapturedMessages(t)[0].Payload
 	bad := 0
 	for n := range whole {
 		var d Decoder
@@ -205,8 +165,8 @@ func TestSequence(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, c := range capturedMessages(f) {
-		f.Add(c.payload)
+	for _, c := range nettest.CapturedMessages(f) {
+		f.Add(c.Payload)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		var d Decoder
@@ -222,14 +182,14 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	all := capturedMessages(b)
+	all := nettest.CapturedMessages(b)
 	var d Decoder
 	batch := journey.NewBatch(1)
 	b.ReportAllocs()
 	for i := range b.N {
 		var r raw
 		batch.Reset()
-		if err := d.attributes(&r, all[i%len(all)].payload); err != nil || !d.event(&r, batch) {
+		if err := d.attributes(&r, all[i%len(all)].Payload); err != nil || !d.event(&r, batch) {
 			b.Fatal(err)
 		}
 	}

@@ -3,7 +3,6 @@ package nflog
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -28,21 +27,10 @@ const traced = "*raw\n" +
 	"-A PREROUTING -p udp -m multiport --dports 4000,4999 -j TRACE\n-A PREROUTING -p udp --dport 4999 -j DROP\n" +
 	"-A OUTPUT -p udp -m multiport --dports 4000,4999 -j TRACE\n-A OUTPUT -p udp --dport 4999 -j DROP\nCOMMIT\n"
 
-// each hands on events one by one, to keep.
-func each(fn func(journey.Event)) func([]journey.Event) {
-	return func(l []journey.Event) {
-		for i := range l {
-			fn(*l[i].Clone())
-		}
-	}
-}
-
 // listener collects the events of a namespace.
 type listener struct {
-	r      *Reader
-	events chan journey.Event
-	ended  chan error
-	cancel context.CancelFunc
+	*nettest.Events
+	r *Reader
 }
 
 func listen(t testing.TB, ns *netns.Handle, o Options) *listener {
@@ -51,54 +39,14 @@ func listen(t testing.TB, ns *netns.Handle, o Options) *listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &listener{r: r, events: make(chan journey.Event, 1<<10), ended: make(chan error, 1), cancel: cancel}
-	go func() { l.ended <- r.Run(ctx, each(func(e journey.Event) { l.events <- e })) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return l
+	return &listener{nettest.Listen(t, r), r}
 }
 
 // untilSentinel gives the events up to the sentinel's.
 func (l *listener) untilSentinel(t testing.TB) []journey.Event {
 	t.Helper()
-	var got []journey.Event
-	deadline := time.After(10 * time.Second)
-	for {
-		select {
-		case e := <-l.events:
-			if e.Packet != nil && e.Packet.DPort == 4999 {
-				return got
-			}
-			got = append(got, e)
-		case <-deadline:
-			t.Fatalf("no sentinel after 10 s; events: %+v", got)
-		}
-	}
-}
-
-// send sends one UDP packet from a port, 0 for any, with a payload of five bytes.
-func send(t testing.TB, from *netns.Handle, port int, to string) {
-	t.Helper()
-	nettest.Do(t, from, func() error {
-		remote, err := net.ResolveUDPAddr("udp", to)
-		if err != nil {
-			return err
-		}
-		c, err := net.DialUDP("udp", &net.UDPAddr{Port: port}, remote)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		_, err = c.Write([]byte("hello"))
-		if err != nil && !strings.Contains(err.Error(), "not permitted") { // a drop in OUTPUT
-			return err
-		}
-		return nil
+	return l.Until(t, func(e *journey.Event) bool {
+		return e.Packet != nil && e.Packet.DPort == 4999
 	})
 }
 
@@ -134,8 +82,8 @@ func TestSequences(t *testing.T) {
 			} else if s.to[0] == '[' { // the same neighbour, or it could overtake
 				sentinel = "[fd01::1]:4999"
 			}
-			send(t, from, 5000, s.to)
-			send(t, from, 0, sentinel)
+			nettest.SendUDP(t, from, 5000, s.to)
+			nettest.SendUDP(t, from, 0, sentinel)
 			var got []string
 			var stamp time.Time
 			for i, e := range l.untilSentinel(t) {
@@ -206,11 +154,11 @@ func TestOther(t *testing.T) {
 	nettest.Feed(t, n.Router, traced+"*filter\n-A INPUT -p udp --dport 4000 -j NFLOG --nflog-prefix \"TRACE: not one\"\n-A INPUT -p udp --dport 4000 -j NFLOG --nflog-prefix \"mine \"\nCOMMIT\n", "iptables-legacy-restore", "-w")
 	var other []Message
 	l := listen(t, n.Router, Options{Other: func(m Message) { other = append(other, m) }})
-	send(t, n.Client, 5000, "10.1.0.1:4000")
-	send(t, n.Client, 0, "10.1.0.1:4999")
+	nettest.SendUDP(t, n.Client, 5000, "10.1.0.1:4000")
+	nettest.SendUDP(t, n.Client, 0, "10.1.0.1:4999")
 	l.untilSentinel(t)
-	l.cancel()
-	if err := <-l.ended; err != nil {
+	l.Cancel()
+	if err := <-l.Ended; err != nil {
 		t.Error(err)
 	}
 	if len(other) != 2 || other[0].Prefix != "TRACE: not one" || strings.TrimSpace(other[1].Prefix) != "mine" {

@@ -2,38 +2,17 @@ package nflog
 
 import (
 	"context"
-	"encoding/binary"
-	"net"
 	"regexp"
 	"testing"
 	"time"
 
 	"nfscope/model/journey"
-	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
 
 // flooded gives one event for each packet to port 4000 of loopback: the rule behind
 // TRACE drops it.
 const flooded = "*raw\n-A OUTPUT -p udp --dport 4000 -j TRACE\n-A OUTPUT -p udp --dport 4000 -j DROP\nCOMMIT\n"
-
-// flood sends numbered packets over loopback.
-func flood(t testing.TB, ns *netns.Handle, from, to int) {
-	t.Helper()
-	nettest.Do(t, ns, func() error {
-		c, err := net.Dial("udp", "127.0.0.1:4000")
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		b := make([]byte, 4)
-		for i := from; i < to; i++ {
-			binary.BigEndian.PutUint32(b, uint32(i))
-			_, _ = c.Write(b) // EPERM: dropped
-		}
-		return nil
-	})
-}
 
 var dropped = regexp.MustCompile(`\[(\d+):\d+\] -A OUTPUT .* -j DROP`)
 
@@ -57,7 +36,7 @@ func TestLoss(t *testing.T) {
 	started, release := make(chan bool), make(chan bool)
 	var events, lost uint64
 	go func() {
-		done <- r.Run(ctx, each(func(e journey.Event) {
+		done <- r.Run(ctx, nettest.EachEvent(func(e journey.Event) {
 			if events+lost == 0 { // the kernel has time to fill the buffer
 				close(started)
 				<-release
@@ -86,11 +65,11 @@ func TestLoss(t *testing.T) {
 			t.Fatalf("%s did not come: %v; %d events and %d lost of %d", what, <-done, events, lost, packets)
 		}
 	}
-	flood(t, ns, 0, 1)
+	nettest.SendNumbers(t, ns, 0, 1)
 	wait(started, "the first event")
-	flood(t, ns, 1, 5000) // runs over while nothing is read
+	nettest.SendNumbers(t, ns, 1, 5000) // runs over while nothing is read
 	close(release)
-	flood(t, ns, 5000, packets)
+	nettest.SendNumbers(t, ns, 5000, packets)
 	wait(end, "the last event")
 	cancel()
 	if err := <-done; err != nil {
@@ -120,12 +99,12 @@ func TestNoLoss(t *testing.T) {
 	if s := l.r.Stats(); s.Note != "" {
 		nettest.Skip(t, s.Note)
 	}
-	go flood(t, ns, 0, 20_000)
+	go nettest.SendNumbers(t, ns, 0, 20_000)
 	deadline := time.After(20 * time.Second)
 	var last time.Time
 	for i := range 20_000 {
 		select {
-		case e := <-l.events:
+		case e := <-l.C:
 			if e.Source == journey.SourceGap || e.Seq != uint64(i) || !e.Time.After(last) {
 				t.Fatalf("event %d after %v: %+v", i, last, e)
 			}
@@ -153,20 +132,20 @@ func TestUnreadAtTheEnd(t *testing.T) {
 	started, release, done := make(chan bool), make(chan bool), make(chan error, 1)
 	var got []journey.Event
 	go func() {
-		done <- r.Run(ctx, each(func(e journey.Event) {
+		done <- r.Run(ctx, nettest.EachEvent(func(e journey.Event) {
 			if got = append(got, e); len(got) == 1 {
 				close(started)
 				<-release
 			}
 		}))
 	}()
-	flood(t, ns, 0, 1)
+	nettest.SendNumbers(t, ns, 0, 1)
 	select {
 	case <-started:
 	case <-time.After(10 * time.Second):
 		t.Fatal("no first event")
 	}
-	flood(t, ns, 1, 20_000)
+	nettest.SendNumbers(t, ns, 1, 20_000)
 	cancel()
 	close(release)
 	if err := <-done; err != nil {

@@ -26,8 +26,8 @@ func TestStampLate(t *testing.T) {
 	if on() || l.r.Stats().Stamped {
 		t.Error("they are on before anything was traced")
 	}
-	send(t, ns, 0, "127.0.0.1:4000")
-	send(t, ns, 0, "127.0.0.1:4999")
+	nettest.SendUDP(t, ns, 0, "127.0.0.1:4000")
+	nettest.SendUDP(t, ns, 0, "127.0.0.1:4999")
 	if len(l.untilSentinel(t)) == 0 || !on() {
 		t.Error("a packet was traced, and they are off")
 	}

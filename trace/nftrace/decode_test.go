@@ -1,18 +1,16 @@
 package nftrace
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"nfscope/model"
 	"nfscope/model/journey"
+	"nfscope/trace/nettest"
 )
 
 // show prints an event as the expectations below have it: table, chain, kind, rule or
@@ -59,43 +57,6 @@ func show(e journey.Event, texts map[string]string) string {
 	return s
 }
 
-// captured is one message of testdata: what the kernel sent, and what it shows as.
-type captured struct {
-	file    string
-	payload []byte
-	want    string
-}
-
-// capturedMessages reads testdata/*.txt, which `go test -run TestSequences -update`
-// writes from the kernel: a line of hex, then the event behind "= ". "# " is a comment.
-func capturedMessages(t testing.TB) []captured {
-	t.Helper()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no captured messages: %v", err)
-	}
-	var all []captured
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for sc := bufio.NewScanner(bytes.NewReader(b)); sc.Scan(); {
-			line := sc.Text()
-			if want, ok := strings.CutPrefix(line, "= "); ok {
-				all[len(all)-1].want = want
-			} else if !strings.HasPrefix(line, "#") {
-				p, err := hex.DecodeString(line)
-				if err != nil {
-					t.Fatalf("%s: %v", f, err)
-				}
-				all = append(all, captured{file: f, payload: p})
-			}
-		}
-	}
-	return all
-}
-
 func TestDecodeCaptured(t *testing.T) {
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
 		const why = "the messages were captured on a little endian machine"
@@ -105,12 +66,12 @@ func TestDecodeCaptured(t *testing.T) {
 		t.Skip(why)
 	}
 	var d Decoder
-	for _, c := range capturedMessages(t) {
-		e, err := d.Decode(MsgType, c.payload)
+	for _, c := range nettest.CapturedMessages(t) {
+		e, err := d.Decode(MsgType, c.Payload)
 		if err != nil {
-			t.Errorf("%s: %v", c.file, err)
-		} else if got := show(e, nil); got != c.want {
-			t.Errorf("%s: got\n%s\nwant\n%s", c.file, got, c.want)
+			t.Errorf("%s: %v", c.File, err)
+		} else if got := show(e, nil); got != c.Want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.File, got, c.Want)
 		}
 	}
 	if d.Unknown+d.Headers > 0 {
@@ -121,9 +82,9 @@ func TestDecodeCaptured(t *testing.T) {
 // A message cut anywhere is an error or a whole event, and no panic.
 func TestDecodeCut(t *testing.T) {
 	var d Decoder
-	for _, c := range capturedMessages(t) {
-		for n := range len(c.payload) {
-			if _, err := d.Decode(MsgType, c.payload[:n]); err == nil {
+	for _, c := range nettest.CapturedMessages(t) {
+		for n := range len(c.Payload) {
+			if _, err := d.Decode(MsgType, c.Payload[:n]); err == nil {
 				continue
 			} else if !strings.HasPrefix(err.Error(), "nftrace: ") {
 				t.Fatalf("cut to %d bytes: %v", n, err)
@@ -221,8 +182,8 @@ func TestDecodeErrors(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, c := range capturedMessages(f) {
-		f.Add(c.payload)
+	for _, c := range nettest.CapturedMessages(f) {
+		f.Add(c.Payload)
 	}
 	f.Add(message(typePolicy, word(attrPolicy, 1)))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -241,11 +202,11 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	all := capturedMessages(b)
+	all := nettest.CapturedMessages(b)
 	var d Decoder
 	b.ReportAllocs()
 	for i := range b.N {
-		if _, err := d.Decode(MsgType, all[i%len(all)].payload); err != nil {
+		if _, err := d.Decode(MsgType, all[i%len(all)].Payload); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,7 +2,6 @@ package nftrace
 
 import (
 	"context"
-	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -23,21 +22,10 @@ const armed = `table inet arm {
 }
 `
 
-// each hands on events one by one, to keep.
-func each(fn func(journey.Event)) func([]journey.Event) {
-	return func(l []journey.Event) {
-		for i := range l {
-			fn(*l[i].Clone())
-		}
-	}
-}
-
 // listener collects the events of a namespace.
 type listener struct {
-	r      *Reader
-	events chan journey.Event
-	ended  chan error
-	cancel context.CancelFunc
+	*nettest.Events
+	r *Reader
 }
 
 func listen(t testing.TB, ns *netns.Handle, o Options) *listener {
@@ -46,55 +34,14 @@ func listen(t testing.TB, ns *netns.Handle, o Options) *listener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &listener{r: r, events: make(chan journey.Event, 1<<10), ended: make(chan error, 1), cancel: cancel}
-	go func() { l.ended <- r.Run(ctx, each(func(e journey.Event) { l.events <- e })) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return l
+	return &listener{nettest.Listen(t, r), r}
 }
 
 // untilSentinel gives the events up to the sentinel's drop.
 func (l *listener) untilSentinel(t testing.TB) []journey.Event {
 	t.Helper()
-	var got []journey.Event
-	deadline := time.After(10 * time.Second)
-	for {
-		select {
-		case e := <-l.events:
-			if e.Packet != nil && e.Packet.DPort == 4999 || e.Table == "arm" && e.Verdict.String() == "drop" {
-				return got
-			}
-			got = append(got, e)
-		case <-deadline:
-			t.Fatalf("no sentinel after 10 s; events: %+v", got)
-		}
-	}
-}
-
-// send sends one UDP packet from a port, 0 for any, with a payload of five bytes.
-func send(t testing.TB, from *netns.Handle, port int, to string) {
-	t.Helper()
-	nettest.Do(t, from, func() error {
-		local := &net.UDPAddr{Port: port}
-		remote, err := net.ResolveUDPAddr("udp", to)
-		if err != nil {
-			return err
-		}
-		c, err := net.DialUDP("udp", local, remote)
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		_, err = c.Write([]byte("hello"))
-		if err != nil && !strings.Contains(err.Error(), "not permitted") { // a drop in OUTPUT
-			return err
-		}
-		return nil
+	return l.Until(t, func(e *journey.Event) bool {
+		return e.Packet != nil && e.Packet.DPort == 4999 || e.Table == "arm" && e.Verdict.String() == "drop"
 	})
 }
 
@@ -152,8 +99,8 @@ func TestSequences(t *testing.T) {
 			} else if s.to[0] == '[' { // the same neighbour, or it could overtake
 				sentinel = "[fd01::1]:4999"
 			}
-			send(t, from, 5000, s.to)
-			send(t, from, 0, sentinel)
+			nettest.SendUDP(t, from, 5000, s.to)
+			nettest.SendUDP(t, from, 0, sentinel)
 			var got []string
 			for _, e := range l.untilSentinel(t) {
 				if e.Seq == 0 || e.Time.IsZero() || e.Source != journey.SourceNFT {

@@ -3,14 +3,12 @@ package nftrace
 import (
 	"context"
 	"encoding/binary"
-	"net"
 	"regexp"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"nfscope/model/journey"
-	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
 
@@ -19,24 +17,6 @@ const flooded = `table inet flood {
 	chain out { type filter hook output priority 0; udp dport 4000 meta nftrace set 1 counter drop; }
 }
 `
-
-// flood sends numbered packets over loopback.
-func flood(t testing.TB, ns *netns.Handle, from, to int) {
-	t.Helper()
-	nettest.Do(t, ns, func() error {
-		c, err := net.Dial("udp", "127.0.0.1:4000")
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		b := make([]byte, 4)
-		for i := from; i < to; i++ {
-			binary.BigEndian.PutUint32(b, uint32(i))
-			_, _ = c.Write(b) // EPERM: dropped
-		}
-		return nil
-	})
-}
 
 var dropped = regexp.MustCompile(`counter packets (\d+)`)
 
@@ -81,7 +61,7 @@ func TestLoss(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
-		done <- r.Run(ctx, each(func(e journey.Event) {
+		done <- r.Run(ctx, nettest.EachEvent(func(e journey.Event) {
 			if e.Source == journey.SourceGap {
 				gaps.Add(1)
 				lost.Add(int64(e.Lost))
@@ -94,7 +74,7 @@ func TestLoss(t *testing.T) {
 			}
 		}))
 	}()
-	flood(t, ns, 0, packets)
+	nettest.SendNumbers(t, ns, 0, packets)
 	select {
 	case <-end:
 	case <-time.After(10 * time.Second):
@@ -127,12 +107,12 @@ func TestNoLoss(t *testing.T) {
 	if s := l.r.Stats(); s.Note != "" {
 		nettest.Skip(t, s.Note)
 	}
-	go flood(t, ns, 0, 20_000)
+	go nettest.SendNumbers(t, ns, 0, 20_000)
 	deadline := time.After(20 * time.Second)
 	var last time.Time
 	for i := range 20_000 {
 		select {
-		case e := <-l.events:
+		case e := <-l.C:
 			if e.Source == journey.SourceGap || e.Seq != uint64(i+1) || !e.Time.After(last) {
 				t.Fatalf("event %d after %v: %+v", i, last, e)
 			}
@@ -158,7 +138,7 @@ func TestGapInItsPlace(t *testing.T) {
 	first, release, told, last := make(chan bool), make(chan bool), make(chan bool), make(chan bool)
 	over := false
 	go func() {
-		_ = r.Run(context.Background(), each(func(e journey.Event) {
+		_ = r.Run(context.Background(), nettest.EachEvent(func(e journey.Event) {
 			switch {
 			case e.Source == journey.SourceGap:
 				order = append(order, -int(e.Lost))
@@ -180,12 +160,12 @@ func TestGapInItsPlace(t *testing.T) {
 			t.Fatalf("%s did not come", what)
 		}
 	}
-	flood(t, ns, 0, 1)
+	nettest.SendNumbers(t, ns, 0, 1)
 	wait(first, "the first event")
-	flood(t, ns, 1, 2000)
+	nettest.SendNumbers(t, ns, 1, 2000)
 	close(release)
 	wait(told, "the gap")
-	flood(t, ns, 2000, 2010)
+	nettest.SendNumbers(t, ns, 2000, 2010)
 	wait(last, "the last event")
 	next := 0
 	for _, n := range order {
@@ -215,20 +195,20 @@ func TestUnreadAtTheEnd(t *testing.T) {
 	started, release, done := make(chan bool), make(chan bool), make(chan error, 1)
 	var got []journey.Event
 	go func() {
-		done <- r.Run(ctx, each(func(e journey.Event) {
+		done <- r.Run(ctx, nettest.EachEvent(func(e journey.Event) {
 			if got = append(got, e); len(got) == 1 {
 				close(started)
 				<-release
 			}
 		}))
 	}()
-	flood(t, ns, 0, 1)
+	nettest.SendNumbers(t, ns, 0, 1)
 	select {
 	case <-started:
 	case <-time.After(10 * time.Second):
 		t.Fatal("no first event")
 	}
-	flood(t, ns, 1, 20_000)
+	nettest.SendNumbers(t, ns, 1, 20_000)
 	cancel()
 	close(release)
 	if err := <-done; err != nil {

@@ -138,17 +138,17 @@ func TestAgainstNFT(t *testing.T) {
 		case <-lines:
 			listening = true
 		case <-tick.C:
-			send(t, n.Client, 0, "10.1.0.1:4999")
+			nettest.SendUDP(t, n.Client, 0, "10.1.0.1:4999")
 		case <-deadline:
 			t.Fatal("nft monitor trace prints nothing")
 		}
 	}
-	send(t, n.Client, 5000, "10.2.0.2:4000")
-	send(t, n.Client, 4998, "10.1.0.1:4999") // the last sentinel
+	nettest.SendUDP(t, n.Client, 5000, "10.2.0.2:4000")
+	nettest.SendUDP(t, n.Client, 4998, "10.1.0.1:4999") // the last sentinel
 	var events []journey.Event
 	for done := false; !done; {
 		select {
-		case e := <-l.events:
+		case e := <-l.C:
 			done = e.Packet != nil && e.Packet.SPort == 4998
 			if !done && !(e.Table == "arm" && e.Verdict == model.VerdictDrop) {
 				events = append(events, e)
@@ -201,8 +201,8 @@ func TestConntrackID(t *testing.T) {
 	}
 `, "nft", "-f", "-")
 	l := listen(t, n.Router, Options{})
-	send(t, n.Client, 5000, "10.2.0.2:4000")
-	send(t, n.Client, 0, "10.1.0.1:4999")
+	nettest.SendUDP(t, n.Client, 5000, "10.2.0.2:4000")
+	nettest.SendUDP(t, n.Client, 0, "10.1.0.1:4999")
 	var ct journey.CT
 	for _, e := range l.untilSentinel(t) {
 		if e.CT != nil {

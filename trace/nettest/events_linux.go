@@ -1,0 +1,111 @@
+package nettest
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"nfscope/model/journey"
+	"nfscope/trace/netns"
+)
+
+// Source is a reader of trace events.
+type Source interface {
+	Run(ctx context.Context, sink func([]journey.Event)) error
+	Close() error
+}
+
+// Events are what a source tells.
+type Events struct {
+	// C has the events one by one, to keep.
+	C chan journey.Event
+	// Ended has what Run gave when it ended; Cancel makes it end.
+	Ended  chan error
+	Cancel context.CancelFunc
+}
+
+// Listen runs a source, and closes it when the test is over.
+func Listen(t testing.TB, s Source) *Events {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &Events{C: make(chan journey.Event, 1<<10), Ended: make(chan error, 1), Cancel: cancel}
+	go func() { l.Ended <- s.Run(ctx, EachEvent(func(e journey.Event) { l.C <- e })) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// EachEvent hands on events one by one, to keep.
+func EachEvent(fn func(journey.Event)) func([]journey.Event) {
+	return func(l []journey.Event) {
+		for i := range l {
+			fn(*l[i].Clone())
+		}
+	}
+}
+
+// Until gives the events before the first one that is a sentinel's.
+func (l *Events) Until(t testing.TB, sentinel func(*journey.Event) bool) []journey.Event {
+	t.Helper()
+	var got []journey.Event
+	deadline := time.After(10 * time.Second)
+	for {
+		select {
+		case e := <-l.C:
+			if sentinel(&e) {
+				return got
+			}
+			got = append(got, e)
+		case <-deadline:
+			t.Fatalf("no sentinel after 10 s; events: %+v", got)
+		}
+	}
+}
+
+// SendUDP sends one packet from a port, 0 for any, with a payload of five bytes. That the
+// rules drop it on its way out is no error.
+func SendUDP(t testing.TB, from *netns.Handle, port int, to string) {
+	t.Helper()
+	Do(t, from, func() error {
+		remote, err := net.ResolveUDPAddr("udp", to)
+		if err != nil {
+			return err
+		}
+		c, err := net.DialUDP("udp", &net.UDPAddr{Port: port}, remote)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		_, err = c.Write([]byte("hello"))
+		if err != nil && !strings.Contains(err.Error(), "not permitted") { // a drop in OUTPUT
+			return err
+		}
+		return nil
+	})
+}
+
+// SendNumbers sends the numbers from one to before another to UDP port 4000 of loopback,
+// each a packet of four bytes, as fast as it can. That the rules drop them is no error.
+func SendNumbers(t testing.TB, ns *netns.Handle, from, to int) {
+	t.Helper()
+	Do(t, ns, func() error {
+		c, err := net.Dial("udp", "127.0.0.1:4000")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		b := make([]byte, 4)
+		for i := from; i < to; i++ {
+			binary.BigEndian.PutUint32(b, uint32(i))
+			_, _ = c.Write(b) // EPERM: dropped
+		}
+		return nil
+	})
+}
