@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -32,8 +33,11 @@ type app struct {
 
 	// live is set once something runs until it is interrupted.
 	live bool
-	// closers undo, last first.
+	// closers undo, last first; over is true when they have run. A lab may be built beside
+	// the screen, and be there when it is over.
+	closing sync.Mutex
 	closers []func()
+	over    bool
 	// failed is the first error of a closer.
 	failed error
 	guard  *guard.Guard
@@ -42,14 +46,27 @@ type app struct {
 	armed     func()
 }
 
-// later has fn run when the command is over, whatever happens.
-func (a *app) later(fn func()) { a.closers = append(a.closers, fn) }
-
-func (a *app) close() {
-	for _, fn := range slices.Backward(a.closers) {
+// later has fn run when the command is over, whatever happens; at once where it is.
+func (a *app) later(fn func()) {
+	a.closing.Lock()
+	over := a.over
+	if !over {
+		a.closers = append(a.closers, fn)
+	}
+	a.closing.Unlock()
+	if over {
 		fn()
 	}
-	a.closers = nil
+}
+
+func (a *app) close() {
+	a.closing.Lock()
+	list := a.closers
+	a.closers, a.over = nil, true
+	a.closing.Unlock()
+	for _, fn := range slices.Backward(list) {
+		fn()
+	}
 }
 
 func (a *app) command() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"nfscope/docs/labs"
@@ -54,9 +55,12 @@ func (a *app) lessons(first *show, on string) error {
 }
 
 // lesson shows one lab, and gives the one that was chosen then; nil for none.
-func (a *app) lesson(s *show, on string) (next *show, err error) {
-	o := tuiOptions{page: on, labs: page.Options{Lang: a.lang, List: a.labEntries, Open: func(name string) (err error) {
-		next, err = a.choose(name)
+func (a *app) lesson(s *show, on string) (*show, error) {
+	var next atomic.Pointer[show] // built beside the screen
+	var err error
+	o := tuiOptions{page: on, labs: page.Options{Lang: a.lang, List: a.labEntries, Open: func(name string) error {
+		s, err := a.choose(name)
+		next.Store(s)
 		return err
 	}}}
 	switch {
@@ -69,7 +73,7 @@ func (a *app) lesson(s *show, on string) (next *show, err error) {
 	default:
 		err = a.showLive(s, o)
 	}
-	return next, err
+	return next.Load(), err
 }
 
 // choose builds a lab that was chosen from the list, or opens its recording where it

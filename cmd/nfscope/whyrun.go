@@ -172,7 +172,7 @@ func (w *whyRun) knock(ctx context.Context) <-chan struct{} {
 		p := why.Probe{What: w.door.String()}
 		w.look.Probe(p)
 		back, err := knock.Knock(ctx, w.ns, *w.door)
-		switch p.Result, p.Refused = back.Words, back.Refused; {
+		switch p.Result, p.Refused, p.Unsent = back.Words, back.Refused, back.Unsent; {
 		case ctx.Err() != nil:
 			p.Result = "nothing came back before the looking ended"
 		case err != nil:

@@ -124,8 +124,9 @@ type Probe struct {
 	// Result is what the sender saw: "connected", "connection refused"; "" while it waits.
 	Result string `json:"result"`
 	// Refused says that its socket was told of an error: a reset or an ICMP error that came
-	// back, or this host's own refusal to send.
+	// back, or this host's own refusal to send. Unsent is true for the last.
 	Refused bool `json:"refused"`
+	Unsent  bool `json:"unsent,omitempty"`
 }
 
 // Socket is a socket of this host that waits for requests.

@@ -197,7 +197,11 @@ func nothing(s *Seen, words drop.Dictionary) *Answer {
 	default:
 		a.Because = "nothing was lost"
 	}
-	if p := s.Probe; p != nil && p.Refused {
+	p := s.Probe
+	if p != nil && p.Refused && !p.Unsent {
+		a.Confidence, a.Because = Likely, "the probe was answered ("+p.Result+"), so its packets are none that the filter matches"
+	}
+	if p != nil && p.Unsent {
 		a.Kind, a.Confidence, a.Because = Kernel, Certain, "the probe's socket was told so, and no packet of it came to a hook"
 		a.Sentence = fmt.Sprintf("the probe (%s) was not sent, the kernel of this host refused it: %s", p.What, p.Result)
 		a.Do = "ip route get the destination; ip rule; an interface that is down has no routes"

@@ -24,8 +24,9 @@ const (
 type Back struct {
 	// Words say it: "connected", "answered", "connection refused", "nothing came back".
 	Words string
-	// Refused is true where the socket was told of an error.
-	Refused bool
+	// Refused is true where the socket was told of an error, Unsent where that was this
+	// host's kernel, which has no way to send it.
+	Refused, Unsent bool
 }
 
 // Door is where to knock.

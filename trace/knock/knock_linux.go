@@ -83,22 +83,47 @@ func (d Door) tcp(ctx context.Context, ns *netns.Handle) (Back, error) {
 	if err == nil {
 		return Back{Words: "connected"}, nil
 	}
-	return said(err)
+	b, err := said(err)
+	if b.Refused { // the same errors come from afar, by ICMP
+		b.Unsent = ns.Do(func() error { c, err := d.datagrams(ctx); return errors.Join(err, shut(c)) }) != nil
+	}
+	return b, err
+}
+
+// shut closes a connection, if there is one.
+func shut(c net.Conn) error {
+	if c == nil {
+		return nil
+	}
+	return c.Close()
+}
+
+// datagrams gives a connected UDP socket. To connect it the kernel looks for a way, and
+// sends nothing.
+func (d Door) datagrams(ctx context.Context) (net.Conn, error) {
+	dial := net.Dialer{}
+	if a := d.local(); a != nil {
+		dial.LocalAddr = (*net.UDPAddr)(a)
+	}
+	return dial.DialContext(ctx, "udp", netip.AddrPortFrom(d.Dst, d.Port).String())
+}
+
+// unsent is said of an error from before anything was sent.
+func unsent(err error) (Back, error) {
+	b, err := said(err)
+	b.Unsent = b.Refused
+	return b, err
 }
 
 // udp sends a datagram of one byte and waits for whatever comes.
 func (d Door) udp(ctx context.Context, ns *netns.Handle) (Back, error) {
 	var c net.Conn
 	err := ns.Do(func() (err error) {
-		dial := net.Dialer{}
-		if a := d.local(); a != nil {
-			dial.LocalAddr = (*net.UDPAddr)(a)
-		}
-		c, err = dial.DialContext(ctx, "udp", netip.AddrPortFrom(d.Dst, d.Port).String())
+		c, err = d.datagrams(ctx)
 		return err
 	})
 	if err != nil {
-		return said(err)
+		return unsent(err)
 	}
 	defer c.Close()
 	return again(ctx, c, func(int) []byte { return []byte("?") }, func([]byte) bool { return true })
@@ -120,7 +145,7 @@ func (d Door) echo(ctx context.Context, ns *netns.Handle) (Back, error) {
 			fd, err = unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(d.Proto))
 		}
 		if err != nil {
-			return err
+			return errNoSocket{err}
 		}
 		f = os.NewFile(uintptr(fd), "echo")
 		if d.Src.IsValid() {
@@ -133,8 +158,11 @@ func (d Door) echo(ctx context.Context, ns *netns.Handle) (Back, error) {
 	if f != nil {
 		defer f.Close()
 	}
+	if errors.As(err, &errNoSocket{}) {
+		return Back{}, err
+	}
 	if err != nil {
-		return said(err)
+		return unsent(err)
 	}
 	id := uint16(os.Getpid())
 	ask := func(n int) []byte {
@@ -153,6 +181,13 @@ func (d Door) echo(ctx context.Context, ns *netns.Handle) (Back, error) {
 		}
 		return len(b) >= 8 && b[0] == reply && (!raw || binary.BigEndian.Uint16(b[4:]) == id)
 	})
+}
+
+// errNoSocket says that there is no socket for an echo; the network has no part in it.
+type errNoSocket struct{ err error }
+
+func (e errNoSocket) Error() string {
+	return fmt.Sprintf("a socket for an ICMP echo: %v; it takes CAP_NET_RAW, or a group within net.ipv4.ping_group_range", e.err)
 }
 
 func address(a netip.Addr) unix.Sockaddr {
