@@ -51,7 +51,7 @@ func TestNeverStillInTerminal(t *testing.T) {
 	t.Parallel()
 	ns := nettest.New(t, "restless")
 	nettest.Feed(t, ns, "table inet fw {\n chain c { type filter hook input priority 0; udp dport 4711 drop\n }\n}\n", "nft", "-f", "-")
-	dir := before(t, "nft", "$real 'add table inet x; delete table inet x'")
+	dir := before(t, "nft", "$real 'add table inet x; add chain inet x c; flush chain inet x c; add rule inet x c counter'")
 	const says = "the ruleset kept changing while it was read"
 	out, errs := launch(t, "env", "PATH="+dir+":"+os.Getenv("PATH"), "nfscope", "--netns", ns.Name(), "rules").ends(exitDone)
 	if !strings.Contains(out, "udp dport 4711 drop") || !strings.Contains(out, says) {

@@ -202,11 +202,11 @@ func TestNeverStill(t *testing.T) {
 	r := open(t, ns)
 	run := r.programs.run
 	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
-		nettest.Run(t, ns, "nft", "add table inet x; delete table inet x")
+		nettest.Run(t, ns, "nft", "add table inet x; add chain inet x c; flush chain inet x c; add rule inet x c counter")
 		return run(ctx, path, args...)
 	}
 	rs := snapshot(t, r)
-	if len(rs.Tables) != 2 || !strings.Contains(strings.Join(rs.Warnings, "\n"), "kept changing") {
+	if len(rs.Tables) != 3 || !strings.Contains(strings.Join(rs.Warnings, "\n"), "kept changing") {
 		t.Errorf("%d tables, warnings %q", len(rs.Tables), rs.Warnings)
 	}
 	if _, err := r.Counts(t.Context(), rs); !errors.Is(err, ErrStale) {
@@ -214,6 +214,38 @@ func TestNeverStill(t *testing.T) {
 	}
 	r.programs.run = run
 	clean(t, r)
+}
+
+// TestOthersMove: tables that come and go beside the rules, as those of another nfscope do,
+// move nf_tables' generation at every look; what was read is right all the same, and a text
+// that lacks rules is not.
+func TestOthersMove(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-nft-restore", "nft")
+	ns := nettest.New(t, "beside")
+	nettest.Feed(t, ns, filterRules, "iptables-nft-restore")
+	nettest.Feed(t, ns, "table inet w {\n chain c {\n  udp dport 1 drop\n  udp dport 2 drop\n }\n}\n", "nft", "-f", "-")
+	r := open(t, ns)
+	run := r.programs.run
+	beside := func(ctx context.Context, path string, args ...string) (*printout, error) {
+		nettest.Run(t, ns, "nft", "add table inet x; delete table inet x")
+		return run(ctx, path, args...)
+	}
+	r.programs.run = beside
+	rs := snapshot(t, r)
+	if tb := rs.Table(model.BackendNFTables, model.FamilyInet, "w"); len(rs.Warnings) > 0 || tb == nil || len(tb.Chains) != 1 || len(tb.Chains[0].Rules) != 2 || tb.Chains[0].Rules[1].Handle == 0 {
+		t.Errorf("%+v, warnings %q", tb, rs.Warnings)
+	}
+	r = open(t, ns)
+	r.programs.run = func(ctx context.Context, path string, args ...string) (*printout, error) {
+		if filepath.Base(path) == "nft" {
+			return beside(ctx, "/bin/sh", "-c", "nft -a -y list ruleset | sed '/dport 2/d'")
+		}
+		return beside(ctx, path, args...)
+	}
+	if rs := snapshot(t, r); !strings.Contains(strings.Join(rs.Warnings, "\n"), "kept changing") {
+		t.Errorf("a text that lacks a rule: warnings %q", rs.Warnings)
+	}
 }
 
 // TestHangs: a program that never ends is given up, and the rules are shown without text.

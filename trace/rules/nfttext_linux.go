@@ -20,6 +20,7 @@ func (k tableKey) String() string { return k.family.String() + " " + k.name }
 // kernelTable is a table of nf_tables as netlink dumps it.
 type kernelTable struct {
 	tableKey
+	handle uint64
 	chains []kernelChain
 	// names are the places of the chains: a linear search would be quadratic.
 	names map[string]int
@@ -52,7 +53,7 @@ func (r *Reader) kernelTables(ctx context.Context) ([]*kernelTable, error) {
 		if strings.HasPrefix(t.name, OwnPrefix) {
 			continue
 		}
-		k := &kernelTable{tableKey: tableKey{t.family, t.name}, names: map[string]int{}}
+		k := &kernelTable{tableKey: tableKey{t.family, t.name}, handle: t.handle, names: map[string]int{}}
 		at[k.tableKey] = k
 		list = append(list, k)
 	}

@@ -107,8 +107,9 @@ type state struct {
 	nft    bool // nf_tables is there
 	gen    uint32
 	legacy map[model.Family]legacyState
-	// key is the generation of everything. Two states with one key have the same text.
-	key string
+	// key is the generation of everything, legacyKey that of the legacy tables. Two states
+	// with one key have the same text.
+	key, legacyKey string
 }
 
 // observe asks for nf_tables' generation and reads the legacy tables, which have none.
@@ -135,7 +136,8 @@ func (r *Reader) observe(ctx context.Context) (*state, error) {
 		st.legacy[l.family] = ls
 		_, _ = h.Write([]byte(ls.key))
 	}
-	st.key = fmt.Sprintf("%d-%x", st.gen, h.Sum(nil)[:8])
+	st.legacyKey = fmt.Sprintf("%x", h.Sum(nil)[:8])
+	st.key = fmt.Sprintf("%d-%s", st.gen, st.legacyKey)
 	return st, nil
 }
 

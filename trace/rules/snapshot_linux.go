@@ -26,6 +26,7 @@ func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 
 func (r *Reader) snapshot(ctx context.Context) (*model.Ruleset, error) {
 	r.refused = nil // the direct way is tried anew
+	var same unmoved
 	for try := 1; ; try++ {
 		before, err := r.observe(ctx)
 		if err != nil {
@@ -41,7 +42,10 @@ func (r *Reader) snapshot(ctx context.Context) (*model.Ruleset, error) {
 		if err != nil {
 			return nil, err
 		}
-		moved = moved || before.key != after.key
+		if before.key != after.key {
+			nft := parts[len(parts)-1]
+			moved = moved || before.legacyKey != after.legacyKey || nft.recalled || !same.hold(ctx, r, nft)
+		}
 		if moved && try < tries {
 			continue
 		}
