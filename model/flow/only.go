@@ -31,6 +31,7 @@ func (r PortRange) Contains(p uint16) bool { return r.First <= p && p <= r.Last 
 func OnlyOf(text string) Only { return onlyOf(splitWords(text)) }
 
 func onlyOf(words []string) (o Only) {
+	anyPort := false // of several --to-source one names no ports
 	for i := 1; i < len(words); i++ {
 		if i > 1 && words[i-2] == "!" || words[i] == "!=" || ofConnection(words[:i-1]) {
 			continue
@@ -51,12 +52,17 @@ func onlyOf(words []string) (o Only) {
 				o.Proto = p // tcp dport 80
 			}
 		case "--to-source", "--to-destination", "to":
+			var to []PortRange
 			if at := strings.LastIndexByte(w, ':'); at >= 0 && (strings.Count(w, ":") == 1 || strings.Contains(w, "]:")) {
-				o.To = portRanges(w[at+1:])
+				to = portRanges(w[at+1:])
 			}
+			o.To, anyPort = append(o.To, to...), anyPort || to == nil
 		case "--to-ports":
 			o.To = portRanges(w)
 		}
+	}
+	if anyPort {
+		o.To = nil
 	}
 	return o
 }

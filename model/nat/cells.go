@@ -243,6 +243,9 @@ func (p *parter) value(v reflect.Value) {
 		if n := v.Int(); n >= 0 {
 			p.number(uint64(n))
 		}
+	case reflect.String, reflect.Bool: // names of chains, sets, interfaces, and switches
+	default: // a map, or what no rule has yet: nobody looked for addresses in it
+		p.open = true
 	}
 }
 

@@ -176,35 +176,33 @@ const again = 2 * time.Second
 // flows follows connections. Where the kernel has no conntrack, or does not offer it to
 // programs, that is said, and tried again: a rule that needs it loads it at any time.
 func (s *Session) flows(ctx context.Context) {
-	said := ""
+	flows, stats := complaint{put: s.put}, complaint{put: s.put}
 	put := func(it feed.Item) {
-		if said != "" && it.Flow != nil {
-			s.put(feed.Item{Solved: said})
-			said = ""
+		if it.Flow != nil {
+			flows.solved()
 		}
 		s.put(it)
 	}
 	for {
-		err := s.follow(ctx, put)
+		err := s.follow(ctx, &stats, put)
 		if ctx.Err() != nil || err == nil {
 			return
 		}
-		if p := fmt.Sprintf("connections are not followed, and will be when that changes: %v", err); p != said {
-			if said != "" {
-				s.put(feed.Item{Solved: said})
-			}
-			said = p
-			s.put(feed.Item{Problem: p})
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(s.again):
-		}
+		flows.say(fmt.Sprintf("connections are not followed, and will be when that changes: %v", err))
+		s.pause(ctx)
+	}
+}
+
+// pause waits before what was refused is asked for again.
+func (s *Session) pause(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(s.again):
 	}
 }
 
 // follow follows connections until the context ends or the kernel refuses.
-func (s *Session) follow(ctx context.Context, put func(feed.Item)) error {
+func (s *Session) follow(ctx context.Context, stats *complaint, put func(feed.Item)) error {
 	r, err := s.conntrack(s.ns)
 	if err != nil {
 		return err
@@ -214,12 +212,24 @@ func (s *Session) follow(ctx context.Context, put func(feed.Item)) error {
 	defer healthy.Wait()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	healthy.Go(func() {
-		if err := r.WatchHealth(ctx, time.Second, s.put); err != nil && ctx.Err() == nil {
-			s.put(feed.Item{Problem: fmt.Sprintf("conntrack's statistics are not followed: %v", err)})
-		}
-	})
+	healthy.Go(func() { s.statistics(ctx, stats, r.WatchHealth) })
 	return r.Watch(ctx, conntrack.Options{}, put)
+}
+
+// statistics follows how conntrack is doing, by watch, until the context ends. What is refused
+// is said, and asked for again.
+func (s *Session) statistics(ctx context.Context, stats *complaint, watch func(context.Context, time.Duration, func(feed.Item)) error) {
+	for ctx.Err() == nil {
+		err := watch(ctx, time.Second, func(it feed.Item) {
+			stats.solved()
+			s.put(it)
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		stats.say(fmt.Sprintf("conntrack's statistics are not followed, and will be when that changes: %v", err))
+		s.pause(ctx)
+	}
 }
 
 // Delete takes one entry out of conntrack's table.
