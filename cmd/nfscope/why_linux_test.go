@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,46 +49,48 @@ type whyCase struct {
 	// filter and more arguments.
 	filter string
 	args   []string
-	fire   func()
+	fire   func(*testing.T)
 	// sentence is exact; a * stands for what differs from run to run.
 	sentence         string
 	kind, confidence string
 	status           int
 }
 
-// answers runs `why` for each case at once, makes the cause when it is armed, and holds
-// the answers against what is expected.
+// answers runs `why` for each case, several at once, makes the cause when it is armed, and
+// holds the answer against what is expected.
 func answers(t *testing.T, list []whyCase) {
 	t.Helper()
-	var all []*running
-	for _, c := range list {
-		args := append([]string{"--netns", c.at.Name(), "why", "--json"}, c.args...)
-		all = append(all, launch(t, "nfscope", append(args, c.filter)...))
+	t.Run("", func(t *testing.T) { // it ends when all have
+		for _, c := range list {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				c.answer(t)
+			})
+		}
+	})
+}
+
+func (c *whyCase) answer(t *testing.T) {
+	why := launch(t, "nfscope", append(append([]string{"--netns", c.at.Name(), "why", "--json"}, c.args...), c.filter)...)
+	why.hears("looking for")
+	if c.fire != nil {
+		c.fire(t)
 	}
-	for i, c := range list {
-		all[i].hears("looking for")
-		if c.fire != nil {
-			c.fire()
+	out, errs := why.ends(c.status)
+	var a map[string]any
+	for _, o := range objects(t, out) {
+		if o["schema"] == "nfscope/why/1" {
+			a = o
 		}
 	}
-	for i, c := range list {
-		out, errs := all[i].ends(c.status)
-		var a map[string]any
-		for _, o := range objects(t, out) {
-			if o["schema"] == "nfscope/why/1" {
-				a = o
-			}
-		}
-		if a == nil {
-			t.Errorf("%s: no answer: %s%s", c.name, out, errs)
-			continue
-		}
-		if got := a["sentence"].(string); !fits(c.sentence, got) || a["kind"] != c.kind || a["confidence"] != c.confidence {
-			t.Errorf("%s: %s %s:\n%s\nwant %s %s:\n%s\n%v\n%s%s", c.name, a["kind"], a["confidence"], got, c.kind, c.confidence, c.sentence, a["because"], out, errs)
-		}
-		if (c.status == exitDropped) != a["dropped"].(bool) {
-			t.Errorf("%s: status %d, dropped %v", c.name, c.status, a["dropped"])
-		}
+	if a == nil {
+		t.Fatalf("no answer: %s%s", out, errs)
+	}
+	if got := a["sentence"].(string); !fits(c.sentence, got) || a["kind"] != c.kind || a["confidence"] != c.confidence {
+		t.Errorf("%s %s:\n%s\nwant %s %s:\n%s\n%v\n%s%s", a["kind"], a["confidence"], got, c.kind, c.confidence, c.sentence, a["because"], out, errs)
+	}
+	if (c.status == exitDropped) != a["dropped"].(bool) {
+		t.Errorf("status %d, dropped %v", c.status, a["dropped"])
 	}
 }
 
@@ -99,20 +103,12 @@ func fits(want, got string) bool {
 	return strings.HasPrefix(got, head) && strings.HasSuffix(got, tail) && len(got) >= len(head)+len(tail)
 }
 
-// batches splits cases, so that not all of them run at once.
-func batches(list []whyCase, n int) (out [][]whyCase) {
-	for len(list) > n {
-		out, list = append(out, list[:n]), list[n:]
-	}
-	return append(out, list)
-}
-
 // sends gives a function that sends a frame from the client to the router.
-func sends(t *testing.T, n *nettest.Routed, f nettest.Frame) func() {
+func sends(t *testing.T, n *nettest.Routed, f nettest.Frame) func(*testing.T) {
 	if f.ToMAC == "" {
 		f.ToMAC = nettest.MAC(t, n.Router, "r0")
 	}
-	return func() { nettest.SendFrame(t, n.Client, "c0", f) }
+	return func(t *testing.T) { nettest.SendFrame(t, n.Client, "c0", f) }
 }
 
 // TestWhyKernel: what the kernel and native nftables do to packets on a router and on a
@@ -143,7 +139,7 @@ func TestWhyKernel(t *testing.T) {
 	nettest.Echo(t, n.Server, 1012)
 	nettest.Echo(t, n.Server, 1017)
 	silent(t, n.Server, 1041)
-	var list, slow []whyCase
+	var list []whyCase
 	for _, e := range whyFamilies() {
 		n.FillBacklog(t, e.v6, 1052)
 		flow := func(port int) string { return "udp " + e.client + " > " + e.of(e.server, port) }
@@ -155,10 +151,6 @@ func TestWhyKernel(t *testing.T) {
 			}
 			if c.confidence == "" {
 				c.confidence = "certain"
-			}
-			if c.args != nil { // they wait for nothing to come
-				slow = append(slow, c)
-				return
 			}
 			list = append(list, c)
 		}
@@ -175,9 +167,9 @@ func TestWhyKernel(t *testing.T) {
 		add(whyCase{name: "invalid", filter: fmt.Sprintf("tcp and dst host %s and dst port 1004", e.server), kind: "rule", status: exitDropped,
 			fire:     sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 1004, TCPFlags: 0x12}),
 			sentence: "the reply of tcp " + e.of(e.server, 1004) + " > " + e.client + " was dropped by rule 1 of inet w/through (nftables): ct state invalid tcp dport 1004 drop"})
-		add(whyCase{name: "reply dropped", filter: to(1012), fire: asks(t, n.Client, e.of(e.server, 1012)), kind: "rule", status: exitDropped,
+		add(whyCase{name: "reply dropped", filter: to(1012), fire: asks(n.Client, e.of(e.server, 1012)), kind: "rule", status: exitDropped,
 			sentence: flow(1012) + ": the request was delivered (sent out of r1), the reply was dropped by rule 3 of inet w/through (nftables): udp sport 1012 drop"})
-		add(whyCase{name: "works", filter: to(1017), fire: asks(t, n.Client, e.of(e.server, 1017)), kind: "works",
+		add(whyCase{name: "works", filter: to(1017), fire: asks(n.Client, e.of(e.server, 1017)), kind: "works",
 			sentence: "nothing is wrong here: the request " + flow(1017) + " was delivered (sent out of r1), and the reply came back"})
 		add(whyCase{name: "no route", filter: "udp and dst host " + e.foreign, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.foreign}), kind: "kernel", status: exitDropped,
 			sentence: "udp " + e.client + " > " + e.of(e.foreign, 9) + kernel + "no route leads to " + e.foreign + " (IP_INNOROUTES)"})
@@ -192,19 +184,18 @@ func TestWhyKernel(t *testing.T) {
 		add(whyCase{name: "wrong MAC", filter: to(1032), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40032, DPort: 1032, ToMAC: "02:00:00:00:00:99"}), kind: "kernel", status: exitDropped,
 			sentence: flow(1032) + kernel + "its destination MAC address is not this interface's: the frame was meant for another machine (OTHERHOST)"})
 		if !e.v6 {
-			// Once in some fifty runs a second drop of this sender was told, of another reason,
-			// and the sentence ended in "(1 of 2 packets; 1 had another end)". Its cause is not
-			// known; what is held here is the reason.
 			add(whyCase{name: "rp_filter", filter: "udp and src host 10.2.0.77", fire: sends(t, n, nettest.Frame{Src: "10.2.0.77", Dst: e.server}), kind: "kernel", status: exitDropped,
-				sentence: "udp 10.2.0.77 > 10.2.0.2:9" + kernel + "reverse path filter, strict: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)*"})
+				sentence: "udp 10.2.0.77 > 10.2.0.2:9" + kernel + "reverse path filter, strict: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"})
 		}
 		add(whyCase{name: "closed UDP port", at: n.Server, filter: to(1050), fire: sends(t, n, frame(1050)), kind: "kernel", status: exitDropped,
 			sentence: flow(1050) + kernel + "nobody listens at udp port 1050 of " + e.server + " (NO_SOCKET)"})
 		add(whyCase{name: "closed TCP port", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1051", e.server), kind: "kernel", status: exitDropped,
-			fire:     func() { _, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1051), time.Second) },
+			fire:     func(t *testing.T) { _, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1051), time.Second) },
 			sentence: "tcp " + e.client + " > " + e.of(e.server, 1051) + kernel + "nobody listens at tcp port 1051 of " + e.server + " (NO_SOCKET)"})
 		add(whyCase{name: "full backlog", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1052", e.server), kind: "backlog", status: exitDropped, args: []string{"--for", "2s"},
-			fire:     func() { _, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1052), 100*time.Millisecond) },
+			fire: func(t *testing.T) {
+				_, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1052), 100*time.Millisecond)
+			},
 			sentence: "tcp " + e.client + " > " + e.of(e.server, 1052) + kernel + "the accept queue of tcp " + e.of(e.pick("0.0.0.0", "::"), 1052) + " is full (1 connection waits, the limit is 0)"})
 		add(whyCase{name: "silent server", at: n.Server, filter: to(1041), fire: sends(t, n, frame(1041)), kind: "no-reply", args: []string{"--for", "2s"},
 			sentence: flow(1041) + ": the request was delivered, and no reply came: the server's socket udp [::]:1041 holds * bytes that its program does not read"})
@@ -213,10 +204,8 @@ func TestWhyKernel(t *testing.T) {
 		add(whyCase{name: "nothing", filter: to(1011) + " and src host " + e.pick("10.1.0.77", "fd01::77"), kind: "nothing", args: []string{"--for", "1s"},
 			sentence: "nothing of this flow was seen here in *; by the rules it would be dropped by rule 2 of inet w/through (nftables): udp dport 1011 drop comment \"block list\" (simulated)"})
 	}
-	answers(t, slow)
-	for _, part := range batches(list, 10) {
-		answers(t, part)
-	}
+	slices.SortStableFunc(list, func(a, b whyCase) int { return cmp.Compare(len(b.args), len(a.args)) }) // those that wait for nothing to come begin
+	answers(t, list)
 }
 
 // TestWhyRules: what rules of iptables-legacy do, one after the other, since only one
@@ -380,7 +369,7 @@ func TestWhyWithoutBPF(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatalf("not armed: %s", armed.all.String())
 		}
-		fire()
+		fire(t)
 		_ = cmd.Wait() // its status is looked at
 		if got := cmd.ProcessState.ExitCode(); got != exitDropped {
 			t.Errorf("%s: status %d: %s", c.filter, got, armed.all.String())
@@ -406,8 +395,8 @@ func silent(t *testing.T, ns *netns.Handle, port int) {
 }
 
 // asks gives a function that sends a datagram from a socket.
-func asks(t *testing.T, ns *netns.Handle, to string) func() {
-	return func() { datagram(t, ns, to) }
+func asks(ns *netns.Handle, to string) func(*testing.T) {
+	return func(t *testing.T) { datagram(t, ns, to) }
 }
 
 // TestWhyInTerminal: w on a row of the Drops page looks for the next packet like it and

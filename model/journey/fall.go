@@ -186,7 +186,7 @@ func (t *trail) takes(n *fall, slack time.Duration) bool {
 	if !known {
 		return !t.left
 	}
-	if at.before(t.reach) || !kin(&t.packet, t.at, &d.Packet, at) || !t.alike(d, at) {
+	if at.before(t.reach) || !kin(&t.packet, t.at, &d.Packet, at) || !t.alike(d, at) || !t.talks(d) {
 		return false
 	}
 	switch d.Station {
@@ -210,6 +210,23 @@ func (t *trail) takes(n *fall, slack time.Duration) bool {
 		return t.inside != "" && (t.way == model.HookNone || t.way == model.HookForward)
 	}
 	return t.way != model.HookInput
+}
+
+// talks reports whether the packet is of the connection that the dropped one was of: that
+// alone tells a packet whose ends were both translated from another's with its id. Sockets
+// get their packets without it (nf_reset_ct in udp_queue_rcv_one_skb, tcp_v4_rcv).
+func (t *trail) talks(d *drop.Drop) bool {
+	p, q := &t.packet, &d.Packet
+	if p.Unshown || p.Extended || q.Extended || p.Transport != q.Transport || p.ICMPError() {
+		return true
+	}
+	switch k := p.Tuple(); {
+	case k == q.Tuple():
+		return true
+	case d.Tracked():
+		return k == d.Orig || k == d.Reply || k == d.Orig.Reverse() || k == d.Reply.Reverse()
+	}
+	return d.Station == drop.StationSocket
 }
 
 // alike compares what no rule writes, as builder.alike does.

@@ -20,6 +20,8 @@ func TestFall(t *testing.T) {
 	p := udp("10.2.0.2", 5)
 	twin, nat, lower := *p, *p, *p
 	nat.Dst, lower.TTL = p.Dst.Next(), p.TTL-1
+	both := lower
+	both.Src, both.Dst = p.Src.Next(), p.Dst.Next()
 	came, sent, in := arming(p), probe(model.HookPostrouting, &lower), probe(model.HookInput, p)
 	other := came
 	other.ID = 8
@@ -28,6 +30,7 @@ func TestFall(t *testing.T) {
 	at := func(d *drop.Drop, after time.Duration) *drop.Drop { c := *d; c.Time = began.Add(after); return &c }
 	with := func(d *drop.Drop, change func(*drop.Drop)) *drop.Drop { c := *d; change(&c); return &c }
 	kernel := "dropped by the kernel at the routing decision (IP_RPFILTER)"
+	const neighbour = "dropped by the kernel at the interface it should leave by (NEIGH_FAILED)"
 	socket, device := fallen(p, "NO_SOCKET", drop.StationSocket), fallen(&lower, "NEIGH_FAILED", drop.StationDeviceOut)
 	device.In, device.Out = "", "r1"
 	refused := with(fallen(p, "NETFILTER_DROP", drop.StationNetfilter), func(d *drop.Drop) { d.Hook = model.HookInput })
@@ -45,7 +48,7 @@ func TestFall(t *testing.T) {
 		{"late", []any{came, time.Second, rp, time.Second}, []string{kernel}, true},
 		{"too long ago", []any{at(rp, -time.Second), came}, []string{"last seen in the prerouting hook, no rule dropped it"}, false},
 		{"much later", []any{came, at(rp, time.Minute)}, []string{"last seen in the prerouting hook, no rule dropped it"}, false},
-		{"waited for a neighbour", []any{came, sent, time.Second, at(device, 3*time.Second), 4 * time.Second}, []string{"dropped by the kernel at the interface it should leave by (NEIGH_FAILED)"}, true},
+		{"waited for a neighbour", []any{came, sent, time.Second, at(device, 3*time.Second), 4 * time.Second}, []string{neighbour}, true},
 		{"at a socket", []any{came, in, socket}, []string{"dropped by the kernel at the socket (NO_SOCKET)"}, true},
 		{"at a socket, and it was sent on", []any{came, sent, socket}, []string{"sent out of r1"}, true},
 		{"routed, and it was behind that", []any{came, sent, rp}, []string{"sent out of r1"}, true},
@@ -53,7 +56,11 @@ func TestFall(t *testing.T) {
 		{"another packet", []any{came, with(rp, func(d *drop.Drop) { d.Packet.IPID++ })}, []string{"last seen in the prerouting hook"}, false},
 		{"other ends", []any{came, with(rp, func(d *drop.Drop) { d.Packet.Src = d.Packet.Src.Next() })}, []string{"last seen in the prerouting hook"}, false},
 		{"another hop limit", []any{came, with(rp, func(d *drop.Drop) { d.Packet.TTL -= 2 })}, []string{"last seen in the prerouting hook"}, false},
-		{"translated", []any{came, with(rp, func(d *drop.Drop) { d.Packet = nat })}, []string{kernel}, true},
+		{"translated", []any{came, with(rp, func(d *drop.Drop) { d.Packet, d.Orig, d.Reply = nat, p.Tuple(), nat.Tuple().Reverse() })}, []string{kernel}, true},
+		{"translated without a connection", []any{came, with(rp, func(d *drop.Drop) { d.Packet = nat })}, []string{"last seen in the prerouting hook"}, false},
+		{"translated at both ends", []any{came, with(device, func(d *drop.Drop) { d.Packet, d.Orig, d.Reply = both, p.Tuple(), both.Tuple().Reverse() })}, []string{neighbour}, true},
+		{"another connection with its id", []any{came, with(device, func(d *drop.Drop) { d.Packet, d.Orig, d.Reply = both, both.Tuple(), both.Tuple().Reverse() })}, []string{"last seen in the prerouting hook"}, false},
+		{"another with its id", []any{came, with(device, func(d *drop.Drop) { d.Packet = both })}, []string{"last seen in the prerouting hook"}, false},
 		{"a copy", []any{came, in, with(socket, func(d *drop.Drop) { d.Callers = []string{"raw_local_deliver"} })}, []string{"delivered to this host"}, true},
 		{"several", []any{came, with(rp, func(d *drop.Drop) { d.Count = 2 })}, []string{"last seen in the prerouting hook"}, false},
 		{"it has done its work", []any{came, in, with(socket, func(d *drop.Drop) { d.Reason = "TCP_OLD_DATA" })}, []string{"delivered to this host"}, true},
