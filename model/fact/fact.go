@@ -64,8 +64,8 @@ type Facts struct {
 	// Backend tells where the rule stands: one condition means different things.
 	Backend model.Backend
 	// Bare says that no packet was seen: it stands for the first one of a connection, of
-	// which the protocol, the addresses and the ports are known and for TCP the flags. Length,
-	// TTL, TOS and whatever else a header has are not.
+	// which the protocol, the addresses and the ports are known and for TCP the flags. TTL,
+	// TOS and whatever else a header has are not, and of the length how much it is at least.
 	Bare bool
 	// In and Out are interfaces; known and "" at the hooks that have none.
 	In, Out Fact[string]
@@ -87,6 +87,24 @@ type Facts struct {
 	InSet func(set string, key []string) Answer
 	// Local tells whether an address is one of the host's own; nil where that is not known.
 	Local func(netip.Addr) Answer
+}
+
+// Least is how many bytes a whole packet has at least: those of its headers. It goes by the
+// packet's family and protocol alone.
+func Least(p *model.Packet) uint64 {
+	n := uint64(20)
+	if p.Family == model.FamilyIPv6 {
+		n = 40
+	}
+	switch {
+	case p.Proto == model.ProtoTCP:
+		n += 20
+	case p.Proto == model.ProtoSCTP, p.Proto == model.ProtoDCCP:
+		n += 12
+	case p.Proto == model.ProtoUDP, p.Proto == model.ProtoUDPLite, p.Proto.ICMP():
+		n += 8
+	}
+	return n
 }
 
 // Connection is a conntrack entry as rules see it.

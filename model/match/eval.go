@@ -267,6 +267,9 @@ const unseen = fact.Missing + "the header's other fields"
 // aboutNumbers is length, ttl and hl: a number of the IP header.
 func aboutNumbers(e *evaluation, o *Option) (string, fact.Answer) {
 	if e.f.Bare {
+		if v, ok := o.Value.(Range); ok && v.Hi < fact.Least(e.p) {
+			return fmt.Sprint(fact.Least(e.p), " or more"), fact.No
+		}
 		return unseen, fact.Unsure
 	}
 	n := uint64(e.p.TTL)

@@ -73,6 +73,32 @@ func TestEval(t *testing.T) {
 	}
 }
 
+// TestEvalBare: of a packet that nobody saw it is known how long it is at least.
+func TestEvalBare(t *testing.T) {
+	for _, c := range []struct {
+		family       model.Family
+		proto        model.Proto
+		rule, answer string
+	}{
+		{model.FamilyIPv4, model.ProtoUDP, "-m length --length 0:27", "no"},
+		{model.FamilyIPv4, model.ProtoUDP, "-m length --length 0:28", "unknown"},
+		{model.FamilyIPv4, model.ProtoUDP, "-m length ! --length 0:27", "yes"},
+		{model.FamilyIPv4, model.ProtoTCP, "-m length --length 39", "no"},
+		{model.FamilyIPv4, model.ProtoTCP, "-m length --length 40:", "unknown"},
+		{model.FamilyIPv4, model.ProtoICMP, "-m length --length :27", "no"},
+		{model.FamilyIPv4, model.ProtoGRE, "-m length --length 20", "unknown"},
+		{model.FamilyIPv6, model.ProtoUDP, "-m length --length 0:47", "no"},
+		{model.FamilyIPv6, model.ProtoSCTP, "-m length --length 52", "unknown"},
+		{model.FamilyIPv6, model.ProtoICMPv6, "-m length --length 48", "unknown"},
+		{model.FamilyIPv4, model.ProtoUDP, "-m ttl --ttl-eq 0", "unknown"},
+	} {
+		p := &model.Packet{Family: c.family, Proto: c.proto, Transport: true}
+		if a, why := match.Parse(c.rule, c.family).Eval(p, &fact.Facts{Bare: true}); a.String() != c.answer {
+			t.Errorf("%s %s: %v, want %s: %+v", c.proto, c.rule, a, c.answer, why)
+		}
+	}
+}
+
 // TestEvalBackends: where the programs make different things of one text.
 func TestEvalBackends(t *testing.T) {
 	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, SPort: 5, DPort: 7, Transport: true}

@@ -52,6 +52,9 @@ type value struct {
 	named       bool
 	// other, where it is set, is a number that the value surely is not.
 	other *uint64
+	// A value that is not known, such as a hash modulo something, lies from least on and,
+	// where below is not 0, below that.
+	least, below uint64
 }
 
 func exactly(n uint64, width int) value {
@@ -103,7 +106,7 @@ func (v value) equal(o value) fact.Answer {
 		return fact.Is(v.text == o.text)
 	case (v.bits.xor(o.bits)).and(v.known).and(o.known) != word{}:
 		return fact.No
-	case v.other != nil && o.sure() && o.bits == word{0, *v.other}:
+	case v.other != nil && o.sure() && o.bits == word{0, *v.other}, v.most().less(o.lowest()), o.most().less(v.lowest()):
 		return fact.No
 	case v.sure() && o.sure():
 		return fact.Yes
@@ -116,12 +119,29 @@ func (v value) less(o value) fact.Answer {
 	switch {
 	case v.named || o.named:
 		return fact.Unsure
-	case v.bits.or(v.known.not()).less(o.bits.and(o.known)):
+	case v.most().less(o.lowest()):
 		return fact.Yes
-	case !v.bits.and(v.known).less(o.bits.or(o.known.not())):
+	case !v.lowest().less(o.most()):
 		return fact.No
 	}
 	return fact.Unsure
+}
+
+// lowest and most are the ends of what the value may be.
+func (v value) lowest() word {
+	w, least := v.bits.and(v.known), word{0, v.least}
+	if w.less(least) {
+		return least
+	}
+	return w
+}
+
+func (v value) most() word {
+	w := v.bits.or(v.known.not())
+	if below := (word{0, v.below}); v.below > 0 && !w.less(below) {
+		return word{0, v.below - 1}
+	}
+	return w
 }
 
 // zero tells whether no bit is set.

@@ -353,6 +353,9 @@ func (e *evaluation) verdictMap(m *VerdictMap) {
 		}
 		e.fails(label(m.Key), want, r)
 	default:
+		if r.missing != "" {
+			r.have = fact.Missing + r.missing
+		}
 		e.because(label(m.Key), m.In.String(), r.have, fact.Yes)
 	}
 	e.res.Verdict, _ = data.(*Verdict)

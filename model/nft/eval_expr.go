@@ -366,7 +366,7 @@ func (e *evaluation) lookup(key, in Expr) (Expr, reading) {
 		if out.missing == "" {
 			out.missing = "what the map's keys stand for"
 		}
-		if rest == nil {
+		if rest == nil && !covers(s, parts) {
 			out.breaks = fact.Unsure
 		}
 		return nil, out
@@ -376,6 +376,36 @@ func (e *evaluation) lookup(key, in Expr) (Expr, reading) {
 	}
 	out.missing, out.breaks = "", fact.Yes
 	return nil, out
+}
+
+// mostNumbers bounds what covers looks for.
+const mostNumbers = 1 << 12
+
+// covers reports whether a map has whatever number its key may be.
+func covers(s Set, key []reading) bool {
+	if len(key) != 1 || key[0].v.named || key[0].v.below == 0 || key[0].v.below-key[0].v.least > mostNumbers {
+		return false
+	}
+	least, left := key[0].v.least, key[0].v.below-key[0].v.least
+	has := make([]bool, left)
+	for i := range s {
+		lo, hi := s[i].Key, s[i].Key
+		if r, ok := lo.(Range); ok {
+			lo, hi = r.Lo, r.Hi
+		}
+		a, ok1 := lo.(Number)
+		b, ok2 := hi.(Number)
+		if !ok1 || !ok2 || a.Wide || b.Wide {
+			continue
+		}
+		for n := max(a.N, least); n <= b.N && n < key[0].v.below; n++ {
+			if !has[n-least] {
+				has[n-least] = true
+				left--
+			}
+		}
+	}
+	return left == 0
 }
 
 // Holds tells whether a set or a map of the rule's table has a key, as fact.Facts.InSet

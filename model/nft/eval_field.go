@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -34,19 +35,28 @@ func (e *evaluation) field(f Field) reading {
 	case *IPsec:
 		return unknown(32, "the packet's IPsec path")
 	case *Numgen:
+		missing := traffic
 		if f.Mode == "random" {
-			return open(32, "a number thrown for each packet")
+			missing = "a number thrown for each packet"
 		}
-		return open(32, traffic)
+		return open(32, missing).modulo(f.Mod, f.Offset)
 	case *Hash:
 		if f.Of != nil {
 			if r := e.read(f.Of); r.breaks != fact.No {
 				return r
 			}
 		}
-		return open(32, "the kernel's hash")
+		return open(32, "the kernel's hash").modulo(f.Mod, f.Offset)
 	}
 	return unknown(0, "what "+f.String()+" gives")
+}
+
+// modulo bounds a number that nobody knows (nft_numgen.c, nft_hash.c).
+func (r reading) modulo(mod, offset uint32) reading {
+	if mod > 0 {
+		r.v.least, r.v.below = uint64(offset), uint64(offset)+uint64(mod)
+	}
+	return r
 }
 
 // exthdr is IPv6's extension headers (nft_exthdr.c).
@@ -196,7 +206,12 @@ func (e *evaluation) meta(f *Meta) reading {
 		return e.etherType()
 	case "length":
 		if below(e.table) || p.Length == 0 || facts.Bare {
-			return open(32, "the packet's length")
+			r := open(32, "the packet's length")
+			if facts.Bare && !below(e.table) {
+				r.v.least = fact.Least(p)
+				r.have = fmt.Sprint(r.v.least, " or more")
+			}
+			return r
 		}
 		return known(exactly(uint64(p.Length), 32), Integer)
 	case "pkttype":

@@ -33,6 +33,13 @@ func TestEval(t *testing.T) {
 		{"ip saddr . tcp dport { 10.1.0.2 . 8443, 10.1.0.2 . 1-5 } accept", "yes", ""},
 		{"tcp dport vmap { 22 : drop, * : accept }", "yes", ""},
 		{"numgen random mod 2 0 accept", "unknown", "a number thrown"},
+		{"numgen inc mod 2 2 accept", "no", ""},
+		{"numgen inc mod 4 offset 10 10-13 accept", "yes", ""},
+		{"jhash ip saddr mod 4 seed 0x1 > 3 accept", "no", ""},
+		{"symhash mod 4 vmap { 0-2 : drop, 3 : accept }", "yes", "not known: the kernel's hash"},
+		{"symhash mod 5 vmap { 0-2 : drop, 3 : accept }", "unknown", "not known: the kernel's hash"},
+		{"dnat to numgen random mod 2 map { 0 : 10.2.0.3, 1 : 10.2.0.4 }", "yes", ""},
+		{"dnat to numgen random mod 3 map { 0 : 10.2.0.3, 1 : 10.2.0.4 }", "unknown", "a number thrown"},
 		{"frobnicate 7 accept", "unknown", ""},
 		{"ip saddr != 10.1.0.9 ip daddr != 10.2.0.2 drop", "unknown", "some versions of nft"},
 		{"ip saddr != 10.1.0.2 ip daddr != 10.2.0.2 drop", "no", ""},
@@ -45,6 +52,24 @@ func TestEval(t *testing.T) {
 		if a.String() != c.answer || !strings.Contains(all.String(), c.why) {
 			t.Errorf("%s: %v\n%s", c.rule, a, &all)
 		}
+	}
+}
+
+// TestEvalBare: of a packet that nobody saw it is known how long it is at least.
+func TestEvalBare(t *testing.T) {
+	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, SPort: 40000, DPort: 53, Transport: true}
+	for rule, want := range map[string]string{"meta length < 28": "no", "meta length < 29": "unknown", "meta length 27": "no", "meta length 28": "unknown", "meta length != 20": "yes",
+		"meta length >= 28": "yes", "meta length > 28": "unknown", "meta length 0-27": "no", "meta length != 0-27": "yes", "meta length 20-30": "unknown", "meta length { 20, 27 }": "no", "meta length { 20, 28-40 }": "unknown",
+		"meta length & 1 == 1": "unknown", "meta length vmap { 0-27 : drop }": "no"} {
+		if a, why := nft.Parse(rule+" accept", model.FamilyIPv4).Eval(p, &fact.Facts{Bare: true}); a.String() != want {
+			t.Errorf("%s: %v, want %s: %+v", rule, a, want, why)
+		}
+	}
+	if a, why := nft.Parse("meta length 20 accept", model.FamilyIPv4).Eval(p, &fact.Facts{Bare: true}); a != fact.No || why[0].Have != "28 or more" {
+		t.Errorf("%v: %+v", a, why)
+	}
+	if a, _ := nft.Parse("meta length 20 accept", model.FamilyBridge).Eval(p, &fact.Facts{Bare: true}); a != fact.Unsure {
+		t.Errorf("at a bridge: %v", a)
 	}
 }
 

@@ -116,6 +116,8 @@ func (g *shooter) condition() string {
 		"meta mark set 0x2 meta mark " + g.num(true, 4), "meta mark set meta mark | 0x2 meta mark " + g.num(true, 4),
 		"meta mark set " + g.pick("tcp", "udp") + " dport map { 1 : 0x1, 2-4 : 0x3 } meta mark " + g.num(true, 4),
 		ip + " dscp set cs1 " + ip + " dscp " + g.pick("cs1", "cs0"),
+		"numgen " + g.pick("inc", "random") + " mod 4 offset 10 " + g.pick("10-13", "!= 10-13", "9", "14", "> 13", "vmap { 10-12 : continue, 13 : continue }"),
+		g.pick("symhash", "jhash "+ip+" saddr") + " mod 4 " + g.pick("0-3", "4", "> 3", "vmap { 0 : continue, 1-3 : continue }"),
 		"fib daddr type " + g.op() + "local", "meta protocol " + g.op() + g.pick("ip", "ip6"),
 	}
 	if !g.v6 {

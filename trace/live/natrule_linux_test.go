@@ -29,7 +29,7 @@ import (
 
 // TestNATRule sends connections of UDP, TCP and ICMP through random NAT rules of every backend and family, and
 // holds the rule that is inferred for each half of the flow against the one that the
-// kernel traced. Then the rules are changed: a flow that is said to be stale must come
+// kernel traced: it is named, and alone where no rule is left to chance. Then the rules are changed: a flow that is said to be stale must come
 // out otherwise when it is deleted and begun anew.
 func TestNATRule(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft", "conntrack")
@@ -49,8 +49,7 @@ func TestNATRule(t *testing.T) {
 	})
 	t.Logf("halves translated by a rule %d, of which named alone %d; flows judged %d, said to be stale %d, changed and not said %d",
 		c.made.Load(), c.alone.Load(), c.judged.Load(), c.stale.Load(), c.silent.Load())
-	// Chance, marks and lengths in the rules leave several open: how many hangs on the rules.
-	if c.made.Load() < 50 || c.alone.Load() < 20 || c.stale.Load() < 20 {
+	if c.made.Load() < 60 || c.alone.Load()*10 < c.made.Load()*8 || c.stale.Load() < 20 {
 		t.Error("the test says too little: see the numbers")
 	}
 }
@@ -340,16 +339,27 @@ func (x *natRules) traced(s *scope, f *nat.Finder, c conn, flows map[uint16]*flo
 		if len(half.made.Rules) == 1 {
 			x.tally.alone.Add(1)
 		}
-		if !slices.ContainsFunc(half.made.Rules, func(r nat.Rule) bool {
+		at := slices.IndexFunc(half.made.Rules, func(r nat.Rule) bool {
 			return r.Table.Name == hit.Table && r.Chain.Name == hit.Chain && r.Rule.Index == hit.Rule
-		}) {
+		})
+		// A rule before it might have translated, and a rule behind it, by chance alone.
+		wrong := at < 0
+		for i, r := range half.made.Rules {
+			wrong = wrong || i < at && !byChance(r.Rule.Text) || i > at && !byChance(hit.Text)
+		}
+		if wrong {
 			var l []string
 			for _, r := range half.made.Rules {
-				l = append(l, fmt.Sprintf("%s %s %d", r.Table.Name, r.Chain.Name, r.Rule.Index))
+				l = append(l, fmt.Sprintf("%s %s %d: %s", r.Table.Name, r.Chain.Name, r.Rule.Index, r.Rule.Text))
 			}
-			t.Errorf("%s (source %v): traced rule %d of %s %s, inferred %v\n%s", fl.Line(), half.source, hit.Rule, hit.Table, hit.Chain, l, describe(j))
+			t.Errorf("%s (source %v): traced rule %d of %s %s, inferred\n %s\n%s", fl.Line(), half.source, hit.Rule, hit.Table, hit.Chain, strings.Join(l, "\n "), describe(j))
 		}
 	}
+}
+
+// byChance tells rules of which nobody knows afterwards whether they matched.
+func byChance(text string) bool {
+	return strings.Contains(text, "--mode random") || strings.Contains(text, "numgen random")
 }
 
 func translates(s *journey.Step) bool {
