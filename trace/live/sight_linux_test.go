@@ -17,7 +17,7 @@ func TestSight(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-nft-restore", "iptables-nft-save")
 	ns := nettest.New(t, "sight")
-	nettest.Feed(t, ns, rulesettest.Kube(1000), "iptables-nft-restore", "-c")
+	nettest.Feed(t, ns, rulesettest.Kube(2000), "iptables-nft-restore", "-c")
 	nettest.Run(t, ns, "ip", "route", "add", "10.0.0.0/8", "dev", "lo")
 	sc := begin(t, ns)
 	sc.session.Watch(t.Context())
@@ -38,15 +38,25 @@ func TestSight(t *testing.T) {
 		visit(shown)
 		visit(hidden)
 		sent := time.Now()
-		hit := sc.wait("the packet counts", func(s *snapshot.Snapshot) bool { return s.Rule(id).Now.Packets > before.Now.Packets })
+		late := map[time.Time]bool{} // readings that ended behind the packet and do not have it
+		hit := sc.wait("the packet counts", func(s *snapshot.Snapshot) bool {
+			r := s.Rule(id)
+			if r.Now.Packets > before.Now.Packets {
+				return true
+			}
+			if r.At.After(sent) {
+				late[r.At] = true
+			}
+			return false
+		})
 		after := hit.Rule(id)
 		if hit.Counts != seen.Counts {
 			continue // all were read meanwhile
 		}
-		if d := after.At.Sub(sent); d > 5*time.Second {
-			t.Errorf("the packet was counted %s after it was sent", d)
+		if len(late) > 1 { // one may have been under way
+			t.Errorf("%d readings of what is in sight do not have the packet", len(late))
 		}
-		if rate, want := after.Rate(), float64(after.Now.Packets-after.Before.Packets)/after.At.Sub(after.Since).Seconds(); rate <= 0 || rate != want || after.At.Sub(after.Since) > 5*time.Second {
+		if rate, want := after.Rate(), float64(after.Now.Packets-after.Before.Packets)/after.At.Sub(after.Since).Seconds(); rate <= 0 || rate != want || after.Since.Before(before.At) {
 			t.Errorf("%v/s of %+v", rate, after)
 		}
 		if now := hit.Rule(other); now != unseen {
