@@ -240,12 +240,9 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s to %s: %v, expected %s", c.step.Do, c.step.To, r, c.want)
 		}
 	}
+	// A step that was cancelled ends: nobody would wait for these 100 hours.
 	ctx, cancel := context.WithCancel(t.Context())
-	start := time.Now()
-	time.AfterFunc(20*time.Millisecond, cancel)
 	nettest.Feed(t, n.Observed(), "*filter\n:INPUT DROP [0:0]\nCOMMIT\n", "iptables-legacy-restore")
-	n.Run(ctx, Step{From: "client", Do: "tcp", To: "203.0.113.10:22", Timeout: 10 * time.Second, Count: 100})
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("a cancelled step went on for %v", took)
-	}
+	time.AfterFunc(20*time.Millisecond, cancel)
+	n.Run(ctx, Step{From: "client", Do: "tcp", To: "203.0.113.10:22", Timeout: time.Hour, Count: 100})
 }

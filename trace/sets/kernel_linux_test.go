@@ -321,7 +321,8 @@ func TestModules(t *testing.T) {
 	}
 	ns := nettest.New(t, "modules")
 	nettest.Run(t, ns, "nft", "add table t; add set t s { type mark; }")
-	r := &Reader{ns: ns, has: m}
+	r := reader(t, ns)
+	r.has = m
 	if got := list(t, r); len(got) != 0 {
 		t.Errorf("a kernel without modules was asked, and has %v", got)
 	}

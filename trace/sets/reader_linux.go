@@ -19,6 +19,8 @@ const tries = 4
 // used by several goroutines at once.
 type Reader struct {
 	ns *netns.Handle
+	// recv reads a datagram from a socket: unix.Recvfrom.
+	recv func(fd int, p []byte, flags int) (int, unix.Sockaddr, error)
 	// has tells which subsystems the kernel has, without loading one.
 	has modules
 
@@ -27,7 +29,9 @@ type Reader struct {
 }
 
 // Open makes a Reader of a namespace, which must stay open as long as it is used.
-func Open(ns *netns.Handle) (*Reader, error) { return &Reader{ns: ns, has: modules{root: "/"}}, nil }
+func Open(ns *netns.Handle) (*Reader, error) {
+	return &Reader{ns: ns, recv: unix.Recvfrom, has: modules{root: "/"}}, nil
+}
 
 // Close does nothing: every reading has a socket of its own.
 func (*Reader) Close() error { return nil }
@@ -66,7 +70,7 @@ func (r *Reader) nftSets(ctx context.Context) (list []set.Set, err error) {
 	var bad error
 	for range tries {
 		list, bad = nil, nil
-		err = ask(ctx, r.ns, askNFTSets(), false, func(b []byte) error {
+		err = r.ask(ctx, askNFTSets(), false, func(b []byte) error {
 			s, named, err := decodeNFTSet(b)
 			if named || err != nil {
 				list = append(list, s)
@@ -97,7 +101,7 @@ func (r *Reader) countCatchAll(ctx context.Context, s *set.Set) {
 	}
 	var flags request
 	flags.add(nftElemFlags, 0, 0, 0, nftElemCatchAll)
-	err := ask(ctx, r.ns, askElement(byte(s.Family), s.Table, s.Name, flags), false, func([]byte) error {
+	err := r.ask(ctx, askElement(byte(s.Family), s.Table, s.Name, flags), false, func([]byte) error {
 		s.Count++
 		return nil
 	})
@@ -123,7 +127,7 @@ func (r *Reader) Header(ctx context.Context, k set.Key) (s set.Set, err error) {
 			return err
 		})
 	} else if k.Backend == set.NFT && r.has.nfTables() {
-		err = ask(ctx, r.ns, askNFTSet(byte(k.Family), k.Table, k.Name), false, func(b []byte) (err error) {
+		err = r.ask(ctx, askNFTSet(byte(k.Family), k.Table, k.Name), false, func(b []byte) (err error) {
 			found = true
 			s, _, err = decodeNFTSet(b)
 			return err
@@ -225,7 +229,7 @@ func (r *Reader) Contains(ctx context.Context, s set.Set, member string) (bool, 
 		if r.has.ipset() {
 			var v uint8
 			if v, err = r.protocol(ctx); err == nil {
-				err = ask(ctx, r.ns, askIPSetTest(v, s.Name, a), false, func([]byte) error { return nil })
+				err = r.ask(ctx, askIPSetTest(v, s.Name, a), false, func([]byte) error { return nil })
 			}
 		}
 		if errors.Is(err, unix.Errno(ipsetErrExist)) {
@@ -243,7 +247,7 @@ func (r *Reader) Contains(ctx context.Context, s set.Set, member string) (bool, 
 		err = unix.ENOENT
 		for _, e := range []request{a, star} {
 			if r.has.nfTables() && errors.Is(err, unix.ENOENT) {
-				err = ask(ctx, r.ns, askElement(byte(s.Family), s.Table, s.Name, e), false, func([]byte) error { return nil })
+				err = r.ask(ctx, askElement(byte(s.Family), s.Table, s.Name, e), false, func([]byte) error { return nil })
 			}
 		}
 		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) { // of the element, or of the set
@@ -313,7 +317,7 @@ func (r *Reader) dump(ctx context.Context, s set.Set, bear bool, fn func(*member
 		return fn(raw)
 	}
 	push := w.push
-	err := ask(ctx, r.ns, askElements(byte(s.Family), s.Table, s.Name), bear, func(b []byte) error { return eachElement(b, push) })
+	err := r.ask(ctx, askElements(byte(s.Family), s.Table, s.Name), bear, func(b []byte) error { return eachElement(b, push) })
 	if err == nil || bear && err == errMoved {
 		if ferr := w.finish(); ferr != nil {
 			return errors.Join(err, ferr)
@@ -335,7 +339,7 @@ func (r *Reader) askIPSet(ctx context.Context, name string, headers bool, each f
 	}
 	v, err := r.protocol(ctx)
 	if err == nil {
-		err = ask(ctx, r.ns, askIPSets(v, name, headers), false, func(b []byte) error {
+		err = r.ask(ctx, askIPSets(v, name, headers), false, func(b []byte) error {
 			m, err := splitIPSet(b)
 			if err != nil {
 				return err
@@ -354,7 +358,7 @@ func (r *Reader) protocol(ctx context.Context) (uint8, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.version == 0 {
-		err := ask(ctx, r.ns, askProtocol(), false, func(b []byte) (err error) {
+		err := r.ask(ctx, askProtocol(), false, func(b []byte) (err error) {
 			r.version, err = ipsetVersions(b)
 			return err
 		})

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"nfscope/trace/netns"
 )
 
 const (
@@ -35,9 +33,9 @@ var (
 // the dump, and frees the set that it held. The bytes belong to each while it runs. A dump
 // that the ruleset changed under ends with errMoved: at once, or, with bear, after all
 // that could be read all the same.
-func ask(ctx context.Context, ns *netns.Handle, r request, bear bool, each func([]byte) error) error {
+func (r *Reader) ask(ctx context.Context, q request, bear bool, each func([]byte) error) error {
 	fd := -1
-	err := ns.Do(func() (err error) {
+	err := r.ns.Do(func() (err error) {
 		fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 		return err
 	})
@@ -50,15 +48,15 @@ func ask(ctx context.Context, ns *netns.Handle, r request, bear bool, each func(
 		return fmt.Errorf("set up a netlink socket: %w", err)
 	}
 	const seq = 1
-	b := r.done(seq)
-	dump := binary.NativeEndian.Uint16(r[6:])&flagDump == flagDump
+	b := q.done(seq)
+	dump := binary.NativeEndian.Uint16(q[6:])&flagDump == flagDump
 	if err := unix.Sendto(fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
 	}
-	return receive(ctx, fd, seq, dump, bear, each)
+	return r.receive(ctx, fd, seq, dump, bear, each)
 }
 
-func receive(ctx context.Context, fd int, seq uint32, dump, bear bool, each func([]byte) error) error {
+func (r *Reader) receive(ctx context.Context, fd int, seq uint32, dump, bear bool, each func([]byte) error) error {
 	buf := make([]byte, shortBuffer)
 	if dump {
 		buf = make([]byte, readBuffer)
@@ -66,7 +64,7 @@ func receive(ctx context.Context, fd int, seq uint32, dump, bear bool, each func
 	moved, first := false, true
 	var generation uint16
 	for {
-		n, _, err := unix.Recvfrom(fd, buf, unix.MSG_TRUNC)
+		n, _, err := r.recv(fd, buf, unix.MSG_TRUNC)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
