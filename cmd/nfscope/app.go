@@ -30,6 +30,8 @@ type app struct {
 
 	netns, lang, glyphs, logFile string
 	debug                        bool
+	// logger writes --log-file; nil where there is none.
+	logger *slog.Logger
 
 	// live is set once something runs until it is interrupted.
 	live bool
@@ -129,21 +131,20 @@ func (a *app) prepare() error {
 }
 
 func (a *app) openLog() error {
+	if a.logFile == "" {
+		return nil
+	}
 	level := slog.LevelInfo
 	if a.debug {
 		level = slog.LevelDebug
 	}
-	w := io.Discard
-	if a.logFile != "" {
-		f, err := os.OpenFile(a.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return usagef("--log-file: %w", err)
-		}
-		a.later(func() { _ = f.Close() })
-		w = f
+	f, err := os.OpenFile(a.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return usagef("--log-file: %w", err)
 	}
-	slog.SetDefault(slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})))
-	slog.Info("nfscope", "version", version(), "arguments", os.Args[1:])
+	a.later(func() { _ = f.Close() })
+	a.logger = slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: level}))
+	a.logger.Info("nfscope", "version", version(), "arguments", os.Args[1:])
 	return nil
 }
 

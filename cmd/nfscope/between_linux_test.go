@@ -15,7 +15,7 @@ func TestBetweenWithoutBPF(t *testing.T) {
 	ns := nettest.New(t, "unseen")
 	nettest.Feed(t, ns, "table ip w { chain c { type filter hook output priority 0; udp dport 99 drop; }; }", "nft", "-f", "-")
 	r := launch(t, "ip", "netns", "exec", ns.Name(), "setpriv", "--inh-caps=-all,+net_admin,+net_raw", "--bounding-set=-all,+net_admin,+net_raw",
-		"nfscope", "trace", "--between", "--count", "1", "udp and dst port 99")
+		"nfscope", "trace", "--between", "--for", "10m", "--count", "1", "udp and dst port 99")
 	r.hears("packets are not seen between the chains: make a map: operation not permitted")
 	datagram(t, ns, "127.0.0.1:99")
 	if out, errs := r.ends(exitDone); !strings.Contains(out, "dropped by rule 1 of ip w/c (nftables): udp dport 99 drop") {

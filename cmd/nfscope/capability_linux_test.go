@@ -19,7 +19,7 @@ func TestNetAdminOnly(t *testing.T) {
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -p udp -j DROP\nCOMMIT\n", "iptables-legacy-restore")
 	in := func(args ...string) *exec.Cmd {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), inVain)
 		t.Cleanup(cancel)
 		return exec.CommandContext(ctx, "setpriv", append([]string{"--inh-caps=-all,+net_admin,+net_raw",
 			"--bounding-set=-all,+net_admin,+net_raw", "nfscope"}, args...)...)
@@ -34,7 +34,7 @@ func TestNetAdminOnly(t *testing.T) {
 		t.Errorf("rules: %v, %s%s", err, out, errs)
 	}
 
-	trace := in("trace", "--count", "1", "udp and dst port 9")
+	trace := in("trace", "--for", "10m", "--count", "1", "udp and dst port 9")
 	stdout, err := trace.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestNetAdminOnly(t *testing.T) {
 	}
 	select {
 	case <-armed.seen:
-	case <-time.After(10 * time.Second):
+	case <-time.After(inVain):
 		t.Fatalf("not armed: %s", armed.all.String())
 	}
 	nettest.Do(t, n.Client, func() error { return exec.Command("bash", "-c", "echo x > /dev/udp/10.2.0.2/9").Run() })

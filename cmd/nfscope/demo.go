@@ -244,7 +244,7 @@ func (a *app) armLab(ctx context.Context, n *lab.Network, d time.Duration, put f
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: %w", l.Name, err)
 	}
-	s, err := live.Open(n.Observed(), a.guard, live.About{Name: l.Observed, Source: "lab " + l.Name}, put)
+	s, err := live.Open(n.Observed(), a.guard, live.About{Name: l.Observed, Source: "lab " + l.Name, Log: a.logger}, put)
 	if err != nil {
 		return nil, err
 	}

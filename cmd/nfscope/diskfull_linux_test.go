@@ -33,7 +33,7 @@ func TestDiskFull(t *testing.T) {
 		{"later", []string{"unshare", "-m", "sh", "-c", small, dir, "x"}, filepath.Join(dir, "case.nfs")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			args := append(c.command[1:], "--netns", n.Router.Name(), "trace", "--json", "--rate", "100000", "udp and dst port 9")
+			args := append(c.command[1:], "--netns", n.Router.Name(), "trace", "--json", "--for", "10m", "--rate", "100000", "udp and dst port 9")
 			if c.file == "/dev/full" {
 				args = append(args, "-w", c.file)
 			}
@@ -108,7 +108,7 @@ func TestRecordToStdout(t *testing.T) {
 	if err != nil || bytes.Count(text, []byte("dropped by rule 1 of filter/FORWARD")) != 2 {
 		t.Errorf("%v:\n%s", err, text)
 	}
-	r = launch(t, "sh", "-c", `{ nfscope --netns "$0" trace -w - udp; echo "status $?" >&2; } | head -c 1`, n.Router.Name())
+	r = launch(t, "sh", "-c", `{ nfscope --netns "$0" trace --for 10m -w - udp; echo "status $?" >&2; } | head -c 1`, n.Router.Name())
 	r.hears("tracing ")
 	r.hears("status 0")
 	if _, errs := r.ends(exitDone); strings.Contains(errs, "nfscope:") {

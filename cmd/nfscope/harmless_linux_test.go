@@ -60,7 +60,7 @@ func TestNothingIsLeft(t *testing.T) {
 				nettest.Feed(t, ns, "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", "ip6tables-legacy-restore")
 				before := tidy(world(t, ns))
 
-				span := "60s"
+				span := "10m"
 				if c.name == "time is up" {
 					span = "1s"
 				}
@@ -77,7 +77,7 @@ func TestNothingIsLeft(t *testing.T) {
 					t.Fatal(err)
 				}
 				// One that hangs says where.
-				hang := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+				hang := time.AfterFunc(inVain, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
 				defer hang.Stop()
 				armed := bufio.NewReader(stderr)
 				said := ""
@@ -113,15 +113,14 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
+// inVain is how long a test waits for what must come, before it says what came instead.
+// Nothing is measured by it: what is slow is as right as what is fast.
+const inVain = time.Minute
+
 // waitFor asks until ok has no complaint.
 func waitFor(t testing.TB, what string, ok func() error) {
 	t.Helper()
-	waitWithin(t, 10*time.Second, what, ok)
-}
-
-func waitWithin(t testing.TB, limit time.Duration, what string, ok func() error) {
-	t.Helper()
-	deadline := time.Now().Add(limit)
+	deadline := time.Now().Add(inVain)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -142,7 +141,7 @@ func TestTraceJSON(t *testing.T) {
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -d 10.2.0.2/32 -j DROP\nCOMMIT\n", "iptables-legacy-restore")
-	cmd := exec.Command("nfscope", "--netns", n.Router.Name(), "trace", "--json", "--count", "1", "udp and dst port 9")
+	cmd := exec.Command("nfscope", "--netns", n.Router.Name(), "trace", "--json", "--for", "10m", "--count", "1", "udp and dst port 9")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -180,7 +180,7 @@ func TestWithoutPrograms(t *testing.T) {
 		}
 	}
 	// The trace works, with numbers for texts, and guesses no target.
-	r := launch(t, "unshare", hidden("trace", "--count", "1", "--json", "udp and dst port 9")...)
+	r := launch(t, "unshare", hidden("trace", "--for", "10m", "--count", "1", "--json", "udp and dst port 9")...)
 	r.hears("tracing ")
 	datagram(t, n.Client, "10.2.0.2:9")
 	out, errs = r.ends(exitDone)
@@ -276,7 +276,7 @@ func TestSignalWhileStarting(t *testing.T) {
 	nettest.Feed(t, ns, dropForwarded, "iptables-legacy-restore")
 	before := tidy(world(t, ns))
 	for ms := 2; ms < 250; ms += 25 {
-		status, out, errs := answer(t, exec.Command("timeout", "-s", "TERM", "-k", "20", "--preserve-status", fmt.Sprintf("0.%03d", ms),
+		status, out, errs := answer(t, exec.Command("timeout", "-s", "TERM", "-k", "60", "--preserve-status", fmt.Sprintf("0.%03d", ms),
 			"nfscope", "--netns", ns.Name(), "trace", "--json", "udp"))
 		// Before the handler is there the signal ends the process: 143 for a shell.
 		if status != exitInterrupted && status != 128+int(unix.SIGTERM) {

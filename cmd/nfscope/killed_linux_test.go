@@ -31,7 +31,7 @@ type tracer struct {
 
 func startTracer(t *testing.T, ns *netns.Handle, method string) *tracer {
 	t.Helper()
-	tr := &tracer{cmd: exec.Command("nfscope", "--netns", ns.Name(), "trace", "--method", method, "--for", "60s", "udp")}
+	tr := &tracer{cmd: exec.Command("nfscope", "--netns", ns.Name(), "trace", "--method", method, "--for", "10m", "udp")}
 	stderr, err := tr.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -75,7 +75,7 @@ func (a *app) labProof(l *lab.Lab, backend string) (ok bool, err error) {
 	if err != nil {
 		return false, asLacking(err)
 	}
-	seen, err := prove.Run(a.ctx, n, a.guard)
+	seen, err := prove.Run(a.ctx, n, a.guard, a.logger)
 	if err != nil {
 		if a.ctx.Err() != nil {
 			return false, errInterrupted

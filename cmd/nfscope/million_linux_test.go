@@ -51,13 +51,13 @@ func BenchmarkMillion(b *testing.B) {
 	}
 	b.Run("open", func(b *testing.B) {
 		if _, err := os.Stat(recording); err != nil {
-			b.Skip("there is no recording: `write` did not run")
+			nettest.Skip(b, "there is no recording: `write` did not run")
 		}
 		for b.Loop() {
 			id := filepath.Join(b.TempDir(), "id")
 			start := time.Now()
 			tm := inTerminal(b, 180, 50, fmt.Sprintf("sh -c 'echo $$ > %s; exec %s replay %s'", id, program, recording))
-			tm.seeWithin(time.Minute, "REPLAY", "udp")
+			tm.see("REPLAY", "udp")
 			b.ReportMetric(time.Since(start).Seconds(), "s-to-first-frame")
 			b.ReportMetric(float64(peak(b, id)), "peak-MB")
 			tm.keys("q")
@@ -177,7 +177,7 @@ func (m *million) trace(b *testing.B, program string, args ...string) {
 		if err := cmd.Start(); err != nil {
 			b.Fatal(err)
 		}
-		waitWithin(b, 20*time.Second, "the trace", func() error {
+		waitFor(b, "the trace", func() error {
 			if !strings.Contains(said(), "tracing ") {
 				return fmt.Errorf("it said %q", said())
 			}
@@ -187,7 +187,7 @@ func (m *million) trace(b *testing.B, program string, args ...string) {
 		id := filepath.Join(b.TempDir(), "id")
 		// The events that wait are read and printed before it ends.
 		size := int64(-1)
-		waitWithin(b, time.Minute, "the end of its output", func() error {
+		waitFor(b, "the end of its output", func() error {
 			st, err := out.Stat()
 			if err == nil && st.Size() == size && size > 0 {
 				return nil
@@ -250,7 +250,7 @@ func (m *million) tui(b *testing.B, program string) {
 	nettest.Feed(b, m.net.Router, "table ip peer { chain pre { type filter hook prerouting priority -340; udp dport 9 meta nftrace set 1; }; }\n", "nft", "-f", "-")
 	id := filepath.Join(b.TempDir(), "id")
 	tm := inTerminal(b, 180, 50, fmt.Sprintf("sh -c 'echo $$ > %s; exec %s --netns %s'", id, program, m.net.Router.Name()))
-	tm.seeWithin(time.Minute, "local process")
+	tm.see("local process")
 	tm.keys("4")
 	tm.keys("a")
 	tm.keys("C-u")
@@ -258,7 +258,7 @@ func (m *million) tui(b *testing.B, program string) {
 	tm.keys("Enter")
 	tm.see("trace: udp and dst port 9")
 	lost := func() string {
-		tm.seeWithin(time.Minute, "older are forgotten")
+		tm.see("older are forgotten")
 		unix.Nanosleep(&unix.Timespec{Sec: 1}, nil)
 		screen := tm.tmux("capture-pane", "-p")
 		b.Logf("%s", screen)

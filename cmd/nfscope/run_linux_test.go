@@ -26,6 +26,7 @@ type running struct {
 	out    bytes.Buffer // what was read of stdout
 	said   chan string  // stderr, a line each
 	errs   bytes.Buffer
+	hang   *time.Timer // has it say where it hangs
 }
 
 // launch starts a command.
@@ -41,6 +42,7 @@ func launch(t *testing.T, name string, args ...string) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // it may be a shell with more
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -50,33 +52,29 @@ func launch(t *testing.T, name string, args ...string) *running {
 			r.said <- s.Text()
 		}
 	}()
-	hang := time.AfterFunc(60*time.Second, func() { _ = r.cmd.Process.Signal(unix.SIGQUIT) }) // it says where
-	t.Cleanup(func() { hang.Stop(); _ = r.cmd.Process.Kill() })
+	r.hang = time.AfterFunc(inVain, func() { _ = unix.Kill(-r.cmd.Process.Pid, unix.SIGQUIT) })
+	t.Cleanup(func() { r.hang.Stop(); _ = unix.Kill(-r.cmd.Process.Pid, unix.SIGKILL) })
 	return r
 }
 
 // hears waits until stderr says something.
 func (r *running) hears(text string) string {
 	r.t.Helper()
-	for {
-		select {
-		case l, ok := <-r.said:
-			r.errs.WriteString(l + "\n")
-			if strings.Contains(l, text) {
-				return l
-			}
-			if !ok {
-				r.t.Fatalf("it ended and never said %q:\n%s%s", text, r.errs.String(), r.out.String())
-			}
-		case <-time.After(15 * time.Second):
-			r.t.Fatalf("waited in vain for %q:\n%s", text, r.errs.String())
+	r.hang.Reset(inVain)
+	for l := range r.said {
+		r.errs.WriteString(l + "\n")
+		if strings.Contains(l, text) {
+			return l
 		}
 	}
+	r.t.Fatalf("it ended and never said %q:\n%s%s", text, r.errs.String(), r.out.String())
+	return ""
 }
 
 // line reads stdout up to a line that ok accepts.
 func (r *running) line(what string, ok func(string) bool) string {
 	r.t.Helper()
+	r.hang.Reset(inVain)
 	for {
 		l, err := r.stdout.ReadString('\n')
 		r.out.WriteString(l)
@@ -99,6 +97,7 @@ func (r *running) rest() string {
 // ends waits for the end and gives all of stdout and stderr.
 func (r *running) ends(status int) (out, errs string) {
 	r.t.Helper()
+	r.hang.Reset(inVain)
 	_, _ = r.out.ReadFrom(r.stdout)
 	errs = r.rest()
 	_ = r.cmd.Wait()

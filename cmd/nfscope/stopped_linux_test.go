@@ -1,11 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -45,15 +45,13 @@ func TestStoppedTraceEnds(t *testing.T) {
 				}
 				return late, traced
 			}
-			for deadline := time.Now().Add(20 * time.Second); ; {
+			waitFor(t, "the kernel to end the trace", func() error {
 				datagram(t, n.Client, "10.2.0.2:9")
-				if l, _ := counts(); l > 0 {
-					break
+				if l, tr := counts(); l == 0 {
+					return fmt.Errorf("it traced %d, and none came late", tr)
 				}
-				if time.Now().After(deadline) {
-					t.Fatal("the kernel goes on tracing")
-				}
-			}
+				return nil
+			})
 			l, tr := counts()
 			for range 5 {
 				datagram(t, n.Client, "10.2.0.2:9")

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -61,12 +60,7 @@ func (tm *terminal) resize(width, height int) {
 // see waits until the screen shows a text.
 func (tm *terminal) see(texts ...string) {
 	tm.t.Helper()
-	tm.seeWithin(10*time.Second, texts...)
-}
-
-func (tm *terminal) seeWithin(limit time.Duration, texts ...string) {
-	tm.t.Helper()
-	waitWithin(tm.t, limit, fmt.Sprintf("%q on the screen", texts), func() error {
+	waitFor(tm.t, fmt.Sprintf("%q on the screen", texts), func() error {
 		screen := tm.tmux("capture-pane", "-p")
 		// A sentence may be cut or wrapped by the width: lines are joined.
 		flat := strings.Join(strings.Fields(screen), " ")

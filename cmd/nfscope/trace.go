@@ -253,7 +253,7 @@ func (a *app) session(ns *netns.Handle, put func(feed.Item), facts bool) (*live.
 	if err != nil {
 		return nil, err
 	}
-	s, err := live.Open(ns, g, live.About{Name: ns.Name(), Source: "live", Facts: facts}, put)
+	s, err := live.Open(ns, g, live.About{Name: ns.Name(), Source: "live", Facts: facts, Log: a.logger}, put)
 	if err != nil {
 		return nil, err
 	}

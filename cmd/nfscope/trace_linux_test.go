@@ -9,16 +9,18 @@ import (
 	"testing"
 	"time"
 
+	"nfscope/trace/arm"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
 
 const dropForwarded = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -p udp --dport 9 -j DROP\nCOMMIT\n"
 
-// tracing starts `nfscope trace` in a namespace and returns when it is armed.
+// tracing starts `nfscope trace` in a namespace and returns when it is armed. It does not
+// end by the time, unless args say so.
 func tracing(t *testing.T, ns *netns.Handle, args ...string) *running {
 	t.Helper()
-	r := launch(t, "nfscope", append([]string{"--netns", ns.Name(), "trace"}, args...)...)
+	r := launch(t, "nfscope", append([]string{"--netns", ns.Name(), "trace", "--for", "10m"}, args...)...)
 	r.hears("tracing ")
 	return r
 }
@@ -65,19 +67,27 @@ func TestTraceEnds(t *testing.T) {
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
 	start := time.Now()
-	tracing(t, n.Router, "--for", "500ms", "udp").ends(exitDone)
-	if took := time.Since(start); took < 500*time.Millisecond || took > 10*time.Second {
-		t.Errorf("--for 500ms took %v", took)
+	out, errs := tracing(t, n.Router, "--json", "--for", "500ms", "udp").ends(exitDone)
+	// What did not heed --for would have gone on for the usual time.
+	took, _ := endsWithStats(t, objects(t, out))["duration_ns"].(float64)
+	if took := time.Duration(took); took < 500*time.Millisecond || took > arm.DefaultFor || took > time.Since(start) {
+		t.Errorf("--for 500ms took %v: %s", took, errs)
 	}
-	r := tracing(t, n.Router, "--json", "udp and dst port 9")
+	log := filepath.Join(t.TempDir(), "log")
+	r := tracing(t, n.Router, "--json", "--log-file", log, "udp and dst port 9")
 	datagram(t, n.Client, "10.2.0.2:9")
 	r.line("the packet", func(l string) bool { return strings.Contains(l, `"dport":9`) })
 	datagram(t, n.Client, "10.2.0.2:9")
 	r.signal(os.Interrupt)
-	out, errs := r.ends(exitInterrupted)
+	out, errs = r.ends(exitInterrupted)
 	endsWithStats(t, objects(t, out))
 	if !strings.Contains(errs, "packets in ") {
 		t.Errorf("it said %s", errs)
+	}
+	for _, want := range []string{`msg="rules read"`, `msg="trace armed" filter="udp and dst port 9"`, `msg="trace ended"`} {
+		if text := string(mustRead(t, log)); !strings.Contains(text, want) {
+			t.Errorf("no %s in the log:\n%s", want, text)
+		}
 	}
 }
 
@@ -89,7 +99,7 @@ func TestTraceReaderLeaves(t *testing.T) {
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, dropForwarded, "iptables-legacy-restore")
 	// head reads a line and goes; each packet is a write.
-	r := launch(t, "sh", "-c", `{ nfscope --netns "$0" trace udp; echo "status $?" >&2; } | head -1`, n.Router.Name())
+	r := launch(t, "sh", "-c", `{ nfscope --netns "$0" trace --for 10m udp; echo "status $?" >&2; } | head -1`, n.Router.Name())
 	r.hears("tracing ")
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()

@@ -52,7 +52,7 @@ func TestRawWithoutTime(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy", "ip6tables-legacy")
 	dirs, _ := filepath.Glob("/usr/lib/*/xtables")
 	if len(dirs) == 0 {
-		t.Skip("where iptables has its matches is not known")
+		nettest.Skip(t, "where iptables has its matches is not known")
 	}
 	ns := nettest.New(t, "bound")
 	for _, c := range []struct {

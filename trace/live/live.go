@@ -3,6 +3,7 @@
 package live
 
 import (
+	"log/slog"
 	"time"
 
 	"nfscope/model/filter"
@@ -17,6 +18,8 @@ type About struct {
 	// Facts has the Host item say what a recording should tell of the host: sysctls and
 	// the versions of programs, which are run for it.
 	Facts bool
+	// Log takes what the session notes; nil for nowhere.
+	Log *slog.Logger
 }
 
 // Trace says what to trace and within which bounds.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"math"
 	"os"
 	"os/exec"
@@ -43,7 +42,6 @@ import (
 //     every rate, those that no one keeps up with too, what it told of and what it says it
 //     lost must be all that the kernel sent.
 func BenchmarkLossless(b *testing.B) {
-	slog.SetLogLoggerLevel(slog.LevelWarn) // a line for each try is much
 	// Both programs read nf_tables' trace; xtables-monitor knows no other.
 	nftrace := func(c *netlink.Conn) error { return c.JoinGroup(unix.NFNLGRP_NFTRACE) }
 	mark := func(f *flood) { nettest.Feed(f.b, f.net.Router, benchMark, "nft", "-f", "-") }

@@ -25,6 +25,7 @@ type Session struct {
 	ns    *netns.Handle
 	guard *guard.Guard
 	put   func(feed.Item)
+	log   *slog.Logger
 	rules *rules.Reader
 	// host and around are as they were found.
 	host   feed.Host
@@ -52,7 +53,10 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{ns: ns, guard: g, rules: r, ears: map[ear]bool{}, stop: func() {}, conntrack: conntrack.Open, again: again}
+	s := &Session{ns: ns, guard: g, log: about.Log, rules: r, ears: map[ear]bool{}, stop: func() {}, conntrack: conntrack.Open, again: again}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	s.put = func(it feed.Item) {
 		if it.Time.IsZero() {
 			it.Time = time.Now()
@@ -64,7 +68,7 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 				return
 			}
 		}
-		note(&it)
+		s.note(&it)
 		put(it)
 	}
 	s.host, s.around = s.about(about)
@@ -73,21 +77,21 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 }
 
 // note writes an item to the log.
-func note(it *feed.Item) {
+func (s *Session) note(it *feed.Item) {
 	switch {
 	case it.Problem != "":
-		slog.Warn(it.Problem)
+		s.log.Warn(it.Problem)
 	case it.Solved != "":
-		slog.Info("solved", "problem", it.Solved)
+		s.log.Info("solved", "problem", it.Solved)
 	case it.Rules != nil:
 		chains, rules := it.Rules.Size()
-		slog.Info("rules read", "generation", it.Rules.Generation, "tables", len(it.Rules.Tables), "chains", chains, "rules", rules)
+		s.log.Info("rules read", "generation", it.Rules.Generation, "tables", len(it.Rules.Tables), "chains", chains, "rules", rules)
 	case it.Trace != nil:
-		slog.Debug("trace", "armed", it.Trace.Armed, "filter", it.Trace.Filter, "method", it.Trace.Method, "held", it.Trace.Held)
-	case it.Events != nil && slog.Default().Enabled(context.Background(), slog.LevelDebug):
+		s.log.Debug("trace", "armed", it.Trace.Armed, "filter", it.Trace.Filter, "method", it.Trace.Method, "held", it.Trace.Held)
+	case it.Events != nil && s.log.Enabled(context.Background(), slog.LevelDebug):
 		for i := range it.Events {
 			e := &it.Events[i]
-			slog.Debug("event", "source", e.Source, "family", e.Family, "table", e.Table, "chain", e.Chain, "num", e.Num, "handle", e.Handle, "id", e.ID, "lost", e.Lost)
+			s.log.Debug("event", "source", e.Source, "family", e.Family, "table", e.Table, "chain", e.Chain, "num", e.Num, "handle", e.Handle, "id", e.ID, "lost", e.Lost)
 		}
 	}
 }

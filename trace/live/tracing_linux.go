@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -67,7 +66,7 @@ func (s *Session) Arm(ctx context.Context, t Trace) error {
 	s.armed = tr
 	s.mu.Unlock()
 	st := tr.armed.State()
-	slog.Info("trace armed", "filter", st.Filter, "method", st.Method, "rate", st.Rate, "until", st.Until)
+	s.log.Info("trace armed", "filter", st.Filter, "method", st.Method, "rate", st.Rate, "until", st.Until)
 	s.tell(tr, true)
 	s.done.Add(1)
 	go s.mind(ctx, tr)
@@ -82,7 +81,7 @@ func (s *Session) sweep() []string {
 		s.put(feed.Item{Problem: "what a killed nfscope left here is not all put back: " + err.Error()})
 	}
 	for _, d := range did {
-		slog.Info("swept", "did", d)
+		s.log.Info("swept", "did", d)
 	}
 	return did
 }
@@ -224,7 +223,7 @@ func (s *Session) mind(ctx context.Context, tr *tracing) {
 	}
 	s.tell(tr, true) // the last count of what was held back
 	tr.end()
-	slog.Info("trace ended", "held", tr.held, "error", tr.err)
+	s.log.Info("trace ended", "held", tr.held, "error", tr.err)
 	s.mu.Lock()
 	if s.armed == tr {
 		s.armed = nil

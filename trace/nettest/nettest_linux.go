@@ -31,15 +31,6 @@ func Kernel(t testing.TB, programs ...string) {
 	}
 }
 
-// Skip skips the test with a reason, or fails it under NFSCOPE_REQUIRE_KERNEL=1.
-func Skip(t testing.TB, reason string) {
-	t.Helper()
-	if os.Getenv("NFSCOPE_REQUIRE_KERNEL") == "1" {
-		t.Fatal("NFSCOPE_REQUIRE_KERNEL=1, but: " + reason)
-	}
-	t.Skip(reason)
-}
-
 var count atomic.Int64
 
 // New makes a namespace of the test's own, with lo up, and removes it at the end.

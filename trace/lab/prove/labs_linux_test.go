@@ -64,7 +64,7 @@ func again(t *testing.T, n *lab.Network, g *guard.Guard) {
 	t.Helper()
 	steps := *n.Lab()
 	steps.Counters = nil
-	seen, err := run(t.Context(), n, &steps, g)
+	seen, err := run(t.Context(), n, &steps, g, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func played(t *testing.T, l *lab.Lab) (*lab.Network, *guard.Guard, *Seen) {
 			t.Error(err)
 		}
 	})
-	seen, err := Run(t.Context(), n, g)
+	seen, err := Run(t.Context(), n, g, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.Down()
-	if _, err := Run(ctx, n, nil); err == nil {
+	if _, err := Run(ctx, n, nil, nil); err == nil {
 		t.Error("a cancelled run has no error")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -28,13 +29,13 @@ const patience = 10 * time.Second
 const traceRate = 1000
 
 // Run plays the network's lab once and says what of its statements was not so. An error
-// means that it could not be looked at.
-func Run(ctx context.Context, n *lab.Network, g *guard.Guard) (seen *Seen, err error) {
-	return run(ctx, n, n.Lab(), g)
+// means that it could not be looked at. log is a session's (live.About).
+func Run(ctx context.Context, n *lab.Network, g *guard.Guard, log *slog.Logger) (seen *Seen, err error) {
+	return run(ctx, n, n.Lab(), g, log)
 }
 
 // run is Run for what l states of the network.
-func run(ctx context.Context, n *lab.Network, l *lab.Lab, g *guard.Guard) (seen *Seen, err error) {
+func run(ctx context.Context, n *lab.Network, l *lab.Lab, g *guard.Guard, log *slog.Logger) (seen *Seen, err error) {
 	f, err := filter.Parse(l.Filter)
 	if err != nil {
 		return nil, fmt.Errorf("lab %s: %w", l.Name, err)
@@ -46,7 +47,7 @@ func run(ctx context.Context, n *lab.Network, l *lab.Lab, g *guard.Guard) (seen 
 	seen = &Seen{}
 	var mu sync.Mutex
 	c := collect.New(store.New(journey.Options{}), time.Now)
-	s, err := live.Open(n.Observed(), g, live.About{Name: l.Observed, Source: "lab " + l.Name}, func(it feed.Item) {
+	s, err := live.Open(n.Observed(), g, live.About{Name: l.Observed, Source: "lab " + l.Name, Log: log}, func(it feed.Item) {
 		if it.Problem != "" {
 			mu.Lock()
 			seen.Problems = append(seen.Problems, it.Problem)

@@ -4,6 +4,7 @@ package prove
 
 import (
 	"context"
+	"log/slog"
 
 	"nfscope/trace/guard"
 	"nfscope/trace/lab"
@@ -11,6 +12,6 @@ import (
 )
 
 // Run fails with netns.ErrUnsupported.
-func Run(context.Context, *lab.Network, *guard.Guard) (*Seen, error) {
+func Run(context.Context, *lab.Network, *guard.Guard, *slog.Logger) (*Seen, error) {
 	return nil, netns.ErrUnsupported
 }
