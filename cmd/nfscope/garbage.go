@@ -16,10 +16,11 @@ const (
 	// fewGarbage is how much garbage, in percent of what lives, is waited for beside one.
 	fewGarbage = 20
 	// someGarbage is what is waited for beside some connections, which change all the time;
-	// flowGarbage beside hundreds of thousands, which the collector has not to look through.
+	// beside many, which the collector has not to look through, it is flowRoom, but
+	// flowGarbage at least.
 	someGarbage = 50
-	flowGarbage = 10
-	manyFlows   = 4 // steps
+	flowGarbage = 5
+	flowRoom    = 12 << 20
 	// ruleBytes and elseBytes are the memory from which the collector hurries: what two
 	// rulesets that share their text take by the rule, chains and counters included, while
 	// they are compared or a page out of sight holds the older one; and all else. Less
@@ -32,8 +33,11 @@ const (
 	// flowStep is the number of connections that are counted together; flowBytes is what one
 	// takes, in two orders beside each other. They have no pointers: the collector is done
 	// with them at once.
-	flowStep  = 1 << 16
-	flowBytes = 300
+	flowStep = 1 << 16
+	// fewerFlows is how many steps fewer there are when a storm is over: what it took goes
+	// back to the kernel then. Go would keep a tenth of all.
+	fewerFlows = 2
+	flowBytes  = 300
 )
 
 // collectFor sets how much garbage is waited for. Go waits for as much as lives, which
@@ -43,11 +47,8 @@ const (
 // connections in steps.
 func collectFor(rules, flows int, packets bool) {
 	percent, limit := 100, elseBytes+ruleBytes*int64(rules)+flowBytes*flowStep*int64(flows)
-	switch {
-	case flows >= manyFlows:
-		percent = flowGarbage
-	case flows > 0:
-		percent = someGarbage
+	if flows > 0 {
+		percent = min(someGarbage, max(flowGarbage, 100*flowRoom/(flowBytes*flowStep*flows)))
 	}
 	if rules > manyRules {
 		percent = min(percent, fewGarbage)

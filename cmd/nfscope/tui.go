@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
@@ -91,6 +92,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	go func() {
 		defer running.Done()
 		last, many, packets := 0, 0, false
+		most := 0 // of many, since memory was given back
 		for {
 			select {
 			case <-ctx.Done():
@@ -107,6 +109,10 @@ func (a *app) tui(c runner, o tuiOptions) error {
 				if traced := s.Trace.Armed || len(s.Journeys) > 0; n != last || traced != packets || many != s.Flows.Table.Len()/flowStep {
 					last, many, packets = n, s.Flows.Table.Len()/flowStep, traced
 					collectFor(last, many, packets)
+					if most = max(most, many); many <= most-fewerFlows {
+						most = many
+						go debug.FreeOSMemory()
+					}
 				}
 				p.Send(ui.SnapshotMsg{Snapshot: s})
 			}

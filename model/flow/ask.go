@@ -215,7 +215,7 @@ func (t *Table) ByTuple(want model.Tuple) *Flow {
 }
 
 func better(a, b *slot) *slot {
-	if a == nil || a.gone != 0 && b.gone == 0 || (a.gone != 0) == (b.gone != 0) && b.born > a.born {
+	if a == nil || a.gone() && !b.gone() || a.gone() == b.gone() && b.born > a.born {
 		return b
 	}
 	return a
@@ -235,7 +235,7 @@ func (t *Table) look(x *slot, l *Look) {
 	t.slab.fill(x, 1, &l.Reply)
 	l.Zone, l.OrigZone, l.ReplyZone = x.zone, x.zone0, x.zone1
 	l.Timeout = time.Duration(x.timeout) * time.Second
-	l.Counted, l.Rate, l.Gone, l.Helped = x.flags&slotCounted != 0, -1, x.gone != 0, Status(x.status)&Helper != 0
+	l.Counted, l.Rate, l.Gone, l.Helped = x.flags&slotCounted != 0, -1, x.gone(), Status(x.status)&Helper != 0
 	if l.State = State(x.state).String(); State(x.state) == StateOther {
 		l.State = string(t.noted.at(x.notes).find(NoteState))
 	}
@@ -267,7 +267,7 @@ func (t *Table) flow(x *slot) *Flow {
 	}
 	f := &Flow{ID: x.id, Family: model.Family(x.family), State: State(x.state).String(), Status: Status(x.status),
 		Timeout: time.Duration(x.timeout) * time.Second, Mark: x.mark, Zone: x.zone, Use: x.use,
-		Seen: timeOf(x.seen), Start: timeOf(x.start), Gone: timeOf(x.gone), Rate: -1,
+		Seen: timeOf(x.seen), Start: timeOf(x.start), Rate: -1,
 		Orig:  Side{Tuple: t.slab.model(x, 0), Zone: x.zone0, TCP: TCPSide{x.tcp[0], x.tcp[1]}},
 		Reply: Side{Tuple: t.slab.model(x, 1), Zone: x.zone1, TCP: TCPSide{x.tcp[2], x.tcp[3]}}}
 	if x.flags&slotCounted != 0 {
@@ -278,6 +278,9 @@ func (t *Table) flow(x *slot) *Flow {
 	}
 	if x.flags&slotRated != 0 {
 		f.Rate = float64(x.rate)
+	}
+	if x.gone() {
+		f.Gone = timeOf(t.leaving[x.counted-t.went].gone)
 	}
 	t.noted.at(x.notes).words(f)
 	f.NAT = nat(f, x.classes)

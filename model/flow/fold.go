@@ -63,10 +63,10 @@ func (t *Table) dumped(b *Batch, r *Record, i uint32, h hashes, o *tuple) {
 	switch {
 	case x.round == t.round && x.flags&slotByEvent != 0 && t.dumping:
 		// The event may be the newer of the two. What events leave out is taken over.
-		if x.gone == 0 {
+		if !x.gone() {
 			t.complete(b, r, x)
 		}
-	case x.gone != 0:
+	case x.gone():
 		t.remove(i, x)
 		t.insert(b, r, h, o, 0)
 	default:
@@ -79,7 +79,7 @@ func (t *Table) dumped(b *Batch, r *Record, i uint32, h hashes, o *tuple) {
 
 func (t *Table) changed(b *Batch, r *Record, i uint32, h hashes, o *tuple) {
 	destroyed := r.Type == EventDestroy
-	if i != 0 && !destroyed && t.slab.at(i).gone != 0 { // the kernel uses the ID again
+	if i != 0 && !destroyed && t.slab.at(i).gone() { // the kernel uses the ID again
 		t.remove(i, t.slab.at(i))
 		i = 0
 	}
@@ -97,7 +97,7 @@ func (t *Table) changed(b *Batch, r *Record, i uint32, h hashes, o *tuple) {
 	if gone == 0 && destroyed {
 		gone = b.Time.UnixNano()
 	}
-	if x := t.slab.at(i); gone != 0 && x.gone == 0 {
+	if x := t.slab.at(i); gone != 0 && !x.gone() {
 		t.goes(i, x, gone)
 	}
 }
@@ -210,16 +210,17 @@ func (t *Table) insert(b *Batch, r *Record, h hashes, o *tuple, flags uint8) uin
 
 // goes marks a flow as gone.
 func (t *Table) goes(i uint32, x *slot, at int64) {
-	x.gone = at
+	x.flags |= slotGone
+	x.counted = t.went + uint32(len(t.leaving))
 	t.live--
 	t.died++
 	ago := time.Duration(t.now.UnixNano() - at) // of a flow that a recording begins with
-	t.leaving = append(t.leaving, left{Row{i, uint32(x.born)}, t.now.Sub(t.epoch) - min(max(0, ago), Linger)})
+	t.leaving = append(t.leaving, left{Row{i, uint32(x.born)}, t.now.Sub(t.epoch) - min(max(0, ago), Linger), at})
 }
 
 // remove takes a flow out of the Table.
 func (t *Table) remove(i uint32, x *slot) {
-	if x.gone == 0 {
+	if !x.gone() {
 		t.live--
 	}
 	t.noted.drop(x.notes)
@@ -241,6 +242,7 @@ func (t *Table) count(x *slot, r *Record) {
 	at := uint32(t.now.Sub(t.epoch) / time.Millisecond)
 	was, now := x.count[1]+x.count[3], r.Orig.Bytes+r.Reply.Bytes
 	switch d := at - x.counted; {
+	case x.gone(): // told again; there is no next reading
 	case x.flags&slotCounted == 0, d > math.MaxInt32: // the first, or a recording's clock was set back
 		x.counted = at
 	case d >= brief:

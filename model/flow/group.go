@@ -101,7 +101,7 @@ func (g *Grouper) gather() bool {
 	var l Look
 	for k := range chunk {
 		x := &chunk[k]
-		if x.flags&slotUsed == 0 || x.gone != 0 {
+		if x.flags&slotUsed == 0 || x.gone() {
 			continue
 		}
 		if g.want != nil {

@@ -13,11 +13,25 @@ type sorter struct {
 }
 
 func (s *sorter) reset(n int) {
+	more := n + n/16
 	if cap(s.keys) < n {
-		n += n / 16
-		s.keys, s.otherKeys, s.rows, s.otherRows = make([]uint64, 0, n), nil, make([]Row, 0, n), nil
+		s.keys, s.otherKeys, s.otherRows = make([]uint64, 0, more), nil, nil
+	}
+	if cap(s.rows) < n {
+		s.rows = make([]Row, 0, more)
 	}
 	s.keys, s.rows = s.keys[:0], s.rows[:0]
+}
+
+// take gives the rows away: those of most of a Table as they are, for a copy of a million
+// would be another 8 MB.
+func (s *sorter) take() []Row {
+	rows := s.rows
+	if len(rows) < cap(rows)/2 {
+		return append(make([]Row, 0, len(rows)), rows...)
+	}
+	s.rows, s.otherRows = s.otherRows, nil
+	return rows
 }
 
 func (s *sorter) add(k uint64, r Row) { s.keys, s.rows = append(s.keys, k), append(s.rows, r) }
@@ -38,7 +52,10 @@ func (s *sorter) sort() {
 		return
 	}
 	if cap(s.otherKeys) < len(s.keys) {
-		s.otherKeys, s.otherRows = make([]uint64, cap(s.keys)), make([]Row, cap(s.rows))
+		s.otherKeys = make([]uint64, cap(s.keys))
+	}
+	if cap(s.otherRows) < len(s.rows) {
+		s.otherRows = make([]Row, cap(s.rows))
 	}
 	for shift := 0; shift < 64; shift += digit {
 		if differ>>shift&(values-1) != 0 {

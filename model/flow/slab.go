@@ -17,7 +17,6 @@ type slot struct {
 	count [4]uint64
 	start int64 // nanoseconds since 1970, 0 unknown
 	seen  int64
-	gone  int64 // 0 while it lives
 	// born grows from flow to flow.
 	born                        uint64
 	id, status, mark, use       uint32
@@ -25,7 +24,8 @@ type slot struct {
 	notes                       uint32 // in noted, 0 none
 	nextID, nextOrig, nextReply uint32 // chains of the hash tables
 	rate                        float32
-	// counted is when count was read, in milliseconds since the Table began; it wraps.
+	// counted is when count was read, in milliseconds since the Table began; of a flow that is
+	// gone its number among those that ever went. Both wrap.
 	counted            uint32
 	zone, zone0, zone1 uint16 // Zone, and of the original and the reply's direction alone
 	classes            Classes
@@ -45,10 +45,12 @@ const (
 	slotCounted
 	slotCountedBack
 	slotRated
+	slotGone
 )
 
+// A chunk of slots is 144 KB, whole pages: of what is not, Go leaves the rest empty.
 const (
-	chunkBits = 8
+	chunkBits = 10
 	chunkSize = 1 << chunkBits
 	chunkMask = chunkSize - 1
 )
@@ -57,8 +59,8 @@ const (
 type slab struct {
 	chunks []*[chunkSize]slot
 	used   uint32 // the highest number that was ever given
-	free   uint32 // the first of the chain of those given back, by nextID
 	n      int
+	room   room
 
 	addrs addrs // of flows with IPv6 addresses
 
@@ -71,30 +73,6 @@ type slab struct {
 
 func (s *slab) at(i uint32) *slot { return &s.chunks[i>>chunkBits][i&chunkMask] }
 
-// take gives the number of an empty slot.
-func (s *slab) take() uint32 {
-	s.n++
-	if i := s.free; i != 0 {
-		s.free = s.at(i).nextID
-		*s.at(i) = slot{}
-		return i
-	}
-	s.used++
-	if int(s.used>>chunkBits) == len(s.chunks) {
-		s.chunks = append(s.chunks, new([chunkSize]slot))
-	}
-	return s.used
-}
-
-// leave gives a slot back that is in no chain any more.
-func (s *slab) leave(i uint32) {
-	x := s.at(i)
-	s.dropAddrs(x)
-	*x = slot{nextID: s.free}
-	s.free = i
-	s.n--
-}
-
 // dropAddrs takes a slot's addresses away.
 func (s *slab) dropAddrs(x *slot) {
 	if x.wide() {
@@ -104,6 +82,9 @@ func (s *slab) dropAddrs(x *slot) {
 	}
 	x.kinds, x.addr = 0, [16]byte{}
 }
+
+// gone reports whether the flow is over.
+func (x *slot) gone() bool { return x.flags&slotGone != 0 }
 
 // wide reports whether any address is IPv6: then the upper bit of its kind is set.
 func (x *slot) wide() bool { return x.kinds&0xaa != 0 }
@@ -189,14 +170,16 @@ func newHeads(n int) *heads {
 
 // bigger gives heads for n flows, nil where there are enough: of few flows they are empty,
 // of many twice as many as before, for a table of a million is not linked anew at once. It
-// changes nothing: a Table makes them while others read.
+// changes nothing: a Table makes them while others read. Half as many flows again as heads
+// are borne: a table of a million that a storm goes through has no second million of heads.
 func (s *slab) bigger(n int) *heads {
 	size := max(64, len(s.ids))
-	if size >= n && s.ids != nil {
+	enough := func() bool { return n <= size+size/2 }
+	if s.ids != nil && enough() {
 		return nil
 	}
 	if s.used <= few {
-		for size < n {
+		for !enough() {
 			size *= 2
 		}
 		return newHeads(size)
@@ -316,9 +299,12 @@ func (s *slab) clone() slab {
 	c := *s
 	c.chunks = make([]*[chunkSize]slot, len(s.chunks))
 	for i, x := range s.chunks {
-		n := *x
-		c.chunks[i] = &n
+		if c.chunks[i] = x; x != s.room.none {
+			n := *x
+			c.chunks[i] = &n
+		}
 	}
+	c.room = s.room.clone()
 	c.addrs = s.addrs.clone()
 	c.ids, c.origs, c.replies = append([]uint32(nil), s.ids...), append([]uint32(nil), s.origs...), append([]uint32(nil), s.replies...)
 	return c

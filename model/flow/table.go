@@ -18,7 +18,7 @@ const Linger = 5 * time.Second
 // again. A flow that the dump did not have, and that no event spoke of since the dump
 // began, is gone. After a loss the next dump puts everything right.
 //
-// A flow takes some 170 bytes, and Flows are made of it for those who ask. So a Table is
+// A flow takes some 160 bytes, and Flows are made of it for those who ask. So a Table is
 // not copied for a picture of the session: any goroutine may ask it at any time. One
 // goroutine at a time feeds it; another may say what the host is like. The zero Table is empty and ready. It has no clock.
 type Table struct {
@@ -33,8 +33,10 @@ type Table struct {
 	// noted holds what only some flows have.
 	noted   noted
 	expects map[model.Tuple][]Expectation
-	// leaving are the flows that are gone, by the time they went.
+	// leaving are the flows that are gone, by the time they went; went is the number of the
+	// first of them among all that ever did. It wraps.
 	leaving []left
+	went    uint32
 	live    int
 	born    uint64
 	// began, dying count the flows that came by an event, and that went.
@@ -59,10 +61,12 @@ type Table struct {
 	warmed     uint32
 }
 
-// left is a flow that is gone, and when that was since the epoch.
+// left is a flow that is gone, and when that was: since the epoch, and in nanoseconds since
+// 1970 as it was told.
 type left struct {
 	row   Row
 	since time.Duration
+	gone  int64
 }
 
 // Row names a flow in a Table for as long as it is there.
@@ -216,7 +220,7 @@ func (t *Table) EndDump(now time.Time, flows int) {
 	t.mu.Unlock()
 	if whole {
 		t.sweep(func(i uint32, x *slot) {
-			if x.round != t.round && x.gone == 0 {
+			if x.round != t.round && !x.gone() {
 				t.goes(i, x, now.UnixNano())
 			}
 		})
@@ -234,8 +238,10 @@ func (t *Table) Expire(now time.Time) int {
 	}
 	t.mu.Lock()
 	t.leaving = append(t.leaving[:0], t.leaving[n:]...)
+	t.went += uint32(n)
 	if n > 0 {
 		t.version++
+		t.slab.giveBack()
 	}
 	t.mu.Unlock()
 	t.shrink()
@@ -274,11 +280,7 @@ func (t *Table) shrink() {
 	}
 	var s slab
 	s.adopt(s.bigger(old.n))
-	since := map[uint32]time.Duration{}
-	for _, l := range t.leaving {
-		since[l.row.ID] = l.since
-	}
-	var leaving []left
+	moved := map[Row]uint32{} // of those that are gone
 	for i := uint32(1); i <= old.used; i++ {
 		x := old.at(i)
 		if x.flags&slotUsed == 0 {
@@ -290,9 +292,16 @@ func (t *Table) shrink() {
 		*y = *x
 		s.setAddrs(y, &o, &r)
 		s.link(k, y, s.hash(&o), s.hash(&r))
-		if y.gone != 0 {
-			r := Row{k, uint32(y.born)}
-			leaving = append(leaving, left{r, since[r.ID]})
+		if y.gone() {
+			moved[Row{i, uint32(y.born)}] = k
+		}
+	}
+	var leaving []left
+	for _, l := range t.leaving {
+		if k := moved[l.row]; k != 0 {
+			s.at(k).counted = t.went + uint32(len(leaving))
+			l.row.at = k
+			leaving = append(leaving, l)
 		}
 	}
 	t.mu.Lock()
@@ -353,7 +362,7 @@ func (t *Table) find(r Row) *slot {
 func (t *Table) Clone() *Table {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	c := &Table{host: t.host, max: t.max, slab: t.slab.clone(), noted: t.noted.clone(), expects: t.expects, leaving: append([]left(nil), t.leaving...),
+	c := &Table{host: t.host, max: t.max, slab: t.slab.clone(), noted: t.noted.clone(), expects: t.expects, leaving: append([]left(nil), t.leaving...), went: t.went,
 		live: t.live, born: t.born, began: t.began, died: t.died, known: map[Classes]bool{}, saw1: t.saw1, version: t.version,
 		dumping: t.dumping, round: t.round, inDump: t.inDump, epoch: t.epoch, now: t.now}
 	for k := range t.known {

@@ -126,7 +126,7 @@ func (n *Finder) gather() bool {
 // order sorts what was gathered.
 func (n *Finder) order() *View {
 	n.sort.sort()
-	v := &View{rows: append(make([]Row, 0, len(n.sort.rows)), n.sort.rows...), Of: n.of}
+	v := &View{rows: n.sort.take(), Of: n.of}
 	if last := n.chunk << chunkBits; len(v.rows) > last/sparse {
 		v.places = make([]uint32, last)
 		for i, r := range v.rows {
