@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -50,6 +51,8 @@ type whyCase struct {
 	filter string
 	args   []string
 	fire   func(*testing.T)
+	// stopped has it see nothing until all is over, so that it does not answer before.
+	stopped bool
 	// sentence is exact; a * stands for what differs from run to run.
 	sentence         string
 	kind, confidence string
@@ -73,8 +76,14 @@ func answers(t *testing.T, list []whyCase) {
 func (c *whyCase) answer(t *testing.T) {
 	why := launch(t, "nfscope", append(append([]string{"--netns", c.at.Name(), "why", "--json"}, c.args...), c.filter)...)
 	why.hears("looking for")
+	if c.stopped {
+		why.signal(unix.SIGSTOP)
+	}
 	if c.fire != nil {
 		c.fire(t)
+	}
+	if c.stopped {
+		why.signal(unix.SIGCONT)
 	}
 	out, errs := why.ends(c.status)
 	var a map[string]any
@@ -128,6 +137,9 @@ func TestWhyKernel(t *testing.T) {
 		udp dport 1011 drop comment "block list"
 		udp sport 1012 drop
 		udp dport 1015 reject
+		udp dport 1018 udp length 10 drop
+		tcp dport 1019 meta length > 200 limit rate 1/hour burst 1 packets drop
+		tcp dport 1020 meta length > 200 limit rate 1/hour burst 1 packets drop
 	}
 	chain strict {
 		type filter hook forward priority 50; policy drop
@@ -137,7 +149,9 @@ func TestWhyKernel(t *testing.T) {
 }
 `, "nft", "-f", "-")
 	nettest.Echo(t, n.Server, 1012)
-	nettest.Echo(t, n.Server, 1017)
+	for _, port := range []int{1017, 1018, 1019, 1020} {
+		nettest.Echo(t, n.Server, port)
+	}
 	silent(t, n.Server, 1041)
 	var list []whyCase
 	for _, e := range whyFamilies() {
@@ -171,6 +185,11 @@ func TestWhyKernel(t *testing.T) {
 			sentence: flow(1012) + ": the request was delivered (sent out of r1), the reply was dropped by rule 3 of inet w/through (nftables): udp sport 1012 drop"})
 		add(whyCase{name: "works", filter: to(1017), fire: asks(n.Client, e.of(e.server, 1017)), kind: "works",
 			sentence: "nothing is wrong here: the request " + flow(1017) + " was delivered (sent out of r1), and the reply came back"})
+		add(whyCase{name: "works, a datagram lost", filter: to(1018), fire: says(n.Client, "udp", e.of(e.server, 1018), "a", "no", "c"), stopped: true, kind: "lossy",
+			sentence: flow(1018) + " works, but 1 of 3 packets was dropped by rule 5 of inet w/through (nftables): udp dport 1018 udp length 10 drop"})
+		again := e.pick("1019", "1020") // a limit of its own for each
+		add(whyCase{name: "works, a segment sent again", filter: "tcp and dst host " + e.server + " and dst port " + again, fire: says(n.Client, "tcp", net.JoinHostPort(e.server, again), strings.Repeat("a", 300)), stopped: true, kind: "lossy",
+			sentence: "tcp " + e.client + " > " + net.JoinHostPort(e.server, again) + " works, but 1 of * packets was dropped by rule " + e.pick("6", "7") + " of inet w/through (nftables): tcp dport " + again + " meta length > 200 limit rate 1/hour burst 1 packets drop"})
 		add(whyCase{name: "no route", filter: "udp and dst host " + e.foreign, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.foreign}), kind: "kernel", status: exitDropped,
 			sentence: "udp " + e.client + " > " + e.of(e.foreign, 9) + kernel + "no route leads to " + e.foreign + " (IP_INNOROUTES)"})
 		add(whyCase{name: "blackhole", filter: "udp and dst host " + e.hole, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.hole}), kind: "kernel", status: exitDropped,
@@ -397,6 +416,29 @@ func silent(t *testing.T, ns *netns.Handle, port int) {
 // asks gives a function that sends a datagram from a socket.
 func asks(ns *netns.Handle, to string) func(*testing.T) {
 	return func(t *testing.T) { datagram(t, ns, to) }
+}
+
+// says gives a function that sends texts by one socket to a server that sends them back, and
+// waits for what comes; "no" is not waited for.
+func says(ns *netns.Handle, network, to string, texts ...string) func(*testing.T) {
+	return func(t *testing.T) {
+		c, err := nettest.Dial(t, ns, network, "", to, 5*time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		for _, text := range texts {
+			if _, err := c.Write([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+			if text == "no" {
+				continue
+			}
+			if _, err := io.ReadFull(c, make([]byte, len(text))); err != nil {
+				t.Fatalf("%s %s: no answer to %.10q: %v", network, to, text, err)
+			}
+		}
+	}
 }
 
 // TestWhyInTerminal: w on a row of the Drops page looks for the next packet like it and

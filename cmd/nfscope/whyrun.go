@@ -22,6 +22,9 @@ const (
 	// whyMoment is how long a certain answer must stand: the other direction's packets and
 	// the kernel's own words come a little later.
 	whyMoment = 400 * time.Millisecond
+	// whyAgain is the same where only some packets are lost: what TCP sends again comes 200 ms
+	// to a second later, and may come through.
+	whyAgain = 1500 * time.Millisecond
 	// whyPace is how often it is judged anew.
 	whyPace = 50 * time.Millisecond
 	// whyReady is how long the watching of drops may take to begin: of a machine that has no
@@ -148,7 +151,11 @@ func (w *whyRun) run(ctx context.Context, tell func(*why.Answer)) error {
 			if last == nil || a.Sentence != last.Sentence {
 				tell(a)
 			}
-			if last, settled = a, a.Settled(); settled && time.Since(since) >= whyMoment {
+			moment := whyMoment
+			if a.Mixed() {
+				moment = whyAgain
+			}
+			if last, settled = a, a.Settled(); settled && time.Since(since) >= moment {
 				return w.end()
 			}
 		}

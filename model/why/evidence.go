@@ -24,7 +24,7 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 		if v.kind == Rule || v.kind == Policy || v.kind == Queue && x.journey != nil {
 			a.By = x.journey.Outcome.By
 		}
-		if a.Dropped() {
+		if a.Dropped() || v.borne {
 			a.Reason = x.reason()
 		}
 		if x.drop != nil {
@@ -120,10 +120,10 @@ func (a *Answer) others(all []*verdict) {
 	}
 	n := map[Kind]int{}
 	for _, v := range all[1:] {
-		n[v.kind]++
+		n[v.answer()]++
 	}
 	var parts []string
-	for _, k := range []Kind{Rule, Policy, Queue, Conntrack, Kernel, Netfilter, Backlog, NoReply, Refused, Works, Unknown} {
+	for _, k := range []Kind{Rule, Policy, Queue, Conntrack, Kernel, Netfilter, Backlog, NoReply, Refused, Lossy, Works, Unknown} {
 		if n[k] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[k], k.words()))
 		}
@@ -150,6 +150,8 @@ func (k Kind) words() string {
 		return "without a reply"
 	case Refused:
 		return "refused"
+	case Lossy:
+		return "answered, with packets lost"
 	case Works:
 		return "answered"
 	}
@@ -221,7 +223,7 @@ func (a *Answer) Near(find *miss.Finder, most int) {
 	if find == nil {
 		return
 	}
-	if a.Kind == Rule || a.Kind == Policy {
+	if k := a.By.Kind; k == "rule" || k == "policy" {
 		var near []string
 		j := find.Look(a.Journeys[0], mostNear)
 		for i := range j.Steps {

@@ -22,6 +22,16 @@ type verdict struct {
 	because    string
 	// counters are those that make a cause likely.
 	counters []*drop.Drop
+	// borne is true where the flow works all the same: kind is what some of its packets met.
+	borne bool
+}
+
+// answer is the kind of the whole answer.
+func (v *verdict) answer() Kind {
+	if v.borne {
+		return Lossy
+	}
+	return v.kind
 }
 
 // Judge answers by what was seen. It changes nothing of it.
@@ -39,7 +49,7 @@ func Judge(s *Seen) *Answer {
 		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(len(b.like), len(a.like)))
 	})
 	v := all[0]
-	a := &Answer{Kind: v.kind, Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
+	a := &Answer{Kind: v.answer(), Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
 	a.Sentence = v.sentence(s, words)
 	a.evidence(s, v, all, words)
 	return a
@@ -47,8 +57,8 @@ func Judge(s *Seen) *Answer {
 
 // rank orders verdicts: what is lost for sure comes first.
 func rank(v *verdict) int {
-	order := []Kind{Works, Unknown, Refused, NoReply, Backlog, Netfilter, Kernel, Conntrack, Queue, Policy, Rule}
-	r := slices.Index(order, v.kind)
+	order := []Kind{Works, Unknown, Lossy, Refused, NoReply, Backlog, Netfilter, Kernel, Conntrack, Queue, Policy, Rule}
+	r := slices.Index(order, v.answer())
 	if v.confidence == Certain {
 		r += len(order)
 	}
@@ -58,16 +68,25 @@ func rank(v *verdict) int {
 // judge makes one verdict of a flow's packets.
 func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 	v := &verdict{talk: t, confidence: Certain}
+	var borne *sight
 	for _, side := range []Side{Request, Reply} {
 		for _, x := range t.sights {
-			if x.reply == (side == Reply) && x.lost() && !t.done(x) {
+			switch {
+			case x.reply != (side == Reply) || !x.lost() || t.done(x):
+			case !t.bearable(x):
 				v.blame(x, side)
 				return v
+			case borne == nil:
+				borne = x
 			}
 		}
 	}
 	if x := t.vanished(); x != nil {
 		v.unsure(s, x, words)
+		return v
+	}
+	if borne != nil {
+		v.bear(borne)
 		return v
 	}
 	if t.requests.Delivered > 0 && t.replies.Delivered == 0 && len(t.about) == 0 && t.replies.Seen == 0 {
@@ -88,6 +107,17 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		v.kind, v.side, v.confidence, v.because = Unknown, Request, Open, "the packets are still under way"
 	}
 	return v
+}
+
+// bear makes a packet the verdict that was lost of a flow that works all the same.
+func (v *verdict) bear(x *sight) {
+	side := Request
+	if x.reply {
+		side = Reply
+	}
+	v.blame(x, side)
+	v.borne = true
+	v.because += "; the flow went on after it"
 }
 
 // done reports whether the packet came to a connection that had been answered and is over:
@@ -150,7 +180,7 @@ func (x *sight) cause() any {
 func (t *talk) vanished() (found *sight) {
 	for _, x := range t.sights {
 		j := x.journey
-		if x.fate != open || j == nil || !j.Closed {
+		if x.fate != open || j == nil || !j.Closed || t.bearable(x) {
 			continue
 		}
 		if found == nil || found.reply && !x.reply {

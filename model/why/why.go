@@ -15,7 +15,8 @@
 //     is what the kernel does to every healthy flow (drop.Usual), nor what befalls an ICMP
 //     error or a reset that answers the flow.
 //   - The request counts before the reply, a drop before all else. A request that came
-//     through and was answered is a flow of which nothing is wrong.
+//     through and was answered is a flow of which nothing is wrong; one that goes on after
+//     a loss that was made good works, and the loss is told (bearable).
 //   - A counter of /proc names no flow: it makes a cause likely, never certain, and only
 //     where a packet of the flow is gone and no rule dropped it.
 //   - What was lost lowers what depends on having seen everything: that nothing came, that
@@ -56,6 +57,8 @@ const (
 	Refused Kind = "refused"
 	// Works is a request that was answered.
 	Works Kind = "works"
+	// Lossy works too, though some of its packets are dropped here.
+	Lossy Kind = "lossy"
 	// Nothing of the flow was seen.
 	Nothing Kind = "nothing"
 	// Unknown is where the packets ended.
@@ -193,7 +196,13 @@ func (a *Answer) Dropped() bool {
 
 // Settled reports whether more of the flow would not change the answer.
 func (a *Answer) Settled() bool {
-	return a.Confidence == Certain && (a.Dropped() || a.Kind == Works || a.Kind == Refused)
+	return a.Confidence == Certain && (a.Dropped() || a.Kind == Works || a.Kind == Lossy || a.Kind == Refused)
+}
+
+// Mixed reports whether packets are lost beside others that came through, so that the loss
+// may still be made good.
+func (a *Answer) Mixed() bool {
+	return a.Dropped() && a.Requests.Delivered > 0 && a.Replies.Delivered > 0
 }
 
 // Shown are the packets whose way says most: the one that decides, and the first of the

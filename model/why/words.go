@@ -14,6 +14,9 @@ import (
 // sentence is the verdict in one.
 func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
 	name := v.talk.name()
+	if v.borne {
+		return v.losses(name) + v.end(words) + v.besides()
+	}
 	switch v.kind {
 	case Works:
 		if v.talk.requests.Seen == 0 {
@@ -32,6 +35,36 @@ func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
 		return out
 	}
 	return v.whose(name) + v.end(words) + v.mixed()
+}
+
+// losses says of a flow that works how much of it is lost.
+func (v *verdict) losses(name string) string {
+	of := ""
+	if v.side == Reply {
+		of = " of the reply"
+	}
+	were := "was "
+	if len(v.like) > 1 {
+		were = "were "
+	}
+	return fmt.Sprintf("%s works, but %d of %d packets%s %s", name, len(v.like), v.counts().Seen, of, were)
+}
+
+// besides counts, of a flow that works, the other packets that are lost.
+func (v *verdict) besides() string {
+	n := v.talk.requests.Dropped + v.talk.replies.Dropped - len(v.like)
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s dropped otherwise)", plural(n, "more was", "more were"))
+}
+
+// counts are those of the packets of the verdict's side.
+func (v *verdict) counts() Counts {
+	if v.side == Reply {
+		return v.talk.replies
+	}
+	return v.talk.requests
 }
 
 // whose names what is dropped: the flow, or the reply of it.
@@ -154,11 +187,7 @@ func (v *verdict) silence(s *Seen, name string) string {
 
 // mixed says where packets of the same side had other ends.
 func (v *verdict) mixed() string {
-	c := v.talk.requests
-	if v.side == Reply {
-		c = v.talk.replies
-	}
-	n := len(v.like)
+	c, n := v.counts(), len(v.like)
 	if n == 0 || n >= c.Seen {
 		return ""
 	}
