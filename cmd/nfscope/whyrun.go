@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -30,6 +31,8 @@ const (
 	// whyReady is how long the watching of drops may take to begin: of a machine that has no
 	// processor to spare the kernel's check of the program takes seconds.
 	whyReady = 10 * time.Second
+	// whySocket is how long a socket's answer is taken for that of now.
+	whySocket = time.Second
 	// whyAfter is how long is waited after a probe that got no answer.
 	whyAfter = 1500 * time.Millisecond
 )
@@ -99,6 +102,10 @@ type whyRun struct {
 	method  string
 	// ready is called when everything is armed; nil for nobody.
 	ready func()
+	// found is the socket of a request, as it was when it was asked for.
+	found  *why.Socket
+	called why.Call
+	asked  time.Time
 }
 
 // run looks until the answer is certain, the time is over or ctx ends, and ends the trace.
@@ -207,10 +214,19 @@ func (w *whyRun) answer(s *why.Seen) *why.Answer {
 	if a.Asks == nil {
 		return a
 	}
-	if s.Socket = socketOf(w.ns, a.Asks); s.Socket == nil {
+	if s.Socket = w.socket(*a.Asks, s.Over); s.Socket == nil {
 		return a
 	}
 	return why.Judge(s)
+}
+
+// socket is the one that a request is for, as it is now or was a moment ago: a host may have
+// very many.
+func (w *whyRun) socket(c why.Call, now bool) *why.Socket {
+	if now || c != w.called || time.Since(w.asked) >= whySocket {
+		w.called, w.asked, w.found = c, time.Now(), socketOf(w.ns, c)
+	}
+	return w.found
 }
 
 // whyAsked looks for a flow in a session that goes on, as the UI asks for it.
@@ -249,19 +265,31 @@ func (t *whyTap) disarmed(ctx context.Context) *snapshot.Snapshot {
 	}
 }
 
-// socketOf finds the socket that a packet is for; nil where none is known.
-func socketOf(ns *netns.Handle, p *model.Packet) *why.Socket {
+// socketOf finds the socket that a request is for; nil where none is known.
+func socketOf(ns *netns.Handle, c why.Call) *why.Socket {
+	family := model.FamilyIPv4
+	if c.To.Addr().Is6() {
+		family = model.FamilyIPv6
+	}
 	var list []sockdiag.Socket
-	for _, family := range sockdiag.Families(p.Family) {
-		more, err := sockdiag.Waiting(ns, family, p.Proto)
+	for _, f := range sockdiag.Families(family) {
+		more, err := sockdiag.Waiting(ns, f, c.Proto)
 		if err != nil {
 			return nil
 		}
 		list = append(list, more...)
 	}
-	s, ok := sockdiag.For(list, netip.AddrPortFrom(p.Dst, p.DPort))
+	device := 0
+	_ = ns.Do(func() error {
+		i, err := net.InterfaceByName(c.In)
+		if err == nil {
+			device = i.Index
+		}
+		return err
+	})
+	s, ok := sockdiag.For(list, c.From, c.To, device)
 	if !ok {
 		return nil
 	}
-	return &why.Socket{Proto: p.Proto, At: fmt.Sprintf("%s %s", p.Proto, netip.AddrPortFrom(s.At.Addr().Unmap(), s.At.Port())), Waiting: s.Waiting, Most: s.Most}
+	return &why.Socket{Proto: c.Proto, At: fmt.Sprintf("%s %s", c.Proto, netip.AddrPortFrom(s.At.Addr().Unmap(), s.At.Port())), Waiting: s.Waiting, Most: s.Most}
 }

@@ -17,7 +17,8 @@ type Facts struct {
 	// Listener tells whether a socket of this host waits at the destination's port.
 	Listener Listener
 	// Nearby are the addresses and ports where a socket of the protocol waits, at most 8,
-	// that are no answer: other addresses with this port first.
+	// that are no answer: other addresses with this port first. One that hears a single peer
+	// is "10.0.0.1:53 for 10.0.0.9:7".
 	Nearby []string
 	// Conntrack is the state of the connection table.
 	Conntrack *Conntrack

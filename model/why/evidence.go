@@ -2,6 +2,7 @@ package why
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"nfscope/model/drop"
@@ -158,16 +159,17 @@ func (k Kind) words() string {
 	return "not known"
 }
 
-// asks names the packet whose socket would tell more.
+// asks names the request whose socket would tell more.
 func (a *Answer) asks(v *verdict) {
-	if (v.kind == NoReply || v.kind == Backlog) && here(v.by) {
-		p := *v.by.packet
-		if n := v.by.journey.NAT; n != nil && len(n.Dst) == 2 {
-			if to, ok := endOf(n.Dst[1]); ok {
-				p.Dst, p.DPort = to.Addr(), to.Port()
-			}
+	if v.kind != NoReply && v.kind != Backlog || !here(v.by) {
+		return
+	}
+	p, j := v.by.packet, v.by.journey
+	a.Asks = &Call{Proto: p.Proto, From: netip.AddrPortFrom(p.Src, p.SPort), To: netip.AddrPortFrom(p.Dst, p.DPort), In: j.In}
+	if n := j.NAT; n != nil && len(n.Dst) == 2 {
+		if to, err := netip.ParseAddrPort(n.Dst[1]); err == nil {
+			a.Asks.To = to
 		}
-		a.Asks = &p
 	}
 }
 

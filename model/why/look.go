@@ -1,7 +1,6 @@
 package why
 
 import (
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -161,10 +160,4 @@ func (l *Look) Simulation() *journey.Journey {
 		return nil
 	}
 	return Simulate(l.filter, Host{Index: snap.Names(snap.Rules), Local: snap.Local, Routes: snap.Routes})
-}
-
-// endOf reads an address with a port.
-func endOf(s string) (netip.AddrPort, bool) {
-	a, err := netip.ParseAddrPort(s)
-	return a, err == nil
 }

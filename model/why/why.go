@@ -24,6 +24,7 @@
 package why
 
 import (
+	"net/netip"
 	"time"
 
 	"nfscope/model"
@@ -138,13 +139,13 @@ type Socket struct {
 	// At is its address and port.
 	At string
 	// Waiting and Most are, of TCP, the connections that wait to be accepted and how many
-	// may; of UDP Waiting is the bytes that nobody has read.
+	// may, -1 where that is not known; of UDP Waiting is the bytes that nobody has read.
 	Waiting, Most int
 }
 
-// Full reports whether no more connections may wait: the kernel drops what is beyond one
-// more than the backlog (sk_acceptq_is_full).
-func (s *Socket) Full() bool { return s.Proto == model.ProtoTCP && s.Waiting > s.Most }
+// Full reports whether surely no more connections may wait: the kernel drops what is beyond
+// one more than the backlog (sk_acceptq_is_full).
+func (s *Socket) Full() bool { return s.Proto == model.ProtoTCP && s.Most >= 0 && s.Waiting > s.Most }
 
 // Counts tell what became of the packets of one side.
 type Counts struct {
@@ -181,8 +182,15 @@ type Answer struct {
 	Flows    []*flow.Flow
 	// Simulated is a packet that was only reckoned.
 	Simulated *journey.Journey
-	// Asks is the packet whose socket here would tell more, nil where none would.
-	Asks *model.Packet
+	// Asks is the request whose socket here would tell more, nil where none would.
+	Asks *Call
+}
+
+// Call is a request as it came to a socket of this host: behind all NAT, by an interface.
+type Call struct {
+	Proto    model.Proto
+	From, To netip.AddrPort
+	In       string
 }
 
 // Dropped reports whether packets of the flow are lost here.

@@ -54,8 +54,26 @@ func (p *pump) run() {
 	}
 }
 
-// next waits for a datagram, which is good until give.
-func (p *pump) next() pumped { return <-p.full }
+// next waits for a datagram, which is good until give, and calls meanwhile again and again
+// until it is there: the kernel looks for it through the connections of all namespaces, and
+// of a million that takes long.
+func (p *pump) next(meanwhile func()) pumped {
+	select {
+	case d := <-p.full:
+		return d
+	default:
+	}
+	tick := time.NewTicker(rest)
+	defer tick.Stop()
+	for {
+		select {
+		case d := <-p.full:
+			return d
+		case <-tick.C:
+			meanwhile()
+		}
+	}
+}
 
 func (p *pump) give(d pumped) { p.free <- d.buf }
 

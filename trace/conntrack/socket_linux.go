@@ -163,7 +163,7 @@ const (
 )
 
 // dump reads the whole table on a socket of its own. between is called after every
-// datagram, so that events do not pile up meanwhile.
+// datagram, and while one is waited for, so that events do not pile up meanwhile.
 func (r *Reader) dump(ctx context.Context, emit func(feed.Item), between func()) error {
 	const doing = "reading the connections"
 	conn, err := r.dial()
@@ -188,7 +188,7 @@ func (r *Reader) dump(ctx context.Context, emit func(feed.Item), between func())
 	p := newPump(conn, raw)
 	defer p.close()
 	for !d.done {
-		got := p.next()
+		got := p.next(between)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

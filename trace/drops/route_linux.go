@@ -10,7 +10,6 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"nfscope/model"
 	"nfscope/model/drop"
 	"nfscope/trace/sockdiag"
 )
@@ -180,28 +179,28 @@ func neighState(s int) string {
 
 // listeners looks for sockets that wait at the packet's destination port.
 func (f *factFinder) listeners(d *drop.Drop, a *drop.Facts) {
-	families := []uint8{unix.AF_INET, unix.AF_INET6}
-	if d.Packet.Family == model.FamilyIPv6 {
-		families = families[1:]
-	}
-	a.Listener = drop.ListenerNone
-	for _, fam := range families {
-		list, err := sockdiag.Waiting(f.ns, fam, d.Packet.Proto)
+	p := &d.Packet
+	var list []sockdiag.Socket
+	for _, fam := range sockdiag.Families(p.Family) {
+		more, err := sockdiag.Waiting(f.ns, fam, p.Proto)
 		if err != nil {
 			a.Listener = drop.ListenerUnknown
 			return
 		}
-		for _, s := range list {
-			if s.At.Port() != d.Packet.DPort {
-				continue
-			}
-			at := s.At.Addr().Unmap()
-			if at == d.Packet.Dst || at.IsUnspecified() && (fam == unix.AF_INET6) == s.At.Addr().Is6() {
-				a.Listener = drop.ListenerThere
-			}
-			if len(a.Nearby) < 8 {
-				a.Nearby = append(a.Nearby, netip.AddrPortFrom(at, s.At.Port()).String())
-			}
+		list = append(list, more...)
+	}
+	a.Listener = drop.ListenerNone
+	if _, ok := sockdiag.For(list, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort), 0); ok {
+		a.Listener = drop.ListenerThere
+	}
+	for _, s := range list {
+		if s.At.Port() != p.DPort || len(a.Nearby) == 8 {
+			continue
 		}
+		at := netip.AddrPortFrom(s.At.Addr().Unmap(), s.At.Port()).String()
+		if s.Peer.IsValid() {
+			at += " for " + netip.AddrPortFrom(s.Peer.Addr().Unmap(), s.Peer.Port()).String()
+		}
+		a.Nearby = append(a.Nearby, at)
 	}
 }

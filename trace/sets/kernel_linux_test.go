@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"nfscope/model/set"
+	"nfscope/trace/kmod"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
@@ -315,14 +316,10 @@ func TestModules(t *testing.T) {
 		}
 	}
 	write("proc/modules", "")
-	m := modules{root: root}
-	if m.ipset() || m.nfTables() {
-		t.Errorf("an empty kernel has ipset: %t, nf_tables: %t", m.ipset(), m.nfTables())
-	}
 	ns := nettest.New(t, "modules")
 	nettest.Run(t, ns, "nft", "add table t; add set t s { type mark; }")
 	r := reader(t, ns)
-	r.has = m
+	r.kernel = kmod.Kernel{Root: root}
 	if got := list(t, r); len(got) != 0 {
 		t.Errorf("a kernel without modules was asked, and has %v", got)
 	}
@@ -330,13 +327,10 @@ func TestModules(t *testing.T) {
 		t.Errorf("Header: %v, want ErrGone", err)
 	}
 	write("proc/kallsyms", "0000000000000000 T nft_do_chain\n")
-	if !m.nfTables() {
-		t.Error("a built-in nf_tables is not seen")
-	}
 	if got := list(t, r); len(got) != 1 {
 		t.Errorf("sets of nf_tables: %v", got)
 	}
-	if now := (modules{root: "/"}); !now.nfTables() {
+	if !(&Reader{ns: ns}).hasTables() {
 		t.Error("this kernel's nf_tables is not seen")
 	}
 }

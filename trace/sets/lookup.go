@@ -18,7 +18,8 @@ const (
 	fresh = time.Second
 	// maxAsked is how many questions the kernel gets in that time. What is more is not known.
 	maxAsked = 1000
-	// forAnswer is how long one question may take.
+	// forAnswer is how long one answer may take, whatever has to be asked for it: the others
+	// wait meanwhile.
 	forAnswer = time.Second
 )
 
@@ -75,14 +76,14 @@ func (l *Lookup) In(t *model.Table, name string, key []string) fact.Answer {
 	if a, ok := l.answers[q]; ok {
 		return a
 	}
-	a := l.ask(k, key)
+	ctx, cancel := context.WithTimeout(context.Background(), forAnswer)
+	defer cancel()
+	a := l.ask(ctx, k, key)
 	l.answers[q] = a
 	return a
 }
 
-func (l *Lookup) ask(k set.Key, key []string) fact.Answer {
-	ctx, cancel := context.WithTimeout(context.Background(), forAnswer)
-	defer cancel()
+func (l *Lookup) ask(ctx context.Context, k set.Key, key []string) fact.Answer {
 	s, ok := l.headers[k]
 	if !ok {
 		if l.asked++; l.asked > l.most {
@@ -133,7 +134,7 @@ func (l *Lookup) inList(ctx context.Context, s set.Set, key []string) fact.Answe
 		all = fact.Unsure
 	}
 	for _, m := range page.Members {
-		switch l.ask(set.Key{Backend: s.Key.Backend, Name: m.Text}, key) {
+		switch l.ask(ctx, set.Key{Backend: s.Key.Backend, Name: m.Text}, key) {
 		case fact.Yes:
 			return fact.Yes
 		case fact.Unsure:

@@ -161,6 +161,53 @@ func TestLookupBound(t *testing.T) {
 	}
 }
 
+// slow is a kernel that does not answer about members. It notes until when each question waits.
+type slow struct{ until map[time.Time]int }
+
+func (s *slow) note(ctx context.Context) {
+	at, _ := ctx.Deadline()
+	s.until[at]++
+}
+
+func (s *slow) Header(ctx context.Context, k set.Key) (set.Set, error) {
+	s.note(ctx)
+	typ := "hash:ip"
+	if k.Name == "all" {
+		typ = "list:set"
+	}
+	return set.Set{Key: k, Type: typ}, nil
+}
+
+func (s *slow) Contains(ctx context.Context, _ set.Set, _ string) (bool, error) {
+	s.note(ctx)
+	return false, context.DeadlineExceeded
+}
+
+func (s *slow) Members(ctx context.Context, _ set.Set, _, n int) (p set.Page, _ error) {
+	s.note(ctx)
+	for i := range n {
+		p.Members = append(p.Members, set.Member{Text: string(rune('a' + i))})
+	}
+	return p, nil
+}
+
+// TestLookupWaits: a set of many sets is waited for no longer than one.
+func TestLookupWaits(t *testing.T) {
+	s := &slow{until: map[time.Time]int{}}
+	l := &Lookup{r: s, most: maxAsked, now: time.Now}
+	if a := l.In(&model.Table{Backend: model.BackendLegacy}, "all", []string{"10.0.0.1 tcp:1 eth0"}); a != fact.Unsure {
+		t.Error(a)
+	}
+	if len(s.until) != 1 {
+		t.Fatalf("it waits until %d times", len(s.until))
+	}
+	for at, n := range s.until {
+		if n != 2+2*maxListed || time.Until(at) > forAnswer {
+			t.Errorf("%d questions until %v from now", n, time.Until(at))
+		}
+	}
+}
+
 // TestIPSetMember: what sets of types that this kernel need not have take from a key.
 func TestIPSetMember(t *testing.T) {
 	one, two := "10.0.0.5 tcp:80 eth0 00:11:22:33:44:55 0x5", "10.0.0.6 udp:53 eth1  "

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nfscope/model/set"
+	"nfscope/trace/kmod"
 	"nfscope/trace/netns"
 )
 
@@ -20,9 +21,8 @@ const tries = 4
 type Reader struct {
 	ns *netns.Handle
 	// recv reads a datagram from a socket: unix.Recvfrom.
-	recv func(fd int, p []byte, flags int) (int, unix.Sockaddr, error)
-	// has tells which subsystems the kernel has, without loading one.
-	has modules
+	recv   func(fd int, p []byte, flags int) (int, unix.Sockaddr, error)
+	kernel kmod.Kernel // a subsystem that is not there is not asked
 
 	mu      sync.Mutex
 	version uint8 // of ipset's protocol, 0 while nobody has asked
@@ -30,8 +30,11 @@ type Reader struct {
 
 // Open makes a Reader of a namespace, which must stay open as long as it is used.
 func Open(ns *netns.Handle) (*Reader, error) {
-	return &Reader{ns: ns, recv: unix.Recvfrom, has: modules{root: "/"}}, nil
+	return &Reader{ns: ns, recv: unix.Recvfrom}, nil
 }
+
+// hasTables reports whether the kernel has nf_tables.
+func (r *Reader) hasTables() bool { return r.kernel.Has("nf_tables", "nft_do_chain") }
 
 // Close does nothing: every reading has a socket of its own.
 func (*Reader) Close() error { return nil }
@@ -64,7 +67,7 @@ func (r *Reader) ipsets(ctx context.Context) (list []set.Set, err error) {
 }
 
 func (r *Reader) nftSets(ctx context.Context) (list []set.Set, err error) {
-	if !r.has.nfTables() {
+	if !r.hasTables() {
 		return nil, nil
 	}
 	var bad error
@@ -126,7 +129,7 @@ func (r *Reader) Header(ctx context.Context, k set.Key) (s set.Set, err error) {
 			}
 			return err
 		})
-	} else if k.Backend == set.NFT && r.has.nfTables() {
+	} else if k.Backend == set.NFT && r.hasTables() {
 		err = r.ask(ctx, askNFTSet(byte(k.Family), k.Table, k.Name), false, func(b []byte) (err error) {
 			found = true
 			s, _, err = decodeNFTSet(b)
@@ -226,7 +229,7 @@ func (r *Reader) Contains(ctx context.Context, s set.Set, member string) (bool, 
 			return false, MemberError{perr}
 		}
 		err = unix.ENOENT
-		if r.has.ipset() {
+		if r.kernel.Loaded("ip_set") {
 			var v uint8
 			if v, err = r.protocol(ctx); err == nil {
 				err = r.ask(ctx, askIPSetTest(v, s.Name, a), false, func([]byte) error { return nil })
@@ -246,7 +249,7 @@ func (r *Reader) Contains(ctx context.Context, s set.Set, member string) (bool, 
 		star.add(nftElemFlags, 0, 0, 0, nftElemCatchAll)
 		err = unix.ENOENT
 		for _, e := range []request{a, star} {
-			if r.has.nfTables() && errors.Is(err, unix.ENOENT) {
+			if r.hasTables() && errors.Is(err, unix.ENOENT) {
 				err = r.ask(ctx, askElement(byte(s.Family), s.Table, s.Name, e), false, func([]byte) error { return nil })
 			}
 		}
@@ -307,7 +310,7 @@ func (r *Reader) dump(ctx context.Context, s set.Set, bear bool, fn func(*member
 			return attrs(m.adt, one)
 		})
 	}
-	if !r.has.nfTables() {
+	if !r.hasTables() {
 		return unix.ENOENT
 	}
 	raw := &member{layout: &s.Layout}
@@ -334,7 +337,7 @@ func (r *Reader) askIPSet(ctx context.Context, name string, headers bool, each f
 		}
 		return nil
 	}
-	if !r.has.ipset() {
+	if !r.kernel.Loaded("ip_set") {
 		return none()
 	}
 	v, err := r.protocol(ctx)

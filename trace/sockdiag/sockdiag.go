@@ -1,5 +1,6 @@
 // Package sockdiag asks the kernel which sockets of a namespace wait for somebody, and
-// how full their queues are (sock_diag(7)).
+// how full their queues are: by sock_diag(7) where the kernel has that, else by /proc/net,
+// which makes it load no module.
 package sockdiag
 
 import (
@@ -16,17 +17,25 @@ var ErrUnsupported = errors.New("sockets are asked for on Linux")
 // Socket is one that waits: of TCP it listens, of others it is open.
 type Socket struct {
 	At netip.AddrPort
-	// Waiting and Most are of TCP the connections that wait to be accepted and the backlog;
-	// of others the bytes that wait to be read and to be sent.
+	// Peer is the only one whom a connected socket hears, invalid where it hears all.
+	Peer netip.AddrPort
+	// Device is the index of the interface that it is bound to, 0 for none.
+	Device int
+	// Only6 is true of an IPv6 socket that takes no IPv4.
+	Only6 bool
+	// Waiting and Most are of TCP the connections that wait to be accepted and the backlog,
+	// -1 where that is not known; of others the bytes that wait to be read and to be sent.
 	Waiting, Most int
 }
 
-// The messages (linux/netlink.h), and the size of struct inet_diag_msg.
+// The messages (linux/netlink.h), the size of struct inet_diag_msg, and its attribute
+// INET_DIAG_SKV6ONLY.
 const (
 	header   = 16
 	msgError = 2
 	msgDone  = 3
 	diagSize = 72
+	only6    = 11
 )
 
 // answer reads a datagram of sock_diag, and tells whether it was the last.
@@ -56,18 +65,37 @@ func answer(b []byte) (list []Socket, done bool, err error) {
 	return list, false, nil
 }
 
-// socket reads struct inet_diag_msg (linux/inet_diag.h).
+// socket reads struct inet_diag_msg (linux/inet_diag.h), and of its attributes one.
 func socket(b []byte) (s Socket, ok bool) {
 	if len(b) < diagSize {
 		return s, false
 	}
-	addr := netip.AddrFrom4([4]byte(b[8:12]))
-	if b[0] == inet6 {
-		addr = netip.AddrFrom16([16]byte(b[8:24]))
+	s.At = end(b[0], b[8:24], b[4:6])
+	if peer := end(b[0], b[24:40], b[6:8]); peer.Port() > 0 {
+		s.Peer = peer
 	}
-	s.At = netip.AddrPortFrom(addr, binary.BigEndian.Uint16(b[4:]))
+	s.Device = int(binary.NativeEndian.Uint32(b[40:]))
 	s.Waiting, s.Most = int(binary.NativeEndian.Uint32(b[56:])), int(binary.NativeEndian.Uint32(b[60:]))
+	for a := b[diagSize:]; len(a) >= 4; {
+		n := int(binary.NativeEndian.Uint16(a))
+		if n < 4 || n > len(a) {
+			break
+		}
+		if binary.NativeEndian.Uint16(a[2:]) == only6 && n > 4 {
+			s.Only6 = a[4] != 0
+		}
+		a = a[min((n+3)&^3, len(a)):]
+	}
 	return s, true
+}
+
+// end reads an address and a port.
+func end(family uint8, addr, port []byte) netip.AddrPort {
+	a := netip.AddrFrom4([4]byte(addr))
+	if family == inet6 {
+		a = netip.AddrFrom16([16]byte(addr))
+	}
+	return netip.AddrPortFrom(a, binary.BigEndian.Uint16(port))
 }
 
 // The address families of the kernel.
@@ -76,26 +104,42 @@ const (
 	inet6 = 10
 )
 
-// For picks of sockets the one that takes what is sent to an address: bound to it, or to
-// all of its family; an IPv6 socket for all takes IPv4 too where no other does.
-func For(list []Socket, to netip.AddrPort) (best Socket, ok bool) {
-	score := 0
+// For picks of sockets the one that takes what comes from an address to another by an
+// interface (0 where that is not known), as the kernel does: one that is bound to the
+// address goes before those for all, and of each kind that goes first which asks most
+// (compute_score, net/ipv4/udp.c and inet_hashtables.c). Of several that share a port
+// (SO_REUSEPORT) the fullest is taken, since which of them the kernel chose is not known.
+func For(list []Socket, from, to netip.AddrPort, device int) (best Socket, ok bool) {
+	most := -1
 	for _, s := range list {
-		if s.At.Port() != to.Port() {
-			continue
-		}
-		n := 0
-		switch a := s.At.Addr(); {
-		case a.Unmap() == to.Addr():
-			n = 3
-		case a.IsUnspecified() && a.Is4() == to.Addr().Is4():
-			n = 2
-		case a.IsUnspecified() && a.Is6():
-			n = 1
-		}
-		if n > score {
-			best, score = s, n
+		if n := s.score(from, to, device); n > most || n >= 0 && n == most && s.Waiting > best.Waiting {
+			best, most = s, n
 		}
 	}
-	return best, score > 0
+	return best, most >= 0
+}
+
+// score is how well a socket fits, -1 where it does not.
+func (s *Socket) score(from, to netip.AddrPort, device int) (n int) {
+	at := s.At.Addr()
+	switch {
+	case s.At.Port() != to.Port(), s.Only6 && to.Addr().Is4(),
+		s.Peer.IsValid() && netip.AddrPortFrom(s.Peer.Addr().Unmap(), s.Peer.Port()) != from,
+		s.Device != 0 && device != 0 && s.Device != device:
+		return -1
+	case at.Unmap() == to.Addr():
+		n = 100 // looked for before those for all
+	case !at.IsUnspecified() || at.Is4() && to.Addr().Is6():
+		return -1
+	}
+	if s.Peer.IsValid() {
+		n += 8
+	}
+	if s.Device != 0 {
+		n += 4
+	}
+	if at.Is4() {
+		n++
+	}
+	return n
 }

@@ -2,10 +2,14 @@ package sockdiag
 
 import (
 	"encoding/binary"
+	"fmt"
+	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"nfscope/model"
+	"nfscope/trace/kmod"
 	"nfscope/trace/netns"
 )
 
@@ -17,40 +21,83 @@ func Families(f model.Family) []uint8 {
 	return []uint8{inet, inet6}
 }
 
+// patience is how long one datagram of an answer is waited for. The kernel makes it when it is
+// read, so that nothing waits in practice.
+const patience = time.Second
+
 // Waiting lists the sockets of a family (AF_INET, AF_INET6) and a protocol that wait. Only
 // those are asked for: a busy host has many others.
-func Waiting(ns *netns.Handle, family uint8, proto model.Proto) (list []Socket, err error) {
-	states := uint32(1 << 10) // TCP_LISTEN
-	if proto != model.ProtoTCP {
-		states = 1<<7 | 1<<1 // not connected, connected
+func Waiting(ns *netns.Handle, family uint8, proto model.Proto) ([]Socket, error) {
+	return waiting(ns, family, proto, kmod.Kernel{})
+}
+
+// waiting lists them by what the kernel has.
+func waiting(ns *netns.Handle, family uint8, proto model.Proto, k kmod.Kernel) (list []Socket, err error) {
+	name, ok := map[model.Proto]string{model.ProtoTCP: "tcp", model.ProtoUDP: "udp", model.ProtoUDPLite: "udp"}[proto]
+	if !ok {
+		return nil, fmt.Errorf("sockets of %s cannot be asked for", proto)
 	}
-	err = ns.Do(func() error {
-		fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
-		if err != nil {
+	// The kernel's names are not searched: this may be asked fifty times a second.
+	diag := k.Has(name+"_diag", "")
+	err = ns.Do(func() (err error) {
+		if diag {
+			list, err = dump(family, proto)
 			return err
 		}
-		defer unix.Close(fd)
-		b := make([]byte, header+56)
-		binary.NativeEndian.PutUint32(b, uint32(len(b)))
-		binary.NativeEndian.PutUint16(b[4:], 20) // SOCK_DIAG_BY_FAMILY
-		binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
-		b[header], b[header+1] = family, uint8(proto)
-		binary.NativeEndian.PutUint32(b[20:], states)
-		if err := unix.Sendto(fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-			return err
-		}
-		buf := make([]byte, 64<<10)
-		for {
-			n, _, err := unix.Recvfrom(fd, buf, 0)
-			if err != nil {
-				return err
-			}
-			more, done, err := answer(buf[:n])
-			list = append(list, more...)
-			if err != nil || done {
-				return err
-			}
-		}
+		list, err = read(family, proto)
+		return err
 	})
 	return list, err
+}
+
+// read reads the sockets from /proc/net, in the namespace of the calling thread.
+func read(family uint8, proto model.Proto) ([]Socket, error) {
+	name := proto.String()
+	if family == inet6 {
+		name += "6"
+	}
+	f, err := os.Open("/proc/thread-self/net/" + name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return listed(f, proto == model.ProtoTCP)
+}
+
+// dump asks sock_diag, in the namespace of the calling thread.
+func dump(family uint8, proto model.Proto) (list []Socket, err error) {
+	states := uint32(1 << listens)
+	if proto != model.ProtoTCP {
+		states = 1<<closed | 1<<established
+	}
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	wait := unix.NsecToTimeval(patience.Nanoseconds())
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait); err != nil {
+		return nil, fmt.Errorf("set up a netlink socket: %w", err)
+	}
+	b := make([]byte, header+56)
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	binary.NativeEndian.PutUint16(b[4:], 20) // SOCK_DIAG_BY_FAMILY
+	binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
+	b[header], b[header+1] = family, uint8(proto)
+	binary.NativeEndian.PutUint32(b[20:], states)
+	if err := unix.Sendto(fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return nil, err
+	}
+	buf := make([]byte, 64<<10)
+	for {
+		n, _, err := unix.Recvfrom(fd, buf, 0)
+		if err != nil {
+			return list, err
+		}
+		more, done, err := answer(buf[:n])
+		list = append(list, more...)
+		if err != nil || done {
+			return list, err
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package sockdiag
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 	"testing"
@@ -21,21 +22,42 @@ func diag(addr string, port uint16, waiting, most uint32) []byte {
 	return b
 }
 
-// TestFor: the socket that is bound to the address goes before one for all, and that
-// before one of IPv6 for all; another port is none.
+// TestFor: a port's sockets are tried as the kernel tries them: the one bound to the address
+// first, then that which asks for more of the packet; one that hears another does not count.
 func TestFor(t *testing.T) {
-	all4, one, all6 := netip.MustParseAddrPort("0.0.0.0:80"), netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("[::]:80")
-	list := []Socket{{At: all6}, {At: all4}, {At: one}, {At: netip.MustParseAddrPort("10.0.0.1:81")}}
+	at := func(text string) Socket { return Socket{At: netip.MustParseAddrPort(text)} }
+	hears := func(s Socket, peer string) Socket { s.Peer = netip.MustParseAddrPort(peer); return s }
+	on := func(s Socket, device int) Socket { s.Device = device; return s }
+	all4, one, all6, only := at("0.0.0.0:80"), at("10.0.0.1:80"), at("[::]:80"), at("[::]:80")
+	only.Only6 = true
+	full := all4
+	full.Waiting = 9
+	mine, others := hears(one, "10.0.0.9:7"), hears(one, "10.0.0.8:7")
+	const from = "10.0.0.9:7"
 	for _, c := range []struct {
+		name string
 		list []Socket
 		to   string
-		want netip.AddrPort
+		dev  int
+		want Socket // zero for none
 	}{
-		{list, "10.0.0.1:80", one}, {list, "10.0.0.2:80", all4}, {list[:1], "10.0.0.2:80", all6}, {list, "[fd00::1]:80", all6},
-		{list[1:], "[fd00::1]:80", netip.AddrPort{}}, {list, "10.0.0.1:82", netip.AddrPort{}},
+		{"bound to the address", []Socket{all6, all4, one}, "10.0.0.1:80", 0, one},
+		{"another address", []Socket{all6, all4, one}, "10.0.0.2:80", 0, all4},
+		{"IPv6's for all takes IPv4", []Socket{all6}, "10.0.0.2:80", 0, all6},
+		{"but not where it says so", []Socket{only}, "10.0.0.2:80", 0, Socket{}},
+		{"IPv4's takes no IPv6", []Socket{all4, one}, "[fd00::1]:80", 0, Socket{}},
+		{"another port", []Socket{all6, all4, one}, "10.0.0.1:82", 0, Socket{}},
+		{"connected to the sender", []Socket{one, mine, all4}, "10.0.0.1:80", 0, mine},
+		{"connected to another", []Socket{others, all4}, "10.0.0.1:80", 0, all4},
+		{"connected to another, and nobody else", []Socket{others}, "10.0.0.1:80", 0, Socket{}},
+		{"an IPv4 address within IPv6", []Socket{all4, hears(at("[::ffff:10.0.0.1]:80"), "[::ffff:10.0.0.9]:7")}, "10.0.0.1:80", 0, hears(at("[::ffff:10.0.0.1]:80"), "[::ffff:10.0.0.9]:7")},
+		{"bound to the interface", []Socket{all4, on(all4, 3)}, "10.0.0.1:80", 3, on(all4, 3)},
+		{"bound to another interface", []Socket{on(all4, 3), all4}, "10.0.0.1:80", 4, all4},
+		{"the address goes before the interface", []Socket{on(all4, 3), one}, "10.0.0.1:80", 3, one},
+		{"the fullest of equals", []Socket{all4, full, all4}, "10.0.0.1:80", 0, full},
 	} {
-		if got, ok := For(c.list, netip.MustParseAddrPort(c.to)); got.At != c.want || ok != c.want.IsValid() {
-			t.Errorf("%s: %v, %v, want %v", c.to, got.At, ok, c.want)
+		if got, ok := For(c.list, netip.MustParseAddrPort(from), netip.MustParseAddrPort(c.to), c.dev); got != c.want || ok != c.want.At.IsValid() {
+			t.Errorf("%s: %+v, %v, want %+v", c.name, got, ok, c.want)
 		}
 	}
 }
@@ -54,8 +76,28 @@ func FuzzAnswer(f *testing.F) {
 }
 
 func TestAnswer(t *testing.T) {
-	list, done, err := answer(diag("10.0.0.1", 80, 3, 128))
-	if err != nil || done || len(list) != 1 || list[0] != (Socket{netip.MustParseAddrPort("10.0.0.1:80"), 3, 128}) {
+	b := diag("10.0.0.1", 80, 3, 128)
+	copy(b[header+24:], []byte{10, 0, 0, 9})
+	binary.BigEndian.PutUint16(b[header+6:], 7)
+	binary.NativeEndian.PutUint32(b[header+40:], 5)
+	b = append(b, 5, 0, 9, 0, 1, 0, 0, 0, 5, 0, only6, 0, 1, 0, 0, 0)
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	list, done, err := answer(b)
+	want := Socket{At: netip.MustParseAddrPort("10.0.0.1:80"), Peer: netip.MustParseAddrPort("10.0.0.9:7"), Device: 5, Only6: true, Waiting: 3, Most: 128}
+	if err != nil || done || len(list) != 1 || list[0] != want {
 		t.Errorf("%+v, %v, %v", list, done, err)
 	}
+}
+
+func FuzzListed(f *testing.F) {
+	f.Add([]byte("heading\n 0: 0100007F:0035 00000000:0000 07 00000000:00000340 00:0 0 0 0 1\n"), false)
+	f.Add([]byte("heading\n 0: 00000000000000000000000001000000:0050 00000000000000000000000000000000:0000 0A 00000000:00000003\n"), true)
+	f.Fuzz(func(t *testing.T, b []byte, tcp bool) {
+		list, _ := listed(bytes.NewReader(b), tcp)
+		for _, s := range list {
+			if !s.At.IsValid() || s.Waiting < 0 {
+				t.Errorf("%+v", s)
+			}
+		}
+	})
 }

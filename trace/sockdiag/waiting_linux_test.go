@@ -1,0 +1,113 @@
+package sockdiag
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"nfscope/model"
+	"nfscope/trace/kmod"
+	"nfscope/trace/nettest"
+)
+
+// TestWaiting: sock_diag and /proc/net tell of the same sockets, and the one that For picks is
+// the one that the kernel gives the datagram to.
+func TestWaiting(t *testing.T) {
+	nettest.Kernel(t)
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	without := kmod.Kernel{Root: t.TempDir()} // could load modules, and has none
+	if err := os.MkdirAll(filepath.Join(without.Root, "proc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(without.Root, "proc/modules"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const server, client = "10.2.0.2", "10.1.0.2"
+	sockets := map[string]*net.UDPConn{}
+	open := func(name, network, at, peer string) {
+		t.Helper()
+		nettest.Do(t, n.Server, func() error {
+			var to *net.UDPAddr
+			local, err := net.ResolveUDPAddr(network, at)
+			if err == nil && peer != "" {
+				to, err = net.ResolveUDPAddr(network, peer)
+			}
+			if err != nil {
+				return err
+			}
+			var c *net.UDPConn
+			if to != nil {
+				c, err = net.DialUDP(network, local, to)
+			} else {
+				c, err = net.ListenUDP(network, local)
+			}
+			if err == nil {
+				sockets[name] = c
+				t.Cleanup(func() { _ = c.Close() })
+			}
+			return err
+		})
+	}
+	open("all", "udp4", "0.0.0.0:1000", "")
+	open("v6", "udp6", "[::]:1000", "")
+	open("dual", "udp", "[::]:1001", "")
+	open("other", "udp4", server+":1002", "10.1.0.77:7")
+	open("mine", "udp4", server+":1003", client+":4003")
+	nettest.Do(t, n.Server, func() error {
+		l, err := net.Listen("tcp4", "0.0.0.0:1004")
+		if err == nil {
+			t.Cleanup(func() { _ = l.Close() })
+		}
+		return err
+	})
+	list := func(k kmod.Kernel, proto model.Proto) (out []Socket) {
+		for _, f := range Families(model.FamilyIPv4) {
+			more, err := waiting(n.Server, f, proto, k)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, more...)
+		}
+		slices.SortFunc(out, func(a, b Socket) int { return a.At.Compare(b.At) })
+		return out
+	}
+	for port, want := range map[uint16]string{1000: "all", 1001: "dual", 1002: "", 1003: "mine"} {
+		from, to := netip.AddrPortFrom(netip.MustParseAddr(client), 3000+port), netip.AddrPortFrom(netip.MustParseAddr(server), port)
+		for _, k := range []kmod.Kernel{{}, without} {
+			s, ok := For(list(k, model.ProtoUDP), from, to, 0)
+			switch c := sockets[want]; {
+			case c == nil:
+				if ok {
+					t.Errorf("port %d: %+v, want none", port, s)
+				}
+			case s.At.String() != c.LocalAddr().String():
+				t.Errorf("port %d: %+v, want %s", port, s, c.LocalAddr())
+			}
+		}
+		if want == "" {
+			continue
+		}
+		c, err := nettest.Dial(t, n.Client, "udp4", from.String(), to.String(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(c, "%d", port); err != nil {
+			t.Fatal(err)
+		}
+		_ = sockets[want].SetReadDeadline(time.Now().Add(10 * time.Second))
+		b := make([]byte, 9)
+		if got, err := sockets[want].Read(b); err != nil || string(b[:got]) != fmt.Sprint(port) {
+			t.Errorf("%s read %q, %v", want, b[:got], err)
+		}
+	}
+	diag, proc := list(kmod.Kernel{}, model.ProtoTCP), list(without, model.ProtoTCP)
+	if len(diag) != 1 || len(proc) != 1 || diag[0].Most <= 0 || proc[0].Most != -1 || proc[0].At != diag[0].At {
+		t.Errorf("listeners: %+v and %+v", diag, proc)
+	}
+}
