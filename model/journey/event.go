@@ -46,6 +46,9 @@ type Event struct {
 	// Time is when we read the event. Of what was read at once each is a nanosecond later
 	// than the one before it, so that the order is in the times too.
 	Time time.Time
+	// Late is how long before Time it may have been sent: so long ago the reader knew last
+	// that nothing waited for it. 0 where that is not told.
+	Late time.Duration
 	// Seq orders the events of one source.
 	Seq uint64
 	// Lost is how many events are missing before this one; for SourceGap, 0 means

@@ -118,7 +118,7 @@ type trail struct {
 	reach       place        // how far it came
 	way         model.Hook
 	inside, out string
-	first, last time.Time
+	since, last time.Time // since is the earliest that it can have been
 	// left is true where it was seen to leave its last hook, stopped where a rule ended it,
 	// probed where all that leave are seen.
 	left, stopped, probed bool
@@ -133,7 +133,7 @@ func (b *builder) trail() (t trail, ok bool) {
 	if p == nil || !b.keyed {
 		return t, false
 	}
-	t = trail{number: b.number, packet: *p, at: at, way: b.way, inside: b.inside(), first: b.first, last: b.last, probed: b.probed, fixed: everything()}
+	t = trail{number: b.number, packet: *p, at: at, way: b.way, inside: b.inside(), since: b.first.Add(-b.delay), last: b.last, probed: b.probed, fixed: everything()}
 	t.key, t.sum = b.key.plain()
 	t.reach, t.left = b.reach()
 	for _, w := range b.walks {
@@ -172,7 +172,7 @@ func (t *trail) takes(n *fall, slack time.Duration) bool {
 	switch {
 	case t.stopped, n.key != t.key, n.sum != t.sum && n.sum != 0 && t.sum != 0, d.Station == drop.StationDeviceIn:
 		return false
-	case d.Time.Before(t.first.Add(-slack)):
+	case d.Time.Before(t.since.Add(-slack)):
 		return false // events are read after they happened
 	}
 	at, known := placeOfDrop(d)

@@ -23,6 +23,8 @@ func TestFall(t *testing.T) {
 	both := lower
 	both.Src, both.Dst = p.Src.Next(), p.Dst.Next()
 	came, sent, in := arming(p), probe(model.HookPostrouting, &lower), probe(model.HookInput, p)
+	held := came
+	held.Late = 900 * time.Millisecond
 	other := came
 	other.ID = 8
 	dropped := line("filter", "INPUT", EventPolicy, 1, model.HookInput, p)
@@ -47,6 +49,7 @@ func TestFall(t *testing.T) {
 		{"before", []any{rp, came}, []string{kernel}, true},
 		{"late", []any{came, time.Second, rp, time.Second}, []string{kernel}, true},
 		{"too long ago", []any{at(rp, -time.Second), came}, []string{"last seen in the prerouting hook, no rule dropped it"}, false},
+		{"long ago, and its events were read as late", []any{at(rp, -time.Second), held}, []string{kernel}, true},
 		{"much later", []any{came, at(rp, time.Minute)}, []string{"last seen in the prerouting hook, no rule dropped it"}, false},
 		{"waited for a neighbour", []any{came, sent, time.Second, at(device, 3*time.Second), 4 * time.Second}, []string{neighbour}, true},
 		{"at a socket", []any{came, in, socket}, []string{"dropped by the kernel at the socket (NO_SOCKET)"}, true},

@@ -329,7 +329,7 @@ func (f *Fold) begin(e *Event) *builder {
 	}
 	f.number++
 	b := f.pool.builder()
-	b.number, b.first, b.last, b.dirty, b.bases, b.rules = f.number, e.Time, e.Time, true, f.bases, f.inForce
+	b.number, b.first, b.last, b.delay, b.dirty, b.bases, b.rules = f.number, e.Time, e.Time, e.Late, true, f.bases, f.inForce
 	b.probed, b.missed, b.late = f.opt.Probes, f.missed, !f.torn.IsZero() && e.Time.Sub(f.torn) < f.opt.Quiet
 	if f.rules == nil {
 		b.doubt = unlisted

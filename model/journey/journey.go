@@ -143,14 +143,16 @@ const (
 
 // Journey is one packet's way through netfilter.
 type Journey struct {
-	ID     string       `json:"id"`
-	Number int          `json:"number"` // counts up within a session, from 1
-	Start  time.Time    `json:"start"`
-	Origin string       `json:"origin"` // trace, sim
-	Family model.Family `json:"family"`
-	In     string       `json:"in"`
-	Out    string       `json:"out"`
-	Path   string       `json:"path"`
+	ID     string    `json:"id"`
+	Number int       `json:"number"` // counts up within a session, from 1
+	Start  time.Time `json:"start"`
+	// Late is how long before Start, when the trace was read, the packet may have come.
+	Late   time.Duration `json:"-"`
+	Origin string        `json:"origin"` // trace, sim
+	Family model.Family  `json:"family"`
+	In     string        `json:"in"`
+	Out    string        `json:"out"`
+	Path   string        `json:"path"`
 	// Packet is the packet as it was first seen.
 	Packet  model.Packet `json:"packet"`
 	Steps   []Step       `json:"steps"`

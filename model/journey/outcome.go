@@ -96,7 +96,7 @@ func (b *builder) unconfirmed() bool {
 // took reports whether conntrack has the packet's connection: the kernel tells of it
 // once it is confirmed. One that ended before the packet came is another of the same ID.
 func (b *builder) took(fl *flow.Flow) bool {
-	return fl != nil && fl.ID == b.ct.ID && (fl.Gone.IsZero() || !fl.Gone.Before(b.first))
+	return fl != nil && fl.ID == b.ct.ID && (fl.Gone.IsZero() || !fl.Gone.Before(b.first.Add(-b.delay)))
 }
 
 // undecided reports whether the last that was seen is a step whose verdict is not known.

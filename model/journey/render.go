@@ -19,7 +19,7 @@ func (f *Fold) render(b *builder) *Journey {
 		f.learn(b)
 	}
 	k := &b.known
-	j := &Journey{Start: b.first, Origin: "trace",
+	j := &Journey{Start: b.first, Late: b.delay, Origin: "trace",
 		Path: PathUnknown, Gaps: b.gaps, Half: b.half, CopyOf: b.copyOf, Rules: b.rules, RulesGone: b.gone, Closed: b.closed,
 		Flow: k.flow, FlowBy: k.flowBy, CTState: k.state, Direction: k.direction, Answers: k.answers, Track: k.track}
 	j.name(b.number)

@@ -100,7 +100,7 @@ func (w *course) fits(t *trail, slack time.Duration) bool {
 	at := place{w.begin.Hook, w.begin.Priority}
 	switch {
 	case w.key != t.key, w.sum != t.sum && w.sum != 0 && t.sum != 0,
-		w.begin.Time.Before(t.first.Add(-slack)), w.begin.Time.After(t.last.Add(slack)):
+		w.begin.Time.Before(t.since.Add(-slack)), w.begin.Time.After(t.last.Add(slack)):
 		return false
 	case (w.begin.Hook == model.HookPrerouting) != (t.inside != ""):
 		return false

@@ -167,7 +167,8 @@ type builder struct {
 	walks       []*walk // in the order of the packet's way
 	nft, legacy *walk   // the newest walk of each source
 	first, last time.Time
-	steps       int // of all walks
+	delay       time.Duration // how long before first it may have been
+	steps       int           // of all walks
 	ct          CT
 	hasCT       bool
 	owner       *Owner

@@ -48,7 +48,7 @@ func (s *sight) lost() bool { return s.fate >= byRule && s.fate <= byKernel && !
 const early = 5 * time.Millisecond
 
 // lag is how much later than the drop, whose time is the kernel's, the trace may have
-// been read.
+// been read where its reader does not tell.
 const lag = time.Second
 
 // late is how long after it was last traced a packet may be dropped: a neighbour is
@@ -140,7 +140,7 @@ func same(j *journey.Journey, d *drop.Drop) bool {
 	p, q := &j.Packet, &d.Packet
 	switch {
 	case p.Family != q.Family || p.Proto != q.Proto,
-		d.Time.Before(j.Start.Add(-lag)) || d.Time.After(j.Start.Add(late)),
+		d.Time.Before(j.Start.Add(-max(lag, j.Late))) || d.Time.After(j.Start.Add(late)),
 		p.IPID != 0 && q.IPID != 0 && p.IPID != q.IPID,
 		p.FragOffset != q.FragOffset,
 		p.Proto == model.ProtoTCP && p.Transport && q.Transport && p.Seq != q.Seq,

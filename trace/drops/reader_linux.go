@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -155,11 +156,19 @@ func (r *Reader) read(all bool, emit func(feed.Item)) error {
 	return err
 }
 
-// clock learns how the kernel's clock stands to ours.
+// clock learns how the kernel's clock stands to ours, at the one of several looks that took
+// least: others may have had the processor in the middle of one.
 func (r *Reader) clock() {
 	var ts unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) == nil {
-		r.offset = time.Duration(time.Now().UnixNano() - ts.Nano())
+	least := time.Duration(math.MaxInt64)
+	for range 5 {
+		before := time.Now()
+		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+			return
+		}
+		if took := time.Since(before); took < least {
+			least, r.offset = took, time.Duration(before.UnixNano()-ts.Nano())+took/2
+		}
 	}
 }
 

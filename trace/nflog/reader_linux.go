@@ -186,6 +186,7 @@ func (r *Reader) closed() bool {
 
 // datagrams decodes what was read.
 func (r *Reader) datagrams(n int, now time.Time, emit func([]journey.Event)) {
+	late := now.Sub(r.sock.Dry())
 	for i := range n {
 		b, cut := r.in.At(i)
 		if cut {
@@ -203,7 +204,7 @@ func (r *Reader) datagrams(n int, now time.Time, emit func([]journey.Event)) {
 				break
 			}
 			if binary.NativeEndian.Uint16(b[4:]) == msgPacket { // else the end of several
-				r.message(b[unix.NLMSG_HDRLEN:size], now, emit)
+				r.message(b[unix.NLMSG_HDRLEN:size], now, late, emit)
 				now = now.Add(1)
 			}
 			b = b[min((size+3)&^3, len(b)):]
@@ -218,7 +219,7 @@ func (r *Reader) datagrams(n int, now time.Time, emit func([]journey.Event)) {
 const msgPacket = unix.NFNL_SUBSYS_ULOG << 8
 
 // message decodes one message.
-func (r *Reader) message(b []byte, now time.Time, emit func([]journey.Event)) {
+func (r *Reader) message(b []byte, now time.Time, late time.Duration, emit func([]journey.Event)) {
 	if r.tap != nil {
 		r.tap(b)
 	}
@@ -240,7 +241,7 @@ func (r *Reader) message(b []byte, now time.Time, emit func([]journey.Event)) {
 	if r.dec.event(&m, r.got) {
 		l := r.got.Events()
 		e := &l[len(l)-1]
-		e.Time, e.Seq = now, at
+		e.Time, e.Late, e.Seq = now, late, at
 		return
 	}
 	r.flush(emit)

@@ -107,14 +107,14 @@ func (r *Reader) Run(ctx context.Context, emit func([]journey.Event)) error {
 		}
 		switch {
 		case err == nil:
-			now, first := time.Now(), r.seq
+			now, first, dry := time.Now(), r.seq, r.sock.Dry()
 			for i := range n {
 				b, cut := r.in.At(i)
 				if cut {
 					r.malformed(emit, fmt.Errorf("nftrace: message cut short: it has more than %d bytes", largest))
 					continue
 				}
-				r.messages(b, now.Add(time.Duration(r.seq-first)), emit)
+				r.messages(b, now.Add(time.Duration(r.seq-first)), now.Sub(dry), emit)
 			}
 			r.stats.unknown.Store(r.dec.Unknown)
 			r.stats.headers.Store(r.dec.Headers)
@@ -202,7 +202,7 @@ func (r *Reader) flush(emit func([]journey.Event)) {
 }
 
 // messages decodes the netlink messages of one datagram.
-func (r *Reader) messages(b []byte, now time.Time, emit func([]journey.Event)) {
+func (r *Reader) messages(b []byte, now time.Time, late time.Duration, emit func([]journey.Event)) {
 	for len(b) > 0 {
 		if len(b) < unix.NLMSG_HDRLEN {
 			r.malformed(emit, fmt.Errorf("nftrace: message cut short: %d bytes where a netlink header has %d", len(b), unix.NLMSG_HDRLEN))
@@ -230,7 +230,7 @@ func (r *Reader) messages(b []byte, now time.Time, emit func([]journey.Event)) {
 		r.stats.events.Add(1)
 		l := r.got.Events()
 		e := &l[len(l)-1]
-		e.Seq, e.Time = r.seq, now
+		e.Seq, e.Time, e.Late = r.seq, now, late
 		now = now.Add(1)
 	}
 }

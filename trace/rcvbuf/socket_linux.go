@@ -36,7 +36,7 @@ type Socket struct {
 	stopped atomic.Bool
 
 	// What Heard is told of: began is when the socket was taken, dry how long after that it
-	// was last asked and had nothing, turns is odd while Wait waits.
+	// last was known to have nothing, turns is odd while Wait waits.
 	began time.Time
 	dry   atomic.Int64
 	turns atomic.Uint64
@@ -103,7 +103,7 @@ func (s *Socket) Read(m *Messages, most int) (n int, err error) {
 // os.ErrClosed after Close. Who calls it has read all that there was, and is done with it.
 func (s *Socket) Wait(most time.Duration) error {
 	if !s.asked.IsZero() {
-		s.dry.Store(int64(s.asked.Sub(s.began)))
+		s.dried(s.asked)
 	}
 	s.turns.Add(1)
 	defer s.turns.Add(1)
@@ -172,10 +172,24 @@ func (s *Socket) Heard() time.Time {
 	now := time.Now()
 	if turn := s.turns.Load(); turn%2 == 1 {
 		if st, err := s.State(); err == nil && st.Queued == 0 && s.turns.Load() == turn {
+			s.dried(now)
 			return now
 		}
 	}
-	return s.began.Add(time.Duration(s.dry.Load()))
+	return s.Dry()
+}
+
+// Dry is a time after which everything came that was read since Wait: the latest at which
+// the socket was known to have nothing.
+func (s *Socket) Dry() time.Time { return s.began.Add(time.Duration(s.dry.Load())) }
+
+// dried notes that there was nothing at a time.
+func (s *Socket) dried(at time.Time) {
+	for d := int64(at.Sub(s.began)); ; {
+		if old := s.dry.Load(); d <= old || s.dry.CompareAndSwap(old, d) {
+			return
+		}
+	}
 }
 
 // Send sends a message to the kernel.

@@ -157,6 +157,9 @@ func TestHeard(t *testing.T) {
 				}
 			}
 		}
+		if at := s.Dry(); at.Before(before) || at.After(sent) {
+			t.Fatalf("nothing was there at %v, it was sent by %v, and the socket was dry at %v", before, sent, at)
+		}
 		for range 100 {
 			if at := s.Heard(); at.After(sent) {
 				t.Fatalf("what is read is not done with, sent at %v, and heard is %v", sent, at)
