@@ -361,7 +361,7 @@ func (f *Fold) amend(number int, e *end) bool {
 		return false // forgotten, or another's
 	}
 	j := *f.draw(&f.done[i])
-	whole := j.Complete || j.Why == unseen
+	whole := j.Complete || j.endless()
 	if why, told := j.falls(e, f.falls.words); told && whole {
 		j.Complete, j.Why = why == "", why
 	}

@@ -8,8 +8,16 @@ import (
 	"nfscope/model/flow"
 )
 
-// unseen is why a journey is not whole whose packet is gone.
-const unseen = "its end was not seen"
+// Why a journey is not whole of which only the end is not known: the packet is gone, it
+// may have been refused behind the last chain, or user space has it.
+const (
+	unseen  = "its end was not seen"
+	untaken = "it is the first of a connection that conntrack did not tell of: behind the last chain conntrack drops what it cannot take (an address or a port that another connection has)"
+	unsent  = "what user space did with it was not seen; without a listener on the queue the kernel drops it"
+)
+
+// endless reports whether nothing is missing of a journey but its end.
+func (j *Journey) endless() bool { return j.Why == unseen || j.Why == untaken || j.Why == unsent }
 
 // outcome says where the packet ended, who decided, and the sentence for it. why says
 // what of that is not known, "" where all is.
@@ -52,14 +60,14 @@ func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 		}
 		o.Sentence = left(j, end) + "; whether conntrack took it is not known"
 		j.Possible = eitherWay()
-		return "it is the first of a connection that conntrack did not tell of: behind the last chain conntrack drops what it cannot take (an address or a port that another connection has)"
+		return untaken
 	case last != nil && last.verdict == model.VerdictQueue && b.stops(last):
 		o.Verdict = Queued
 		s := last.last()
 		o.By = CulpritOf(&s)
 		o.Sentence = "queued to user space by " + o.By.Words()
 		j.Possible = eitherWay()
-		return "what user space did with it was not seen; without a listener on the queue the kernel drops it"
+		return unsent
 	case !b.closed:
 		o.By.Kind = "kernel"
 		o.Sentence = "under way"

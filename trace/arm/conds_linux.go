@@ -134,7 +134,9 @@ func (w *rules) ports() (*nftables.Set, error) {
 	if w.set != nil {
 		return w.set, nil
 	}
-	w.set = &nftables.Set{Table: w.table, Name: setPorts, KeyType: nftables.TypeInetProto, Constant: true}
+	// The only set of its batch. The library numbers sets by a variable of the package, which
+	// two that arm at once would write to.
+	w.set = &nftables.Set{Table: w.table, Name: setPorts, ID: 1, KeyType: nftables.TypeInetProto, Constant: true}
 	var elems []nftables.SetElement
 	for _, p := range portProtos() {
 		elems = append(elems, nftables.SetElement{Key: []byte{byte(p)}})

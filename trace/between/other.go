@@ -4,6 +4,7 @@ package between
 
 import (
 	"context"
+	"time"
 
 	"nfscope/model/feed"
 	"nfscope/model/journey"
@@ -21,6 +22,9 @@ func (*Reader) Seats() []journey.Seat { return nil }
 
 // Run returns ErrUnsupported.
 func (*Reader) Run(context.Context, func(feed.Item)) error { return ErrUnsupported }
+
+// Heard is the zero time.
+func (*Reader) Heard() time.Time { return time.Time{} }
 
 // Close does nothing.
 func (*Reader) Close() error { return nil }

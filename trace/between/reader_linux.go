@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -35,6 +36,8 @@ type Reader struct {
 	stats *ebpf.Map
 	ring  *ringbuf.Reader
 	names *ifname.Table
+	// heard is when the buffer was last begun to be read to its end.
+	heard atomic.Pointer[time.Time]
 	// lost are those that are missing and were told of, bad those that could not be read.
 	lost, bad uint64
 }
@@ -83,6 +86,8 @@ func Open(ns *netns.Handle, seats []journey.Seat, o Options) (_ *Reader, err err
 	if r.names, err = ifname.Open(ns); err != nil {
 		return nil, err
 	}
+	begin := time.Now()
+	r.heard.Store(&begin)
 	return r, ns.Do(func() error { return r.take(seats, &base) })
 }
 
@@ -200,7 +205,8 @@ func (r *Reader) drain(put func(feed.Item)) error {
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
 		return err
 	}
-	offset := time.Now().UnixNano() - ts.Nano()
+	begin := time.Now()
+	offset := begin.UnixNano() - ts.Nano()
 	lost, err := r.counted(statLost)
 	if err != nil {
 		return err
@@ -211,6 +217,7 @@ func (r *Reader) drain(put func(feed.Item)) error {
 		err := r.ring.ReadInto(&rec)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
+			r.heard.Store(&begin)
 			return nil
 		case err != nil:
 			return err
@@ -226,6 +233,9 @@ func (r *Reader) drain(put func(feed.Item)) error {
 		put(feed.Item{Time: s.Time, Sight: s})
 	}
 }
+
+// Heard is the time before which no packet was at a seat that Run has not told of.
+func (r *Reader) Heard() time.Time { return *r.heard.Load() }
 
 // counted is one of the programs' counters.
 func (r *Reader) counted(stat uint32) (n uint64, err error) {

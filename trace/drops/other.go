@@ -4,6 +4,7 @@ package drops
 
 import (
 	"context"
+	"time"
 
 	"nfscope/model/drop"
 	"nfscope/model/feed"
@@ -21,6 +22,9 @@ func (*Reader) Watch() drop.Watch { return drop.Watch{} }
 
 // Run fails.
 func (*Reader) Run(context.Context, func(feed.Item)) error { return ErrUnsupported }
+
+// Heard is the zero time.
+func (*Reader) Heard() time.Time { return time.Time{} }
 
 // Close does nothing.
 func (*Reader) Close() error { return nil }

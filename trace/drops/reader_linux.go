@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,6 +35,8 @@ type Reader struct {
 	symbols *symbols
 	facts   *factFinder
 
+	// heard is when the kernel's buffer was last begun to be read to its end.
+	heard   atomic.Pointer[time.Time]
 	watch   drop.Watch
 	last    counters
 	offset  time.Duration // from the kernel's clock to ours
@@ -69,6 +72,8 @@ func Open(ns *netns.Handle, o Options) (_ *Reader, err error) {
 		return nil, err
 	}
 	r.climb()
+	begin := time.Now()
+	r.heard.Store(&begin)
 	if r.names, err = ifname.Open(own); err != nil {
 		return nil, err
 	}
@@ -106,6 +111,9 @@ func (r *Reader) Watch() drop.Watch { return r.watch }
 // Run tells of drops until the context ends (nil) or the Reader is closed
 // (os.ErrClosed). emit is called from this goroutine alone.
 func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
+	if r.probe != nil { // it takes a while: the first drop would come behind the end of its packet's journey
+		r.symbols = loadSymbols()
+	}
 	told := r.watch
 	emit(feed.Item{Time: time.Now(), Drops: &told})
 	pace := time.NewTicker(r.o.pace())
@@ -113,9 +121,6 @@ func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
 	every := time.NewTicker(r.o.counters())
 	defer every.Stop()
 	r.clock()
-	if r.probe != nil { // it takes a while: the first drop would come behind the end of its packet's journey
-		r.symbols = loadSymbols()
-	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -149,11 +154,24 @@ func (r *Reader) read(all bool, emit func(feed.Item)) error {
 		return os.ErrClosed
 	default:
 	}
+	begin := time.Now()
 	err := r.packets(emit)
+	if err == nil {
+		r.heard.Store(&begin)
+	}
 	if all {
 		err = errors.Join(err, r.counted(emit))
 	}
 	return err
+}
+
+// Heard is the time before which the kernel dropped no packet that Run has not told of one
+// by one; now, where packets are not told so.
+func (r *Reader) Heard() time.Time {
+	if r.probe == nil {
+		return time.Now()
+	}
+	return *r.heard.Load()
 }
 
 // clock learns how the kernel's clock stands to ours, at the one of several looks that took

@@ -54,7 +54,7 @@ func open(t *testing.T, ns *netns.Handle, tr Trace) *scope {
 	t.Helper()
 	sc := begin(t, ns)
 	s := sc.session
-	sc.arm(tr, s.flows, func(ctx context.Context) { s.rules.Watch(ctx, time.Second, s.put) })
+	sc.arm(tr, s.flows, func(ctx context.Context) { s.rules.Watch(ctx, s.every, s.put) })
 	return sc
 }
 

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -9,51 +10,66 @@ import (
 	"nfscope/trace/nettest"
 )
 
-// TestHeard: while either tracer's reader is held up, what was sent since is not heard.
+// TestHeard: while a reader is held up, of a tracer, of what the kernel drops or of what is
+// seen between the chains, what was sent since is not heard.
 func TestHeard(t *testing.T) {
 	nettest.Kernel(t, "nft", "iptables-legacy-restore")
 	t.Parallel()
-	ns := nettest.New(t, "heard")
-	load(t, ns, "iptables-legacy-restore", "*filter\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n")
-	load(t, ns, "nft", "table inet fw { chain c { type filter hook output priority 10; }; }\n")
-	for _, held := range []journey.Source{journey.SourceNFT, journey.SourceLegacy} {
-		here, on := make(chan bool), make(chan bool)
-		first := true // of one reader's goroutine
-		s, err := Open(ns, guarded(t), About{}, func(it feed.Item) {
-			if it.Events != nil && it.Events[0].Source == held && first {
-				first = false
-				here <- true
-				<-on
+	for name, held := range map[string]func(*feed.Item) bool{
+		"nf_tables":          func(it *feed.Item) bool { return it.Events != nil && it.Events[0].Source == journey.SourceNFT },
+		"legacy":             func(it *feed.Item) bool { return it.Events != nil && it.Events[0].Source == journey.SourceLegacy },
+		"drops":              func(it *feed.Item) bool { return it.Drop != nil && it.Drop.HasPacket() },
+		"between the chains": func(it *feed.Item) bool { return it.Sight != nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ns := nettest.New(t, "heard")
+			load(t, ns, "iptables-legacy-restore", "*filter\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n")
+			load(t, ns, "nft", "table inet fw { chain c { type filter hook output priority 10; }; }\n")
+			watched, here, on := make(chan bool), make(chan bool), make(chan bool)
+			watches := sync.OnceFunc(func() { close(watched) })
+			first := true // of one reader's goroutine
+			s, err := Open(ns, guarded(t), About{}, func(it feed.Item) {
+				if it.Drops != nil {
+					watches()
+				}
+				if held(&it) && first {
+					first = false
+					here <- true
+					<-on
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if _, err := s.Rules(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.Watch(t.Context())
+			<-watched
+			if err := s.Arm(t.Context(), Trace{Filter: parse(t, "udp and dst port 9"), Between: true}); err != nil {
+				t.Fatal(err)
+			}
+			udp(t, ns, "127.0.0.1:9")
+			sent := time.Now()
+			<-here
+			udp(t, ns, "127.0.0.1:9")
+			if at := s.Heard(); at.After(sent) {
+				t.Errorf("it is held since %v, and heard is %v", sent, at)
+			}
+			close(on)
+			for now := time.Now(); s.Heard().Before(now); {
+				if time.Since(now) > 30*time.Second {
+					t.Fatal("it reads, and has not heard what was")
+				}
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if time.Since(s.Heard()) > 10*time.Second {
+				t.Error("nobody listens, and it is waited for")
 			}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		if _, err := s.Rules(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Arm(t.Context(), Trace{Filter: parse(t, "udp and dst port 9")}); err != nil {
-			t.Fatal(err)
-		}
-		udp(t, ns, "127.0.0.1:9")
-		sent := time.Now()
-		<-here
-		udp(t, ns, "127.0.0.1:9")
-		if at := s.Heard(); at.After(sent) {
-			t.Errorf("%v is held since %v, and heard is %v", held, sent, at)
-		}
-		close(on)
-		for now := time.Now(); s.Heard().Before(now); {
-			if time.Since(now) > 30*time.Second {
-				t.Fatalf("%v reads, and has not heard what was", held)
-			}
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		if time.Since(s.Heard()) > 10*time.Second {
-			t.Error("nobody listens, and it is waited for")
-		}
 	}
 }

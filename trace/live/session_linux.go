@@ -33,11 +33,13 @@ type Session struct {
 	// conntrack opens it; again is how long after a refusal it is tried again.
 	conntrack func(*netns.Handle) (*conntrack.Reader, error)
 	again     time.Duration
+	// every is the time between two looks at the counters of rules.
+	every time.Duration
 
 	order sync.Mutex // held while a ruleset is put
 
 	mu     sync.Mutex
-	ears   map[ear]bool // that listen
+	ears   map[hearer]bool // those at work that tell of packets
 	armed  *tracing
 	legacy bool // the namespace has legacy tables
 	latest *model.Ruleset
@@ -53,7 +55,7 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{ns: ns, guard: g, log: about.Log, rules: r, ears: map[ear]bool{}, stop: func() {}, conntrack: conntrack.Open, again: again}
+	s := &Session{ns: ns, guard: g, log: about.Log, rules: r, ears: map[hearer]bool{}, stop: func() {}, conntrack: conntrack.Open, again: again, every: time.Second}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -139,7 +141,7 @@ func (s *Session) Watch(ctx context.Context) {
 	s.done.Add(4)
 	go func() {
 		defer s.done.Done()
-		s.rules.Watch(ctx, time.Second, s.put)
+		s.rules.Watch(ctx, s.every, s.put)
 	}()
 	go func() {
 		defer s.done.Done()
@@ -166,6 +168,7 @@ func (s *Session) dropped(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer s.attend(r)()
 	return errors.Join(r.Run(ctx, s.put), r.Close())
 }
 

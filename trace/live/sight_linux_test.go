@@ -20,6 +20,7 @@ func TestSight(t *testing.T) {
 	nettest.Feed(t, ns, rulesettest.Kube(2000), "iptables-nft-restore", "-c")
 	nettest.Run(t, ns, "ip", "route", "add", "10.0.0.0/8", "dev", "lo")
 	sc := begin(t, ns)
+	sc.session.every = 100 * time.Millisecond // a look at everything rests for some 900
 	sc.session.Watch(t.Context())
 	first := sc.wait("two readings of everything", func(s *snapshot.Snapshot) bool { return s.Previous != nil })
 	services := first.Rules.Table(model.BackendIptablesNFT, model.FamilyIPv4, "nat").Chain("KUBE-SERVICES").Rules
@@ -27,7 +28,7 @@ func TestSight(t *testing.T) {
 		_, _ = nettest.Dial(t, ns, "tcp", "", fmt.Sprintf("10.96.%d.%d:80", service>>8, service&255), 20*time.Millisecond)
 	}
 	// Everything may be read at any moment: of some tries, one falls between two readings.
-	for try := range 8 {
+	for try := range 20 {
 		shown, hidden := 10+2*try, 11+2*try // services, and the places of their rules
 		id, other := services[shown].ID, services[hidden].ID
 		sc.session.Focus(first.Rules, nil, []int{id})

@@ -146,9 +146,11 @@ func (s *Session) sit(ctx context.Context, tr *tracing) {
 		tr.notes = append(tr.notes, "packets are not seen between the chains: "+err.Error())
 		return
 	}
+	done := s.attend(tr.seats)
 	tr.readers.Add(1)
 	go func() {
 		defer tr.readers.Done()
+		defer done()
 		if err := tr.seats.Run(ctx, s.put); err != nil && ctx.Err() == nil {
 			s.put(feed.Item{Problem: fmt.Sprintf("packets are not seen between the chains any more: %v", err)})
 		}
@@ -168,30 +170,44 @@ func (s *Session) startLegacy(ctx context.Context, tr *tracing) (err error) {
 // ear is a tracer's reader.
 type ear interface {
 	Run(ctx context.Context, emit func([]journey.Event)) error
+	hearer
+}
+
+// hearer is a source that tells of packets.
+type hearer interface {
 	// Heard is the time before which the kernel sent nothing that was not handed over.
 	Heard() time.Time
 }
 
+// attend has Heard ask a source until the function that it gives is called.
+func (s *Session) attend(h hearer) (done func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ears[h] = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.ears, h)
+	}
+}
+
 // listen runs a reader until ctx is done.
 func (s *Session) listen(ctx context.Context, tr *tracing, name string, e ear) {
-	s.mu.Lock()
-	s.ears[e] = true
-	s.mu.Unlock()
+	done := s.attend(e)
 	tr.readers.Add(1)
 	go func() {
 		defer tr.readers.Done()
 		err := e.Run(ctx, func(l []journey.Event) { s.put(feed.Item{Time: l[0].Time, Events: l}) })
-		s.mu.Lock()
-		delete(s.ears, e)
-		s.mu.Unlock()
+		done()
 		if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
 			s.put(feed.Item{Problem: fmt.Sprintf("the %s ended early: %v", name, err)})
 		}
 	}()
 }
 
-// Heard is the time before which the kernel told of no step of a packet that was not put:
-// now, unless events wait in a tracer's socket or are being read.
+// Heard is the time before which the kernel told of no step of a packet, of its drop or of
+// where it was between the chains that was not put: now, unless some of it waits in a
+// tracer's socket or buffer or is being read.
 func (s *Session) Heard() time.Time {
 	at := time.Now()
 	s.mu.Lock()

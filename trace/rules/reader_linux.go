@@ -25,8 +25,10 @@ type Reader struct {
 	cache map[string]cached
 	// join belongs to the ruleset that was counted last.
 	join *join
-	// spent is the processor time that the last Counts took, at most.
-	spent time.Duration
+	// spent is the processor time that the last Counts took, where other programs had a part
+	// in it the time; effort is what it is reckoned with.
+	spent  time.Duration
+	effort effort
 	// unread is true where the last Snapshot lacks text that another may bring.
 	unread bool
 	// lapses is when something that was read ends without a word of the kernel: an element

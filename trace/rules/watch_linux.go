@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// rest is how many times the duration of a Snapshot must pass before the next: a
-	// ruleset that never stands still must not eat a core.
+	// rest is how many times the duration of a Snapshot, or of a Counts, must pass before the
+	// next: a ruleset that never stands still must not eat a core.
 	rest = 4
 	// calm is how many times the processor time of a Counts must pass before the next:
 	// however many rules there are, counting takes 2.5 % of a core, and the collector its share.
@@ -209,11 +209,13 @@ func (w *watcher) count(ctx context.Context, now time.Time) error {
 		_, err := w.r.CountsOf(ctx, w.rs, nil, nil) // it tells whether the ruleset is the same
 		return err
 	}
+	begin := time.Now()
 	counts, err := w.r.Counts(ctx, w.rs)
 	if err != nil {
 		return err
 	}
-	w.whole, w.ages = time.Now().Add(calm*w.r.spent), newAges(time.Now())
+	// On a busy machine it lasts longer than it costs.
+	w.whole, w.ages = time.Now().Add(max(calm*w.r.spent, rest*time.Since(begin))), newAges(time.Now())
 	if w.r.spent > slow {
 		w.r.rest()
 	}
