@@ -219,6 +219,26 @@ func (p *sent) is(j *journey.Journey) bool {
 		j.Packet.SPort == p.from.Port()
 }
 
+// answers reports whether a journey is of the reset that answers the packet.
+func (p *sent) answers(j *journey.Journey) bool {
+	return p.tcp && j.Packet.Proto == model.ProtoTCP && j.Packet.DPort == p.from.Port()
+}
+
+// through waits until the kernel is done with a packet, or with both halves of one over
+// loopback: until its last event came.
+func (s *scope) through(p *sent, halves int) {
+	s.t.Helper()
+	s.wait("the end of port "+fmt.Sprint(p.to.Port()), func(snap *snapshot.Snapshot) bool {
+		n, last := 0, (*journey.Journey)(nil)
+		for _, j := range snap.Journeys {
+			if p.is(j) {
+				n, last = n+1, j
+			}
+		}
+		return last != nil && (last.Closed || last.Outcome.Verdict != journey.Unknown) && (n == halves || last.Outcome.Verdict != journey.Accepted)
+	})
+}
+
 // send sends the packet of a case.
 func (m *matrixNet) send(t *testing.T, mc *matrixCase, w *wire) *sent {
 	t.Helper()

@@ -107,8 +107,11 @@ func randomRules(t *testing.T, n *matrixNet, g *guard.Guard, path, backends stri
 		halves = 2
 	}
 	var all []*sent
+	var told []turn
 	for _, fate := range []string{"accept", "drop"} { // but names for ports here
-		all = append(all, n.send(t, &matrixCase{backend: backends, path: path, nat: "none", fate: fate, family: n.family}, &w))
+		p := n.send(t, &matrixCase{backend: backends, path: path, nat: "none", fate: fate, family: n.family}, &w)
+		s.through(p, halves)
+		all, told = append(all, p), append(told, turn{name: fmt.Sprintf("port %d", p.to.Port()), after: c.read(t)})
 	}
 	main := map[*sent][]*journey.Journey{}
 	s.settled(backends+" "+path, func(list []*journey.Journey) bool {
@@ -127,8 +130,8 @@ func randomRules(t *testing.T, n *matrixNet, g *guard.Guard, path, backends stri
 	})
 	var bad []string
 	var fresh []*journey.Journey
-	for _, p := range all {
-		fresh = append(fresh, main[p]...)
+	for i, p := range all {
+		fresh, told[i].journeys = append(fresh, main[p]...), main[p]
 		_, heard := n.heard.of(p.payload)
 		switch last := main[p][len(main[p])-1]; {
 		case last.Outcome.Verdict == journey.Accepted:
@@ -141,7 +144,7 @@ func randomRules(t *testing.T, n *matrixNet, g *guard.Guard, path, backends stri
 			bad = append(bad, fmt.Sprintf("#%d is said to be dropped, and somebody has it", last.Number))
 		}
 	}
-	bad = append(bad, c.compare(t, fresh)...)
+	bad = append(bad, c.compareEach(told, nil)...)
 	for _, j := range fresh {
 		if bad = append(bad, c.ordered(j)...); !j.Complete {
 			bad = append(bad, fmt.Sprintf("#%d is incomplete: %s", j.Number, j.Why))
