@@ -83,7 +83,7 @@ func (s *sessionActions) Arm(text string, both bool) error {
 	if err != nil {
 		return err
 	}
-	return s.session.Arm(s.app.ctx, live.Trace{Filter: f, Both: both})
+	return s.session.Arm(s.app.ctx, live.Trace{Filter: f, Both: both, Misses: true})
 }
 
 func (s *sessionActions) Disarm() error { return s.session.Disarm() }

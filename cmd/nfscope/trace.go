@@ -115,7 +115,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		collectFor(n, tracked(ns)/flowStep, true)
 	}
 	s.Watch(a.ctx)
-	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both, Between: o.between}
+	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both, Between: o.between, Misses: o.misses}
 	if o.count > 0 {
 		// Over loopback a packet is traced twice, and some may be lost on their way to us.
 		t.Most = 2*o.count + o.rate

@@ -170,6 +170,26 @@ func asksState(b model.Backend, text string) bool {
 	return strings.Contains(text, "-m conntrack ") || strings.Contains(text, "-m state ")
 }
 
+// StateUntold reports whether a ruleset, which may be nil, has rules that ask what conntrack
+// made of a packet and of which no trace event tells that: the first event of each chain of
+// nf_tables does.
+func StateUntold(rs *model.Ruleset) bool {
+	if rs == nil {
+		return false
+	}
+	for _, t := range rs.Tables {
+		if t.Backend != model.BackendLegacy {
+			continue
+		}
+		for _, c := range t.Chains {
+			if slices.ContainsFunc(c.Rules, func(r model.Rule) bool { return asksState(t.Backend, r.Text) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // manners is what a ruleset does with conntrack.
 type manners struct {
 	// zones is true where a rule gives packets a zone, silenced where one keeps conntrack

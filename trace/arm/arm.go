@@ -46,6 +46,9 @@ type Options struct {
 	// (ruleset.Tracks). Elsewhere no rule looks at connections, since that would switch
 	// it on.
 	Tracked4, Tracked6 bool
+	// States has the kernel tell of each traced packet what conntrack made of it. It asks for
+	// nothing, so it does not switch conntrack on. The raw method cannot.
+	States bool
 	// Rate is how many packets a second the kernel traces; DefaultRate where it is 0.
 	Rate int
 	// Burst is how many it traces at once before Rate holds; Rate where it is 0.

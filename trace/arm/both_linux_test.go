@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,6 +117,46 @@ func TestBothRulesSayWhatTheFilterSays(t *testing.T) {
 					t.Errorf("%s: traced %v, want %v", s.name, traced, want)
 				}
 			}
+		})
+	}
+}
+
+// TestStates: who asks what conntrack made of a packet does not switch it on, and asks only
+// at the hooks where packets are traced.
+func TestStates(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft")
+	for _, c := range []struct {
+		filter, want string
+		both         bool
+	}{
+		{filter: "udp", want: "output_199 prerouting_199"},
+		{filter: "udp and in r0", want: "prerouting_199"},
+		{filter: "udp and dst port 9", both: true}, // those that know the connection stand there already
+		{filter: "ip or ip6", both: true, want: "output_199 prerouting_199"},
+	} {
+		t.Run(c.filter, func(t *testing.T) {
+			t.Parallel()
+			ns := nettest.New(t, "states")
+			a := arming(t, ns, arm.Options{Filter: parse(t, c.filter), States: true, Both: c.both})
+			list := strings.Fields(nettest.Run(t, ns, "nft", "list", "chains", "inet"))
+			var got []string
+			for i, w := range list {
+				if i > 0 && list[i-1] == "chain" && strings.HasSuffix(w, "_199") {
+					got = append(got, w)
+				}
+			}
+			slices.Sort(got)
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("chains behind conntrack %q, want %q", got, c.want)
+			}
+			if tracks(t, ns) {
+				t.Error("conntrack is at work")
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+			nothingLeft(t, ns)
 		})
 	}
 }

@@ -157,6 +157,9 @@ func (w *owner) fill(p *plan, o Options) error {
 		}
 	}
 	w.probes()
+	if o.States {
+		w.states(p)
+	}
 	w.switchOn(trace, o)
 	return w.conn.Flush()
 }

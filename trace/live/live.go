@@ -37,6 +37,10 @@ type Trace struct {
 	// (package between). It is done where legacy tables are there and cannot be traced, and
 	// else only when asked for: each program costs every packet some 45 ns.
 	Between bool
+	// Misses has the kernel tell what conntrack made of each packet where rules of legacy
+	// tables ask for it, so that it is known why they did not match. That costs every packet
+	// some 45 ns.
+	Misses bool
 	// Method is "auto", "owner" or "raw"; "" is auto.
 	Method string
 }

@@ -221,7 +221,7 @@ func noStateContradiction(t *testing.T, k talk, seed uint64) {
 		randomSave(r, "filter", save...)+randomSave(r, "mangle", save...))), k.program("iptables-legacy-restore"))
 	nettest.Feed(t, n.Router, k.in(tame.Replace(randomSave(r, "filter", save...))), k.program("iptables-nft-restore"))
 	nettest.Feed(t, n.Router, k.in(tame.Replace(randomNative(r, native...))), "nft", "-f", "-")
-	s := open(t, n.Router, Trace{Filter: parse(t, k.filter), Rate: 1000})
+	s := open(t, n.Router, Trace{Filter: parse(t, k.filter), Rate: 1000, Misses: true})
 	f := miss.New(miss.Known{})
 	known, told, late, seen, states := 0, 0, 0, map[int]bool{}, map[string]int{}
 	for rounds := 0; late < 12 && rounds < 8; rounds++ {
@@ -260,6 +260,9 @@ func noStateContradiction(t *testing.T, k talk, seed uint64) {
 				}
 			}
 		}
+	}
+	if told != len(seen) {
+		t.Errorf("of %d packets the state of %d was told: %v", len(seen), told, states)
 	}
 	if len(seen) == 0 || k.name == "udp" && late == 0 {
 		t.Errorf("%d packets, %d of an older connection", len(seen), late)

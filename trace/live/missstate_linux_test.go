@@ -59,7 +59,8 @@ func blind(j *journey.Journey) *journey.Journey {
 	return &b
 }
 
-// TestMissState: what is known of a packet's state though no event tells it.
+// TestMissState: what is known of a packet's state though no event tells it, and that it is
+// told where misses are asked for.
 func TestMissState(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore")
 	t.Parallel()
@@ -73,9 +74,20 @@ func TestMissState(t *testing.T) {
 		first           bool // a packet goes through before the rules are there
 		filter          string
 		until           func(*journey.Journey) bool
+		told            bool // the kernel tells the state, for the sake of misses
 		want            string
 		miss            string
 	}{
+		{name: "told: a new one", told: true, to: "10.2.0.2:9", rules: filter + "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
+			want: "NEW", miss: "filter/FORWARD 1: conntrack ctstate NEW, want RELATED,ESTABLISHED"},
+		{name: "told: the reply", told: true, to: "10.2.0.2:9", first: true, filter: "src port 9",
+			rules: filter + "-A FORWARD -p udp -m udp --sport 9 -m state --state NEW -m limit --limit 1/hour --limit-burst 1 -j ACCEPT\n-A FORWARD -p udp -m udp --sport 9 -j DROP\nCOMMIT\n",
+			want:  "ESTABLISHED", miss: "filter/FORWARD 1: state state ESTABLISHED, want NEW"},
+		{name: "told: without an answer", told: true, to: "10.2.0.2:8", first: true, filter: "dst port 8",
+			rules: filter + "-A FORWARD -m conntrack --ctstate RELATED -m limit --limit 1/hour --limit-burst 1 -j ACCEPT\n-A FORWARD -p udp -m udp --dport 8 -j DROP\nCOMMIT\n",
+			want:  "NEW", miss: "filter/FORWARD 1: conntrack ctstate NEW, want RELATED"},
+		{name: "told: untracked", told: true, to: "10.2.0.2:9", rules: raw + filter + "-A FORWARD -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
+			want: "UNTRACKED", miss: "filter/FORWARD 1: conntrack ctstate UNTRACKED, want NEW,ESTABLISHED"},
 		{name: "the rule that it missed", to: "10.2.0.2:9", rules: filter + "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
 			want: "NEW or INVALID", miss: "filter/FORWARD 1: conntrack ctstate NEW or INVALID, want RELATED,ESTABLISHED"},
 		{name: "no entry", to: "10.2.0.2:9", until: absent, rules: filter + "-A FORWARD -m conntrack --ctstate ESTABLISHED -m limit --limit 1/hour --limit-burst 1 -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
@@ -119,7 +131,7 @@ func TestMissState(t *testing.T) {
 			if of == "" {
 				of = "dst port 9"
 			}
-			s := open(t, n.Router, Trace{Filter: parse(t, "udp and "+of)})
+			s := open(t, n.Router, Trace{Filter: parse(t, "udp and "+of), Misses: c.told})
 			var j *journey.Journey
 			for seen, deadline := 0, time.Now().Add(30*time.Second); j == nil; {
 				if time.Now().After(deadline) {

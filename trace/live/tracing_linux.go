@@ -11,6 +11,7 @@ import (
 
 	"nfscope/model/feed"
 	"nfscope/model/journey"
+	"nfscope/model/miss"
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
 	"nfscope/trace/arm"
@@ -98,6 +99,7 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 	}
 	s.mu.Lock()
 	legacy := s.legacy || t.Method == arm.MethodRaw
+	o.States = t.Misses && miss.StateUntold(s.latest)
 	s.mu.Unlock()
 	var err error
 	if tr.nft, err = nftrace.Open(s.ns, nftrace.Options{}); err != nil {
