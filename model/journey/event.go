@@ -69,8 +69,16 @@ type Event struct {
 	// Stamp is the packet's receive stamp, zero where the kernel gave none.
 	Stamp time.Time
 
-	// ID is nftrace's packet id. It is not unique.
+	// ID is nftrace's packet id. It is not unique. A legacy event has that of its packet where
+	// it is known.
 	ID uint32
+	// Follow is the number of the packet as programs between the chains follow it (Sight), 0
+	// where that is not known.
+	Follow uint64
+	// Turn is which of the events of the ID this is, counted from when packets are followed, 0
+	// where that is not known; of a legacy event, which was the last of its packet before it
+	// was followed.
+	Turn uint32
 	// Handle is the nft rule's; 0 marks an event without one.
 	Handle uint64
 	// Verdict as nftrace has it; VerdictUnknown from the legacy tracer. Policy

@@ -111,6 +111,7 @@ func (s *falls) clone() falls {
 // trail is how far a journey is known to have come: what a drop is held against.
 type trail struct {
 	number      int
+	follow      uint64    // see builder
 	key         packetKey // without what the packet carries
 	sum         uint32
 	packet      model.Packet // as it was last seen
@@ -133,7 +134,7 @@ func (b *builder) trail() (t trail, ok bool) {
 	if p == nil || !b.keyed {
 		return t, false
 	}
-	t = trail{number: b.number, packet: *p, at: at, way: b.way, inside: b.inside(), since: b.first.Add(-b.delay), last: b.last, probed: b.probed, fixed: everything()}
+	t = trail{number: b.number, follow: b.follow, packet: *p, at: at, way: b.way, inside: b.inside(), since: b.first.Add(-b.delay), last: b.last, probed: b.probed, fixed: everything()}
 	t.key, t.sum = b.key.plain()
 	t.reach, t.left = b.reach()
 	for _, w := range b.walks {

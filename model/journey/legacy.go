@@ -19,12 +19,13 @@ func (f *Fold) legacy(e *Event) {
 	b := f.legacyHome(at, e, k)
 	if b == nil {
 		b = f.begin(e)
+		b.note(e)
 		f.room(k)
 		f.key(b, k)
 		f.compare(b, e, at)
 		f.link(b, e, at)
 		f.linkCopy(b, e, at)
-	} else if !b.stampSure {
+	} else if b.note(e); !b.stampSure && e.Follow == 0 {
 		b.assume(at, e)
 	}
 	b.stamped(e.Stamp)
@@ -89,10 +90,13 @@ func builtinName(h model.Hook) string {
 
 // legacyHome finds the journey an event belongs to, nil where it begins one.
 func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
+	if b := f.whose(e, k); b != nil && b.takesLegacy(at, e) {
+		return b
+	}
 	var weak, strong, odd *builder
 	some := f.someoneIsDue(at, e, k)
 	for b := f.byKey[k]; b != nil; b = b.same {
-		if !b.takesLegacy(at, e) || some && !f.due(b, at) {
+		if b.others(e) || !b.takesLegacy(at, e) || some && !f.due(b, at) {
 			continue
 		}
 		best := &weak
@@ -107,7 +111,7 @@ func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
 			*best = b
 			continue
 		}
-		f.pair(*best, b)
+		f.guess(*best, b)
 	}
 	switch {
 	case strong != nil:
@@ -126,7 +130,7 @@ func (f *Fold) legacyHome(at place, e *Event, k packetKey) *builder {
 func (f *Fold) someoneIsDue(at place, e *Event, k packetKey) bool {
 	n, due := 0, false
 	for b := f.byKey[k]; b != nil && (n < 2 || !due); b = b.same {
-		if b.takesLegacy(at, e) {
+		if !b.others(e) && b.takesLegacy(at, e) {
 			n++
 			due = due || f.due(b, at)
 		}

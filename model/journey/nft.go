@@ -44,6 +44,7 @@ func (f *Fold) nft(e *Event) {
 		b.nft = w
 		b.insert(w)
 	}
+	b.turned(e)
 	f.nftStep(b, w, e)
 	f.silent(b, w, e)
 	b.origin(e)
@@ -81,6 +82,9 @@ func (f *Fold) nftHome(w *walk, e *Event) *builder {
 
 // name notes the id that a journey's events have.
 func (f *Fold) name(b *builder, id uint32) {
+	if !b.hasID {
+		b.firstID = id
+	}
 	b.id, b.hasID = id, true
 	f.byID[id] = b
 }
@@ -158,14 +162,17 @@ func (b *builder) over(at place) bool {
 func (f *Fold) legacyTwin(w *walk, e *Event, k packetKey) *builder {
 	var twin *builder
 	for b := f.byKey[k]; b != nil; b = b.same {
-		if b.hasID || !b.fits(w.place, e) {
+		if b.hasID || b.others(e) || !b.fits(w.place, e) {
 			continue
+		}
+		if b.wants == e.ID && e.Turn != 0 { // the oldest of them: those before it have theirs
+			return b
 		}
 		if twin == nil {
 			twin = b
 			continue
 		}
-		f.pair(twin, b)
+		f.guess(twin, b)
 	}
 	return twin
 }

@@ -303,7 +303,7 @@ func (f *Fold) compare(b *builder, e *Event, at place) {
 		if o == b || len(o.walks) == 0 {
 			continue
 		}
-		if !o.settled(f.opt.Probes) && o.like(e, at) || o.taken(e, at) {
+		if !o.apartFrom(b) && (!o.settled(f.opt.Probes) && o.like(e, at) || o.taken(e, at)) {
 			f.pair(o, b)
 		}
 	}

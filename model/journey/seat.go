@@ -20,6 +20,13 @@ type Seat struct {
 	First bool
 }
 
+// Precedes reports whether the chain that an event of the legacy tracer tells of stands behind
+// the seat and before the next.
+func (s *Seat) Precedes(e *Event) bool {
+	at := legacyPlace(e)
+	return at.hook == s.Hook && at.priority > s.Priority && at.priority < s.Until
+}
+
 // LastSeat is Seat.Until of a hook's last seat.
 const LastSeat model.Priority = math.MaxInt32
 

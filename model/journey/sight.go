@@ -13,8 +13,18 @@ type Sight struct {
 	Seat
 	// Time is the kernel's.
 	Time time.Time
+	// Netns is the namespace's name, "" for the one that is looked at.
+	Netns string `json:",omitempty"`
 	// Skb is the address. It is another packet's once this one is gone.
-	Skb    uint64
+	Skb uint64
+	// Follow is the number that the packet was given when it was first seen, 0 for none; New
+	// is true where that was here.
+	Follow uint64
+	New    bool
+	// ID is nf_tables' id of the packet, 0 where it is not known.
+	ID uint32
+	// Turn is which of the id's events was the packet's last before it came; see Event.
+	Turn   uint32
 	CPU    uint32
 	Packet model.Packet
 	In     string
@@ -27,21 +37,30 @@ type Sight struct {
 
 // course is the sights of one packet.
 type course struct {
-	skb         uint64
-	key         packetKey
-	sum         uint32
-	head        model.Packet // as it was seen first
-	begin, seen Sight
+	name uint64 // the packet's number, in recordings without one its sk_buff
+	skb  uint64
+	key  packetKey
+	sum  uint32
+	all  []Sight // the first of them and the last
 }
+
+func (w *course) begin() *Sight { return &w.all[0] }
+func (w *course) seen() *Sight  { return &w.all[len(w.all)-1] }
+
+// head is the packet as it was seen first.
+func (w *course) head() *model.Packet { return &w.all[0].Packet }
 
 // sights are the courses of the last seconds.
 type sights struct {
-	by   map[uint64]*course // the newest of each sk_buff
+	by   map[uint64]*course // by name
 	line []*course          // by their beginning
 }
 
-// maxCourses is how many are kept.
-const maxCourses = 4096
+const (
+	// maxCourses is how many are kept, maxSights how many sights of each.
+	maxCourses = 4096
+	maxSights  = 64
+)
 
 // Sight takes a packet that was seen between two chains. Sights say by which chain, or by
 // conntrack, a packet was dropped that nothing else told of, and tell packets apart whose
@@ -54,21 +73,34 @@ func (f *Fold) Sight(s *Sight) {
 	if w.by == nil {
 		w.by = map[uint64]*course{}
 	}
+	if s.Netns != "" {
+		return // a journey is of the namespace that is looked at
+	}
 	key, sum := keyOf(&s.Packet).plain()
-	if at := w.by[s.Skb]; at != nil && !s.First && at.key == key && (place{at.seen.Hook, at.seen.Priority}).before(place{s.Hook, s.Priority}) {
-		at.seen = *s
+	name, fresh := s.Follow, s.New
+	if name == 0 {
+		name, fresh = s.Skb, s.First
+	}
+	if at := w.by[name]; at != nil && !fresh && at.key == key && (place{at.seen().Hook, at.seen().Priority}).before(place{s.Hook, s.Priority}) {
+		if len(at.all) == maxSights {
+			at.all = slices.Delete(at.all, maxSights-1, maxSights)
+		}
+		at.all = append(at.all, *s)
 		return
 	}
-	delete(w.by, s.Skb)
-	if !s.First {
+	delete(w.by, name)
+	if !fresh {
 		return // its beginning was not seen: the bound held it back
 	}
-	n := &course{skb: s.Skb, key: key, sum: sum, head: s.Packet, begin: *s, seen: *s}
-	w.by[s.Skb] = n
+	n := &course{name: name, skb: s.Skb, key: key, sum: sum, all: []Sight{*s}}
+	w.by[name] = n
+	if s.ID != 0 && s.Follow != 0 {
+		f.met(s)
+	}
 	old := 0
-	for old < len(w.line) && (len(w.line)-old >= maxCourses || s.Time.Sub(w.line[old].begin.Time) > waiting) {
-		if o := w.line[old]; w.by[o.skb] == o {
-			delete(w.by, o.skb)
+	for old < len(w.line) && (len(w.line)-old >= maxCourses || s.Time.Sub(w.line[old].begin().Time) > waiting) {
+		if o := w.line[old]; w.by[o.name] == o {
+			delete(w.by, o.name)
 		}
 		old++
 	}
@@ -83,8 +115,9 @@ func (s *sights) clone() (c sights) {
 	c.by = make(map[uint64]*course, len(s.by))
 	for _, o := range s.line {
 		n := *o
-		if c.line = append(c.line, &n); s.by[o.skb] == o {
-			c.by[o.skb] = &n
+		n.all = slices.Clone(o.all)
+		if c.line = append(c.line, &n); s.by[o.name] == o {
+			c.by[o.name] = &n
 		}
 	}
 	return c
@@ -92,27 +125,30 @@ func (s *sights) clone() (c sights) {
 
 // left reports whether the packet was seen where packets leave netfilter.
 func (w *course) left() bool {
-	return w.seen.Until == LastSeat && (w.seen.Hook == model.HookInput || w.seen.Hook == model.HookPostrouting)
+	return w.seen().Until == LastSeat && (w.seen().Hook == model.HookInput || w.seen().Hook == model.HookPostrouting)
 }
 
 // fits reports whether a course can be that of the packet which left a trail.
 func (w *course) fits(t *trail, slack time.Duration) bool {
-	at := place{w.begin.Hook, w.begin.Priority}
+	at := place{w.begin().Hook, w.begin().Priority}
 	switch {
 	case w.key != t.key, w.sum != t.sum && w.sum != 0 && t.sum != 0,
-		w.begin.Time.Before(t.since.Add(-slack)), w.begin.Time.After(t.last.Add(slack)):
+		w.begin().Time.Before(t.since.Add(-slack)), w.begin().Time.After(t.last.Add(slack)):
 		return false
-	case (w.begin.Hook == model.HookPrerouting) != (t.inside != ""):
+	case (w.begin().Hook == model.HookPrerouting) != (t.inside != ""):
 		return false
 	case t.left && !w.left(), !t.left && t.probed && w.left():
 		return false
 	}
-	return rank(w.seen.Hook) >= rank(t.reach.hook) && kin(&w.head, at, &t.packet, t.at)
+	return rank(w.seen().Hook) >= rank(t.reach.hook) && kin(w.head(), at, &t.packet, t.at)
 }
 
 // course finds the one course that a journey's packet can have gone; nil where there is none, or
 // several.
 func (f *Fold) course(t *trail) (one *course) {
+	if w := f.sights.by[t.follow]; t.follow != 0 && w != nil {
+		return w
+	}
 	for _, w := range f.sights.line {
 		if !w.fits(t, f.opt.Quiet) {
 			continue
@@ -128,8 +164,8 @@ func (f *Fold) course(t *trail) (one *course) {
 // beyond lists what stands between the seat where a packet was seen last and the next one of
 // the hook; nothing where it was seen behind all.
 func (f *Fold) beyond(w *course) []standing {
-	if w.seen.Until == LastSeat || f.rules == nil {
+	if w.seen().Until == LastSeat || f.rules == nil {
 		return nil
 	}
-	return standBetween(standings(f.rules.Ruleset()), &w.seen.Seat, w.head.Family)
+	return standBetween(standings(f.rules.Ruleset()), &w.seen().Seat, w.head().Family)
 }

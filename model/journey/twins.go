@@ -38,6 +38,12 @@ func (f *Fold) pair(a, b *builder) {
 	}
 }
 
+// guess is pair where an event was taken for that of one of them.
+func (f *Fold) guess(a, b *builder) {
+	a.guessed, b.guessed = true, true
+	f.pair(a, b)
+}
+
 func (f *Fold) enter(g *alikes, b *builder) {
 	b.alikes, b.dirty = g, true
 	b.behind = !b.settled(f.opt.Probes)
@@ -63,6 +69,10 @@ func (f *Fold) heard(b *builder) {
 	if g.behind > 0 {
 		return
 	}
+	if g.named() {
+		g.release()
+		return
+	}
 	one, known := g.natted()
 	switch {
 	case !known:
@@ -77,8 +87,12 @@ func (f *Fold) heard(b *builder) {
 	}
 }
 
-// doubt gives up: it will never be known whose events are whose.
+// doubt gives up: it will never be known whose events are whose, unless that is told of each.
 func (g *alikes) doubt() {
+	if g.named() {
+		g.release()
+		return
+	}
 	for _, b := range g.of {
 		b.alikes = nil
 		b.suspect(twins)

@@ -160,6 +160,12 @@ type builder struct {
 	number      int
 	id          uint32
 	hasID       bool
+	firstID     uint32 // the id that it was first known by
+	follow      uint64 // its number as programs follow it, 0 where that is not known
+	wants       uint32 // the id that nf_tables has for it, and its turn, as the legacy tracer's events tell
+	wantsTurn   uint32
+	turn, turns uint32 // of the first id, the turns of its first event and of its last
+	guessed     bool   // an event of the legacy tracer came that is of no known packet
 	key         packetKey
 	keyed       bool
 	stamp       time.Time

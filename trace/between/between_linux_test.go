@@ -38,8 +38,11 @@ func TestSights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(n.Router, journey.Seats(rs, -350, -350), Options{})
+	r, err := Open(Options{})
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Sit(n.Router, "", journey.Seats(rs, -350, -350)); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -66,7 +69,7 @@ func TestSights(t *testing.T) {
 			if skb == 0 {
 				skb = s.Skb
 			}
-			if s.Skb != skb || s.Time.Before(last) || s.First != (len(list) == 1) || s.Lost != 0 {
+			if s.Skb != skb || s.Time.Before(last) || s.First != (len(list) == 1) || s.New != s.First || s.Lost != 0 {
 				t.Errorf("%d. %+v", len(list), s)
 			}
 			last = s.Time

@@ -39,32 +39,19 @@ func sits() error {
 	if err != nil {
 		return err
 	}
-	r, err := Open(ns, journey.Seats(&model.Ruleset{}, -350, -350), Options{})
+	r, err := Open(Options{})
 	if err != nil {
 		return err
 	}
-	for _, p := range r.progs {
-		i, err := p.Info()
-		if err != nil {
-			return err
-		}
-		id, _ := i.ID()
-		fmt.Println("program", id)
+	if err := r.Sit(ns, "", journey.Seats(&model.Ruleset{}, -350, -350)); err != nil {
+		return err
 	}
-	for _, l := range r.links {
-		i, err := l.Info()
-		if err != nil {
-			return err
-		}
-		fmt.Println("link", i.ID)
+	ids, err := r.kit.IDs()
+	if err != nil {
+		return err
 	}
-	for _, m := range r.maps {
-		i, err := m.Info()
-		if err != nil {
-			return err
-		}
-		id, _ := i.ID()
-		fmt.Println("map", id)
+	for _, id := range ids {
+		fmt.Println(id)
 	}
 	fmt.Println("sits")
 	_, err = io.Copy(io.Discard, os.Stdin)
@@ -140,7 +127,7 @@ func TestKilled(t *testing.T) {
 			t.Errorf("%s is not there", l)
 		}
 	}
-	if n["sits"] != 1 || n["program"] == 0 || n["link"] != 2*n["program"] || n["map"] != 4 {
+	if n["sits"] != 1 || n["program"] == 0 || n["link"] != 2*n["program"] || n["map"] != 8 {
 		t.Fatalf("it said %q", said)
 	}
 	if err := cmd.Process.Kill(); err != nil {

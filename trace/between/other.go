@@ -14,8 +14,23 @@ import (
 // Reader tells of nothing.
 type Reader struct{}
 
+// Socket is a tracer's.
+type Socket interface{ Attach(program int) error }
+
 // Open returns ErrUnsupported.
-func Open(*netns.Handle, []journey.Seat, Options) (*Reader, error) { return nil, ErrUnsupported }
+func Open(Options) (*Reader, error) { return nil, ErrUnsupported }
+
+// Sit returns ErrUnsupported.
+func (*Reader) Sit(*netns.Handle, string, []journey.Seat) error { return ErrUnsupported }
+
+// Tap returns ErrUnsupported.
+func (*Reader) Tap(legacy, nft Socket) error { return ErrUnsupported }
+
+// Name does nothing.
+func (*Reader) Name([]journey.Event) error { return ErrUnsupported }
+
+// Missed does nothing.
+func (*Reader) Missed() {}
 
 // Seats are none.
 func (*Reader) Seats() []journey.Seat { return nil }

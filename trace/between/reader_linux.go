@@ -2,186 +2,152 @@ package between
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
-	"golang.org/x/sys/unix"
+	"github.com/cilium/ebpf/asm"
 
-	"nfscope/model"
 	"nfscope/model/feed"
 	"nfscope/model/journey"
 	"nfscope/trace/ifname"
+	"nfscope/trace/kprog"
 	"nfscope/trace/netns"
 )
 
 const (
-	ringSize = 1 << 20 // 7000 sights
-	most     = 4096    // packets under way at once; the longest unseen make room
-	pace     = 20 * time.Millisecond
+	most = 4096 // packets under way at once; the longest unseen make room
+	pace = 20 * time.Millisecond
+	// lines is how many messages of the legacy tracer are remembered whose events have not
+	// come yet: as many as fit into its socket.
+	lines = 1 << 17
 )
 
-// Reader tells of traced packets at the seats of one namespace. Nothing is pinned: programs
-// and maps are gone with the process, whatever ends it.
+// Reader tells of packets at the seats of a namespace, and of those it was spread to. Nothing
+// is pinned: programs and maps are gone with the process, whatever ends it.
 type Reader struct {
-	seats []journey.Seat // as they could be taken, by number
-	links []link.Link
-	progs []*ebpf.Program
-	maps  []*ebpf.Map
-	stats *ebpf.Map
-	ring  *ringbuf.Reader
-	names *ifname.Table
-	// heard is when the buffer was last begun to be read to its end.
+	kit    *kprog.Kit
+	base   program
+	chosen *Chosen
+	seats  []place // as they could be taken, by number
+	spaces []*ifname.Table
+
+	// heard is when the sights were last begun to be read to their end.
 	heard atomic.Pointer[time.Time]
-	// lost are those that are missing and were told of, bad those that could not be read.
+	// lost are sights that are missing and were told of, bad those that could not be read.
 	lost, bad uint64
+
+	// The messages of the legacy tracer have a ring of their own, so that none waits for a
+	// sight that another CPU is still writing; nfnetlink_log sends one at a time.
+	ring *kprog.Ring
+	mu   sync.Mutex // held while it is read, and for lines
+	// lines are messages by their number.
+	lines map[uint32]line
+	// turns are how many events of nf_tables' tracer came by id, as the tap counts them; nil
+	// once that cannot be told any more: some were lost, or there are too many ids.
+	turns map[uint32]uint32
 }
 
-// Open takes the seats in a namespace; the handle may be closed afterwards. A seat whose
-// priority another has is taken as near before it as there is room, and left out where there
-// is none.
-func Open(ns *netns.Handle, seats []journey.Seat, o Options) (_ *Reader, err error) {
+// place is a seat that was taken.
+type place struct {
+	journey.Seat
+	space int
+	netns string
+}
+
+// Open makes what the programs share; they are in no hook yet.
+func Open(o Options) (_ *Reader, err error) {
 	l, err := readLayout()
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{}
-	defer func() {
-		if err != nil {
-			_ = r.Close()
-		}
-	}()
 	if o.Rate <= 0 {
 		o.Rate = DefaultRate
 	}
 	if o.Burst <= 0 {
 		o.Burst = DefaultBurst
 	}
-	base := program{l: l, each: int64(time.Second) / int64(o.Rate), burst: int64(o.Burst)}
+	r := &Reader{chosen: o.Chosen, lines: map[uint32]line{}, turns: map[uint32]uint32{}}
+	if r.kit, err = kprog.Open("nfs_sights", stats); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = r.Close()
+		}
+	}()
+	r.base = program{l: l, kit: r.kit, rate: o.Rate, burst: o.Burst, marked: o.Chosen == nil}
 	for _, m := range []struct {
 		at   **ebpf.Map
 		spec ebpf.MapSpec
 	}{
-		{&base.ring, ebpf.MapSpec{Name: "nfs_sights", Type: ebpf.RingBuf, MaxEntries: ringSize}},
-		{&base.bucket, ebpf.MapSpec{Name: "nfs_bucket", Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1}},
-		{&base.stats, ebpf.MapSpec{Name: "nfs_stats", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: 8, MaxEntries: stats}},
-		{&base.follows, ebpf.MapSpec{Name: "nfs_follows", Type: ebpf.LRUHash, KeySize: 8, ValueSize: 8, MaxEntries: most}},
+		{&r.base.follows, ebpf.MapSpec{Name: "nfs_follows", Type: ebpf.LRUHash, KeySize: 8, ValueSize: followSize, MaxEntries: most}},
+		{&r.base.here, ebpf.MapSpec{Name: "nfs_here", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: hereSize, MaxEntries: 1}},
+		{&r.base.turns, ebpf.MapSpec{Name: "nfs_turns", Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: mostIDs}},
+		{&r.base.told, ebpf.MapSpec{Name: "nfs_told", Type: ebpf.PerCPUArray, KeySize: 4, ValueSize: toldSize, MaxEntries: 1}},
 	} {
-		made, err := ebpf.NewMap(&m.spec)
-		if err != nil {
-			return nil, fmt.Errorf("make a map: %w", plain(err))
+		if *m.at, err = r.kit.Map(m.spec); err != nil {
+			return nil, err
 		}
-		*m.at = made
-		r.maps = append(r.maps, made)
 	}
-	r.stats = base.stats
-	if r.ring, err = ringbuf.NewReader(base.ring); err != nil {
-		return nil, fmt.Errorf("map the ring buffer: %w", err)
-	}
-	if r.names, err = ifname.Open(ns); err != nil {
+	if r.ring, err = r.kit.NewRing("nfs_lines"); err != nil {
 		return nil, err
 	}
 	begin := time.Now()
 	r.heard.Store(&begin)
-	return r, ns.Do(func() error { return r.take(seats, &base) })
+	return r, nil
 }
 
-// plain takes the library's guess at MEMLOCK from a refusal.
-func plain(err error) error {
-	if errors.Is(err, unix.EPERM) {
-		return unix.EPERM
+// Sit takes seats in a namespace; the handle may be closed afterwards. A seat whose priority
+// another has is taken as near before it as there is room, and left out where there is none.
+// It is called before Run: first for the namespace that is looked at, then for others, of
+// which name is what their sights have for Netns. What was followed into those is followed on,
+// and where packets are chosen, so are those there.
+func (r *Reader) Sit(ns *netns.Handle, name string, seats []journey.Seat) error {
+	names, err := ifname.Open(ns)
+	if err != nil {
+		return err
 	}
-	return err
+	r.spaces = append(r.spaces, names)
+	return ns.Do(func() error { return r.take(seats, name) })
 }
 
-// take loads and attaches a program for each seat.
-func (r *Reader) take(seats []journey.Seat, base *program) error {
-	for i := range seats {
-		s := seats[i]
-		p := *base
-		p.seat, p.first = uint32(len(r.seats)), s.First
-		p.last = s.Until == journey.LastSeat && (s.Hook == model.HookInput || s.Hook == model.HookPostrouting)
-		prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: "nfs_between", Type: ebpf.Netfilter, AttachType: ebpf.AttachNetfilter, License: "GPL", Instructions: p.assemble()})
+// Socket is a tracer's.
+type Socket interface {
+	// Attach makes a program, by its descriptor, the socket's filter.
+	Attach(program int) error
+}
+
+// Tap listens to the sockets of the tracers, where those are: which of the legacy tracer's
+// messages is of which followed packet is known then (Name). Nil is none.
+func (r *Reader) Tap(legacy, nft Socket) error {
+	attach := func(to Socket, name string, code func(*tap) asm.Instructions) error {
+		p, err := r.kit.Load("load a socket's filter", ebpf.ProgramSpec{Name: name, Type: ebpf.SocketFilter,
+			Instructions: code(&tap{ring: r.ring, here: r.base.here, told: r.base.told, turns: r.base.turns})})
 		if err != nil {
-			return fmt.Errorf("load a netfilter program (Linux 6.4): %w", plain(err))
+			return err
 		}
-		r.progs = append(r.progs, prog)
-		taken, err := r.sit(prog, &s, before(seats[:i], &s))
-		switch {
-		case errors.Is(err, unix.EBUSY):
-			continue
-		case err != nil:
-			return fmt.Errorf("attach a netfilter program at %s, priority %d: %w", s.Hook, s.Priority, err)
-		}
-		r.links, r.seats = append(r.links, taken...), append(r.seats, s)
+		return to.Attach(p.FD())
 	}
-	for i := range r.seats { // what could not be taken parts nothing
-		s := &r.seats[i]
-		if s.Until = journey.LastSeat; i+1 < len(r.seats) && r.seats[i+1].Hook == s.Hook {
-			s.Until = r.seats[i+1].Priority
+	if nft != nil {
+		if err := attach(nft, "nfs_ids", func(t *tap) asm.Instructions { return t.ids() }); err != nil {
+			return err
 		}
+	}
+	if legacy != nil {
+		return attach(legacy, "nfs_lines", func(t *tap) asm.Instructions { return t.lines() })
 	}
 	return nil
 }
 
-// before is the highest priority of the seats of the same hook that come before one.
-func before(seats []journey.Seat, s *journey.Seat) int64 {
-	least := int64(-1 << 31)
-	for _, o := range seats {
-		if o.Hook == s.Hook {
-			least = max(least, int64(o.Priority))
-		}
+// Seats are those that could be taken, of all namespaces.
+func (r *Reader) Seats() (list []journey.Seat) {
+	for i := range r.seats {
+		list = append(list, r.seats[i].Seat)
 	}
-	return least
+	return list
 }
-
-// tries is how many priorities are tried for a seat.
-const tries = 8
-
-// sit attaches a program for both families, at the seat's priority or as near as one is free:
-// behind it for a hook's first seat, else before it.
-func (r *Reader) sit(prog *ebpf.Program, s *journey.Seat, least int64) ([]link.Link, error) {
-	hook := map[model.Hook]link.NetfilterInetHook{model.HookPrerouting: link.NetfilterInetPreRouting, model.HookInput: link.NetfilterInetLocalIn,
-		model.HookForward: link.NetfilterInetForward, model.HookOutput: link.NetfilterInetLocalOut, model.HookPostrouting: link.NetfilterInetPostRouting}[s.Hook]
-	step := int64(-1)
-	if s.First || s.Until == journey.LastSeat {
-		step = 1
-	}
-	err := error(unix.EBUSY)
-	for try := range int64(tries) {
-		at := int64(s.Priority) + step*try
-		if at <= least || s.Until != journey.LastSeat && at >= int64(s.Until) {
-			break
-		}
-		var both []link.Link
-		for _, family := range []link.NetfilterProtocolFamily{link.NetfilterProtoIPv4, link.NetfilterProtoIPv6} {
-			var l link.Link
-			if l, err = link.AttachNetfilter(link.NetfilterOptions{Program: prog, ProtocolFamily: family, Hook: hook, Priority: int32(at)}); err != nil {
-				break
-			}
-			both = append(both, l)
-		}
-		if err == nil {
-			s.Priority = model.Priority(at)
-			return both, nil
-		}
-		for _, l := range both {
-			_ = l.Close() // the other family has the priority taken
-		}
-		if !errors.Is(err, unix.EBUSY) {
-			break
-		}
-	}
-	return nil, plain(err)
-}
-
-// Seats are those that could be taken.
-func (r *Reader) Seats() []journey.Seat { return r.seats }
 
 // Run tells of sights until the context ends (nil) or the Reader is closed (os.ErrClosed).
 func (r *Reader) Run(ctx context.Context, put func(feed.Item)) error {
@@ -199,72 +165,112 @@ func (r *Reader) Run(ctx context.Context, put func(feed.Item)) error {
 	}
 }
 
-// drain hands over the sights that wait now.
-func (r *Reader) drain(put func(feed.Item)) error {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+// Name fills in of the legacy tracer's events which followed packet each is of, and nf_tables'
+// id of that packet, where both are known. It may be called beside Run. The kernel asks a tap
+// before it hands the message to the socket, so that all that was tapped is there.
+func (r *Reader) Name(l []journey.Event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.ring.Drain(func(b []byte) error {
+		seq, n, err := decodeLine(b)
+		if err == nil {
+			r.line(seq, n)
+		}
+		return err
+	}); err != nil {
 		return err
 	}
+	for i := range l {
+		e := &l[i]
+		if e.Source == journey.SourceNFT {
+			e.Turn = r.turn(e.ID)
+		}
+		if e.Source != journey.SourceLegacy {
+			continue
+		}
+		n, ok := r.lines[uint32(e.Seq)]
+		delete(r.lines, uint32(e.Seq))
+		if ok && int(n.seat) < len(r.seats) && r.seats[n.seat].Precedes(e) {
+			if e.Follow = n.follow; n.turn != 0 && r.turns != nil {
+				e.ID, e.Turn = n.id, n.turn
+			}
+		}
+	}
+	return nil
+}
+
+// drain hands over the sights that wait now.
+func (r *Reader) drain(put func(feed.Item)) error {
 	begin := time.Now()
-	offset := begin.UnixNano() - ts.Nano()
-	lost, err := r.counted(statLost)
+	boot, err := kprog.Boot()
 	if err != nil {
 		return err
 	}
-	r.ring.SetDeadline(time.Now()) // nobody wakes us: the buffer is looked through
-	var rec ringbuf.Record
-	for {
-		err := r.ring.ReadInto(&rec)
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			r.heard.Store(&begin)
-			return nil
-		case err != nil:
-			return err
-		}
-		e, err := decode(rec.RawSample)
+	lost, err := r.kit.Count(statLost)
+	if err != nil {
+		return err
+	}
+	err = r.kit.Ring.Drain(func(b []byte) error {
+		e, err := decode(b)
 		if err != nil || int(e.Seat) >= len(r.seats) {
 			r.bad++ // no header of IP: it counts as one that is missing
-			continue
+			return nil
 		}
-		s := &journey.Sight{Seat: r.seats[e.Seat], Time: time.Unix(0, int64(e.Time)+offset), Skb: e.Skb, CPU: e.CPU, Packet: e.Packet,
-			In: r.names.Name(e.In), Out: r.names.Name(e.Out), Tracked: e.Tracked, Lost: lost + r.bad - r.lost}
+		at := &r.seats[e.Seat]
+		names := r.spaces[at.space]
+		s := &journey.Sight{Seat: at.Seat, Netns: at.netns, Time: boot.Add(time.Duration(e.Time)), Follow: e.Follow, New: e.New, ID: e.ID, Turn: e.Turn, Skb: e.Skb, CPU: e.CPU,
+			Packet: e.Packet, In: names.Name(e.In), Out: names.Name(e.Out), Tracked: e.Tracked, Lost: lost + r.bad - r.lost}
 		r.lost = lost + r.bad
 		put(feed.Item{Time: s.Time, Sight: s})
+		return nil
+	})
+	if err == nil {
+		r.heard.Store(&begin)
 	}
+	return err
 }
 
 // Heard is the time before which no packet was at a seat that Run has not told of.
 func (r *Reader) Heard() time.Time { return *r.heard.Load() }
 
-// counted is one of the programs' counters.
-func (r *Reader) counted(stat uint32) (n uint64, err error) {
-	var each []uint64
-	if err := r.stats.Lookup(stat, &each); err != nil {
-		return 0, fmt.Errorf("read the programs' counters: %w", err)
+// turn counts an event of an id.
+func (r *Reader) turn(id uint32) uint32 {
+	if r.turns == nil {
+		return 0
 	}
-	for _, c := range each {
-		n += c
+	n := r.turns[id] + 1
+	if r.turns[id] = n; len(r.turns) > mostIDs {
+		r.turns = nil
+		return 0
 	}
-	return n, nil
+	return n
+}
+
+// Missed says that events of nf_tables' tracer were lost.
+func (r *Reader) Missed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.turns = nil
+}
+
+// line remembers a message of the legacy tracer.
+func (r *Reader) line(seq uint32, l line) {
+	r.lines[seq] = l
+	if len(r.lines) <= lines {
+		return
+	}
+	for s := range r.lines { // lost, or somebody else's
+		if seq-s > lines/2 {
+			delete(r.lines, s)
+		}
+	}
 }
 
 // Close takes the programs out of the hooks, and ends Run.
-func (r *Reader) Close() (err error) {
-	for _, l := range r.links {
-		err = errors.Join(err, l.Close())
-	}
-	if r.ring != nil {
-		err = errors.Join(err, r.ring.Close())
-	}
-	for _, p := range r.progs {
-		err = errors.Join(err, p.Close())
-	}
-	for _, m := range r.maps {
-		err = errors.Join(err, m.Close())
-	}
-	if r.names != nil {
-		r.names.Close()
+func (r *Reader) Close() error {
+	err := r.kit.Close()
+	for _, n := range r.spaces {
+		n.Close()
 	}
 	return err
 }

@@ -26,17 +26,23 @@ func pinned(ns *netns.Handle, cpu, ttl, sport, discover, n int, to unix.Sockaddr
 		if err := unix.SchedSetaffinity(0, &set); err != nil {
 			return err
 		}
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		domain, options := unix.AF_INET, [][3]int{{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}, {unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, discover}, {unix.IPPROTO_IP, unix.IP_TTL, ttl}}
+		var own unix.Sockaddr = &unix.SockaddrInet4{Port: sport}
+		if _, v6 := to.(*unix.SockaddrInet6); v6 { // without a flow label, which would be the socket's own
+			domain, own = unix.AF_INET6, &unix.SockaddrInet6{Port: sport}
+			options = [][3]int{{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}, {unix.IPPROTO_IPV6, unix.IPV6_AUTOFLOWLABEL, 0}, {unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, ttl}}
+		}
+		fd, err := unix.Socket(domain, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 		if err != nil {
 			return err
 		}
 		defer unix.Close(fd)
-		for _, o := range [][3]int{{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}, {unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, discover}, {unix.IPPROTO_IP, unix.IP_TTL, ttl}} {
+		for _, o := range options {
 			if err := unix.SetsockoptInt(fd, o[0], o[1], o[2]); err != nil {
 				return err
 			}
 		}
-		if err := unix.Bind(fd, &unix.SockaddrInet4{Port: sport}); err != nil {
+		if err := unix.Bind(fd, own); err != nil {
 			return err
 		}
 		start.Done()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nfscope/model/feed"
@@ -27,7 +28,7 @@ type tracing struct {
 	log   *arm.Log // nil where the legacy tracer is not used
 	nft   *nftrace.Reader
 	nflog *nflog.Reader
-	seats *between.Reader // nil where the kernel refuses it
+	seats atomic.Pointer[between.Reader] // nil where the kernel refuses it
 	notes []string
 	held  uint64 // packets that matched and were over the rate
 	told  []string
@@ -118,6 +119,9 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 			tr.notes = append(tr.notes, "legacy tables are not traced: "+err.Error())
 		}
 	}
+	if t.Between || legacy && tr.log == nil {
+		s.tap(tr)
+	}
 	tr.armed, err = arm.Arm(ctx, s.ns, o)
 	if err != nil {
 		return err
@@ -126,34 +130,50 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 		// The raw method has changed the rules, and what is traced is named by their numbers.
 		_, _ = s.inForce(ctx) // what cannot be read Watch tells of
 	}
-	if t.Between || legacy && tr.log == nil {
+	if tr.seats.Load() != nil {
 		s.sit(rctx, tr)
 	}
 	return nil
 }
 
-// sit has traced packets seen between the chains. Where the kernel refuses it (before 6.4,
-// without CAP_BPF, locked down) the trace goes on without.
+// unseen notes why packets are not seen between the chains. The trace goes on without.
+func (tr *tracing) unseen(err error) {
+	tr.notes = append(tr.notes, "packets are not seen between the chains: "+err.Error())
+}
+
+// tap has the tracers' messages known by their packets, from the first of the trace on. Where
+// the kernel refuses the programs (before 6.4, without CAP_BPF, locked down) there are none.
+func (s *Session) tap(tr *tracing) {
+	seats, err := between.Open(between.Options{})
+	if err != nil {
+		tr.unseen(err)
+		return
+	}
+	if tr.nflog != nil && tr.nft != nil {
+		if err := seats.Tap(tr.nflog, tr.nft); err != nil {
+			tr.notes = append(tr.notes, "which packet a legacy table's event is of is told by headers and order: "+err.Error())
+		}
+	}
+	tr.seats.Store(seats)
+}
+
+// sit has traced packets seen between the chains.
 func (s *Session) sit(ctx context.Context, tr *tracing) {
 	s.mu.Lock()
 	rs := s.latest
 	s.mu.Unlock()
-	if rs == nil {
-		return
-	}
+	seats := tr.seats.Load()
 	prerouting, output := tr.armed.Begins()
-	var err error
-	if tr.seats, err = between.Open(s.ns, journey.Seats(rs, prerouting, output), between.Options{}); err != nil {
-		tr.seats = nil
-		tr.notes = append(tr.notes, "packets are not seen between the chains: "+err.Error())
+	if err := seats.Sit(s.ns, "", journey.Seats(rs, prerouting, output)); err != nil {
+		tr.unseen(err)
 		return
 	}
-	done := s.attend(tr.seats)
+	done := s.attend(seats)
 	tr.readers.Add(1)
 	go func() {
 		defer tr.readers.Done()
 		defer done()
-		if err := tr.seats.Run(ctx, s.put); err != nil && ctx.Err() == nil {
+		if err := seats.Run(ctx, s.put); err != nil && ctx.Err() == nil {
 			s.put(feed.Item{Problem: fmt.Sprintf("packets are not seen between the chains any more: %v", err)})
 		}
 	}()
@@ -199,12 +219,29 @@ func (s *Session) listen(ctx context.Context, tr *tracing, name string, e ear) {
 	tr.readers.Add(1)
 	go func() {
 		defer tr.readers.Done()
-		err := e.Run(ctx, func(l []journey.Event) { s.put(feed.Item{Time: l[0].Time, Events: l}) })
+		err := e.Run(ctx, func(l []journey.Event) {
+			tr.name(e, l)
+			s.put(feed.Item{Time: l[0].Time, Events: l})
+		})
 		done()
 		if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
 			s.put(feed.Item{Problem: fmt.Sprintf("the %s ended early: %v", name, err)})
 		}
 	}()
+}
+
+// name fills in which packets events are of, as far as that is known. What has no name is
+// known by its headers.
+func (tr *tracing) name(e ear, l []journey.Event) {
+	seats := tr.seats.Load()
+	if seats == nil {
+		return
+	}
+	gap := func(e journey.Event) bool { return e.Source == journey.SourceGap }
+	if e == ear(tr.nft) && slices.ContainsFunc(l, gap) {
+		seats.Missed()
+	}
+	_ = seats.Name(l)
 }
 
 // Heard is the time before which the kernel told of no step of a packet, of its drop or of
@@ -260,8 +297,8 @@ func (tr *tracing) end() {
 	}
 	tr.stop()
 	tr.readers.Wait()
-	if tr.seats != nil {
-		errs = append(errs, tr.seats.Close())
+	if seats := tr.seats.Load(); seats != nil {
+		errs = append(errs, seats.Close())
 	}
 	if tr.log != nil {
 		errs = append(errs, tr.log.Close())

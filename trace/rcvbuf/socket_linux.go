@@ -192,6 +192,16 @@ func (s *Socket) dried(at time.Time) {
 	}
 }
 
+// Attach makes a program, by its descriptor, the socket's filter (SO_ATTACH_BPF).
+func (s *Socket) Attach(program int) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return os.ErrClosed
+	}
+	return os.NewSyscallError("setsockopt SO_ATTACH_BPF", unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_BPF, program))
+}
+
 // Send sends a message to the kernel.
 func (s *Socket) Send(b []byte) error {
 	s.mu.RLock()

@@ -1,0 +1,4 @@
+//go:build !linux
+
+// Package kprog holds what our eBPF programs share. There are none but on Linux.
+package kprog
