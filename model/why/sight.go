@@ -47,14 +47,6 @@ func (s *sight) lost() bool { return s.fate >= byRule && s.fate <= byKernel && !
 // early is how much before the looking a packet may seem to have come: the clocks are two.
 const early = 5 * time.Millisecond
 
-// lag is how much later than the drop, whose time is the kernel's, the trace may have
-// been read where its reader does not tell.
-const lag = time.Second
-
-// late is how long after it was last traced a packet may be dropped: a neighbour is
-// waited for three seconds.
-const late = 10 * time.Second
-
 // sights joins what the trace showed and what the kernel dropped.
 func sights(s *Seen, words drop.Dictionary) []*sight {
 	var out []*sight
@@ -122,7 +114,7 @@ func ours(s *Seen, d *drop.Drop) bool {
 // that can be.
 func joined(list []*sight, d *drop.Drop) (best *sight) {
 	for _, x := range list {
-		if x.drop != nil || !same(x.journey, d) {
+		if x.drop != nil || !x.journey.Meets(d) {
 			continue
 		}
 		if best == nil || d.Time.Sub(x.at).Abs() < d.Time.Sub(best.at).Abs() {
@@ -130,33 +122,6 @@ func joined(list []*sight, d *drop.Drop) (best *sight) {
 		}
 	}
 	return best
-}
-
-// same reports whether a drop that no journey ends with is a traced packet's all the same:
-// the kernel's own word for what a rule did, which is no end of its own; or one that has
-// just come. Headers that no router and no rule changes are the same, the time fits, and
-// so does who dropped it.
-func same(j *journey.Journey, d *drop.Drop) bool {
-	p, q := &j.Packet, &d.Packet
-	switch {
-	case p.Family != q.Family || p.Proto != q.Proto,
-		d.Time.Before(j.Start.Add(-max(lag, j.Late))) || d.Time.After(j.Start.Add(late)),
-		p.IPID != 0 && q.IPID != 0 && p.IPID != q.IPID,
-		p.FragOffset != q.FragOffset,
-		p.Proto == model.ProtoTCP && p.Transport && q.Transport && p.Seq != q.Seq,
-		p.Proto.ICMP() && p.Transport && q.Transport && (p.ICMPType != q.ICMPType || p.Seq != q.Seq):
-		return false
-	}
-	if t := p.Tuple(); t != q.Tuple() && (!d.Tracked() || t != d.Orig && t != d.Reply) {
-		return false
-	}
-	switch j.Outcome.Verdict {
-	case journey.Dropped, journey.Rejected, journey.Queued:
-		return d.Netfilter()
-	case journey.Accepted: // behind all chains conntrack may still drop it
-		return !d.Netfilter() || d.Hook == model.HookInput || d.Hook == model.HookPostrouting
-	}
-	return true
 }
 
 // judge says what became of the packet.

@@ -10,6 +10,7 @@ import (
 
 	"nfscope/model/drop"
 	"nfscope/model/filter"
+	"nfscope/model/journey"
 	"nfscope/model/snapshot"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
@@ -148,6 +149,23 @@ func TestInspector(t *testing.T) {
 				t.Errorf("%s: %q is not there:\n%s", filter, w, text(New(), f))
 			}
 		}
+	}
+}
+
+// TestRule: the rule that a traced packet met stands in the place of the kernel's words,
+// which name none.
+func TestRule(t *testing.T) {
+	f := frame(theme.Options{}, 120, 60)
+	s := *f.Snap
+	f.Snap, f.Filter = &s, "reason NETFILTER_DROP"
+	i := slices.IndexFunc(s.Drops.Rows, func(r *drop.Row) bool { return r.Key.Reason == "NETFILTER_DROP" })
+	d := s.Drops.Rows[i].Last
+	const rule = "dropped by rule 9 of filter/FORWARD (iptables-legacy): -A FORWARD -j DROP"
+	j := &journey.Journey{Number: 77, Start: d.Time, Packet: d.Packet, Outcome: journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "rule", Rule: 9}, Sentence: rule}}
+	s.Journeys = append(slices.Clone(s.Journeys), j)
+	got := strings.Join(strings.Fields(text(New(), f)), " ")
+	if !strings.Contains(got, rule) || !strings.Contains(got, "traced #77") || strings.Contains(got, "nfscope trace") {
+		t.Errorf("%s", text(New(), f))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"nfscope/model/drop"
+	"nfscope/model/journey"
 	"nfscope/ui/component/inspector"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/table"
@@ -226,6 +227,10 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.
 	if e.Grade == drop.Usual {
 		who += ", as on every healthy host"
 	}
+	traced := journey.RuledBy(f.Snap.Journeys, d)
+	if traced != nil { // the kernel names no rule
+		e.Words, e.Do = traced.Outcome.Sentence, ""
+	}
 	items := []inspector.Item{{Value: r.Key.Reason + "  " + who, Style: th.Title}, {Value: e.Words, Style: th.Strong}}
 	add := func(name, value string, style lipgloss.Style) {
 		if value != "" {
@@ -237,6 +242,9 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.
 	}
 	add("to do", e.Do, th.Accent)
 	add("packet", d.What(), th.Text)
+	if traced != nil {
+		add("traced", fmt.Sprintf("#%d", traced.Number), th.Text)
+	}
 	if d.HasPacket() {
 		add("header", header(d), th.Text)
 	}

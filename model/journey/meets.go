@@ -1,0 +1,67 @@
+package journey
+
+import (
+	"time"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+)
+
+const (
+	// lag is how much later than the drop, whose time is the kernel's, the trace may have
+	// been read where its reader does not tell.
+	lag = time.Second
+	// late is how long after it was first traced a packet may be dropped: a neighbour is
+	// waited for three seconds.
+	late = 10 * time.Second
+)
+
+// Meets reports whether a drop that no journey ends with is this packet's all the same: the
+// kernel's own word for what a rule did, which is no end of its own; or one that has just
+// come. Headers that no router and no rule changes are the same, the time fits, and so does
+// who dropped it.
+func (j *Journey) Meets(d *drop.Drop) bool {
+	p, q := &j.Packet, &d.Packet
+	switch {
+	case p.Family != q.Family || p.Proto != q.Proto,
+		d.Time.Before(j.Start.Add(-max(lag, j.Late))) || d.Time.After(j.Start.Add(late)),
+		p.IPID != 0 && q.IPID != 0 && p.IPID != q.IPID,
+		p.FragOffset != q.FragOffset,
+		p.Proto == model.ProtoTCP && p.Transport && q.Transport && p.Seq != q.Seq,
+		p.Proto.ICMP() && p.Transport && q.Transport && (p.ICMPType != q.ICMPType || p.Seq != q.Seq):
+		return false
+	}
+	if t := p.Tuple(); t != q.Tuple() && (!d.Tracked() || t != d.Orig && t != d.Reply) {
+		return false
+	}
+	switch j.Outcome.Verdict {
+	case Dropped, Rejected, Queued:
+		return d.Netfilter()
+	case Accepted: // behind all chains conntrack may still drop it
+		return !d.Netfilter() || d.Hook == model.HookInput || d.Hook == model.HookPostrouting
+	}
+	return true
+}
+
+// RuledBy finds the traced packet whose end a drop by netfilter is, where a rule or a policy
+// is known to have dropped it: the kernel itself names none. It is nil where there is none,
+// or where several might be it and met different ends. list is ordered by time.
+func RuledBy(list []*Journey, d *drop.Drop) *Journey {
+	if !d.Netfilter() || !d.HasPacket() || d.Count != 1 {
+		return nil
+	}
+	var found *Journey
+	for i := len(list) - 1; i >= 0 && !list[i].Start.Add(late).Before(d.Time); i-- {
+		j := list[i]
+		if k := j.Outcome.By.Kind; k != "rule" && k != "policy" || j.Outcome.Verdict != Dropped && j.Outcome.Verdict != Rejected || !j.Meets(d) {
+			continue
+		}
+		switch {
+		case found == nil:
+			found = j
+		case found.Outcome.By != j.Outcome.By:
+			return nil
+		}
+	}
+	return found
+}
