@@ -239,6 +239,31 @@ func (s *scope) through(p *sent, halves int) {
 	})
 }
 
+// syn sends one SYN and takes no notice of what comes back: nobody waits until it is sent
+// again.
+func (p *sent) syn() error {
+	address := func(a netip.AddrPort) (int, unix.Sockaddr) {
+		if a.Addr().Is4() {
+			return unix.AF_INET, &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+		}
+		return unix.AF_INET6, &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+	}
+	family, from := address(p.from)
+	_, to := address(p.to)
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, from); err != nil {
+		return err
+	}
+	if err := unix.Connect(fd, to); !errors.Is(err, unix.EINPROGRESS) {
+		return fmt.Errorf("a SYN was sent, and it is %v at once", err)
+	}
+	return nil
+}
+
 // send sends the packet of a case.
 func (m *matrixNet) send(t *testing.T, mc *matrixCase, w *wire) *sent {
 	t.Helper()
@@ -247,11 +272,10 @@ func (m *matrixNet) send(t *testing.T, mc *matrixCase, w *wire) *sent {
 		from: addrPort(w.src, m.next), to: addrPort(w.dst, portOf(mc.fate))}
 	if p.tcp {
 		nettest.Do(t, w.sender, func() error {
-			wait := patience
 			if mc.untold() {
-				wait = 400 * time.Millisecond // before the SYN is sent again
+				return p.syn()
 			}
-			c, err := (&net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(p.from), Timeout: wait}).Dial("tcp", p.to.String())
+			c, err := (&net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(p.from), Timeout: patience}).Dial("tcp", p.to.String())
 			if err == nil {
 				_ = c.Close()
 				return errors.New("the connection stands")

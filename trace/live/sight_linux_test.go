@@ -20,7 +20,7 @@ func TestSight(t *testing.T) {
 	nettest.Feed(t, ns, rulesettest.Kube(2000), "iptables-nft-restore", "-c")
 	nettest.Run(t, ns, "ip", "route", "add", "10.0.0.0/8", "dev", "lo")
 	sc := begin(t, ns)
-	sc.session.every = 100 * time.Millisecond // a look at everything rests for some 900
+	sc.session.every = 600 * time.Millisecond // so that several looks fall between two at everything
 	sc.session.Watch(t.Context())
 	first := sc.wait("two readings of everything", func(s *snapshot.Snapshot) bool { return s.Previous != nil })
 	services := first.Rules.Table(model.BackendIptablesNFT, model.FamilyIPv4, "nat").Chain("KUBE-SERVICES").Rules
