@@ -115,6 +115,9 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 		p.right, p.asked = 0, 0
 		p.begin(l, 0)
 	}
+	if p.phase == telling && l.Steps[p.step].Result == "" {
+		p.again(l) // played back to before the end of the step
+	}
 	if p.phase != showing || p.counted == nil {
 		p.counted = l
 	}
@@ -129,9 +132,17 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 func (p *Page) watch(l *snapshot.Lab) {
 	at := min(l.Current, len(l.Steps)-1)
 	if p.phase != showing && p.phase != telling || p.step != at || p.round != l.Round {
-		p.round = l.Round
-		p.begin(l, at)
-		p.stage, p.phase = newStage(l, at), showing
+		p.round, p.step = l.Round, at
+		p.again(l)
+	}
+}
+
+// again begins a step anew that was told: its packets are on their way again, or are asked
+// about where each step waits.
+func (p *Page) again(l *snapshot.Lab) {
+	p.begin(l, p.step)
+	if !p.held() {
+		p.stage, p.phase = newStage(l, p.step), showing
 	}
 }
 

@@ -388,3 +388,31 @@ func TestRewind(t *testing.T) {
 		t.Errorf("packet %d, part %d", p.stage.at, p.stage.part)
 	}
 }
+
+// TestRewindTold: played back to before the end of a step that was told, the step is shown
+// again; nothing of what became of it stays on the page.
+func TestRewindTold(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		pace Pace
+		say  string
+	}{"by themselves": {nil, "the steps run by themselves"}, "held": {&pace{held: true}, "What will happen to it?"}} {
+		p := New(Options{Pace: c.pace})
+		f := frame(uitest.Lab("en", 3), theme.Options{}, 200, 55)
+		if c.pace != nil {
+			for range 2 {
+				do(p, f, keys.GoOn, keys.Bottom, keys.GoOn, keys.GoOn)
+			}
+			do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+		}
+		run(t, p, f)
+		const told = "It was rejected by rule 4 of filter/FORWARD."
+		wants(t, p, f, told, "Step 3 of 3")
+		f.Snap = uitest.Lab("en", 2)
+		p.Move(33*time.Millisecond, f)
+		wants(t, p, f, "Step 3 of 3", c.say)
+		if strings.Contains(text(p, f), told) {
+			t.Errorf("%s: what became of the packet stays:\n%s", name, text(p, f))
+		}
+	}
+}
