@@ -28,18 +28,23 @@ type pumped struct {
 // ahead is how many datagrams of a dump are read ahead.
 const ahead = 4
 
-// newPump begins to read. The socket is of no use for anything else afterwards.
-func newPump(conn *netlink.Conn, raw syscall.RawConn) *pump {
+// newPump sends a request and begins to read. The socket is of no use for anything else
+// afterwards.
+func newPump(conn *netlink.Conn, raw syscall.RawConn, m netlink.Message) *pump {
 	p := &pump{conn: conn, raw: raw, full: make(chan pumped, ahead), free: make(chan []byte, ahead), stop: make(chan struct{})}
 	for range ahead {
 		p.free <- make([]byte, datagram)
 	}
-	go p.run()
+	go p.run(m)
 	return p
 }
 
-func (p *pump) run() {
+func (p *pump) run(m netlink.Message) {
 	defer close(p.full)
+	if _, err := p.conn.Send(m); err != nil { // the kernel makes the first datagram before it returns
+		p.full <- pumped{err: err}
+		return
+	}
 	for {
 		select {
 		case <-p.stop:

@@ -180,12 +180,8 @@ func (r *Reader) dump(ctx context.Context, emit func(feed.Item), between func())
 	now, about := time.Now(), 0
 	_ = r.ns.Do(func() error { about = max(0, sysctl("nf_conntrack_count")); return nil })
 	emit(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventDumpBegin, Time: now, Flows: about}})
-	sent, err := conn.Send(netlink.Message{Header: netlink.Header{Type: msgGet, Flags: dumpBits}, Data: make([]byte, 4)})
-	if err != nil {
-		return r.refused(doing, err)
-	}
-	d := dumping{reader: r, seq: sent.Header.Sequence, emit: emit}
-	p := newPump(conn, raw)
+	d := dumping{reader: r, seq: 1, emit: emit}
+	p := newPump(conn, raw, netlink.Message{Header: netlink.Header{Type: msgGet, Flags: dumpBits, Sequence: d.seq}, Data: make([]byte, 4)})
 	defer p.close()
 	for !d.done {
 		got := p.next(between)
