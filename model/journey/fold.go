@@ -158,18 +158,19 @@ const (
 
 // SetRules says by which ruleset the events that follow are to be understood.
 // confirmed is when the ruleset before was last known to be in force: journeys with
-// later steps may have been read by the wrong one, and say so. A zero confirmed says
+// later steps in chains that have changed may have been read by the wrong one, and say so. A zero confirmed says
 // that both have the same rules.
 func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 	if f.rules != nil && !confirmed.IsZero() {
+		m := movedBetween(f.rules, r)
 		for b := range f.underWay {
-			if b.last.After(confirmed) {
+			if m.touchesUnderWay(b, confirmed) {
 				b.suspect(rulesMoved)
 			}
 		}
 		for i := range f.done {
 			j := f.draw(&f.done[i])
-			if !j.Complete || !slices.ContainsFunc(j.Steps, func(s Step) bool { return s.Time.After(confirmed) }) {
+			if !j.Complete || !m.touches(j, confirmed) {
 				continue
 			}
 			c := *j

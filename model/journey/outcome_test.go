@@ -310,11 +310,39 @@ func TestExtended(t *testing.T) {
 	}
 }
 
-// TestRulesMove marks what was folded after the rules were last known to be in force.
+// TestRulesMove marks what was folded after the rules were last known to be in force, where
+// a chain of it has changed, or base chains came or went.
 func TestRulesMove(t *testing.T) {
-	r := rulesOf(legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT")), legacyTable("filter", builtin("filter", "INPUT", "DROP")))
+	raw := legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT"))
+	filter := func(policy string, more ...*model.Chain) *model.Table {
+		return legacyTable("filter", append([]*model.Chain{builtin("filter", "INPUT", policy)}, more...)...)
+	}
+	spare := func(texts ...string) *model.Chain {
+		c := chainOf("spare", model.HookNone, 0, "")
+		for _, x := range texts {
+			c.Rules = append(c.Rules, model.Rule{Index: len(c.Rules) + 1, Text: x})
+		}
+		return c
+	}
+	old := rulesOf(raw, filter("DROP", spare("-A spare -j DROP")))
+	for name, c := range map[string]struct {
+		now   Rules
+		marks bool
+	}{
+		"its chain":         {rulesOf(raw, filter("ACCEPT", spare("-A spare -j DROP"))), true},
+		"a base chain":      {rulesOf(raw, filter("DROP", spare("-A spare -j DROP"), builtin("filter", "FORWARD", "ACCEPT"))), true},
+		"one less":          {rulesOf(filter("DROP", spare("-A spare -j DROP"))), true},
+		"another chain":     {rulesOf(raw, filter("DROP", spare("-A spare -j LOG", "-A spare -j DROP"))), false},
+		"a user chain less": {rulesOf(raw, filter("DROP")), false},
+	} {
+		t.Run(name, func(t *testing.T) { rulesMove(t, old, c.now, c.marks) })
+	}
+}
+
+// rulesMove folds three packets, of which the last is under way, and then the rules move.
+func rulesMove(t *testing.T, old, now Rules, marks bool) {
 	f := NewFold(Options{})
-	f.SetRules(r, time.Time{})
+	f.SetRules(old, time.Time{})
 	for i := range 3 {
 		p := udp("10.1.0.1", uint16(i+1))
 		a, b := line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p), line("filter", "INPUT", EventPolicy, 1, model.HookInput, p)
@@ -324,10 +352,10 @@ func TestRulesMove(t *testing.T) {
 	}
 	f.Tick(began.Add(1500 * time.Millisecond))
 	before := f.Journeys()
-	f.SetRules(r, began.Add(500*time.Millisecond))
+	f.SetRules(now, began.Add(500*time.Millisecond))
 	f.Flush()
 	for i, j := range f.Journeys() {
-		if want := i == 0; j.Complete != want || j.Complete == (j.Why == rulesMoved) {
+		if want := i == 0 || !marks; j.Complete != want || !j.Complete && j.Why != rulesMoved {
 			t.Errorf("journey %d: complete %v: %s", i, j.Complete, j.Why)
 		}
 	}
