@@ -99,8 +99,14 @@ func readQueues(text string, c map[string]uint64) {
 	}
 }
 
-// forgetFlows empties the conntrack tables of all hosts.
-func (n *Network) forgetFlows() error {
+// rewind has the hosts as they were before the first step: without connections, and all
+// VMs in the groups that the lab begins with.
+func (n *Network) rewind() error {
+	for _, a := range n.agents {
+		if err := a.reset(); err != nil {
+			return fmt.Errorf("host %s: lead the VMs back into their groups: %w", a.host.Name(), err)
+		}
+	}
 	for host, h := range n.hosts {
 		c, err := conntrack.Dial(&netlink.Config{NetNS: h.NetNS()})
 		if err == nil {

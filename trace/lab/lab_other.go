@@ -42,7 +42,7 @@ func (*Network) Observed() *netns.Handle { return nil }
 // Down does nothing.
 func (*Network) Down() error { return nil }
 
-func (*Network) forgetFlows() error { return nil }
+func (*Network) rewind() error { return nil }
 
 // Counted fails with netns.ErrUnsupported.
 func (*Network) Counted() (Counted, error) { return nil, netns.ErrUnsupported }

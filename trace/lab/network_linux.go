@@ -31,6 +31,8 @@ type Network struct {
 	hosts map[string]*netns.Handle
 	order []string
 	notes []string
+	// agents hear who joins and leaves security groups.
+	agents []*agent
 	// played is true once Play was called.
 	played bool
 

@@ -8,7 +8,7 @@ import (
 )
 
 // Play runs the lab's steps once, in order. Before a second time the hosts forget the
-// connections of the first, so that the same happens again. Before each step it emits
+// connections of the first, and agents who joined, so that the same happens again. Before each step it emits
 // the lab with that step under way and calls wait (nil: no wait), which may block for as long as the
 // teacher likes; an error of wait ends the play. After each it emits the result. The
 // results of the steps that ran come back also with an error.
@@ -16,7 +16,7 @@ func Play(ctx context.Context, n *Network, emit func(feed.Item), wait func(Step)
 	l := n.Lab()
 	var results []Result
 	if n.played {
-		if err := n.forgetFlows(); err != nil {
+		if err := n.rewind(); err != nil {
 			return nil, err
 		}
 	}

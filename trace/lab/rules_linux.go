@@ -50,30 +50,21 @@ func resolve(l *Lab, find func(string) (string, bool)) (*Lab, []string, error) {
 		return l, nil, err
 	}
 	var notes []string
-	for _, h := range l.Hosts {
-		for _, r := range h.Rules {
-			name, pkg := program(r.Backend, r.Family)
-			if _, ok := find(name); ok {
-				continue
-			}
-			other, _ := program(r.Fallback, r.Family)
-			if _, ok := find(other); r.Fallback == "" || !ok {
-				return l, nil, fmt.Errorf("the program %s is missing, which loads %s into host %s; install the package %s", name, r.File, h.Name, pkg)
-			}
-			note := fmt.Sprintf("the program %s is missing: lab %s runs with %s instead", name, l.Name, r.Fallback)
-			if !slices.Contains(notes, note) {
-				notes = append(notes, note)
-			}
-		}
-	}
 	built := l
-	for _, h := range l.Hosts {
-		for _, r := range h.Rules {
-			name, _ := program(r.Backend, r.Family)
-			if _, ok := find(name); !ok {
-				built = built.With(r.Backend, r.Fallback)
-			}
+	for _, r := range l.loaders() {
+		name, pkg := program(*r.backend, r.family)
+		if _, ok := find(name); ok {
+			continue
 		}
+		other, _ := program(r.fallback, r.family)
+		if _, ok := find(other); r.fallback == "" || !ok {
+			return l, nil, fmt.Errorf("the program %s is missing, which loads %s into host %s; install the package %s", name, r.what, r.host, pkg)
+		}
+		note := fmt.Sprintf("the program %s is missing: lab %s runs with %s instead", name, l.Name, r.fallback)
+		if !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+		built = built.With(*r.backend, r.fallback)
 	}
 	return built, notes, nil
 }

@@ -12,6 +12,8 @@ type Service struct {
 	//   - proxy: TCP; it asks the kernel where the connection was going before REDIRECT
 	//     (SO_ORIGINAL_DST) and answers "NAME on HOST: you wanted ADDRESS:PORT".
 	//   - dns: a resolver over UDP that knows Records and no other names.
+	//   - agent: TCP; it turns the security groups of VMs on its host's bridge into rules and
+	//     sets, and takes the orders "join GROUP VM" and "leave GROUP VM", a line each.
 	//   - nfqueue: no server but the user space behind a rule -j NFQUEUE: it reads Queues
 	//     and gives each packet a verdict.
 	Do   string `yaml:"do"`
@@ -23,6 +25,12 @@ type Service struct {
 	// Drop is the text that nfqueue does not let pass: a packet with it in its payload is
 	// dropped, all others are accepted. "" accepts all.
 	Drop string `yaml:"drop"`
+	// VMs and Groups are what an agent begins with. Backend is the iptables that it uses,
+	// Fallback the other one, for where that is missing.
+	VMs      []VM    `yaml:"vms"`
+	Groups   []Group `yaml:"groups"`
+	Backend  string  `yaml:"backend"`
+	Fallback string  `yaml:"fallback"`
 }
 
 // at says where a service listens.

@@ -56,6 +56,20 @@ func (n *Network) listen(ctx context.Context, host string, s Service) error {
 		}
 		return nil
 	}
+	talk := func(c net.Conn) { talkLine(c, reply(c.RemoteAddr())) }
+	switch s.Do {
+	case "http":
+		talk = func(c net.Conn) { talkHTTP(c, reply(c.RemoteAddr())) }
+	case "proxy":
+		talk = func(c net.Conn) { talkLine(c, wanted(c, s.Name, host)) }
+	case "agent":
+		a, err := newAgent(ctx, n.hosts[host], s)
+		if err != nil {
+			return err
+		}
+		n.agents = append(n.agents, a)
+		talk = func(c net.Conn) { a.talk(c, host) }
+	}
 	network := "tcp"
 	if !n.lab.hasIPv6(host) {
 		network = "tcp4"
@@ -65,13 +79,6 @@ func (n *Network) listen(ctx context.Context, host string, s Service) error {
 		return err
 	}
 	n.keep(l)
-	talk := func(c net.Conn) { talkLine(c, reply(c.RemoteAddr())) }
-	switch s.Do {
-	case "http":
-		talk = func(c net.Conn) { talkHTTP(c, reply(c.RemoteAddr())) }
-	case "proxy":
-		talk = func(c net.Conn) { talkLine(c, wanted(c, s.Name, host)) }
-	}
 	n.serving.Go(func() { n.accept(l, talk) })
 	return nil
 }

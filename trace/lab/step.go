@@ -22,6 +22,8 @@ type Step struct {
 	Do string `yaml:"do"`
 	// To is address:port, or an address for ping.
 	To string `yaml:"to"`
+	// Send is the line that tcp and udp send, "" for a greeting.
+	Send string `yaml:"send"`
 	// Ask is the name that dns asks for.
 	Ask string `yaml:"ask"`
 	// Timeout is how long one attempt waits. 0 is 300 ms, less than the second after which TCP

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,11 +129,11 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 	case "dns":
 		return a.dns(c, s.Ask)
 	case "tcp": // the handshake is the result; an answer is welcome
-		_ = a.line(c)
+		_ = a.line(c, s.Send)
 		a.Word = Connected
 		return nil
 	}
-	if err := a.line(c); err != nil {
+	if err := a.line(c, s.Send); err != nil {
 		return err
 	}
 	a.Word = Answered
@@ -189,8 +190,9 @@ func sourceFor(s *Step, to netip.Addr) (netip.Addr, error) {
 	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
 }
 
-func (a *Attempt) line(c net.Conn) error {
-	if _, err := io.WriteString(c, "hello from nfscope\n"); err != nil {
+// line says a line, or a greeting, and hears one.
+func (a *Attempt) line(c net.Conn, says string) error {
+	if _, err := io.WriteString(c, cmp.Or(says, "hello from nfscope")+"\n"); err != nil {
 		return err
 	}
 	line, err := bufio.NewReader(io.LimitReader(c, maxLine)).ReadString('\n')

@@ -18,10 +18,10 @@ func (v *validator) services(w string, h *Host) {
 		if s.Name == "" || strings.ContainsAny(s.Name, "\r\n") {
 			v.bad(ws, "a service of host %s has no name of one line", h.Name)
 		}
-		network := map[string]string{"tcp": "tcp", "http": "tcp", "proxy": "tcp", "udp": "udp", "dns": "udp", "nfqueue": "queue"}[s.Do]
+		network := map[string]string{"tcp": "tcp", "http": "tcp", "proxy": "tcp", "agent": "tcp", "udp": "udp", "dns": "udp", "nfqueue": "queue"}[s.Do]
 		switch {
 		case network == "":
-			v.bad(ws+".do", "service %q does %q: expected tcp, udp, http, proxy, dns or nfqueue", s.Name, s.Do)
+			v.bad(ws+".do", "service %q does %q: expected tcp, udp, http, proxy, dns, agent or nfqueue", s.Name, s.Do)
 			continue
 		case network == "queue":
 			v.queues(ws, s)
@@ -34,6 +34,12 @@ func (v *validator) services(w string, h *Host) {
 			v.bad(ws+".port", "two services of host %s listen on the same port %d", h.Name, s.Port)
 		}
 		seen[key] = true
+		if (s.Do == "agent") != (len(s.VMs) > 0) || s.Do != "agent" && len(s.Groups) > 0 {
+			v.bad(ws+".vms", "service %q: an agent, and only an agent, has VMs and groups", s.Name)
+		}
+		if s.Do == "agent" {
+			v.agent(ws, h.Name, s)
+		}
 		if (s.Do == "dns") != (len(s.Records) > 0) {
 			v.bad(ws+".records", "service %q: dns, and only dns, has records", s.Name)
 		}

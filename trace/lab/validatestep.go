@@ -41,6 +41,9 @@ func (v *validator) step(w string, s *Step, i int) {
 	if (s.Do == "dns") != (s.Ask != "") || len(s.Ask) > 253 {
 		v.bad(w+".ask", "step %q: dns, and only dns, asks for a name of at most 253 letters", s.Name)
 	}
+	if s.Send != "" && s.Do != "tcp" && s.Do != "udp" || strings.ContainsAny(s.Send, "\r\n") || len(s.Send) > 200 {
+		v.bad(w+".send", "step %q: tcp and udp send one line of at most 200 bytes, and nothing else does", s.Name)
+	}
 	if s.SPort != 0 && s.Do == "ping" {
 		v.bad(w+".sport", "step %q: a ping has no port to come from", s.Name)
 	}

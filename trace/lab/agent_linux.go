@@ -1,0 +1,92 @@
+package lab
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"nfscope/trace/netns"
+)
+
+// agentTTL bounds one order: it starts programs, and on a busy machine these take a while.
+const agentTTL = 10 * time.Second
+
+// agent turns security groups into rules of its host, with the programs that an
+// administrator would use, and hears from the cloud who joins and leaves.
+type agent struct {
+	host    *netns.Handle
+	service Service
+
+	mu    sync.Mutex // one order after the other
+	cloud *cloud
+}
+
+// newAgent loads the rules and sets of a service's groups.
+func newAgent(ctx context.Context, h *netns.Handle, s Service) (*agent, error) {
+	a := &agent{host: h, service: s, cloud: newCloud(s)}
+	if err := a.ipset(ctx, a.cloud.sets()); err != nil {
+		return nil, err
+	}
+	return a, a.iptables(ctx, a.cloud.rules())
+}
+
+// ipset loads lines of ipset's.
+func (a *agent) ipset(ctx context.Context, lines string) error {
+	path, _ := find("ipset")
+	_, err := a.host.Output(ctx, []byte(lines), path, "restore")
+	return err
+}
+
+// iptables loads rules in save form, beside those that it does not name.
+func (a *agent) iptables(ctx context.Context, rules string, args ...string) error {
+	name, _ := program(a.service.Backend, "")
+	path, _ := find(name)
+	_, err := a.host.Output(ctx, []byte(rules), path, append([]string{"-w", "5"}, args...)...)
+	return err
+}
+
+// obey carries out an order and says what it did.
+func (a *agent) obey(order string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), agentTTL)
+	defer cancel()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ch, err := a.cloud.order(order)
+	if err != nil || ch.set == "" {
+		return ch.answers, err
+	}
+	return ch.answers, errors.Join(a.ipset(ctx, ch.set), a.iptables(ctx, a.cloud.chain(ch.vm), "--noflush"))
+}
+
+// reset leads all back into the groups that the lab begins with.
+func (a *agent) reset() error {
+	a.mu.Lock()
+	orders := a.cloud.back(a.service)
+	a.mu.Unlock()
+	for _, o := range orders {
+		if _, err := a.obey(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// talk takes one order and answers it.
+func (a *agent) talk(c net.Conn, host string) {
+	_ = c.SetDeadline(time.Now().Add(2 * agentTTL))
+	r := bufio.NewReaderSize(c, maxLine)
+	order, err := r.ReadSlice('\n')
+	if err != nil {
+		return
+	}
+	says, err := a.obey(string(order))
+	if err != nil {
+		says = oneLine(err.Error())
+	}
+	_, _ = fmt.Fprintf(c, "%s on %s: %s\n", a.service.Name, host, says)
+	_, _ = r.ReadSlice('\n')
+}
