@@ -99,6 +99,11 @@ func netfilter(p *Drop, e *Explanation) {
 		}
 		return
 	}
+	if p.Judged() {
+		e.Words = "the program that reads the queue (NFQUEUE) dropped it, or ended before it had decided"
+		e.Do = "ask that program, or its log, why"
+		return
+	}
 	e.Words = "a rule or a policy of netfilter" + at + " dropped it"
 	if p.HasPacket() {
 		e.Do = "`nfscope trace " + Filter(&p.Packet) + "` names the rule, when the next one comes"
@@ -126,7 +131,11 @@ func netfilter(p *Drop, e *Explanation) {
 		e.By = ByConntrack
 		e.Without = "conntrack could not take its connection"
 		e.Words = e.Without + ", or a rule or a policy" + at + " dropped it"
-		e.fact("%d connections met another one of the same addresses and ports in the last seconds (insert_failed)", c.InsertFailed)
+		what := "connections"
+		if c.InsertFailed == 1 {
+			what = "connection"
+		}
+		e.fact("%d %s met another one of the same addresses and ports in the last seconds (insert_failed)", c.InsertFailed, what)
 		e.Do = "too few ports for SNAT or MASQUERADE: more addresses, --random-fully"
 	}
 }
@@ -154,6 +163,16 @@ func Filter(p *model.Packet) string {
 func (d *Drop) Queued() bool {
 	switch stem(d.Place) {
 	case "nf_queue", "__nf_queue", "nfqnl_enqueue_packet":
+		return true
+	}
+	return false
+}
+
+// Judged reports whether the packet was dropped on its way back from user space: by the
+// verdict of the program that read it, or because that program went.
+func (d *Drop) Judged() bool {
+	switch stem(d.Place) {
+	case "nfqnl_reinject", "nf_reinject":
 		return true
 	}
 	return false

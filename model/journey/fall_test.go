@@ -85,6 +85,10 @@ func TestFall(t *testing.T) {
 			[]string{"dropped: a rule in input handed it to user space (NFQUEUE), and no program reads that queue"}, true},
 		{"conntrack refused it", []any{came, unconfirmed, untaken}, []string{"dropped by netfilter in the postrouting hook, by no rule: conntrack could not take"}, true},
 		{"conntrack refused it, late", []any{came, unconfirmed, 4 * time.Second, untaken, time.Second}, []string{"dropped by netfilter in the postrouting hook, by no rule: conntrack could not take"}, true},
+		{"queued, and the program says drop", []any{came, queue, with(refused, func(d *drop.Drop) {
+			d.Reason, d.Place, d.Hook = "NOT_SPECIFIED", "nfqnl_reinject", model.HookNone
+		}), time.Second},
+			[]string{"dropped: the program that reads the queue (NFQUEUE) dropped it, or ended before it had decided; rule 1 of inet fw/in (nftables): queue to 3"}, true},
 		{"before any chain", []any{fallen(p, "OTHERHOST", drop.StationDeviceIn), time.Second}, []string{"dropped by the kernel where it came in, before any chain (OTHERHOST)"}, true},
 		{"before any chain, another's", []any{fallen(&nat, "OTHERHOST", drop.StationDeviceIn), time.Second}, nil, false},
 	} {
@@ -131,5 +135,27 @@ func TestFall(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A packet that waits for user space is closed as soon as the kernel tells of its drop.
+func TestQueuedAndDropped(t *testing.T) {
+	p := udp("10.1.0.1", 7)
+	for _, dropped := range []bool{false, true} {
+		f := NewFold(Options{})
+		rules := rulesOf(nftTable("fw", chainOf("in", model.HookInput, 5, "accept", model.Rule{Text: "queue to 3", Target: "queue"})))
+		f.SetRules(rules, time.Time{})
+		f.SetDrops(true)
+		e := message("in", EventRule, rules.Ruleset().Tables[0].Chains[0].Rules[0].Handle, model.VerdictQueue, p)
+		f.Event(&e)
+		if dropped {
+			d := fallen(p, "NOT_SPECIFIED", drop.StationNetfilter)
+			d.Place = "nfqnl_reinject"
+			f.Drop(d)
+		}
+		f.Tick(began.Add(time.Second))
+		if js := f.Journeys(); len(js) != 1 || js[0].Closed != dropped {
+			t.Errorf("dropped %v: %d journeys, %+v", dropped, len(js), js[0].Outcome)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package journey
 import (
 	"fmt"
 
+	"nfscope/model"
 	"nfscope/model/drop"
 )
 
@@ -26,9 +27,12 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 	before, open := *o, j.Possible != nil
 	*o = Outcome{Verdict: Dropped, By: Culprit{Kind: "kernel", Reason: d.Reason, Station: d.Station.String(), Location: d.Place}, Do: x.Do}
 	j.Drop, j.Possible = d, nil
-	at := "dropped by netfilter in the " + d.Hook.String() + " hook"
+	at := "dropped by netfilter"
+	if d.Hook != model.HookNone {
+		at += " in the " + d.Hook.String() + " hook"
+	}
 	switch {
-	case d.Queued() && before.Verdict == Queued:
+	case (d.Queued() || d.Judged()) && before.Verdict == Queued:
 		o.By = before.By
 		o.By.Reason, o.By.Location = d.Reason, d.Place
 		o.Sentence = "dropped: " + x.Sentence() + "; " + before.By.Words()

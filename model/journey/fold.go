@@ -269,7 +269,7 @@ func (f *Fold) gap(n uint64) {
 func (f *Fold) Tick(now time.Time) (closed bool) {
 	for f.going.head != nil && now.Sub(f.going.head.last) >= f.opt.Quiet {
 		b := f.going.head
-		if b.queued() || f.untold(b) {
+		if b.queued() && !f.fallen(b) || f.untold(b) {
 			f.hold(b)
 			continue
 		}
@@ -277,7 +277,7 @@ func (f *Fold) Tick(now time.Time) (closed bool) {
 		closed = true
 	}
 	for b := f.held.head; b != nil; {
-		next, queued := b.next, b.queued()
+		next, queued := b.next, b.queued() && !f.fallen(b)
 		if late := now.Sub(b.last) >= f.opt.Held; late || !queued && !f.untold(b) {
 			f.outwaited = f.outwaited || queued
 			f.close(b)

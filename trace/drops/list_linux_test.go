@@ -317,7 +317,7 @@ func verdicts() []cause {
 				frame(nettest.Frame{Src: a.client, Dst: a.server, SPort: 40002, DPort: 9})(t, n)
 			},
 			reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookPostrouting, by: drop.ByConntrack, what: bracket(a.router) + ":5000", hasCT: true,
-			says: "conntrack could not take its connection", facts: []string{"1 connections met another one of the same addresses and ports"}}
+			says: "conntrack could not take its connection", facts: []string{"1 connection met another one of the same addresses and ports"}}
 	})
 	add("after DNAT", func(a addrs) cause {
 		return cause{setup: "nft add table " + a.family + " t\nnft 'add chain " + a.family + " t n {type nat hook prerouting priority -100;}'; nft add rule " + a.family + " t n udp dport 53 dnat to " + bracket(a.server) + ":9\n" +

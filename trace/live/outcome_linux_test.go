@@ -241,7 +241,7 @@ func TestRefused(t *testing.T) {
 				case i == 0 && (j.Outcome.Verdict != journey.Accepted || !j.Complete || j.Possible != nil || len(j.Assumptions) > 0 || j.NAT == nil):
 					t.Errorf("a connection that conntrack took: %s", describe(j))
 				case i == 1 && (j.Outcome.Verdict != journey.Dropped || !j.Complete || j.Possible != nil || j.Outcome.By.Kind != "kernel" ||
-					!strings.Contains(j.Outcome.Sentence, "dropped by netfilter in the postrouting hook, by no rule: conntrack could not take its connection; 1 connections met another one")):
+					!strings.Contains(j.Outcome.Sentence, "dropped by netfilter in the postrouting hook, by no rule: conntrack could not take its connection; 1 connection met another one")):
 					t.Errorf("a connection that conntrack refused: %s", describe(j))
 				}
 			}
