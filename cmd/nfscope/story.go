@@ -144,7 +144,7 @@ func (s *story) dropped() {
 			s.printf("%s\n", s.say.MoreDropped(len(s.drops)-i))
 			break
 		}
-		s.printf("%s\n", s.say.Dropped(d.What(), d.Reason, d.Where(), s.words.Explain(d).Sentence()))
+		s.printf("%s\n", s.say.Dropped(d.What(), d.Reason, d.Where(), s.words.Explain(d)))
 	}
 	s.drops = nil
 }

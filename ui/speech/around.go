@@ -3,6 +3,8 @@ package speech
 import (
 	"fmt"
 
+	"nfscope/model/drop"
+	"nfscope/model/guess"
 	"nfscope/ui/component/units"
 )
 
@@ -21,6 +23,17 @@ func (s Speech) ToEnd() string { return s.pick("space: to its end", "空格键:�
 func (s Speech) Paused() string {
 	return s.pick("paused: . and , step, p goes on", "暂停:. 与 , 单步,p 继续")
 }
+
+// Rest is said where the keys scroll to what does not fit.
+func (s Speech) Rest() string { return s.pick("j k: the rest", "j k:其余") }
+
+// Drawing stands in a lesson where a drawing does not fit.
+func (s Speech) Drawing() string {
+	return s.pick("(a drawing: L shows it)", "(此处有图:按 L 查看)")
+}
+
+// SoFar is the head of the steps that are over.
+func (s Speech) SoFar() string { return s.pick("so far", "至此") }
 
 // Next is said behind an explanation.
 func (s Speech) Next() string { return s.pick("space: the next step", "空格键:下一步") }
@@ -76,11 +89,8 @@ func (s Speech) Sum(packets int, events, lost uint64) string {
 
 // Dropped says of a packet that the kernel threw away what, for which of its reasons,
 // where, and in nfscope's own words why.
-func (s Speech) Dropped(what, reason, where, why string) string {
-	if s == "zh" {
-		return fmt.Sprintf("内核丢弃了 %s:%s,在 %s(%s)", what, reason, where, why)
-	}
-	return fmt.Sprintf("the kernel dropped %s: %s, at %s: %s", what, reason, where, why)
+func (s Speech) Dropped(what, reason, where string, x drop.Explanation) string {
+	return fmt.Sprintf(s.pick("the kernel dropped %s: %s, at %s: %s", "内核丢弃了 %s:%s,在 %s:%s"), what, reason, where, s.Explained(x))
 }
 
 // MoreDropped counts further ones.
@@ -90,6 +100,15 @@ func (s Speech) MoreDropped(n int) string {
 
 // Enter is the prompt of the lesson as text.
 func (s Speech) Enter() string { return s.pick("-- enter sends it", "-- 按 enter 发送") }
+
+// Unread says of a queue of NFQUEUE that nobody reads what then becomes of a rule's packets.
+func (s Speech) Unread(queue int, by guess.Place, bypass bool) string {
+	then := s.pick("drops", "等于丢弃")
+	if bypass {
+		then = s.pick("lets by (bypass)", "放行(bypass)")
+	}
+	return fmt.Sprintf(s.pick("nobody reads queue %d: %s %s", "没有程序读 %d 号队列:%s %s"), queue, s.by(by), then)
+}
 
 // The list of labs.
 

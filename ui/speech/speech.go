@@ -4,8 +4,10 @@ package speech
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
+	"nfscope/model/drop"
 	"nfscope/model/guess"
 	"nfscope/model/journey"
 	"nfscope/ui/component/ladder"
@@ -113,8 +115,19 @@ func (s Speech) by(p guess.Place) string {
 	return s.pick("nobody that was seen", "看不到的地方")
 }
 
+// joined is a sentence without the spaces that stand between Chinese words where a name
+// of the kernel's could have stood.
+func joined(text string) string {
+	for re := regexp.MustCompile(`([\p{Han},。:;]) ([\p{Han},。:;])`); re.MatchString(text); {
+		text = re.ReplaceAllString(text, "$1$2")
+	}
+	return text
+}
+
 // Truth is what became of a packet, in a sentence.
-func (s Speech) Truth(t *guess.Truth) string {
+func (s Speech) Truth(t *guess.Truth) string { return joined(s.truth(t)) }
+
+func (s Speech) truth(t *guess.Truth) string {
 	by := s.by(t.By)
 	switch {
 	case t.Verdict == guess.Unseen:
@@ -177,13 +190,15 @@ func (s Speech) Missed(m *journey.Step) string {
 	p := guess.Place{Kind: guess.Rule, Backend: m.Backend, Family: m.Family, Table: m.Table, Chain: m.Chain, Rule: m.Rule}
 	why := m.Reasons()
 	if why == "" {
-		return fmt.Sprintf(s.pick("%s did not match.", "%s 不匹配。"), upper(s.by(p)))
+		return fmt.Sprintf(s.pick("%s did not match.", "%s 不匹配。"), s.upper(s.by(p)))
 	}
-	return fmt.Sprintf(s.pick("%s did not match: %s.", "%s 不匹配:%s。"), upper(s.by(p)), s.reasons(why))
+	return fmt.Sprintf(s.pick("%s did not match: %s.", "%s 不匹配:%s。"), s.upper(s.by(p)), s.reasons(why))
 }
 
-// upper begins a sentence.
-func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+// upper begins a sentence. In Chinese it begins with a name of the kernel's, which stays.
+func (s Speech) upper(text string) string {
+	return s.pick(strings.ToUpper(text[:1])+text[1:], text)
+}
 
 // reasons puts the words between the kernel's into the language.
 func (s Speech) reasons(why string) string {
@@ -193,14 +208,23 @@ func (s Speech) reasons(why string) string {
 	return strings.NewReplacer(" is not known", " 未知", " is not in ", " 不在 ", " is in ", " 在 ", " is not ", " 不是 ", " does not hold", " 不成立", ", ", ",").Replace(why)
 }
 
-// Saw says what the sender saw; result is in the lab's words.
+// Saw says what the sender saw; result is in the lab's words, with what was answered
+// behind a colon.
 func (s Speech) Saw(result string) string {
-	return s.pick("the sender saw: ", "发送方看到:") + result
+	head, answer, more := strings.Cut(result, ": ")
+	if more {
+		answer = ": " + answer
+	}
+	if s == "zh" {
+		head = strings.NewReplacer("connected", "已连接", "answered by ", "已应答,来自 ", "answered", "已应答", "refused", "被拒绝",
+			"unreachable", "不可达", "timed out", "超时", "failed", "失败", ", ", ";").Replace(head)
+	}
+	return s.pick("the sender saw: ", "发送方看到:") + head + answer
 }
 
-// Reason is the kernel's own word for a drop, and where it was.
-func (s Speech) Reason(word, where string) string {
-	return fmt.Sprintf(s.pick("The kernel says: %s, at %s.", "内核的说法:%s,在 %s。"), word, where)
+// Reason is the kernel's own word for a drop, where it was, and what nfscope says of it.
+func (s Speech) Reason(word, where string, x drop.Explanation) string {
+	return fmt.Sprintf(s.pick("The kernel says: %s, at %s: %s.", "内核的说法:%s,在 %s:%s。"), word, where, s.Explained(x))
 }
 
 // Became says what address translation did to a packet, a line for each end; nil where

@@ -2,10 +2,8 @@ package labs
 
 import (
 	"fmt"
-	"strings"
 
 	"nfscope/model"
-	"nfscope/model/snapshot"
 	"nfscope/ui/component/gauge"
 	"nfscope/ui/component/line"
 	"nfscope/ui/page"
@@ -17,23 +15,7 @@ func (p *Page) counts(f *page.Frame, w int) []string {
 	th, l := f.Theme, p.counted
 	var out []string
 	if len(l.Queues) > 0 {
-		rows := []struct {
-			name string
-			of   func(*snapshot.LabQueue) uint64
-		}{{"queue", func(q *snapshot.LabQueue) uint64 { return uint64(q.Number) }}, {"given", func(q *snapshot.LabQueue) uint64 { return q.Given }},
-			{"waiting", func(q *snapshot.LabQueue) uint64 { return q.Waiting }}, {"dropped", func(q *snapshot.LabQueue) uint64 { return q.Full + q.Deaf }}}
-		for i, r := range rows {
-			var b strings.Builder
-			fmt.Fprintf(&b, " %-8s", r.name)
-			for k := range l.Queues {
-				fmt.Fprintf(&b, " %5d", r.of(&l.Queues[k]))
-			}
-			style := th.Text
-			if i == 0 {
-				style = th.Title
-			}
-			out = append(out, style.Render(line.Cut(b.String(), w, th.Glyphs.Dots)))
-		}
+		out = queues(th, p.speech(f), f.Snap.Rules, l.Queues, w)
 	}
 	if len(l.Pools) > 0 {
 		var replies []model.Tuple

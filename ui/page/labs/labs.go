@@ -10,7 +10,9 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"nfscope/model/drop"
 	"nfscope/model/guess"
+	"nfscope/model/journey"
 	"nfscope/model/miss"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/network"
@@ -68,6 +70,13 @@ type Page struct {
 	answer guess.Answer
 	stage  *stage
 	truth  *guess.Truth
+	// seen is the journey that truth is of, as it was then; why what the kernel says of the
+	// drop whyOf.
+	seen  *journey.Journey
+	whyOf *drop.Drop
+	why   string
+	// told is what became of the steps that were shown.
+	told []told
 	// right of asked answers were right.
 	right, asked int
 	// counted is the lab with the counts of what was shown so far.
@@ -124,6 +133,9 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 	if p.stage != nil {
 		p.stage.net = &l.Net
 		p.stage.feed(l, p.step, f.Snap.Journeys)
+		if p.phase == telling && p.stage.first() != p.seen { // a drop that was told late is its end
+			p.truth, p.seen = p.found(f), p.stage.first()
+		}
 	}
 	return l
 }
@@ -149,6 +161,7 @@ func (p *Page) again(l *snapshot.Lab) {
 // begin asks about a step.
 func (p *Page) begin(l *snapshot.Lab, step int) {
 	p.step, p.phase, p.at, p.answer, p.stage, p.truth = step, asking, 0, guess.Answer{}, nil, nil
+	p.told = slices.DeleteFunc(p.told, func(t told) bool { return t.step >= step })
 }
 
 // Move moves the packet that is shown.
@@ -166,13 +179,20 @@ func (p *Page) tell(f *page.Frame, l *snapshot.Lab) {
 	if p.phase != showing || p.stage.part != over {
 		return
 	}
-	p.phase, p.truth = telling, p.found(f)
+	p.phase, p.truth, p.seen = telling, p.found(f), p.stage.first()
+	p.told = append(p.told, told{p.step, p.truth})
 	if p.answer.Verdict != "" {
 		p.asked++
 		if v, where := p.truth.Fits(p.answer); v && where {
 			p.right++
 		}
 	}
+}
+
+// told is what became of a step's packet.
+type told struct {
+	step  int
+	truth *guess.Truth
 }
 
 // found is what became of the step's packet, with near misses.
@@ -345,9 +365,12 @@ type drawn struct {
 	m   *network.Map
 }
 
-// reason finds what the kernel said of the step's packet when it threw it away.
-func (p *Page) reason(f *page.Frame) (word, where string) {
+// fell finds the drop that ended the step's packet; nil where none is known.
+func (p *Page) fell(f *page.Frame) *drop.Drop {
 	j := p.stage.first()
+	if j != nil && j.Drop != nil {
+		return j.Drop
+	}
 	for _, r := range slices.Backward(f.Snap.Drops.Rows) {
 		d := r.Last
 		switch {
@@ -355,8 +378,24 @@ func (p *Page) reason(f *page.Frame) (word, where string) {
 		case j != nil && (d.Packet.Src != j.Packet.Src || d.Packet.Dst != j.Packet.Dst || d.Packet.DPort != j.Packet.DPort || d.Time.Before(j.Start.Add(-time.Second))):
 		case j == nil && p.stage.net.Host(d.Packet.Src) != p.stage.step.From:
 		default:
-			return d.Reason, d.Where()
+			return d
 		}
 	}
-	return "", ""
+	return nil
+}
+
+// reason is what the kernel says of that drop, and nfscope of it; "" where there is none.
+func (p *Page) reason(f *page.Frame) string {
+	d := p.fell(f)
+	if d == nil {
+		return ""
+	}
+	if d != p.whyOf {
+		x := drop.Meanings().Explain(d)
+		if x.Without != "" && p.truth.By.Kind == guess.Kernel { // no rule did it
+			x.Words = x.Without
+		}
+		p.whyOf, p.why = d, p.speech(f).Reason(d.Reason, d.Where(), x)
+	}
+	return p.why
 }

@@ -232,6 +232,31 @@ func TestCounts(t *testing.T) {
 	wants(t, p, f, "given 7 0", "waiting 0 7", "conntrack.insert_failed +7")
 }
 
+// Queues that rules name and nobody reads are told, with what becomes of their packets.
+func TestUnreadQueues(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string][]string{
+		"en": {"nobody reads queue 99: rule 2 of filter/INPUT drops", "nobody reads queue 99: rule 3 of filter/INPUT lets by (bypass)", "nobody reads queue 8: rule 1 of inet fw/in drops", "nobody reads queue 3: rule 2 of inet fw/in lets by (bypass)"},
+		"zh": {"没有程序读 99 号队列:filter/INPUT 的规则 2 等于丢弃"},
+	} {
+		s := uitest.Lab(lang, 0)
+		s.Lab.Queues = []snapshot.LabQueue{{Number: 7}, {Number: 50}, {Number: 51}}
+		rule := func(n int, text string) model.Rule { return model.Rule{Index: n, Text: text} }
+		s.Rules = &model.Ruleset{Tables: []*model.Table{
+			{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "filter", Chains: []*model.Chain{{Name: "INPUT", Policy: "ACCEPT", Rules: []model.Rule{
+				rule(1, "-A INPUT -p udp -j NFQUEUE --queue-balance 50:51"), rule(2, "-A INPUT -j NFQUEUE --queue-num 99"), rule(3, "-A INPUT -j NFQUEUE --queue-num 99 --queue-bypass")}}}},
+			{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "fw", Chains: []*model.Chain{{Name: "in", Rules: []model.Rule{
+				rule(1, "tcp dport 22 queue to 7-9"), rule(2, "queue flags bypass to 3"), rule(3, "queue to 7")}}}}}}
+		p := New(Options{Pace: &pace{held: true}})
+		f := frame(s, theme.Options{}, 200, 55)
+		do(p, f, keys.GoOn)
+		wants(t, p, f, want...)
+		if n := strings.Count(text(p, f), " 99"); lang == "en" && n != 4 { // two rules, twice
+			t.Errorf("queue 99 is told %d times:\n%s", n, text(p, f))
+		}
+	}
+}
+
 // Nobody saw the packet: no hook, only its sender.
 func TestUnseen(t *testing.T) {
 	p := New(Options{Pace: &pace{held: true}})

@@ -26,7 +26,11 @@ func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 		most = h / 5
 	}
 	table := append(p.connections(f, a.side, most), p.counts(f, a.side)...)
-	room := min(h-len(out)-len(table)-2, max(h*2/5, 24)) // the table stays where it is
+	deep := max(h*2/5, 24)
+	if h >= tall { // what the rules of a small lab do not need is room for all below
+		deep = max(min(deep, len(p.rules(f, a.side, h))+8), 12)
+	}
+	room := min(h-len(out)-len(table)-2, deep) // the table stays where it is
 	if room < 3 {
 		table = nil
 		room = h - len(out) - 1
@@ -50,6 +54,22 @@ func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 	if room := h - len(out) - 1; p.stage != nil && room >= fewRules {
 		out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side)))
 		out = append(out, p.rules(f, a.side, room)...)
+	}
+	// And what became of the steps before.
+	if far := p.soFar(f, l, a.side); h >= tall && len(far) > 1 && h-len(out)-1 >= len(far) {
+		out = append(append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side))), far...)
+	}
+	return out
+}
+
+// soFar lists the steps that were shown, each with what became of its packet.
+func (p *Page) soFar(f *page.Frame, l *snapshot.Lab, w int) []string {
+	th, say := f.Theme, p.speech(f)
+	out := []string{th.Title.Render(say.SoFar())}
+	for _, t := range p.told {
+		glyph, style := th.Fate(fateOf(t.truth))
+		head := fmt.Sprintf(" %s %d  %s", style.Render(glyph), t.step+1, line.Clean(l.Steps[t.step].Title))
+		out = append(out, line.Spread(head, th.Dim.Render(line.Clean(say.Truth(t.truth))), w, th.Glyphs.Dots))
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"slices"
 	"strings"
 
 	"nfscope/model/guess"
@@ -16,6 +17,8 @@ import (
 const (
 	wide                 = 110
 	minLesson, maxLesson = 44, 74
+	// short is the height below which each line counts.
+	short = 22
 )
 
 // areas are the sizes of what the page consists of.
@@ -87,13 +90,13 @@ func (p *Page) lesson(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 	case showing:
 		out = p.moving(f, l, w)
 	case telling:
-		out = p.explain(f, l, w)
+		out = p.explain(f, l, w, h)
 	case finished:
 		say := p.speech(f)
 		out = append(wrap(th.Strong, say.Over(p.right, p.asked), w), "", th.Moving.Render(say.Again()))
 	}
 	if len(out) > h && p.phase == telling { // the keys scroll it
-		next := out[len(out)-1]
+		next := line.Cut(out[len(out)-1]+"    "+th.Dim.Render(p.speech(f).Rest()), w, th.Glyphs.Dots)
 		out = append(p.scrolled(out[:len(out)-1], h-1), next)
 	}
 	if room := h - len(out) - 2; room >= 4 {
@@ -113,7 +116,35 @@ func (p *Page) text(f *page.Frame, l *snapshot.Lab, w int) []string {
 	if p.phase == finished {
 		before += after
 	}
-	return markdown.Lines(f.Theme, before, w)
+	return markdown.Lines(f.Theme, fitting(before, w, p.speech(f).Drawing()), w)
+}
+
+// fitting puts a remark in the place of drawings and tables that are wider than w: in
+// pieces they say nothing. Commands stay, which can be read on from line to line.
+func fitting(text string, w int, remark string) string {
+	var out, block []string
+	flush := func() {
+		wide := slices.ContainsFunc(block, func(l string) bool { return line.Width(l)-2 > w }) // drawn with an indent of 2
+		if wide && slices.ContainsFunc(block, isDrawn) {
+			block = []string{remark, ""}
+		}
+		out, block = append(out, block...), nil
+	}
+	for l := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(l, "    ") {
+			block = append(block, l)
+			continue
+		}
+		flush()
+		out = append(out, l)
+	}
+	flush()
+	return strings.Join(out, "\n")
+}
+
+// isDrawn reports whether a line is of a drawing or a table: it has a cable, or columns.
+func isDrawn(l string) bool {
+	return strings.Contains(l, "---") || len(strings.FieldsFunc(strings.ReplaceAll(strings.TrimSpace(l), "   ", "\t"), func(r rune) bool { return r == '\t' })) > 2
 }
 
 // scrolled is the part of a text that is in sight.
@@ -130,8 +161,19 @@ func (p *Page) scrolled(text []string, h int) []string {
 func (p *Page) head(f *page.Frame, l *snapshot.Lab, w int) []string {
 	th, say := f.Theme, p.speech(f)
 	s := &l.Steps[p.step]
-	out := []string{p.progress(th, l) + " " + th.Dim.Render(say.Step(p.step+1, len(l.Steps)))}
-	out = append(out, wrap(th.Title, line.Clean(s.Title), w)...)
+	var out []string
+	if progress := p.progress(th, l); f.Height < short { // the headline has the number too
+		title := line.Wrap(line.Clean(s.Title), w-line.Width(progress)-1)
+		for i, t := range title {
+			lead := line.Space(line.Width(progress))
+			if i == 0 {
+				lead = progress
+			}
+			out = append(out, lead+" "+th.Title.Render(t))
+		}
+	} else {
+		out = append([]string{progress + " " + th.Dim.Render(say.Step(p.step+1, len(l.Steps)))}, wrap(th.Title, line.Clean(s.Title), w)...)
+	}
 	return append(out, wrap(th.Dim, line.Clean(say.Sends(s.From, s.Do, s.To, s.Count)), w)...)
 }
 
@@ -211,8 +253,9 @@ func (p *Page) moving(f *page.Frame, l *snapshot.Lab, w int) []string {
 	return append(out, th.Dim.Render(line.Cut(hint, w, th.Glyphs.Dots)))
 }
 
-// explain says what became of the packet, whether the answer was right, and why.
-func (p *Page) explain(f *page.Frame, l *snapshot.Lab, w int) []string {
+// explain says what became of the packet, whether the answer was right, and why. Why rules
+// did not match is left out where there is no room for it: the network's side has it too.
+func (p *Page) explain(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 	th, say := f.Theme, p.speech(f)
 	s := &l.Steps[p.step]
 	t := p.truth
@@ -238,16 +281,24 @@ func (p *Page) explain(f *page.Frame, l *snapshot.Lab, w int) []string {
 	if t.By.Kind == guess.Rule && t.By.Text != "" {
 		put(th.Accent, t.By.Text)
 	}
-	if word, where := p.reason(f); word != "" && t.By.Kind != guess.Rule && t.By.Kind != guess.Policy || word != "" && s.Reached() && t.Verdict == guess.Accepted {
-		put(th.Warn, say.Reason(word, where))
+	if t.By.Kind != guess.Rule && t.By.Kind != guess.Policy || t.Asked || s.Reached() && t.Verdict == guess.Accepted {
+		put(th.Warn, p.reason(f))
 	}
+	head := out
+	out = nil
+	put(th.Text, say.Saw(s.Result))
+	put(th.Strong, s.Says)
+	tail := out
+	out = nil
 	for _, m := range t.Near(2) {
 		if p.answer.Where == nil || m.Rule != p.answer.Where.Rule {
 			put(th.Dim, say.Missed(m))
 		}
 	}
-	put(th.Text, say.Saw(s.Result))
-	put(th.Strong, s.Says)
+	if len(head)+len(out)+len(tail)+1 > h {
+		out = nil
+	}
+	out = slices.Concat(head, out, tail)
 	next := say.Next()
 	if p.step+1 == len(l.Steps) {
 		next = say.Finish()

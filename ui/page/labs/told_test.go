@@ -1,0 +1,132 @@
+package labs
+
+import (
+	"strings"
+	"testing"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+	"nfscope/model/journey"
+	"nfscope/ui/keys"
+	"nfscope/ui/page"
+	"nfscope/ui/theme"
+	"nfscope/ui/uitest"
+)
+
+// lostIn is a lab of which the first step's packet was dropped by the kernel.
+func lostIn(lang string, current int) *page.Frame {
+	s := uitest.Lab(lang, current)
+	if current > 0 {
+		j := *s.Journeys[0]
+		j.Steps = j.Steps[:1]
+		j.Outcome = journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "kernel", Reason: "IP_RPFILTER"}}
+		j.Drop = &drop.Drop{Source: drop.StepBPF, Reason: "IP_RPFILTER", Place: "ip_rcv_finish_core", Station: drop.StationRouting, In: "eth0", Packet: j.Packet, Count: 1,
+			Facts: &drop.Facts{Sysctls: []drop.Sysctl{{Name: "net.ipv4.conf.all.rp_filter", Value: "1"}}, Back: &drop.Route{Dev: "eth1", Text: "198.51.100.7 dev eth1"}}}
+		s.Journeys = []*journey.Journey{&j}
+		s.Lab.Steps[0].Result = "timed out"
+	}
+	return frame(s, theme.Options{}, 120, 35)
+}
+
+// Behind a drop of the kernel's stands what nfscope itself says of it, in the language of
+// the lesson.
+func TestDropSentence(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string][]string{
+		"en": {"No rule dropped it: the kernel did.", "The kernel says: IP_RPFILTER, at routing (ip_rcv_finish_core):", "reverse path filter, strict:", "net.ipv4.conf.all.rp_filter is 1;", "came by eth0.", "the sender saw: timed out"},
+		"zh": {"没有规则丢弃它:是内核丢的。", "内核的说法:IP_RPFILTER", "反向路径过滤(严格)", "rp_filter 为 1;", "发送方看到:超时"},
+	} {
+		p := New(Options{Pace: &pace{held: true}})
+		f := lostIn(lang, 0)
+		do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+		f.Snap = lostIn(lang, 1).Snap
+		run(t, p, f)
+		flat := ""
+		for l := range strings.Lines(text(p, f)) { // the lesson's column, joined
+			l, _, _ = strings.Cut(l, "│")
+			flat += strings.TrimRight(l, " ")
+		}
+		for _, x := range want {
+			if !strings.Contains(strings.ReplaceAll(flat, " ", ""), strings.ReplaceAll(x, " ", "")) {
+				t.Errorf("%s: %q is not on the screen:\n%s", lang, x, text(p, f))
+			}
+		}
+	}
+}
+
+// A drop that is told when the step was told already still becomes its end.
+func TestDropToldLate(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Pace: &pace{held: true}})
+	f := lostIn("en", 0)
+	do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+	f.Snap = lostIn("en", 1).Snap
+	j := *f.Snap.Journeys[0]
+	j.Drop, j.Outcome = nil, journey.Outcome{Verdict: journey.Unknown}
+	whole := f.Snap.Journeys
+	f.Snap.Journeys = []*journey.Journey{&j}
+	run(t, p, f)
+	if strings.Contains(text(p, f), "IP_RPFILTER") {
+		t.Fatal("it is known too early")
+	}
+	f.Snap.Journeys = whole
+	wants(t, p, f, "The kernel says: IP_RPFILTER")
+}
+
+// In Chinese a sentence begins with a chain's own name, and has no spaces between Chinese.
+func TestChineseSentences(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("zh", 1), theme.Options{}, 200, 55)
+	do(p, f, keys.GoOn, keys.GoOn, keys.Bottom, keys.GoOn) // the second step
+	p.begin(f.Snap.Lab, 1)
+	do(p, f, keys.Bottom, keys.GoOn)
+	f.Snap = uitest.Lab("zh", 2)
+	run(t, p, f)
+	screen := text(p, f)
+	for _, bad := range []string{"Filter/", "Nat/", "策略 丢", "策略 决"} {
+		if strings.Contains(screen, bad) {
+			t.Errorf("%q is on the screen:\n%s", bad, screen)
+		}
+	}
+	wants(t, p, f, "它被 filter/FORWARD 的策略丢弃。", "发送方看到:超时")
+}
+
+// A drawing that is wider than the lesson's column is not broken up; commands go on.
+func TestDrawings(t *testing.T) {
+	t.Parallel()
+	const lesson = "Before\n\n    client --- router --- server\n      a\n\n    table     PREROUTING   INPUT   OUTPUT\n    raw       x            -       x\n\n    iptables -A INPUT -p tcp     --dport 80 -j ACCEPT\n\nbehind\n"
+	if got := fitting(lesson, 60, "(drawn)"); got != lesson {
+		t.Errorf("where there is room:\n%s", got)
+	}
+	got := fitting(lesson, 25, "(drawn)")
+	if strings.Contains(got, "---") || strings.Contains(got, "raw ") || strings.Count(got, "(drawn)") != 2 || !strings.Contains(got, "    iptables -A INPUT") || !strings.Contains(got, "behind") {
+		t.Errorf("where there is none:\n%s", got)
+	}
+}
+
+// A tall page has what became of the steps before in sight, and wastes no room above it.
+func TestSoFar(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("en", 0), theme.Options{}, 200, 55)
+	f.Snap.Rules = &model.Ruleset{Tables: f.Snap.Rules.Tables[:1]}
+	do(p, f, keys.GoOn)
+	if strings.Contains(text(p, f), "so far") {
+		t.Error("nothing is told yet")
+	}
+	for step := range 2 {
+		do(p, f, keys.Bottom, keys.GoOn)
+		f.Snap = uitest.Lab("en", step+1)
+		f.Snap.Rules = &model.Ruleset{Tables: f.Snap.Rules.Tables[:1]}
+		run(t, p, f)
+		do(p, f, keys.GoOn)
+	}
+	wants(t, p, f, "so far", "✓ 1 the client opens the public port", "✕ 2 a packet to port 9000", "It was dropped by the policy of filter/FORWARD.")
+	f.Snap = uitest.Lab("en", 0)
+	f.Snap.Lab.Round = 1
+	f.Snap.Rules = &model.Ruleset{}
+	if strings.Contains(text(p, f), "so far") {
+		t.Error("a new round begins with what was told")
+	}
+}
