@@ -460,7 +460,7 @@ func TestWhyInTerminal(t *testing.T) {
 	tm.see("udp 127.0.0.1 > 127.0.0.1:4001 was dropped by rule 1 of filter/OUTPUT (iptables-legacy): -A OUTPUT", "--dport 4001 -j DROP",
 		"certain: the trace is whole, and the kernel says that netfilter dropped it in output", "1 packet seen, 1 dropped")
 	tm.leave("certain")
-	tm.see("dropped by rule 1 of filter/OUTPUT (iptables-legacy)", "traced   #1") // in the inspector, now that it is known
+	tm.see("dropped by rule 1 of filter/OUTPUT (iptables-legacy)", "traced #1") // in the inspector, now that it is known
 	tm.keys("w")
 	tm.see("still looking")
 	tm.leave("still looking")
