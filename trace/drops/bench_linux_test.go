@@ -100,7 +100,8 @@ func forwarded(b *testing.B, ns *netns.Handle) (n int) {
 	return n
 }
 
-// watched runs fn while a Reader is at work.
+// watched runs fn while a Reader is at work, which has begun: it reads the kernel's symbols
+// first.
 func watched(b *testing.B, ns *netns.Handle, o Options, fn func(*Reader)) {
 	b.Helper()
 	r, err := Open(ns, o)
@@ -109,7 +110,9 @@ func watched(b *testing.B, ns *netns.Handle, o Options, fn func(*Reader)) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- r.Run(ctx, func(feed.Item) {}) }()
+	begun, begin := context.WithCancel(ctx)
+	go func() { ended <- r.Run(ctx, func(feed.Item) { begin() }) }()
+	<-begun.Done()
 	fn(r)
 	stop()
 	if err := errors.Join(<-ended, r.Close()); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -68,10 +69,10 @@ func TestCounters(t *testing.T) {
 	}
 }
 
-// TestPerf: reason and place without a packet, of the whole host.
-func TestPerf(t *testing.T) {
-	nettest.Kernel(t, "iptables-legacy", "nft", "tc", "ip", "sysctl")
-	dir := t.TempDir()
+// tracefs mounts it.
+func tracefs(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
 	if err := unix.Mount("tracefs", dir, "tracefs", 0, ""); err != nil {
 		nettest.Skip(t, "no tracefs: "+err.Error())
 	}
@@ -80,6 +81,58 @@ func TestPerf(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// TestPerfmon: with CAP_PERFMON and no other capability eBPF is refused, and perf tells; with
+// none, nor CAP_BPF alone, it does not, and what would lift it is said.
+func TestPerfmon(t *testing.T) {
+	nettest.Kernel(t, "setpriv")
+	dir, ns := tracefs(t), nettest.New(t, "perfmon")
+	for _, c := range []struct {
+		caps string
+		step drop.Step
+		lift []drop.Step
+	}{
+		{"-all,+perfmon", drop.StepPerf, []drop.Step{drop.StepBPF}},
+		{"-all,+bpf", drop.StepProc, []drop.Step{drop.StepBPF, drop.StepPerf}},
+	} {
+		t.Run(c.caps, func(t *testing.T) {
+			var cmd *exec.Cmd
+			var lines *bufio.Scanner
+			var stdin io.Closer
+			nettest.Do(t, ns, func() error {
+				cmd, lines, stdin = child(t, nil, []string{tracefsDir + "=" + dir}, "setpriv", "--inh-caps", c.caps, "--bounding-set", c.caps)
+				return nil
+			})
+			var w drop.Watch
+			if err := json.Unmarshal([]byte(next(t, lines, "watch")), &w); err != nil {
+				t.Fatal(err)
+			}
+			var lift []drop.Step
+			for _, l := range w.Lift {
+				if lift = append(lift, l.Step); !strings.Contains(l.Why, "it needs CAP_") || l.Fix == "" {
+					t.Errorf("%+v", l)
+				}
+			}
+			if w.Step != c.step || !slices.Equal(lift, c.lift) {
+				t.Fatalf("%+v, want %s with %v to lift", w, c.step, c.lift)
+			}
+			next(t, lines, map[drop.Step]string{drop.StepPerf: "drop NO_SOCKET", drop.StepProc: "drop UdpNoPorts"}[c.step])
+			_ = stdin.Close()
+			for lines.Scan() {
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestPerf: reason and place without a packet, of the whole host.
+func TestPerf(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy", "nft", "tc", "ip", "sysctl")
+	dir := tracefs(t)
 	for _, c := range causes() {
 		switch c.name {
 		case "rp_filter strict 4", "no route 6", "closed UDP port 4", "header checksum 4", "legacy FORWARD 4", "nft FORWARD 6", "queue without listener 4":
@@ -216,7 +269,7 @@ func told() error {
 	if err != nil {
 		return err
 	}
-	r, err := Open(ns, Options{Counters: 20 * time.Millisecond})
+	r, err := Open(ns, Options{Counters: 20 * time.Millisecond, Tracefs: os.Getenv(tracefsDir)})
 	if err != nil {
 		return err
 	}
@@ -249,15 +302,20 @@ func told() error {
 	})
 }
 
-// child starts this test as that program; lines gives what it prints.
-func child(t *testing.T, attr *syscall.SysProcAttr) (cmd *exec.Cmd, lines *bufio.Scanner, stdin io.Closer) {
+// tracefsDir tells that program where tracefs is.
+const tracefsDir = "NFS_DROPS_TRACEFS"
+
+// child starts this test as that program, with more in its environment, by another program
+// that runs it; lines gives what it prints.
+func child(t *testing.T, attr *syscall.SysProcAttr, env []string, by ...string) (cmd *exec.Cmd, lines *bufio.Scanner, stdin io.Closer) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd = exec.Command(exe)
-	cmd.Env = append(os.Environ(), "NFS_DROPS_CHILD=1")
+	by = append(by, exe)
+	cmd = exec.Command(by[0], by[1:]...)
+	cmd.Env = append(append(os.Environ(), "NFS_DROPS_CHILD=1"), env...)
 	cmd.SysProcAttr = attr
 	cmd.Dir = "/"
 	out, err := cmd.StdoutPipe()
@@ -326,7 +384,7 @@ func TestRefused(t *testing.T) {
 			var lines *bufio.Scanner
 			var stdin io.Closer
 			nettest.Do(t, ns, func() error { // a child begins where the thread is that starts it
-				cmd, lines, stdin = child(t, &c.attr)
+				cmd, lines, stdin = child(t, &c.attr, nil)
 				return nil
 			})
 			var w drop.Watch
@@ -373,7 +431,7 @@ func loaded(t *testing.T, id ebpf.ProgramID) bool {
 // TestKilled: after kill -9 nothing is left in the kernel.
 func TestKilled(t *testing.T) {
 	nettest.Kernel(t)
-	cmd, lines, _ := child(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET})
+	cmd, lines, _ := child(t, &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}, nil)
 	n, err := strconv.Atoi(next(t, lines, "program"))
 	id := ebpf.ProgramID(n)
 	if err != nil || !loaded(t, id) {
