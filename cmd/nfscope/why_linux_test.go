@@ -401,6 +401,23 @@ func TestWhyWithoutBPF(t *testing.T) {
 	}
 }
 
+// TestWhyWaits: a packet that left the last chain and waits for a neighbour is not delivered,
+// though no drop is told within the time.
+func TestWhyWaits(t *testing.T) {
+	nettest.Kernel(t, "sysctl")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.neigh.r1.retrans_time_ms=600000", "net.ipv6.neigh.r1.retrans_time_ms=600000")
+	var list []whyCase
+	for _, e := range whyFamilies() {
+		list = append(list, whyCase{name: e.name, at: n.Router, filter: "udp and dst host " + e.missing, args: []string{"--for", "1s"}, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.missing}),
+			kind: "kernel", confidence: "likely", status: exitDropped,
+			sentence: "udp " + e.client + " > " + e.of(e.missing, 9) + " was not delivered, no rule did it: likely it waits for the next hop " + e.missing + " on r1, which does not answer " + e.pick("ARP", "neighbour discovery") + " (INCOMPLETE)"})
+	}
+	answers(t, list)
+}
+
 // silent opens a UDP socket that is never read.
 func silent(t *testing.T, ns *netns.Handle, port int) {
 	t.Helper()

@@ -13,6 +13,7 @@ import (
 	"nfscope/model/filter"
 	"nfscope/model/snapshot"
 	"nfscope/model/why"
+	"nfscope/trace/drops"
 	"nfscope/trace/knock"
 	"nfscope/trace/live"
 	"nfscope/trace/netns"
@@ -208,13 +209,16 @@ func (w *whyRun) last() (*why.Answer, *why.Seen) {
 	return a, s
 }
 
-// answer judges, and asks for the socket where that says more.
+// answer judges, and asks for the socket or for the next hop where that says more.
 func (w *whyRun) answer(s *why.Seen) *why.Answer {
 	a := why.Judge(s)
-	if a.Asks == nil {
-		return a
+	switch {
+	case a.Asks != nil:
+		s.Socket = w.socket(*a.Asks, s.Over)
+	case a.Hop != nil && s.Over: // a neighbour that takes its time is no news
+		s.Hop = drops.NextHop(w.ns, a.Hop.To, a.Hop.Out)
 	}
-	if s.Socket = w.socket(*a.Asks, s.Over); s.Socket == nil {
+	if s.Socket == nil && s.Hop == nil {
 		return a
 	}
 	return why.Judge(s)

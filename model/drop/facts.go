@@ -72,6 +72,10 @@ type Neighbour struct {
 	MAC   string
 }
 
+// Unresolved reports whether the neighbour was asked for and has not answered: packets to it
+// wait, three of them, until it does or is given up.
+func (n *Neighbour) Unresolved() bool { return n.State == "INCOMPLETE" || n.State == "FAILED" }
+
 // Link is a network interface.
 type Link struct {
 	Name string

@@ -50,6 +50,9 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 			a.Reason = d.Reason
 		}
 	}
+	if v.waits != nil {
+		a.Do = fmt.Sprintf("ip neigh show %s dev %s: is the address right, is that host up and on this link?", v.waits.Addr, v.waits.Dev)
+	}
 	switch v.kind {
 	case Backlog:
 		a.Reason = "TcpExtListenOverflows"
@@ -159,17 +162,25 @@ func (k Kind) words() string {
 	return "not known"
 }
 
-// asks names the request whose socket would tell more.
+// asks names the request whose socket, or whose next hop, would tell more.
 func (a *Answer) asks(v *verdict) {
-	if v.kind != NoReply && v.kind != Backlog || !here(v.by) {
+	if v.kind != NoReply && v.kind != Backlog {
 		return
 	}
 	p, j := v.by.packet, v.by.journey
-	a.Asks = &Call{Proto: p.Proto, From: netip.AddrPortFrom(p.Src, p.SPort), To: netip.AddrPortFrom(p.Dst, p.DPort), In: j.In}
+	to := netip.AddrPortFrom(p.Dst, p.DPort)
 	if n := j.NAT; n != nil && len(n.Dst) == 2 {
-		if to, err := netip.ParseAddrPort(n.Dst[1]); err == nil {
-			a.Asks.To = to
+		if behind, err := netip.ParseAddrPort(n.Dst[1]); err == nil {
+			to = behind
+		} else if behind, err := netip.ParseAddr(n.Dst[1]); err == nil { // no ports
+			to = netip.AddrPortFrom(behind, 0)
 		}
+	}
+	switch {
+	case here(v.by):
+		a.Asks = &Call{Proto: p.Proto, From: netip.AddrPortFrom(p.Src, p.SPort), To: to, In: j.In}
+	case j.Out != "":
+		a.Hop = &Hop{to.Addr(), j.Out}
 	}
 }
 

@@ -22,6 +22,8 @@ type verdict struct {
 	because    string
 	// counters are those that make a cause likely.
 	counters []*drop.Drop
+	// waits is the neighbour that the packet waits for, nil where it does not.
+	waits *drop.Neighbour
 	// borne is true where the flow works all the same: kind is what some of its packets met.
 	borne bool
 }
@@ -314,6 +316,14 @@ func (v *verdict) unanswered(s *Seen) {
 		v.because = "both directions were traced and nothing was lost"
 	}
 	if !here(v.by) {
+		if n := s.Hop; n != nil && n.Unresolved() {
+			v.kind, v.side, v.waits, v.confidence = Kernel, Request, n, Likely
+			v.because = "it left the last chain, and its next hop has no address on the link: the kernel's entry is " + n.State
+			for _, x := range v.like {
+				x.fate = open
+			}
+			v.talk.requests.Delivered -= len(v.like)
+		}
 		return
 	}
 	rose := slices.ContainsFunc(s.Drops, func(d *drop.Drop) bool { return d.Reason == "TcpExtListenOverflows" && !d.Time.Before(s.Began) })

@@ -116,6 +116,8 @@ type Seen struct {
 	// Socket is the one that a delivered request was for, nil where nobody asked or there is
 	// none.
 	Socket *Socket
+	// Hop is the neighbour that a request was sent on to, nil where nobody asked.
+	Hop *drop.Neighbour
 	// Simulated is a packet of the filter taken through the rules, nil where that could not
 	// be done, or was not needed.
 	Simulated *journey.Journey
@@ -184,6 +186,15 @@ type Answer struct {
 	Simulated *journey.Journey
 	// Asks is the request whose socket here would tell more, nil where none would.
 	Asks *Call
+	// Hop is where the request was sent that no reply came to, nil where it was for this host:
+	// a packet that waits for a neighbour is not delivered.
+	Hop *Hop
+}
+
+// Hop is a packet's way out: its destination behind all NAT, and the interface.
+type Hop struct {
+	To  netip.Addr
+	Out string
 }
 
 // Call is a request as it came to a socket of this host: behind all NAT, by an interface.

@@ -109,6 +109,13 @@ func (v *verdict) end(words drop.Dictionary) string {
 		}
 		return "dropped by netfilter" + at + ", by a rule or a policy that was not traced"
 	case Kernel:
+		if n := v.waits; n != nil {
+			asked := "ARP"
+			if n.Addr.Is6() {
+				asked = "neighbour discovery"
+			}
+			return fmt.Sprintf("not delivered, no rule did it: likely it waits for the next hop %s on %s, which does not answer %s (%s)", n.Addr, n.Dev, asked, n.State)
+		}
 		if len(v.counters) > 0 {
 			return kernel + "likely " + suspicion(v.counters, words)
 		}

@@ -4,12 +4,16 @@ package drops
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/trace/netns"
 )
+
+// NextHop is not known.
+func NextHop(*netns.Handle, netip.Addr, string) *drop.Neighbour { return nil }
 
 // Reader tells what the kernel drops in one namespace.
 type Reader struct{}

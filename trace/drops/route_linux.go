@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nfscope/model/drop"
+	"nfscope/trace/netns"
 	"nfscope/trace/sockdiag"
 )
 
@@ -143,25 +144,51 @@ func (f *factFinder) neighbour(d *drop.Drop, a *drop.Facts) {
 	if !hop.IsValid() {
 		hop = d.Packet.Dst
 	}
-	link, err := f.conn.LinkByName(outOf(d, a))
-	if err != nil {
-		return
+	if link, err := f.conn.LinkByName(outOf(d, a)); err == nil {
+		a.Neighbour = neighbour(f.conn, link, hop)
 	}
+}
+
+// neighbour looks an entry of an interface up; nil where they could not be read.
+func neighbour(conn *netlink.Handle, link netlink.Link, hop netip.Addr) *drop.Neighbour {
 	n := &drop.Neighbour{Addr: hop, Dev: link.Attrs().Name, State: "none"}
 	family := netlink.FAMILY_V4
 	if hop.Is6() {
 		family = netlink.FAMILY_V6
 	}
-	list, err := f.conn.NeighList(link.Attrs().Index, family)
+	list, err := conn.NeighList(link.Attrs().Index, family)
 	if err != nil {
-		return
+		return nil
 	}
 	for _, e := range list {
 		if e.IP.Equal(hop.AsSlice()) {
 			n.State, n.MAC = neighState(e.State), e.HardwareAddr.String()
 		}
 	}
-	a.Neighbour = n
+	return n
+}
+
+// NextHop is the neighbour that a packet to an address is sent on to by an interface, as it is
+// now; nil where that is not known.
+func NextHop(ns *netns.Handle, to netip.Addr, out string) *drop.Neighbour {
+	conn, err := ns.Rtnetlink()
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	link, err := conn.LinkByName(out)
+	if err != nil {
+		return nil
+	}
+	list, err := conn.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{Oif: out})
+	if err != nil || len(list) == 0 {
+		return nil
+	}
+	hop := to
+	if via, ok := netip.AddrFromSlice(list[0].Gw); ok {
+		hop = via.Unmap()
+	}
+	return neighbour(conn, link, hop)
 }
 
 func neighState(s int) string {
