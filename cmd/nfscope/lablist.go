@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,7 @@ func (a *app) labList(asJSON bool) error {
 		return err
 	}
 	able := canRunLabs()
-	enc := json.NewEncoder(a.out)
+	enc, st := json.NewEncoder(a.out), stats{start: time.Now()}
 	for _, name := range labs.Names() {
 		l, err := lab.Load(labs.FS, name)
 		if err != nil {
@@ -50,6 +51,7 @@ func (a *app) labList(asJSON bool) error {
 			if err := enc.Encode(line); err != nil {
 				return err
 			}
+			st.events++
 			continue
 		}
 		fmt.Fprintf(a.out, "%-18s %-9s %s\n", name, how(line), line.Title)
@@ -60,8 +62,11 @@ func (a *app) labList(asJSON bool) error {
 			fmt.Fprintf(a.out, "%-18s %-9s stands: %s\n", "", "", s)
 		}
 	}
+	if asJSON {
+		return st.print(a.out)
+	}
 	for _, s := range standing { // the user's own
-		if !asJSON && !isName(s.Lab) {
+		if !isName(s.Lab) {
 			fmt.Fprintf(a.out, "%-18s %-9s stands: %s\n", s.Lab, "your own", s)
 		}
 	}

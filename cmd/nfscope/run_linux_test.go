@@ -130,13 +130,16 @@ func datagram(t *testing.T, from *netns.Handle, to string) {
 	})
 }
 
-// objects decodes NDJSON, every object with its schema.
+// objects decodes NDJSON, and holds every object against the contract of its schema.
 func objects(t *testing.T, out string) (list []map[string]any) {
 	t.Helper()
 	for _, l := range strings.Split(strings.TrimSpace(out), "\n") {
 		o := map[string]any{}
 		if err := json.Unmarshal([]byte(l), &o); err != nil || o["schema"] == nil {
 			t.Fatalf("%v: no object with a schema: %q", err, l)
+		}
+		for _, b := range breaches(o) {
+			t.Errorf("%v: %s\n%s", o["schema"], b, l)
 		}
 		list = append(list, o)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +46,7 @@ func (a *app) tables(file, family string, asJSON bool) error {
 	for _, w := range rs.Warnings {
 		fmt.Fprintln(a.err, "nfscope:", w)
 	}
-	printed := false
+	st := stats{start: time.Now()}
 	for _, f := range []model.Family{model.FamilyIPv4, model.FamilyIPv6} {
 		m := ruleset.NewMatrix(rs, f)
 		_, _, _, chains := m.Sizes()
@@ -55,7 +56,7 @@ func (a *app) tables(file, family string, asJSON bool) error {
 		if asJSON {
 			err = ruleset.WriteMatrixJSON(a.out, rs.Netns, m)
 		} else {
-			if printed {
+			if st.events > 0 {
 				fmt.Fprintln(a.out)
 			}
 			err = ruleset.WriteMatrix(a.out, m)
@@ -63,7 +64,10 @@ func (a *app) tables(file, family string, asJSON bool) error {
 		if err != nil {
 			return err
 		}
-		printed = true
+		st.events++
+	}
+	if asJSON {
+		return st.print(a.out)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestTables(t *testing.T) {
 		}
 		nettest.Feed(t, ns, "table ip6 six { chain in { type filter hook input priority 5; }\n}\n", "nft", "-f", "-")
 		list := objects(t, nfscope(t, exitDone, "--netns", ns.Name(), "tables", "--json"))
-		if len(list) != 2 || at(list[1], "family") != "ip6" || at(list[0], "schema") != "nfscope/tables/1" {
+		if len(list) != 3 || at(list[1], "family") != "ip6" || at(list[0], "schema") != "nfscope/tables/1" {
 			t.Errorf("--json: %v", list)
 		}
 		if out := nfscope(t, exitDone, "--netns", ns.Name(), "tables", "--family", "ip6"); !strings.HasPrefix(out, "IPv6: ") || !strings.Contains(out, "ip6 six/in") {

@@ -60,13 +60,9 @@ func sights(s *Seen, words drop.Dictionary) []*sight {
 			taken[j.Drop] = true
 		}
 	}
-	traced := len(out)
+	u, both := newUntold(out), s.Filter.Both()
 	for _, d := range s.Drops {
-		if taken[d] || !ours(s, d) {
-			continue
-		}
-		if x := joined(out[:traced], d); x != nil {
-			x.drop = d
+		if taken[d] || !ours(s, d) || both.Drop(d) != filter.Yes || u.take(d) {
 			continue
 		}
 		if !s.Ended.IsZero() && d.Time.After(s.Ended) {
@@ -98,8 +94,7 @@ func sentToSelf(j *journey.Journey) bool {
 	return j.Half > 0 && j.Path == journey.PathOutput && j.Outcome.Verdict == journey.Accepted
 }
 
-// ours reports whether a drop is of a packet of the flow, in this namespace and since the
-// looking began.
+// ours reports whether a drop is of one packet, in this namespace and since the looking began.
 func ours(s *Seen, d *drop.Drop) bool {
 	switch {
 	case !d.HasPacket() || d.Count != 1 || d.Copy() || neighbourly(&d.Packet), d.Time.Before(s.Began.Add(-early)):
@@ -107,21 +102,7 @@ func ours(s *Seen, d *drop.Drop) bool {
 	case d.Netns != 0 && s.Watch.Netns != 0 && d.Netns != s.Watch.Netns:
 		return false
 	}
-	return s.Filter.Both().Drop(d) == filter.Yes
-}
-
-// joined finds the traced packet that a drop is the end of, the nearest in time of those
-// that can be.
-func joined(list []*sight, d *drop.Drop) (best *sight) {
-	for _, x := range list {
-		if x.drop != nil || !x.journey.Meets(d) {
-			continue
-		}
-		if best == nil || d.Time.Sub(x.at).Abs() < d.Time.Sub(best.at).Abs() {
-			best = x
-		}
-	}
-	return best
+	return true
 }
 
 // judge says what became of the packet.

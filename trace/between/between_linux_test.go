@@ -3,8 +3,10 @@ package between
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -92,8 +94,17 @@ func TestSights(t *testing.T) {
 	if err := <-ran; err != nil {
 		t.Error(err)
 	}
-	if err := r.Close(); err != nil {
-		t.Error(err)
+	go func() { ran <- r.Run(t.Context(), func(feed.Item) {}) }()
+	for range 2 {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-ran; !errors.Is(err, os.ErrClosed) {
+		t.Errorf("of a Reader that was closed Run gives %v", err)
+	}
+	if err := r.Name(nil); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("of a Reader that was closed Name gives %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package between
 
 import (
 	"context"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,10 @@ type Reader struct {
 	// turns are how many events of nf_tables' tracer came by id, as the tap counts them; nil
 	// once that cannot be told any more: some were lost, or there are too many ids.
 	turns map[uint32]uint32
+
+	// using is held for reading by who uses the kit, and for writing while that is closed.
+	using  sync.RWMutex
+	closed bool
 }
 
 // place is a seat that was taken.
@@ -149,7 +154,8 @@ func (r *Reader) Seats() (list []journey.Seat) {
 	return list
 }
 
-// Run tells of sights until the context ends (nil) or the Reader is closed (os.ErrClosed).
+// Run tells of sights until the context ends (nil) or the Reader is closed (os.ErrClosed),
+// which it notices within 20 ms. put must not close the Reader.
 func (r *Reader) Run(ctx context.Context, put func(feed.Item)) error {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
@@ -169,6 +175,11 @@ func (r *Reader) Run(ctx context.Context, put func(feed.Item)) error {
 // id of that packet, where both are known. It may be called beside Run. The kernel asks a tap
 // before it hands the message to the socket, so that all that was tapped is there.
 func (r *Reader) Name(l []journey.Event) error {
+	r.using.RLock()
+	defer r.using.RUnlock()
+	if r.closed {
+		return os.ErrClosed
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.ring.Drain(func(b []byte) error {
@@ -201,6 +212,11 @@ func (r *Reader) Name(l []journey.Event) error {
 
 // drain hands over the sights that wait now.
 func (r *Reader) drain(put func(feed.Item)) error {
+	r.using.RLock()
+	defer r.using.RUnlock()
+	if r.closed {
+		return os.ErrClosed
+	}
 	begin := time.Now()
 	boot, err := kprog.Boot()
 	if err != nil {
@@ -268,6 +284,12 @@ func (r *Reader) line(seq uint32, l line) {
 
 // Close takes the programs out of the hooks, and ends Run.
 func (r *Reader) Close() error {
+	r.using.Lock()
+	defer r.using.Unlock()
+	if r.closed {
+		return nil
+	}
+	r.closed = true
 	err := r.kit.Close()
 	for _, n := range r.spaces {
 		n.Close()

@@ -149,7 +149,7 @@ func Dial(t testing.TB, h *netns.Handle, network, local, address string, wait ti
 	t.Helper()
 	var c net.Conn
 	err := h.Do(func() (err error) {
-		d := net.Dialer{Timeout: wait}
+		d := net.Dialer{Timeout: wait, KeepAlive: -1} // no packet that nobody sent
 		if local != "" {
 			if strings.HasPrefix(network, "udp") {
 				d.LocalAddr, err = net.ResolveUDPAddr(network, local)
