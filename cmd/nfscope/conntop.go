@@ -25,7 +25,7 @@ func (a *app) connTop(fl *filter.Filter, by flow.Kind, follow, asJSON bool) erro
 	out := bufio.NewWriter(a.out)
 	st := stats{start: time.Now()}
 	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
-		rows, of := flow.Top(t.table.GroupsOf(by, func() func(*flow.Look) bool { return wanted }), mostRows)
+		rows, of := t.table.Top(by, func() func(*flow.Look) bool { return wanted }, mostRows)
 		if !asJSON {
 			if follow {
 				fmt.Fprintf(out, "%s  ", at.Format("15:04:05"))

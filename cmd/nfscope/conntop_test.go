@@ -33,7 +33,7 @@ packets and bytes are not counted: sysctl -w net.netfilter.nf_conntrack_acct=1 c
 	} {
 		var out bytes.Buffer
 		w := bufio.NewWriter(&out)
-		rows, of := flow.Top(flow.TableOf(l...).GroupsOf(flow.OfProto, nil), 2)
+		rows, of := flow.TableOf(l...).Top(flow.OfProto, nil, 2)
 		printTop(w, rows, of, flow.OfProto)
 		if _ = w.Flush(); out.String() != want {
 			t.Errorf("%s\nexpected\n%s", out.String(), want)

@@ -29,6 +29,10 @@ import (
 	"nfscope/ui/theme"
 )
 
+// drawnPerSecond is how often a frame may be written: a key waits half of the time between two.
+// There are frames only where something has changed.
+const drawnPerSecond = 120
+
 type tuiOptions struct {
 	// actions is nil where nothing can be traced, as in a recording or a file.
 	actions ui.Actions
@@ -74,7 +78,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Why: o.why, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
-	p = tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler())
+	p = tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(drawnPerSecond))
 
 	var box mailbox
 	box.full = make(chan struct{}, 1)

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/binary"
+	"hash/maphash"
 	"slices"
 
 	"nfscope/model"
@@ -42,50 +43,122 @@ func (g *Group) add(x *slot) {
 	}
 }
 
+// MostGroups is how many groups are kept of one list: 9 MB.
+const MostGroups = 1 << 15
+
+// Groups are the groups of a Table's flows, in the order that was asked for.
+type Groups struct {
+	List []*Group
+	// More is how many groups there are besides, each behind all of the List, and MoreFlows
+	// the flows of these.
+	More, MoreFlows int
+}
+
+// Totals says which groups are wanted.
+type Totals struct {
+	By Kind
+	// Want makes a test of what is wanted; nil is for all flows.
+	Want func() func(*Look) bool
+	// Order tells whether a group comes before another one, as slices.SortFunc wants it.
+	Order func(a, b *Group) int
+	// Most bounds the groups that are kept; 0 is MostGroups.
+	Most int
+}
+
 // Grouper totals the flows of a Table that live, a piece at a time. It is used by one goroutine; the Table
 // may be fed meanwhile.
+//
+// Few groups are totalled as they are met. Where there are more than are to be kept, the flows are put
+// in the order of their groups, and each group is whole before it is decided whether it stays.
 type Grouper struct {
 	table  *Table
-	kind   Kind
+	asked  Totals
 	want   func(*Look) bool
 	groups map[GroupKey]*Group
 	// short finds groups by what a slot holds: most flows are of a group that was there before, and
 	// their addresses need not be made.
 	short map[uint64]*Group
 	chunk int
+
+	// sort has the flows by group once there are too many groups; next is the first of them that
+	// was not totalled, nil before they are in order. last is the group of the one before.
+	sort  *sorter
+	many  bool
+	next  int
+	last  *Group
+	whole Groups
 }
 
-// Begin begins the totals. want makes a test of what is wanted; nil is for all flows.
-func (g *Grouper) Begin(t *Table, k Kind, want func() func(*Look) bool) {
-	*g = Grouper{table: t, kind: k, groups: map[GroupKey]*Group{}, short: map[uint64]*Group{}}
-	if want != nil {
-		g.want = want()
+// Begin begins the totals, with the memory of a Finder which is not used meanwhile; it may be nil.
+func (g *Grouper) Begin(t *Table, asked Totals, spare *Finder) {
+	if asked.Most == 0 {
+		asked.Most = MostGroups
+	}
+	if spare == nil {
+		spare = &Finder{}
+	}
+	*g = Grouper{table: t, asked: asked, groups: map[GroupKey]*Group{}, short: map[uint64]*Group{}, sort: &spare.sort, next: -1}
+	if asked.Want != nil {
+		g.want = asked.Want()
 	}
 }
 
-// Step goes on, and gives the groups when it is done: those with the most flows first.
-func (g *Grouper) Step() (groups []*Group, done bool) {
+// Step goes on, and gives the groups when it is done.
+func (g *Grouper) Step() (groups Groups, done bool) {
 	for range piece {
-		if !g.gather() {
-			for _, x := range g.groups {
-				groups = append(groups, x)
+		switch {
+		case g.next >= 0:
+			if !g.total() {
+				return g.ended(), true
 			}
-			slices.SortFunc(groups, func(a, b *Group) int {
-				if a.Flows != b.Flows {
-					return b.Flows - a.Flows
-				}
-				return a.Key.compare(b.Key)
-			})
-			return groups, true
+		case g.gather():
+		case !g.many:
+			for _, x := range g.groups {
+				g.whole.List = append(g.whole.List, x)
+			}
+			return g.ended(), true
+		default:
+			g.sort.sort()
+			g.next = 0
 		}
 	}
-	return nil, false
+	return Groups{}, false
+}
+
+// ended puts the groups in order.
+func (g *Grouper) ended() Groups {
+	g.prune()
+	out := g.whole
+	g.groups, g.short, g.whole, g.last = nil, nil, Groups{}, nil
+	return out
+}
+
+// prune puts the groups that are whole in order, and lets go of those that are too many.
+func (g *Grouper) prune() {
+	w := &g.whole
+	slices.SortFunc(w.List, g.asked.Order)
+	for len(w.List) > g.asked.Most {
+		last := len(w.List) - 1
+		w.More++
+		w.MoreFlows += w.List[last].Flows
+		w.List[last] = nil
+		w.List = w.List[:last]
+	}
 }
 
 // Part tells how much of the work is done, from 0 to 1.
-func (g *Grouper) Part() float64 { return g.table.part(g.chunk) }
+func (g *Grouper) Part() float64 {
+	part := g.table.part(g.chunk)
+	switch {
+	case g.next >= 0 && len(g.sort.rows) > 0:
+		return 0.5 + 0.5*float64(g.next)/float64(len(g.sort.rows))
+	case g.many:
+		return part / 2
+	}
+	return part
+}
 
-// gather totals the flows of the next chunk; it gives false behind the last.
+// gather takes the flows of the next chunk; it gives false behind the last.
 func (g *Grouper) gather() bool {
 	t := g.table
 	if t == nil {
@@ -109,11 +182,23 @@ func (g *Grouper) gather() bool {
 				continue
 			}
 		}
-		short, end := g.kind.short(x)
+		short, end := g.asked.By.short(x)
+		if g.many {
+			if g.asked.By == OfState { // what makes no word makes no group
+				t.look(x, &l)
+				short = maphash.String(t.slab.seed, l.Word())<<8 | uint64(x.proto)
+			}
+			g.sort.add(short, Row{uint32((g.chunk-1)<<chunkBits + k), uint32(x.born)})
+			continue
+		}
 		y := g.short[short]
 		if y == nil || x.wide() && end >= 0 && y.Key.Addr.As16() != *t.slab.addrAt(x, end) { // its place may be another's by now
 			t.look(x, &l)
-			y = g.group(&l)
+			if y = g.group(&l); y == nil { // too many: from the beginning
+				g.many, g.chunk, g.groups, g.short = true, 0, nil, nil
+				g.sort.reset(t.slab.n)
+				return true
+			}
 			g.short[short] = y
 		}
 		y.add(x)
@@ -121,15 +206,42 @@ func (g *Grouper) gather() bool {
 	return true
 }
 
-// group is that of a flow.
+// group is that of a flow, nil where there would be too many.
 func (g *Grouper) group(l *Look) *Group {
-	k := g.kind.Of(l)
+	k := g.asked.By.Of(l)
 	x := g.groups[k]
-	if x == nil {
+	if x == nil && len(g.groups) < g.asked.Most {
 		x = &Group{Key: k}
 		g.groups[k] = x
 	}
 	return x
+}
+
+// total totals some of the flows that are in order; it gives false behind the last.
+func (g *Grouper) total() bool {
+	t := g.table
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	var l Look
+	for end := min(g.next+chunkSize, len(g.sort.rows)); g.next < end; g.next++ {
+		if i := g.next; i > 0 && g.sort.keys[i] != g.sort.keys[i-1] {
+			g.last = nil
+		}
+		x := t.find(g.sort.rows[g.next])
+		if x == nil || x.gone() { // it left meanwhile
+			continue
+		}
+		if g.last == nil {
+			if len(g.whole.List) >= 2*g.asked.Most {
+				g.prune()
+			}
+			t.look(x, &l)
+			g.last = &Group{Key: g.asked.By.Of(&l)}
+			g.whole.List = append(g.whole.List, g.last)
+		}
+		g.last.add(x)
+	}
+	return g.next < len(g.sort.rows)
 }
 
 // short is a number that flows of two groups never have in common, but where an address's place
@@ -185,9 +297,9 @@ func (k Kind) short(x *slot) (n uint64, end int) {
 func (g *Group) Compare(o *Group) int { return g.Key.compare(o.Key) }
 
 // GroupsOf totals at once.
-func (t *Table) GroupsOf(k Kind, want func() func(*Look) bool) []*Group {
+func (t *Table) GroupsOf(asked Totals) Groups {
 	var g Grouper
-	g.Begin(t, k, want)
+	g.Begin(t, asked, nil)
 	for {
 		if l, done := g.Step(); done {
 			return l

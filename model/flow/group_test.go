@@ -1,9 +1,12 @@
 package flow
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -58,7 +61,7 @@ func TestTop(t *testing.T) {
 		OfMark:     "mark 0x7 1 1 5000, mark 0x0 3 0 900",
 		OfNATClass: "none 1 1 5000, dnat+masquerade 3 0 900",
 	} {
-		rows, of := Top(tab.GroupsOf(by, nil), 10)
+		rows, of := tab.Top(by, nil, 10)
 		var l []string
 		for _, r := range rows {
 			l = append(l, fmt.Sprint(r.Key, " ", r.Flows, " ", r.Unreplied, " ", r.Bytes()))
@@ -67,15 +70,15 @@ func TestTop(t *testing.T) {
 			t.Errorf("%s: %s of %d, expected %s", by, got, of, want)
 		}
 	}
-	if rows, of := Top(tab.GroupsOf(OfSource, nil), 1); of != 2 || len(rows) != 1 || rows[0].Rate != 9 || rows[0].Rated != 1 {
+	if rows, of := tab.Top(OfSource, nil, 1); of != 2 || len(rows) != 1 || rows[0].Rate != 9 || rows[0].Rated != 1 {
 		t.Errorf("%d rows of %d", len(rows), of)
 	}
 	// Without a rate the bytes decide, without these the number.
 	less := func(l *Look) bool { return l.Rate < 0 }
-	if rows, _ := Top(tab.GroupsOf(OfService, func() func(*Look) bool { return less }), 9); len(rows) != 1 || rows[0].Key.Port != 443 {
+	if rows, _ := tab.Top(OfService, func() func(*Look) bool { return less }, 9); len(rows) != 1 || rows[0].Key.Port != 443 {
 		t.Errorf("what is not wanted is added up")
 	}
-	if rows, _ := Top(grouped(false).GroupsOf(OfSource, nil), 9); len(rows) != 2 || rows[0].Flows != 3 {
+	if rows, _ := grouped(false).Top(OfSource, nil, 9); len(rows) != 2 || rows[0].Flows != 3 {
 		t.Errorf("without counters the first has %d flows", rows[0].Flows)
 	}
 }
@@ -94,7 +97,7 @@ func TestGroupJSON(t *testing.T) {
 		{true, OfNATClass, 1, begin + `"class","rank":2,"name":"dnat+masquerade","flows":3,"unreplied":0,"packets":9,"bytes":900}`},
 		{false, OfSNATAddr, 0, begin + `"nat","rank":1,"name":"10.2.0.1","flows":3,"unreplied":0}`},
 	} {
-		rows, _ := Top(grouped(c.counted).GroupsOf(c.kind, nil), 9)
+		rows, _ := grouped(c.counted).Top(c.kind, nil, 9)
 		b, err := rows[c.row].JSON(at, c.row+1)
 		if err != nil || string(b) != c.want || !json.Valid(b) {
 			t.Errorf("%s %v, expected %s", b, err, c.want)
@@ -108,7 +111,7 @@ func TestGroupsHaveAll(t *testing.T) {
 	tab := grouped(true)
 	for k := NoGroups + 1; k < Kinds; k++ {
 		n := 0
-		l := tab.GroupsOf(k, nil)
+		l := tab.GroupsOf(Totals{By: k, Order: byFlows}).List
 		for i, g := range l {
 			n += g.Flows
 			if g.Key.String() == "" || i > 0 && g.Flows > l[i-1].Flows {
@@ -120,8 +123,55 @@ func TestGroupsHaveAll(t *testing.T) {
 		}
 	}
 	for k, want := range map[Kind]string{OfSNATAddr: "source not translated", OfDNATAddr: "destination not translated"} {
-		if l := tab.GroupsOf(k, nil); len(l) != 2 || l[1].Key.String() != want || !l[1].Key.Rest() || l[0].Key.Rest() {
+		if l := tab.GroupsOf(Totals{By: k, Order: byFlows}).List; len(l) != 2 || l[1].Key.String() != want || !l[1].Key.Rest() || l[0].Key.Rest() {
 			t.Errorf("%s: %v", k, l)
+		}
+	}
+}
+
+// byFlows orders groups by their flows, those with the most first.
+func byFlows(a, b *Group) int {
+	if a.Flows != b.Flows {
+		return b.Flows - a.Flows
+	}
+	return a.Compare(b)
+}
+
+// TestManyGroups: of more groups than are kept those stay that come first in the order that was
+// asked for, each with all of its flows; the others are counted.
+func TestManyGroups(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(11, 12))
+	tab := &Table{}
+	for range 6000 {
+		f := someFlow(r, 3000)
+		f.NAT = NAT{}
+		f.Orig.Count = model.Counters{Packets: 1, Bytes: uint64(r.IntN(1 << 20)), Valid: true}
+		tab.Apply(Event{Type: EventNew, Time: at(0), Flow: f})
+		if r.IntN(9) == 0 {
+			tab.Apply(Event{Type: EventDestroy, Time: at(0), Flow: f})
+		}
+	}
+	byBytes := func(a, b *Group) int { return cmp.Or(cmp.Compare(b.Bytes(), a.Bytes()), a.Compare(b)) }
+	odd := func() func(*Look) bool { return func(l *Look) bool { return l.Mark%2 == 1 } }
+	for k := NoGroups + 1; k < Kinds; k++ {
+		for i, asked := range []Totals{{Order: byFlows}, {Order: byBytes}, {Order: byBytes, Want: odd}} {
+			asked.By, asked.Most = k, 1<<20
+			all := tab.GroupsOf(asked)
+			for _, most := range []int{1, 2, 7, 100, len(all.List)} {
+				asked.Most = most
+				got := tab.GroupsOf(asked)
+				if n := min(most, len(all.List)); !reflect.DeepEqual(got.List, all.List[:n]) {
+					t.Fatalf("%v, order %d, of %d groups %d: they are others", k, i, len(all.List), most)
+				}
+				flows := 0
+				for _, g := range all.List[len(got.List):] {
+					flows += g.Flows
+				}
+				if got.More != len(all.List)-len(got.List) || got.MoreFlows != flows || all.More != 0 {
+					t.Errorf("%v: %d groups more of %d flows, want %d of %d", k, got.More, got.MoreFlows, len(all.List)-len(got.List), flows)
+				}
+			}
 		}
 	}
 }

@@ -226,6 +226,34 @@ func (h *Host) named(l *Look, at netip.Addr, names, takes Class) bool {
 	return !rule(false, taking) || rule(true, naming) || !rule(true, taking)
 }
 
+// Doubtful are the classes, ClassSNAT and ClassDNAT, of which some flows may be of the class that
+// takes the host's address (masquerade, redirect): there are rules of both kinds that give an
+// address of this host, and may be for the same packets.
+func (h *Host) Doubtful() (c Classes) {
+	for i := range h.Rules {
+		r := &h.Rules[i]
+		takes, ok := map[Class]Class{ClassSNAT: ClassMasquerade, ClassDNAT: ClassRedirect}[r.Class]
+		if !ok || !slices.ContainsFunc(h.Local, func(p netip.Prefix) bool { return r.names(r.Class, p.Addr()) }) {
+			continue
+		}
+		if slices.ContainsFunc(h.Rules, func(o NATRule) bool { return o.Class == takes && r.both(&o) }) {
+			c |= Set(r.Class)
+		}
+	}
+	return c
+}
+
+// both reports whether a packet may be for both rules, as far as their texts surely tell.
+func (r *NATRule) both(o *NATRule) bool {
+	a, b := &r.Only, &o.Only
+	if a.Proto != 0 && b.Proto != 0 && a.Proto != b.Proto || !a.Src.meets(b.Src) || !a.Dst.meets(b.Dst) {
+		return false
+	}
+	return len(a.DPorts) == 0 || len(b.DPorts) == 0 || slices.ContainsFunc(a.DPorts, func(x PortRange) bool {
+		return slices.ContainsFunc(b.DPorts, func(y PortRange) bool { return x.First <= y.Last && y.First <= x.Last })
+	})
+}
+
 // names reports whether the rule is of this class and names the address.
 func (r *NATRule) names(c Class, a netip.Addr) bool {
 	return r.Class == c && slices.ContainsFunc(r.To, func(x Range) bool { return x.Contains(a) })

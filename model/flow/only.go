@@ -114,6 +114,11 @@ func (o *Only) Reaches(p model.Proto, dst netip.Addr, dport uint16) bool {
 // may reports whether an address lies in the range, or there is none.
 func (r Range) may(a netip.Addr) bool { return !r.First.IsValid() || r.Contains(a) }
 
+// meets reports whether an address may lie in both ranges.
+func (r Range) meets(o Range) bool {
+	return !r.First.IsValid() || !o.First.IsValid() || r.Contains(o.First) || o.Contains(r.First)
+}
+
 func mayPort(l []PortRange, p uint16) bool {
 	return len(l) == 0 || slices.ContainsFunc(l, func(r PortRange) bool { return r.Contains(p) })
 }

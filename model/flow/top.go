@@ -11,14 +11,21 @@ import (
 const TopSchema = "nfscope/top/1"
 
 // Top gives the n groups with the most: by rate where rates are known, then by bytes, then by flows.
-// Flows that are not translated are no address's. of is how many groups there would be. It puts groups
-// in another order.
-func Top(groups []*Group, n int) (top []*Group, of int) {
-	groups = slices.DeleteFunc(groups, func(g *Group) bool { return g.Key.Rest() })
-	slices.SortFunc(groups, func(a, b *Group) int {
-		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(b.Bytes(), a.Bytes()), cmp.Compare(b.Flows, a.Flows), a.Compare(b))
-	})
-	return groups[:min(n, len(groups))], len(groups)
+// Flows that are not translated are no address's. of is how many groups there are.
+func (t *Table) Top(by Kind, want func() func(*Look) bool, n int) (top []*Group, of int) {
+	g := t.GroupsOf(Totals{By: by, Want: want, Order: func(a, b *Group) int {
+		return cmp.Or(cmp.Compare(rest(a), rest(b)), cmp.Compare(b.Rate, a.Rate), cmp.Compare(b.Bytes(), a.Bytes()), cmp.Compare(b.Flows, a.Flows), a.Compare(b))
+	}})
+	top = slices.DeleteFunc(g.List, func(x *Group) bool { return x.Key.Rest() })
+	return top[:min(n, len(top))], len(top) + g.More
+}
+
+// rest is 0 for the group of what is not translated, which is always kept, 1 for others.
+func rest(g *Group) int {
+	if g.Key.Rest() {
+		return 0
+	}
+	return 1
 }
 
 // JSON gives the group as nfscope/top/1. Counters are absent where none of its flows is counted, the rate

@@ -142,7 +142,7 @@ func (p *Page) place(f *page.Frame) int {
 		return at
 	}
 	l := p.held.Look()
-	if want := p.order.made.want(); want != nil && !want()(&l) {
+	if want := p.order.made.want(new(int)); want != nil && !want()(&l) {
 		p.held = nil
 		return -1
 	}

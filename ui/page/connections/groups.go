@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"slices"
 
 	"nfscope/model/flow"
 	"nfscope/ui/component/table"
@@ -47,5 +48,23 @@ func (p *Page) groupRows(f *page.Frame, width int) []string {
 			{Text: silent, Style: th.Warn}, {Text: packets, Style: dim}, {Text: bytes, Style: th.Text}, {Text: rate, Style: th.Moving.Bold(false)}}
 		out = append(out, lay.Row(th, row))
 	}
+	return out
+}
+
+// groupNotes say what the groups do not: which are not listed, and which classes are not sure.
+func (p *Page) groupNotes() (out []string) {
+	o := &p.order
+	if o.more > 0 {
+		out = append(out, fmt.Sprintf(" and %s with %s, each behind these in this order", units.Plural(uint64(o.more), 7, "group"), units.Plural(uint64(o.moreFlows), 7, "connection")))
+	}
+	if o.made.kind != flow.OfNATClass {
+		return out
+	}
+	for class, other := range map[flow.Class]flow.Class{flow.ClassSNAT: flow.ClassMasquerade, flow.ClassDNAT: flow.ClassRedirect} {
+		if p.nature.doubt.Has(class) {
+			out = append(out, fmt.Sprintf(" some of %s may be %s: rules of both kinds fit, and the kernel keeps neither", class, other))
+		}
+	}
+	slices.Sort(out)
 	return out
 }

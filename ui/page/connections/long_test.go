@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
@@ -98,6 +99,34 @@ func TestLongListIsMadeBeside(t *testing.T) {
 	}
 	if len(p.order.groups) != 5300 {
 		t.Errorf("%d groups", len(p.order.groups))
+	}
+}
+
+// Where there are more groups than are kept, the list has those that come first, and says how
+// many there are.
+func TestManyGroups(t *testing.T) {
+	t.Parallel()
+	p, f := longPage(t, 0)
+	r := rand.New(rand.NewPCG(1, 2))
+	b := flow.Batch{Time: f.Now}
+	const sources = flow.MostGroups + 232
+	for i := range sources + 500 { // 500 have two connections
+		*b.Add() = flowtest.Connection(r, i%sources*50+i/sources, false, f.Now)
+	}
+	f.Snap.Flows.Table.ApplyBatch(&b)
+	p.Do(keys.Group, f)
+	finish(p, f)
+	if got := text(p, f); !strings.Contains(got, "33000 groups by source, the first 32768, flows, highest first") {
+		t.Errorf("it says\n%s", got)
+	}
+	for i, g := range p.order.groups {
+		if two := i < 500; (g.Flows == 2) != two {
+			t.Fatalf("group %d has %d connections", i, g.Flows)
+		}
+	}
+	p.Do(keys.Bottom, f)
+	if got := text(p, f); !strings.Contains(got, "and 232 groups with 232 connections, each behind these in this order") {
+		t.Errorf("at its end it says\n%s", got)
 	}
 }
 

@@ -30,7 +30,7 @@ func BenchmarkMillion(b *testing.B) {
 			for !j.done {
 				j.run()
 			}
-			if j.view.Len()+len(j.groups) == 0 && f.Filter != "stale" && f.Filter != "no such text" {
+			if j.view.Len()+len(j.groups.List) == 0 && f.Filter != "stale" && f.Filter != "no such text" {
 				b.Fatal("nothing was found")
 			}
 		}

@@ -29,6 +29,8 @@ type nature struct {
 	again                time.Time // when it begins anew
 	// least says that there may be more that are stale: the sets were not asked about all.
 	least bool
+	// doubt are the classes that may be others, by the rules.
+	doubt flow.Classes
 	// sets makes what looks into the host's sets; nil where nobody can.
 	sets func() nat.InSet
 }
@@ -48,6 +50,8 @@ type basis struct {
 	// counts its questions, open those that it had no answer to.
 	inSet, near, far nat.InSet
 	asked, open      int
+	// doubt are the classes of flow.Host's Doubtful.
+	doubt flow.Classes
 }
 
 func newBasis(s *snapshot.Snapshot, sets func() nat.InSet) *basis {
@@ -59,12 +63,20 @@ func (b *basis) fits(s *snapshot.Snapshot) bool {
 	return b.rules == s.Rules && b.host.Routes == s.Routes && slices.Equal(b.host.Local, s.Local)
 }
 
-// newFinder makes a finder that nobody else has.
-func (b *basis) newFinder() *nat.Finder {
+// newFinder makes a finder that nobody else has. open counts its questions about sets that
+// had no answer.
+func (b *basis) newFinder(open *int) *nat.Finder {
 	if b.sets == nil {
 		return b.finderOf(nil)
 	}
-	return b.finderOf(b.sets())
+	in := b.sets()
+	return b.finderOf(func(t *model.Table, set string, key []string) fact.Answer {
+		a := in(t, set, key)
+		if a == fact.Unsure {
+			*open++
+		}
+		return a
+	})
 }
 
 func (b *basis) finderOf(in nat.InSet) *nat.Finder {
@@ -97,6 +109,7 @@ type (
 	natureMany struct {
 		next, looked, stale int
 		least               bool
+		doubt               flow.Classes
 	}
 )
 
@@ -111,7 +124,7 @@ func (n *nature) sync(f *page.Frame) {
 	s := f.Snap
 	if n.of == nil || !n.of.fits(s) {
 		n.of = newBasis(s, n.sets)
-		n.known, n.pass, n.stale, n.looked, n.least = nil, 0, 0, 0, false
+		n.known, n.pass, n.stale, n.looked, n.least, n.doubt = nil, 0, 0, 0, false, 0
 		n.again = time.Time{}
 	}
 }
@@ -191,7 +204,7 @@ func (n *nature) done(answer any, f *page.Frame) bool {
 		if n.pass == 0 {
 			n.stale, n.looked, n.least = 0, 0, false
 		}
-		n.least = n.least || a.least
+		n.least, n.doubt = n.least || a.least, a.doubt
 		n.stale, n.looked, n.pass = n.stale+a.stale, n.looked+a.looked, a.next
 		if a.next < 0 {
 			n.again = f.Now.Add(passAgain)
@@ -219,6 +232,10 @@ const (
 
 // prepare makes the finder; it is as old as the basis.
 func (b *basis) prepare() {
+	if b.finder == nil {
+		h := flow.HostFrom(b.rules, b.host.Local)
+		b.doubt = h.Doubtful()
+	}
 	switch {
 	case b.finder != nil:
 	case b.sets == nil:
@@ -238,7 +255,7 @@ func (b *basis) prepare() {
 // some looks at connections from a place on, for a round.
 func (b *basis) some(s *snapshot.Snapshot, from int) (out natureMany) {
 	open := b.open
-	out.next = from
+	out.next, out.doubt = from, b.doubt
 	defer func() { out.least = b.open != open }()
 	var part []flow.Look
 	for end := time.Now().Add(round); ; {

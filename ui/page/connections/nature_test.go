@@ -50,7 +50,7 @@ func TestStaleAndPools(t *testing.T) {
 		}
 	}
 	got = text(p, f)
-	for _, want := range []string{"insert_failed 7.0/s (7)", "look at the pools of NAT ports", "203.0.113.1", "192.0.2.1", "5000-5999", "1024-65535"} {
+	for _, want := range []string{"insert_failed 7.0 (7)", "look at the pools of NAT ports", "203.0.113.1", "192.0.2.1", "5000-5999", "1024-65535"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not there:\n%s", want, got)
 		}

@@ -3,7 +3,6 @@ package connections
 import (
 	"cmp"
 	"runtime"
-	"slices"
 	"time"
 
 	"nfscope/model/filter"
@@ -29,9 +28,9 @@ type spec struct {
 // groups reports whether the list is one of groups.
 func (s *spec) groups() bool { return s.kind != flow.NoGroups && s.inside == flow.GroupKey{} }
 
-// want makes the test of what is in the list; nil is for all.
-func (s *spec) want() func() func(*flow.Look) bool {
-	match, in := matcher(s.filter, s.rules), s.inside
+// want makes the test of what is in the list; nil is for all. open is matcher's.
+func (s *spec) want(open *int) func() func(*flow.Look) bool {
+	match, in := matcher(s.filter, s.rules, open), s.inside
 	if in == (flow.GroupKey{}) {
 		return match
 	}
@@ -60,6 +59,10 @@ type order struct {
 
 	view   *flow.View
 	groups []*flow.Group
+	// more is how many groups there are besides, and moreFlows are the connections of these.
+	more, moreFlows int
+	// least says that there may be more in the list: sets were not asked about all.
+	least bool
 
 	// job is under way; busy is true while another goroutine has it, part is how much of
 	// it was done before.
@@ -92,9 +95,10 @@ type job struct {
 	finder        *flow.Finder
 	grouper       flow.Grouper
 	view          *flow.View
-	groups        []*flow.Group
+	groups        flow.Groups
 	done          bool
 	part          float64
+	open          int // questions about sets without an answer
 }
 
 // steps make a piece of some milliseconds, after which somebody may have asked for another
@@ -116,16 +120,14 @@ func (j *job) step() {
 	if !j.begun {
 		j.begun = true
 		if j.spec.groups() {
-			j.grouper.Begin(j.spec.table, j.spec.kind, j.spec.want())
+			j.grouper.Begin(j.spec.table, flow.Totals{By: j.spec.kind, Want: j.spec.want(&j.open), Order: groupOrder(j.spec.by, j.spec.down)}, j.finder)
 		} else {
-			j.finder.Begin(j.spec.table, flow.Query{By: j.spec.by, Down: j.spec.down, Want: j.spec.want()})
+			j.finder.Begin(j.spec.table, flow.Query{By: j.spec.by, Down: j.spec.down, Want: j.spec.want(&j.open)})
 		}
 	}
 	if j.spec.groups() {
 		j.groups, j.done = j.grouper.Step()
-		if j.part = j.grouper.Part(); j.done {
-			sortGroups(j.groups, j.spec.by, j.spec.down)
-		}
+		j.part = j.grouper.Part()
 	} else {
 		j.view = j.finder.Step()
 		j.done, j.part = j.view != nil, j.finder.Part()
@@ -181,7 +183,8 @@ func (o *order) begin(f *page.Frame) *job {
 // take takes the list that a job made.
 func (o *order) take(j *job) {
 	o.made, o.snap, o.version, o.at, o.took = j.spec, j.snap, j.version, j.at, j.took
-	o.view, o.groups, o.spare = j.view, j.groups, j.finder
+	o.view, o.groups, o.spare = j.view, j.groups.List, j.finder
+	o.more, o.moreFlows, o.least = j.groups.More, j.groups.MoreFlows, j.open > 0
 	o.number++
 }
 
@@ -247,8 +250,8 @@ func groupColumn(c flow.Column) string {
 	return "flows"
 }
 
-// sortGroups orders groups; what is an amount begins with the highest.
-func sortGroups(l []*flow.Group, by flow.Column, down bool) {
+// groupOrder is the order of groups, as slices.SortFunc wants it.
+func groupOrder(by flow.Column, down bool) func(a, b *flow.Group) int {
 	key := func(g *flow.Group) float64 {
 		switch by {
 		case flow.ByRate:
@@ -260,7 +263,7 @@ func sortGroups(l []*flow.Group, by flow.Column, down bool) {
 		}
 		return float64(g.Flows)
 	}
-	slices.SortStableFunc(l, func(a, b *flow.Group) int {
+	return func(a, b *flow.Group) int {
 		c := 0
 		if by == flow.ByClient {
 			c = a.Compare(b)
@@ -274,5 +277,5 @@ func sortGroups(l []*flow.Group, by flow.Column, down bool) {
 			c = a.Compare(b)
 		}
 		return c
-	})
+	}
 }

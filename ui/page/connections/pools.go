@@ -110,7 +110,7 @@ func (p *pools) view(f *page.Frame) string {
 	p.height = max(1, f.Height-len(out)-1-len(foot))
 	cols := []table.Column{{Title: "proto", Min: 5, Drop: 4}, {Title: "leaves as", Min: p.width("leaves as", func(x *nat.Pool) string { return x.Addr.String() })},
 		{Title: "towards", Min: p.width("towards", (*nat.Pool).Destination)}, {Title: "use", Min: 12, Drop: 1}, {Title: "used", Min: 5, Right: true},
-		{Title: "of", Min: 5, Right: true}, {Title: "ports", Min: 11, Drop: 3}, {Title: "growth", Min: 7, Right: true, Drop: 2}, {Title: "full in", Min: 9, Right: true, Flex: 1, Drop: 5}}
+		{Title: "of", Min: 5, Right: true}, {Title: "ports", Min: 11, Drop: 3}, {Title: "growth", Min: 7, Right: true, Drop: 2}, {Title: "full in", Min: 9, Right: true, Drop: 5}}
 	lay := table.Fit(cols, w)
 	out = append(out, lay.Head(th))
 	from, to := p.cursor.Window(p.height)
@@ -178,7 +178,7 @@ func (p *pools) foot(th *theme.Theme, width int) []string {
 	} else if x.Proto.ICMP() {
 		text = append(text, "identifiers of echo requests")
 	} else {
-		text = append(text, "no rule names a range: the kernel takes 1-511, 600-1023 or 1024-65535, as the client's own port was; ip_local_port_range has no part in it")
+		text = append(text, "no rule names a range: the kernel stays with the client's own port in one of 1-511, 600-1023 and 1024-65535; ip_local_port_range has no part in it")
 	}
 	if x.Ports.Size() > 128 && x.Share() >= nat.PoolFilling {
 		text = append(text, "of a large range the kernel tries 240 ports and then drops the packet: new connections fail before the last port is taken")
@@ -209,10 +209,10 @@ func healthLines(th *theme.Theme, v *health.View, width, most int) []string {
 	var rates []string
 	for _, k := range []health.Kind{health.InsertFailed, health.Drop, health.EarlyDrop, health.SearchRestart, health.ClashResolve, health.ChainTooLong, health.Invalid, health.Error} {
 		if v.Knows(k) {
-			rates = append(rates, k.String()+" "+units.Rate(v.Rates[k])+"/s ("+units.Count(v.Ever[k], 6)+")")
+			rates = append(rates, k.String()+" "+units.Rate(v.Rates[k])+" ("+units.Count(v.Ever[k], 6)+")")
 		}
 	}
-	for _, l := range line.Wrap(strings.Join(rates, "  "), width) {
+	for _, l := range line.Wrap("a second, and ever: "+strings.Join(rates, ", "), width) {
 		out = append(out, th.Dim.Render(l))
 	}
 	for _, w := range v.Warnings() {

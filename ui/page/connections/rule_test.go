@@ -152,3 +152,42 @@ func TestRuleByASet(t *testing.T) {
 		t.Errorf("the sets do not answer:\n%s", got)
 	}
 }
+
+// TestSetsUnasked: of a list that a filter makes by asking sets it is told that there may be
+// more in it where they did not answer; with answers, and without sets, it is not.
+func TestSetsUnasked(t *testing.T) {
+	t.Parallel()
+	const note = "at least 0 of 1 connections  by age"
+	for answer, want := range map[fact.Answer]bool{fact.Unsure: true, fact.No: false, fact.Yes: false} {
+		p, f, _ := translated(t, "-A POSTROUTING -m set --match-set vip src -j SNAT --to-source 10.2.0.1\n")
+		p.Sets(func() nat.InSet {
+			return func(*model.Table, string, []string) fact.Answer { return answer }
+		})
+		f.Filter = "stale"
+		finish(p, f)
+		if got := text(p, f); strings.Contains(got, note) != want || strings.Contains(got, "! sets were not asked about all of them") != want {
+			t.Errorf("the sets say %v:\n%s", answer, got)
+		}
+	}
+}
+
+// TestDoubtfulClasses: where rules of two kinds may have made a translation, the groups by NAT
+// say so; elsewhere they do not.
+func TestDoubtfulClasses(t *testing.T) {
+	t.Parallel()
+	const masquerade, note = "-A POSTROUTING -o eth1 -j MASQUERADE\n", "some of snat may be masquerade: rules of both kinds fit"
+	for rules, want := range map[string]bool{
+		"-A POSTROUTING -s 10.1.0.0/24 -j SNAT --to-source 10.2.0.1\n" + masquerade:     true,
+		"-A POSTROUTING -s 10.1.0.0/24 -j SNAT --to-source 198.51.100.1\n" + masquerade: false,
+		masquerade: false,
+	} {
+		p, f, _ := translated(t, rules)
+		for p.order.want.kind != flow.OfNATClass {
+			p.Do(keys.Group, f)
+		}
+		finish(p, f)
+		if got := text(p, f); strings.Contains(got, note) != want {
+			t.Errorf("%s\n%s", rules, got)
+		}
+	}
+}

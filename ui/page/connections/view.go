@@ -35,9 +35,9 @@ func (e *ends) learn(width int, flows []*flow.Flow) {
 		}
 		c, s, b := parts(f)
 		e.client, e.service, e.backend = max(e.client, len(c)), max(e.service, len(s)), max(e.backend, len(b))
-		all := len(c) + 4 + len(s)
+		all := len(c) + 3 + len(s)
 		if b != "" {
-			all += 4 + len(b)
+			all += 3 + len(b)
 		}
 		e.joined, e.nat = max(e.joined, all), max(e.nat, len(f.NAT.String()))
 		e.mark, e.zone = e.mark || f.Mark != 0, e.zone || f.Zone != 0
@@ -90,7 +90,15 @@ func (p *Page) table(f *page.Frame, width, height int) []string {
 	p.height = max(1, height-p.above)
 	var rows int
 	if p.order.made.groups() {
+		notes := p.groupNotes()
+		if p.height < 3*len(notes) {
+			notes = nil
+		}
+		p.height -= len(notes)
 		out, rows = append(out, p.groupRows(f, width)...), len(p.order.groups)
+		for _, n := range notes {
+			out = append(out, th.Dim.Render(line.Cut(n, width, th.Glyphs.Dots)))
+		}
 	} else {
 		out, rows = append(out, p.rows(f, width)...), p.len()
 	}
@@ -153,10 +161,13 @@ func (p *Page) title(f *page.Frame, width int) string {
 	}
 	by := "by " + p.order.made.name()
 	if k := p.order.made.kind; k != flow.NoGroups {
-		by = units.Plural(uint64(len(p.order.groups)), 7, "group") + " by " + k.String() + ", " + p.order.made.name()
+		by = units.Plural(uint64(len(p.order.groups)+p.order.more), 7, "group") + " by " + k.String() + p.fewer() + ", " + p.order.made.name()
 		if in := p.order.made.inside; in != (flow.GroupKey{}) {
 			by = inside(in) + "  by " + p.order.made.name()
 		}
+	}
+	if p.order.least {
+		n = "at least " + n
 	}
 	left := th.Strong.Render(n+noun) + "  " + th.Dim.Render(by)
 	if part := p.order.pending(); part >= 0 {
@@ -182,6 +193,14 @@ func (p *Page) title(f *page.Frame, width int) string {
 	return line.Spread(left, th.Warn.Render(right), width, th.Glyphs.Dots)
 }
 
+// fewer says how many groups are listed where there are too many.
+func (p *Page) fewer() string {
+	if p.order.more == 0 {
+		return ""
+	}
+	return ", the first " + units.Count(uint64(len(p.order.groups)), 7)
+}
+
 // alarms are the lines above the list about what is wrong: with conntrack, or with
 // connections that today's rules would treat otherwise.
 func (p *Page) alarms(f *page.Frame, width int) (out []string) {
@@ -192,6 +211,9 @@ func (p *Page) alarms(f *page.Frame, width int) (out []string) {
 			style = th.Bad
 		}
 		out = append(out, style.Render(line.Cut("! "+line.Clean(text)+" (P says more)", width, th.Glyphs.Dots)))
+	}
+	if p.order.least {
+		out = append(out, th.Warn.Render(line.Cut("! sets were not asked about all of them: there may be more (1000 questions a second are asked)", width, th.Glyphs.Dots)))
 	}
 	if n := p.nature.stale; n > 0 {
 		text := fmt.Sprintf("! %s stale: today's rules would drop or translate it otherwise", units.Plural(uint64(n), 7, "connection"))
@@ -219,8 +241,9 @@ func (p *Page) columns(width int, accounting bool) (cols []table.Column, joined 
 	nat := min(max(e.nat, 8), 24)
 	if joined = need+6+12+nat+1+9 > width; joined {
 		path := table.Column{Title: "client to service to backend", Min: max(24, e.joined), Sorted: sort(flow.ByClient) + sort(flow.ByService) + sort(flow.ByBackend)}
-		if over := path.Min + 13 + nat - width; over > 0 { // the path gives way, not its state
-			path.Min = max(24, path.Min-over)
+		if over := path.Min + 13 + nat - width; over > 0 { // NAT gives way, then the path, not its state
+			less := max(0, min(over, nat-10))
+			nat, path.Min = nat-less, max(24, path.Min-over+less)
 		}
 		cols = append(cols, path)
 	} else {
@@ -276,6 +299,9 @@ func (p *Page) draw(f *page.Frame, fl *flow.Flow, joined, selected bool) table.R
 		return s
 	}
 	arrow := th.Glyphs.H + th.Glyphs.Right
+	if joined { // there is no room
+		arrow = th.Glyphs.Right
+	}
 	client, service, backend := parts(fl)
 	cells := []table.Cell{{Text: fl.Orig.Tuple.Proto.String(), Style: dim}}
 	if joined {
