@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"nfscope/model/flow"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
@@ -21,8 +22,9 @@ import (
 // while 50,000 entries a second come and go in its namespace: beside few others, and beside
 // a million. It tells the share of one core that the program takes (in %, 30 are allowed),
 // how long a key takes until its frame has come out of the program (in ms, of which up to
-// 17 are bubbletea's, which writes 60 times a second), and what memory a connection takes,
-// everything that the program has included, before those that come and go, and afterwards.
+// 8 are bubbletea's, which writes 120 times a second), and what memory a connection takes,
+// everything that the program has included, before those that come and go, right behind them,
+// while those of the last seconds are still shown, and when they have left: 250 bytes are allowed.
 //
 //	go test -run '^$' -bench Connections -benchtime 1x ./cmd/nfscope
 func BenchmarkConnections(b *testing.B) {
@@ -65,6 +67,8 @@ func BenchmarkConnections(b *testing.B) {
 				keys := s.keysUntil(stop)
 				storm.Wait()
 				s.settle(b)
+				storming := s.memory(b)
+				s.cpu(b, flow.Linger+3*time.Second)
 				after := s.memory(b)
 				if c.flows == 0 {
 					empty = rss
@@ -78,9 +82,15 @@ func BenchmarkConnections(b *testing.B) {
 				b.ReportMetric(keys[len(keys)*19/20], "ms-key-95%")
 				b.ReportMetric(keys[len(keys)-1], "ms-key-worst")
 				b.ReportMetric(float64(rss)/1e6, "MB")
+				b.ReportMetric(float64(storming)/1e6, "MB-storm")
 				b.ReportMetric(float64(after)/1e6, "MB-after")
 				if c.flows > 0 {
-					b.ReportMetric(float64(rss-empty)/float64(c.flows), "B/flow")
+					each := func(bytes int) float64 { return float64(bytes-empty) / float64(c.flows) }
+					b.ReportMetric(each(rss), "B/flow")
+					b.ReportMetric(each(after), "B/flow-after")
+					if max(each(rss), each(after)) > 250 {
+						b.Errorf("a connection takes %.0f bytes, after a storm %.0f", each(rss), each(after))
+					}
 				}
 				if busy > 30 {
 					b.Errorf("%.1f %% of a core, %.1f %% at rest; a key %.0f ms, at worst %.0f ms; %d MB", busy, rest, keys[len(keys)/2], keys[len(keys)-1], rss/1e6)
@@ -226,7 +236,7 @@ func (s *screen) keysUntil(stop chan struct{}) (took []float64) {
 			if i%2 == 1 {
 				return took
 			}
-		case <-time.After(73 * time.Millisecond): // at any place of the program's frames
+		case <-time.After(time.Duration(73+i*5%17) * time.Millisecond): // at any place of the program's frames
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	go func() {
 		defer running.Done()
 		last, many, packets := 0, 0, false
-		most := 0 // of many, since memory was given back
+		most := 0 // of many, since memory was last given back
 		for {
 			select {
 			case <-ctx.Done():
