@@ -19,7 +19,7 @@ func TestNetAdminOnly(t *testing.T) {
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -p udp -j DROP\nCOMMIT\n", "iptables-legacy-restore")
 	in := func(args ...string) *exec.Cmd {
-		ctx, cancel := context.WithTimeout(context.Background(), inVain)
+		ctx, cancel := context.WithTimeout(context.Background(), nettest.InVain)
 		t.Cleanup(cancel)
 		return exec.CommandContext(ctx, "setpriv", append([]string{"--inh-caps=-all,+net_admin,+net_raw",
 			"--bounding-set=-all,+net_admin,+net_raw", "nfscope"}, args...)...)
@@ -46,7 +46,7 @@ func TestNetAdminOnly(t *testing.T) {
 	}
 	select {
 	case <-armed.seen:
-	case <-time.After(inVain):
+	case <-time.After(nettest.InVain):
 		t.Fatalf("not armed: %s", armed.all.String())
 	}
 	nettest.Do(t, n.Client, func() error { return exec.Command("bash", "-c", "echo x > /dev/udp/10.2.0.2/9").Run() })

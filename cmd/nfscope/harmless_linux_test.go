@@ -77,7 +77,7 @@ func TestNothingIsLeft(t *testing.T) {
 					t.Fatal(err)
 				}
 				// One that hangs says where.
-				hang := time.AfterFunc(inVain, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+				hang := time.AfterFunc(nettest.InVain, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
 				defer hang.Stop()
 				armed := bufio.NewReader(stderr)
 				said := ""
@@ -113,14 +113,10 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// inVain is how long a test waits for what must come, before it says what came instead.
-// Nothing is measured by it: what is slow is as right as what is fast.
-const inVain = time.Minute
-
 // waitFor asks until ok has no complaint.
 func waitFor(t testing.TB, what string, ok func() error) {
 	t.Helper()
-	deadline := time.Now().Add(inVain)
+	deadline := time.Now().Add(nettest.InVain)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

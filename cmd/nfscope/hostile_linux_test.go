@@ -235,21 +235,13 @@ func TestSignalsInTerminal(t *testing.T) {
 			ns := nettest.New(t, "host")
 			before := tidy(world(t, ns))
 			dir := t.TempDir()
-			tm := inTerminal(t, 100, 30, fmt.Sprintf("stty -a >%s/before; sh -c 'echo $$ >%[1]s/pid; exec nfscope --netns %s'; s=$?; stty -a >%[1]s/after; (exit $s)", dir, ns.Name()))
+			tm := inTerminal(t, 100, 30, fmt.Sprintf("stty -a >%s/before; nfscope --netns %s; s=$?; stty -a >%[1]s/after; (exit $s)", dir, ns.Name()))
 			tm.see("PREROUTING", "Path")
 			tm.keys("a")
 			tm.keys("-l", "udp")
 			tm.keys("Enter")
 			tm.see("trace: udp")
-			b, err := os.ReadFile(filepath.Join(dir, "pid"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var pid int
-			if _, err := fmt.Sscan(string(b), &pid); err != nil {
-				t.Fatal(err)
-			}
-			if err := unix.Kill(pid, sig); err != nil {
+			if err := unix.Kill(tm.pid(), sig); err != nil {
 				t.Fatal(err)
 			}
 			tm.ended(exitInterrupted)

@@ -52,7 +52,7 @@ func launch(t *testing.T, name string, args ...string) *running {
 			r.said <- s.Text()
 		}
 	}()
-	r.hang = time.AfterFunc(inVain, func() { _ = unix.Kill(-r.cmd.Process.Pid, unix.SIGQUIT) })
+	r.hang = time.AfterFunc(nettest.InVain, func() { _ = unix.Kill(-r.cmd.Process.Pid, unix.SIGQUIT) })
 	t.Cleanup(func() { r.hang.Stop(); _ = unix.Kill(-r.cmd.Process.Pid, unix.SIGKILL) })
 	return r
 }
@@ -60,7 +60,7 @@ func launch(t *testing.T, name string, args ...string) *running {
 // hears waits until stderr says something.
 func (r *running) hears(text string) string {
 	r.t.Helper()
-	r.hang.Reset(inVain)
+	r.hang.Reset(nettest.InVain)
 	for l := range r.said {
 		r.errs.WriteString(l + "\n")
 		if strings.Contains(l, text) {
@@ -74,7 +74,7 @@ func (r *running) hears(text string) string {
 // line reads stdout up to a line that ok accepts.
 func (r *running) line(what string, ok func(string) bool) string {
 	r.t.Helper()
-	r.hang.Reset(inVain)
+	r.hang.Reset(nettest.InVain)
 	for {
 		l, err := r.stdout.ReadString('\n')
 		r.out.WriteString(l)
@@ -97,7 +97,7 @@ func (r *running) rest() string {
 // ends waits for the end and gives all of stdout and stderr.
 func (r *running) ends(status int) (out, errs string) {
 	r.t.Helper()
-	r.hang.Reset(inVain)
+	r.hang.Reset(nettest.InVain)
 	_, _ = r.out.ReadFrom(r.stdout)
 	errs = r.rest()
 	_ = r.cmd.Wait()

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,6 +54,20 @@ func (tm *terminal) keys(keys ...string) {
 func (tm *terminal) resize(width, height int) {
 	tm.t.Helper()
 	tm.tmux("resize-window", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height))
+}
+
+// pid is the program's process.
+func (tm *terminal) pid() (pid int) {
+	tm.t.Helper()
+	shell := strings.TrimSpace(tm.tmux("display-message", "-p", "#{pane_pid}"))
+	b, err := os.ReadFile("/proc/" + shell + "/task/" + shell + "/children")
+	if err == nil {
+		_, err = fmt.Sscan(string(b), &pid)
+	}
+	if err != nil {
+		tm.t.Fatal(err)
+	}
+	return pid
 }
 
 // see waits until the screen shows a text.
@@ -141,20 +154,15 @@ func TestDemoInTerminal(t *testing.T) {
 			tm.see("20x5") // what it needs, in a sentence that fits
 		}
 	}
-	lab := namespaces(t, "nfs-close-the-door-")
-	if len(lab) == 0 {
+	pid := tm.pid()
+	if len(namespaces(t, "close-the-door", pid)) == 0 {
 		t.Error("no lab namespaces while the demo runs")
 	}
 	tm.keys("q")
 	tm.ended(exitDone)
-	waitFor(t, "the lab to be gone", func() error {
-		for _, n := range namespaces(t, "nfs-close-the-door-") {
-			if slices.Contains(lab, n) {
-				return fmt.Errorf("%s is still there", n)
-			}
-		}
-		return nil
-	})
+	if left := namespaces(t, "close-the-door", pid); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 // TestLessonInTerminal is a class: begin, guess verdict and rule, watch, read why, to the
@@ -179,30 +187,27 @@ func TestLessonInTerminal(t *testing.T) {
 	tm.see("Not so. You said: accepted, by rule 3 of filter/INPUT", "It never came as far as rule 3 of", "It was dropped by rule 1 of filter/INPUT.", "the sender saw: timed out")
 	tm.keys("Space")
 	tm.see("That was all: 1 of 2 answers were right.", "esc: the other labs")
-	old := namespaces(t, "nfs-first-match-")
+	pid := tm.pid()
+	old := namespaces(t, "first-match", pid)
 	tm.keys("Escape")
 	tm.see("Choose a lab", "running")
 	tm.keys("j", "j", "Enter")
 	tm.see("Five hooks", "space begins")
-	lab := namespaces(t, "nfs-hooks-")
+	lab := namespaces(t, "hooks", pid)
 	if len(old) == 0 || len(lab) == 0 {
 		t.Errorf("namespaces %v, %v", old, lab)
 	}
 	tm.keys("q")
 	tm.ended(exitDone)
-	waitFor(t, "both labs to be gone", func() error {
-		for _, n := range append(namespaces(t, "nfs-first-match-"), namespaces(t, "nfs-hooks-")...) {
-			if slices.Contains(old, n) || slices.Contains(lab, n) {
-				return fmt.Errorf("%s is still there", n)
-			}
-		}
-		return nil
-	})
+	if left := append(namespaces(t, "first-match", pid), namespaces(t, "hooks", pid)...); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
-func namespaces(t *testing.T, prefix string) []string {
+// namespaces are those of the lab that a process has built: others may build the same.
+func namespaces(t *testing.T, lab string, pid int) []string {
 	t.Helper()
-	l, err := netns.List(prefix)
+	l, err := netns.List(fmt.Sprintf("nfs-%s-%d-", lab, pid))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -109,6 +110,8 @@ type watching struct {
 
 func (w *watching) Watch() drop.Watch { return w.began }
 
+// watch returns when the drops are being told: what this host says about one is asked
+// when it is, and may be another thing later.
 func watch(t testing.TB, ns *netns.Handle, o Options) *watching {
 	t.Helper()
 	r, err := Open(ns, o)
@@ -117,11 +120,15 @@ func watch(t testing.TB, ns *netns.Handle, o Options) *watching {
 	}
 	w := &watching{r, r.Watch(), make(chan *drop.Drop, 1<<16)}
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
+	ended, told := make(chan error, 1), make(chan struct{})
+	var once sync.Once
 	go func() {
 		ended <- r.Run(ctx, func(it feed.Item) {
-			if it.Drop != nil {
+			switch {
+			case it.Drop != nil:
 				w.drops <- it.Drop
+			case it.Drops != nil:
+				once.Do(func() { close(told) })
 			}
 		})
 	}()
@@ -134,13 +141,19 @@ func watch(t testing.TB, ns *netns.Handle, o Options) *watching {
 			t.Error(err)
 		}
 	})
+	select {
+	case <-told:
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("it watches no drops: %v", err)
+	}
 	return w
 }
 
 // until takes drops until ok says yes, and gives all that came.
 func (w *watching) until(t testing.TB, what string, ok func(*drop.Drop) bool) (got *drop.Drop, all []*drop.Drop) {
 	t.Helper()
-	deadline := time.After(8 * time.Second)
+	deadline := time.After(nettest.InVain)
 	for {
 		select {
 		case d := <-w.drops:

@@ -215,7 +215,7 @@ func TestLimit(t *testing.T) {
 // settled waits until the Reader's own counters say what is expected.
 func (w *watching) settled(t testing.TB, ok func(drop.Watch) bool) drop.Watch {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(nettest.InVain)
 	for {
 		w.mu.Lock()
 		now := w.watch
@@ -441,7 +441,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // it was killed
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(nettest.InVain)
 	for loaded(t, id) {
 		select {
 		case <-deadline:

@@ -55,7 +55,7 @@ func EachEvent(fn func(journey.Event)) func([]journey.Event) {
 func (l *Events) Until(t testing.TB, sentinel func(*journey.Event) bool) []journey.Event {
 	t.Helper()
 	var got []journey.Event
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(InVain)
 	for {
 		select {
 		case e := <-l.C:
@@ -64,7 +64,7 @@ func (l *Events) Until(t testing.TB, sentinel func(*journey.Event) bool) []journ
 			}
 			got = append(got, e)
 		case <-deadline:
-			t.Fatalf("no sentinel after 10 s; events: %+v", got)
+			t.Fatalf("no sentinel came; events: %+v", got)
 		}
 	}
 }

@@ -113,7 +113,7 @@ func AwaitUp(t testing.TB, hosts ...*netns.Handle) {
 	t.Helper()
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(InVain)
 	for _, ns := range hosts {
 		links(t, ns, func(h *netlink.Handle) error {
 			list, err := h.LinkList()
