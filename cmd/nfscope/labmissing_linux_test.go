@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nfscope/trace/lab"
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// TestLabLacks: what a lab needs and this machine has not is said in one sentence, nothing
+// half built stays, and the lesson can be watched all the same. Each is hidden in a mount
+// namespace of the test's own.
+func TestLabLacks(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft", "ipset", "unshare", "sh", "mount")
+	if _, err := os.Stat("/proc/sys/net/bridge"); err != nil {
+		nettest.Skip(t, "br_netfilter is not loaded")
+	}
+	exe, err := exec.LookPath("nfscope")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, hide, lab, says string }{
+		{"iptables", `for d in /usr/sbin /sbin /usr/local/sbin; do mount -t tmpfs none $d || exit 99; done`, "first-match",
+			"the program iptables-legacy-restore is missing, which loads server.save into host server; install the package iptables"},
+		{"nft", `mount --bind /dev/null $(command -v nft) || exit 99`, "gateway",
+			"the program nft is missing, which loads gateway.nft into host gateway; install the package nftables"},
+		{"ipset", `mount --bind /dev/null $(command -v ipset) || exit 99`, "security-groups",
+			"the program ipset is missing, which loads the sets of agent into host hypervisor; install the package ipset"},
+		{"br_netfilter", `mount -t tmpfs none /proc/sys/net/bridge || exit 99`, "security-groups",
+			"the kernel has no sysctl net.bridge.bridge-nf-call-iptables; `modprobe br_netfilter` as root loads what makes it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			without := func(args ...string) *exec.Cmd {
+				return exec.Command("unshare", append([]string{"-m", "sh", "-c", c.hide + `; exec "$@"`, "sh", exe, "lab"}, args...)...)
+			}
+			for _, command := range []string{"test", "up"} {
+				status, out, errs := answer(t, without(command, c.lab))
+				sentence(t, "lab "+command, errs)
+				if status != exitPrivilege || out != "" || !strings.Contains(errs, c.says) {
+					t.Errorf("lab %s: status %d, %s%s", command, status, out, errs)
+				}
+			}
+			if status, out, errs := answer(t, without("list")); status != exitDone || !strings.Contains(out, c.says) {
+				t.Errorf("lab list: status %d, %s%s", status, out, errs)
+			}
+			status, out, errs := answer(t, without("run", "--plain", c.lab))
+			sentence(t, "lab run", errs)
+			if status != exitDone || !strings.Contains(errs, "playing the recording") || !strings.Contains(errs, c.says) || !strings.Contains(out, "the sender saw") {
+				t.Errorf("lab run: status %d, %s%s", status, out, errs)
+			}
+		})
+	}
+}
+
+// TestLabFolder: a folder that is none, or no lab, is named as the user named it.
+func TestLabFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, says := range map[string]string{
+		"./there-is-none":              `no lab "there-is-none": there is no there-is-none/lab.yaml`,
+		filepath.Join(dir, "none"):     "there is no " + filepath.Join(dir, "none") + "/lab.yaml",
+		dir:                            "there is no " + dir + "/lab.yaml",
+		file:                           file,
+		"there-is-none":                `there is no lab "there-is-none"; there are close-the-door, `,
+		filepath.Join(dir, "\x1b[2Jx"): "lab.yaml",
+	} {
+		for _, command := range []string{"run", "up", "test"} {
+			status, out, errs := answer(t, exec.Command("nfscope", "lab", command, name))
+			sentence(t, "lab "+command, errs)
+			if status != exitUsage || out != "" || !strings.Contains(errs, says) {
+				t.Errorf("lab %s %q: status %d, %s%s", command, name, status, out, errs)
+			}
+		}
+	}
+}
+
+// TestLabLeftBehind: names that a killed run left do not stand in the way of a lab, and
+// clean removes them; those of a lab that stands stay.
+func TestLabLeftBehind(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore")
+	name := fmt.Sprintf("own-left-%d", os.Getpid())
+	dir := ownLab(t, name)
+	nfscope(t, exitDone, "lab", "up", dir)
+	t.Cleanup(func() {
+		for _, s := range stands(t, name) {
+			_ = lab.Release(t.Context(), s)
+		}
+	})
+	left := fmt.Sprintf("nfs-%s-%d-server", name, 1<<22+1) // beyond all process ids (PID_MAX_LIMIT)
+	if err := os.WriteFile("/run/netns/"+left, nil, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	nfscope(t, exitDone, "clean")
+	names, err := netns.List("nfs-" + name + "-")
+	if err != nil || len(names) != 3 || strings.Contains(strings.Join(names, " "), left) {
+		t.Errorf("behind clean there are %v, %v", names, err)
+	}
+}
