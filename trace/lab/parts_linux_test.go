@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"golang.org/x/sys/unix"
 
 	"nfscope/model/snapshot"
 	"nfscope/trace/netns"
@@ -136,6 +139,33 @@ func hasVLAN(t *testing.T) bool {
 	t.Helper()
 	err := exec.Command("unshare", "--net", "ip", "link", "add", "link", "lo", "name", "v7", "type", "vlan", "id", "7").Run()
 	return err == nil
+}
+
+// TestQueueRefused: a queue that cannot be had is told with its number and the reason: one
+// that another reader has by the kernel itself; that this kernel has no NFQUEUE cannot be
+// shown on one that has.
+func TestQueueRefused(t *testing.T) {
+	t.Parallel()
+	for err, says := range map[error]string{
+		unix.EINVAL:     "queue 7: the kernel has no NFQUEUE for user space; `modprobe nfnetlink_queue` as root loads it: ",
+		unix.EOPNOTSUPP: "queue 7: the kernel has no NFQUEUE for user space",
+		unix.EBUSY:      "queue 7: another program has it",
+		unix.ENOMEM:     "queue 7: ",
+	} {
+		if got := refusedQueue(7, err); !strings.HasPrefix(got.Error(), says) || !errors.Is(got, err) {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+	nettest.Kernel(t, "iptables-legacy-restore")
+	l, err := Load(folder(strings.Replace(small, "- {name: echo, do: udp, port: 7}", "- {name: one, do: nfqueue, queues: 50}\n      - {name: two, do: nfqueue, queues: 49-51}", 1)), ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Name = "queues"
+	if n, err := Up(t.Context(), l, nil); err == nil || !strings.Contains(err.Error(), "host b: start service two (queue 49-51): queue 50: another program has it") {
+		t.Errorf("two readers of one queue: %v, %v", n, err)
+	}
+	nothingLeftOf(t, "queues")
 }
 
 // A queue's line gives how many packets wait, were dropped and were given out.

@@ -65,18 +65,23 @@ func (w *queueWorker) bind(ctx context.Context, from, to uint16) (err error) {
 			append(binary.BigEndian.AppendUint32(nil, queueCopy), nfqCopyPacket)...)
 		look = nfqAttribute(look, nfqaCfgMaxLen, binary.BigEndian.AppendUint32(nil, queueLen)...)
 		for _, m := range [][]byte{bind, look} {
-			err := w.configure(m)
-			switch {
-			case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
-				return fmt.Errorf("queue %d: the kernel has no NFQUEUE for user space (module nfnetlink_queue): %w", q, err)
-			case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EPERM):
-				return fmt.Errorf("queue %d: another program has it, or we may not: %w", q, err)
-			case err != nil:
-				return fmt.Errorf("queue %d: %w", q, err)
+			if err := w.configure(m); err != nil {
+				return refusedQueue(q, err)
 			}
 		}
 	}
 	return nil
+}
+
+// refusedQueue words why a queue cannot be had.
+func refusedQueue(q int, err error) error {
+	switch {
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EOPNOTSUPP):
+		return fmt.Errorf("queue %d: the kernel has no NFQUEUE for user space; `modprobe nfnetlink_queue` as root loads it: %w", q, err)
+	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EPERM):
+		return fmt.Errorf("queue %d: another program has it, or we may not: %w", q, err)
+	}
+	return fmt.Errorf("queue %d: %w", q, err)
 }
 
 // configure sends a request and waits for its acknowledgement. Packets of queues that are

@@ -85,7 +85,7 @@ const (
 func (p *Page) picture(f *page.Frame, l *snapshot.Lab, a areas) []string {
 	m := p.network(f, l)
 	h := min(m.H, a.netH)
-	c := canvas.New(a.side, h)
+	c := canvas.New(a.side, m.H)
 	pal := canvas.NewPalette(f.Theme)
 	x := max((a.side-m.W)/2, 0)
 	look := network.Look{}
@@ -122,7 +122,13 @@ func (p *Page) picture(f *page.Frame, l *snapshot.Lab, a areas) []string {
 	if glyph != "" {
 		c.Put(x+at.X, at.Y, glyph, ink)
 	}
-	return append(c.Lines(0, h), p.hooks(f, a.side))
+	// What does not fit is scrolled, so that the packet, or else its sender, is in sight.
+	focus := at.Y
+	if glyph == "" && s != nil && len(s.fates) > 0 {
+		focus = m.At(s.fates[len(s.fates)-1].host).Y
+	}
+	top := min(max(focus-h/2, 0), m.H-h)
+	return append(c.Lines(top, top+h), p.hooks(f, a.side))
 }
 
 // hooks is the way through netfilter in one line, with the packet at its place.

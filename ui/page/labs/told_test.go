@@ -130,3 +130,16 @@ func TestSoFar(t *testing.T) {
 		t.Error("a new round begins with what was told")
 	}
 }
+
+// Of a network that does not fit, the host with the packet is in sight.
+func TestPictureFollows(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("en", 1), theme.Options{}, 80, 14)
+	wants(t, p, f, "client")
+	p.begin(f.Snap.Lab, 1)
+	wants(t, p, f, "● pc")
+	f.Snap = uitest.Lab("en", 0)
+	p.begin(f.Snap.Lab, 0)
+	wants(t, p, f, "● client")
+}
