@@ -13,6 +13,7 @@ import (
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/network"
+	"nfscope/ui/component/units"
 	"nfscope/ui/page"
 )
 
@@ -37,7 +38,7 @@ func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 	}
 	out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side)))
 	var below []string
-	if p.stage == nil {
+	if p.stage == nil || p.phase == finished {
 		below = p.rules(f, a.side, room)
 	} else {
 		below = p.ladder(f, a, room)
@@ -51,7 +52,7 @@ func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 		out = append(out, table...)
 	}
 	// A tall page has the rules in sight also while a packet goes through them.
-	if room := h - len(out) - 1; p.stage != nil && room >= fewRules {
+	if room := h - len(out) - 1; p.stage != nil && p.phase != finished && room >= fewRules {
 		out = append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side)))
 		out = append(out, p.rules(f, a.side, room)...)
 	}
@@ -253,7 +254,8 @@ func (p *Page) ladder(f *page.Frame, a areas, h int) []string {
 	return append(c.Lines(0, min(h, len(rows)+1)), notes...)
 }
 
-// rules lists those that the packet may meet, with the one under the cursor marked.
+// rules lists those that the packet may meet, with the one under the cursor marked; when
+// all is over with what each has counted, so that one that nothing came to is seen.
 func (p *Page) rules(f *page.Frame, w, h int) []string {
 	th := f.Theme
 	rs := f.Snap.Rules
@@ -289,7 +291,7 @@ func (p *Page) rules(f *page.Frame, w, h int) []string {
 			for i := range c.Rules {
 				r := &c.Rules[i]
 				at.Kind, at.Rule, at.Text = guess.Rule, r.Index, r.Text
-				put(at, fmt.Sprintf("%3d  %s", r.Index, line.Clean(strings.TrimPrefix(r.Text, "-A "+c.Name+" "))))
+				put(at, fmt.Sprintf("%3d  %s%s", r.Index, p.hits(f, r), line.Clean(strings.TrimPrefix(r.Text, "-A "+c.Name+" "))))
 			}
 		}
 	}
@@ -298,6 +300,20 @@ func (p *Page) rules(f *page.Frame, w, h int) []string {
 		out = out[from : from+h]
 	}
 	return out
+}
+
+// hits are the packets that a rule has counted, when all steps are over; "" before, since
+// that would tell.
+func (p *Page) hits(f *page.Frame, r *model.Rule) string {
+	c := f.Snap.Counts
+	if p.phase != finished || c == nil || r.ID < 0 || r.ID >= len(c.Rules) || !c.Rules[r.ID].Valid {
+		return ""
+	}
+	n := fmt.Sprintf("%5s  ", units.Count(c.Rules[r.ID].Packets, 5))
+	if c.Rules[r.ID].Packets == 0 {
+		return f.Theme.Warn.Render(n)
+	}
+	return f.Theme.Dim.Render(n)
 }
 
 // fewFlows is how many connections are listed where there is little room.

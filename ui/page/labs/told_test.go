@@ -95,12 +95,12 @@ func TestChineseSentences(t *testing.T) {
 // A drawing that is wider than the lesson's column is not broken up; commands go on.
 func TestDrawings(t *testing.T) {
 	t.Parallel()
-	const lesson = "Before\n\n    client --- router --- server\n      a\n\n    table     PREROUTING   INPUT   OUTPUT\n    raw       x            -       x\n\n    iptables -A INPUT -p tcp     --dport 80 -j ACCEPT\n\nbehind\n"
+	const lesson = "Before\n\n    client --+\n             +-- router --+ server\n\n    table     PREROUTING   INPUT   OUTPUT\n    raw       x            -       x\n\n    iptables -A INPUT -p tcp     --dport 80 -j ACCEPT\n\nbehind\n"
 	if got := fitting(lesson, 60, "(drawn)"); got != lesson {
 		t.Errorf("where there is room:\n%s", got)
 	}
 	got := fitting(lesson, 25, "(drawn)")
-	if strings.Contains(got, "---") || strings.Contains(got, "raw ") || strings.Count(got, "(drawn)") != 2 || !strings.Contains(got, "    iptables -A INPUT") || !strings.Contains(got, "behind") {
+	if strings.Contains(got, "--+") || strings.Contains(got, "raw ") || strings.Count(got, "(drawn)") != 2 || !strings.Contains(got, "    iptables -A INPUT") || !strings.Contains(got, "behind") {
 		t.Errorf("where there is none:\n%s", got)
 	}
 }
@@ -142,4 +142,25 @@ func TestPictureFollows(t *testing.T) {
 	f.Snap = uitest.Lab("en", 0)
 	p.begin(f.Snap.Lab, 0)
 	wants(t, p, f, "● client")
+}
+
+// When all is over each rule stands with what it has counted, and not before.
+func TestRulesCounted(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("en", 3), theme.Options{}, 200, 55)
+	f.Snap.Counts = f.Snap.Rules.Counts()
+	for i := range f.Snap.Counts.Rules {
+		f.Snap.Counts.Rules[i] = model.Counters{Packets: uint64(70000 + i), Valid: true}
+	}
+	do(p, f, keys.GoOn)
+	p.begin(f.Snap.Lab, 2)
+	do(p, f, keys.Bottom, keys.GoOn)
+	run(t, p, f)
+	const counted = " 70000 " // of the first rule
+	if strings.Contains(text(p, f), counted) {
+		t.Fatalf("rules count too early:\n%s", text(p, f))
+	}
+	do(p, f, keys.GoOn)
+	wants(t, p, f, counted)
 }

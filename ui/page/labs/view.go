@@ -144,7 +144,7 @@ func fitting(text string, w int, remark string) string {
 
 // isDrawn reports whether a line is of a drawing or a table: it has a cable, or columns.
 func isDrawn(l string) bool {
-	return strings.Contains(l, "---") || len(strings.FieldsFunc(strings.ReplaceAll(strings.TrimSpace(l), "   ", "\t"), func(r rune) bool { return r == '\t' })) > 2
+	return slices.ContainsFunc([]string{"---", "--+", "+--", "-+-"}, func(cable string) bool { return strings.Contains(l, cable) }) || len(strings.FieldsFunc(strings.ReplaceAll(strings.TrimSpace(l), "   ", "\t"), func(r rune) bool { return r == '\t' })) > 2
 }
 
 // scrolled is the part of a text that is in sight.
