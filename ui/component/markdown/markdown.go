@@ -134,36 +134,74 @@ func wrap(th *theme.Theme, s string, width int, head, next string, style lipglos
 	}
 	var out []string
 	whole := marks.ReplaceAllStringFunc(line.Clean(s), func(m string) string { return strings.ReplaceAll(m, " ", glue) })
-	for i, l := range line.Wrap(whole, width-line.Width(head)) {
+	lines := line.Wrap(whole, width-line.Width(head))
+	for i, l := range emphasised(th, whole, lines, style) {
 		lead := next
 		if i == 0 {
 			lead = head
 		}
-		out = append(out, th.Dim.Render(lead)+inline(th, strings.ReplaceAll(l, glue, " "), style))
+		out = append(out, th.Dim.Render(lead)+l)
 	}
 	return out
 }
 
-func inline(th *theme.Theme, s string, style lipgloss.Style) string {
-	var b strings.Builder
-	for {
-		m := marks.FindStringSubmatchIndex(s)
-		if m == nil {
-			break
+// The classes of what is drawn: plain, then the groups of marks in their order; hidden are
+// the marks themselves.
+const (
+	plain = iota
+	strong
+	code
+	link
+	emphasis
+	hidden
+)
+
+// emphasised draws the lines that a text was broken into. A mark may go on behind a line's
+// end, where that lies between Chinese characters.
+func emphasised(th *theme.Theme, whole string, lines []string, style lipgloss.Style) []string {
+	class := make([]byte, len(whole))
+	for _, m := range marks.FindAllStringSubmatchIndex(whole, -1) {
+		for i := m[0]; i < m[1]; i++ {
+			class[i] = hidden
 		}
-		b.WriteString(style.Render(s[:m[0]]))
-		switch {
-		case m[2] >= 0:
-			b.WriteString(th.Strong.Inherit(style).Render(s[m[2]:m[3]]))
-		case m[4] >= 0:
-			b.WriteString(th.Accent.Render(s[m[4]:m[5]]))
-		case m[8] >= 0:
-			b.WriteString(style.Italic(true).Render(s[m[8]:m[9]]))
-		default:
-			b.WriteString(style.Underline(true).Render(s[m[6]:m[7]]))
+		for c := strong; c <= emphasis; c++ {
+			for i := m[2*c]; i >= 0 && i < m[2*c+1]; i++ {
+				class[i] = byte(c)
+			}
 		}
-		s = s[m[1]:]
 	}
-	b.WriteString(style.Render(s))
-	return b.String()
+	styles := map[byte]lipgloss.Style{plain: style, strong: th.Strong.Inherit(style), code: th.Accent, link: style.Underline(true), emphasis: style.Italic(true)}
+	out := make([]string, len(lines))
+	at := 0 // in whole
+	for i, l := range lines {
+		var b, run strings.Builder
+		now := byte(plain)
+		flush := func() {
+			if run.Len() > 0 {
+				b.WriteString(styles[now].Render(strings.ReplaceAll(run.String(), glue, " ")))
+				run.Reset()
+			}
+		}
+		for _, r := range l {
+			for r != ' ' && at < len(whole) && whole[at] == ' ' { // a line break took it
+				at++
+			}
+			c := byte(plain)
+			if at < len(whole) {
+				c = class[at]
+				_, n := utf8.DecodeRuneInString(whole[at:])
+				at += n
+			}
+			if c != now {
+				flush()
+				now = c
+			}
+			if c != hidden {
+				run.WriteRune(r)
+			}
+		}
+		flush()
+		out[i] = b.String()
+	}
+	return out
 }

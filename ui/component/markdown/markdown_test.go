@@ -89,3 +89,23 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// An emphasis that goes on behind a line break between Chinese characters has no mark left.
+func TestEmphasisOverLines(t *testing.T) {
+	t.Parallel()
+	th := theme.New(theme.Options{})
+	for _, src := range []string{"规则 3 被规则 2 *遮蔽之后永远不会*(shadowed),计数器", "甲乙丙**丁戊己庚辛壬癸**子丑", "一 * 二三四五六七八九十"} {
+		for w := 8; w < 40; w++ {
+			lines := Lines(th, src, w)
+			got := strings.Join(lines, "")
+			if want := strings.Count(src, " * "); strings.Count(got, "*") != want {
+				t.Errorf("%d cells: %q", w, lines)
+			}
+			for _, l := range lines {
+				if line.Width(l) > w {
+					t.Errorf("%d cells: %q", w, l)
+				}
+			}
+		}
+	}
+}
