@@ -28,7 +28,13 @@ func pinned(ns *netns.Handle, cpu, ttl, sport, discover, n int, to unix.Sockaddr
 		}
 		domain, options := unix.AF_INET, [][3]int{{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}, {unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, discover}, {unix.IPPROTO_IP, unix.IP_TTL, ttl}}
 		var own unix.Sockaddr = &unix.SockaddrInet4{Port: sport}
-		if _, v6 := to.(*unix.SockaddrInet6); v6 { // without a flow label, which would be the socket's own
+		switch given := to.(type) { // Sendto writes into what it is given, and there is another thread
+		case *unix.SockaddrInet4:
+			mine := *given
+			to = &mine
+		case *unix.SockaddrInet6: // without a flow label, which would be the socket's own
+			mine := *given
+			to = &mine
 			domain, own = unix.AF_INET6, &unix.SockaddrInet6{Port: sport}
 			options = [][3]int{{unix.SOL_SOCKET, unix.SO_REUSEPORT, 1}, {unix.IPPROTO_IPV6, unix.IPV6_AUTOFLOWLABEL, 0}, {unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS, ttl}}
 		}
