@@ -184,14 +184,19 @@ func (s *screen) settle(b *testing.B) {
 
 // cpu is the share of one core that the program takes for a while, in %.
 func (s *screen) cpu(b *testing.B, lasts time.Duration) float64 {
-	before, began := s.ticks(b), time.Now()
-	<-time.After(lasts)
-	return float64(s.ticks(b)-before) / time.Since(began).Seconds() // of 100 in a second
+	return share(b, fmt.Sprint(s.cmd.Process.Pid), lasts)
 }
 
-// ticks are those of the CPU that the program took, in hundredths of a second.
-func (s *screen) ticks(b *testing.B) (n int) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+// share is that of one core that a process takes for a while, in %.
+func share(b *testing.B, pid string, lasts time.Duration) float64 {
+	before, began := ticks(b, pid), time.Now()
+	<-time.After(lasts)
+	return float64(ticks(b, pid)-before) / time.Since(began).Seconds() // of 100 in a second
+}
+
+// ticks are those of the CPU that a process took, in hundredths of a second.
+func ticks(b *testing.B, pid string) (n int) {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
 		b.Fatal(err)
 	}

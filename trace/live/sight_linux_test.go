@@ -25,7 +25,7 @@ func TestSight(t *testing.T) {
 	first := sc.wait("two readings of everything", func(s *snapshot.Snapshot) bool { return s.Previous != nil })
 	services := first.Rules.Table(model.BackendIptablesNFT, model.FamilyIPv4, "nat").Chain("KUBE-SERVICES").Rules
 	visit := func(service int) {
-		_, _ = nettest.Dial(t, ns, "tcp", "", fmt.Sprintf("10.96.%d.%d:80", service>>8, service&255), 20*time.Millisecond)
+		nettest.SYN(t, ns, fmt.Sprintf("10.96.%d.%d:80", service>>8, service&255))
 	}
 	// Everything may be read at any moment: of some tries, one falls between two readings.
 	for try := range 20 {

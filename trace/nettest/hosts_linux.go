@@ -58,7 +58,11 @@ func (n *Routed) FillBacklog(t testing.TB, v6 bool, port int) {
 		}
 		return unix.Listen(fd, 0) // one connection may wait
 	})
-	for range 4 {
-		_, _ = Dial(t, n.Client, "tcp", "", fmt.Sprintf("%s:%d", to, port), 200*time.Millisecond) // the last ones fail
+	where := fmt.Sprintf("%s:%d", to, port)
+	if _, err := Dial(t, n.Client, "tcp", "", where, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		SYN(t, n.Client, where)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"nfscope/trace/netns"
 )
@@ -167,4 +169,30 @@ func Dial(t testing.TB, h *netns.Handle, network, local, address string, wait ti
 		t.Cleanup(func() { _ = c.Close() })
 	}
 	return c, err
+}
+
+// SYN sends the first packet of a TCP connection to an address and a port, once: nobody waits
+// for an answer.
+func SYN(t testing.TB, h *netns.Handle, address string) {
+	t.Helper()
+	to, err := netip.ParseAddrPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	family := unix.AF_INET6
+	var at unix.Sockaddr = &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
+	if to.Addr().Is4() {
+		family, at = unix.AF_INET, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}
+	}
+	Do(t, h, func() error {
+		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if err := unix.Connect(fd, at); err != nil && err != unix.EINPROGRESS && err != unix.ECONNREFUSED {
+			return fmt.Errorf("connect to %s: %w", address, err)
+		}
+		return nil
+	})
 }
