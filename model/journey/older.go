@@ -12,11 +12,14 @@ const (
 	maxOlder      = 32
 )
 
-// outlive notes that other rules are in force, and lets the oldest go.
+// outlive notes that other rules are in force, and lets those go that no journey has, and
+// the oldest.
 func (f *Fold) outlive(r Rules) {
 	if r == nil {
 		return
 	}
+	had := f.had()
+	f.older = slices.DeleteFunc(f.older, func(o Rules) bool { return !had[o] })
 	f.older = append(f.older, r)
 	rules := 0
 	for i := len(f.older) - 2; i >= 0; i-- { // those in force stay
@@ -27,6 +30,22 @@ func (f *Fold) outlive(r Rules) {
 			return
 		}
 	}
+}
+
+// had are the rules that journeys have.
+func (f *Fold) had() map[Rules]bool {
+	had := map[Rules]bool{}
+	for b := range f.underWay {
+		had[b.rules] = true
+	}
+	for i := range f.done {
+		if d := &f.done[i]; d.built != nil {
+			had[d.built.rules] = true
+		} else {
+			had[d.journey.Rules] = true
+		}
+	}
+	return had
 }
 
 func count(r Rules) (n int) {

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -38,6 +39,37 @@ func TestOlderRules(t *testing.T) {
 		if kept != c.kept {
 			t.Errorf("%d rules: %d journeys have theirs, expected %d", c.size, kept, c.kept)
 		}
+	}
+}
+
+// TestRulesOfNobody: rules that no journey met are let go as soon as others are in force.
+func TestRulesOfNobody(t *testing.T) {
+	f := NewFold(Options{})
+	rules := func() Rules {
+		return rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT", target("ACCEPT"))))
+	}
+	met, open, last := rules(), rules(), rules()
+	send := func(port uint16, at time.Time) {
+		e := line("filter", "FORWARD", EventRule, 1, model.HookForward, udp("10.2.0.2", port))
+		e.Time = at
+		f.Event(&e)
+	}
+	now := began
+	for i, r := range []Rules{rules(), met, rules(), rules(), open, last} {
+		now = now.Add(time.Second)
+		switch f.SetRules(r, now); r {
+		case met:
+			send(1, now)
+			f.Tick(now.Add(time.Second / 2))
+		case open:
+			send(2, now)
+		}
+		if n := len(f.older); n > 3 {
+			t.Errorf("after change %d: %d rulesets are kept", i, n)
+		}
+	}
+	if !slices.Equal(f.older, []Rules{met, open, last}) {
+		t.Errorf("%d rulesets are kept, expected those of two journeys and those in force", len(f.older))
 	}
 }
 
