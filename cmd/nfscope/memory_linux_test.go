@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/model/ruleset/rulesettest"
 	"nfscope/trace/nettest"
