@@ -4,11 +4,50 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
+
+// Capture keeps messages as they come.
+type Capture struct {
+	mu       sync.Mutex
+	payloads [][]byte
+}
+
+// Add keeps a copy of a message.
+func (c *Capture) Add(b []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.payloads = append(c.payloads, bytes.Clone(b))
+}
+
+// Write writes what was kept for CapturedMessages to read: into a file named like the
+// scenario, about as its head, show giving what a message shows as.
+func (c *Capture) Write(t testing.TB, scenario, about string, show func([]byte) (string, error)) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimSpace(about)) {
+		fmt.Fprintf(&b, "# %s\n", strings.TrimSpace(line))
+	}
+	for _, p := range c.payloads {
+		text, err := show(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%x\n= %s\n", p, text)
+	}
+	name := strings.ToLower(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(scenario, "-"))
+	if err := os.WriteFile(filepath.Join("testdata", name+".txt"), []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Captured is one message of a package's testdata: what the kernel sent, and what it
 // shows as.

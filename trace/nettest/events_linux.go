@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,71 @@ func (l *Events) Until(t testing.TB, sentinel func(*journey.Event) bool) []journ
 		case <-deadline:
 			t.Fatalf("no sentinel came; events: %+v", got)
 		}
+	}
+}
+
+// TellsUnread holds a source, which reads a namespace with a trace of UDP port 4000, to this:
+// events that nobody read when the trace ended are told as a gap. It closes the source.
+func TellsUnread(t *testing.T, ns *netns.Handle, s Source) {
+	t.Helper()
+	defer s.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	started, release, done := make(chan bool), make(chan bool), make(chan error, 1)
+	var got []journey.Event
+	go func() {
+		done <- s.Run(ctx, EachEvent(func(e journey.Event) {
+			if got = append(got, e); len(got) == 1 {
+				close(started)
+				<-release
+			}
+		}))
+	}()
+	SendNumbers(t, ns, 0, 1)
+	select {
+	case <-started:
+	case <-time.After(InVain):
+		t.Fatal("no first event")
+	}
+	SendNumbers(t, ns, 1, 20_000)
+	cancel()
+	close(release)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if last := got[len(got)-1]; last.Source != journey.SourceGap || last.Lost != 0 {
+		t.Errorf("%d events, the last is %+v", len(got), last)
+	}
+}
+
+// CloseUnblocks holds sources to this: Close and the end of the context end a Run that waits.
+func CloseUnblocks(t *testing.T, open func() (Source, error)) {
+	t.Helper()
+	for _, how := range []string{"close", "cancel"} {
+		s, err := open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx, func([]journey.Event) {}) }()
+		want := error(nil)
+		if how == "close" {
+			want = os.ErrClosed
+			_ = s.Close()
+		} else {
+			cancel()
+		}
+		select {
+		case err := <-ended:
+			if err != want {
+				t.Errorf("%s: Run gave %v, want %v", how, err, want)
+			}
+		case <-time.After(InVain):
+			t.Fatalf("%s did not end Run", how)
+		}
+		_ = s.Close()
 	}
 }
 

@@ -1,9 +1,9 @@
 package nflog
 
 import (
-	"context"
 	"errors"
-	"os"
+	"flag"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -59,6 +59,13 @@ type scenario struct {
 	want     string
 }
 
+var update = flag.Bool("update", false, "write testdata from what the kernel sends")
+
+// about is the head of the scenario's testdata.
+func (s *scenario) about() string {
+	return fmt.Sprintf("%s, from %s to %s; written by go test -run TestSequences -update\n", s.name, s.from, s.to) + s.v4 + s.v6 + s.nft
+}
+
 func TestSequences(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy-restore", "ip6tables-legacy-restore", "nft")
@@ -74,8 +81,8 @@ func TestSequences(t *testing.T) {
 			if s.nft != "" {
 				nettest.Feed(t, n.Router, s.nft, "nft", "-f", "-")
 			}
-			var cap capture
-			l := listen(t, n.Router, Options{tap: cap.add})
+			var cap nettest.Capture
+			l := listen(t, n.Router, Options{tap: cap.Add})
 			from, sentinel := n.Client, "10.1.0.1:4999"
 			if s.from == "router" {
 				from, sentinel = n.Router, "10.2.0.2:4999"
@@ -100,7 +107,10 @@ func TestSequences(t *testing.T) {
 			if g, w := strings.Join(got, "\n"), strings.TrimSpace(s.want); g != w {
 				t.Errorf("got:\n%s\nwant:\n%s", g, w)
 			} else if *update {
-				cap.write(t, s)
+				cap.Write(t, s.name, s.about(), func(b []byte) (string, error) {
+					e, err := decodeEvent(&Decoder{}, b)
+					return show(e), err
+				})
 			}
 			if st := l.r.Stats(); st.Lost+st.Malformed+st.Unknown+st.Other > 0 || !st.Stamped {
 				t.Errorf("stats: %+v", st)
@@ -176,30 +186,5 @@ func TestCloseUnblocks(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "ip")
 	ns := nettest.New(t, "close")
-	for _, how := range []string{"close", "cancel"} {
-		r, err := Open(ns, TraceGroup, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		ended := make(chan error, 1)
-		go func() { ended <- r.Run(ctx, func([]journey.Event) {}) }()
-		want := error(nil)
-		if how == "close" {
-			want = os.ErrClosed
-			_ = r.Close()
-		} else {
-			cancel()
-		}
-		select {
-		case err := <-ended:
-			if err != want {
-				t.Errorf("%s: Run gave %v, want %v", how, err, want)
-			}
-		case <-time.After(5 * time.Second):
-			t.Fatalf("%s did not end Run", how)
-		}
-		_ = r.Close()
-	}
+	nettest.CloseUnblocks(t, func() (nettest.Source, error) { return Open(ns, TraceGroup, Options{}) })
 }

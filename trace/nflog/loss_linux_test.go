@@ -126,32 +126,5 @@ func TestUnreadAtTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	started, release, done := make(chan bool), make(chan bool), make(chan error, 1)
-	var got []journey.Event
-	go func() {
-		done <- r.Run(ctx, nettest.EachEvent(func(e journey.Event) {
-			if got = append(got, e); len(got) == 1 {
-				close(started)
-				<-release
-			}
-		}))
-	}()
-	nettest.SendNumbers(t, ns, 0, 1)
-	select {
-	case <-started:
-	case <-time.After(10 * time.Second):
-		t.Fatal("no first event")
-	}
-	nettest.SendNumbers(t, ns, 1, 20_000)
-	cancel()
-	close(release)
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	if last := got[len(got)-1]; last.Source != journey.SourceGap || last.Lost != 0 {
-		t.Errorf("%d events, the last is %+v", len(got), last)
-	}
+	nettest.TellsUnread(t, ns, r)
 }

@@ -1,13 +1,11 @@
 package nftrace
 
 import (
-	"context"
-	"os"
+	"flag"
+	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"nfscope/model/journey"
 	"nfscope/trace/netns"
@@ -76,6 +74,13 @@ type scenario struct {
 	want     string
 }
 
+var update = flag.Bool("update", false, "write testdata from what the kernel sends")
+
+// about is the head of the scenario's testdata.
+func (s *scenario) about() string {
+	return fmt.Sprintf("%s, from %s to %s; written by go test -run TestSequences -update\n", s.name, s.from, s.to) + s.nft + s.iptables + s.ip6tables
+}
+
 func TestSequences(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "nft", "iptables-nft-restore")
@@ -91,8 +96,8 @@ func TestSequences(t *testing.T) {
 				nettest.Feed(t, n.Router, s.ip6tables, "ip6tables-nft-restore")
 			}
 			texts := rules(t, n.Router)
-			var cap capture
-			l := listen(t, n.Router, Options{tap: cap.add})
+			var cap nettest.Capture
+			l := listen(t, n.Router, Options{tap: cap.Add})
 			from, sentinel := n.Client, "10.1.0.1:4999"
 			if s.from == "router" {
 				from, sentinel = n.Router, "10.2.0.2:4999"
@@ -117,7 +122,11 @@ func TestSequences(t *testing.T) {
 			if g != w {
 				t.Errorf("got:\n%s\nwant:\n%s", g, w)
 			} else if *update {
-				cap.write(t, s)
+				cap.Write(t, s.name, s.about(), func(b []byte) (string, error) {
+					var d Decoder
+					e, err := d.Decode(MsgType, b)
+					return show(e, nil), err
+				})
 			}
 			if st := l.r.Stats(); st.Lost+st.Malformed+st.Unknown+st.Headers > 0 {
 				t.Errorf("stats: %+v", st)
@@ -130,33 +139,5 @@ func TestCloseUnblocks(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "ip")
 	ns := nettest.New(t, "close")
-	for _, how := range []string{"close", "cancel"} {
-		r, err := Open(ns, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		ended := make(chan error, 1)
-		var started sync.WaitGroup
-		started.Add(1)
-		go func() { started.Done(); ended <- r.Run(ctx, func([]journey.Event) {}) }()
-		started.Wait()
-		want := error(nil)
-		if how == "close" {
-			want = os.ErrClosed
-			_ = r.Close()
-		} else {
-			cancel()
-		}
-		select {
-		case err := <-ended:
-			if err != want {
-				t.Errorf("%s: Run gave %v, want %v", how, err, want)
-			}
-		case <-time.After(5 * time.Second):
-			t.Fatalf("%s did not end Run", how)
-		}
-		_ = r.Close()
-	}
+	nettest.CloseUnblocks(t, func() (nettest.Source, error) { return Open(ns, Options{}) })
 }
