@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"nfscope/model"
+	"nfscope/model/fact"
+	"nfscope/model/match"
 	"nfscope/model/nft"
 )
 
@@ -37,33 +39,8 @@ var sets = map[string]string{
 	"tcp dport": "dport", "udp dport": "dport", "sctp dport": "dport", "th dport": "dport",
 }
 
-// does lists the fields that a rule may change, parted by blanks.
-func (s *Step) does() string {
-	if s.Kind != KindRule {
-		return ""
-	}
-	if s.Backend != model.BackendNFTables {
-		return rewrites[s.Target]
-	}
-	fields := ""
-	for _, st := range nft.Parse(s.Text, s.Family).Statements {
-		switch st := st.(type) {
-		case *nft.NAT:
-			fields += " " + rewrites[st.Kind]
-		case *nft.Assign:
-			switch to := st.To.(type) {
-			case *nft.Payload:
-				fields += " " + sets[to.String()]
-			case *nft.Meta:
-				fields += " " + sets["meta "+to.Key]
-			}
-		}
-	}
-	return fields
-}
-
 // changes keeps what rules may change: packet after packet meets the same rules.
-type changes struct{ known map[ruleText]string }
+type changes struct{ known map[ruleText]*doing }
 
 type ruleText struct {
 	text   string
@@ -73,72 +50,75 @@ type ruleText struct {
 // maxChanges bounds the rules that are kept.
 const maxChanges = 4096
 
-// of is Step.does.
-func (ch *changes) of(s *Step) string {
-	if s.Kind != KindRule || s.Backend != model.BackendNFTables {
-		return s.does()
-	}
-	k := ruleText{s.Text, s.Family}
-	fields, ok := ch.known[k]
-	if !ok {
-		if ch.known == nil || len(ch.known) >= maxChanges {
-			ch.known = map[ruleText]string{}
-		}
-		fields = s.does()
-		ch.known[k] = fields
-	}
-	return fields
+// doing is what a rule may change: the fields, parted by blanks, and the rule as it was read,
+// in the words of its backend.
+type doing struct {
+	fields string
+	nft    *nft.Rule
+	match  *match.Rule
 }
 
-// changer finds who changed a field: the last step that may have, among those from one
-// to before another. Of a step whose own event carries the change, own is true: nf_tables
-// tells of a rule when it is done.
-func (ch *changes) changer(steps []Step, from, to int, own bool, field string) (step int, by string) {
-	if !own {
-		to--
+// of is what the rule of a step may change; nil where it is none, or changes nothing.
+func (ch *changes) of(s *Step) *doing {
+	if s.Kind != KindRule || s.Backend != model.BackendNFTables && rewrites[s.Target] == "" {
+		return nil
 	}
-	for i := min(to, len(steps)-1); i >= from; i-- {
-		for f := range strings.FieldsSeq(ch.of(&steps[i])) {
-			if f == field {
-				return i, ""
-			}
-		}
-	}
-	switch field {
-	case "src", "dst", "sport", "dport", "icmp_id":
-		return -1, ByConntrack
-	case "ttl":
-		return -1, ByForwarding
-	}
-	for i := min(to, len(steps)-1); i >= max(from, 0); i-- {
-		if steps[i].Verdict == model.VerdictQueue {
-			return -1, ByUserSpace
-		}
-	}
-	return -1, ""
+	return ch.text(s.Backend, s.Family, s.Text)
 }
 
-// attribute tells for the changes that headers show who made them: they are noted at the
-// step that did, or with who else did. since is the first step that may have, at
-// the one that showed them, len(steps) where none did. own are those that the step made
-// itself: they are no changes before it.
-func (ch *changes) attribute(steps []Step, since, at int, changes Delta) (own Delta) {
-	for _, c := range changes {
-		told := at < len(steps) && steps[at].Backend != model.BackendLegacy
-		i, by := ch.changer(steps, since, at, told, c.Field)
-		switch {
-		case i >= 0:
-			if !slices.Contains(steps[i].Did, c) { // our probes may have shown it already
-				steps[i].Did = append(steps[i].Did, c)
+// text is of for the text of a rule.
+func (ch *changes) text(b model.Backend, f model.Family, text string) *doing {
+	k := ruleText{text, f}
+	d, ok := ch.known[k]
+	if ok {
+		return d
+	}
+	if ch.known == nil || len(ch.known) >= maxChanges {
+		ch.known = map[ruleText]*doing{}
+	}
+	if b != model.BackendNFTables {
+		d = &doing{match: match.Parse(text, f)}
+		d.fields = rewrites[d.match.Target.Name]
+	} else {
+		d = &doing{nft: nft.Parse(text, f)}
+		for _, st := range d.nft.Statements {
+			switch st := st.(type) {
+			case *nft.NAT:
+				d.fields += " " + rewrites[st.Kind]
+			case *nft.Assign:
+				switch to := st.To.(type) {
+				case *nft.Payload:
+					d.fields += " " + sets[to.String()]
+				case *nft.Meta:
+					d.fields += " " + sets["meta "+to.Key]
+				}
 			}
-			if i == at {
-				own = append(own, c)
-			}
-		case by != "" && at < len(steps):
-			steps[at].By = append(steps[at].By, Author{c.Field, by})
 		}
 	}
-	return own
+	if d.fields = strings.TrimSpace(d.fields); d.fields == "" {
+		d = nil
+	}
+	ch.known[k] = d
+	return d
+}
+
+// changes reports whether a rule may change a field.
+func (d *doing) changes(field string) bool {
+	return d != nil && slices.Contains(strings.Fields(d.fields), field)
+}
+
+// effect reckons what the rule wrote into a packet that it matched; sure is false where that
+// cannot be reckoned.
+func (d *doing) effect(b model.Backend, p *model.Packet) (after model.Packet, sure bool) {
+	if d.nft == nil {
+		return d.match.Target.Rewrites(p)
+	}
+	res := d.nft.Run(p, &fact.Facts{Backend: b, Mark: fact.Of(p.Mark)})
+	after = res.Packet
+	if after.Mark = res.Facts.Mark.Value; !res.Facts.Mark.Known {
+		after.Mark = p.Mark
+	}
+	return after, len(res.Unsure) == 0 && res.Facts.Mark.Known
 }
 
 // without is d without the fields of o.
@@ -158,5 +138,7 @@ func (d Delta) without(o Delta) Delta {
 // Author is who changed a field where no rule did.
 type Author struct {
 	Field string `json:"field"`
-	By    string `json:"by"` // ByConntrack, ByForwarding, ByUserSpace
+	// By is ByConntrack, ByForwarding or ByUserSpace, or the words for a rule of which no
+	// event told, or for several of which one did it.
+	By string `json:"by"`
 }

@@ -48,7 +48,8 @@ type Step struct {
 	Packet Delta `json:"packet,omitempty"`
 	// By tells which of that no rule did, and who did.
 	By []Author `json:"packet_by,omitempty"`
-	// Did is what this rule did to the packet, as later events showed it.
+	// Did is what this rule did to the packet: as events showed it, or, where none that would
+	// have shown it came, as it is reckoned from what the rule says.
 	Did Delta `json:"did,omitempty"`
 	// Ahead names the base chains on the packet's way that could still drop it after this
 	// step accepted it.

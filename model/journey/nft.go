@@ -196,7 +196,7 @@ func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
 	if !w.arrive(e.Chain) {
 		b.torn = true
 	}
-	s := step{chain: e.Chain, at: e.Time, verdict: e.Verdict}
+	s := step{chain: e.Chain, at: e.Time, verdict: e.Verdict, mark: e.Mark, marked: e.HasMark}
 	switch {
 	case e.Kind == EventPolicy:
 		s.kind = KindPolicy

@@ -81,8 +81,8 @@ func (d *Devices) note(w *walk) {
 // gives the first and the last headers seen.
 func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
 	var shown *model.Packet // as the step before had it
-	since := 0              // the step that showed it
 	var own Delta           // what the step before did itself and showed
+	wrote := writes{ch: ch, rules: b.rules}
 	n := 0
 	for _, w := range b.walks {
 		n += len(w.steps)
@@ -113,34 +113,57 @@ func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
 			switch {
 			case !w.hidden:
 			case shown == nil: // as it came
-				shown = head
+				shown, wrote.packet = head, *head
 			default:
-				ch.attribute(j.Steps, since, len(j.Steps), Diff(shown, head))
+				wrote.shown(j.Steps, len(j.Steps), shown, head, false)
 			}
 		}
 		for i := range w.steps {
 			s, p := w.step(i), known.of(w.steps[i].packet)
-			var changes Delta
-			if p != nil {
-				if shown != nil {
-					changes = Diff(shown, p)
-				}
-				shown = p
-				see(p)
-			}
-			s.Packet = append(own.without(changes), changes...)
-			own = nil
 			if s.Verdict == model.VerdictUnknown && i == len(w.steps)-1 && b.passed(k) {
 				s.Verdict, s.Note = model.VerdictAccept, inferred
 			}
 			j.Steps = append(j.Steps, s)
+			at := len(j.Steps) - 1
+			told := &w.steps[i].mark
+			if !w.steps[i].marked {
+				told = nil
+			}
+			after := w.source == SourceNFT // its event shows what the rule did
+			if after && shown != nil {
+				wrote.rule(j.Steps, at, told, false)
+			}
+			markOnly := p == nil && told != nil && shown != nil
+			if markOnly {
+				q := *shown
+				p, q.Mark = &q, *told
+			}
+			var changes Delta
+			switch {
+			case p != nil && shown != nil:
+				var mine Delta
+				changes, mine = wrote.shown(j.Steps, at, shown, p, markOnly)
+				j.Steps[at].Packet, own = append(own.without(changes), changes...), mine
+			case p != nil:
+				wrote.packet = *p
+			default:
+				j.Steps[at].Packet, own = own, nil
+			}
 			if p != nil {
-				at := len(j.Steps) - 1
-				own = ch.attribute(j.Steps, since, at, changes)
-				since = at
-				j.Steps[at].Packet = j.Steps[at].Packet.without(own)
+				if shown = p; !markOnly {
+					see(p)
+				}
+			}
+			if shown != nil {
+				if !after {
+					wrote.rule(j.Steps, at, nil, false)
+				}
+				wrote.rule(j.Steps, at, nil, true)
 			}
 		}
+	}
+	if shown != nil {
+		wrote.end(j.Steps, shown)
 	}
 	if j.Path == PathUnknown && b.sent && b.inside() != "" {
 		j.Path = PathForward // what came in and is sent out

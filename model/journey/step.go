@@ -19,6 +19,10 @@ type step struct {
 	handle       uint64
 	num, depth   int
 	verdict      model.Verdict
+	// mark is the packet's behind the rule where marked is true: nf_tables tells it in each
+	// event.
+	mark   uint32
+	marked bool
 }
 
 // step gives the i-th step of a walk as it is shown, but for what changed in the packet.

@@ -3,6 +3,7 @@ package match
 import (
 	"slices"
 
+	"nfscope/model"
 	"nfscope/model/fact"
 )
 
@@ -106,4 +107,50 @@ func untrack(f *fact.Facts) {
 	if f.Connection.Known {
 		f.Connection.Value = f.Connection.Value.Untrack()
 	}
+}
+
+// Rewrites gives a packet as the target leaves it, mark and headers; sure is false where that
+// cannot be reckoned.
+func (t *Target) Rewrites(p *model.Packet) (after model.Packet, sure bool) {
+	after = *p
+	number := func(option string) (int, bool) {
+		if o := t.Option(option); o != nil {
+			n, ok := o.Value.(Number)
+			return int(n.N), ok
+		}
+		return 0, false
+	}
+	switch t.Name {
+	case "MARK":
+		m := t.xset(fact.Of(p.Mark))
+		after.Mark = m.Value
+		return after, m.Known
+	case "TTL", "HL": // net/netfilter/xt_HL.c
+		option := "--" + map[string]string{"TTL": "ttl", "HL": "hl"}[t.Name]
+		ttl := int(p.TTL)
+		if n, ok := number(option + "-set"); ok {
+			ttl = n
+		} else if n, ok := number(option + "-inc"); ok {
+			ttl = min(ttl+n, 255)
+		} else if n, ok := number(option + "-dec"); ok {
+			ttl = max(ttl-n, 0)
+		} else {
+			return after, false
+		}
+		after.TTL = uint8(ttl)
+		return after, true
+	case "TOS": // net/netfilter/xt_DSCP.c
+		o := t.Option("--set-tos")
+		if o == nil {
+			return after, false
+		}
+		v, ok := o.Value.(Masked)
+		after.TOS = p.TOS&^uint8(v.Mask) ^ uint8(v.Value)
+		return after, ok
+	case "DSCP":
+		n, ok := number("--set-dscp")
+		after.TOS = p.TOS&3 | uint8(n)<<2
+		return after, ok
+	}
+	return after, false
 }

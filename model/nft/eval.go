@@ -20,9 +20,11 @@ type Result struct {
 	// what the map holds for the packet is not known.
 	Verdict   *Verdict
 	Undecided bool
-	// Facts and Packet are as the rule leaves them where it matches.
+	// Facts and Packet are as the rule leaves them where it matches; Unsure names the fields
+	// of headers that it wrote of which the Packet does not have what.
 	Facts  fact.Facts
 	Packet model.Packet
+	Unsure []string
 }
 
 // Eval holds the rule against a packet: whether it matches, and each condition with
@@ -63,6 +65,27 @@ func (r *Rule) Run(p *model.Packet, f *fact.Facts) Result {
 	}
 	e.res.Facts, e.res.Packet = e.facts, e.packet
 	return e.res
+}
+
+// Passed carries out what a rule that did not match did before that: the statements up to
+// the one that did not hold. sure is false where it is not known which one that was, or what
+// was written.
+func (r *Rule) Passed(p *model.Packet, f *fact.Facts) (after model.Packet, facts fact.Facts, sure bool) {
+	e := &evaluation{packet: *p, facts: *f, table: r.Family}
+	for i, s := range r.Statements {
+		n := len(e.res.Because)
+		e.statement(s)
+		for _, b := range e.res.Because[n:] {
+			switch b.Result {
+			case fact.No.String():
+				return e.packet, e.facts, len(e.res.Unsure) == 0
+			case fact.Unsure.String():
+				more := slices.ContainsFunc(r.Statements[i+1:], func(s Statement) bool { _, ok := s.(*Assign); return ok })
+				return e.packet, e.facts, !more && len(e.res.Unsure) == 0
+			}
+		}
+	}
+	return e.packet, e.facts, false
 }
 
 // evaluation is one rule held against one packet.

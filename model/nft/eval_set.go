@@ -11,6 +11,9 @@ import (
 // assign writes. What is written is what later statements read.
 func (e *evaluation) assign(s *Assign) {
 	r := e.read(s.Value)
+	if _, ok := s.Value.(Symbol); ok { // what it stands for hangs on the field
+		r = e.constant(s.Value, s.To.Type())
+	}
 	if r.breaks != fact.No {
 		e.fails(s.Value.String(), "", r)
 	}
@@ -30,6 +33,7 @@ func (e *evaluation) assign(s *Assign) {
 		e.write(to, s, r)
 		return
 	case *Raw:
+		e.res.Unsure = append(e.res.Unsure, to.String())
 		switch to.Base {
 		case "nh":
 			if to.Len <= 128 && to.Offset < 1<<16 {
@@ -96,6 +100,7 @@ func (e *evaluation) write(to *Payload, s *Assign, r reading) {
 // touch keeps the packet like its header, where that is certain.
 func (e *evaluation) touch(name string, v value) {
 	if !v.sure() || v.named {
+		e.res.Unsure = append(e.res.Unsure, name)
 		return
 	}
 	p := &e.packet
