@@ -96,13 +96,14 @@ type plan struct {
 
 func planOf(n *node) *plan {
 	p := &plan{op: n.op}
-	switch n.op {
-	case opNot, opOr:
+	switch {
+	case n.op == opOr && n.only(sideHeader): // held against each version of the headers once
+		p.op, p.headers = opAnd, []*node{n}
+	case n.op == opNot, n.op == opOr:
 		for _, k := range n.kids {
 			p.kids = append(p.kids, planOf(k))
 		}
-		return p
-	case opAnd:
+	case n.op == opAnd:
 		p.add(n.kids)
 	default:
 		p.op = opAnd
@@ -133,7 +134,9 @@ func (p *plan) eval(l *flow.Look, by Ruling) Truth {
 	case opOr:
 		t := No
 		for _, k := range p.kids {
-			t = max(t, k.eval(l, by))
+			if t = max(t, k.eval(l, by)); t == Yes {
+				break
+			}
 		}
 		return t
 	}
@@ -172,13 +175,18 @@ func best(nodes []*node, l *flow.Look) Truth {
 	if t == Yes || !l.Reply.Src.IsValid() {
 		return t
 	}
-	o := h
-	back := l.Reply.Reverse()
-	if h.dst, h.dport = back.Dst, back.DPort; h != o && h.src.IsValid() && h.dst.IsValid() {
-		t = max(t, h.all(nodes, l))
+	src, sport, dst, dport := l.Reply.Dst, l.Reply.DPort, l.Reply.Src, l.Reply.SPort
+	if l.Reply.Proto.ICMP() { // an echo's identifier, and a type
+		back := l.Reply.Reverse()
+		sport, dport = back.SPort, back.DPort
 	}
-	mid := h
-	if h.src, h.sport = back.Src, back.SPort; t != Yes && h != o && h != mid && h.src.IsValid() && h.dst.IsValid() {
+	snat := src != h.src || sport != h.sport
+	if dst != h.dst || dport != h.dport {
+		if h.dst, h.dport = dst, dport; h.src.IsValid() && h.dst.IsValid() {
+			t = max(t, h.all(nodes, l))
+		}
+	}
+	if h.src, h.sport = src, sport; snat && t != Yes && h.src.IsValid() && h.dst.IsValid() {
 		t = max(t, h.all(nodes, l))
 	}
 	return t
@@ -212,7 +220,9 @@ func (h *head) eval(n *node, l *flow.Look) Truth {
 	case opOr:
 		t := No
 		for _, k := range n.kids {
-			t = max(t, h.eval(k, l))
+			if t = max(t, h.eval(k, l)); t == Yes {
+				break
+			}
 		}
 		return t
 	}

@@ -61,7 +61,8 @@ func (p *Page) groupNotes() (out []string) {
 		return out
 	}
 	for class, other := range map[flow.Class]flow.Class{flow.ClassSNAT: flow.ClassMasquerade, flow.ClassDNAT: flow.ClassRedirect} {
-		if p.nature.doubt.Has(class) {
+		listed := slices.ContainsFunc(p.order.groups, func(g *flow.Group) bool { return flow.Classes(g.Key.N).Has(class) })
+		if listed && p.nature.doubt.Has(class) {
 			out = append(out, fmt.Sprintf(" some of %s may be %s: rules of both kinds fit, and the kernel keeps neither", class, other))
 		}
 	}
