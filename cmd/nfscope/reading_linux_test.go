@@ -89,7 +89,7 @@ func TestLockInTerminal(t *testing.T) {
 }
 
 // pty is a terminal's two ends.
-func pty(b *testing.B, width, height uint16) (master, slave *os.File) {
+func pty(b testing.TB, width, height uint16) (master, slave *os.File) {
 	b.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -11,6 +13,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -212,6 +217,35 @@ func namespaces(t *testing.T, lab string, pid int) []string {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// TestMuteTerminal: a terminal that answers no question is not waited for: what was typed
+// before the first frame is heard.
+func TestMuteTerminal(t *testing.T) {
+	t.Parallel()
+	master, slave := pty(t, 100, 30)
+	defer master.Close()
+	if _, err := master.WriteString("q"); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("nfscope", "replay", gateway)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	slave.Close()
+	hang := time.AfterFunc(nettest.InVain, func() { _ = cmd.Process.Signal(unix.SIGQUIT) })
+	defer hang.Stop()
+	drawn, _ := io.ReadAll(master) // it ends with an error: nobody has the other end any more
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %q", err, drawn)
+	}
+	for on, off := range map[string]string{"\x1b[?1049h": "\x1b[?1049l", "\x1b[?25l": "\x1b[?25h"} { // the other screen, no cursor
+		if i := bytes.LastIndex(drawn, []byte(on)); i < 0 || bytes.LastIndex(drawn, []byte(off)) < i {
+			t.Errorf("%q, and no %q behind it: %q", on, off, drawn)
+		}
+	}
 }
 
 // TestTraceInTerminal arms a trace by hand, in a namespace with rules, and reads the

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/colorprofile"
 
 	"nfscope/model"
@@ -58,12 +57,11 @@ type tuiOptions struct {
 
 // tui shows the runner's snapshots until the user quits.
 func (a *app) tui(c runner, o tuiOptions) error {
+	// What the background is the UI asks for itself: a terminal that does not answer would
+	// be waited for here, and what is typed meanwhile be lost.
 	th := theme.Options{
 		Color: colorprofile.Detect(os.Stdout, os.Environ()) > colorprofile.ASCII,
 		Dark:  true, ASCII: a.glyphs == "ascii",
-	}
-	if th.Color {
-		th.Dark = lipgloss.HasDarkBackground(os.Stdin, os.Stdout)
 	}
 	var p *tea.Program
 	if open := o.labs.Open; open != nil {
