@@ -26,6 +26,8 @@ type traceFlags struct {
 	count, rate int
 	json, both  bool
 	between     bool
+	programs    bool
+	through     []string
 	misses      bool
 	file        string
 	redact      bool
@@ -53,6 +55,10 @@ func (a *app) traceCommand() *cobra.Command {
 				return usagef("--for %v: expected a time between 1ms and 1h", o.span)
 			case o.rate < 1 || o.rate > 1_000_000:
 				return usagef("--rate %d: expected 1 to 1000000 packets a second", o.rate)
+			case o.programs && (o.between || o.misses || o.method != "auto"):
+				return usagef("--programs: nothing is traced, so leave out --between, --misses and --method")
+			case len(o.through) > 0 && !o.programs:
+				return usagef("--through: it is for --programs, which follows packets into other namespaces")
 			case o.redact && o.file == "":
 				return usagef("--redact: it is for the recording that -w writes")
 			case o.file == stdio && (o.json || o.misses):
@@ -65,6 +71,8 @@ func (a *app) traceCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&o.both, "both", false, "trace both directions: what comes back too, also translated, and ICMP errors about it")
 	c.Flags().BoolVar(&o.between, "between", false, "see the packets between the chains too, by eBPF programs in the hooks")
+	c.Flags().BoolVar(&o.programs, "programs", false, "follow packets by eBPF programs alone, without a rule that traces")
+	c.Flags().StringArrayVar(&o.through, "through", nil, "with --programs: follow them into this `NAMESPACE` too (name, process id or path)")
 	c.Flags().DurationVar(&o.span, "for", arm.DefaultFor, "end after this time")
 	c.Flags().IntVar(&o.count, "count", 0, "end after `N` packets, 0 for no such end")
 	c.Flags().IntVar(&o.rate, "rate", arm.DefaultRate, "trace at most `N` packets a second; the kernel holds the rest back")
@@ -115,7 +123,15 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		collectFor(n, tracked(ns)/flowStep, true)
 	}
 	s.Watch(a.ctx)
-	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both, Between: o.between, Misses: o.misses}
+	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both, Between: o.between, Programs: o.programs, Misses: o.misses}
+	for _, name := range o.through {
+		other, err := netns.Open(name)
+		if err != nil {
+			return usage(fmt.Errorf("--through: %w", err))
+		}
+		a.later(func() { _ = other.Close() })
+		t.Through = append(t.Through, other)
+	}
 	if o.count > 0 {
 		// Over loopback a packet is traced twice, and some may be lost on their way to us.
 		t.Most = 2*o.count + o.rate

@@ -36,7 +36,9 @@ type Item struct {
 	// Sight is a traced packet as it was seen between two base chains. The kernel bounds
 	// how many there are (trace/between).
 	Sight *journey.Sight `json:",omitempty"`
-	Flow  *flow.Event    `json:",omitempty"`
+	// Beside are the rules of another namespace, which packets are followed into.
+	Beside *Beside     `json:",omitempty"`
+	Flow   *flow.Event `json:",omitempty"`
 	// Drop is a packet that the kernel threw away, or a count of some.
 	Drop *drop.Drop `json:",omitempty"`
 	// Drops tells how drops are found out, whenever that changed.
@@ -59,6 +61,12 @@ type Item struct {
 	// Solved is a Problem said before that is none any more. It is of the moment, and not
 	// recorded: a recording says what was wrong while it was made.
 	Solved string `json:"-"`
+}
+
+// Beside are the rules of a namespace beside the one that is looked at.
+type Beside struct {
+	Netns string
+	Rules *model.Ruleset
 }
 
 // Must reports whether the item may never be thrown away: all but packets, drops and

@@ -25,6 +25,7 @@ func TestCloneKnows(t *testing.T) {
 		{reflect.TypeFor[lane](), "head tail"},
 		{reflect.TypeFor[falls](), "words by line over"},
 		{reflect.TypeFor[sights](), "by line"},
+		{reflect.TypeFor[following](), "beside"},
 	} {
 		var got []string
 		for i := range c.typ.NumField() {

@@ -316,6 +316,11 @@ func (f *Fold) ended(b *builder) {
 	if e, ok := f.fall(&t); ok {
 		b.end = &e
 	}
+	s.keep(t)
+}
+
+// keep keeps the trail of a journey that is closed.
+func (s *falls) keep(t trail) {
 	if len(s.over) < maxOver {
 		s.over = append(s.over, t)
 		return

@@ -115,6 +115,7 @@ type Fold struct {
 	pool      pool
 	falls     falls
 	sights    sights
+	following following
 }
 
 // filed is a journey that is closed. It is drawn when somebody looks at it, and many leave
@@ -285,6 +286,7 @@ func (f *Fold) Tick(now time.Time) (closed bool) {
 		}
 		b = next
 	}
+	closed = f.arrive(now, false) || closed
 	closed = f.late(now, false) || closed
 	return f.look(now) || closed
 }
@@ -294,7 +296,7 @@ func (f *Fold) Flush() {
 	for f.open > 0 {
 		f.close(f.longestQuiet())
 	}
-	if f.late(f.now, true) {
+	if f.arrive(f.now, true) || f.late(f.now, true) {
 		f.view = nil
 	}
 }

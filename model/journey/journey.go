@@ -22,6 +22,7 @@ const (
 	KindReturn Kind = "return"
 	KindEnd    Kind = "end" // the end of a user chain, or of a base chain without a policy event
 	KindMiss   Kind = "miss"
+	KindPassed Kind = "passed" // a base chain that the packet was seen before and behind; what it met there nothing told
 )
 
 // Step is one rung of the ladder.
@@ -175,6 +176,11 @@ type Journey struct {
 	// loopback: it is sent as one journey, and comes in as another. 0 where there is none,
 	// or where several look the same.
 	Half int `json:"half,omitempty"`
+	// Netns is the namespace's name, "" for the one that is looked at. Came is the number of
+	// the same packet as it was sent there, from another namespace or over loopback; both are
+	// known where programs follow packets.
+	Netns string `json:"netns,omitempty"`
+	Came  int    `json:"came,omitempty"`
 	// CopyOf is the number of the packet that a rule (TEE, nft's dup) made this one of; 0
 	// where it is none.
 	CopyOf int `json:"copy_of,omitempty"`

@@ -265,14 +265,8 @@ func (b *builder) nat(j *Journey, fl *flow.Flow, first, last *model.Packet) *NAT
 			to, reply = fl.Orig.Tuple.Reverse(), true
 		}
 	}
-	n := &NAT{}
-	if from.Src != to.Src || from.SPort != to.SPort {
-		n.Src = []string{from.SrcString(), to.SrcString()}
-	}
-	if from.Dst != to.Dst || from.DPort != to.DPort {
-		n.Dst = []string{from.DstString(), to.DstString()}
-	}
-	if n.Src == nil && n.Dst == nil {
+	n := translated(from, to)
+	if n == nil {
 		return nil
 	}
 	if fl != nil && len(fl.NAT.Class) > 0 {

@@ -37,11 +37,21 @@ type Sight struct {
 
 // course is the sights of one packet.
 type course struct {
-	name uint64 // the packet's number, in recordings without one its sk_buff
+	name courseName
 	skb  uint64
 	key  packetKey
 	sum  uint32
 	all  []Sight // the first of them and the last
+	// number is its journey's, 0 where it makes none; came that of the course that it goes on
+	// from. filed is true once the journey is made.
+	number, came int
+	filed        bool
+}
+
+// courseName is a packet's number, in recordings without one its sk_buff, in a namespace.
+type courseName struct {
+	follow uint64
+	netns  string
 }
 
 func (w *course) begin() *Sight { return &w.all[0] }
@@ -52,8 +62,8 @@ func (w *course) head() *model.Packet { return &w.all[0].Packet }
 
 // sights are the courses of the last seconds.
 type sights struct {
-	by   map[uint64]*course // by name
-	line []*course          // by their beginning
+	by   map[courseName]*course
+	line []*course // by their beginning
 }
 
 const (
@@ -71,15 +81,12 @@ func (f *Fold) Sight(s *Sight) {
 		*w = sights{}
 	}
 	if w.by == nil {
-		w.by = map[uint64]*course{}
-	}
-	if s.Netns != "" {
-		return // a journey is of the namespace that is looked at
+		w.by = map[courseName]*course{}
 	}
 	key, sum := keyOf(&s.Packet).plain()
-	name, fresh := s.Follow, s.New
-	if name == 0 {
-		name, fresh = s.Skb, s.First
+	name, fresh := courseName{s.Follow, s.Netns}, s.New || s.First
+	if s.Follow == 0 {
+		name.follow = s.Skb
 	}
 	if at := w.by[name]; at != nil && !fresh && at.key == key && (place{at.seen().Hook, at.seen().Priority}).before(place{s.Hook, s.Priority}) {
 		if len(at.all) == maxSights {
@@ -88,23 +95,46 @@ func (f *Fold) Sight(s *Sight) {
 		at.all = append(at.all, *s)
 		return
 	}
-	delete(w.by, name)
 	if !fresh {
+		delete(w.by, name)
 		return // its beginning was not seen: the bound held it back
 	}
 	n := &course{name: name, skb: s.Skb, key: key, sum: sum, all: []Sight{*s}}
+	if f.following.on {
+		f.number++
+		n.number = f.number
+		if !s.New {
+			n.came = w.last(s.Follow)
+		}
+	} else if s.Netns != "" {
+		return // a traced packet's journey is of the namespace that is looked at
+	}
 	w.by[name] = n
 	if s.ID != 0 && s.Follow != 0 {
 		f.met(s)
 	}
 	old := 0
 	for old < len(w.line) && (len(w.line)-old >= maxCourses || s.Time.Sub(w.line[old].begin().Time) > waiting) {
-		if o := w.line[old]; w.by[o.name] == o {
+		o := w.line[old]
+		if w.by[o.name] == o {
 			delete(w.by, o.name)
+		}
+		if o.number != 0 && !o.filed {
+			f.walked(o)
 		}
 		old++
 	}
 	w.line = append(slices.Delete(w.line, 0, old), n)
+}
+
+// last is the number of the newest course of a packet, 0 for none.
+func (s *sights) last(follow uint64) int {
+	for _, w := range slices.Backward(s.line) {
+		if w.name.follow == follow {
+			return w.number
+		}
+	}
+	return 0
 }
 
 // clone copies all that changes.
@@ -112,7 +142,7 @@ func (s *sights) clone() (c sights) {
 	if s.by == nil {
 		return c
 	}
-	c.by = make(map[uint64]*course, len(s.by))
+	c.by = make(map[courseName]*course, len(s.by))
 	for _, o := range s.line {
 		n := *o
 		n.all = slices.Clone(o.all)
@@ -146,7 +176,7 @@ func (w *course) fits(t *trail, slack time.Duration) bool {
 // course finds the one course that a journey's packet can have gone; nil where there is none, or
 // several.
 func (f *Fold) course(t *trail) (one *course) {
-	if w := f.sights.by[t.follow]; t.follow != 0 && w != nil {
+	if w := f.sights.by[courseName{follow: t.follow}]; t.follow != 0 && w != nil {
 		return w
 	}
 	for _, w := range f.sights.line {

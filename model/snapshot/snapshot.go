@@ -122,6 +122,8 @@ type Drops struct {
 const (
 	MethodOwner = "owner table"
 	MethodRaw   = "raw -j TRACE"
+	// MethodPrograms arms no rule: eBPF programs in the hooks follow packets.
+	MethodPrograms = "programs"
 )
 
 // Trace is the state of the armed trace.
@@ -139,7 +141,7 @@ type Trace struct {
 	Rate int
 	// Held counts matching packets that the limit held back.
 	Held uint64
-	// Method is MethodOwner or MethodRaw.
+	// Method is MethodOwner, MethodRaw or MethodPrograms.
 	Method string
 	// NoLegacy says that rules of legacy tables tell nothing: their tracer is not at work,
 	// such as where another program reads its NFLOG group.

@@ -102,6 +102,8 @@ func (s *Store) Apply(it *feed.Item) {
 		s.fold.Drop(it.Drop)
 	case it.Sight != nil:
 		s.fold.Sight(it.Sight)
+	case it.Beside != nil:
+		s.fold.SetBeside(it.Beside.Netns, it.Beside.Rules)
 	case it.Drops != nil:
 		s.watch = *it.Drops
 		s.fold.SetDrops(s.watch.Step == drop.StepBPF)
@@ -249,6 +251,7 @@ func (s *Store) setTrace(t *snapshot.Trace) {
 	s.fold.SetProbes(t.Method == snapshot.MethodOwner)
 	s.fold.SetNoLegacy(t.NoLegacy)
 	s.fold.SetArmed(t.Armed)
+	s.fold.SetFollowing(t.Method == snapshot.MethodPrograms)
 }
 
 // setReading notes how far a reading is. The outline is of use until there is a ruleset.

@@ -77,6 +77,16 @@ func newPlan(f *filter.Filter, both bool) (*plan, error) {
 	return p, nil
 }
 
+// Chosen is what a filter, or both directions of it, asks of packets where they come in and
+// where they are made here, as far as their headers tell; notes say what is left out.
+func Chosen(f *filter.Filter, both bool) (prerouting, output []filter.Conjunct, notes []string, err error) {
+	p, err := newPlan(f, both)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return p.prerouting, p.output, p.notes, nil
+}
+
 // ofConnection is what a conjunct asks of a connection; ok is false where that is too
 // little to tell it from others. What the interfaces are is held against afterwards.
 func ofConnection(c filter.Conjunct) (k filter.Conjunct, ok bool) {

@@ -32,6 +32,9 @@ func (*Reader) Name([]journey.Event) error { return ErrUnsupported }
 // Missed does nothing.
 func (*Reader) Missed() {}
 
+// Counts are 0.
+func (*Reader) Counts() (followed, held uint64, err error) { return 0, 0, ErrUnsupported }
+
 // Seats are none.
 func (*Reader) Seats() []journey.Seat { return nil }
 

@@ -249,6 +249,16 @@ func (r *Reader) drain(put func(feed.Item)) error {
 // Heard is the time before which no packet was at a seat that Run has not told of.
 func (r *Reader) Heard() time.Time { return *r.heard.Load() }
 
+// Counts tells how many packets were followed, and how many that were to be the bound held
+// back.
+func (r *Reader) Counts() (followed, held uint64, err error) {
+	if followed, err = r.kit.Count(statNew); err != nil {
+		return 0, 0, err
+	}
+	held, err = r.kit.Count(statHeld)
+	return followed, held, err
+}
+
 // turn counts an event of an id.
 func (r *Reader) turn(id uint32) uint32 {
 	if r.turns == nil {

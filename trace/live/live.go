@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nfscope/model/filter"
+	"nfscope/trace/netns"
 )
 
 // About says what a session shall be called.
@@ -41,6 +42,10 @@ type Trace struct {
 	// tables ask for it, so that it is known why they did not match. That costs every packet
 	// some 45 ns.
 	Misses bool
+	// Programs has packets followed by programs in the hooks alone: no rule is armed, and
+	// nothing tells which rule decided. Through are namespaces that they are followed into.
+	Programs bool
+	Through  []*netns.Handle
 	// Method is "auto", "owner" or "raw"; "" is auto.
 	Method string
 }

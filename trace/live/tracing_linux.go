@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"nfscope/model"
 	"nfscope/model/feed"
 	"nfscope/model/journey"
 	"nfscope/model/miss"
@@ -22,9 +23,18 @@ import (
 	"nfscope/trace/nftrace"
 )
 
+// armed is what is at work in the kernel.
+type armed interface {
+	Begins() (prerouting, output model.Priority)
+	Held(ctx context.Context) (traced, held uint64, err error)
+	State() snapshot.Trace
+	Done() <-chan struct{}
+	Close() error
+}
+
 // tracing is one armed trace with its readers.
 type tracing struct {
-	armed *arm.Armed
+	armed armed
 	log   *arm.Log // nil where the legacy tracer is not used
 	nft   *nftrace.Reader
 	nflog *nflog.Reader
@@ -90,6 +100,9 @@ func (s *Session) sweep() []string {
 
 // start opens the readers before it arms, so that no packet is traced unheard.
 func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
+	if t.Programs {
+		return s.accompany(ctx, rctx, tr, t)
+	}
 	o := arm.Options{Filter: t.Filter, Both: t.Both, Rate: t.Rate, For: t.For, Most: t.Most, Method: t.Method, Guard: s.guard}
 	if t.Both {
 		now, err := s.inForce(ctx)
@@ -122,10 +135,11 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 	if t.Between || legacy && tr.log == nil {
 		s.tap(tr)
 	}
-	tr.armed, err = arm.Arm(ctx, s.ns, o)
+	a, err := arm.Arm(ctx, s.ns, o)
 	if err != nil {
 		return err
 	}
+	tr.armed = a
 	if tr.armed.State().Method == snapshot.MethodRaw {
 		// The raw method has changed the rules, and what is traced is named by their numbers.
 		_, _ = s.inForce(ctx) // what cannot be read Watch tells of
@@ -168,6 +182,11 @@ func (s *Session) sit(ctx context.Context, tr *tracing) {
 		tr.unseen(err)
 		return
 	}
+	s.watchSeats(ctx, tr, seats)
+}
+
+// watchSeats tells of sights until ctx is done.
+func (s *Session) watchSeats(ctx context.Context, tr *tracing, seats *between.Reader) {
 	done := s.attend(seats)
 	tr.readers.Add(1)
 	go func() {
