@@ -2,16 +2,12 @@ package match_test
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"nfscope/model"
 	"nfscope/model/fact"
@@ -19,11 +15,15 @@ import (
 	"nfscope/trace/nettest"
 )
 
+// ends are the addresses that packets come from and go to.
+func (g *gen) ends() (from, to string) {
+	return g.fam("10.99.0.2|10.99.0.9|10.98.0.1", "fd99::2|fd99::9|fd98::1"), g.fam("10.99.0.1|10.99.0.3|10.99.0.4", "fd99::1|fd99::3|fd99::4")
+}
+
 // near writes rules from so few values that random packets meet them.
 func (g *gen) near() string {
 	few := func(s ...string) string { return g.not() + g.pick(s...) }
-	src := g.fam("10.99.0.2|10.99.0.9|10.98.0.1", "fd99::2|fd99::9|fd98::1")
-	dst := g.fam("10.99.0.1|10.99.0.3|10.99.0.4", "fd99::1|fd99::3|fd99::4")
+	src, dst := g.ends()
 	one := func(l string) string { return g.pick(strings.Split(l, "|")...) }
 	mask := func() string {
 		return g.pick("", g.fam("/24", "/64"), g.fam("/16", "/16"), g.fam("/255.0.0.255", "/ffff::ffff"), g.fam("/31", "/127"))
@@ -63,79 +63,6 @@ func (g *gen) near() string {
 		return g.near()
 	}
 	return strings.Join(out, " ")
-}
-
-// packet makes the bytes of a random packet.
-func (g *gen) packet() (b []byte, mark uint32) {
-	proto := []byte{6, 17, 1, 47}[g.IntN(4)]
-	if g.v6 && proto == 1 {
-		proto = 58
-	}
-	flags := []byte{0x02, 0x10, 0x12, 0x18, 0x00, 0xc2, 0x42}[g.IntN(7)]
-	body := make([]byte, 20+g.IntN(40))
-	switch proto {
-	case 6, 17:
-		binary.BigEndian.PutUint16(body, uint16(g.IntN(6)))
-		binary.BigEndian.PutUint16(body[2:], uint16(g.IntN(6)))
-		if proto == 6 {
-			body[12], body[13] = 0x50, flags
-		} else {
-			binary.BigEndian.PutUint16(body[4:], uint16(len(body)))
-		}
-	case 1:
-		body[0], body[1] = []byte{8, 0, 3}[g.IntN(3)], byte(g.IntN(2))
-	case 58:
-		body[0], body[1] = []byte{128, 129, 1}[g.IntN(3)], byte(g.IntN(2)*4)
-	}
-	ip := func(l string) []byte { return netip.MustParseAddr(g.pick(strings.Split(l, "|")...)).AsSlice() }
-	tos, ttl, later := []byte{0, 0x10, 0xb8, 0x11, 1}[g.IntN(5)], byte(62+g.IntN(4)), g.IntN(8) == 0
-	if !g.v6 {
-		h := make([]byte, 20)
-		h[0], h[1], h[8], h[9] = 0x45, tos, ttl, proto
-		binary.BigEndian.PutUint16(h[2:], uint16(20+len(body)))
-		binary.BigEndian.PutUint16(h[4:], uint16(1+g.IntN(60000)))
-		if later {
-			binary.BigEndian.PutUint16(h[6:], 5)
-		}
-		copy(h[12:], ip("10.99.0.2|10.99.0.9|10.98.0.1"))
-		copy(h[16:], ip("10.99.0.1|10.99.0.3|10.99.0.4"))
-		return append(h, body...), uint32(g.IntN(4))
-	}
-	if later {
-		frag := make([]byte, 8)
-		frag[0] = proto
-		binary.BigEndian.PutUint16(frag[2:], 5<<3)
-		body, proto = append(frag, body...), 44
-	}
-	h := make([]byte, 40)
-	binary.BigEndian.PutUint32(h, 6<<28|uint32(tos)<<20)
-	binary.BigEndian.PutUint16(h[4:], uint16(len(body)))
-	h[6], h[7] = proto, ttl
-	copy(h[8:], ip("fd99::2|fd99::9|fd98::1"))
-	copy(h[24:], ip("fd99::1|fd99::3|fd99::4"))
-	return append(h, body...), uint32(g.IntN(4))
-}
-
-// send puts a whole packet on its way out.
-func (p *program) send(t *testing.T, b []byte, mark uint32) {
-	t.Helper()
-	nettest.Do(t, p.ns, func() error {
-		af, to := unix.AF_INET, unix.Sockaddr(nil)
-		if p.family == model.FamilyIPv6 {
-			af, to = unix.AF_INET6, &unix.SockaddrInet6{Addr: [16]byte(b[24:])}
-		} else {
-			to = &unix.SockaddrInet4{Addr: [4]byte(b[16:])}
-		}
-		fd, err := unix.Socket(af, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(mark)); err != nil {
-			return err
-		}
-		return unix.Sendto(fd, b, 0, to)
-	})
 }
 
 // counts reads the packet counters of chain g.
@@ -219,7 +146,8 @@ func (p *program) agree(t *testing.T, conn bool, seed uint64) {
 	before := p.counts(t)
 	answers := map[fact.Answer]int{}
 	for n := 0; n < 25; {
-		raw, mark := g.packet()
+		from, to := g.ends()
+		raw, mark := nettest.RandomPacket(g.Rand, strings.Split(from, "|"), strings.Split(to, "|"))
 		packet, err := model.DecodePacket(p.family, raw, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -238,7 +166,7 @@ func (p *program) agree(t *testing.T, conn bool, seed uint64) {
 			facts.Connection = fact.Of(c)
 		}
 		n++
-		p.send(t, raw, mark)
+		nettest.SendIP(t, p.ns, raw, mark)
 		after := p.counts(t)
 		if len(after) != len(rules) || len(before) != len(rules) {
 			t.Fatalf("%d and %d counters of %d rules", len(before), len(after), len(rules))

@@ -2,7 +2,6 @@ package nft_test
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"nfscope/model"
 	"nfscope/model/fact"
@@ -150,77 +147,6 @@ func hides(s string) bool {
 		func(w string) bool { return strings.Contains(s, w) })
 }
 
-// packet makes the bytes of a random packet.
-func (g *shooter) packet() (b []byte, mark uint32) {
-	proto := []byte{6, 17, 1, 47}[g.IntN(4)]
-	if g.v6 && proto == 1 {
-		proto = 58
-	}
-	body := make([]byte, 20+g.IntN(40))
-	switch proto {
-	case 6, 17:
-		binary.BigEndian.PutUint16(body, uint16(g.IntN(6)))
-		binary.BigEndian.PutUint16(body[2:], uint16(g.IntN(6)))
-		if proto == 6 {
-			body[12], body[13] = 0x50, []byte{0x02, 0x10, 0x12, 0x18, 0x00, 0xc2, 0x42}[g.IntN(7)]
-		} else {
-			binary.BigEndian.PutUint16(body[4:], uint16(len(body)))
-		}
-	case 1:
-		body[0], body[1], body[5], body[7] = []byte{8, 0, 3}[g.IntN(3)], byte(g.IntN(2)), byte(g.IntN(4)), byte(g.IntN(4))
-	case 58:
-		body[0], body[1], body[5], body[7] = []byte{128, 129, 1, 2}[g.IntN(4)], byte(g.IntN(2)*4), byte(g.IntN(4)), byte(g.IntN(4))
-	}
-	ip := func(l string) []byte { return netip.MustParseAddr(g.one(l)).AsSlice() }
-	tos, ttl, later := []byte{0, 0x10, 0xb8, 0x11, 1}[g.IntN(5)], byte(62+g.IntN(4)), g.IntN(8) == 0
-	if !g.v6 {
-		h := make([]byte, 20)
-		h[0], h[1], h[8], h[9] = 0x45, tos, ttl, proto
-		binary.BigEndian.PutUint16(h[2:], uint16(20+len(body)))
-		binary.BigEndian.PutUint16(h[4:], uint16(1+g.IntN(60000)))
-		if later {
-			binary.BigEndian.PutUint16(h[6:], 5)
-		}
-		copy(h[12:], ip(from4))
-		copy(h[16:], ip(to4))
-		return append(h, body...), uint32(g.IntN(4))
-	}
-	if later {
-		frag := make([]byte, 8)
-		frag[0] = proto
-		binary.BigEndian.PutUint16(frag[2:], 5<<3)
-		body, proto = append(frag, body...), 44
-	}
-	h := make([]byte, 40)
-	binary.BigEndian.PutUint32(h, 6<<28|uint32(tos)<<20)
-	binary.BigEndian.PutUint16(h[4:], uint16(len(body)))
-	h[6], h[7] = proto, ttl
-	copy(h[8:], ip(from6))
-	copy(h[24:], ip(to6))
-	return append(h, body...), uint32(g.IntN(4))
-}
-
-func sendRaw(t *testing.T, ns *netns.Handle, b []byte, mark uint32) {
-	t.Helper()
-	nettest.Do(t, ns, func() error {
-		af, to := unix.AF_INET, unix.Sockaddr(nil)
-		if b[0]>>4 == 6 {
-			af, to = unix.AF_INET6, &unix.SockaddrInet6{Addr: [16]byte(b[24:])}
-		} else {
-			to = &unix.SockaddrInet4{Addr: [4]byte(b[16:])}
-		}
-		fd, err := unix.Socket(af, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(mark)); err != nil {
-			return err
-		}
-		return unix.Sendto(fd, b, 0, to)
-	})
-}
-
 // TestEvalAgrees sends random packets through random rules: a rule's counter must move
 // when Eval says yes, and stand still when it says no.
 func TestEvalAgrees(t *testing.T) {
@@ -307,7 +233,7 @@ func agree(t *testing.T, table string, v6, conn bool, seed uint64) {
 	unsure, used := map[string]int{}, map[model.Tuple]bool{}
 	before := counters(t, ns)
 	for n := 0; n < 30; {
-		raw, mark := g.packet()
+		raw, mark := nettest.RandomPacket(g.Rand, strings.Split(g.fam(from4, from6), "|"), strings.Split(g.fam(to4, to6), "|"))
 		family := model.FamilyIPv4
 		if v6 {
 			family = model.FamilyIPv6
@@ -353,7 +279,7 @@ func agree(t *testing.T, table string, v6, conn bool, seed uint64) {
 			fmt.Fprintf(&all, "add rule %s t tested jump %s\n", table, c)
 		}
 		nettest.Feed(t, ns, all.String(), "nft", "-f", "-")
-		sendRaw(t, ns, raw, mark)
+		nettest.SendIP(t, ns, raw, mark)
 		after := counters(t, ns)
 		for _, name := range chosen {
 			r := parsed[name]
