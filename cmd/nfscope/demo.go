@@ -31,6 +31,8 @@ const (
 	settle   = 400 * time.Millisecond
 	quiet    = 300 * time.Millisecond
 	patience = 5 * time.Second
+	// unheard is how long a reader may be held up that has not read yet what was told.
+	unheard = time.Minute
 	// gap is the pause before a step in the TUI, so that an eye can follow.
 	gap = 1500 * time.Millisecond
 	// demoFor bounds the demo's trace and its traffic.
@@ -234,7 +236,7 @@ func (a *app) play(ctx context.Context, n *lab.Network, put func(feed.Item), p t
 	if err != nil {
 		return err
 	}
-	return errors.Join(a.steps(ctx, n, put, p.before), s.Close())
+	return errors.Join(a.steps(ctx, n, s.Heard, put, p.before), s.Close())
 }
 
 // armLab arms the lab's trace in its observed host.
@@ -263,13 +265,13 @@ func (a *app) armLab(ctx context.Context, n *lab.Network, d time.Duration, put f
 }
 
 // steps runs the lab's steps once, each after before (nil: at once). The end of a step is
-// told when its last events have come.
-func (a *app) steps(ctx context.Context, n *lab.Network, put func(feed.Item), before func(context.Context, int) error) error {
+// told when its last events have come; heard is the session's.
+func (a *app) steps(ctx context.Context, n *lab.Network, heard func() time.Time, put func(feed.Item), before func(context.Context, int) error) error {
 	first := true
 	emit := func(it feed.Item) {
 		if it.Lab != nil {
 			if !first {
-				a.settled(ctx)
+				a.settled(ctx, heard)
 			}
 			first = false
 			it.Time = time.Now()
@@ -330,10 +332,19 @@ func (a *app) noting(put func(feed.Item)) func(feed.Item) {
 	}
 }
 
-// settled waits until the events of a step have come.
-func (a *app) settled(ctx context.Context) {
-	for end, d := time.Now().Add(patience), settle; d > 0 && time.Now().Before(end); d = quiet - time.Since(time.Unix(0, a.lastEvent.Load())) {
+// settled waits until the events of a step have come: until all that the kernel had told
+// by now was read, however busy the machine is, and nothing came for a while.
+func (a *app) settled(ctx context.Context, heard func() time.Time) {
+	now := time.Now()
+	for d := settle; d > 0; {
 		if pause(ctx, d) != nil {
+			return
+		}
+		waited := time.Since(now)
+		switch d = quiet - time.Since(time.Unix(0, a.lastEvent.Load())); {
+		case heard().Before(now) && waited < unheard:
+			d = max(d, settle/20)
+		case waited >= patience:
 			return
 		}
 	}

@@ -22,18 +22,32 @@ import (
 // ownLab copies a lab under another name, so that it stands apart from those of other
 // tests and users, and gives its folder.
 func ownLab(t *testing.T, name string) string {
+	return copyLab(t, t.TempDir(), "close-the-door", name)
+}
+
+// copyLab is ownLab for any lab, in a folder of a directory that is there.
+func copyLab(t *testing.T, in, from, name string) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), name)
+	dir := filepath.Join(in, name)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []string{"lab.yaml", "lesson.en.md", "lesson.zh.md", "server.iptables-legacy.save"} {
-		b, err := labs.FS.ReadFile("close-the-door/" + f)
+	files, err := labs.FS.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		b, err := labs.FS.ReadFile(from + "/" + f.Name())
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := strings.Replace(string(b), "name: close-the-door", "name: "+name, 1)
-		if err := os.WriteFile(filepath.Join(dir, f), []byte(text), 0o644); err != nil {
+		if f.Name() == "lab.yaml" {
+			b = []byte(strings.Replace(string(b), "name: "+from, "name: "+name, 1))
+		}
+		if f.Name() == lab.RecordingFile { // it is of the other
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, f.Name()), b, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -126,6 +140,8 @@ func TestLabUpByUser(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy-restore", "ip", "nsenter", "unshare")
 	exe := forAll(t)
+	name := fmt.Sprintf("own-user-%d", os.Getpid())
+	dir := copyLab(t, filepath.Dir(exe), "redirect-proxy", name)
 	user := func(name string, args ...string) *exec.Cmd {
 		cmd := exec.Command(name, args...)
 		cmd.Dir = "/"
@@ -144,24 +160,24 @@ func TestLabUpByUser(t *testing.T) {
 			t.Errorf("lab %v: status %d, want %d, with %q:\n%s", args, got, status, want, out)
 		}
 	}
-	t.Cleanup(func() { _ = user(exe, "lab", "down", "redirect-proxy").Run() })
-	says(exitDone, "nfscope lab enter redirect-proxy pod nfscope", "up", "redirect-proxy")
-	says(exitError, "stands already", "up", "redirect-proxy")
+	t.Cleanup(func() { _ = user(exe, "lab", "down", name).Run() })
+	says(exitDone, "nfscope lab enter "+name+" pod nfscope", "up", dir)
+	says(exitError, "stands already", "up", dir)
 	says(exitDone, "in a user namespace", "list")
-	says(exitDone, "10.244.0.9/24", "enter", "redirect-proxy", "pod", "--", "ip", "-br", "address")
-	says(exitDone, "-A PREROUTING -p tcp -j REDIRECT --to-ports 5555", "enter", "redirect-proxy", "pod", "iptables-legacy", "-t", "nat", "-S")
-	says(exitDone, "iptables-legacy ip nat", "enter", "redirect-proxy", "pod", exe, "rules")
-	says(7, "", "enter", "redirect-proxy", "pod", "sh", "-c", "exit 7")
-	says(exitUsage, "there are client, pod", "enter", "redirect-proxy", "nobody")
-	if out, err := exec.Command(exe, "lab", "enter", "redirect-proxy", "pod", "true").CombinedOutput(); err == nil || !strings.Contains(string(out), "of user 65534, who alone may enter it") {
+	says(exitDone, "10.244.0.9/24", "enter", name, "pod", "--", "ip", "-br", "address")
+	says(exitDone, "-A PREROUTING -p tcp -j REDIRECT --to-ports 5555", "enter", name, "pod", "iptables-legacy", "-t", "nat", "-S")
+	says(exitDone, "iptables-legacy ip nat", "enter", name, "pod", exe, "rules")
+	says(7, "", "enter", name, "pod", "sh", "-c", "exit 7")
+	says(exitUsage, "there are client, pod", "enter", name, "nobody")
+	if out, err := exec.Command(exe, "lab", "enter", name, "pod", "true").CombinedOutput(); err == nil || !strings.Contains(string(out), "of user 65534, who alone may enter it") {
 		t.Errorf("root runs a user's files: %v\n%s", err, out)
 	}
-	if l, err := netns.List("nfs-redirect-proxy-"); err != nil || slices.ContainsFunc(stands(t, "redirect-proxy"), func(s lab.Stand) bool { return !s.Apart() && s.Held }) {
+	if l, err := netns.List("nfs-" + name + "-"); err != nil || slices.ContainsFunc(stands(t, name), func(s lab.Stand) bool { return !s.Apart() && s.Held }) {
 		t.Errorf("root sees it among its own: %v, %v", l, err)
 	}
-	says(exitDone, "is removed", "down", "redirect-proxy")
-	says(exitError, "does not stand", "down", "redirect-proxy")
-	for _, s := range stands(t, "redirect-proxy") {
+	says(exitDone, "is removed", "down", name)
+	says(exitError, "does not stand", "down", name)
+	for _, s := range stands(t, name) {
 		if s.Apart() {
 			t.Errorf("it stands yet: %s", s)
 		}

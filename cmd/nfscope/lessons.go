@@ -161,7 +161,7 @@ func (a *app) showLive(s *show, o tuiOptions) error {
 			return err
 		}
 		for ctx.Err() == nil {
-			err := a.steps(ctx, s.net, put, before)
+			err := a.steps(ctx, s.net, session.Heard, put, before)
 			if err == nil {
 				_, err = pace.wait(ctx, len(s.lab.Steps))
 			}

@@ -196,7 +196,10 @@ func TestConnectionsAppear(t *testing.T) {
 	f.Snap = uitest.Lab("en", 1)
 	j := f.Snap.Journeys[0]
 	f.Snap.Flows.Table = flow.TableOf(&flow.Flow{ID: j.Flow, Family: j.Family, Orig: flow.Side{Tuple: j.Packet.Tuple()},
-		Reply: flow.Side{Tuple: model.Tuple{Proto: j.Packet.Proto, Src: netip.MustParseAddr("10.2.0.2"), SPort: 8443, Dst: j.Packet.Src, DPort: j.Packet.SPort}}, Status: flow.DstNAT, State: "SYN_SENT"})
+		Reply: flow.Side{Tuple: model.Tuple{Proto: j.Packet.Proto, Src: netip.MustParseAddr("10.2.0.2"), SPort: 8443, Dst: j.Packet.Src, DPort: j.Packet.SPort}}, Status: flow.DstNAT, State: "SYN_SENT"},
+		// What hosts say when a link comes up is no lab's matter.
+		&flow.Flow{ID: j.Flow + 1, Family: model.FamilyIPv4, Orig: flow.Side{Tuple: model.Tuple{Proto: 2, Src: netip.MustParseAddr("10.2.0.2"), Dst: netip.MustParseAddr("224.0.0.22")}},
+			Reply: flow.Side{Tuple: model.Tuple{Proto: 2, Src: netip.MustParseAddr("224.0.0.22"), Dst: netip.MustParseAddr("10.2.0.2")}}})
 	const line = "198.51.100.7:40312 > 203.0.113.1:443"
 	for p.stage == nil || p.stage.part != inside {
 		p.Move(33*time.Millisecond, f)
@@ -206,6 +209,9 @@ func TestConnectionsAppear(t *testing.T) {
 	}
 	run(t, p, f)
 	wants(t, p, f, "tcp "+line, "reply 10.2.0.2:8443 > 198.51.100.7:40312")
+	if strings.Contains(text(p, f), "224.0.0.22") {
+		t.Errorf("a multicast is listed:\n%s", text(p, f))
+	}
 }
 
 // What the kernel counted in a step is told when the step was shown, not before.

@@ -352,6 +352,9 @@ func (p *Page) flows(f *page.Frame) (list []*flow.Flow) {
 		return nil
 	}
 	for _, fl := range f.Snap.Flows.Table.List() {
+		if fl.Orig.Tuple.Dst.IsMulticast() { // what hosts say when a link comes up is no lab's matter
+			continue
+		}
 		if fl.Gone.IsZero() && (p.stage == nil || p.stage.made(fl.ID)) {
 			list = append(list, fl)
 		}

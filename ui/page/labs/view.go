@@ -287,7 +287,7 @@ func (p *Page) explain(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 	head := out
 	out = nil
 	put(th.Text, say.Saw(s.Result))
-	put(th.Strong, s.Says)
+	put(th.Strong, strings.ReplaceAll(s.Says, "`", ""))
 	tail := out
 	out = nil
 	for _, m := range t.Near(2) {
