@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
 )
 
 // The exit statuses of docs/cli.md.
@@ -61,8 +60,7 @@ func report(w io.Writer, err error) int {
 		return exitDone
 	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.Is(err, syscall.EPIPE):
-		// The reader of our output has seen enough: `nfscope rules | head -1`.
+	case errors.Is(err, errLeft):
 		return exitDone
 	case errors.As(err, &s) && s.err == nil:
 		return s.status

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"sync"
+	"syscall"
 )
 
 // output is stdout. It remembers the first error, so that what a library wrote and did
@@ -13,9 +16,15 @@ type output struct {
 	err  error
 }
 
+// errLeft says that the reader of our output has seen enough: `nfscope rules | head -1`.
+var errLeft = errors.New("nobody reads the output any more")
+
 func (o *output) Write(b []byte) (int, error) {
 	n, err := o.file.Write(b)
 	if err != nil {
+		if errors.Is(err, syscall.EPIPE) {
+			err = fmt.Errorf("%w: %w", errLeft, err)
+		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if o.err == nil {

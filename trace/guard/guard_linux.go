@@ -59,6 +59,9 @@ func Start(exe string) (*Guard, error) { return startIn(exe, Dir) }
 func startIn(exe, dir string) (*Guard, error) {
 	g := &Guard{exe: exe, dir: dir, lost: make(chan struct{}), starts: 1}
 	p, err := launch(exe, exe, dir)
+	if errors.Is(err, errStruck) {
+		p, err = launch(exe, exe, dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start the guard %s: %w", exe, err)
 	}
@@ -66,6 +69,10 @@ func startIn(exe, dir string) (*Guard, error) {
 	go g.mind(p)
 	return g, nil
 }
+
+// errStruck is of a guard that a signal ended: one for all processes of our group, before
+// the guard had left that group.
+var errStruck = errors.New("a signal ended it as it began")
 
 // launch runs path, which calls itself name, as a guard, and waits for it to answer.
 func launch(path, name, dir string) (*keeper, error) {
@@ -102,6 +109,9 @@ func launch(path, name, dir string) (*keeper, error) {
 	}
 	if err != nil {
 		p.kill()
+		if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() && s.Signal() != syscall.SIGKILL {
+			err = fmt.Errorf("%w (%v)", errStruck, s.Signal())
+		}
 		return nil, err
 	}
 	return p, nil

@@ -211,6 +211,34 @@ func TestGuardUndoesWhatADeadProcessLeft(t *testing.T) {
 	}
 }
 
+// TestStruckGuard: a signal that was meant for all of a process group meets the guard before
+// it has left the group; another one is started.
+func TestStruckGuard(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	real, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe := filepath.Join(dir, "exe")
+	if err := os.WriteFile(exe, fmt.Appendf(nil, "#!/bin/sh\n[ -e %[1]s/once ] || { touch %[1]s/once; kill -TERM $$; }\nexec %[2]s \"$@\"\n", dir, real), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g, err := startIn(exe, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(exe, []byte("#!/bin/sh\nkill -TERM $$\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := startIn(exe, t.TempDir()); err == nil || !strings.Contains(err.Error(), "a signal ended it as it began (terminated)") || errors.Is(err, syscall.EPIPE) {
+		t.Errorf("%v", err)
+	}
+}
+
 // A ctrl-C goes to the whole foreground group, a SIGTERM of a service manager to all
 // its processes: the guard must outlive both.
 func TestGuardOutlivesSignals(t *testing.T) {
