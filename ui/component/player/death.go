@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"nfscope/model"
-	"nfscope/model/drop"
 	"nfscope/model/journey"
 )
 
@@ -46,7 +45,7 @@ func (p *Player) die(j *journey.Journey) {
 		return
 	}
 	s, by := &j.Steps[len(j.Steps)-1], &j.Outcome.By
-	if by.Kind == "kernel" && by.Station != "" && by.Station != drop.StationNetfilter.String() {
+	if Lost(j) {
 		return // no chain's: it is marked at its station, with what was not traced
 	}
 	d := Death{Journey: j.Number, RuleID: -1, Backend: s.Backend, Family: s.Family, Hook: s.Hook, Table: s.Table,

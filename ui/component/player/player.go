@@ -7,6 +7,7 @@ import (
 	"sort"
 	"time"
 
+	"nfscope/model/drop"
 	"nfscope/model/journey"
 )
 
@@ -34,7 +35,8 @@ const (
 // Sprite is one packet on its way over the screen.
 type Sprite struct {
 	Journey *journey.Journey
-	// Step is an index of Journey.Steps, always a valid one.
+	// Step is an index of Journey.Steps, a valid one but for a packet that no chain saw, which
+	// comes in (Enter) and is gone.
 	Step int
 	// Frac is how far the packet is from this step to the next, 0 to 1; behind the last
 	// step, how far it is out of netfilter.
@@ -137,6 +139,9 @@ func (p *Player) admit() {
 		p.admitted = j.Number
 		switch {
 		case len(j.Steps) == 0:
+			if Lost(j) && len(fresh)-k <= room {
+				p.start(j)
+			}
 		case len(fresh)-k > room:
 			p.skip(j)
 		default:
@@ -233,10 +238,11 @@ func (p *Player) move(t *track, v time.Duration) {
 			t.Enter += float64(v) / (2 * scale)
 			return
 		}
-		v, t.Enter = v-need, 1
-		p.light(t.Journey, 0)
+		if v, t.Enter = v-need, 1; len(t.Journey.Steps) > 0 {
+			p.light(t.Journey, 0)
+		}
 	}
-	for !t.Done {
+	for !t.Done && len(t.Journey.Steps) > 0 {
 		last := t.Step == len(t.Journey.Steps)-1
 		if last && (!t.Journey.Closed || ends(t.Journey)) {
 			break
@@ -295,9 +301,16 @@ func pace(j *journey.Journey) float64 {
 	return min(float64(perStep), float64(longest)/total)
 }
 
-// ends reports whether a journey stops at its last step: only what was accepted goes
-// on from there.
-func ends(j *journey.Journey) bool { return j.Outcome.Verdict != journey.Accepted }
+// ends reports whether a journey stops at its last step: what was accepted goes on from
+// there, and what the kernel dropped elsewhere.
+func ends(j *journey.Journey) bool { return j.Outcome.Verdict != journey.Accepted && !Lost(j) }
+
+// Lost reports whether the kernel dropped a packet outside of the chains: it died at its
+// station, before them, between them or behind.
+func Lost(j *journey.Journey) bool {
+	by := &j.Outcome.By
+	return j.Closed && j.Outcome.Verdict == journey.Dropped && by.Kind == "kernel" && by.Station != "" && by.Station != drop.StationNetfilter.String()
+}
 
 // light makes a rule glow.
 func (p *Player) light(j *journey.Journey, step int) {

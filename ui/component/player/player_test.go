@@ -267,3 +267,41 @@ func TestDeathByTheKernel(t *testing.T) {
 		t.Errorf("netfilter's drop is not marked: %+v", p.Deaths())
 	}
 }
+
+// TestLost: a packet that the kernel dropped outside of the chains goes on behind its last step;
+// one that no chain saw comes in, ends, and is never in focus.
+func TestLost(t *testing.T) {
+	by := journey.Culprit{Kind: "kernel", Reason: "IP_RPFILTER", Station: "routing"}
+	j := *walk(1, 2, false)
+	j.Outcome = journey.Outcome{Verdict: journey.Dropped, By: by}
+	bare := &journey.Journey{Number: 2, Closed: true, Outcome: journey.Outcome{Verdict: journey.Dropped, By: by}}
+	p := New()
+	p.Feed([]*journey.Journey{&j, bare})
+	var last, alone Sprite
+	for range 200 {
+		p.Advance(33 * time.Millisecond)
+		for _, s := range p.Sprites() {
+			if s.Journey.Number == 1 {
+				last = s
+			} else {
+				alone = s
+			}
+		}
+		if f, _ := p.Focused(); f != nil && len(f.Steps) == 0 {
+			t.Fatal("a packet without a step is in focus")
+		}
+	}
+	if !last.Done || last.Step != 1 || last.Frac != 1 {
+		t.Errorf("it ended at step %d, %v behind it, done %v", last.Step, last.Frac, last.Done)
+	}
+	if !alone.Done || alone.Enter != 1 {
+		t.Errorf("the one without steps: %+v", alone)
+	}
+	if p.Moving() || len(p.Deaths()) != 0 {
+		t.Errorf("moving %v, deaths %+v", p.Moving(), p.Deaths())
+	}
+	p.Focus(2)
+	if f, _ := p.Focused(); f == nil || f.Number != 1 {
+		t.Errorf("in focus is %+v", f)
+	}
+}

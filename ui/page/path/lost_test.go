@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"nfscope/model"
 	"nfscope/model/drop"
+	"nfscope/model/journey"
+	"nfscope/ui/component/player"
 	"nfscope/ui/theme"
 	"nfscope/ui/uitest"
 )
@@ -55,5 +59,64 @@ func TestLosses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLostPackets: a packet that the kernel dropped outside of the chains goes on from its last
+// step to the station where it was, and ends there; one that no chain saw comes as far as that.
+func TestLostPackets(t *testing.T) {
+	for _, c := range []struct {
+		station drop.Station
+		last    model.Hook // of its steps, HookNone for none
+		path    string
+		way     []int // to where it ends
+	}{
+		{drop.StationRouting, model.HookPrerouting, journey.PathUnknown, []int{wireRoute}},
+		{drop.StationForward, model.HookPrerouting, journey.PathUnknown, []int{wireRoute}},
+		{drop.StationSocket, model.HookInput, journey.PathInput, []int{wireLocal}},
+		{drop.StationSocket, model.HookPrerouting, journey.PathInput, []int{wireRoute, wireInput, wireLocal}},
+		{drop.StationDeviceOut, model.HookForward, journey.PathForward, []int{wireAcross, wireOut}},
+		{drop.StationDeviceOut, model.HookOutput, journey.PathOutput, []int{wireDown, wireOut}},
+		{drop.StationRouting, model.HookNone, journey.PathUnknown, []int{wireIn, wireRoute}},
+		{drop.StationSocket, model.HookNone, journey.PathUnknown, []int{wireIn, wireRoute, wireInput, wireLocal}},
+		{drop.StationDeviceIn, model.HookNone, journey.PathUnknown, []int{wireIn}},
+	} {
+		for _, size := range [][2]int{{200, 60}, {120, 40}, {80, 24}} {
+			f := uitest.Frame(theme.Options{}, size[0], size[1], 0)
+			j := &journey.Journey{Number: 1, In: "eth0", Path: c.path, Closed: true, Complete: true, Packet: f.Snap.Journeys[0].Packet,
+				Outcome: journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "kernel", Reason: "REASON", Station: c.station.String()}}}
+			if c.last != model.HookNone {
+				j.Steps = []journey.Step{{Hook: c.last, Family: model.FamilyIPv4, Table: "none", Base: "none", Chain: "none", Kind: journey.KindPolicy, Verdict: model.VerdictAccept, RuleID: -1}}
+			}
+			f.Player = player.New()
+			f.Player.Feed([]*journey.Journey{j})
+			pg, done := New(), false
+			for range 100 {
+				f.Player.Advance(33 * time.Millisecond)
+				sp := f.Player.Sprites()
+				pg.View(f)
+				if done = len(sp) == 1 && sp[0].Done; done {
+					break
+				}
+			}
+			if !done {
+				t.Fatalf("%s after %s: it does not come to its end", c.station, c.last)
+			}
+			v := pg.view(f)
+			v.draw()
+			frac := 1.0
+			if c.station == drop.StationDeviceIn {
+				frac = 0.5
+			}
+			segs := v.append(nil, c.way)
+			if len(segs) == 0 {
+				t.Fatalf("%s after %s at %v: no wires", c.station, c.last, size)
+			}
+			x, y := along(segs, frac)
+			row := []rune(ansi.Strip(v.c.Lines(y, y+1)[0]))
+			if x >= len(row) || string(row[x]) != f.Theme.Glyphs.Dead {
+				t.Errorf("%s after %s at %v: not at %d, %d:\n%s", c.station, c.last, size, x, y, ansi.Strip(pg.View(f)))
+			}
+		}
 	}
 }

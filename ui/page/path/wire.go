@@ -2,6 +2,7 @@ package path
 
 import (
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/journey"
 	"nfscope/ui/component/player"
 )
@@ -85,8 +86,26 @@ func before(st int) []int {
 	return nil
 }
 
-// behind is the way that an accepted packet takes from its last station.
+// behind is the way that a packet takes from its last station: out, or to where the kernel
+// dropped it.
 func behind(st int, j *journey.Journey) []int {
+	if player.Lost(j) {
+		switch j.Outcome.By.Station {
+		case drop.StationDeviceOut.String(): // at the end of the way
+		case drop.StationRouting.String(), drop.StationForward.String():
+			if st == stPre {
+				return []int{wireRoute}
+			}
+			return nil
+		case drop.StationSocket.String():
+			if st == stPre {
+				return []int{wireRoute, wireInput, wireLocal}
+			}
+			return []int{wireLocal}
+		default:
+			return nil
+		}
+	}
 	switch st {
 	case stPre:
 		switch j.Path {
@@ -104,6 +123,24 @@ func behind(st int, j *journey.Journey) []int {
 		return []int{wireDown, wireOut}
 	}
 	return []int{wireOut}
+}
+
+// unchained is the way of a packet that no chain saw, to where the kernel dropped it.
+func unchained(j *journey.Journey) []int {
+	switch j.Outcome.By.Station {
+	case drop.StationRouting.String(), drop.StationForward.String():
+		return []int{wireIn, wireRoute}
+	case drop.StationSocket.String():
+		return []int{wireIn, wireRoute, wireInput, wireLocal}
+	case drop.StationDeviceOut.String():
+		if j.In == "" {
+			return []int{wireOutput, wireDown, wireOut}
+		}
+		return []int{wireIn, wireRoute, wireForward, wireAcross, wireOut}
+	case drop.StationDeviceIn.String(), drop.StationBridge.String():
+		return []int{wireIn}
+	}
+	return nil
 }
 
 // travel marks the wires that the packet in focus has behind it.
@@ -132,7 +169,7 @@ func (v *view) travel(entering bool) {
 
 // leaves reports whether a packet goes on behind the last step we saw.
 func (v *view) leaves(j *journey.Journey) bool {
-	return j.Closed && (j.Outcome.Verdict == journey.Accepted)
+	return j.Closed && (j.Outcome.Verdict == journey.Accepted || player.Lost(j))
 }
 
 // stand gives the cell of a step: beside its rule, its chain, or the station's head.
@@ -182,7 +219,13 @@ func (v *view) sprites() {
 	}
 	for _, s := range sprites {
 		j := s.Journey
-		if s.Step >= len(j.Steps) || v.pg.filter != nil && !v.pg.filter.Journey(j) {
+		if v.pg.filter != nil && !v.pg.filter.Journey(j) {
+			continue
+		}
+		if len(j.Steps) == 0 {
+			v.lost(&s)
+		}
+		if s.Step >= len(j.Steps) {
 			continue
 		}
 		st, x, y, ok := v.stand(j, s.Step)
@@ -197,10 +240,11 @@ func (v *view) sprites() {
 			}
 			frac = s.Enter
 		case last && frac > 0:
-			if ok {
+			wires := behind(st, j)
+			if ok && len(wires) > 0 {
 				segs = v.gutter(segs, st, y, false)
 			}
-			segs = v.append(segs, behind(st, j))
+			segs = v.append(segs, wires)
 		case last || frac == 0:
 		default:
 			st2, x2, y2, ok2 := v.stand(j, s.Step+1)
@@ -233,6 +277,25 @@ func (v *view) sprites() {
 		}
 		v.c.Put(x, y, glyph, ink)
 	}
+}
+
+// lost draws a packet that no chain saw. One that did not come past its device ends halfway to
+// the first station.
+func (v *view) lost(s *player.Sprite) {
+	segs := v.append(nil, unchained(s.Journey))
+	if len(segs) == 0 {
+		return
+	}
+	frac := s.Enter
+	if by := s.Journey.Outcome.By.Station; by == drop.StationDeviceIn.String() || by == drop.StationBridge.String() {
+		frac /= 2
+	}
+	glyph, ink := v.p.Glyphs.Packet, v.p.Accent
+	if s.Done {
+		glyph, ink = v.p.Fate(s.Journey.Outcome.Verdict)
+	}
+	x, y := along(segs, frac)
+	v.c.Put(x, y, glyph, ink)
 }
 
 // gutter adds the way along a station's gutter: from its head down to row y, or up.
