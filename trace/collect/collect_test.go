@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,7 +216,14 @@ func TestImmutable(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	snaps := make(chan *snapshot.Snapshot, 1024)
 	ran := make(chan struct{})
-	go func() { defer close(ran); c.Run(ctx, func(s *snapshot.Snapshot) { snaps <- s }) }()
+	var published atomic.Int64
+	go func() {
+		defer close(ran)
+		c.Run(ctx, func(s *snapshot.Snapshot) {
+			published.Add(1)
+			snaps <- s
+		})
+	}()
 
 	type seen struct {
 		snap *snapshot.Snapshot
@@ -232,8 +240,8 @@ func TestImmutable(t *testing.T) {
 	ruleset := rules(t, "*filter\n:INPUT ACCEPT [0:0]\n[0:0] -A INPUT -j DROP\nCOMMIT\n")
 	c.Put(ruleset)
 	c.Put(feed.Item{Host: &feed.Host{Name: "x", Local: []string{"10.0.0.1/8"}}})
-	end := time.Now().Add(700 * time.Millisecond)
-	for i := 0; time.Now().Before(end); i++ {
+	deadline := time.Now().Add(30 * time.Second)
+	for i := 0; published.Load() < 8 && time.Now().Before(deadline); i++ {
 		now := time.Now()
 		c.Put(event(i, now, model.HookPrerouting, "raw", "PREROUTING", 1))
 		c.Put(event(i, now, model.HookInput, "filter", "INPUT", 1))
@@ -258,7 +266,7 @@ func TestImmutable(t *testing.T) {
 	<-ran
 	close(snaps)
 	<-read
-	if len(all) < 5 {
+	if len(all) < 8 {
 		t.Fatalf("%d snapshots", len(all))
 	}
 	for i, s := range all {

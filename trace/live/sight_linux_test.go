@@ -58,7 +58,7 @@ func TestSight(t *testing.T) {
 			t.Errorf("%d readings of what is in sight do not have the packet", len(late))
 		}
 		if rate, want := after.Rate(), float64(after.Now.Packets-after.Before.Packets)/after.At.Sub(after.Since).Seconds(); rate <= 0 || rate != want || after.Since.Before(before.At) {
-			t.Errorf("%v/s of %+v", rate, after)
+			t.Errorf("%v/s of %+v, before %+v", rate, after, before)
 		}
 		if now := hit.Rule(other); now != unseen {
 			t.Errorf("the rule out of sight was read apart: %+v, before %+v", now, unseen)
