@@ -128,7 +128,7 @@ func newSide(proto iptables.Protocol, names []string) (*rawSide, error) {
 		if err != nil {
 			continue
 		}
-		ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Path(path), iptables.Timeout(5))
+		ipt, err := iptables.New(iptables.IPFamily(proto), iptables.Path(path), iptables.Timeout(lockWait))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -137,9 +137,13 @@ func newSide(proto iptables.Protocol, names []string) (*rawSide, error) {
 	return nil, fmt.Errorf("%s is missing, so packets of its family are not traced; the package iptables has it", names[0])
 }
 
+// lockWait is how many seconds the lock of iptables is waited for. It is one for all
+// namespaces of the host, and who loads thousands of rules holds it for seconds.
+const lockWait = 30
+
 // made runs do, after the guard knows how to undo it.
 func (r *raw) made(s *rawSide, do, undo func() error, command ...string) error {
-	id, err := r.guard.Iptables(r.ns, append([]string{s.command, "-w", "5", "-t", "raw"}, command...)...)
+	id, err := r.guard.Iptables(r.ns, append([]string{s.command, "-w", strconv.Itoa(lockWait), "-t", "raw"}, command...)...)
 	if err != nil {
 		return err
 	}

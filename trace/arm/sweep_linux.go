@@ -95,7 +95,7 @@ func sweepTables(ns *netns.Handle) (did []string, all []nftRaw, err error) {
 // sweepRaw takes the rules of dead processes and then their chains out of a raw table.
 func sweepRaw(command string) (did []string, err error) {
 	run := func(args ...string) (string, error) {
-		out, err := exec.Command(command, append([]string{"-w", "5", "-t", "raw"}, args...)...).CombinedOutput()
+		out, err := exec.Command(command, append([]string{"-w", strconv.Itoa(lockWait), "-t", "raw"}, args...)...).CombinedOutput()
 		if err != nil {
 			err = fmt.Errorf("%s -t raw %s: %w: %s", command, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
 		}

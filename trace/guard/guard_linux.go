@@ -225,7 +225,7 @@ func (g *Guard) Sysctl(ns *netns.Handle, path, old, ours string) (id int, err er
 }
 
 // Iptables tells of a rule or chain that is about to be made in a namespace, by the
-// command that takes it out again (iptables-legacy -w 5 -t raw -D ...).
+// command that takes it out again (iptables-legacy -w 30 -t raw -D ...).
 func (g *Guard) Iptables(ns *netns.Handle, command ...string) (id int, err error) {
 	return g.hold(Entry{Kind: KindIptables, Command: command}, ns)
 }

@@ -65,7 +65,7 @@ func isIptables(command string) bool {
 }
 
 func iptables(e Entry, ns *netns.Handle) (did bool, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 40*time.Second) // it waits 30 for the lock of iptables (trace/arm)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.Command[0], e.Command[1:]...)
 	var out bytes.Buffer
