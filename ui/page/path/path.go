@@ -79,9 +79,9 @@ func (pg *Page) prepare(f *page.Frame) {
 	}
 }
 
-// Rest lets go of the rules that the map was made of.
+// Rest lets go of the rules that the map was made of, and of the snapshot that has them.
 func (pg *Page) Rest() {
-	pg.world, pg.leaves, pg.hits, pg.drawn = nil, nil, nil, nil
+	pg.world, pg.leaves, pg.hits, pg.drawn, pg.lost = nil, nil, nil, nil, losses{}
 }
 
 // keep finds the selected rule in rules that were read anew.
