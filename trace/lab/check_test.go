@@ -73,6 +73,14 @@ func TestCheck(t *testing.T) {
 		{"NAT class: the lab states dnat", func(e *Evidence) { e.Flows[0].NAT.Class = nil }},
 		{"the replies' source: the lab states 10.2.0.2:8080, there was 10.2.0.2:8081", func(e *Evidence) { e.Flows[0].Reply.Tuple.SPort++ }},
 		{"filter/FORWARD 1: the lab states 3 packets, there was 4", func(e *Evidence) { e.Rules.Tables[0].Chains[0].Rules[0].Counters.Packets++ }},
+		{"filter/FORWARD 1: the lab states 3 packets, there was 4", func(e *Evidence) { // and one of five was sent again
+			e.Results[0].Attempts[0].Resent = 1
+			e.Rules.Tables[0].Chains[0].Rules[0].Counters.Packets += 2
+		}},
+		{"", func(e *Evidence) {
+			e.Results[0].Attempts[0].Resent = 1
+			e.Rules.Tables[0].Chains[0].Rules[0].Counters.Packets++
+		}},
 		{"filter/FORWARD policy: the lab states at least 1", func(e *Evidence) { e.Rules.Tables[0].Chains[0].Counters.Packets = 0 }},
 		{"filter/FORWARD 1: the lab states a counter", func(e *Evidence) { e.Rules.Tables[0].Chains[0].Rules = nil }},
 	} {

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -245,4 +246,52 @@ func TestWords(t *testing.T) {
 	nettest.Feed(t, n.Observed(), "*filter\n:INPUT DROP [0:0]\nCOMMIT\n", "iptables-legacy-restore")
 	time.AfterFunc(20*time.Millisecond, cancel)
 	n.Run(ctx, Step{From: "client", Do: "tcp", To: "203.0.113.10:22", Timeout: time.Hour, Count: 100})
+}
+
+// TestResent: that TCP sent its SYN again is told, so that it is not taken for another
+// attempt.
+func TestResent(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore")
+	n := up(t, load(t, "close-the-door"))
+	step := n.lab.Steps[1] // dropped
+	step.Do, step.Timeout = "tcp", 1900*time.Millisecond
+	if r := n.Run(t.Context(), step); r.Word != TimedOut || r.Attempts[0].Resent != 1 {
+		t.Errorf("behind 1.9 s: %v, sent again %d times", r, r.Attempts[0].Resent)
+	}
+	if r := n.Run(t.Context(), n.lab.Steps[0]); r.Word != Connected || r.Attempts[0].Resent != 0 {
+		t.Errorf("answered: %v, sent again %d times", r, r.Attempts[0].Resent)
+	}
+}
+
+// TestLateAnswer: an answer that comes when its attempt was given up is an answer, where the
+// step states that some come.
+func TestLateAnswer(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore")
+	n := up(t, load(t, "close-the-door"))
+	var c net.PacketConn
+	if err := n.Host("server").Do(func() (err error) {
+		c, err = net.ListenPacket("udp4", "203.0.113.10:22")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	nettest.Run(t, n.Host("server"), "iptables-legacy", "-F")
+	go func() {
+		b := make([]byte, 100)
+		_, first, err := c.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		if _, _, err := c.ReadFrom(b); err == nil { // the first was given up
+			_, _ = c.WriteTo([]byte("late\n"), first)
+		}
+	}()
+	r := n.Run(t.Context(), Step{Name: "late", From: "client", Do: "udp", To: "203.0.113.10:22", Count: 2, Result: Mixed,
+		Timeout: 50 * time.Millisecond, Shares: []Share{{Answer: "late", Of: 0.5}}})
+	if r.Word != Mixed || r.Attempts[0].Answer != "late" || r.Attempts[0].Word != Answered || r.Attempts[1].Word != TimedOut {
+		t.Errorf("%v: %+v", r, r.Attempts)
+	}
 }

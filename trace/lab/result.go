@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,11 @@ type Attempt struct {
 	Answer string
 	Start  time.Time
 	Took   time.Duration
+	// Resent is how often TCP sent its SYN again: a second after it, where the sender's
+	// machine was too busy to give up in time.
+	Resent int
+	// open is the socket of a datagram whose answer may come late; nil for none.
+	open net.Conn
 	// Err is what went wrong; for Failed it is trouble of our own.
 	Err error
 }

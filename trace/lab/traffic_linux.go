@@ -42,6 +42,7 @@ func (n *Network) Run(ctx context.Context, s Step) Result {
 			break
 		}
 	}
+	r.late(ctx, &s)
 	r.Word = sum(r.Attempts)
 	return r
 }
@@ -103,21 +104,29 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 	}
 	a.Tuple = model.Tuple{Proto: proto, Src: src, Dst: to.Addr(), DPort: to.Port()}
 	// The port is bound by hand, so that it is known also when nobody answers.
+	twin := -1
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		cerr := c.Control(func(fd uintptr) {
 			a.Tuple.SPort, err = bind(int(fd), src, s.SPort)
 			if datagram {
 				tellErrors(int(fd))
+			} else {
+				twin, _ = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 			}
 		})
 		return errors.Join(cerr, err)
 	}}
 	d.SetMultipathTCP(false)
 	c, err := d.DialContext(ctx, network, s.To)
+	a.Resent = resent(twin)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer func() {
+		if a.open == nil {
+			_ = c.Close()
+		}
+	}()
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = c.SetDeadline(deadline)
 	}
@@ -134,10 +143,27 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 		return nil
 	}
 	if err := a.line(c, s.Send); err != nil {
+		if s.Result == Mixed { // some answers come, and each may be slow
+			a.open = c
+		}
 		return err
 	}
 	a.Word = Answered
 	return nil
+}
+
+// resent closes the second descriptor of a TCP socket, and gives how often its SYN was sent
+// again; 0 where that is not known.
+func resent(fd int) int {
+	if fd < 0 {
+		return 0
+	}
+	defer unix.Close(fd)
+	info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0
+	}
+	return int(info.Total_retrans)
 }
 
 // tellErrors makes a datagram socket report all ICMP errors (ip(7), IP_RECVERR); else
