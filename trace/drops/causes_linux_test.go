@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -98,6 +100,50 @@ func sendFrom(t testing.TB, ns *netns.Handle, network, to string, size int, noFr
 func connect(to string) func(testing.TB, *nettest.Routed) {
 	return func(t testing.TB, n *nettest.Routed) {
 		_, _ = nettest.Dial(t, n.Client, "tcp", "", to, 300*time.Millisecond) // it fails, as it should
+	}
+}
+
+// over has a connection end at the server first, which keeps it in TIME_WAIT, and gives the
+// client's port.
+func over(t testing.TB, n *nettest.Routed, at string) uint16 {
+	t.Helper()
+	var l net.Listener
+	nettest.Do(t, n.Server, func() (err error) {
+		l, err = net.Listen("tcp", at)
+		return err
+	})
+	defer l.Close()
+	c, err := nettest.Dial(t, n.Client, "tcp", "", at, nettest.InVain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	_, _ = c.Read(make([]byte, 1)) // the end
+	_ = c.Close()
+	const waits = " 06 "
+	for deadline := time.Now().Add(nettest.InVain); ; runtime.Gosched() {
+		var all []byte
+		nettest.Do(t, n.Server, func() error {
+			for _, f := range []string{"tcp", "tcp6"} {
+				b, err := os.ReadFile("/proc/thread-self/net/" + f)
+				if err != nil {
+					return err
+				}
+				all = append(all, b...)
+			}
+			return nil
+		})
+		if strings.Contains(string(all), waits) {
+			return uint16(c.LocalAddr().(*net.TCPAddr).Port)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server keeps nothing in TIME_WAIT:\n%s", all)
+		}
 	}
 }
 

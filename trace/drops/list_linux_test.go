@@ -124,6 +124,17 @@ func causes() []cause {
 		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 22, TCPFlags: 0x10}), reason: "NO_SOCKET",
 			station: drop.StationSocket, what: a.server, says: "no connection of this host has these ends"}
 	})
+	for _, again := range []struct {
+		flags      model.TCPFlags // such as the connection itself never had
+		what, says string
+	}{{model.FIN | model.PSH | model.ACK, "FIN,PSH,ACK", "its connection is over and waits in TIME_WAIT"},
+		{model.SYN | model.PSH, "SYN,PSH", "it would begin a connection with the ends of one that is over and waits in TIME_WAIT"}} {
+		add("TIME_WAIT, "+again.what, func(a addrs) cause {
+			return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
+				frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: over(t, n, a.at(a.server, "8081")), DPort: 8081, TCPFlags: uint8(again.flags)})(t, n)
+			}, reason: "NOT_SPECIFIED", station: drop.StationSocket, what: again.what, says: again.says}
+		})
+	}
 	add("full backlog", func(a addrs) cause {
 		return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
 			n.FillBacklog(t, a.v6, 80)
