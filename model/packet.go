@@ -172,7 +172,11 @@ func (p *Packet) ICMPError() bool {
 // String is the packet in one line: tcp 10.0.0.1:1234 > 10.0.0.2:80 SYN.
 func (p *Packet) String() string {
 	var b strings.Builder
-	b.WriteString(p.Proto.String())
+	if p.Proto == 0 && !p.Extended { // what a filter leaves open; else it is IPv6's hop-by-hop header
+		b.WriteByte('?')
+	} else {
+		b.WriteString(p.Proto.String())
+	}
 	b.WriteByte(' ')
 	b.WriteString(endpoint(p.Src, p.SPort, p.Proto.Ports() && p.Transport))
 	b.WriteString(" > ")

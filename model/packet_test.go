@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
@@ -146,5 +147,16 @@ func TestReverse(t *testing.T) {
 	}
 	if r := (Tuple{Proto: ProtoICMPv6, SPort: 5, DPort: 128 << 8}).Reverse(); r.DPort != 129<<8 || r.SPort != 5 {
 		t.Errorf("%v", r)
+	}
+}
+
+// TestPacketOfNoProtocol: what a filter leaves open is no protocol 0, which IPv6 has.
+func TestPacketOfNoProtocol(t *testing.T) {
+	p := Packet{Family: FamilyIPv6, Dst: netip.MustParseAddr("fd00::1")}
+	if got := p.String(); got != "? ? > fd00::1" {
+		t.Error(got)
+	}
+	if p.Extended = true; p.String() != "0 ? > fd00::1" {
+		t.Error(p.String())
 	}
 }

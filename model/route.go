@@ -50,3 +50,16 @@ func (r *Routes) Device(to netip.Addr) string {
 	}
 	return r.List[best].Device
 }
+
+// Lack reports whether surely none of the routes leads to an address.
+func (r *Routes) Lack(to netip.Addr) bool {
+	if r == nil || r.Policy {
+		return false
+	}
+	for i := range r.List {
+		if r.List[i].To.Contains(to) {
+			return false
+		}
+	}
+	return true
+}

@@ -153,6 +153,7 @@ func TestWhyKernel(t *testing.T) {
 		nettest.Echo(t, n.Server, port)
 	}
 	silent(t, n.Server, 1041)
+	nettest.Feed(t, n.Server, "route del default\nroute add 10.1.0.0/24 via 10.2.0.1\n", "ip", "-batch", "-")
 	var list []whyCase
 	for _, e := range whyFamilies() {
 		n.FillBacklog(t, e.v6, 1052)
@@ -203,6 +204,11 @@ func TestWhyKernel(t *testing.T) {
 		add(whyCase{name: "wrong MAC", filter: to(1032), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40032, DPort: 1032, ToMAC: "02:00:00:00:00:99"}), kind: "kernel", status: exitDropped,
 			sentence: flow(1032) + kernel + "its destination MAC address is not this interface's: the frame was meant for another machine (OTHERHOST)"})
 		if !e.v6 {
+			add(whyCase{name: "no way back", at: n.Server, filter: "tcp and src host 203.0.113.5", kind: "no-reply", args: []string{"--for", "2s"},
+				fire: func(t *testing.T) {
+					nettest.SendFrame(t, n.Router, "r1", nettest.Frame{Src: "203.0.113.5", Dst: e.server, Proto: unix.IPPROTO_TCP, SPort: 40000, DPort: 1017, TCPFlags: 2, ToMAC: nettest.MAC(t, n.Server, "s0")})
+				},
+				sentence: "tcp 203.0.113.5 > 10.2.0.2:1017: the request was delivered, and no reply came: no route of this host leads back to 203.0.113.5"})
 			add(whyCase{name: "rp_filter", filter: "udp and src host 10.2.0.77", fire: sends(t, n, nettest.Frame{Src: "10.2.0.77", Dst: e.server}), kind: "kernel", status: exitDropped,
 				sentence: "udp 10.2.0.77 > 10.2.0.2:9" + kernel + "reverse path filter, strict: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"})
 		}

@@ -62,8 +62,8 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 	}
 	for _, x := range v.talk.about {
 		a.take(x)
-		a.Evidence = append(a.Evidence, fmt.Sprintf("an ICMP error about it came from %s: %s", x.packet.Src, x.packet.Detail()))
 	}
+	a.Evidence = append(a.Evidence, v.talk.heard()...)
 	// What packets of the other side met, or of both where none decides: the first of each.
 	for _, reply := range []bool{false, true} {
 		if v.by != nil && v.by.reply == reply {
@@ -75,6 +75,12 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 				break
 			}
 		}
+	}
+	if v.kind == NoReply && v.stranded(s) {
+		a.Do = "ip route get " + v.by.packet.Src.String() + "; add a route back"
+	}
+	if v.kind == NoReply && here(v.by) {
+		a.meanwhile(s, words)
 	}
 	a.counts(v)
 	a.others(all)
@@ -114,6 +120,13 @@ func (a *Answer) counts(v *verdict) {
 			line += fmt.Sprintf(" (%d sent again)", c.Again)
 		}
 		a.Evidence = append(a.Evidence, line)
+	}
+}
+
+// meanwhile lists what rose, of which nobody knows whether it has to do with the flow.
+func (a *Answer) meanwhile(s *Seen, words drop.Dictionary) {
+	if rose := told(s.Drops, words, s.Began); len(rose) > 0 {
+		a.Evidence = append(a.Evidence, "meanwhile, of whatever flow: "+strings.Join(rose, "; "))
 	}
 }
 

@@ -91,15 +91,11 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		v.bear(borne)
 		return v
 	}
-	if t.requests.Delivered > 0 && t.replies.Delivered == 0 && len(t.about) == 0 && t.replies.Seen == 0 {
-		v.unanswered(s)
-		return v
-	}
-	if x := t.refusal(); x != nil {
+	switch x := t.refusal(); {
+	case x != nil:
 		v.kind, v.side, v.by, v.because = Refused, Reply, x, "both the request and what came back were seen"
-		return v
-	}
-	switch {
+	case t.requests.Delivered > 0 && t.replies.Seen == 0:
+		v.unanswered(s)
 	case t.replies.Delivered > 0 && t.requests.Seen == 0:
 		v.kind, v.side, v.confidence = Works, Reply, Likely
 		v.because = "only what came back was seen, the request was not"
@@ -155,6 +151,8 @@ func (v *verdict) blame(x *sight, side Side) {
 		v.because = "the trace is whole"
 	case x.fate == byQueue && x.drop == nil:
 		v.confidence, v.because = Likely, "what user space did with it was not seen"
+	case x.fate == byQueue && x.journey != nil:
+		v.because = "the trace shows the rule, and the kernel says that nobody took it from there"
 	case x.journey != nil:
 		v.because = "no rule dropped it, and the kernel says why it did"
 	default:
@@ -327,13 +325,20 @@ func (v *verdict) unanswered(s *Seen) {
 		return
 	}
 	rose := slices.ContainsFunc(s.Drops, func(d *drop.Drop) bool { return d.Reason == "TcpExtListenOverflows" && !d.Time.Before(s.Began) })
-	if v.by.packet.Proto == model.ProtoTCP && rose {
+	full := s.Socket != nil && s.Socket.Full()
+	if v.by.packet.Proto == model.ProtoTCP && rose && (full || !v.stranded(s)) {
 		v.kind, v.side, v.confidence = Backlog, Request, Likely
 		v.because = "TcpExtListenOverflows rose meanwhile, which names no socket"
-		if s.Socket != nil && s.Socket.Full() {
+		if full {
 			v.confidence, v.because = Certain, "the queue of its socket is over, and TcpExtListenOverflows rose meanwhile"
 		}
 	}
+}
+
+// stranded reports whether this host has no way back to who asked: its answer is never sent,
+// so that no rule, no drop and often no counter tells of it.
+func (v *verdict) stranded(s *Seen) bool {
+	return here(v.by) && v.by.journey.In != "lo" && s.Routes.Lack(v.by.packet.Src)
 }
 
 // here reports whether a packet was for this host.
@@ -346,8 +351,13 @@ func (t *talk) refusal() *sight {
 			return x
 		}
 	}
-	if t.replies.Seen == 0 && len(t.about) > 0 {
-		return t.about[0]
+	if t.replies.Seen > 0 {
+		return nil
+	}
+	for _, x := range t.about {
+		if refuses(x.packet) {
+			return x
+		}
 	}
 	return nil
 }

@@ -114,7 +114,7 @@ func (l *Look) Seen(now time.Time, over bool) *Seen {
 		s.Gaps -= min(s.Gaps, l.base.Gaps)
 	}
 	s.Lost += l.over
-	s.Notes = snap.Trace.Notes
+	s.Notes, s.Routes = snap.Trace.Notes, snap.Routes
 	if over {
 		s.Flows = flowsOf(s, snap.Flows.Table)
 	}

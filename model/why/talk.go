@@ -28,6 +28,20 @@ func (t *talk) name() string {
 	return drop.FlowOf(&p).String()
 }
 
+// translated says where requests are sent on to, "" where they keep their destination: rules
+// behind DNAT name that, and not the address that the client knows.
+func (t *talk) translated() string {
+	for _, x := range t.sights {
+		if x.reply || x.journey == nil {
+			continue
+		}
+		if n := x.journey.NAT; n != nil && len(n.Dst) == 2 && n.Dst[0] != n.Dst[1] {
+			return " (translated to " + n.Dst[1] + ")"
+		}
+	}
+	return ""
+}
+
 // talks sorts packets by the flow that they are of. ICMP errors that belong to none are
 // left out.
 func talks(list []*sight, f *filter.Filter) []*talk {

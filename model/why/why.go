@@ -102,6 +102,8 @@ type Seen struct {
 	Drops []*drop.Drop
 	// Flows are conntrack's entries that the filter matches, a few of them.
 	Flows []*flow.Flow
+	// Routes are the namespace's, nil where they are not known.
+	Routes *model.Routes
 	// Watch tells how drops are found out.
 	Watch drop.Watch
 	// Lost counts events that did not reach us, Held packets that the rate of the trace held

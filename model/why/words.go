@@ -13,7 +13,7 @@ import (
 
 // sentence is the verdict in one.
 func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
-	name := v.talk.name()
+	name := v.talk.name() + v.talk.translated()
 	if v.borne {
 		return v.losses(name) + v.end(words) + v.besides()
 	}
@@ -169,7 +169,7 @@ func (v *verdict) refused(s *Seen, name string) string {
 	case p.Proto == model.ProtoTCP:
 		return fmt.Sprintf("%s: the request was %s, and %s refused it by a TCP reset: nobody listens at that port, or a firewall there rejects it", name, v.arrival(), p.Src)
 	}
-	return fmt.Sprintf("%s: the request was %s, and an ICMP error came back from %s: %s", name, v.arrival(), p.Src, p.Detail())
+	return fmt.Sprintf("%s: the request was %s, and an ICMP error came back from %s: %s", name, v.arrival(), p.Src, errorWords(p))
 }
 
 // silence says to whom the request went that nothing came back from.
@@ -184,10 +184,15 @@ func (v *verdict) silence(s *Seen, name string) string {
 	}
 	k := s.Socket
 	switch {
+	case v.stranded(s):
+		return head + ": no route of this host leads back to " + v.by.packet.Src.String()
 	case k == nil:
 		return head + " in " + span(s.Looked) + ": no socket of a program is known to have taken it"
 	case k.Proto == model.ProtoUDP && k.Waiting > 0:
 		return fmt.Sprintf("%s: the server's socket %s holds %d bytes that its program does not read", head, k.At, k.Waiting)
+	}
+	if p := v.by.packet; p.Proto == model.ProtoTCP && p.Flags&(model.SYN|model.ACK) == model.SYN {
+		return fmt.Sprintf("%s: the socket %s listens, and the kernel of this host did not answer the SYN", head, k.At)
 	}
 	return fmt.Sprintf("%s: the server's socket %s took it, and its program sends nothing back", head, k.At)
 }
@@ -245,9 +250,7 @@ func nothing(s *Seen, words drop.Dictionary) *Answer {
 		a.Simulated, a.Journeys = j, []*journey.Journey{j}
 		a.Sentence += "; " + reckoned(j)
 	}
-	if rose := told(s.Drops, words, s.Began); len(rose) > 0 {
-		a.Evidence = append(a.Evidence, "meanwhile, of whatever flow: "+strings.Join(rose, "; "))
-	}
+	a.meanwhile(s, words)
 	a.where(s)
 	return a
 }

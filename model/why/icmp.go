@@ -1,0 +1,53 @@
+package why
+
+import (
+	"fmt"
+
+	"nfscope/model"
+)
+
+// errorWords say what an ICMP error means (RFC 792, RFC 1812, RFC 4443).
+func errorWords(p *model.Packet) string {
+	const port = "port unreachable (nobody listens there, or a firewall rejects it)"
+	const firewall = "administratively prohibited (a firewall or a route rejects it)"
+	words := map[[2]uint8]string{
+		{3, 0}: "network unreachable", {3, 1}: "host unreachable", {3, 2}: "protocol unreachable", {3, 3}: port, {3, 4}: "it is too large for the next link, and may not be cut into fragments",
+		{3, 9}: firewall, {3, 10}: firewall, {3, 13}: firewall, {11, 0}: "its TTL ran out on the way", {11, 1}: "fragments of it are missing",
+	}
+	if p.Proto == model.ProtoICMPv6 {
+		words = map[[2]uint8]string{
+			{1, 0}: "no route to it", {1, 1}: firewall, {1, 3}: "address unreachable", {1, 4}: port, {1, 5}: "its source address is not allowed", {1, 6}: firewall,
+			{2, 0}: "it is too large for the next link", {3, 0}: "its hop limit ran out on the way", {3, 1}: "fragments of it are missing",
+		}
+	}
+	if w, ok := words[[2]uint8{p.ICMPType, p.ICMPCode}]; ok {
+		return w
+	}
+	return p.Detail()
+}
+
+// refuses reports whether an ICMP error says that the packet did not arrive: a redirect only
+// names a better way, and a quench asks to send less.
+func refuses(p *model.Packet) bool {
+	return p.Proto != model.ProtoICMP || p.ICMPType != 4 && p.ICMPType != 5
+}
+
+// heard says which ICMP errors about the flow came, each once.
+func (t *talk) heard() (out []string) {
+	n := map[string]int{}
+	var order []string
+	for _, x := range t.about {
+		w := fmt.Sprintf("about it came from %s: %s", x.packet.Src, errorWords(x.packet))
+		if n[w]++; n[w] == 1 {
+			order = append(order, w)
+		}
+	}
+	for _, w := range order {
+		if n[w] == 1 {
+			out = append(out, "an ICMP error "+w)
+		} else {
+			out = append(out, fmt.Sprintf("%d ICMP errors %s", n[w], w))
+		}
+	}
+	return out
+}
