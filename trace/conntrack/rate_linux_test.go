@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mdlayher/netlink"
 	"github.com/ti-mo/conntrack"
+	"golang.org/x/sys/unix"
 
 	"nfscope/model/feed"
 	"nfscope/model/flow"
@@ -147,12 +151,31 @@ func program(b *testing.B, ns *netns.Handle, rate int, args ...string) stormed {
 	if err := ns.Start(cmd); err != nil {
 		b.Fatal(err)
 	}
-	<-time.After(500 * time.Millisecond) // it says nothing when it listens
+	for end := time.Now().Add(patience); !listened(b, ns); { // it says nothing when it listens
+		if time.Now().After(end) {
+			b.Fatal("conntrack -E does not listen")
+		}
+	}
 	s := storm(b, ns, rate)
 	s.came = quietly(out.count)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	return s
+}
+
+// listened reports whether a program in the namespace listens to conntrack's groups.
+func listened(b *testing.B, ns *netns.Handle) (yes bool) {
+	b.Helper()
+	nettest.Do(b, ns, func() error {
+		text, err := os.ReadFile("/proc/thread-self/net/netlink")
+		for l := range strings.Lines(string(text)) {
+			// the socket, its protocol, port and groups; 1, 2 and 4 tell of new, changed and destroyed flows
+			f := strings.Fields(l)
+			yes = yes || len(f) > 3 && f[1] == strconv.Itoa(unix.NETLINK_NETFILTER) && strings.TrimLeft(f[3], "0") == "7"
+		}
+		return err
+	})
+	return yes
 }
 
 // printed counts the lines that are written to it.
