@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"nfscope/model"
 	"nfscope/model/journey"
 	"nfscope/trace/netns"
@@ -29,7 +31,7 @@ func TestFollowed(t *testing.T) {
 	nettest.Feed(t, n.Server, "table inet fw { chain in { type filter hook input priority 0; udp dport 107 drop; }; }", "nft", "-f", "-")
 	nettest.Echo(t, n.Server, 104)
 	before := nettest.Run(t, n.Router, "nft", "list", "ruleset")
-	s := openAll(t, n.Router, Trace{Filter: parse(t, "udp and dst portrange 104-108"), Programs: true, Through: []*netns.Handle{n.Server}})
+	s := openAll(t, n.Router, Trace{Filter: parse(t, "udp and dst portrange 103-108"), Programs: true, Through: []*netns.Handle{n.Server}})
 	if now := nettest.Run(t, n.Router, "nft", "list", "ruleset"); now != before {
 		t.Errorf("rules were made:\n%s", now)
 	}
@@ -49,6 +51,10 @@ func TestFollowed(t *testing.T) {
 			}
 			nettest.SendUDP(t, n.Client, 4000+port, net.JoinHostPort(to, fmt.Sprint(port)))
 		}
+	}
+	nettest.Do(t, n.Client, func() error { return sendExtended(unix.IPV6_DSTOPTS, net.ParseIP("fd02::2"), 103) })
+	if j := s.journey("behind an extension header", func(j *journey.Journey) bool { return j.Netns == "" && j.Packet.Extended }); j.Packet.DPort != 103 || j.Outcome.Verdict != journey.Accepted {
+		t.Errorf("%s", describe(j))
 	}
 	for _, e := range ends {
 		at := func(netns string, port uint16) *journey.Journey {
