@@ -163,6 +163,31 @@ func TestCutRecordingSaysSo(t *testing.T) {
 	}
 }
 
+// A recording that is damaged says where, on stderr, in each form that plays it at once.
+func TestDamagedRecordingSaysSo(t *testing.T) {
+	t.Parallel()
+	data, err := fs.ReadFile(labs.FS, "gateway/"+lab.RecordingFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, damaged := range []bool{false, true} {
+		b := bytes.Clone(data)
+		if damaged {
+			b[len(b)/2] ^= 1 // in a block of items
+		}
+		for _, o := range []replayFlags{{plain: true}, {json: true}, {misses: true}} {
+			var out, errs bytes.Buffer
+			a := &app{ctx: context.Background(), out: &out, err: &errs}
+			if err := a.replayPlain("case.nfs", bytes.NewReader(b), o); err != nil {
+				t.Errorf("%+v: %v", o, err)
+			}
+			if strings.Contains(errs.String(), "nfscope: case.nfs: the file is damaged at byte ") != damaged || strings.Contains(out.String(), "damaged") {
+				t.Errorf("damaged %v, %+v: it said %q", damaged, o, errs.String())
+			}
+		}
+	}
+}
+
 // A held recording stands before each step: its clock stands, no packet comes, and when
 // the step is sent its packet comes at once.
 func TestRecordingWaits(t *testing.T) {

@@ -111,10 +111,12 @@ func (a *app) replay(name string, o replayFlags) error {
 const grace = time.Second
 
 // foldRecording folds a recording at once, and keeps its journeys as told. each is called
-// now and then, and at the end. err says why there is no more than was folded.
+// now and then, and at the end. What did not work when it was made, and where the file is
+// damaged, it says on stderr, once each. err says why there is no more than was folded.
 func (a *app) foldRecording(rr *record.Reader, o replayFlags, keep journey.Options, each func(*store.Store) error) (st *store.Store, playErr, err error) {
 	st = store.New(keep)
 	var end time.Time
+	said := map[string]bool{}
 	for n := 1; ; n++ {
 		it, err := rr.Next()
 		if err != nil {
@@ -128,6 +130,10 @@ func (a *app) foldRecording(rr *record.Reader, o replayFlags, keep journey.Optio
 		}
 		if !end.IsZero() && it.Time.After(end) {
 			break
+		}
+		if p := it.Problem; p != "" && !said[p] {
+			said[p] = true
+			fmt.Fprintln(a.err, "nfscope:", p)
 		}
 		st.Tick(it.Time)
 		st.Apply(&it)
