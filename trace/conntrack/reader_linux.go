@@ -32,6 +32,8 @@ type Reader struct {
 	unread atomic.Uint64
 	mu     sync.Mutex
 	told   map[string]bool
+	// users are what needs ns, the Reader included until it is closed.
+	users int
 	// expected is true where expectations have changed since they were read.
 	expected atomic.Bool
 }
@@ -61,12 +63,30 @@ func Open(ns *netns.Handle) (*Reader, error) {
 		return nil, err
 	}
 	r.closing, r.close = context.WithCancel(context.Background())
+	r.users = 1
 	return r, nil
 }
 
-// Close ends a Watch or List that runs, which then gives os.ErrClosed.
+// Close ends a Watch or List that runs, which then gives os.ErrClosed, and does not wait for
+// it: the namespace is let go when nothing needs it any more.
 func (r *Reader) Close() error {
+	r.mu.Lock()
+	again := r.closing.Err() != nil
 	r.close()
+	r.mu.Unlock()
+	if again {
+		return nil
+	}
+	return r.leave()
+}
+
+// leave tells that one user needs the namespace no more.
+func (r *Reader) leave() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.users--; r.users > 0 {
+		return nil
+	}
 	return r.ns.Close()
 }
 
@@ -126,14 +146,22 @@ func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) err
 	}
 }
 
-// running is ctx, ended by Close as well.
-func (r *Reader) running(ctx context.Context) (context.Context, func()) {
+// running is ctx, ended by Close as well, and keeps the namespace open until it is stopped.
+func (r *Reader) running(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(r.closing, func() { cancel(os.ErrClosed) })
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.closing.Err() != nil {
 		cancel(os.ErrClosed)
+		return ctx, func() {}
 	}
-	return ctx, func() { stop(); cancel(nil) }
+	r.users++
+	unhook := context.AfterFunc(r.closing, func() { cancel(os.ErrClosed) })
+	return ctx, func() {
+		unhook()
+		cancel(nil)
+		_ = r.leave()
+	}
 }
 
 // ended is what Watch and List give: nil where the caller ended it.
