@@ -88,7 +88,8 @@ func (l *life) step() {
 		c := l.open[l.r.IntN(len(l.open))]
 		_ = c.SetDeadline(time.Now().Add(patience))
 		// Behind DNAT too: an answer on its way when all is over would be counted between two readings.
-		if _, err := c.Write([]byte("hello")); err == nil && strings.HasSuffix(c.RemoteAddr().String(), ":7") {
+		// Of a port where nobody listens comes an error.
+		if _, err := c.Write([]byte("hello")); err == nil {
 			_, _ = c.Read(make([]byte, 100))
 		}
 	case n < 14 && len(l.open) > 0:
@@ -182,6 +183,7 @@ func equalsFreshDump(t *testing.T, seed uint64) {
 	// No ACK comes when all else is over.
 	nettest.Run(t, n.Client, "ip", "route", "replace", "default", "via", "10.1.0.1", "quickack", "1")
 	nettest.Run(t, n.Server, "ip", "route", "replace", "default", "via", "10.2.0.1", "quickack", "1")
+	nettest.Run(t, n.Server, "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0")
 	for _, p := range []int{7, 21, 4097, 4099} {
 		nettest.Echo(t, n.Server, p)
 	}
