@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -103,7 +104,7 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 	defer r.Close()
 	if follow {
 		a.live = true
-		ctx, stop := withCancel(a.ctx)
+		ctx, stop := context.WithCancel(a.ctx)
 		defer stop()
 		defer h.follow(ctx, &p.table)()
 		err = r.Watch(ctx, conntrack.Options{}, func(it feed.Item) { p.item(it, stop) })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"sync"
@@ -62,7 +63,7 @@ func (a *app) eachReading(r *conntrack.Reader, t *connTable, follow bool, every 
 		return show(time.Now())
 	}
 	a.live = true
-	ctx, stop := withCancel(a.ctx)
+	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	defer t.host.follow(ctx, &t.table)()
 	ended := make(chan error, 1)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"time"
@@ -22,9 +21,4 @@ func (s *stats) print(w io.Writer) error {
 		Gaps     uint64 `json:"gaps"`
 		Duration int64  `json:"duration_ns"`
 	}{"nfscope/stats/1", s.events, s.journeys, s.lost, s.gaps, int64(time.Since(s.start))})
-}
-
-func withCancel(ctx context.Context) (context.Context, func()) {
-	c, cancel := context.WithCancel(ctx)
-	return c, func() { cancel() }
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -168,7 +169,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		}
 		p.ask(in)
 	}
-	ctx, stop := withCancel(a.ctx)
+	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	go func() {
 		select {

@@ -35,24 +35,7 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 			}
 		}
 	}
-	for _, d := range v.counters[:min(3, len(v.counters))] {
-		e := words.Explain(d)
-		line := fmt.Sprintf("%s rose by %d", d.Reason, d.Count)
-		if d.Source == drop.StepPerf {
-			line = fmt.Sprintf("in the whole host %d dropped for %s at %s", d.Count, d.Reason, d.Place)
-		}
-		a.Evidence = append(a.Evidence, strings.Join(append([]string{line}, e.Facts...), "; "))
-		a.Drops = append(a.Drops, d)
-		if a.Do == "" {
-			a.Do = e.Do
-		}
-		if a.Reason == "" {
-			a.Reason = d.Reason
-		}
-	}
-	if v.waits != nil {
-		a.Do = fmt.Sprintf("ip neigh show %s dev %s: is the address right, is that host up and on this link?", v.waits.Addr, v.waits.Dev)
-	}
+	a.suspects(v, words)
 	switch v.kind {
 	case Backlog:
 		a.Reason = "TcpExtListenOverflows"
@@ -86,6 +69,28 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 	a.others(all)
 	a.asks(v)
 	a.where(s)
+}
+
+// suspects tells of the counters that make a cause likely.
+func (a *Answer) suspects(v *verdict, words drop.Dictionary) {
+	for _, d := range v.counters[:min(3, len(v.counters))] {
+		e := words.Explain(d)
+		line := fmt.Sprintf("%s rose by %d", d.Reason, d.Count)
+		if d.Source == drop.StepPerf {
+			line = fmt.Sprintf("in the whole host %d dropped for %s at %s", d.Count, d.Reason, d.Place)
+		}
+		a.Evidence = append(a.Evidence, strings.Join(append([]string{line}, e.Facts...), "; "))
+		a.Drops = append(a.Drops, d)
+		if a.Do == "" {
+			a.Do = e.Do
+		}
+		if a.Reason == "" {
+			a.Reason = d.Reason
+		}
+	}
+	if v.waits != nil {
+		a.Do = fmt.Sprintf("ip neigh show %s dev %s: is the address right, is that host up and on this link?", v.waits.Addr, v.waits.Dev)
+	}
 }
 
 // take notes what was seen of a packet.

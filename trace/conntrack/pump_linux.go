@@ -63,14 +63,14 @@ func (p *pump) run(m netlink.Message) {
 // until it is there: the kernel looks for it through the connections of all namespaces, and
 // of a million that takes long.
 func (p *pump) next(meanwhile func()) pumped {
-	select {
-	case d := <-p.full:
-		return d
-	default:
-	}
 	tick := time.NewTicker(rest)
 	defer tick.Stop()
 	for {
+		select {
+		case d := <-p.full:
+			return d
+		default:
+		}
 		select {
 		case d := <-p.full:
 			return d
