@@ -127,6 +127,9 @@ func fitting(text string, w int, remark string) string {
 		wide := slices.ContainsFunc(block, func(l string) bool { return line.Width(l)-2 > w }) // drawn with an indent of 2
 		if wide && slices.ContainsFunc(block, isDrawn) {
 			block = []string{remark, ""}
+			if last := strings.TrimSpace(strings.Join(out, "\n")); strings.HasSuffix(last, remark) { // once is enough
+				block = nil
+			}
 		}
 		out, block = append(out, block...), nil
 	}
