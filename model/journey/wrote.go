@@ -74,10 +74,8 @@ func (w *writes) rule(steps []Step, at int, told *uint32, nat bool) {
 // made each change: the step that did, or who else. at is len(steps) where no step shows
 // them. before is what changed before the step, own what it did itself.
 func (w *writes) shown(steps []Step, at int, old, now *model.Packet, markOnly bool) (before, own Delta) {
-	all := Diff(old, now)
-	last := at < len(steps)
 	seen := map[string]bool{}
-	for _, c := range all {
+	for _, c := range Diff(old, now) {
 		if markOnly && c.Field != "mark" {
 			continue
 		}
@@ -91,7 +89,7 @@ func (w *writes) shown(steps []Step, at int, old, now *model.Packet, markOnly bo
 			w.field(steps, at, Change{x.field, valueOf(now, x.field)}, old)
 		}
 	}
-	if !last {
+	if at == len(steps) { // the next step's event shows the same
 		return before, own
 	}
 	w.open = slices.DeleteFunc(w.open, func(x write) bool { return !markOnly || x.field == "mark" })
