@@ -96,7 +96,7 @@ func BenchmarkCountsLegacy(b *testing.B) {
 	ns := kube(b, "iptables-legacy-restore")
 	r := open(b, ns)
 	rs := clean(b, r)
-	l := &legacySocket{ns: ns, family: model.FamilyIPv4, fd: -1, tables: map[string]*legacyTable{}}
+	l := &legacySocket{ns: ns, family: model.FamilyIPv4, fd: -1, effort: new(effort), tables: map[string]*legacyTable{}}
 	must(b, l.open())
 	defer l.close()
 	t := &legacyTable{}

@@ -116,7 +116,7 @@ func TestLargeTable(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore")
 	ns := nettest.New(t, "large")
 	nettest.Feed(t, ns, rulesettest.Kube(6000), "iptables-legacy-restore", "-c")
-	l := &legacySocket{ns: ns, fd: -1, family: model.FamilyIPv4, tables: map[string]*legacyTable{}}
+	l := &legacySocket{ns: ns, fd: -1, family: model.FamilyIPv4, effort: new(effort), tables: map[string]*legacyTable{}}
 	if err := l.open(); err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +130,9 @@ func TestLargeTable(t *testing.T) {
 		if n := resident(t, followed.buf); len(followed.buf) < large || n != 0 {
 			t.Fatalf("%d of %d bytes are there still", n, len(followed.buf))
 		}
+	}
+	if l.effort.taken.Load() == 0 {
+		t.Error("what the thread took that the kernel wrote in is not reckoned")
 	}
 	info, err := l.info("nat")
 	if err != nil {

@@ -31,6 +31,8 @@ type legacySocket struct {
 	fd     int                                        // -1 while there is none
 	pause  func(context.Context, time.Duration) error // a test puts its own here
 	list   *os.File                                   // namesFile, nil while it is not open
+	// effort takes what the kernel's thread of a large table took.
+	effort *effort
 	// tables are those that were read, by name.
 	tables map[string]*legacyTable
 	// known are tables that the caller says are there, for where the kernel won't list them.
@@ -346,7 +348,7 @@ func (l *legacySocket) entries(name string, info tableInfo, t *legacyTable, chai
 	if len(t.buf) < large || os.Getpagesize() != smallPage {
 		err = read()
 	} else {
-		err = follow(t.buf, read, func(there int) (int, error) {
+		err = follow(t.buf, func() error { defer l.effort.on()(); return read() }, func(there int) (int, error) {
 			err := s.follow(max(0, min(there-entriesOff, len(s.entries))))
 			return entriesOff + s.hashed, err
 		})

@@ -60,7 +60,7 @@ func Open(ns *netns.Handle) (*Reader, error) {
 		r.nft = append(r.nft, &nftSocket{ns: ns, fd: -1})
 	}
 	for _, f := range legacyFamilies() {
-		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, pause: pause, tables: map[string]*legacyTable{}})
+		r.legacy = append(r.legacy, &legacySocket{ns: ns, family: f, fd: -1, pause: pause, effort: &r.effort, tables: map[string]*legacyTable{}})
 	}
 	r.programs = programs{find: findProgram, run: func(ctx context.Context, path string, args ...string) (*printout, error) {
 		var seen func([]byte)
