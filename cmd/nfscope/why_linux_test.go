@@ -204,7 +204,7 @@ func TestWhyKernel(t *testing.T) {
 		add(whyCase{name: "wrong MAC", filter: to(1032), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40032, DPort: 1032, ToMAC: "02:00:00:00:00:99"}), kind: "kernel", status: exitDropped,
 			sentence: flow(1032) + kernel + "its destination MAC address is not this interface's: the frame was meant for another machine (OTHERHOST)"})
 		if !e.v6 {
-			add(whyCase{name: "no way back", at: n.Server, filter: "tcp and src host 203.0.113.5", kind: "no-reply", args: []string{"--for", "2s"},
+			add(whyCase{name: "no way back", at: n.Server, filter: "tcp and src host 203.0.113.5", kind: "no-reply", args: []string{"--for", "4s"},
 				fire: func(t *testing.T) {
 					nettest.SendFrame(t, n.Router, "r1", nettest.Frame{Src: "203.0.113.5", Dst: e.server, Proto: unix.IPPROTO_TCP, SPort: 40000, DPort: 1017, TCPFlags: 2, ToMAC: nettest.MAC(t, n.Server, "s0")})
 				},
@@ -217,14 +217,14 @@ func TestWhyKernel(t *testing.T) {
 		add(whyCase{name: "closed TCP port", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1051", e.server), kind: "kernel", status: exitDropped,
 			fire:     func(t *testing.T) { _, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1051), time.Second) },
 			sentence: "tcp " + e.client + " > " + e.of(e.server, 1051) + kernel + "nobody listens at tcp port 1051 of " + e.server + " (NO_SOCKET)"})
-		add(whyCase{name: "full backlog", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1052", e.server), kind: "backlog", status: exitDropped, args: []string{"--for", "2s"},
+		add(whyCase{name: "full backlog", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1052", e.server), kind: "backlog", status: exitDropped, args: []string{"--for", "4s"},
 			fire: func(t *testing.T) {
 				_, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1052), 100*time.Millisecond)
 			},
 			sentence: "tcp " + e.client + " > " + e.of(e.server, 1052) + kernel + "the accept queue of tcp " + e.of(e.pick("0.0.0.0", "::"), 1052) + " is full (1 connection waits, the limit is 0)"})
-		add(whyCase{name: "silent server", at: n.Server, filter: to(1041), fire: sends(t, n, frame(1041)), kind: "no-reply", args: []string{"--for", "2s"},
+		add(whyCase{name: "silent server", at: n.Server, filter: to(1041), fire: sends(t, n, frame(1041)), kind: "no-reply", args: []string{"--for", "4s"},
 			sentence: flow(1041) + ": the request was delivered, and no reply came: the server's socket udp [::]:1041 holds * bytes that its program does not read"})
-		add(whyCase{name: "no reply", filter: to(1041), kind: "no-reply", args: []string{"--for", "2s"}, fire: sends(t, n, frame(1041)),
+		add(whyCase{name: "no reply", filter: to(1041), kind: "no-reply", args: []string{"--for", "4s"}, fire: sends(t, n, frame(1041)),
 			sentence: flow(1041) + ": the request was delivered (sent out of r1), and no reply came back in *: look at " + e.server + " and at the way there"})
 		add(whyCase{name: "nothing", filter: to(1011) + " and src host " + e.pick("10.1.0.77", "fd01::77"), kind: "nothing", args: []string{"--for", "1s"},
 			sentence: "nothing of this flow was seen here in *; by the rules it would be dropped by rule 2 of inet w/through (nftables): udp dport 1011 drop comment \"block list\" (simulated)"})
@@ -381,7 +381,7 @@ func TestWhyWithoutBPF(t *testing.T) {
 		{"udp and dst host fd99::1", "kernel", "likely", "udp fd01::2 > [fd99::1]:9 was dropped by the kernel, no rule did it: likely packets came to which no route leads on (Ip6InNoRoutes)", nettest.Frame{Src: "fd01::2", Dst: "fd99::1"}},
 	} {
 		fire := sends(t, n, c.frame)
-		cmd := exec.Command("setpriv", "--inh-caps=-all,+net_admin,+net_raw", "--bounding-set=-all,+net_admin,+net_raw", "nfscope", "why", "--json", "--for", "1s", c.filter)
+		cmd := exec.Command("setpriv", "--inh-caps=-all,+net_admin,+net_raw", "--bounding-set=-all,+net_admin,+net_raw", "nfscope", "why", "--json", "--for", "3s", c.filter)
 		var out bytes.Buffer
 		cmd.Stdout = &out
 		armed := &signalWriter{want: "looking for", seen: make(chan struct{})}
@@ -391,7 +391,7 @@ func TestWhyWithoutBPF(t *testing.T) {
 		}
 		select {
 		case <-armed.seen:
-		case <-time.After(10 * time.Second):
+		case <-time.After(nettest.InVain):
 			t.Fatalf("not armed: %s", armed.all.String())
 		}
 		fire(t)
@@ -417,7 +417,7 @@ func TestWhyWaits(t *testing.T) {
 	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.neigh.r1.retrans_time_ms=600000", "net.ipv6.neigh.r1.retrans_time_ms=600000")
 	var list []whyCase
 	for _, e := range whyFamilies() {
-		list = append(list, whyCase{name: e.name, at: n.Router, filter: "udp and dst host " + e.missing, args: []string{"--for", "1s"}, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.missing}),
+		list = append(list, whyCase{name: e.name, at: n.Router, filter: "udp and dst host " + e.missing, args: []string{"--for", "4s"}, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.missing}),
 			kind: "kernel", confidence: "likely", status: exitDropped,
 			sentence: "udp " + e.client + " > " + e.of(e.missing, 9) + " was not delivered, no rule did it: likely it waits for the next hop " + e.missing + " on r1, which does not answer " + e.pick("ARP", "neighbour discovery") + " (INCOMPLETE)"})
 	}

@@ -208,13 +208,17 @@ func unspecified(p *Drop, e *Explanation) {
 		neighbourFailed(p, e)
 	case "ip6_mc_input", "ip_mc_output", "ip6_input":
 		e.Words, e.Do, e.Grade = "it is for a multicast group that nobody on this host has joined", "", Usual
-	case "tcp_v4_rcv", "tcp_v6_rcv": // of the packets that these give no reason for, those for TIME_WAIT are left
-		if p.Packet.Transport && p.Packet.Flags&model.SYN != 0 {
-			e.Words = "it would begin a connection with the ends of one that is over and waits in TIME_WAIT"
-			e.Do = "ss -tan state time-wait; the client takes its port again too soon, or is one of several behind one NAT address"
-			break
+	case "tcp_v4_rcv", "tcp_v6_rcv": // without a reason: what has been dealt with (tcp_timewait_state_process, tcp_check_req)
+		over, begun := "its connection is over and waits in TIME_WAIT", "its handshake is not finished"
+		switch f := p.Packet.Flags; {
+		case f&model.SYN != 0:
+			e.Words, e.Grade = "another SYN for the same ends: "+begun+" and it was sent again, or "+over, Usual
+		case f&model.FIN != 0: // the other end's last word, or that again
+			e.Words, e.Grade = over, Usual
+		default:
+			e.Words = over + ", or " + begun
+			e.Do = "ss -tan; nstat -az TcpExtListenOverflows"
 		}
-		e.Words, e.Grade = "its connection is over and waits in TIME_WAIT: what is sent again then has come already", Usual
 	case "ip_forward", "ip6_forward":
 		e.Words = "forwarding refused it: it was not for this host's MAC address, or a policy forbids it"
 	default:

@@ -128,13 +128,30 @@ func causes() []cause {
 		flags      model.TCPFlags // such as the connection itself never had
 		what, says string
 	}{{model.FIN | model.PSH | model.ACK, "FIN,PSH,ACK", "its connection is over and waits in TIME_WAIT"},
-		{model.SYN | model.PSH, "SYN,PSH", "it would begin a connection with the ends of one that is over and waits in TIME_WAIT"}} {
+		{model.PSH | model.ACK, ":8081 PSH,ACK", "its connection is over and waits in TIME_WAIT, or its handshake is not finished"},
+		{model.SYN | model.PSH, "SYN,PSH", "another SYN for the same ends"}} {
 		add("TIME_WAIT, "+again.what, func(a addrs) cause {
 			return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
 				frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: over(t, n, a.at(a.server, "8081")), DPort: 8081, TCPFlags: uint8(again.flags)})(t, n)
 			}, reason: "NOT_SPECIFIED", station: drop.StationSocket, what: again.what, says: again.says}
 		})
 	}
+	add("a SYN sent again", func(a addrs) cause {
+		return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
+			nettest.Do(t, n.Server, func() error {
+				l, err := net.Listen("tcp", a.at(a.server, "8082"))
+				if err == nil {
+					t.Cleanup(func() { _ = l.Close() })
+				}
+				return err
+			})
+			// Nobody at the client has sent it, and the client would say so.
+			nettest.Feed(t, n.Client, "table inet q { chain o { type filter hook output priority 0; tcp flags rst drop; }; }", "nft", "-f", "-")
+			for range 2 {
+				frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50001, DPort: 8082, TCPFlags: uint8(model.SYN)})(t, n)
+			}
+		}, reason: "NOT_SPECIFIED", station: drop.StationSocket, what: ":8082 SYN", says: "another SYN for the same ends"}
+	})
 	add("full backlog", func(a addrs) cause {
 		return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
 			n.FillBacklog(t, a.v6, 80)
