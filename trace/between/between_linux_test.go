@@ -44,7 +44,28 @@ func TestSights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Sit(n.Router, "", journey.Seats(rs, -350, -350)); err != nil {
+	// A legacy message may be asked of from the first seat on, while the others are taken.
+	sat, named := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-sat:
+				named <- nil
+				return
+			default:
+			}
+			r.mu.Lock()
+			r.lines[1] = line{}
+			r.mu.Unlock()
+			if err := r.Name([]journey.Event{{Source: journey.SourceLegacy, Seq: 1}}); err != nil {
+				named <- err
+				return
+			}
+		}
+	}()
+	err = r.Sit(n.Router, "", journey.Seats(rs, -350, -350))
+	close(sat)
+	if err := errors.Join(err, <-named); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

@@ -31,7 +31,7 @@ type Reader struct {
 	kit    *kprog.Kit
 	base   program
 	chosen *Chosen
-	seats  []place // as they could be taken, by number
+	seats  []place // as they could be taken, by number; written under mu
 	spaces []*ifname.Table
 
 	// heard is when the sights were last begun to be read to their end.
@@ -42,7 +42,7 @@ type Reader struct {
 	// The messages of the legacy tracer have a ring of their own, so that none waits for a
 	// sight that another CPU is still writing; nfnetlink_log sends one at a time.
 	ring *kprog.Ring
-	mu   sync.Mutex // held while it is read, and for lines
+	mu   sync.Mutex // held while it is read, and for lines and seats
 	// lines are messages by their number.
 	lines map[uint32]line
 	// turns are how many events of nf_tables' tracer came by id, as the tap counts them; nil

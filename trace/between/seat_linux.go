@@ -13,6 +13,7 @@ import (
 )
 
 // take loads and attaches a program for each seat, in the namespace of the thread.
+// Name may be asked meanwhile: a tap tells of a seat as soon as that works.
 func (r *Reader) take(seats []journey.Seat, netns string) error {
 	begin, space := len(r.seats), len(r.spaces)-1
 	translated := false
@@ -43,8 +44,12 @@ func (r *Reader) take(seats []journey.Seat, netns string) error {
 		case err != nil:
 			return fmt.Errorf("attach a netfilter program at %s, priority %d: %w", s.Hook, s.Priority, err)
 		}
+		r.mu.Lock()
 		r.seats = append(r.seats, place{s, space, netns})
+		r.mu.Unlock()
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i := begin; i < len(r.seats); i++ { // what could not be taken parts nothing
 		s := &r.seats[i]
 		if s.Until = journey.LastSeat; i+1 < len(r.seats) && r.seats[i+1].Hook == s.Hook {
