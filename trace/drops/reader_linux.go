@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/trace/ifname"
+	"nfscope/trace/kprog"
 	"nfscope/trace/netns"
 )
 
@@ -39,7 +39,7 @@ type Reader struct {
 	heard   atomic.Pointer[time.Time]
 	watch   drop.Watch
 	last    counters
-	offset  time.Duration // from the kernel's clock to ours
+	boot    time.Time // when the kernel's clock was zero
 	watched []string
 	// mu is held while something is read: Close waits for that.
 	mu   sync.Mutex
@@ -174,19 +174,10 @@ func (r *Reader) Heard() time.Time {
 	return *r.heard.Load()
 }
 
-// clock learns how the kernel's clock stands to ours, at the one of several looks that took
-// least: others may have had the processor in the middle of one.
+// clock learns how the kernel's clock stands to ours; where it cannot be read, it stays.
 func (r *Reader) clock() {
-	var ts unix.Timespec
-	least := time.Duration(math.MaxInt64)
-	for range 5 {
-		before := time.Now()
-		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
-			return
-		}
-		if took := time.Since(before); took < least {
-			least, r.offset = took, time.Duration(before.UnixNano()-ts.Nano())+took/2
-		}
+	if boot, err := kprog.Boot(); err == nil {
+		r.boot = boot
 	}
 }
 
@@ -223,7 +214,7 @@ func question(place string) bool {
 
 // drop turns an event into words.
 func (r *Reader) drop(e raw) *drop.Drop {
-	d := &drop.Drop{Time: time.Unix(0, int64(e.Time)+int64(r.offset)), Source: drop.StepBPF, Reason: r.probe.reason(e.Reason), Netns: e.Netns, Packet: e.Packet, ARP: e.ARP,
+	d := &drop.Drop{Time: r.boot.Add(time.Duration(e.Time)), Source: drop.StepBPF, Reason: r.probe.reason(e.Reason), Netns: e.Netns, Packet: e.Packet, ARP: e.ARP,
 		Length: int(e.Length), Kind: e.Kind, SrcMAC: e.SrcMAC, DstMAC: e.DstMAC, Orig: e.Orig, Reply: e.Reply, State: e.State, Zone: e.Zone, Skb: e.Skb, Count: 1}
 	d.Place, d.Callers = r.path(e.Place, e.Stack)
 	d.Station, d.Hook = r.atlas.Find(d.Place, d.Callers)

@@ -5,6 +5,7 @@ package kprog
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
@@ -140,13 +141,22 @@ func (k *Kit) Count(stat int) (n uint64, err error) {
 	return n, nil
 }
 
-// Boot is when the clock of the programs' events (CLOCK_MONOTONIC) was zero, by the wall's.
-func Boot() (time.Time, error) {
+// Boot is when the clock of the programs' events (CLOCK_MONOTONIC) was zero, by the wall's: at
+// the one of several looks that took least, for others may have had the processor in the
+// middle of one.
+func Boot() (boot time.Time, err error) {
 	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
-		return time.Time{}, os.NewSyscallError("clock_gettime", err)
+	least := time.Duration(math.MaxInt64)
+	for range 5 {
+		before := time.Now()
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+			return time.Time{}, os.NewSyscallError("clock_gettime", err)
+		}
+		if took := time.Since(before); took < least {
+			least, boot = took, time.Unix(0, before.UnixNano()-ts.Nano()+int64(took/2))
+		}
 	}
-	return time.Now().Add(-time.Duration(ts.Nano())), nil
+	return boot, nil
 }
 
 // Close detaches the programs and ends Drain.
