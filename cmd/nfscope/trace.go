@@ -131,6 +131,12 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 			return usage(fmt.Errorf("--through: %w", err))
 		}
 		a.later(func() { _ = other.Close() })
+		if other.Same(ns) {
+			return usagef("--through %s: that is the namespace that is looked at; name others", name)
+		}
+		if i := slices.IndexFunc(t.Through, other.Same); i >= 0 {
+			return usagef("--through %s: that namespace is named twice (the first time as %s)", name, o.through[i])
+		}
 		t.Through = append(t.Through, other)
 	}
 	if o.count > 0 {

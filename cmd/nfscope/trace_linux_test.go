@@ -60,6 +60,46 @@ func TestTraceRecordReplay(t *testing.T) {
 	}
 }
 
+// TestTracePrograms: what programs alone follow is printed as the contract says, in the
+// namespace that is looked at and in the next, which must be another, named once.
+func TestTracePrograms(t *testing.T) {
+	nettest.Kernel(t, "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Feed(t, n.Router, "table inet fw { chain c { type filter hook forward priority 0; }; }", "nft", "-f", "-")
+	through := func(names ...string) *running {
+		args := []string{"--netns", n.Router.Name(), "trace", "--programs", "--json", "--for", "10m", "--count", "2"}
+		for _, name := range names {
+			args = append(args, "--through", name)
+		}
+		return launch(t, "nfscope", append(args, "udp and dst port 9")...)
+	}
+	server := n.Server.Name()
+	path := "/var/run/netns/" + server // the same by another name
+	for want, names := range map[string][]string{
+		"--through " + n.Router.Name() + ": that is the namespace that is looked at":                 {server, n.Router.Name()},
+		"--through " + path + ": that namespace is named twice (the first time as " + server + ")\n": {server, path},
+	} {
+		if _, errs := through(names...).ends(exitUsage); !strings.Contains(errs, want) {
+			t.Errorf("%v: %s", names, errs)
+		}
+	}
+	r := through(server)
+	r.hears("tracing ")
+	datagram(t, n.Client, "10.2.0.2:9")
+	out, _ := r.ends(exitDone)
+	list := objects(t, out)
+	if len(list) != 3 {
+		t.Fatalf("%d lines:\n%s", len(list), out)
+	}
+	endsWithStats(t, list)
+	steps, _ := list[0]["steps"].([]any)
+	if len(steps) != 1 || at(steps[0].(map[string]any), "kind") != "passed" || at(steps[0].(map[string]any), "chain") != "c" || list[1]["netns"] != server || list[1]["came"] == nil {
+		t.Errorf("%s", out)
+	}
+}
+
 // TestTraceEnds: by the time that is up, and by ctrl-C with what there is.
 func TestTraceEnds(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore")

@@ -148,6 +148,9 @@ func (h *Handle) Gone() bool {
 	return unix.Fstat(int(h.ns), &mine) == nil && (there.Ino != mine.Ino || there.Dev != mine.Dev)
 }
 
+// Same reports whether both are of one namespace, by whatever names they were opened.
+func (h *Handle) Same(o *Handle) bool { return h.ns.Equal(o.ns) }
+
 // Name is what Open or Create was given.
 func (h *Handle) Name() string { return h.name }
 

@@ -28,6 +28,9 @@ func List(string) ([]string, error) { return nil, nil }
 // Remove fails with ErrUnsupported.
 func (*Handle) Remove() error { return ErrUnsupported }
 
+// Same is false.
+func (*Handle) Same(*Handle) bool { return false }
+
 // Name is "".
 func (*Handle) Name() string { return "" }
 
