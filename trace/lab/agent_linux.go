@@ -6,14 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"sync"
 	"time"
 
 	"nfscope/trace/netns"
 )
 
-// agentTTL bounds one order: it starts programs, and on a busy machine these take a while.
-const agentTTL = 10 * time.Second
+// agentTTL bounds one order: it starts programs, which wait for the xtables lock, and on a
+// busy machine take a while themselves.
+const agentTTL = (lockWait + 10) * time.Second
 
 // agent turns security groups into rules of its host, with the programs that an
 // administrator would use, and hears from the cloud who joins and leaves.
@@ -45,11 +47,12 @@ func (a *agent) ipset(ctx context.Context, lines string) error {
 func (a *agent) iptables(ctx context.Context, rules string, args ...string) error {
 	name, _ := program(a.service.Backend, "")
 	path, _ := find(name)
-	_, err := a.host.Output(ctx, []byte(rules), path, append([]string{"-w", "5"}, args...)...)
+	_, err := a.host.Output(ctx, []byte(rules), path, append([]string{"-w", strconv.Itoa(lockWait)}, args...)...)
 	return err
 }
 
-// obey carries out an order and says what it did.
+// obey carries out an order and says what it did. Of one that failed nothing is left: it may
+// be given again.
 func (a *agent) obey(order string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), agentTTL)
 	defer cancel()
@@ -59,7 +62,16 @@ func (a *agent) obey(order string) (string, error) {
 	if err != nil || ch.set == "" {
 		return ch.answers, err
 	}
-	return ch.answers, errors.Join(a.ipset(ctx, ch.set), a.iptables(ctx, a.cloud.chain(ch.vm), "--noflush"))
+	if err = a.ipset(ctx, ch.set); err == nil {
+		err = a.iptables(ctx, a.cloud.chain(ch.vm), "--noflush")
+	}
+	if err == nil {
+		return ch.answers, nil
+	}
+	back, lost := a.cloud.order(ch.undo)
+	again, cancel := context.WithTimeout(context.Background(), agentTTL) // the order may have used up its own time
+	defer cancel()
+	return "", errors.Join(err, lost, a.ipset(again, back.set))
 }
 
 // reset leads all back into the groups that the lab begins with.

@@ -129,11 +129,12 @@ func (c *cloud) sets() string {
 }
 
 // change is an order of the cloud's that was carried out in its books: what is to be loaded
-// for it, and what is answered.
+// for it, what is answered, and the order that takes it back.
 type change struct {
 	vm      VM
 	set     string // for ipset
 	answers string
+	undo    string
 }
 
 // order reads "join GROUP VM" or "leave GROUP VM". What changes nothing has an answer alone.
@@ -156,10 +157,12 @@ func (c *cloud) order(line string) (change, error) {
 	ch := change{vm: *vm}
 	if join {
 		g.Members = append(g.Members, vm.Name)
+		ch.undo = "leave " + g.Name + " " + vm.Name
 		ch.set = fmt.Sprintf("add %s %s -exist\n", groupName(g.Name), vm.Address)
 		ch.answers = fmt.Sprintf("%s joined %s: %s is in the set %s, %s asks %[4]s", vm.Name, g.Name, vm.Address, groupName(g.Name), vmChain(vm.Name))
 	} else {
 		g.Members = slices.DeleteFunc(g.Members, func(n string) bool { return n == vm.Name })
+		ch.undo = "join " + g.Name + " " + vm.Name
 		ch.set = fmt.Sprintf("del %s %s -exist\n", groupName(g.Name), vm.Address)
 		ch.answers = fmt.Sprintf("%s left %s: %s is out of the set %s, %s asks it no more", vm.Name, g.Name, vm.Address, groupName(g.Name), vmChain(vm.Name))
 	}

@@ -109,7 +109,7 @@ func TestLoadErrors(t *testing.T) {
 		{"do: ping", "do: dance", `lab.yaml:24: step "ping" does "dance": expected tcp, udp, ping, http or dns`},
 		{"to: 10.1.0.1\n", "to: 10.1.0.1:80\n", `lab.yaml:25: step "ping" pings "10.1.0.1:80": expected an address`},
 		{"do: ping", "do: tcp", `lab.yaml:25: step "ping" goes to "10.1.0.1": expected address:port`},
-		{"timeout: 200ms", "timeout: 1h", `lab.yaml:26: step "ping": timeout 1h0m0s; expected at most 10s`},
+		{"timeout: 200ms", "timeout: 1h", `lab.yaml:26: step "ping": timeout 1h0m0s; expected at most 1m0s`},
 		{"timeout: 200ms", "timeout: soon", "lab.yaml:26:"},
 		{"timeout: 200ms", "count: 1000000", `lab.yaml:26: step "ping": count 1000000; expected at most 1000`},
 		{"timeout: 200ms", "source: 10.1.0.9", `lab.yaml:26: step "ping": host a has no address 10.1.0.9`},

@@ -249,23 +249,72 @@ func TestWords(t *testing.T) {
 }
 
 // TestResent: that TCP sent its SYN again is told, so that it is not taken for another
+// attempt: as often as the kernel counted it. The first SYN is dropped, the next one ends the
 // attempt.
 func TestResent(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy-restore")
 	n := up(t, load(t, "close-the-door"))
-	step := n.lab.Steps[1] // dropped
-	step.Do, step.Timeout = "tcp", 1900*time.Millisecond
-	if r := n.Run(t.Context(), step); r.Word != TimedOut || r.Attempts[0].Resent != 1 {
-		t.Errorf("behind 1.9 s: %v, sent again %d times", r, r.Attempts[0].Resent)
+	const drop = "*filter\n-A INPUT -p tcp --syn -m statistic --mode nth --every 1000 --packet 0 -j DROP\n"
+	for _, c := range []struct {
+		rules string
+		want  Word
+		least int
+	}{
+		{drop + "-A INPUT -p tcp -j REJECT --reject-with tcp-reset\nCOMMIT\n", Refused, 1},
+		{drop + "COMMIT\n", Connected, 1},
+		{"*filter\nCOMMIT\n", Connected, 0},
+	} {
+		nettest.Feed(t, n.Observed(), c.rules, "iptables-legacy-restore")
+		before, err := n.Counted()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := n.Run(t.Context(), Step{From: "client", Do: "tcp", To: "203.0.113.10:22", Timeout: nettest.InVain})
+		after, err := n.Counted()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, again := after.Since(before)["client"]["TcpExt.TCPSynRetrans"], r.Attempts[0].Resent
+		if r.Word != c.want || again < c.least || uint64(again) != sent {
+			t.Errorf("%s%v, sent again %d times; the kernel counted %d", c.rules, r, again, sent)
+		}
 	}
-	if r := n.Run(t.Context(), n.lab.Steps[0]); r.Word != Connected || r.Attempts[0].Resent != 0 {
-		t.Errorf("answered: %v, sent again %d times", r, r.Attempts[0].Resent)
+}
+
+// TestSelfConnect: a socket that connects to itself is thrown away by the dialer, which makes
+// another one; no descriptor holds the former.
+func TestSelfConnect(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t)
+	ns := nettest.New(t, "self")
+	n := &Network{lab: &Lab{}, hosts: map[string]*netns.Handle{"self": ns}}
+	r := n.Run(t.Context(), Step{From: "self", Do: "tcp", SPort: 4444, To: "127.0.0.1:4444", Timeout: nettest.InVain})
+	t.Logf("%v: %v", r, r.Attempts[0].Err)
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(nettest.InVain); ; <-again.C { // a program being started has all descriptors for a moment
+		var held []string
+		nettest.Do(t, ns, func() error {
+			b, err := os.ReadFile("/proc/thread-self/net/tcp")
+			for line := range strings.Lines(string(b)) {
+				if f := strings.Fields(line); len(f) > 9 && f[0] != "sl" && f[9] != "0" { // inode
+					held = append(held, line)
+				}
+			}
+			return err
+		})
+		if len(held) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("held still: %q", held)
+		}
 	}
 }
 
 // TestLateAnswer: an answer that comes when its attempt was given up is an answer, where the
-// step states that some come.
+// step states that some come. However short the wait is, the datagram is sent.
 func TestLateAnswer(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy-restore")
@@ -290,7 +339,7 @@ func TestLateAnswer(t *testing.T) {
 		}
 	}()
 	r := n.Run(t.Context(), Step{Name: "late", From: "client", Do: "udp", To: "203.0.113.10:22", Count: 2, Result: Mixed,
-		Timeout: 50 * time.Millisecond, Shares: []Share{{Answer: "late", Of: 0.5}}})
+		Timeout: time.Nanosecond, Shares: []Share{{Answer: "late", Of: 0.5}}})
 	if r.Word != Mixed || r.Attempts[0].Answer != "late" || r.Attempts[0].Word != Answered || r.Attempts[1].Word != TimedOut {
 		t.Errorf("%v: %+v", r, r.Attempts)
 	}

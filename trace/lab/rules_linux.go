@@ -81,9 +81,9 @@ func (n *Network) loadRules(ctx context.Context) error {
 	return nil
 }
 
-// lockWait is for how many seconds a lab that is built waits for the xtables lock: it is one
-// for all namespaces of the host, and on a busy one many want it.
-const lockWait = "30"
+// lockWait is for how many seconds a lab waits for the xtables lock: it is one for all
+// namespaces of the host, and on a busy one many want it.
+const lockWait = 30
 
 func (n *Network) load(ctx context.Context, host string, r Rules) error {
 	text, err := fs.ReadFile(n.lab.files, r.File)
@@ -92,7 +92,7 @@ func (n *Network) load(ctx context.Context, host string, r Rules) error {
 	}
 	name, _ := program(r.Backend, r.Family)
 	path, _ := find(name)
-	args := []string{"-w", lockWait}
+	args := []string{"-w", strconv.Itoa(lockWait)}
 	switch r.Backend {
 	case model.BackendNFTables.String():
 		args = []string{"-f", "-"}

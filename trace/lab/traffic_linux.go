@@ -65,13 +65,15 @@ func word(ctx context.Context, err error) Word {
 
 // send makes one attempt on the calling thread, which is in the sender's namespace.
 func (a *Attempt) send(ctx context.Context, s *Step) error {
-	ctx, cancel := context.WithTimeout(ctx, s.wait())
+	timed, cancel := context.WithTimeout(ctx, s.wait())
 	defer cancel()
 	var err error
 	switch s.Do {
 	case "ping":
-		err = a.ping(ctx, s)
-	case "tcp", "udp", "http", "dns":
+		err = a.ping(timed, s)
+	case "tcp", "http":
+		err = a.exchange(timed, s)
+	case "udp", "dns": // an answer is waited for from when the datagram can be sent
 		err = a.exchange(ctx, s)
 	default:
 		err = fmt.Errorf("step %s does %q, which is unknown", s.Name, s.Do)
@@ -107,6 +109,10 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 	twin := -1
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
 		cerr := c.Control(func(fd uintptr) {
+			if twin >= 0 { // of a socket that reached itself, in whose place comes this one
+				_ = unix.Close(twin)
+				twin = -1
+			}
 			a.Tuple.SPort, err = bind(int(fd), src, s.SPort)
 			if datagram {
 				tellErrors(int(fd))
@@ -129,6 +135,9 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 	}()
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = c.SetDeadline(deadline)
+	}
+	if datagram { // not of writes: what is given up was sent
+		_ = c.SetReadDeadline(time.Now().Add(s.wait()))
 	}
 	// Whoever cancels does not wait for the deadline.
 	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()

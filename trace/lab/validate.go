@@ -16,7 +16,7 @@ import (
 const (
 	maxHosts   = 64
 	maxCount   = 1000
-	maxTimeout = 10 * time.Second
+	maxTimeout = time.Minute
 	maxDev     = 15 // IFNAMSIZ less the final zero
 )
 
