@@ -169,9 +169,10 @@ func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 				b.suspect(rulesMoved)
 			}
 		}
+		f.movedUnder("", confirmed, m.touchesStanding)
 		for i := range f.done {
 			j := f.draw(&f.done[i])
-			if !j.Complete || !m.touches(j, confirmed) {
+			if !j.Complete || j.Netns != "" || !m.touches(j, confirmed) {
 				continue
 			}
 			c := *j

@@ -24,7 +24,13 @@ func (f *Fold) SetFollowing(on bool) { f.following.on = on }
 
 // SetBeside tells the rules of another namespace, which packets are followed into.
 func (f *Fold) SetBeside(netns string, rs *model.Ruleset) {
-	b := map[string][]standing{netns: standings(rs)}
+	stands := standings(rs)
+	f.movedUnder(netns, time.Time{}, func(stood []standing) bool {
+		return !slices.EqualFunc(stood, stands, func(a, b standing) bool {
+			return a.at == b.at && a.of == b.of && (a.base == nil) == (b.base == nil) && (a.base == nil || *a.base == *b.base)
+		})
+	})
+	b := map[string][]standing{netns: stands}
 	for n, l := range f.following.beside { // a clone may have the same
 		if n != netns {
 			b[n] = l
@@ -42,6 +48,25 @@ func (f *Fold) stands(netns string) []standing {
 		return nil
 	}
 	return standings(f.rules.Ruleset())
+}
+
+// movedUnder tells the courses in a namespace that are not filed that its rules are about to
+// change, after confirmed: touched says of what stood there whether it does. Who had left before
+// then had the old ones all the way.
+func (f *Fold) movedUnder(netns string, confirmed time.Time, touched func(stood []standing) bool) {
+	stands := f.stands(netns)
+	if stands == nil {
+		return
+	}
+	for _, w := range f.sights.line {
+		if w.number == 0 || w.filed || w.name.netns != netns {
+			continue
+		}
+		if w.stood == nil {
+			w.stood = stands
+		}
+		w.moved = w.moved || (!w.left() || w.seen().Time.After(confirmed)) && touched(stands)
+	}
 }
 
 // arrive files the courses that nothing more is heard of, all of them at the end.
@@ -93,8 +118,12 @@ func (f *Fold) walked(w *course) bool {
 	t := w.trail()
 	j := &Journey{Start: first.Time, Origin: "trace", Family: first.Packet.Family, Netns: w.name.netns, In: t.inside, Out: last.Out, Path: PathUnknown, Packet: first.Packet,
 		Closed: true, Complete: true, Came: w.came}
-	if j.Netns == "" {
-		j.Rules = f.inForce
+	stands := w.stood
+	if stands == nil {
+		stands = f.stands(j.Netns)
+		if j.Netns == "" {
+			j.Rules = f.inForce
+		}
 	}
 	switch t.way {
 	case model.HookInput:
@@ -104,7 +133,6 @@ func (f *Fold) walked(w *course) bool {
 	case model.HookOutput:
 		j.Path = PathOutput
 	}
-	stands := f.stands(j.Netns)
 	for i := range w.all[:len(w.all)-1] {
 		j.pass(&w.all[i], &w.all[i+1], stands)
 	}
@@ -135,6 +163,9 @@ func (f *Fold) walked(w *course) bool {
 			}
 		}
 		f.falls.keep(t)
+	}
+	if w.moved && j.Complete {
+		j.Complete, j.Why = false, rulesMoved
 	}
 	if w.came != 0 {
 		o.Sentence += fmt.Sprintf("; it came as #%d", w.came)

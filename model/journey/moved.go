@@ -63,6 +63,15 @@ func (m *moved) touches(j *Journey, confirmed time.Time) bool {
 	})
 }
 
+// touchesStanding reports whether what stands in the hooks, by the first of the two rulesets,
+// is not the same in the other.
+func (m *moved) touchesStanding(stands []standing) bool {
+	return m.all || slices.ContainsFunc(stands, func(s standing) bool {
+		b := s.base
+		return b != nil && !m.same[chainKey{b.backend, b.family, b.table, b.name}]
+	})
+}
+
 // touchesUnderWay is touches of a journey that is under way.
 func (m *moved) touchesUnderWay(b *builder, confirmed time.Time) bool {
 	if !b.last.After(confirmed) {

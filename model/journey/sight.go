@@ -46,6 +46,10 @@ type course struct {
 	// from. filed is true once the journey is made.
 	number, came int
 	filed        bool
+	// stood is what stood in the hooks when the packet came, where its namespace's rules have
+	// changed since, nil where they have not; moved is true where that may matter to it.
+	stood []standing
+	moved bool
 }
 
 // courseName is a packet's number, in recordings without one its sk_buff, in a namespace.
