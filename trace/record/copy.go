@@ -3,6 +3,8 @@ package record
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"nfscope/model/feed"
@@ -103,9 +105,11 @@ func happened(it *feed.Item) time.Time {
 type state struct {
 	// newest are the last ones of their kinds, in the order in which a source tells them.
 	host, rules, counts, table, drops, trace, lab *feed.Item
-	problems                                      []*feed.Item
-	flows                                         flow.Table
-	dumped                                        bool
+	// beside are those of other namespaces' rules, by name.
+	beside   map[string]*feed.Item
+	problems []*feed.Item
+	flows    flow.Table
+	dumped   bool
 }
 
 func (s *state) take(it *feed.Item) {
@@ -115,6 +119,11 @@ func (s *state) take(it *feed.Item) {
 		s.host = &c
 	case it.Rules != nil:
 		s.rules, s.counts = &c, nil // counters belong to a ruleset
+	case it.Beside != nil:
+		if s.beside == nil {
+			s.beside = map[string]*feed.Item{}
+		}
+		s.beside[it.Beside.Netns] = &c
 	case it.Counts != nil:
 		s.counts = &c
 	case it.Table != nil:
@@ -136,6 +145,9 @@ func (s *state) take(it *feed.Item) {
 // give puts the items that lead to the state at once.
 func (s *state) give(at time.Time, put func(*feed.Item) error) error {
 	list := append([]*feed.Item{s.host, s.rules, s.counts, s.table}, s.connections(at)...)
+	for _, netns := range slices.Sorted(maps.Keys(s.beside)) { // before the trace that goes through them
+		list = append(list, s.beside[netns])
+	}
 	list = append(append(list, s.drops, s.trace, s.lab), s.problems...)
 	for _, it := range list {
 		if it == nil {

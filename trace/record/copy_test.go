@@ -10,9 +10,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nfscope/model"
 	"nfscope/model/feed"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 	"nfscope/model/store"
 )
 
@@ -95,6 +97,38 @@ func TestCopySpan(t *testing.T) {
 	}
 	if middles == 0 {
 		t.Error("no recording has a packet in its middle")
+	}
+}
+
+// TestCopyBeside: a part of a recording begins with the newest rules of every other namespace,
+// in front of the trace that goes through them, and they are counted by a name of their own.
+func TestCopyBeside(t *testing.T) {
+	t.Parallel()
+	beside := func(ms int, netns, generation string) feed.Item {
+		return feed.Item{Time: at(ms), Beside: &feed.Beside{Netns: netns, Rules: &model.Ruleset{Netns: netns, Generation: generation}}}
+	}
+	_, f := all(t, write(t, []feed.Item{beside(0, "b", "old"), beside(1, "a", "a1"), beside(2, "b", "b2"),
+		{Time: at(3), Trace: &snapshot.Trace{Armed: true}}, {Time: at(2000), Problem: "p"}}))
+	var c bytes.Buffer
+	if err := f.Copy(context.Background(), &c, nil, Span{From: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	part, g := all(t, c.Bytes())
+	var got []string
+	for i := range part {
+		switch it := &part[i]; {
+		case it.Beside != nil:
+			got = append(got, it.Beside.Netns+" "+it.Beside.Rules.Generation)
+		case it.Trace != nil:
+			got = append(got, "trace")
+		}
+	}
+	if d := cmp.Diff([]string{"a a1", "b b2", "trace"}, got); d != "" {
+		t.Error(d)
+	}
+	in, err := g.Info(context.Background())
+	if err != nil || in.Items["rules of other namespaces"] != 2 || in.Items["other"] != 0 {
+		t.Errorf("%v, %v", in, err)
 	}
 }
 

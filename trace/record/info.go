@@ -97,6 +97,8 @@ func kind(it *feed.Item) string {
 	switch {
 	case it.Rules != nil:
 		return "rules"
+	case it.Beside != nil:
+		return "rules of other namespaces"
 	case it.Counts != nil, it.Partial != nil:
 		return "counters"
 	case it.Event != nil:

@@ -14,8 +14,8 @@ import (
 	"nfscope/model/feed"
 )
 
-// Redactor replaces what tells who and where: addresses, MACs and host names, wherever
-// they stand, rule texts and comments included. Each is replaced by always the same
+// Redactor replaces what tells who and where: addresses, MACs and the names of hosts and
+// namespaces, wherever they stand, rule texts and comments included. Each is replaced by always the same
 // other one, and addresses of one subnet stay in one subnet; interfaces, ports, chains
 // and sets keep their names. What is meant is told apart from what it is by a random key
 // that is written nowhere. It is not safe for concurrent use.
@@ -26,7 +26,7 @@ type Redactor struct {
 	key   []byte
 	addrs map[netip.Addr]netip.Addr
 	texts map[string]string
-	// names are hosts that were named by a Host item.
+	// names are hosts and namespaces that were named by an item.
 	names map[string]string
 	bits  bitSource
 	find  *patterns
@@ -61,12 +61,18 @@ func (r *Redactor) Item(it *feed.Item) *feed.Item {
 	if h := it.Host; h != nil && !strings.HasPrefix(h.Source, "lab ") { // a lab's names are everybody's
 		r.name(h.Name)
 	}
+	if b := it.Beside; b != nil {
+		r.name(b.Netns)
+	}
+	if s := it.Sight; s != nil {
+		r.name(s.Netns)
+	}
 	out := reflect.New(reflect.TypeFor[feed.Item]())
 	r.value(out.Elem(), reflect.ValueOf(it).Elem())
 	return out.Interface().(*feed.Item)
 }
 
-// name notes a host's name, which is replaced from now on.
+// name notes the name of a host or a namespace, which is replaced from now on.
 func (r *Redactor) name(s string) {
 	if s == "" || s == "host" || r.names[s] != "" {
 		return

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nfscope/model"
 	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/model/journey"
@@ -354,5 +355,29 @@ func TestRedactHost(t *testing.T) {
 	}
 	if got := NewRedactor().Item(&feed.Item{Host: &feed.Host{Name: "gateway", Source: "lab gateway"}}); got.Host.Name != "gateway" {
 		t.Errorf("a lab's host is %q", got.Host.Name)
+	}
+}
+
+// TestRedactNetns: the name of a namespace that packets are followed into is replaced by one and
+// the same other, whichever item names it first.
+func TestRedactNetns(t *testing.T) {
+	t.Parallel()
+	beside := &feed.Item{Beside: &feed.Beside{Netns: "customer-x", Rules: &model.Ruleset{Netns: "customer-x"}}}
+	sight := &feed.Item{Sight: &journey.Sight{Netns: "customer-x"}}
+	for _, sightFirst := range []bool{false, true} {
+		r := NewRedactor()
+		if sightFirst {
+			r.Item(sight)
+		}
+		b, s, p := r.Item(beside).Beside, r.Item(sight).Sight, r.Item(&feed.Item{Problem: "customer-x is gone"}).Problem
+		if n := b.Netns; !strings.HasPrefix(n, "host-") || b.Rules.Netns != n || s.Netns != n || p != n+" is gone" {
+			t.Errorf("it is %q, its rules' %q, a sight's %q, and a text says %q", n, b.Rules.Netns, s.Netns, p)
+		}
+	}
+	if n := NewRedactor().Item(sight).Sight.Netns; !strings.HasPrefix(n, "host-") {
+		t.Errorf("a sight alone names %q", n)
+	}
+	if n := NewRedactor().Item(&feed.Item{Sight: &journey.Sight{}}).Sight.Netns; n != "" {
+		t.Errorf("the one that is looked at became %q", n)
 	}
 }
