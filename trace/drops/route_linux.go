@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"nfscope/model"
 	"nfscope/model/drop"
 	"nfscope/trace/netns"
 	"nfscope/trace/sockdiag"
@@ -217,8 +218,11 @@ func (f *factFinder) listeners(d *drop.Drop, a *drop.Facts) {
 		list = append(list, more...)
 	}
 	a.Listener = drop.ListenerNone
-	if _, ok := sockdiag.For(list, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort), 0); ok {
+	if s, ok := sockdiag.For(list, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort), 0); ok {
 		a.Listener = drop.ListenerThere
+		if s.Unsure6 && p.Family == model.FamilyIPv4 { // it may take IPv6 alone
+			a.Listener = drop.ListenerUnknown
+		}
 	}
 	for _, s := range list {
 		if s.At.Port() != p.DPort || len(a.Nearby) == 8 {

@@ -51,7 +51,7 @@ func listed(r io.Reader, tcp bool) (list []Socket, err error) {
 		case !tcp && state != established && state != closed:
 			continue
 		}
-		x := Socket{At: at, Waiting: int(waiting)}
+		x := Socket{At: at, Waiting: int(waiting), Unsure6: at.Addr().Is6() && at.Addr().IsUnspecified()}
 		if tcp {
 			x.Most = -1
 		}

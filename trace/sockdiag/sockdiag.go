@@ -23,6 +23,9 @@ type Socket struct {
 	Device int
 	// Only6 is true of an IPv6 socket that takes no IPv4.
 	Only6 bool
+	// Unsure6 is true of an IPv6 socket for all addresses of which Only6 is not known:
+	// /proc/net does not tell it.
+	Unsure6 bool
 	// Waiting and Most are of TCP the connections that wait to be accepted and the backlog,
 	// -1 where that is not known; of others the bytes that wait to be read and to be sent.
 	Waiting, Most int
@@ -109,6 +112,7 @@ const (
 // address goes before those for all, and of each kind that goes first which asks most
 // (compute_score, net/ipv4/udp.c and inet_hashtables.c). Of several that share a port
 // (SO_REUSEPORT) the fullest is taken, since which of them the kernel chose is not known.
+// A socket that is Unsure6 counts as one that takes IPv4.
 func For(list []Socket, from, to netip.AddrPort, device int) (best Socket, ok bool) {
 	most := -1
 	for _, s := range list {

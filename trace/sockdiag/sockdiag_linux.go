@@ -2,8 +2,10 @@ package sockdiag
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +28,8 @@ func Families(f model.Family) []uint8 {
 const patience = time.Second
 
 // Waiting lists the sockets of a family (AF_INET, AF_INET6) and a protocol that wait. Only
-// those are asked for: a busy host has many others.
+// those are asked for: a busy host has many others. Where /proc/net is asked, a socket at
+// [::] that takes IPv6 alone looks like one that takes IPv4 too, and is Unsure6.
 func Waiting(ns *netns.Handle, family uint8, proto model.Proto) ([]Socket, error) {
 	return waiting(ns, family, proto, kmod.Kernel{})
 }
@@ -44,19 +47,23 @@ func waiting(ns *netns.Handle, family uint8, proto model.Proto, k kmod.Kernel) (
 			list, err = dump(family, proto)
 			return err
 		}
-		list, err = read(family, proto)
+		list, err = read("/proc/thread-self/net", family, proto)
 		return err
 	})
 	return list, err
 }
 
-// read reads the sockets from /proc/net, in the namespace of the calling thread.
-func read(family uint8, proto model.Proto) ([]Socket, error) {
+// read reads the sockets from a directory as /proc/net. A kernel without IPv6 has no files
+// of it, and no sockets.
+func read(dir string, family uint8, proto model.Proto) ([]Socket, error) {
 	name := proto.String()
 	if family == inet6 {
 		name += "6"
 	}
-	f, err := os.Open("/proc/thread-self/net/" + name)
+	f, err := os.Open(filepath.Join(dir, name))
+	if family == inet6 && errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -111,3 +111,31 @@ func TestWaiting(t *testing.T) {
 		t.Errorf("listeners: %+v and %+v", diag, proc)
 	}
 }
+
+// TestReadWithoutIPv6: a kernel without IPv6 has no files of it, and IPv4's are read all the same;
+// where there is one, it does not say which sockets at [::] take no IPv4.
+func TestReadWithoutIPv6(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put := func(name, line string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("heading\n"+line+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := read(dir, inet, model.ProtoTCP); err == nil {
+		t.Error("no file of IPv4 is no error")
+	}
+	put("tcp", "0: 00000000:0050 00000000:0000 0A 00000000:00000000")
+	if list, err := read(dir, inet, model.ProtoTCP); err != nil || len(list) != 1 || list[0].Unsure6 {
+		t.Errorf("IPv4: %+v, %v", list, err)
+	}
+	if list, err := read(dir, inet6, model.ProtoTCP); err != nil || len(list) != 0 {
+		t.Errorf("IPv6 that is not there: %+v, %v", list, err)
+	}
+	const all, none = "00000000000000000000000000000000", ":0000"
+	put("tcp6", "0: "+all+":0050 "+all+none+" 0A 00000000:00000000")
+	if list, err := read(dir, inet6, model.ProtoTCP); err != nil || len(list) != 1 || !list[0].Unsure6 {
+		t.Errorf("IPv6: %+v, %v", list, err)
+	}
+}
