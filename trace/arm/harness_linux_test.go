@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -190,15 +189,7 @@ func (s shot) fire(t *testing.T, ns *netns.Handle) {
 		} else {
 			var local *net.UDPAddr
 			if local, err = net.ResolveUDPAddr(s.network, s.from); err == nil {
-				// A program that is just being started may still hold the last shot's socket.
-				d := net.Dialer{LocalAddr: local, Control: func(_, _ string, c syscall.RawConn) error {
-					var e error
-					err := c.Control(func(fd uintptr) {
-						e = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
-					})
-					return errors.Join(err, e)
-				}}
-				conn, err = d.Dial(s.network, s.to)
+				conn, err = nettest.From(local).Dial(s.network, s.to)
 			}
 		}
 		if err != nil {

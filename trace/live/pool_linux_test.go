@@ -38,12 +38,17 @@ func newPoolNet(t *testing.T, snat string) *poolNet {
 	return &poolNet{t: t, n: n, read: r}
 }
 
-// udp sends one datagram from a port to a port of the server; the first byte decides
-// nothing, there is nobody there.
+// udp sends one datagram from a port to a port of the server, where nobody is.
 func (p *poolNet) udp(from, to int) {
 	p.t.Helper()
+	p.udpTo(from, fmt.Sprintf("10.2.0.2:%d", to))
+}
+
+// udpTo sends one datagram from a port to an address.
+func (p *poolNet) udpTo(from int, to string) {
+	p.t.Helper()
 	nettest.Do(p.t, p.n.Client, func() error {
-		c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(10, 1, 0, 2), Port: from}, &net.UDPAddr{IP: net.IPv4(10, 2, 0, 2), Port: to})
+		c, err := nettest.From(&net.UDPAddr{IP: net.IPv4(10, 1, 0, 2), Port: from}).Dial("udp", to)
 		if err != nil {
 			return err
 		}
@@ -217,15 +222,7 @@ func TestPortRewritten(t *testing.T) {
 	p := newPoolNet(t, "accept")
 	nettest.Feed(t, p.n.Router, "table ip d { chain pre { type nat hook prerouting priority -100; ip daddr 203.0.113.1 udp dport 9 dnat to 10.2.0.2; }; }\n", "nft", "-f", "-")
 	p.udp(5000, 9)
-	nettest.Do(t, p.n.Client, func() error {
-		c, err := net.DialUDP("udp", &net.UDPAddr{IP: net.IPv4(10, 1, 0, 2), Port: 5000}, &net.UDPAddr{IP: net.IPv4(203, 0, 113, 1), Port: 9})
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		_, err = c.Write([]byte("x"))
-		return err
-	})
+	p.udpTo(5000, "203.0.113.1:9")
 	rr, err := rules.Open(p.n.Router)
 	if err != nil {
 		t.Fatal(err)

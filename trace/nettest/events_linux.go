@@ -3,11 +3,15 @@ package nettest
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"nfscope/model/journey"
 	"nfscope/trace/netns"
@@ -135,6 +139,17 @@ func CloseUnblocks(t *testing.T, open func() (Source, error)) {
 	}
 }
 
+// From gives a dialer that sends from an address, whose port may have been used a moment ago:
+// a program that a parallel test is just starting holds a copy of the closed socket until its
+// exec, and the port is not free before.
+func From(local net.Addr) *net.Dialer {
+	return &net.Dialer{LocalAddr: local, Control: func(_, _ string, c syscall.RawConn) error {
+		var e error
+		err := c.Control(func(fd uintptr) { e = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) })
+		return errors.Join(err, e)
+	}}
+}
+
 // SendUDP sends one packet from a port, 0 for any, with a payload of five bytes. That the
 // rules drop it on its way out is no error.
 func SendUDP(t testing.TB, from *netns.Handle, port int, to string) {
@@ -144,7 +159,7 @@ func SendUDP(t testing.TB, from *netns.Handle, port int, to string) {
 		if err != nil {
 			return err
 		}
-		c, err := net.DialUDP("udp", &net.UDPAddr{Port: port}, remote)
+		c, err := From(&net.UDPAddr{Port: port}).Dial("udp", remote.String())
 		if err != nil {
 			return err
 		}
