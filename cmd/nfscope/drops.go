@@ -217,6 +217,9 @@ func (p *dropPrinter) summary(w drop.Watch) string {
 	if w.Homeless > 0 {
 		s += fmt.Sprintf("; of %s in the whole host nobody can tell whose they were", plural(w.Homeless, "drop"))
 	}
+	if w.Missed > 0 {
+		s += fmt.Sprintf("; of %s in the whole host the kernel told nobody: another was being told of", plural(w.Missed, "drop"))
+	}
 	if p.usual > 0 {
 		s += fmt.Sprintf("; %s left out that happens on every host (--all)", plural(p.usual, "drop"))
 	}

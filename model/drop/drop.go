@@ -147,8 +147,10 @@ type Watch struct {
 	// that found no room: both are counted by reason and place. Merged is how many of these
 	// are not even that.
 	Told, Held, Lost, Merged uint64
-	// Homeless counts drops in the whole host whose namespace could not be told.
-	Homeless uint64
+	// Homeless counts drops in the whole host whose namespace could not be told, Missed those
+	// for which the kernel did not ask the program, since it was at work on that CPU: an
+	// interrupt came, and dropped a packet, while it told of another.
+	Homeless, Missed uint64
 }
 
 // Lift is a step that is not at work.

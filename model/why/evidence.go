@@ -242,6 +242,9 @@ func (a *Answer) where(s *Seen) {
 	} else {
 		a.Evidence = append(a.Evidence, "lost: nothing")
 	}
+	if n := s.Watch.Missed; n > 0 { // nearly all are others'
+		a.Evidence = append(a.Evidence, fmt.Sprintf("of %d drops in the whole host the kernel told nobody: another was being told of", n))
+	}
 	if a.Confidence != Certain { // they say what could not be seen
 		a.Evidence = append(a.Evidence, s.Notes...)
 	}

@@ -32,7 +32,9 @@ type Look struct {
 	over  uint64 // drops of the flow that were not kept
 	probe *Probe
 	snap  *snapshot.Snapshot
-	base  *snapshot.Loss // when it began
+	// base and missed are what was lost when it began.
+	base   *snapshot.Loss
+	missed uint64
 }
 
 // NewLook makes a Look. place names the namespace, "" for the one we run in.
@@ -76,7 +78,7 @@ func (l *Look) Snapshot(s *snapshot.Snapshot) {
 	l.snap = s
 	if l.base == nil && !l.began.IsZero() {
 		loss := s.Loss
-		l.base = &loss
+		l.base, l.missed = &loss, s.Drops.Watch.Missed
 	}
 }
 
@@ -112,6 +114,7 @@ func (l *Look) Seen(now time.Time, over bool) *Seen {
 	if l.base != nil {
 		s.Lost -= min(s.Lost, l.base.Trace+l.base.Dropped+l.base.Drops)
 		s.Gaps -= min(s.Gaps, l.base.Gaps)
+		s.Watch.Missed -= min(s.Watch.Missed, l.missed)
 	}
 	s.Lost += l.over
 	s.Notes, s.Routes = snap.Trace.Notes, snap.Routes

@@ -229,6 +229,8 @@ func TestJudge(t *testing.T) {
 		{name: "a backlog that was full", seen: Seen{Journeys: []*journey.Journey{local(traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none))}, Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 1)}, Socket: &Socket{Proto: model.ProtoTCP, At: "tcp 0.0.0.0:80", Most: 1}},
 			kind: Backlog, side: Request, confidence: Likely, dropped: true, sentence: flow80 + kernel + "the queue of the listening socket is full"},
 		{name: "nothing, and a loss", seen: Seen{Over: true, Held: 4}, kind: Nothing, side: Request, confidence: Likely, says: "4 packets held back by the rate limit", sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
+		{name: "drops of the host that nobody was told of", seen: Seen{Over: true, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode, Missed: 3}}, kind: Nothing, side: Request, confidence: Certain, says: "lost: nothing\nof 3 drops in the whole host the kernel told nobody",
+			sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
 		{name: "a probe that was not sent", seen: Seen{Over: true, Probe: &Probe{What: "UDP datagram to 10.2.0.2:9", Result: "network is unreachable", Refused: true, Unsent: true}}, kind: Kernel, side: Request, confidence: Certain, dropped: true,
 			sentence: "the probe (UDP datagram to 10.2.0.2:9) was not sent, the kernel of this host refused it: network is unreachable"},
 		{name: "a probe that came back and was not seen", seen: Seen{Over: true, Probe: &Probe{What: "UDP datagram to 10.2.0.2:9", Result: "connection refused", Refused: true}}, kind: Nothing, side: Request, confidence: Likely,

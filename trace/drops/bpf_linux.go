@@ -89,6 +89,16 @@ func (p *probe) counts() (c counts, err error) {
 	return c, nil
 }
 
+// missed is how many drops of the whole host the kernel passed the program over for (raw
+// tracepoints are not entered twice on a CPU); 0 where it does not count them (before 5.12).
+func (p *probe) missed() (uint64, error) {
+	s, err := p.prog.Stats()
+	if err != nil {
+		return 0, fmt.Errorf("read the program's misses: %w", err)
+	}
+	return s.RecursionMisses, nil
+}
+
 // untoldSince hands over by reason and place how many drops were not told one by one
 // since the call before.
 func (p *probe) untoldSince(emit func(k untoldKey, n uint64)) error {

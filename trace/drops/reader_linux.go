@@ -136,7 +136,7 @@ func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
 			if err := r.read(true, emit); err != nil {
 				return err
 			}
-			if r.watch.Told != told.Told || r.watch.Held != told.Held || r.watch.Lost != told.Lost || r.watch.Homeless != told.Homeless {
+			if w := &r.watch; w.Told != told.Told || w.Held != told.Held || w.Lost != told.Lost || w.Homeless != told.Homeless || w.Missed != told.Missed {
 				told = r.watch
 				w := told
 				emit(feed.Item{Time: time.Now(), Drops: &w})
@@ -273,6 +273,9 @@ func (r *Reader) counted(emit func(feed.Item)) error {
 			return err
 		}
 		r.watch.Told, r.watch.Held, r.watch.Lost, r.watch.Merged, r.watch.Homeless = c[statTold], c[statHeld], c[statLost], c[statMerged], c[statHomeless]
+		if r.watch.Missed, err = r.probe.missed(); err != nil {
+			return err
+		}
 		if err := r.probe.untoldSince(func(k untoldKey, n uint64) {
 			if d := r.without(drop.StepBPF, r.probe.reason(k.Reason), k.Place, n); !question(d.Place) {
 				emit(feed.Item{Time: d.Time, Drop: d})

@@ -115,8 +115,8 @@ func (p *Page) title(f *page.Frame, width int) string {
 		right, style = fmt.Sprintf("lost %s", units.Count(w.Merged, 7)), th.Bad
 	case w.Held+w.Lost > 0:
 		right = fmt.Sprintf("%s counted without headers", units.Count(w.Held+w.Lost, 7))
-	case w.Homeless > 0: // of the host, and perhaps of this namespace
-		right = fmt.Sprintf("%s of an unknown namespace", units.Count(w.Homeless, 7))
+	case w.Homeless+w.Missed > 0: // of the host, and perhaps of this namespace
+		right = fmt.Sprintf("%s of an unknown namespace", units.Count(w.Homeless+w.Missed, 7))
 	}
 	if d.Forgotten > 0 {
 		right = strings.TrimSpace(right + fmt.Sprintf("  %s in rows that made room", units.Count(d.Forgotten, 7)))

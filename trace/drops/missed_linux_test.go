@@ -1,0 +1,48 @@
+package drops
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"nfscope/model/drop"
+	"nfscope/trace/nettest"
+)
+
+// TestMissed: where an interrupt drops packets while the program tells of another, the kernel
+// passes the program over, and counts it. What this namespace lost is told, held back or among
+// these.
+func TestMissed(t *testing.T) {
+	nettest.Kernel(t, "nft", "tc", "ip")
+	t.Parallel()
+	ns := nettest.New(t, "missed")
+	// The queue sends by a timer, whose interrupt delivers to a port where nobody listens.
+	nettest.Run(t, ns, "ip", "link", "set", "lo", "mtu", "1500")
+	nettest.Run(t, ns, "tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "8mbit", "burst", "1600", "limit", "1000000")
+	nettest.Feed(t, ns, "table inet t { chain o { type filter hook output priority 0; udp dport 11 drop; }; }", "nft", "-f", "-")
+	w := watch(t, ns, Options{Rate: 1000, Burst: 10, Counters: 20 * time.Millisecond, NoFacts: true})
+	var rule, port net.Conn
+	nettest.Do(t, ns, func() (err error) {
+		if rule, err = net.Dial("udp", "127.0.0.1:11"); err == nil {
+			port, err = net.Dial("udp", "127.0.0.1:12")
+		}
+		return err
+	})
+	defer rule.Close()
+	defer port.Close()
+	dropped, missed := uint64(0), uint64(0)
+	for late := time.Now().Add(nettest.InVain); missed == 0; {
+		for range 5 {
+			_, _ = rule.Write([]byte("x")) // in this call, which says so
+			dropped++
+		}
+		if _, err := port.Write([]byte("x")); err == nil { // else it was told of the one before
+			dropped++
+		}
+		var err error
+		if missed, err = w.probe.missed(); err != nil || time.Now().After(late) {
+			t.Fatalf("none of %d drops was missed: %v", dropped, err)
+		}
+	}
+	w.settled(t, func(w drop.Watch) bool { return w.Missed >= missed && w.Told+w.Held+w.Lost+w.Missed >= dropped })
+}
