@@ -29,6 +29,8 @@ type Options struct {
 	Rate, Burst int
 	// Chosen are the packets to follow; nil for those that a trace has marked.
 	Chosen *Chosen
+	// Onward says that Sit will be called for other namespaces: what is sent may come in there.
+	Onward bool
 }
 
 // Chosen are packets by their headers: those that any of the conjuncts of their hook matches.

@@ -85,6 +85,9 @@ const (
 // mostIDs is how many of nf_tables' ids are counted.
 const mostIDs = 1 << 14
 
+// loopback is the first device of every namespace.
+const loopback = 1
+
 // onward is how long after it was sent a packet may come into another namespace.
 const onward = 1_000_000_000
 
@@ -116,6 +119,8 @@ type program struct {
 	// what comes from ours is followed.
 	marked bool
 	list   []filter.Conjunct
+	// onward: what is sent may come in another namespace.
+	onward bool
 }
 
 // assemble writes the program. R6 is the context, R7 the sk_buff, R8 the time and then the
@@ -139,10 +144,8 @@ func (p *program) assemble() asm.Instructions {
 		p.listen()
 	}
 	p.known()
+	p.leave()
 	p.event()
-	if p.ends { // whoever gets its sk_buff next is another packet
-		p.Drop(p.follows, fpKey)
-	}
 	if p.marked {
 		p.Emit(asm.Ja.Label("out"))
 		p.Label("unknown")
@@ -153,6 +156,24 @@ func (p *program) assemble() asm.Instructions {
 	}
 	p.Emit(asm.Mov.Imm(asm.R0, 1).WithSymbol("out"), asm.Return()) // NF_ACCEPT
 	return p.List
+}
+
+// leave lets go of a packet that nothing will be seen of any more: whoever gets its sk_buff next
+// is another. What is sent is kept where it may come in, over loopback or elsewhere.
+func (p *program) leave() {
+	switch {
+	case p.sends && !p.onward && !p.marked: // a marked one is another at the next first seat
+		p.Emit(
+			asm.LoadMem(asm.R1, asm.R6, int16(p.l.ctxState), asm.DWord), asm.LoadMem(asm.R1, asm.R1, int16(p.l.stateOut), asm.DWord),
+			asm.JEq.Imm(asm.R1, 0, "left"),
+			asm.LoadMem(asm.R1, asm.R1, int16(p.l.ifindex), asm.Word), asm.JEq.Imm(asm.R1, loopback, "kept"),
+		)
+		p.Label("left")
+	case !p.ends && (!p.sends || p.onward):
+		return
+	}
+	p.Drop(p.follows, fpKey)
+	p.Label("kept")
 }
 
 // known goes on where the packet is followed, with the time in R8 and its number in R9; else
@@ -220,7 +241,7 @@ func (p *program) comes() {
 		asm.LoadMem(asm.R1, asm.R6, int16(p.l.ctxState), asm.DWord), asm.LoadMem(asm.R1, asm.R1, int16(p.l.stateIn), asm.DWord),
 		asm.JEq.Imm(asm.R1, 0, "gone"),
 		asm.LoadMem(asm.R1, asm.R1, int16(p.l.ifindex), asm.Word),
-		asm.JNE.Imm(asm.R1, 1, "gone"), // loopback is the first device of every namespace
+		asm.JNE.Imm(asm.R1, loopback, "gone"),
 	)
 	p.Label("elsewhere")
 	p.header("gone", "come")

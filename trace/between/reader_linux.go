@@ -82,7 +82,7 @@ func Open(o Options) (_ *Reader, err error) {
 			_ = r.Close()
 		}
 	}()
-	r.base = program{l: l, kit: r.kit, rate: o.Rate, burst: o.Burst, marked: o.Chosen == nil}
+	r.base = program{l: l, kit: r.kit, rate: o.Rate, burst: o.Burst, marked: o.Chosen == nil, onward: o.Onward}
 	for _, m := range []struct {
 		at   **ebpf.Map
 		spec ebpf.MapSpec

@@ -55,7 +55,7 @@ func (s *Session) accompany(ctx, rctx context.Context, tr *tracing, t Trace) err
 	if t.For == 0 {
 		t.For = arm.DefaultFor
 	}
-	seats, err := between.Open(between.Options{Rate: t.Rate, Burst: t.Rate, Chosen: &between.Chosen{Prerouting: pre, Output: out}})
+	seats, err := between.Open(between.Options{Rate: t.Rate, Burst: t.Rate, Onward: len(t.Through) > 0, Chosen: &between.Chosen{Prerouting: pre, Output: out}})
 	if err != nil {
 		return fmt.Errorf("follow packets by programs: %w", err)
 	}

@@ -157,7 +157,7 @@ func beginOn(t *testing.T, ns *netns.Handle, g *guard.Guard, o journey.Options) 
 	return sc
 }
 
-func parse(t *testing.T, text string) *filter.Filter {
+func parse(t testing.TB, text string) *filter.Filter {
 	t.Helper()
 	f, err := filter.Parse(text)
 	if err != nil {
