@@ -408,18 +408,25 @@ func TestWhyWithoutBPF(t *testing.T) {
 }
 
 // TestWhyWaits: a packet that left the last chain and waits for a neighbour is not delivered,
-// though no drop is told within the time.
+// though no drop is told within the time; and a request that is answered is not, where it is the
+// answer that waits.
 func TestWhyWaits(t *testing.T) {
 	nettest.Kernel(t, "sysctl")
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	n.FixNeighbours(t)
-	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.neigh.r1.retrans_time_ms=600000", "net.ipv6.neigh.r1.retrans_time_ms=600000")
+	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.neigh.r1.retrans_time_ms=600000", "net.ipv6.neigh.r1.retrans_time_ms=600000",
+		"net.ipv4.neigh.r0.retrans_time_ms=600000", "net.ipv6.neigh.r0.retrans_time_ms=600000")
+	nettest.Echo(t, n.Server, 1017)
 	var list []whyCase
 	for _, e := range whyFamilies() {
 		list = append(list, whyCase{name: e.name, at: n.Router, filter: "udp and dst host " + e.missing, args: []string{"--for", "4s"}, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.missing}),
 			kind: "kernel", confidence: "likely", status: exitDropped,
 			sentence: "udp " + e.client + " > " + e.of(e.missing, 9) + " was not delivered, no rule did it: likely it waits for the next hop " + e.missing + " on r1, which does not answer " + e.pick("ARP", "neighbour discovery") + " (INCOMPLETE)"})
+		gone := e.pick("10.1.0.66", "fd01::66")
+		list = append(list, whyCase{name: "reply " + e.name, at: n.Router, filter: "udp and src host " + gone, args: []string{"--for", "4s"}, fire: sends(t, n, nettest.Frame{Src: gone, Dst: e.server, SPort: 40017, DPort: 1017}),
+			kind: "kernel", confidence: "likely", status: exitDropped,
+			sentence: "udp " + gone + " > " + e.of(e.server, 1017) + ": the request was delivered (sent out of r1), the reply was not delivered, no rule did it: likely it waits for the next hop " + gone + " on r0, which does not answer " + e.pick("ARP", "neighbour discovery") + " (INCOMPLETE)"})
 	}
 	answers(t, list)
 }

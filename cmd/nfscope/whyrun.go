@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/model/filter"
 	"nfscope/model/snapshot"
@@ -34,6 +35,8 @@ const (
 	whyReady = 10 * time.Second
 	// whySocket is how long a socket's answer is taken for that of now.
 	whySocket = time.Second
+	// whyHop is the same of a neighbour: more than one look before an answer stands.
+	whyHop = whyMoment / 3
 	// whyAfter is how long is waited after a probe that got no answer.
 	whyAfter = 1500 * time.Millisecond
 )
@@ -107,6 +110,10 @@ type whyRun struct {
 	found  *why.Socket
 	called why.Call
 	asked  time.Time
+	// next is the neighbour of a way out, as it was when it was looked up.
+	next   *drop.Neighbour
+	left   why.Hop
+	looked time.Time
 }
 
 // run looks until the answer is certain, the time is over or ctx ends, and ends the trace.
@@ -215,13 +222,22 @@ func (w *whyRun) answer(s *why.Seen) *why.Answer {
 	switch {
 	case a.Asks != nil:
 		s.Socket = w.socket(*a.Asks, s.Over)
-	case a.Hop != nil && s.Over: // a neighbour that takes its time is no news
-		s.Hop = drops.NextHop(w.ns, a.Hop.To, a.Hop.Out)
+	case a.Hop != nil && (s.Over || a.Kind == why.Works): // that a request's takes its time is no news
+		s.Hop, s.HopOf = w.hop(*a.Hop, s.Over), *a.Hop
 	}
 	if s.Socket == nil && s.Hop == nil {
 		return a
 	}
 	return why.Judge(s)
+}
+
+// hop is a next hop, as it is now or was a moment ago: it has come into the kernel's table before
+// the packet was seen to leave.
+func (w *whyRun) hop(h why.Hop, now bool) *drop.Neighbour {
+	if now || h != w.left || time.Since(w.looked) >= whyHop {
+		w.left, w.looked, w.next = h, time.Now(), drops.NextHop(w.ns, h.To, h.Out)
+	}
+	return w.next
 }
 
 // socket is the one that a request is for, as it is now or was a moment ago: a host may have

@@ -180,25 +180,17 @@ func (k Kind) words() string {
 	return "not known"
 }
 
-// asks names the request whose socket, or whose next hop, would tell more.
+// asks names the request whose socket, or the packet whose next hop, would tell more.
 func (a *Answer) asks(v *verdict) {
-	if v.kind != NoReply && v.kind != Backlog {
-		return
-	}
-	p, j := v.by.packet, v.by.journey
-	to := netip.AddrPortFrom(p.Dst, p.DPort)
-	if n := j.NAT; n != nil && len(n.Dst) == 2 {
-		if behind, err := netip.ParseAddrPort(n.Dst[1]); err == nil {
-			to = behind
-		} else if behind, err := netip.ParseAddr(n.Dst[1]); err == nil { // no ports
-			to = netip.AddrPortFrom(behind, 0)
-		}
-	}
 	switch {
+	case v.kind == Works:
+		a.Hop = v.talk.lastReply().hop()
+	case v.kind != NoReply && v.kind != Backlog:
 	case here(v.by):
-		a.Asks = &Call{Proto: p.Proto, From: netip.AddrPortFrom(p.Src, p.SPort), To: to, In: j.In}
-	case j.Out != "":
-		a.Hop = &Hop{to.Addr(), j.Out}
+		p := v.by.packet
+		a.Asks = &Call{Proto: p.Proto, From: netip.AddrPortFrom(p.Src, p.SPort), To: v.by.to(), In: v.by.journey.In}
+	default:
+		a.Hop = v.by.hop()
 	}
 }
 

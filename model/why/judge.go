@@ -101,6 +101,11 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		v.because = "only what came back was seen, the request was not"
 	case t.replies.Delivered > 0:
 		v.kind, v.side, v.because = Works, Reply, "request and reply were seen to the end of their way"
+		if x := t.lastReply(); v.waitsFor(x, s) {
+			v.side, v.by, v.like = Reply, x, []*sight{x}
+			x.fate = open
+			t.replies.Delivered--
+		}
 	default:
 		v.kind, v.side, v.confidence, v.because = Unknown, Request, Open, "the packets are still under way"
 	}
@@ -314,9 +319,8 @@ func (v *verdict) unanswered(s *Seen) {
 		v.because = "both directions were traced and nothing was lost"
 	}
 	if !here(v.by) {
-		if n := s.Hop; n != nil && n.Unresolved() {
-			v.kind, v.side, v.waits, v.confidence = Kernel, Request, n, Likely
-			v.because = "it left the last chain, and its next hop has no address on the link: the kernel's entry is " + n.State
+		if v.waitsFor(v.by, s) {
+			v.side = Request
 			for _, x := range v.like {
 				x.fate = open
 			}
@@ -333,6 +337,28 @@ func (v *verdict) unanswered(s *Seen) {
 			v.confidence, v.because = Certain, "the queue of its socket is over, and TcpExtListenOverflows rose meanwhile"
 		}
 	}
+}
+
+// lastReply is the newest reply that came through.
+func (t *talk) lastReply() (last *sight) {
+	for _, x := range t.sights {
+		if x.reply && x.fate == arrived {
+			last = x
+		}
+	}
+	return last
+}
+
+// waitsFor reports whether a packet that left the last chain waits for its next hop, and makes
+// that the verdict.
+func (v *verdict) waitsFor(x *sight, s *Seen) bool {
+	n, h := s.Hop, x.hop()
+	if h == nil || n == nil || *h != s.HopOf || !n.Unresolved() {
+		return false
+	}
+	v.kind, v.waits, v.confidence = Kernel, n, Likely
+	v.because = "it left the last chain, and its next hop has no address on the link: the kernel's entry is " + n.State
+	return true
 }
 
 // stranded reports whether this host has no way back to who asked: its answer is never sent,

@@ -1,6 +1,7 @@
 package why
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -155,4 +156,25 @@ func (x *sight) reason() string {
 		return x.journey.Outcome.By.Reason
 	}
 	return ""
+}
+
+// to is where the packet was sent on to, behind all NAT.
+func (x *sight) to() netip.AddrPort {
+	p := x.packet
+	if n := x.journey.NAT; n != nil && len(n.Dst) == 2 {
+		if behind, err := netip.ParseAddrPort(n.Dst[1]); err == nil {
+			return behind
+		} else if behind, err := netip.ParseAddr(n.Dst[1]); err == nil { // no ports
+			return netip.AddrPortFrom(behind, 0)
+		}
+	}
+	return netip.AddrPortFrom(p.Dst, p.DPort)
+}
+
+// hop is the packet's way out, nil where it has none that is known.
+func (x *sight) hop() *Hop {
+	if x.journey == nil || here(x) || x.journey.Out == "" {
+		return nil
+	}
+	return &Hop{x.to().Addr(), x.journey.Out}
 }

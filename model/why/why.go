@@ -118,8 +118,10 @@ type Seen struct {
 	// Socket is the one that a delivered request was for, nil where nobody asked or there is
 	// none.
 	Socket *Socket
-	// Hop is the neighbour that a request was sent on to, nil where nobody asked.
-	Hop *drop.Neighbour
+	// Hop is the neighbour that a packet was sent on to, by the way out HopOf; nil where nobody
+	// asked.
+	Hop   *drop.Neighbour
+	HopOf Hop
 	// Simulated is a packet of the filter taken through the rules, nil where that could not
 	// be done, or was not needed.
 	Simulated *journey.Journey
@@ -188,8 +190,8 @@ type Answer struct {
 	Simulated *journey.Journey
 	// Asks is the request whose socket here would tell more, nil where none would.
 	Asks *Call
-	// Hop is where the request was sent that no reply came to, nil where it was for this host:
-	// a packet that waits for a neighbour is not delivered.
+	// Hop is where the request was sent that no reply came to, or the last reply; nil where it
+	// was for this host: a packet that waits for a neighbour is not delivered.
 	Hop *Hop
 }
 

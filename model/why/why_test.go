@@ -90,6 +90,8 @@ func TestJudge(t *testing.T) {
 	unknown := func(ms int, p model.Packet) *journey.Journey { return traced(ms, p, journey.Unknown, none) }
 	icmpError := model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoICMP, Src: netip.MustParseAddr("10.1.0.1"), Dst: netip.MustParseAddr(here4), Transport: true, ICMPType: 3, ICMPCode: 3}
 	rpFilter := lost(9, udp(1), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)
+	r1, r0 := Hop{To: netip.MustParseAddr("10.2.0.2"), Out: "r1"}, Hop{To: netip.MustParseAddr(here4), Out: "r0"}
+	out := func(j *journey.Journey, name string) *journey.Journey { j.Out = name; return j }
 	const flow9, flow80 = "udp 10.1.0.2 > 10.2.0.2:9", "tcp 10.1.0.2 > 10.2.0.2:80"
 	const kernel = " was dropped by the kernel, no rule did it: "
 	for _, c := range []struct {
@@ -127,11 +129,15 @@ func TestJudge(t *testing.T) {
 			kind: Kernel, side: Request, confidence: Certain, dropped: true, says: "request direction: 1 packet seen, 1 dropped",
 			sentence: flow9 + kernel + "the next hop 10.2.0.2 does not answer ARP (NEIGH_FAILED)"},
 		{name: "a packet that waits for a neighbour is not delivered", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Over: true,
-			Hop: &drop.Neighbour{Addr: netip.MustParseAddr("10.2.0.2"), Dev: "r1", State: "INCOMPLETE"}},
+			Hop: &drop.Neighbour{Addr: netip.MustParseAddr("10.2.0.2"), Dev: "r1", State: "INCOMPLETE"}, HopOf: r1},
 			kind: Kernel, side: Request, confidence: Likely, dropped: true, silent: "came through",
 			sentence: flow9 + " was not delivered, no rule did it: likely it waits for the next hop 10.2.0.2 on r1, which does not answer ARP (INCOMPLETE)"},
+		{name: "another way out's neighbour is none of it", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Over: true,
+			Hop: &drop.Neighbour{Addr: netip.MustParseAddr("10.2.0.2"), Dev: "r1", State: "INCOMPLETE"}, HopOf: Hop{To: r1.To, Out: "r2"}},
+			kind: NoReply, side: Reply, confidence: Certain,
+			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
 		{name: "one that has its neighbour is", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Over: true,
-			Hop: &drop.Neighbour{Addr: netip.MustParseAddr("10.2.0.2"), Dev: "r1", State: "STALE"}},
+			Hop: &drop.Neighbour{Addr: netip.MustParseAddr("10.2.0.2"), Dev: "r1", State: "STALE"}, HopOf: r1},
 			kind: NoReply, side: Reply, confidence: Certain,
 			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
 		{name: "a packet of which nobody knows the end has no other end", seen: Seen{
@@ -189,6 +195,12 @@ func TestJudge(t *testing.T) {
 			kind: Rule, side: Reply, confidence: Certain, dropped: true,
 			sentence: flow9 + ": the request was delivered (sent out of r1), the reply was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
 		{name: "it works", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(12, back(udp(1)), journey.Accepted, none))}}, kind: Works, side: Reply, confidence: Certain,
+			sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
+		{name: "the reply waits for a neighbour", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), out(reply(traced(12, back(udp(1)), journey.Accepted, none)), "r0")},
+			Hop: &drop.Neighbour{Addr: r0.To, Dev: "r0", State: "INCOMPLETE"}, HopOf: r0}, kind: Kernel, side: Reply, confidence: Likely, dropped: true, says: "reply direction: 1 packet seen\n",
+			sentence: flow9 + ": the request was delivered (sent out of r1), the reply was not delivered, no rule did it: likely it waits for the next hop 10.1.0.2 on r0, which does not answer ARP (INCOMPLETE)"},
+		{name: "it works, and the neighbour of the request is another matter", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), out(reply(traced(12, back(udp(1)), journey.Accepted, none)), "r0")},
+			Hop: &drop.Neighbour{Addr: r1.To, Dev: "r1", State: "FAILED"}, HopOf: r1}, kind: Works, side: Reply, confidence: Certain,
 			sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
 		{name: "it works, and what every flow has is no drop", seen: Seen{
 			Journeys: []*journey.Journey{local(traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none)), fromHere(reply(traced(11, back(tcp(model.SYN|model.ACK, 9, 2)), journey.Accepted, none))),
