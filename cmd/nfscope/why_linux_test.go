@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -152,8 +153,9 @@ func TestWhyKernel(t *testing.T) {
 	for _, port := range []int{1017, 1018, 1019, 1020} {
 		nettest.Echo(t, n.Server, port)
 	}
-	silent(t, n.Server, 1041)
-	nettest.Feed(t, n.Server, "route del default\nroute add 10.1.0.0/24 via 10.2.0.1\n", "ip", "-batch", "-")
+	silent(t, n.Server, 1041, 1)
+	silent(t, n.Server, 1042, 2)
+	nettest.Feed(t, n.Server, "route del default\nroute add 10.1.0.0/24 via 10.2.0.1\nroute del default via fd02::1\nroute add fd01::/64 via fd02::1\n", "ip", "-batch", "-")
 	var list []whyCase
 	for _, e := range whyFamilies() {
 		n.FillBacklog(t, e.v6, 1052)
@@ -203,12 +205,13 @@ func TestWhyKernel(t *testing.T) {
 			sentence: "udp " + e.client + " > " + e.of(e.missing, 9) + kernel + "the next hop " + e.missing + " on r1 does not answer " + e.pick("ARP (NEIGH_FAILED)", "neighbour discovery (NOT_SPECIFIED in neigh_invalidate)")})
 		add(whyCase{name: "wrong MAC", filter: to(1032), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40032, DPort: 1032, ToMAC: "02:00:00:00:00:99"}), kind: "kernel", status: exitDropped,
 			sentence: flow(1032) + kernel + "its destination MAC address is not this interface's: the frame was meant for another machine (OTHERHOST)"})
+		far := e.pick("203.0.113.5", "2001:db8::5")
+		add(whyCase{name: "no way back", at: n.Server, filter: "tcp and src host " + far, kind: "no-reply", args: []string{"--for", "4s"},
+			fire: func(t *testing.T) {
+				nettest.SendFrame(t, n.Router, "r1", nettest.Frame{Src: far, Dst: e.server, Proto: unix.IPPROTO_TCP, SPort: 40000, DPort: 1017, TCPFlags: 2, ToMAC: nettest.MAC(t, n.Server, "s0")})
+			},
+			sentence: "tcp " + far + " > " + e.of(e.server, 1017) + ": the request was delivered, and no reply came: no route of this host leads back to " + far})
 		if !e.v6 {
-			add(whyCase{name: "no way back", at: n.Server, filter: "tcp and src host 203.0.113.5", kind: "no-reply", args: []string{"--for", "4s"},
-				fire: func(t *testing.T) {
-					nettest.SendFrame(t, n.Router, "r1", nettest.Frame{Src: "203.0.113.5", Dst: e.server, Proto: unix.IPPROTO_TCP, SPort: 40000, DPort: 1017, TCPFlags: 2, ToMAC: nettest.MAC(t, n.Server, "s0")})
-				},
-				sentence: "tcp 203.0.113.5 > 10.2.0.2:1017: the request was delivered, and no reply came: no route of this host leads back to 203.0.113.5"})
 			add(whyCase{name: "rp_filter", filter: "udp and src host 10.2.0.77", fire: sends(t, n, nettest.Frame{Src: "10.2.0.77", Dst: e.server}), kind: "kernel", status: exitDropped,
 				sentence: "udp 10.2.0.77 > 10.2.0.2:9" + kernel + "reverse path filter, strict: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"})
 		}
@@ -222,8 +225,9 @@ func TestWhyKernel(t *testing.T) {
 				_, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1052), 100*time.Millisecond)
 			},
 			sentence: "tcp " + e.client + " > " + e.of(e.server, 1052) + kernel + "the accept queue of tcp " + e.of(e.pick("0.0.0.0", "::"), 1052) + " is full (1 connection waits, the limit is 0)"})
-		add(whyCase{name: "silent server", at: n.Server, filter: to(1041), fire: sends(t, n, frame(1041)), kind: "no-reply", args: []string{"--for", "4s"},
-			sentence: flow(1041) + ": the request was delivered, and no reply came: the server's socket udp [::]:1041 holds * bytes that its program does not read"})
+		mute := map[bool]int{false: 1041, true: 1042}[e.v6] // one socket, and two that share the port
+		add(whyCase{name: "silent server", at: n.Server, filter: to(mute), fire: sends(t, n, frame(uint16(mute))), kind: "no-reply", args: []string{"--for", "4s"},
+			sentence: flow(mute) + ": the request was delivered, and no reply came: the server's socket " + fmt.Sprintf("udp [::]:%d", mute) + " holds * bytes that its program does not read"})
 		add(whyCase{name: "no reply", filter: to(1041), kind: "no-reply", args: []string{"--for", "4s"}, fire: sends(t, n, frame(1041)),
 			sentence: flow(1041) + ": the request was delivered (sent out of r1), and no reply came back in *: look at " + e.server + " and at the way there"})
 		add(whyCase{name: "nothing", filter: to(1011) + " and src host " + e.pick("10.1.0.77", "fd01::77"), kind: "nothing", args: []string{"--for", "1s"},
@@ -321,8 +325,8 @@ func TestWhyText(t *testing.T) {
 	probe := func(args ...string) *running {
 		return launch(t, "nfscope", append([]string{"--netns", n.Client.Name(), "why", "--probe"}, args...)...)
 	}
-	works, dropped, refused, echo := probe("tcp", "and", "dst", "host", "10.2.0.2", "and", "dst", "port", "7"), probe("tcp", "and", "dst", "host", "fd02::2", "and", "dst", "port", "81"),
-		probe("udp", "and", "dst", "host", "10.2.0.2", "and", "dst", "port", "9"), probe("icmpv6", "and", "dst", "host", "fd02::2")
+	works, dropped, refused, echo, echo4 := probe("tcp", "and", "dst", "host", "10.2.0.2", "and", "dst", "port", "7"), probe("tcp", "and", "dst", "host", "fd02::2", "and", "dst", "port", "81"),
+		probe("udp", "and", "dst", "host", "10.2.0.2", "and", "dst", "port", "9"), probe("icmpv6", "and", "dst", "host", "fd02::2"), probe("icmp", "and", "dst", "host", "10.2.0.2")
 	begins := func(r *running, status int, lines ...string) {
 		t.Helper()
 		out, errs := r.ends(status)
@@ -339,6 +343,7 @@ func TestWhyText(t *testing.T) {
 	begins(dropped, exitDropped, "tcp fd01::2 > [fd02::2]:81 was dropped by rule 2 of inet w/out (nftables): tcp dport 81 drop",
 		"  certain: the trace is whole, and the kernel says that netfilter dropped it in output", "  - passed rule 1 of inet w/out (nftables) (miss: tcp dport 81 is not 22): tcp dport 22 accept")
 	begins(refused, exitDone, "udp 10.1.0.2 > 10.2.0.2:9: the request was sent out of c0, and an error came back: connection refused", "  certain: the probe's socket was told so", "  - probe: UDP datagram to 10.2.0.2:9: connection refused")
+	begins(echo4, exitDone, "nothing is wrong here: the request icmp 10.1.0.2 > 10.2.0.2 was sent out of c0, and the reply came back", "  - probe: ICMP echo to 10.2.0.2: answered")
 	begins(echo, exitDone, "nothing is wrong here: the request icmpv6 fd01::2 > fd02::2 was sent out of c0, and the reply came back", "  - probe: ICMP echo to fd02::2: answered")
 
 	quiet := launch(t, "nfscope", "--netns", n.Client.Name(), "why", "udp", "and", "dst", "port", "4000")
@@ -431,16 +436,22 @@ func TestWhyWaits(t *testing.T) {
 	answers(t, list)
 }
 
-// silent opens a UDP socket that is never read.
-func silent(t *testing.T, ns *netns.Handle, port int) {
+// silent opens UDP sockets that share a port and are never read.
+func silent(t *testing.T, ns *netns.Handle, port, sockets int) {
 	t.Helper()
-	nettest.Do(t, ns, func() error {
-		u, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))
-		if err == nil {
-			t.Cleanup(func() { _ = u.Close() })
-		}
-		return err
-	})
+	shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		cerr := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+		return cmp.Or(cerr, err)
+	}}
+	for range sockets {
+		nettest.Do(t, ns, func() error {
+			u, err := shared.ListenPacket(t.Context(), "udp", fmt.Sprintf(":%d", port))
+			if err == nil {
+				t.Cleanup(func() { _ = u.Close() })
+			}
+			return err
+		})
+	}
 }
 
 // asks gives a function that sends a datagram from a socket.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -299,15 +298,7 @@ func socketOf(ns *netns.Handle, c why.Call) *why.Socket {
 		}
 		list = append(list, more...)
 	}
-	device := 0
-	_ = ns.Do(func() error {
-		i, err := net.InterfaceByName(c.In)
-		if err == nil {
-			device = i.Index
-		}
-		return err
-	})
-	s, ok := sockdiag.For(list, c.From, c.To, device)
+	s, ok := sockdiag.For(list, c.From, c.To, sockdiag.Devices(ns, c.In)...)
 	if !ok {
 		return nil
 	}

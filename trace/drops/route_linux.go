@@ -218,7 +218,7 @@ func (f *factFinder) listeners(d *drop.Drop, a *drop.Facts) {
 		list = append(list, more...)
 	}
 	a.Listener = drop.ListenerNone
-	if s, ok := sockdiag.For(list, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort), 0); ok {
+	if s, ok := sockdiag.For(list, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort)); ok {
 		a.Listener = drop.ListenerThere
 		if s.Unsure6 && p.Family == model.FamilyIPv4 { // it may take IPv6 alone
 			a.Listener = drop.ListenerUnknown

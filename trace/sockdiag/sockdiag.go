@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 )
 
@@ -108,15 +109,16 @@ const (
 )
 
 // For picks of sockets the one that takes what comes from an address to another by an
-// interface (0 where that is not known), as the kernel does: one that is bound to the
+// interface, as the kernel does: devices are that and its master, whose sockets a VRF's packets
+// are for, none where it is not known. One that is bound to the
 // address goes before those for all, and of each kind that goes first which asks most
 // (compute_score, net/ipv4/udp.c and inet_hashtables.c). Of several that share a port
 // (SO_REUSEPORT) the fullest is taken, since which of them the kernel chose is not known.
 // A socket that is Unsure6 counts as one that takes IPv4.
-func For(list []Socket, from, to netip.AddrPort, device int) (best Socket, ok bool) {
+func For(list []Socket, from, to netip.AddrPort, devices ...int) (best Socket, ok bool) {
 	most := -1
 	for _, s := range list {
-		if n := s.score(from, to, device); n > most || n >= 0 && n == most && s.Waiting > best.Waiting {
+		if n := s.score(from, to, devices); n > most || n >= 0 && n == most && s.Waiting > best.Waiting {
 			best, most = s, n
 		}
 	}
@@ -124,12 +126,12 @@ func For(list []Socket, from, to netip.AddrPort, device int) (best Socket, ok bo
 }
 
 // score is how well a socket fits, -1 where it does not.
-func (s *Socket) score(from, to netip.AddrPort, device int) (n int) {
+func (s *Socket) score(from, to netip.AddrPort, devices []int) (n int) {
 	at := s.At.Addr()
 	switch {
 	case s.At.Port() != to.Port(), s.Only6 && to.Addr().Is4(),
 		s.Peer.IsValid() && netip.AddrPortFrom(s.Peer.Addr().Unmap(), s.Peer.Port()) != from,
-		s.Device != 0 && device != 0 && s.Device != device:
+		s.Device != 0 && len(devices) > 0 && !slices.Contains(devices, s.Device):
 		return -1
 	case at.Unmap() == to.Addr():
 		n = 100 // looked for before those for all

@@ -108,3 +108,21 @@ func dump(family uint8, proto model.Proto) (list []Socket, err error) {
 		}
 	}
 }
+
+// Devices are the indexes of an interface and of its master, none where they are not known.
+func Devices(ns *netns.Handle, name string) (list []int) {
+	conn, err := ns.Rtnetlink()
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	link, err := conn.LinkByName(name)
+	if err != nil {
+		return nil
+	}
+	list = append(list, link.Attrs().Index)
+	if m := link.Attrs().MasterIndex; m != 0 {
+		list = append(list, m)
+	}
+	return list
+}

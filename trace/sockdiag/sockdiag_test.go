@@ -38,25 +38,26 @@ func TestFor(t *testing.T) {
 		name string
 		list []Socket
 		to   string
-		dev  int
+		dev  []int
 		want Socket // zero for none
 	}{
-		{"bound to the address", []Socket{all6, all4, one}, "10.0.0.1:80", 0, one},
-		{"another address", []Socket{all6, all4, one}, "10.0.0.2:80", 0, all4},
-		{"IPv6's for all takes IPv4", []Socket{all6}, "10.0.0.2:80", 0, all6},
-		{"but not where it says so", []Socket{only}, "10.0.0.2:80", 0, Socket{}},
-		{"IPv4's takes no IPv6", []Socket{all4, one}, "[fd00::1]:80", 0, Socket{}},
-		{"another port", []Socket{all6, all4, one}, "10.0.0.1:82", 0, Socket{}},
-		{"connected to the sender", []Socket{one, mine, all4}, "10.0.0.1:80", 0, mine},
-		{"connected to another", []Socket{others, all4}, "10.0.0.1:80", 0, all4},
-		{"connected to another, and nobody else", []Socket{others}, "10.0.0.1:80", 0, Socket{}},
-		{"an IPv4 address within IPv6", []Socket{all4, hears(at("[::ffff:10.0.0.1]:80"), "[::ffff:10.0.0.9]:7")}, "10.0.0.1:80", 0, hears(at("[::ffff:10.0.0.1]:80"), "[::ffff:10.0.0.9]:7")},
-		{"bound to the interface", []Socket{all4, on(all4, 3)}, "10.0.0.1:80", 3, on(all4, 3)},
-		{"bound to another interface", []Socket{on(all4, 3), all4}, "10.0.0.1:80", 4, all4},
-		{"the address goes before the interface", []Socket{on(all4, 3), one}, "10.0.0.1:80", 3, one},
-		{"the fullest of equals", []Socket{all4, full, all4}, "10.0.0.1:80", 0, full},
+		{"bound to the address", []Socket{all6, all4, one}, "10.0.0.1:80", nil, one},
+		{"another address", []Socket{all6, all4, one}, "10.0.0.2:80", nil, all4},
+		{"IPv6's for all takes IPv4", []Socket{all6}, "10.0.0.2:80", nil, all6},
+		{"but not where it says so", []Socket{only}, "10.0.0.2:80", nil, Socket{}},
+		{"IPv4's takes no IPv6", []Socket{all4, one}, "[fd00::1]:80", nil, Socket{}},
+		{"another port", []Socket{all6, all4, one}, "10.0.0.1:82", nil, Socket{}},
+		{"connected to the sender", []Socket{one, mine, all4}, "10.0.0.1:80", nil, mine},
+		{"connected to another", []Socket{others, all4}, "10.0.0.1:80", nil, all4},
+		{"connected to another, and nobody else", []Socket{others}, "10.0.0.1:80", nil, Socket{}},
+		{"an IPv4 address within IPv6", []Socket{all4, hears(at("[::ffff:10.0.0.1]:80"), "[::ffff:10.0.0.9]:7")}, "10.0.0.1:80", nil, hears(at("[::ffff:10.0.0.1]:80"), "[::ffff:10.0.0.9]:7")},
+		{"bound to the interface", []Socket{all4, on(all4, 3)}, "10.0.0.1:80", []int{3}, on(all4, 3)},
+		{"bound to another interface", []Socket{on(all4, 3), all4}, "10.0.0.1:80", []int{4}, all4},
+		{"bound to the interface's master", []Socket{all4, on(all4, 3)}, "10.0.0.1:80", []int{5, 3}, on(all4, 3)},
+		{"the address goes before the interface", []Socket{on(all4, 3), one}, "10.0.0.1:80", []int{3}, one},
+		{"the fullest of equals", []Socket{all4, full, all4}, "10.0.0.1:80", nil, full},
 	} {
-		if got, ok := For(c.list, netip.MustParseAddrPort(from), netip.MustParseAddrPort(c.to), c.dev); got != c.want || ok != c.want.At.IsValid() {
+		if got, ok := For(c.list, netip.MustParseAddrPort(from), netip.MustParseAddrPort(c.to), c.dev...); got != c.want || ok != c.want.At.IsValid() {
 			t.Errorf("%s: %+v, %v, want %+v", c.name, got, ok, c.want)
 		}
 	}

@@ -80,7 +80,7 @@ func TestWaiting(t *testing.T) {
 	for port, want := range map[uint16]string{1000: "all", 1001: "dual", 1002: "", 1003: "mine"} {
 		from, to := netip.AddrPortFrom(netip.MustParseAddr(client), 3000+port), netip.AddrPortFrom(netip.MustParseAddr(server), port)
 		for _, k := range []kmod.Kernel{{}, without} {
-			s, ok := For(list(k, model.ProtoUDP), from, to, 0)
+			s, ok := For(list(k, model.ProtoUDP), from, to)
 			switch c := sockets[want]; {
 			case c == nil:
 				if ok {
@@ -137,5 +137,26 @@ func TestReadWithoutIPv6(t *testing.T) {
 	put("tcp6", "0: "+all+":0050 "+all+none+" 0A 00000000:00000000")
 	if list, err := read(dir, inet6, model.ProtoTCP); err != nil || len(list) != 1 || !list[0].Unsure6 {
 		t.Errorf("IPv6: %+v, %v", list, err)
+	}
+}
+
+// TestDevices: an interface goes with its master, whose sockets what comes by it may be for.
+func TestDevices(t *testing.T) {
+	nettest.Kernel(t, "ip")
+	t.Parallel()
+	ns := nettest.New(t, "devices")
+	nettest.Feed(t, ns, "link add m0 type bridge\nlink add p0 type veth peer name p1\nlink set p0 master m0\n", "ip", "-batch", "-")
+	index := map[string]int{}
+	nettest.Do(t, ns, func() error {
+		list, err := net.Interfaces()
+		for _, i := range list {
+			index[i.Name] = i.Index
+		}
+		return err
+	})
+	for name, want := range map[string][]int{"p0": {index["p0"], index["m0"]}, "p1": {index["p1"]}, "none": nil} {
+		if got := Devices(ns, name); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }
