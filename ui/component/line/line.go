@@ -23,10 +23,41 @@ func plain(s string) bool {
 
 // Width is the number of cells s takes, escape codes not counted.
 func Width(s string) int {
-	if plain(s) {
-		return len(s)
+	if n := simple(s); n >= 0 {
+		return n
 	}
 	return ansi.StringWidth(s)
+}
+
+// simple is the width of a text of printable ASCII, the lines, dots and arrows of our own
+// drawing and colours; -1 for any other, which takes ten times as long to be measured.
+func simple(s string) int {
+	n := 0
+	for i := 0; i < len(s); {
+		switch c := s[i]; {
+		case c >= 0x20 && c < 0x7f:
+			n++
+			i++
+		case c == 0xe2:
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if (r < 0x2500 || r > 0x257f) && r != '…' && r != '▶' {
+				return -1
+			}
+			n++
+			i += size
+		case c == 0x1b && i+1 < len(s) && s[i+1] == '[':
+			for i += 2; i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] == ';'); {
+				i++
+			}
+			if i == len(s) || s[i] != 'm' {
+				return -1
+			}
+			i++
+		default:
+			return -1
+		}
+	}
+	return n
 }
 
 // Clean makes a text that came from outside (a comment, a chain's name) safe to
@@ -61,7 +92,7 @@ func Cut(s string, w int, tail string) string {
 			return s[:w]
 		}
 		return s[:w-t] + tail
-	case ansi.StringWidth(s) <= w:
+	case Width(s) <= w:
 		return s
 	}
 	if Width(tail) > w {
@@ -85,14 +116,24 @@ func Space(n int) string {
 
 // Fit makes s exactly w cells wide, text to the left.
 func Fit(s string, w int, tail string) string {
-	s = Cut(s, w, tail)
-	return s + Space(w-Width(s))
+	s, left := fill(s, w, tail)
+	return s + Space(left)
+}
+
+// fill cuts s to w cells and tells how many are left.
+func fill(s string, w int, tail string) (string, int) {
+	n := Width(s)
+	if n > w {
+		s = Cut(s, w, tail)
+		n = Width(s)
+	}
+	return s, w - n
 }
 
 // Right makes s exactly w cells wide, text to the right.
 func Right(s string, w int, tail string) string {
-	s = Cut(s, w, tail)
-	return Space(w-Width(s)) + s
+	s, left := fill(s, w, tail)
+	return Space(left) + s
 }
 
 // Spread puts left and right at the two ends of w cells. Where both don't fit,

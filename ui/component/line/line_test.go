@@ -3,6 +3,8 @@ package line
 import (
 	"strings"
 	"testing"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 func TestFitIsExact(t *testing.T) {
@@ -83,4 +85,30 @@ func FuzzFit(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is measured by hand is as wide as it is measured otherwise.
+func TestSimpleWidth(t *testing.T) {
+	parts := []string{"a", "~", " ", "\x1b[1;38;2;12;34;56m", "\x1b[m", "─", "▶", "…", "│", "┼", "╿", "公", "e\u0301", "\u0301", "\ufe0f", "\u200d", "☺", "●", "▲", "\x1b[2J", "\x1b]8;;x\x07", "\x1b[", "\x1b", "\xe2", "\xe2\x94", "\t", "\x7f", "🇩🇪", "\u0600"}
+	known := 0
+	for i := range 1 << 16 {
+		s, n := "", uint32(i)*2654435761
+		for range 1 + i%5 {
+			s += parts[n%uint32(len(parts))]
+			n = n/uint32(len(parts)) ^ n*747796405
+		}
+		if got, want := simple(s), ansi.StringWidth(s); got >= 0 && got != want {
+			t.Fatalf("%q is %d wide, measured %d", s, want, got)
+		} else if got >= 0 {
+			known++
+		}
+	}
+	if known < 1000 {
+		t.Errorf("%d texts were simple", known)
+	}
+	for r := rune(0x2500); r < 0x2580; r++ {
+		if s := string(r); simple(s) != ansi.StringWidth(s) {
+			t.Errorf("%q is %d wide, measured %d", s, ansi.StringWidth(s), simple(s))
+		}
+	}
 }

@@ -44,11 +44,12 @@ type Layout struct {
 	columns []Column
 	widths  []int
 	width   int
+	inks    inks
 }
 
 // Fit finds the widths.
 func Fit(columns []Column, width int) Layout {
-	l := Layout{columns: columns, widths: make([]int, len(columns)), width: width}
+	l := Layout{columns: columns, widths: make([]int, len(columns)), width: width, inks: inks{}}
 	gone := make([]bool, len(columns))
 	for {
 		need, drop := -1, -1
@@ -110,14 +111,15 @@ func (l Layout) Row(th *theme.Theme, r Row) string {
 	if l.width <= 0 {
 		return ""
 	}
-	draw := func(c Cell, text string) string {
+	over := l.inks.of(&r.Over, nil)
+	draw := func(c *Cell, text string) string {
 		if r.Plain {
-			return r.Over.Render(text)
+			return over.draw(text)
 		}
-		return c.Style.Inherit(r.Over).Render(text)
+		return l.inks.of(&c.Style, &r.Over).draw(text)
 	}
 	if r.Span {
-		return draw(r.Cells[0], line.Fit(line.Clean(r.Cells[0].Text), l.width, th.Glyphs.Dots))
+		return draw(&r.Cells[0], line.Fit(line.Clean(r.Cells[0].Text), l.width, th.Glyphs.Dots))
 	}
 	var b strings.Builder
 	left := l.width
@@ -126,7 +128,7 @@ func (l Layout) Row(th *theme.Theme, r Row) string {
 			continue
 		}
 		if left < l.width {
-			b.WriteString(r.Over.Render(" "))
+			b.WriteString(over.draw(" "))
 			left--
 		}
 		w = min(w, left)
@@ -137,14 +139,14 @@ func (l Layout) Row(th *theme.Theme, r Row) string {
 			text = line.Fit(text, w, th.Glyphs.Dots)
 		}
 		if strings.TrimSpace(text) == "" {
-			b.WriteString(r.Over.Render(text))
+			b.WriteString(over.draw(text))
 		} else {
-			b.WriteString(draw(r.Cells[i], text))
+			b.WriteString(draw(&r.Cells[i], text))
 		}
 		left -= w
 	}
 	if left > 0 {
-		b.WriteString(r.Over.Render(line.Space(left)))
+		b.WriteString(over.draw(line.Space(left)))
 	}
 	return b.String()
 }

@@ -96,13 +96,8 @@ func (p *Page) inSight() (out []*flow.Flow) {
 	if fl == nil {
 		return nil
 	}
-	out = append(out, fl)
-	for i, to := p.cursor.Window(max(1, p.height)); i < min(to, p.len()); i++ {
-		if k, ok := p.row(i); ok {
-			out = append(out, p.shown.flow(p.order.made.table, p.order.view.Row(k)))
-		}
-	}
-	return out
+	_, list := p.window(max(1, p.height))
+	return append(append(out, fl), list...)
 }
 
 func (p *Page) sync(f *page.Frame) {

@@ -78,9 +78,9 @@ type order struct {
 // that takes a walk through the rules for each connection.
 func (s *spec) quick() bool { return s.table.Len() <= short && s.rules == nil }
 
-// seldom is how many times as long as a long list's making there is none anew: a sixteenth of
-// a core is spent on it.
-const seldom = 16
+// seldom is how many times as long as a long list's making there is none anew: a twenty-fourth
+// of a core is spent on it.
+const seldom = 24
 
 // short is how many flows are put in order at once: it takes less than a frame.
 const short = 4000

@@ -32,6 +32,22 @@ func (s *shown) flow(t *flow.Table, r flow.Row) *flow.Flow {
 	return f
 }
 
+// fill looks up all rows of a view from one place to before another: for each of them alone
+// who draws would wait again for who feeds the Table.
+func (s *shown) fill(t *flow.Table, v *flow.View, from, to int) {
+	for i := from; i < to; i++ {
+		if _, ok := s.flows[v.Row(i)]; ok {
+			continue
+		}
+		for k, f := range t.Rows(v, i, to) {
+			if r := v.Row(i + k); s.flows[r] == nil {
+				s.flows[r] = f
+			}
+		}
+		return
+	}
+}
+
 // next goes to the next column; amounts start with the highest.
 func (s *spec) next() {
 	if s.groups() {

@@ -110,15 +110,7 @@ func (p *Page) table(f *page.Frame, width, height int) []string {
 
 // rows draws the heads and the connections in sight.
 func (p *Page) rows(f *page.Frame, width int) []string {
-	from, to := p.cursor.Window(p.height)
-	list := make([]*flow.Flow, 0, to-from)
-	for i := from; i < to; i++ {
-		if k, ok := p.row(i); ok {
-			list = append(list, p.shown.flow(p.order.made.table, p.order.view.Row(k)))
-		} else {
-			list = append(list, p.ghost.flow)
-		}
-	}
+	from, list := p.window(p.height)
 	p.ends.learn(width, list)
 	cols, joined := p.columns(width, f.Snap.Flows.Accounting)
 	lay := table.Fit(cols, width)
@@ -131,6 +123,22 @@ func (p *Page) rows(f *page.Frame, width int) []string {
 		out = append(out, lay.Row(f.Theme, p.draw(f, fl, joined, from+i == p.cursor.Index())))
 	}
 	return out
+}
+
+// window gives the place of the first of so many connections in sight, and what they are;
+// nil for one that left.
+func (p *Page) window(height int) (from int, list []*flow.Flow) {
+	from, to := p.cursor.Window(height)
+	t, v := p.order.made.table, p.order.view
+	p.shown.fill(t, v, from, min(to, v.Len()))
+	for i := from; i < to; i++ {
+		if k, ok := p.row(i); ok {
+			list = append(list, p.shown.flow(t, v.Row(k)))
+		} else {
+			list = append(list, p.ghost.flow)
+		}
+	}
+	return from, list
 }
 
 func (p *Page) none(f *page.Frame) string {
