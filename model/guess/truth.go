@@ -11,15 +11,20 @@ type Truth struct {
 	// decide.
 	Asked bool
 	// Journey is the packet's way, with the rules that did not match among its steps where
-	// they are known; nil where no hook saw it.
+	// they are known; nil where none was traced: no hook saw it, or, where it was accepted
+	// all the same, the trace did not look at it.
 	Journey *journey.Journey
 }
 
-// Of says what became of a packet: of its way, nil where no hook saw it, and whether
-// something answered it, which tells what a program in user space decided.
+// Of says what became of a packet: of its way, nil where none was traced, and whether
+// something answered it, which tells what a program in user space decided, and that a
+// packet without a way was only not traced.
 func Of(j *journey.Journey, reached bool) Truth {
 	t := Truth{Verdict: Unseen, Journey: j}
 	if j == nil {
+		if reached {
+			t.Verdict = Accepted
+		}
 		return t
 	}
 	o := &j.Outcome
@@ -49,12 +54,12 @@ func Of(j *journey.Journey, reached bool) Truth {
 }
 
 // Fits says whether an answer was right: its verdict, and who decided. A packet that gets
-// through meets several that let it, and each of them is right; where no rule was named
-// that part is not wrong.
+// through meets several that let it, and each of them is right; where no rule was named,
+// or its way is not known, that part is not wrong.
 func (t *Truth) Fits(a Answer) (verdict, where bool) {
 	verdict = a.Verdict == t.Verdict
 	switch {
-	case a.Where == nil:
+	case a.Where == nil, verdict && t.Verdict == Accepted && t.Journey == nil:
 		return verdict, true
 	case t.Verdict == Accepted && a.Where.Kind != Kernel:
 		return verdict, t.hit(a.Where)

@@ -98,6 +98,12 @@ func (s *LabStep) Reached() bool {
 	return false
 }
 
+// Answered reports whether what the packets were sent to answered: nothing on the way did
+// in its place, as a rule with REJECT may.
+func (s *LabStep) Answered() bool {
+	return strings.Contains(s.Result, "connected") || strings.Contains(s.Result, "answered")
+}
+
 // LabQueue is a queue of NFQUEUE.
 type LabQueue struct {
 	Host   string

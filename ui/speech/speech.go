@@ -145,6 +145,9 @@ func (s Speech) truth(t *guess.Truth) string {
 	case t.By.Kind == guess.Rule || t.By.Kind == guess.Policy:
 		return fmt.Sprintf(s.pick("It was accepted; %s had the last word.", "它被放行,最后由 %s 决定。"), by)
 	}
+	if t.Journey == nil {
+		return s.pick("It got through, since it was answered; its way was not traced.", "它通过了,因为有应答;它的路径没有被跟踪。")
+	}
 	return s.pick("It was accepted; no rule and no policy was asked.", "它被放行,没有问过任何规则和策略。")
 }
 

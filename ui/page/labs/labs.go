@@ -75,10 +75,8 @@ type Page struct {
 	seen  *journey.Journey
 	whyOf *drop.Drop
 	why   string
-	// told is what became of the steps that were shown.
+	// told is what became of the steps that were shown, and what was answered.
 	told []told
-	// right of asked answers were right.
-	right, asked int
 	// counted is the lab with the counts of what was shown so far.
 	counted *snapshot.Lab
 	// scroll is how far the lesson is scrolled.
@@ -121,7 +119,6 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 		p.watch(l)
 	} else if p.round != l.Round {
 		p.round = l.Round
-		p.right, p.asked = 0, 0
 		p.begin(l, 0)
 	}
 	if p.phase == telling && l.Steps[p.step].Result == "" {
@@ -135,6 +132,7 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 		p.stage.feed(l, p.step, f.Snap.Journeys)
 		if p.phase == telling && p.stage.first() != p.seen { // a drop that was told late is its end
 			p.truth, p.seen = p.found(f), p.stage.first()
+			p.told[len(p.told)-1].truth = p.truth
 		}
 	}
 	return l
@@ -180,19 +178,28 @@ func (p *Page) tell(f *page.Frame, l *snapshot.Lab) {
 		return
 	}
 	p.phase, p.truth, p.seen = telling, p.found(f), p.stage.first()
-	p.told = append(p.told, told{p.step, p.truth})
-	if p.answer.Verdict != "" {
-		p.asked++
-		if v, where := p.truth.Fits(p.answer); v && where {
-			p.right++
-		}
-	}
+	p.told = append(p.told, told{p.step, p.truth, p.answer})
 }
 
-// told is what became of a step's packet.
+// told is what became of a step's packet, and what was said before.
 type told struct {
-	step  int
-	truth *guess.Truth
+	step   int
+	truth  *guess.Truth
+	answer guess.Answer
+}
+
+// marks are how many of the answers were right, of how many.
+func (p *Page) marks() (right, of int) {
+	for _, t := range p.told {
+		if t.answer.Verdict == "" {
+			continue
+		}
+		of++
+		if v, where := t.truth.Fits(t.answer); v && where {
+			right++
+		}
+	}
+	return right, of
 }
 
 // found is what became of the step's packet, with near misses.
@@ -201,7 +208,7 @@ func (p *Page) found(f *page.Frame) *guess.Truth {
 	if j != nil {
 		j = miss.New(miss.In(f.Snap)).Look(j, miss.MaxSteps)
 	}
-	t := guess.Of(j, p.stage.step.Reached())
+	t := guess.Of(j, p.stage.step.Answered() || j != nil && p.stage.step.Reached())
 	return &t
 }
 
@@ -319,7 +326,6 @@ func (p *Page) takeOver(l *snapshot.Lab) {
 		return
 	}
 	p.opt.Pace.Hold()
-	p.right, p.asked = 0, 0
 	p.begin(l, min(l.Current, len(l.Steps)-1))
 }
 
@@ -386,6 +392,9 @@ func (p *Page) fell(f *page.Frame) *drop.Drop {
 
 // reason is what the kernel says of that drop, and nfscope of it; "" where there is none.
 func (p *Page) reason(f *page.Frame) string {
+	if p.truth.Journey == nil && p.truth.Verdict == guess.Accepted { // nothing dropped it
+		return ""
+	}
 	d := p.fell(f)
 	if d == nil {
 		return ""

@@ -203,11 +203,14 @@ func (s *stage) arrive(m *network.Map) {
 		s.end(s.way[len(s.way)-1], "")
 		return
 	}
-	if s.at >= len(s.list) {
+	switch {
+	case s.at < len(s.list):
+		s.enter()
+	case s.step.Answered(): // it was not traced
+		s.end(s.net.Observed, journey.Accepted)
+	default:
 		s.end(s.net.Observed, lost)
-		return
 	}
-	s.enter()
 }
 
 // enter brings the packet into the watched host.

@@ -73,6 +73,50 @@ func TestDropToldLate(t *testing.T) {
 	wants(t, p, f, "The kernel says: IP_RPFILTER")
 }
 
+// Packets that were answered and not traced (the lab's filter leaves them out) got through:
+// that is no "unseen". One that is read late still decides whether the answer was right.
+func TestNotTraced(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		result, want string
+		verdict      int // of accepted, dropped, rejected, unseen
+	}{
+		{"2 answered by a, 1 answered by b", "✓ Right. You said: accepted", 0},
+		{"2 answered by a, 1 answered by b", "✕ Not so. You said: unseen", 3},
+		{"timed out", "✓ Right. You said: unseen", 3},
+		{"refused", "No hook of netfilter ever saw it.", 0}, // by whom is not known
+	} {
+		p := New(Options{Pace: &pace{held: true}})
+		f := frame(uitest.Lab("en", 0), theme.Options{}, 200, 55)
+		do(p, f, keys.GoOn)
+		for range c.verdict {
+			do(p, f, keys.Down)
+		}
+		do(p, f, keys.GoOn)
+		if c.verdict == 0 { // I cannot say which
+			do(p, f, keys.Bottom, keys.GoOn)
+		}
+		f.Snap = uitest.Lab("en", 1)
+		late := f.Snap.Journeys
+		f.Snap.Journeys, f.Snap.Lab.Steps[0].Result = nil, c.result
+		do(p, f, keys.GoOn) // a fast hand
+		wants(t, p, f, c.want)
+		if through := "It got through, since it was answered; its way was not traced."; c.result != "timed out" && c.result != "refused" {
+			wants(t, p, f, through, "✓ gateway")
+		} else if strings.Contains(text(p, f), through) {
+			t.Errorf("%s: %s", c.result, text(p, f))
+		}
+		if right, of := p.marks(); of != 1 || right == 1 != strings.Contains(c.want, "Right") {
+			t.Errorf("%+v: %d of %d are right", c, right, of)
+		}
+		f.Snap.Journeys = late
+		p.View(f)
+		if right, _ := p.marks(); right == 1 != (c.verdict == 0) {
+			t.Errorf("%+v: read late, it is told as %+v", c, p.told[0].truth)
+		}
+	}
+}
+
 // In Chinese a sentence begins with a chain's own name, and has no spaces between Chinese.
 func TestChineseSentences(t *testing.T) {
 	t.Parallel()

@@ -93,7 +93,7 @@ func (p *Page) lesson(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 		out = p.explain(f, l, w, h)
 	case finished:
 		say := p.speech(f)
-		out = append(wrap(th.Strong, say.Over(p.right, p.asked), w), "", th.Moving.Render(say.Again()))
+		out = append(wrap(th.Strong, say.Over(p.marks()), w), "", th.Moving.Render(say.Again()))
 	}
 	if len(out) > h && p.phase == telling { // the keys scroll it
 		next := line.Cut(out[len(out)-1]+"    "+th.Dim.Render(p.speech(f).Rest()), w, th.Glyphs.Dots)
