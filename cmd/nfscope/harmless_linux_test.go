@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +33,13 @@ func tidy(s string) string {
 		}
 	}
 	return strings.Join(keep, "\n")
+}
+
+// settled is what stays as it is of a namespace while nobody changes it: addresses come to
+// rest by themselves, and policies count packets.
+func settled(t *testing.T, ns *netns.Handle) string {
+	t.Helper()
+	return regexp.MustCompile(`(?m)^.*( fe80::| mtu ).*\n| \[\d+:\d+\]`).ReplaceAllString(tidy(world(t, ns)), "")
 }
 
 // TestNothingIsLeft ends a trace in every way there is, and compares the namespace

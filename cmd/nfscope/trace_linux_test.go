@@ -214,9 +214,7 @@ func TestTwoTraces(t *testing.T) {
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, strings.Replace(dropForwarded, "COMMIT", "-A INPUT -p udp --dport 12 -j DROP\nCOMMIT", 1), "iptables-legacy-restore")
 	nettest.Feed(t, n.Router, "table inet fw {\n chain forward { type filter hook forward priority -5; policy accept; udp dport 11 drop; }\n}\n", "nft", "-f", "-")
-	look := func() string { // addresses settle by themselves
-		return regexp.MustCompile(`(?m)^.*( fe80::| mtu ).*\n`).ReplaceAllString(tidy(world(t, n.Router)), "")
-	}
+	look := func() string { return settled(t, n.Router) }
 	before := look()
 	logger := func() string {
 		return strings.TrimSpace(nettest.Run(t, n.Router, "cat", "/proc/sys/net/netfilter/nf_log/2"))

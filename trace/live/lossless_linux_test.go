@@ -146,41 +146,47 @@ func (f *flood) perPacket(c *contender) float64 {
 
 // The search for the highest rate.
 const (
-	lowest   = 8000.0                 // events a second
-	long     = 4 * time.Second        // a try
-	behind   = 400 * time.Millisecond // how late the last event may be told of
-	tries    = 3
-	fineStep = 1.1
+	lowest = 8000.0                 // events a second
+	long   = 4 * time.Second        // a try
+	behind = 400 * time.Millisecond // how late the last event may be told of
+	tries  = 3
+	finest = 1.025 // how far apart the last rate that holds and the first that does not may be
 )
 
-// lossless finds the highest rate at which a contender keeps up and loses nothing. It
-// rises in coarse steps of short tries until one fails, and from before there in fine
-// steps. beyond tells what was at the first rate that failed.
+// lossless finds the highest rate at which a contender keeps up and loses nothing, within
+// finest, by the same rule for all: it doubles in short tries until one fails, and halves
+// the interval between what holds and what does not. beyond tells what was at the lowest
+// rate that failed.
 func (f *flood) lossless(start func() *contender) (best float64, beyond string) {
 	f.b.Helper()
 	c := start()
 	per := f.perPacket(c)
 	c.close()
-	rate := lowest
+	fails := lowest
 	for {
-		if bad, _ := f.try(start, per, rate, long/4); bad != "" {
+		if beyond, _ = f.try(start, per, fails, long/4); beyond != "" {
 			break
 		}
-		rate *= 1.5
+		fails *= 2
 	}
-	for rate /= 1.5 * fineStep; rate > lowest/8; rate /= fineStep * fineStep { // a short try says too much
-		if reached, bad := f.holds(start, per, rate); bad == "" {
-			best = reached
-			break
+	holding := 0.0
+	for next := fails / 2; next > lowest/8; { // a short try says too much
+		reached, bad := f.holds(start, per, next)
+		if bad == "" {
+			holding, best = next, reached
+		} else {
+			fails, beyond = next, bad
+		}
+		switch {
+		case holding == 0:
+			next = fails / 2
+		case fails/holding <= finest:
+			return best, beyond
+		default:
+			next = math.Sqrt(holding * fails)
 		}
 	}
-	for rate *= fineStep; ; rate *= fineStep {
-		reached, bad := f.holds(start, per, rate)
-		if bad != "" {
-			return best, bad
-		}
-		best = reached
-	}
+	return best, beyond
 }
 
 // holds reports whether most tries at a rate are without a loss: bad is "", or what was

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,6 +115,7 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 	s.mu.Lock()
 	legacy := s.legacy || t.Method == arm.MethodRaw
 	o.States = t.Misses && miss.StateUntold(s.latest)
+	tr.notes = append(tr.notes, others(s.latest)...)
 	s.mu.Unlock()
 	var err error
 	if tr.nft, err = nftrace.Open(s.ns, nftrace.Options{}); err != nil {
@@ -148,6 +150,25 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 		s.sit(rctx, tr)
 	}
 	return nil
+}
+
+// mostTracers is how many rules others names.
+const mostTracers = 3
+
+// others notes the rules of the user that trace by themselves.
+func others(rs *model.Ruleset) []string {
+	list := ruleset.Tracers(rs, arm.Prefix)
+	if len(list) == 0 {
+		return nil
+	}
+	var names []string
+	for _, o := range list[:min(len(list), mostTracers)] {
+		names = append(names, fmt.Sprintf("rule %d of %s: %s", o.Rule.Index, journey.Where(o.Table.Backend, o.Table.Family, o.Table.Name, o.Chain.Name), o.Rule.Text))
+	}
+	if n := len(list) - mostTracers; n > 0 {
+		names = append(names, fmt.Sprintf("and %d more", n))
+	}
+	return []string{"rules that are not nfscope's trace too, and are left as they are (what they trace is shown where the filter asks for it): " + strings.Join(names, "; ")}
 }
 
 // unseen notes why packets are not seen between the chains. The trace goes on without.
