@@ -80,7 +80,7 @@ func TestWithoutRoot(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		return cmd
 	}
-	for _, args := range []string{"", "rules", "rules --format json", "conns", "conns --follow", "trace icmp", "clean"} {
+	for _, args := range []string{"", "rules", "rules --format json", "conns", "conns --follow", "trace icmp", "why icmp", "clean"} {
 		for _, netns := range []string{"", ns.Name()} {
 			list := strings.Fields(args)
 			if netns != "" {

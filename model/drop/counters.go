@@ -45,7 +45,7 @@ func counterMeanings() Dictionary {
 		"Ip6InUnknownProtos":         {Says: "packets came of protocols that nothing here handles", Covers: []string{"IP_NOPROTO"}},
 		"Ip6InTruncatedPkts":         {Says: "packets were cut short", Covers: []string{"PKT_TOO_SMALL"}},
 		"Ip6InDiscards":              {Says: "packets were thrown away, such as by forwarding that is off", Covers: []string{"NOT_SPECIFIED", "NOMEM", "XFRM_POLICY", "IPV6DISABLED", "NEIGH_FAILED"}},
-		"Ip6OutDiscards":             {Says: "packets could not be sent", Covers: []string{"NETFILTER_DROP", "NOMEM", "NEIGH_FAILED", "QDISC_DROP", "NOT_SPECIFIED", "IPV6DISABLED"}},
+		"Ip6OutDiscards":             {Says: "packets could not be sent: no memory, no neighbour, or netfilter refused them", Covers: []string{"NETFILTER_DROP", "NOMEM", "NEIGH_FAILED", "QDISC_DROP", "NOT_SPECIFIED", "IPV6DISABLED"}},
 		"Ip6OutNoRoutes":             {Says: "this host had no route for what it wanted to send", Do: "ip -6 route", Covers: []string{"IP_OUTNOROUTES", "NOT_SPECIFIED"}},
 		"Ip6FragFails":               {Says: "packets were larger than the MTU of the way out", Covers: []string{"PKT_TOO_BIG"}},
 		"Udp6NoPorts":                {Says: "datagrams came to ports where nobody listens", Do: "ss -lnu", Covers: []string{"NO_SOCKET"}},

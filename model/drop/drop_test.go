@@ -144,6 +144,7 @@ func TestExplain(t *testing.T) {
 		{name: "a listener by now", by: ByKernel, says: "now somebody does: 0.0.0.0:9", drop: Drop{Reason: "NO_SOCKET", Packet: udp("10.0.0.1", "10.0.0.2", 9), Facts: &Facts{Listener: ListenerThere, Nearby: []string{"0.0.0.0:9"}}}},
 		{name: "the interface is down", by: ByKernel, says: "eth1 is down", advises: "ip link set eth1 up", drop: Drop{Reason: "QDISC_DROP", Out: "eth1", Facts: &Facts{Out: &Link{Name: "eth1"}}}},
 		{name: "a counter", by: ByKernel, says: "queue of finished connections is full", drop: Drop{Source: StepProc, Reason: "TcpExtListenOverflows", Count: 7}},
+		{name: "a counter of both", by: ByUnknown, says: "no memory, no neighbour, or netfilter refused them", drop: Drop{Source: StepProc, Reason: "Ip6OutDiscards", Count: 1}},
 		{name: "conntrack's counter", by: ByConntrack, says: "the connection table is full", drop: Drop{Source: StepProc, Reason: "nf_conntrack drop", Count: 7}},
 	} {
 		e := words.Explain(&c.drop)

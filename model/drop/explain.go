@@ -2,6 +2,7 @@ package drop
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,6 +20,8 @@ const (
 	ByConntrack By = "conntrack"
 	// ByKernel is everything else: no rule did it.
 	ByKernel By = "kernel"
+	// ByUnknown is netfilter or the kernel: a counter that counts for both.
+	ByUnknown By = "unknown"
 )
 
 // Explanation is a drop in plain words.
@@ -48,6 +51,9 @@ func (d Dictionary) Explain(p *Drop) Explanation {
 	e := Explanation{By: ByKernel, Words: m.Says, Do: m.Do, Grade: m.Grade}
 	if strings.HasPrefix(p.Reason, "nf_conntrack ") {
 		e.By = ByConntrack
+	}
+	if p.Source == StepProc && slices.Contains(m.Covers, "NETFILTER_DROP") {
+		e.By = ByUnknown
 	}
 	switch {
 	case p.Source == StepProc && m.Host:

@@ -79,12 +79,12 @@ func causes() []cause {
 	})
 	for _, kind := range []string{"blackhole", "prohibit", "unreachable"} {
 		add(kind, func(a addrs) cause {
-			reason := "NOT_SPECIFIED"
+			reason, counter := "NOT_SPECIFIED", ""
 			if a.v6 && kind != "blackhole" {
-				reason = "IP_INNOROUTES"
+				reason, counter = "IP_INNOROUTES", "Ip6InNoRoutes"
 			}
 			return cause{setup: "ip route add " + kind + " " + a.net, fire: frame(nettest.Frame{Src: a.client, Dst: a.foreign}), reason: reason, station: drop.StationRouting,
-				what: a.foreign, says: "a route of kind " + kind + " throws away what goes to " + a.foreign}
+				what: a.foreign, says: "a route of kind " + kind + " throws away what goes to " + a.foreign, counter: counter}
 		})
 	}
 	add("forwarding off", func(a addrs) cause {
@@ -260,14 +260,15 @@ func causes() []cause {
 		}, reason: "QDISC_DROP", station: drop.StationDeviceOut, what: a.server, says: "nothing is plugged in at r1 (no carrier)"}
 	})
 	add("link down", func(a addrs) cause {
-		return cause{setup: "ip link set r1 down", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "IP_INNOROUTES", station: drop.StationRouting, what: a.server, says: "no route leads to " + a.server}
+		return cause{setup: "ip link set r1 down", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "IP_INNOROUTES", station: drop.StationRouting, what: a.server, says: "no route leads to " + a.server,
+			counter: map[bool]string{false: "IpExtInNoRoutes", true: "Ip6InNoRoutes"}[a.v6]}
 	})
 	add("IPv6 off", func(a addrs) cause {
 		if !a.v6 {
 			return cause{}
 		}
 		return cause{setup: "sysctl -qw net.ipv6.conf.r0.disable_ipv6=1", fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "IPV6DISABLED", station: drop.StationDeviceIn, what: a.server,
-			says: "IPv6 is off on the interface", facts: []string{"net.ipv6.conf.r0.disable_ipv6 is 1"}}
+			says: "IPv6 is off on the interface", facts: []string{"net.ipv6.conf.r0.disable_ipv6 is 1"}, counter: "Ip6InDiscards"}
 	})
 	return append(list, verdicts()...)
 }
@@ -345,7 +346,7 @@ func verdicts() []cause {
 				frame(nettest.Frame{Src: a.client, Dst: a.server, SPort: 40002, DPort: 9})(t, n)
 			},
 			reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookPostrouting, by: drop.ByConntrack, what: bracket(a.router) + ":5000", hasCT: true,
-			says: "conntrack could not take its connection", facts: []string{"1 connection met another one of the same addresses and ports"}}
+			says: "conntrack could not take its connection", counter: "nf_conntrack insert_failed", facts: []string{"1 connection met another one of the same addresses and ports"}}
 	})
 	add("after DNAT", func(a addrs) cause {
 		return cause{setup: "nft add table " + a.family + " t\nnft 'add chain " + a.family + " t n {type nat hook prerouting priority -100;}'; nft add rule " + a.family + " t n udp dport 53 dnat to " + bracket(a.server) + ":9\n" +

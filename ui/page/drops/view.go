@@ -223,7 +223,7 @@ func spark(th *theme.Theme, rates []float64, width int) string {
 func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.Item {
 	d := r.Last
 	e := p.words.Explain(d)
-	who := map[drop.By]string{drop.ByKernel: "no rule did it: the kernel", drop.ByNetfilter: "netfilter", drop.ByConntrack: "conntrack"}[e.By]
+	who := map[drop.By]string{drop.ByKernel: "no rule did it: the kernel", drop.ByNetfilter: "netfilter", drop.ByConntrack: "conntrack", drop.ByUnknown: "netfilter or the kernel"}[e.By]
 	if e.Grade == drop.Usual {
 		who += ", as on every healthy host"
 	}
