@@ -21,9 +21,7 @@ func before(t *testing.T, program, script string) string {
 	}
 	dir := t.TempDir()
 	text := fmt.Sprintf("#!/bin/sh\nreal=%s\ndir=%s\n%s\nexec $real \"$@\"\n", real, dir, script)
-	if err := os.WriteFile(filepath.Join(dir, program), []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	nettest.Program(t, filepath.Join(dir, program), []byte(text))
 	return dir
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,22 +29,13 @@ func forAll(t *testing.T) string {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	from, err := os.Open(path)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer from.Close()
-	to, err := os.OpenFile(filepath.Join(dir, "nfscope"), os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(to, from); err != nil {
-		t.Fatal(err)
-	}
-	if err := to.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return to.Name()
+	to := filepath.Join(dir, "nfscope")
+	nettest.Program(t, to, b)
+	return to
 }
 
 // answer runs a command and gives its status and what it said.
@@ -204,12 +194,10 @@ func TestDemoWithoutLegacy(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, err := os.ReadFile(at)
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, p), b, 0o755)
-		}
 		if err != nil {
 			t.Fatal(err)
 		}
+		nettest.Program(t, filepath.Join(dir, p), b)
 	}
 	exe, err := exec.LookPath("nfscope")
 	if err != nil {

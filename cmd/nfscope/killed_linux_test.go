@@ -96,10 +96,10 @@ func (tr *tracer) another(t *testing.T) {
 func (tr *tracer) killBoth(t *testing.T) {
 	t.Helper()
 	// A stopped guard cannot act on the death that it would hear of.
-	err1 := syscall.Kill(tr.guard, syscall.SIGSTOP)
-	err2 := tr.cmd.Process.Kill()
+	nettest.Stop(t, tr.guard)
+	err := tr.cmd.Process.Kill()
 	_ = tr.cmd.Wait()
-	if err := errors.Join(err1, err2, syscall.Kill(tr.guard, syscall.SIGKILL)); err != nil {
+	if err := errors.Join(err, syscall.Kill(tr.guard, syscall.SIGKILL)); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "the guard's end", func() error {

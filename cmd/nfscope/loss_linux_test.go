@@ -25,7 +25,7 @@ func TestLossIsTold(t *testing.T) {
 	nettest.Feed(t, n.Router, "table ip fw { chain f { type filter hook forward priority 0; udp dport 9 counter drop; }; }\n", "nft", "-f", "-")
 	file := filepath.Join(t.TempDir(), "case.nfs")
 	r := tracing(t, n.Router, "--json", "--rate", "1000000", "-w", file, "udp and dst port 9")
-	r.signal(unix.SIGSTOP)
+	nettest.Stop(t, r.cmd.Process.Pid)
 	const sent = 250_000 // their events fill more than the receive buffer
 	nettest.Do(t, n.Client, func() error {
 		c, err := net.Dial("udp", "10.2.0.2:9")

@@ -50,9 +50,7 @@ func locking(t *testing.T, lock string) string {
 			t.Fatal(err)
 		}
 		script := fmt.Sprintf("#!/bin/sh\nexec flock %s %s \"$@\"\n", lock, real)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		nettest.Program(t, filepath.Join(dir, name), []byte(script))
 	}
 	return dir
 }

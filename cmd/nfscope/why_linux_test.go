@@ -78,7 +78,7 @@ func (c *whyCase) answer(t *testing.T) {
 	why := launch(t, "nfscope", append(append([]string{"--netns", c.at.Name(), "why", "--json"}, c.args...), c.filter)...)
 	why.hears("looking for")
 	if c.stopped {
-		why.signal(unix.SIGSTOP)
+		nettest.Stop(t, why.cmd.Process.Pid)
 	}
 	if c.fire != nil {
 		c.fire(t)
@@ -463,11 +463,11 @@ func asks(ns *netns.Handle, to string) func(*testing.T) {
 // waits for what comes; "no" is not waited for.
 func says(ns *netns.Handle, network, to string, texts ...string) func(*testing.T) {
 	return func(t *testing.T) {
-		c, err := nettest.Dial(t, ns, network, "", to, 5*time.Second)
+		c, err := nettest.Dial(t, ns, network, "", to, nettest.InVain)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(nettest.InVain))
 		for _, text := range texts {
 			if _, err := c.Write([]byte(text)); err != nil {
 				t.Fatal(err)

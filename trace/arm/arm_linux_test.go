@@ -103,7 +103,7 @@ func nothingLeft(t *testing.T, ns *netns.Handle) {
 // counted waits until so many packets were counted.
 func counted(t *testing.T, a *arm.Armed, want uint64) (traced, held uint64) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), nettest.InVain)
 	defer cancel()
 	for {
 		traced, held, err := a.Held(ctx)
@@ -206,7 +206,7 @@ func TestLegacyOnlyNamespace(t *testing.T) {
 					n++
 				}
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(nettest.InVain):
 			t.Fatalf("legacy TRACE said nothing of some: %v", want)
 		}
 	}
@@ -238,7 +238,7 @@ func TestTraceEndsByItself(t *testing.T) {
 				}
 				select {
 				case <-a.Done():
-				case <-time.After(10 * time.Second):
+				case <-time.After(nettest.InVain):
 					t.Fatal("it does not end")
 				}
 				if err := errors.Join(err, a.Close()); err != nil {

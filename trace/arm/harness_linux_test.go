@@ -69,7 +69,7 @@ func newWatch(t *testing.T, ns *netns.Handle, hook string) *watch {
 // carried the trace bit when it came to the table "seen".
 func (w *watch) traced(t *testing.T, is func(*model.Packet) bool) (traced bool, p model.Packet) {
 	t.Helper()
-	if err := w.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := w.conn.SetReadDeadline(time.Now().Add(nettest.InVain)); err != nil {
 		t.Fatal(err)
 	}
 	for {

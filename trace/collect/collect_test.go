@@ -84,7 +84,7 @@ func (r *running) last() *snapshot.Snapshot {
 // wait waits for a snapshot that ok accepts.
 func (r *running) wait(t *testing.T, what string, ok func(*snapshot.Snapshot) bool) *snapshot.Snapshot {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		if s := r.last(); s != nil && ok(s) {
 			return s

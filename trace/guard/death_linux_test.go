@@ -18,7 +18,7 @@ import (
 // until waits for a moment that ok sees.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(nettest.InVain)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
@@ -128,7 +128,7 @@ func TestLostGuard(t *testing.T) {
 	}
 	select {
 	case <-g.Lost():
-	case <-time.After(10 * time.Second):
+	case <-time.After(nettest.InVain):
 		t.Fatal("nobody noticed the death of the guard")
 	}
 	if err := g.Err(); err == nil || !strings.Contains(err.Error(), "gone") {
@@ -163,9 +163,7 @@ func TestSweepIn(t *testing.T) {
 	t.Parallel()
 	v := newVictim(t, "sweepin")
 	other := nettest.New(t, "guard")
-	if err := syscall.Kill(v.guard, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	nettest.Stop(t, v.guard)
 	_ = v.cmd.Process.Kill()
 	_ = v.cmd.Wait()
 	if err := syscall.Kill(v.guard, syscall.SIGKILL); err != nil {

@@ -148,7 +148,7 @@ func (v *victim) guardEnds(t *testing.T) {
 	t.Helper()
 	begin := time.Now()
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(v.watch), Events: unix.POLLIN}}, 10_000)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(v.watch), Events: unix.POLLIN}}, int(nettest.InVain.Milliseconds()))
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -221,9 +221,7 @@ func TestStruckGuard(t *testing.T) {
 		t.Fatal(err)
 	}
 	exe := filepath.Join(dir, "exe")
-	if err := os.WriteFile(exe, fmt.Appendf(nil, "#!/bin/sh\n[ -e %[1]s/once ] || { touch %[1]s/once; kill -TERM $$; }\nexec %[2]s \"$@\"\n", dir, real), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	nettest.Program(t, exe, fmt.Appendf(nil, "#!/bin/sh\n[ -e %[1]s/once ] || { touch %[1]s/once; kill -TERM $$; }\nexec %[2]s \"$@\"\n", dir, real))
 	g, err := startIn(exe, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -231,9 +229,7 @@ func TestStruckGuard(t *testing.T) {
 	if err := g.Close(); err != nil {
 		t.Error(err)
 	}
-	if err := os.WriteFile(exe, []byte("#!/bin/sh\nkill -TERM $$\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	nettest.Program(t, exe, []byte("#!/bin/sh\nkill -TERM $$\n"))
 	if _, err := startIn(exe, t.TempDir()); err == nil || !strings.Contains(err.Error(), "a signal ended it as it began (terminated)") || errors.Is(err, syscall.EPIPE) {
 		t.Errorf("%v", err)
 	}
@@ -265,9 +261,7 @@ func TestSweepFinishesAfterBothWereKilled(t *testing.T) {
 	if list, err := leftovers(v.dir, nil); err != nil || len(list) != 0 {
 		t.Errorf("of living processes: %v, %v", list, err)
 	}
-	if err := syscall.Kill(v.guard, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	nettest.Stop(t, v.guard)
 	_ = v.cmd.Process.Kill()
 	_ = v.cmd.Wait()
 	if err := syscall.Kill(v.guard, syscall.SIGKILL); err != nil {

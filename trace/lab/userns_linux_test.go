@@ -41,9 +41,10 @@ func asNobody(t *testing.T, role string, env ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(exe, data, 0o755)); err != nil {
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	nettest.Program(t, exe, data)
 	// Whether this kernel lets an ordinary user do it, unshare(1) knows.
 	nettest.Kernel(t, "unshare")
 	probe := exec.Command("unshare", "-Urnm", "true")
@@ -105,7 +106,7 @@ func TestUsernsSignals(t *testing.T) {
 		go func() { _, _ = io.Copy(io.Discard, out); close(ended) }()
 		select {
 		case <-ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(nettest.InVain):
 			_ = unix.Kill(pid, unix.SIGKILL)
 			t.Errorf("%v of the outer process: the inner one lives on", sig)
 		}

@@ -45,7 +45,7 @@ func talkTo(from func(*nettest.Routed) *netns.Handle, to string, port int) func(
 	return func(t *testing.T, n *nettest.Routed) {
 		t.Helper()
 		nettest.Echo(t, n.Server, port)
-		c, err := nettest.Dial(t, from(n), "tcp", "", to, 10*time.Second)
+		c, err := nettest.Dial(t, from(n), "tcp", "", to, nettest.InVain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func talkTo(from func(*nettest.Routed) *netns.Handle, to string, port int) func(
 
 func exchange(t *testing.T, c net.Conn) {
 	t.Helper()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(nettest.InVain)); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, 5)
@@ -90,7 +90,7 @@ func talkUDP(to string, port int) func(*testing.T, *nettest.Routed) {
 func refused(network, to string) func(*testing.T, *nettest.Routed) {
 	return func(t *testing.T, n *nettest.Routed) {
 		t.Helper()
-		c, err := nettest.Dial(t, n.Client, network, "", to, 10*time.Second)
+		c, err := nettest.Dial(t, n.Client, network, "", to, nettest.InVain)
 		if strings.HasPrefix(network, "tcp") {
 			if err == nil {
 				t.Fatal("it was not refused")
@@ -100,7 +100,7 @@ func refused(network, to string) func(*testing.T, *nettest.Routed) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetDeadline(time.Now().Add(nettest.InVain)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := c.Write([]byte("hello")); err != nil {
@@ -122,7 +122,7 @@ func echo(to string) func(*testing.T, *nettest.Routed) {
 				return err
 			}
 			defer c.Close()
-			if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			if err := c.SetDeadline(time.Now().Add(nettest.InVain)); err != nil {
 				return err
 			}
 			if _, err := c.Write([]byte{8, 0, 0xf7, 0xfd, 0, 1, 0, 1}); err != nil {

@@ -42,7 +42,7 @@ func TestFlooded(t *testing.T) {
 				load(t, n.bridge, "nft", c.native)
 			}
 			// A port that has no carrier yet gets no copy.
-			for deadline := time.Now().Add(10 * time.Second); strings.Count(nettest.Run(t, n.bridge, "ip", "-br", "link", "show", "master", "br0"), " UP ") < 3; {
+			for deadline := time.Now().Add(nettest.InVain); strings.Count(nettest.Run(t, n.bridge, "ip", "-br", "link", "show", "master", "br0"), " UP ") < 3; {
 				if time.Now().After(deadline) {
 					t.Fatal("the bridge's ports are not up")
 				}

@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long an event is waited for: the machine may be busy.
-const patience = 20 * time.Second
+const patience = nettest.InVain
 
 // matrixNet is a network in which many rulesets are tried: routed, or two hosts on a
 // bridge of the router's.
@@ -135,7 +135,7 @@ func (h *heard) of(payload string) (arrival, bool) {
 	return a, ok
 }
 
-// wait waits for a datagram, half a minute at most.
+// wait waits for a datagram, as long as patience lasts.
 func (h *heard) wait(payload string) (arrival, bool) {
 	late := false
 	timer := time.AfterFunc(patience, func() {

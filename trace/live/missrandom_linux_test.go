@@ -59,7 +59,7 @@ func dial(t *testing.T, n *nettest.Routed, network, to string, wait time.Duratio
 
 func mustDial(t *testing.T, n *nettest.Routed, network, to string) net.Conn {
 	t.Helper()
-	c, err := dial(t, n, network, to, 10*time.Second)
+	c, err := dial(t, n, network, to, nettest.InVain)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func mustDial(t *testing.T, n *nettest.Routed, network, to string) net.Conn {
 // answered writes and waits for something to come back.
 func answered(t *testing.T, c net.Conn, b []byte) {
 	t.Helper()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(nettest.InVain))
 	if _, err := c.Write(b); err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func echoes(network, server string, head []byte) func(*testing.T, *nettest.Route
 			_, _ = refused.Write([]byte("hello"))
 		}
 		ask()
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(nettest.InVain))
 		if _, err := c.Read(make([]byte, 100)); err != nil {
 			t.Fatal(err)
 		}

@@ -195,7 +195,7 @@ func TestSynproxyHandshake(t *testing.T) {
 			strict(t, n)
 			nettest.Echo(t, n.Server, 80)
 			s := open(t, n.Router, Trace{Filter: parse(t, "tcp and dst port 80 and in r0")})
-			if _, err := nettest.Dial(t, n.Client, "tcp", "", "10.2.0.2:80", 2*time.Second); err != nil {
+			if _, err := nettest.Dial(t, n.Client, "tcp", "", "10.2.0.2:80", nettest.InVain); err != nil {
 				t.Fatal(err)
 			}
 			syn := s.journey("the SYN", func(j *journey.Journey) bool { return j.Packet.Flags == model.SYN })

@@ -238,7 +238,7 @@ func takeLines(t *testing.T) []pair {
 			from *netns.Handle
 			to   string
 		}{{n.Client, "10.2.0.2:"}, {n.Client, "[fd02::2]:"}, {n.Client, "10.1.0.1:"}, {n.Router, "10.2.0.2:"}, {n.Router, "[fd02::2]:"}} {
-			if c, err := nettest.Dial(t, way.from, "udp", "", way.to+port, wait); err != nil {
+			if c, err := nettest.Dial(t, way.from, "udp", "", way.to+port, nettest.InVain); err != nil {
 				t.Fatal(err)
 			} else if _, err := c.Write([]byte("x")); err != nil {
 				t.Fatal(err)
@@ -263,7 +263,7 @@ func takeLines(t *testing.T) []pair {
 			if p := m.Packet; p != nil && p.DPort == lastPort {
 				open--
 			}
-		case <-time.After(wait):
+		case <-time.After(nettest.InVain):
 			t.Fatalf("%d ends are missing of %v, %v", open, said, seen)
 		}
 	}

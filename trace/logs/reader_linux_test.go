@@ -18,8 +18,6 @@ import (
 	"nfscope/trace/nflog"
 )
 
-const wait = 10 * time.Second
-
 // send sends datagrams to a port of the namespace itself.
 func send(t *testing.T, ns *netns.Handle, port string, n int) {
 	t.Helper()
@@ -85,7 +83,7 @@ func TestLinesOfGroups(t *testing.T) {
 			if l.Packet == nil || l.Packet.DPort != 4000 || l.Packet.Dst.String() != "127.0.0.1" || l.Time.IsZero() {
 				t.Errorf("%s: packet %v at %v", key, l.Packet, l.Time)
 			}
-		case <-time.After(wait):
+		case <-time.After(nettest.InVain):
 			t.Fatalf("no line of %v", want)
 		}
 	}
@@ -128,7 +126,7 @@ func TestLinesOfDevices(t *testing.T) {
 			if w := l.Prefix + " " + logline.Words(l.Candidates(logline.Rules(rs))); l.Hook != model.HookIngress || w != want {
 				t.Errorf("%+v, %s", l, w)
 			}
-		case <-time.After(wait):
+		case <-time.After(nettest.InVain):
 			t.Fatal("no line")
 		}
 	}

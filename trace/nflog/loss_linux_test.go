@@ -60,7 +60,7 @@ func TestLoss(t *testing.T) {
 		t.Helper()
 		select {
 		case <-c:
-		case <-time.After(10 * time.Second):
+		case <-time.After(nettest.InVain):
 			cancel()
 			t.Fatalf("%s did not come: %v; %d events and %d lost of %d", what, <-done, events, lost, packets)
 		}
@@ -100,7 +100,7 @@ func TestNoLoss(t *testing.T) {
 		nettest.Skip(t, s.Note)
 	}
 	go nettest.SendNumbers(t, ns, 0, 20_000)
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(nettest.InVain)
 	var last time.Time
 	for i := range 20_000 {
 		select {
@@ -110,7 +110,7 @@ func TestNoLoss(t *testing.T) {
 			}
 			last = e.Time
 		case <-deadline:
-			t.Fatalf("%d events after 20 s", i)
+			t.Fatalf("%d events came", i)
 		}
 	}
 }

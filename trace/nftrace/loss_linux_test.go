@@ -77,7 +77,7 @@ func TestLoss(t *testing.T) {
 	nettest.SendNumbers(t, ns, 0, packets)
 	select {
 	case <-end:
-	case <-time.After(10 * time.Second):
+	case <-time.After(nettest.InVain):
 		t.Errorf("%d events and %d lost of %d", events.Load(), lost.Load(), packets)
 	}
 	cancel()
@@ -108,7 +108,7 @@ func TestNoLoss(t *testing.T) {
 		nettest.Skip(t, s.Note)
 	}
 	go nettest.SendNumbers(t, ns, 0, 20_000)
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(nettest.InVain)
 	var last time.Time
 	for i := range 20_000 {
 		select {
@@ -118,7 +118,7 @@ func TestNoLoss(t *testing.T) {
 			}
 			last = e.Time
 		case <-deadline:
-			t.Fatalf("%d events after 20 s", i)
+			t.Fatalf("%d events came", i)
 		}
 	}
 }
@@ -156,7 +156,7 @@ func TestGapInItsPlace(t *testing.T) {
 		t.Helper()
 		select {
 		case <-c:
-		case <-time.After(10 * time.Second):
+		case <-time.After(nettest.InVain):
 			t.Fatalf("%s did not come", what)
 		}
 	}

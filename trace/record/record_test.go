@@ -390,7 +390,7 @@ func TestFlushed(t *testing.T) {
 			select {
 			case b := <-wrote:
 				file = append(file, b...)
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatal("nothing is written")
 			}
 			got, err := read(file)
@@ -500,7 +500,7 @@ func TestPlayEnds(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("Play: %v", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("Play goes on")
 	}
 }

@@ -1,0 +1,69 @@
+package nettest
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Stop stops a process, and returns when all its threads stand: until the signal has reached
+// one of them the others go on.
+func Stop(t testing.TB, pid int) {
+	t.Helper()
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(InVain); ; <-again.C {
+		moving, err := moving(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if moving == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d does not stop: %s", pid, moving)
+		}
+	}
+}
+
+// moving gives what /proc says of a thread that is not stopped, "" where there is none.
+func moving(pid int) (string, error) {
+	list, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("process %d is gone", pid)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, name := range list {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // it has ended
+		}
+		if behind := bytes.LastIndexByte(b, ')'); behind < 0 || !bytes.HasPrefix(b[behind:], []byte(") T ")) {
+			return string(b), nil
+		}
+	}
+	return "", nil
+}
+
+// Program writes a program for a test to start. Nothing is forked meanwhile: a program that a
+// parallel test is just starting would hold a copy of the file, open for writing, until its
+// exec, and what is written to is not started (ETXTBSY).
+func Program(t testing.TB, path string, data []byte) {
+	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(path, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
