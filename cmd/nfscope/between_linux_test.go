@@ -8,17 +8,26 @@ import (
 )
 
 // TestBetweenWithoutBPF: where the kernel refuses the programs in the hooks, `trace --between`
-// says so, and traces without them.
+// and a trace of the UI say so, and trace without them.
 func TestBetweenWithoutBPF(t *testing.T) {
 	nettest.Kernel(t, "ip", "setpriv", "nft")
 	t.Parallel()
 	ns := nettest.New(t, "unseen")
 	nettest.Feed(t, ns, "table ip w { chain c { type filter hook output priority 0; udp dport 99 drop; }; }", "nft", "-f", "-")
-	r := launch(t, "ip", "netns", "exec", ns.Name(), "setpriv", "--inh-caps=-all,+net_admin,+net_raw", "--bounding-set=-all,+net_admin,+net_raw",
-		"nfscope", "trace", "--between", "--for", "10m", "--count", "1", "udp and dst port 99")
+	less := []string{"ip", "netns", "exec", ns.Name(), "setpriv", "--inh-caps=-all,+net_admin,+net_raw", "--bounding-set=-all,+net_admin,+net_raw", "nfscope"}
+	tm := inTerminal(t, 80, 24, strings.Join(append(less, "--between"), " "))
+	r := launch(t, less[0], append(less[1:], "trace", "--between", "--for", "10m", "--count", "1", "udp and dst port 99")...)
 	r.hears("packets are not seen between the chains: make a map: operation not permitted")
 	datagram(t, ns, "127.0.0.1:99")
 	if out, errs := r.ends(exitDone); !strings.Contains(out, "dropped by rule 1 of ip w/c (nftables): udp dport 99 drop") {
 		t.Errorf("%s%s", out, errs)
 	}
+	tm.see("udp dport 99")
+	tm.keys("4")
+	tm.see("no trace armed")
+	tm.keys("a")
+	tm.keys("udp", "Enter")
+	tm.see("waiting for a packet", "packets are not seen between the chains: make a map: operation not permitted")
+	tm.keys("q")
+	tm.ended(exitDone)
 }

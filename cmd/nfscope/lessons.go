@@ -171,7 +171,7 @@ func (a *app) showLive(s *show, o tuiOptions) error {
 			}
 		}
 	}()
-	o.actions, o.sets, o.logs, o.look, o.labs.Pace = &sessionActions{a, session}, a.setReader(s.net.Observed()), a.logSource(s.net.Observed()), session.Focus, pace
+	o.actions, o.sets, o.logs, o.look, o.labs.Pace = &sessionActions{app: a, session: session}, a.setReader(s.net.Observed()), a.logSource(s.net.Observed()), session.Focus, pace
 	err = a.tui(c, o)
 	cancel()
 	<-played

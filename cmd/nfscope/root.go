@@ -18,7 +18,7 @@ import (
 
 func (a *app) rootCommand() *cobra.Command {
 	var file string
-	var readonly bool
+	var readonly, between bool
 	c := &cobra.Command{
 		Use: "nfscope", Short: "An oscilloscope for netfilter",
 		Long: "Nfscope is an oscilloscope for netfilter. It shows the tables and chains of iptables\n" +
@@ -30,16 +30,17 @@ func (a *app) rootCommand() *cobra.Command {
 			if file != "" {
 				return a.showFile(file)
 			}
-			return a.show(readonly)
+			return a.show(readonly, between)
 		},
 	}
 	c.Flags().StringVar(&file, "file", "", "show the rules in `FILE` instead of the host's")
+	c.Flags().BoolVar(&between, "between", false, "traces that the UI arms see the packets between the chains too, by eBPF programs in the hooks")
 	c.Flags().BoolVar(&readonly, "readonly", true, "change nothing of the host; --readonly=false lets the UI delete connections, each after asking")
 	return c
 }
 
 // show opens the TUI on a live namespace; without a terminal it prints the rules.
-func (a *app) show(readonly bool) error {
+func (a *app) show(readonly, between bool) error {
 	if !a.terminal() {
 		rs, err := a.readRules(true)
 		if err != nil {
@@ -62,7 +63,7 @@ func (a *app) show(readonly bool) error {
 	}
 	c.Hear(s.Heard)
 	s.Watch(a.ctx)
-	o := tuiOptions{actions: &sessionActions{a, s}, sets: a.setReader(ns), logs: a.logSource(ns), look: s.Focus, seen: tap.snapshot}
+	o := tuiOptions{actions: &sessionActions{app: a, session: s, between: between}, sets: a.setReader(ns), logs: a.logSource(ns), look: s.Focus, seen: tap.snapshot}
 	o.why = func(ctx context.Context, text string, tell func(*why.Answer)) (*why.Answer, error) {
 		return a.whyAsked(ctx, s, ns, tap, text, tell)
 	}
@@ -76,6 +77,7 @@ func (a *app) show(readonly bool) error {
 type sessionActions struct {
 	app     *app
 	session *live.Session
+	between bool // packets are seen between the chains too
 }
 
 func (s *sessionActions) Arm(text string, both bool) error {
@@ -83,7 +85,7 @@ func (s *sessionActions) Arm(text string, both bool) error {
 	if err != nil {
 		return err
 	}
-	return s.session.Arm(s.app.ctx, live.Trace{Filter: f, Both: both, Misses: true})
+	return s.session.Arm(s.app.ctx, live.Trace{Filter: f, Both: both, Between: s.between, Misses: true})
 }
 
 func (s *sessionActions) Disarm() error { return s.session.Disarm() }
