@@ -139,8 +139,23 @@ func TestReplayMakes(t *testing.T) {
 	if err != nil || strings.Count(string(out), "\n") != 36 || !strings.Contains(string(out), "> 203.0.113.1.80: Flags [S]") {
 		t.Errorf("tcpdump reads %v:\n%s", err, out)
 	}
-	if a, b := run(gateway, "--pcapng", "-"), string(mustRead(t, pcap)); a != b {
-		t.Errorf("on stdout %d bytes, in a file %d", len(a), len(b))
+	text := string(mustRead(t, pcap))
+	if a := run(gateway, "--pcapng", "-"); a != text {
+		t.Errorf("on stdout %d bytes, in a file %d", len(a), len(text))
+	}
+	// The comment of a packet is its whole way, as text has it.
+	ladder := strings.Split(run(gateway, "--plain"), "\n\n")[1]
+	if !strings.HasPrefix(ladder, "#1 tcp ") || !strings.Contains(text, ladder) || !strings.Contains(ladder, "-A OUTBOUND -s 10.1.0.0/24 -j ACCEPT") {
+		t.Errorf("the first packet's comment is not\n%s", ladder)
+	}
+	// Of what was sent on a second one tells how it left, and where.
+	twice := run(gateway, "--pcapng", "-", "--left")
+	cmd := exec.Command("tcpdump", "-nn", "-r", "-")
+	cmd.Stdin = strings.NewReader(twice)
+	out, err = cmd.Output()
+	if l := strings.Split(string(out), "\n"); err != nil || strings.Count(twice, " as it left: sent out of ") != len(l)-1-36 || len(l) < 40 ||
+		!strings.Contains(l[0], " IP 10.1.0.2.") || !strings.Contains(l[1], " IP 203.0.113.1.") || !strings.Contains(l[2], "> 203.0.113.1.") || !strings.Contains(l[3], "> 10.1.0.2.") {
+		t.Errorf("--left, tcpdump reads %v:\n%s", err, out)
 	}
 	for _, bad := range [][]string{{"--compare", "3"}, {"--compare", "3,3"}, {"--compare", "1,999"}, {"--redact"}, {"--left"}, {"--from", "3s", "--to", "1s"}, {"-w", gateway},
 		{"--info", "--compare", "35,36"}, {"--info", "--pcapng", pcap}, {"--compare", "35,36", "--pcapng", pcap}, {"-w", again, "--info"}, {"-w", again, "--pcapng", pcap},

@@ -257,6 +257,26 @@ func TestJourney(t *testing.T) {
 	}
 }
 
+// TestSpeed: so many recorded seconds pass in a second, within bounds.
+func TestSpeed(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 100)
+	for given, want := range map[float64]float64{0: 1, 4: 4, 0.25: 0.25} {
+		p := New(f, Options{Speed: given})
+		p.last = p.first.Add(time.Hour)
+		p.advance(context.Background(), 2*time.Second)
+		if got := p.pos.Sub(p.first); got != time.Duration(want*float64(2*time.Second)) {
+			t.Errorf("at speed %v it went %v in 2 s", given, got)
+		}
+	}
+	p := New(f, Options{})
+	for given, want := range map[float64]float64{1e9: Fastest, 0: Slowest, 2: 2} {
+		if p.SetSpeed(given); p.speed != want {
+			t.Errorf("the speed %v is %v, want %v", given, p.speed, want)
+		}
+	}
+}
+
 // TestPlays: a recording plays to its end, and says so.
 func TestPlays(t *testing.T) {
 	t.Parallel()

@@ -118,7 +118,10 @@ func TestFilterNarrowsTheList(t *testing.T) {
 	if len(pg.list) != 2 || pg.list[0].Number != 14 || pg.list[1].Number != 18 {
 		t.Fatalf("%d packets: %v", len(pg.list), pg.list)
 	}
-	if !strings.Contains(ansi.Strip(pg.View(f)), "2 packets of 6") {
+	older := *f.Snap
+	older.Forgotten = 7
+	f.Snap = &older
+	if !strings.Contains(ansi.Strip(pg.View(f)), "2 packets of 6, 7 older are forgotten, filter: dst port 443") {
 		t.Error("the list does not say that it is narrowed")
 	}
 	f.Filter = ""
