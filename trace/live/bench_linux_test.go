@@ -50,7 +50,8 @@ func benchLegacy() string {
 type flood struct {
 	b   *testing.B
 	net *nettest.Routed
-	fd  int
+	// fd is the sender's socket, sink where its packets come to.
+	fd, sink int
 }
 
 func newFlood(b *testing.B, nft, legacy string) *flood {
@@ -63,26 +64,39 @@ func newFlood(b *testing.B, nft, legacy string) *flood {
 // for none.
 func floodThrough(b *testing.B, nft, legacy string) *flood {
 	nettest.Kernel(b, "nft", "iptables-legacy-restore")
-	f := &flood{b: b, net: nettest.NewRouted(b), fd: -1}
+	f := &flood{b: b, net: nettest.NewRouted(b), fd: -1, sink: -1}
 	if nft != "" {
 		nettest.Feed(b, f.net.Router, nft, "nft", "-f", "-")
 	}
 	if legacy != "" {
 		nettest.Feed(b, f.net.Router, legacy, "iptables-legacy-restore", "-w")
 	}
-	sink := -1
 	nettest.Do(b, f.net.Server, func() (err error) { // so that no ICMP error comes back
-		if sink, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+		if f.sink, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
 			return err
 		}
-		return unix.Bind(sink, &unix.SockaddrInet4{Port: 9})
+		return unix.Bind(f.sink, &unix.SockaddrInet4{Port: 9})
 	})
 	nettest.Do(b, f.net.Client, func() (err error) {
 		f.fd, err = nettest.ToServer()
 		return err
 	})
-	b.Cleanup(func() { _, _ = unix.Close(sink), unix.Close(f.fd) })
+	b.Cleanup(func() { _, _ = unix.Close(f.sink), unix.Close(f.fd) })
 	return f
+}
+
+// answered has the server answer once, so that conntrack, where it is at work, has the flow
+// established.
+func (f *flood) answered() {
+	f.b.Helper()
+	b := make([]byte, 64)
+	_, from, err := unix.Recvfrom(f.sink, b, 0)
+	if err == nil {
+		err = unix.Sendto(f.sink, []byte("yes"), 0, from)
+	}
+	if err != nil {
+		f.b.Fatal(err)
+	}
 }
 
 // send sends n packets at a rate of so many a second, and gives how many of them the

@@ -18,11 +18,12 @@ import (
 	"nfscope/trace/nettest"
 )
 
-// costRules are the rules that BenchmarkForwarding forwards through, for nft and for
-// iptables-legacy-restore.
+// costRules are the rules that BenchmarkForwarding forwards through.
 func costRules() []costRule {
 	return []costRule{
-		{"no-rules", "", ""},
+		{"no-rules", "", "", ""},
+		{"host-legacy", "", hostRules(), ""},
+		{"host-iptables-nft", "", "", hostRules()},
 		{"iptables-gateway", "", `*nat
 -A POSTROUTING -s 10.1.0.0/24 -o r1 -j MASQUERADE
 COMMIT
@@ -31,17 +32,18 @@ COMMIT
 -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 -A FORWARD -i r0 -j ACCEPT
 COMMIT
-`},
+`, ""},
 		{"nft-gateway", `table ip gateway {
 	chain forward { type filter hook forward priority 0; policy drop; ct state established,related accept; iifname "r0" accept; }
 	chain post { type nat hook postrouting priority 100; oifname "r1" masquerade; }
 }
-`, ""},
-		{"many-rules", benchRules(), benchLegacy()},
+`, "", ""},
+		{"many-rules", benchRules(), benchLegacy(), ""},
 	}
 }
 
-type costRule struct{ name, nft, legacy string }
+// costRule is rules for nft, iptables-legacy-restore and iptables-nft-restore.
+type costRule struct{ name, nft, legacy, xnft string }
 
 // switchOnly has the one statement that makes the kernel trace in chains of nf_tables,
 // where no packet meets it: what is left is the kernel's own price of that.
@@ -144,8 +146,13 @@ func BenchmarkForwarding(b *testing.B) {
 	for _, r := range costRules() {
 		b.Run(r.name, func(b *testing.B) {
 			f := floodThrough(b, r.nft, r.legacy)
+			if r.xnft != "" {
+				nettest.Kernel(b, "iptables-nft-restore")
+				nettest.Feed(b, f.net.Router, r.xnft, "iptables-nft-restore")
+			}
 			p := f.pin(runtime.NumCPU() - 1)
 			p.burst(packets)
+			f.answered()
 			var base []float64
 			var disarmed, armed, kernel ratios
 			for b.Loop() {
