@@ -152,6 +152,39 @@ func TestTableKeepsOrderAndIdentity(t *testing.T) {
 	}
 }
 
+// TestTableKey: id, zone and original tuple tell flows apart, each of them alone; a zone of the
+// original direction counts as one of both.
+func TestTableKey(t *testing.T) {
+	tab := &Table{}
+	like := func(change func(*Flow)) *Flow {
+		f := tcp(1, 7)
+		change(f)
+		return f
+	}
+	all := []*Flow{
+		like(func(*Flow) {}),
+		like(func(f *Flow) { f.ID = 8 }), // the next one with these ends, while the first still shows
+		like(func(f *Flow) { f.Zone = 3 }),
+		like(func(f *Flow) { f.Orig.Zone = 4 }),
+		tcp(2, 7),
+	}
+	for i, f := range all {
+		f.Mark = uint32(100 + i)
+		tab.Apply(Event{Type: EventNew, Time: at(1), Flow: f})
+	}
+	for i, f := range all {
+		if got := tab.Get(f.Key()); got == nil || got.Mark != f.Mark {
+			t.Errorf("%d: %+v is found as %+v", i, f.Key(), got)
+		}
+	}
+	for i, f := range all {
+		tab.Apply(Event{Type: EventDestroy, Time: at(2), Flow: f})
+		if got := tab.Get(f.Key()); tab.Live() != len(all)-1-i || got == nil || got.Gone.IsZero() {
+			t.Errorf("%d destroyed: %d live, it is %+v", i, tab.Live(), got)
+		}
+	}
+}
+
 func TestTableGoneLingers(t *testing.T) {
 	tab := &Table{}
 	tab.Apply(Event{Type: EventNew, Time: at(1), Flow: tcp(1, 1)})

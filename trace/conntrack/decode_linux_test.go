@@ -2,6 +2,8 @@ package conntrack
 
 import (
 	"encoding/binary"
+	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -116,6 +118,58 @@ func decode(m message, now time.Time) (flow.Event, error) {
 		return flow.Event{}, err
 	}
 	return b.Event(0), nil
+}
+
+// TestUnknownAttributes: what a newer kernel may say of a flow, at any place, is kept as it came
+// and counted; all else of the flow is read, and the dump goes on behind it.
+func TestUnknownAttributes(t *testing.T) {
+	nest := func(typ uint16, in ...[]byte) []byte { return attr(typ|unix.NLA_F_NESTED, slices.Concat(in...)) }
+	news := attr(99, []byte{7, 8, 9})
+	for _, c := range []struct {
+		at   uint32 // the nest
+		data []byte
+	}{
+		{0, news},
+		{2, nest(2, news)},
+		{2<<8 | 1, nest(2, nest(1, news))},
+		{2<<8 | 2, nest(2, nest(2, news))},
+		{4, nest(4, news)},
+		{4<<8 | 1, nest(4, nest(1, news))},
+		{4<<8 | 2, nest(4, nest(2, news))},
+		{4<<8 | 3, nest(4, nest(3, news))},
+		{5, nest(5, news)},
+		{9, nest(9, news)},
+		{14, nest(14, news)},
+		{15, nest(15, news)},
+		{19, nest(19, news)},
+		{20, nest(20, news)},
+		{24, nest(24, news)},
+	} {
+		r := newReader()
+		var flows []*flow.Flow
+		d := dumping{reader: r, emit: func(i feed.Item) {
+			i.Split(func(i feed.Item) { flows = append(flows, i.Flow.Flow) })
+		}}
+		plain := attributes(t, 17, nil)
+		if err := d.datagram(slices.Concat(packed(t, ctNew, append(slices.Clone(plain), c.data...)), packed(t, ctNew, plain), packed(t, unix.NLMSG_DONE, make([]byte, 4)))); err != nil || !d.done || len(flows) != 2 {
+			t.Errorf("in %#x: %v, done %v, %d flows", c.at, err, d.done, len(flows))
+			continue
+		}
+		got := flows[0]
+		if want := []flow.Attribute{{Type: c.at<<8 | 99, Data: []byte{7, 8, 9}}}; !reflect.DeepEqual(got.Unknown, want) || r.decoder.strange.Load() != 1 {
+			t.Errorf("in %#x: %+v, want %+v; %d counted", c.at, got.Unknown, want, r.decoder.strange.Load())
+		}
+		if plain := flows[1]; got.Orig.Tuple != plain.Orig.Tuple || got.Reply.Tuple != plain.Reply.Tuple || got.ID != 77 || got.Status != plain.Status || got.Timeout != plain.Timeout {
+			t.Errorf("in %#x: %+v, without it %+v", c.at, got, plain)
+		}
+	}
+}
+
+// attr is a netlink attribute.
+func attr(typ uint16, data []byte) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, uint16(4+len(data)))
+	b = append(binary.NativeEndian.AppendUint16(b, typ), data...)
+	return append(b, make([]byte, -len(b)&3)...)
 }
 
 // TestUnreadableMessageIsCounted: a message that cannot be read is told once in words, counted
