@@ -49,10 +49,31 @@ func TestWarnings(t *testing.T) {
 	c := cpu(0, 4)
 	c.Counts[Drop], c.Has = 12, c.Has|1<<Drop
 	w := f.Next(reading(2, 100, c)).Warnings()
-	if len(w) != 3 || !w[0].Bad || !strings.Contains(w[0].Words, "drops their packets: 11/s") || !strings.Contains(w[2].Words, "1.0/s") {
+	if len(w) != 3 || !w[0].Bad || !strings.Contains(w[0].Words, "drops their packets: 11/s") || !strings.Contains(w[2].Words, "1.0/s") ||
+		!w[1].Bad || !strings.Contains(w[1].Words, "when it is full the kernel drops new connections") {
 		t.Errorf("full: %v", w)
 	}
 	if v := f.Next(reading(3, 10, c)); len(v.Warnings()) != 0 {
 		t.Errorf("over: %v", v.Warnings())
+	}
+	for _, c := range []struct {
+		kind      Kind
+		bad       bool
+		words, do string
+	}{
+		{EarlyDrop, true, "throws out entries to make room", "nf_conntrack_max is 100"},
+		{InsertFailed, true, "could not be entered", "pools of NAT ports"},
+		{ChainTooLong, true, "a chain of the hash table is too long", "nf_conntrack_buckets is 64"},
+		{Error, false, "ICMP errors", ""},
+		{Invalid, false, "INVALID", "nf_conntrack_log_invalid"},
+	} {
+		var f Follower
+		f.Next(reading(0, 10, CPU{Has: 1 << c.kind}))
+		rose := CPU{Has: 1 << c.kind}
+		rose.Counts[c.kind] = 5
+		w := f.Next(reading(1, 10, rose)).Warnings()
+		if len(w) != 1 || w[0].Bad != c.bad || !strings.Contains(w[0].Words, c.words) || !strings.Contains(w[0].Words, "5.0/s") || !strings.Contains(w[0].Do, c.do) {
+			t.Errorf("%s: %+v", c.kind, w)
+		}
 	}
 }

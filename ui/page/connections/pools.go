@@ -108,14 +108,18 @@ func (p *pools) view(f *page.Frame) string {
 		foot = nil
 	}
 	p.height = max(1, f.Height-len(out)-1-len(foot))
+	bar := 12
+	if w < 100 { // growth and the time until it is full are worth more
+		bar = 6
+	}
 	cols := []table.Column{{Title: "proto", Min: 5, Drop: 4}, {Title: "leaves as", Min: p.width("leaves as", func(x *nat.Pool) string { return x.Addr.String() })},
-		{Title: "towards", Min: p.width("towards", (*nat.Pool).Destination)}, {Title: "use", Min: 12, Drop: 1}, {Title: "used", Min: 5, Right: true},
-		{Title: "of", Min: 5, Right: true}, {Title: "ports", Min: 11, Drop: 3}, {Title: "growth", Min: 7, Right: true, Drop: 2}, {Title: "full in", Min: 9, Right: true, Drop: 5}}
+		{Title: "towards", Min: p.width("towards", (*nat.Pool).Destination)}, {Title: "use", Min: bar, Drop: 1}, {Title: "used", Min: 5, Right: true},
+		{Title: "of", Min: 5, Right: true}, {Title: "ports", Min: 11, Drop: 5}, {Title: "growth", Min: 7, Right: true, Drop: 3}, {Title: "full in", Min: 9, Right: true, Drop: 2}}
 	lay := table.Fit(cols, w)
 	out = append(out, lay.Head(th))
 	from, to := p.cursor.Window(p.height)
 	for i := from; i < to; i++ {
-		out = append(out, lay.Row(th, p.row(th, &p.list[i], i == p.cursor.Index())))
+		out = append(out, lay.Row(th, p.row(th, &p.list[i], bar, i == p.cursor.Index())))
 	}
 	switch {
 	case len(p.list) > 0:
@@ -136,7 +140,7 @@ func (p *pools) width(title string, of func(*nat.Pool) string) int {
 	return min(n, 45)
 }
 
-func (p *pools) row(th *theme.Theme, x *nat.Pool, selected bool) table.Row {
+func (p *pools) row(th *theme.Theme, x *nat.Pool, bar int, selected bool) table.Row {
 	proto := x.Proto.String()
 	if x.Proto == 0 {
 		proto = "any"
@@ -159,9 +163,8 @@ func (p *pools) row(th *theme.Theme, x *nat.Pool, selected bool) table.Row {
 	if selected {
 		r.Over = th.Selected
 	}
-	bar := gauge.Text(th, x.Share(), 12)
 	r.Cells = []table.Cell{{Text: proto, Style: th.Text}, {Text: x.Addr.String(), Style: th.Text}, {Text: x.Destination(), Style: th.Text},
-		{Text: bar, Style: style}, {Text: fmt.Sprint(x.Used), Style: style}, {Text: fmt.Sprint(x.Ports.Size()), Style: th.Text},
+		{Text: gauge.Text(th, x.Share(), bar), Style: style}, {Text: fmt.Sprint(x.Used), Style: style}, {Text: fmt.Sprint(x.Ports.Size()), Style: th.Text},
 		{Text: x.Ports.String(), Style: th.Text}, {Text: growth, Style: th.Text}, {Text: full, Style: style}}
 	return r
 }
