@@ -12,12 +12,24 @@ import (
 )
 
 // TestDeleteInTheProgram: d and y take the chosen connection, and it alone, out of the
-// kernel's table, and the program says so; n takes nothing.
+// kernel's table, and the program says so; n takes nothing. Who did not say that anything may
+// be changed is not even asked.
 func TestDeleteInTheProgram(t *testing.T) {
 	nettest.Kernel(t, "conntrack", "tmux")
 	t.Parallel()
 	ns := nettest.New(t, "delete")
 	deleteChosen(t, ns, 3, "nfscope")
+	tm := inTerminal(t, 160, 40, "nfscope --netns "+ns.Name())
+	tm.see("nfscope")
+	tm.keys("3")
+	tm.see("2 connections", "original")
+	tm.keys("d")
+	tm.see("this is read-only: nfscope --readonly=false lets you delete connections")
+	tm.keys("y", "q")
+	tm.ended(exitDone)
+	if n := strings.TrimSpace(nettest.Run(t, ns, "conntrack", "-C")); n != "2" {
+		t.Errorf("%s of 2 are left where nothing may be deleted", n)
+	}
 }
 
 // BenchmarkDelete is TestDeleteInTheProgram beside a million connections, and how long it

@@ -63,7 +63,8 @@ func TestWithoutAccountingThereIsNoZero(t *testing.T) {
 	s.Flows.Table = flow.TableOf(l...)
 	f.Snap = &s
 	got := text(New(), f)
-	if !strings.Contains(got, "n/a") || !strings.Contains(got, "net.netfilter.nf_conntrack_acct") || strings.Contains(got, "0 B") {
+	if !strings.Contains(got, "n/a") || !strings.Contains(got, "no counters: sysctl net.netfilter.nf_conntrack_acct=1") ||
+		!strings.Contains(got, "switches them on for new connections") || strings.Contains(got, "0 B") {
 		t.Errorf("without accounting:\n%s", got)
 	}
 }
