@@ -22,6 +22,8 @@ const agentTTL = (lockWait + 10) * time.Second
 type agent struct {
 	host    *netns.Handle
 	service Service
+	life    context.Context // ended by end: an order that waits for the xtables lock is given up
+	end     context.CancelFunc
 
 	mu    sync.Mutex // one order after the other
 	cloud *cloud
@@ -29,11 +31,23 @@ type agent struct {
 
 // newAgent loads the rules and sets of a service's groups.
 func newAgent(ctx context.Context, h *netns.Handle, s Service) (*agent, error) {
-	a := &agent{host: h, service: s, cloud: newCloud(s)}
+	a := agentOf(h, s)
 	if err := a.ipset(ctx, a.cloud.sets()); err != nil {
 		return nil, err
 	}
 	return a, a.iptables(ctx, a.cloud.rules())
+}
+
+// agentOf makes an agent that has loaded nothing yet.
+func agentOf(h *netns.Handle, s Service) *agent {
+	life, end := context.WithCancel(context.Background())
+	return &agent{host: h, service: s, life: life, end: end, cloud: newCloud(s)}
+}
+
+// Close has the agent give up what it is doing: its host goes.
+func (a *agent) Close() error {
+	a.end()
+	return nil
 }
 
 // ipset loads lines of ipset's.
@@ -54,7 +68,7 @@ func (a *agent) iptables(ctx context.Context, rules string, args ...string) erro
 // obey carries out an order and says what it did. Of one that failed nothing is left: it may
 // be given again.
 func (a *agent) obey(order string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), agentTTL)
+	ctx, cancel := context.WithTimeout(a.life, agentTTL)
 	defer cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -69,7 +83,7 @@ func (a *agent) obey(order string) (string, error) {
 		return ch.answers, nil
 	}
 	back, lost := a.cloud.order(ch.undo)
-	again, cancel := context.WithTimeout(context.Background(), agentTTL) // the order may have used up its own time
+	again, cancel := context.WithTimeout(a.life, agentTTL) // the order may have used up its own time
 	defer cancel()
 	return "", errors.Join(err, lost, a.ipset(again, back.set))
 }

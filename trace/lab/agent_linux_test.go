@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -14,7 +16,8 @@ func TestFailedOrder(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore", "ipset")
 	s := groups()
 	s.Backend = "iptables-legacy"
-	a := &agent{host: nettest.New(t, "agent"), service: s, cloud: newCloud(s)}
+	a := agentOf(nettest.New(t, "agent"), s)
+	defer a.Close()
 	if err := a.ipset(t.Context(), a.cloud.sets()); err != nil {
 		t.Fatal(err)
 	}
@@ -38,5 +41,22 @@ func TestFailedOrder(t *testing.T) {
 		if says, err := a.obey(o.order); err != nil || strings.Contains(says, "already") || set("group-A") != o.a || set("group-B") != o.b {
 			t.Errorf("%s: %q, %v", o.order, says, err)
 		}
+	}
+}
+
+// TestAgentEnds: an order that is under way when the lab goes is given up, and does not keep
+// it standing for as long as the xtables lock may be waited for.
+func TestAgentEnds(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "ipset")
+	s := groups()
+	s.Backend = "iptables-legacy"
+	a := agentOf(nettest.New(t, "agent"), s)
+	if err := a.ipset(t.Context(), a.cloud.sets()); err != nil {
+		t.Fatal(err)
+	}
+	_ = a.Close()
+	if says, err := a.obey("join B web"); !errors.Is(err, context.Canceled) {
+		t.Errorf("%q, %v", says, err)
 	}
 }

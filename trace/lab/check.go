@@ -158,7 +158,7 @@ func (c *checker) counter(s Counter) {
 	case !have.Valid:
 		c.fail(s.At, "a counter", "a rule without one")
 	default:
-		c.number(s.At, s.Packets, s.Least, less(s.Packets, have.Packets, c.resent()))
+		c.number(s.At, s.Packets, s.Least, less(s.Packets, have.Packets, c.resent(table, chain, rule)))
 	}
 }
 
@@ -172,12 +172,20 @@ func (c *checker) number(what string, exact *uint64, least, have uint64) {
 	}
 }
 
-// resent is how many SYNs the senders' TCP sent a second time. Each meets the rules that the
-// first one met, and counts there.
-func (c *checker) resent() (n uint64) {
+// resent is how many SYNs that came to a rule, or to the policy, the senders' TCP sent a
+// second time: each meets what the first one met, and counts there. One whose way was not
+// traced may have come to any.
+func (c *checker) resent(table, chain string, rule int) (n uint64) {
 	for _, r := range c.ev.Results {
 		for _, a := range r.Attempts {
-			n += uint64(a.Resent)
+			if a.Resent == 0 {
+				continue
+			}
+			if j := c.find(a); j == nil || slices.ContainsFunc(j.Steps, func(s journey.Step) bool {
+				return s.Table == table && s.Chain == chain && s.Rule == rule && s.Kind != journey.KindMiss
+			}) {
+				n += uint64(a.Resent)
+			}
 		}
 	}
 	return n

@@ -34,7 +34,7 @@ func TestCheck(t *testing.T) {
 		pkt := model.Packet{Proto: orig.Proto, Src: orig.Src, SPort: orig.SPort, Dst: orig.Dst, DPort: orig.DPort, Transport: true}
 		var steps []journey.Step
 		for _, s := range []journey.Step{{Table: "nat", Chain: "PREROUTING", Rule: 1}, {Table: "mangle", Chain: "FORWARD", Rule: 9},
-			{Table: "filter", Chain: "FORWARD", Rule: 3}, {Table: "filter", Chain: "SERVICES", Rule: 2}} {
+			{Table: "filter", Chain: "FORWARD", Rule: 3}, {Table: "filter", Chain: "SERVICES", Rule: 2}, {Table: "filter", Chain: "FORWARD", Rule: 1}} {
 			s.Kind = journey.KindRule
 			steps = append(steps, s)
 		}
@@ -79,6 +79,11 @@ func TestCheck(t *testing.T) {
 		}},
 		{"", func(e *Evidence) {
 			e.Results[0].Attempts[0].Resent = 1
+			e.Rules.Tables[0].Chains[0].Rules[0].Counters.Packets++
+		}},
+		{"filter/FORWARD 1: the lab states 3 packets, there was 4", func(e *Evidence) { // what was sent again did not come there
+			e.Results[0].Attempts[0].Resent = 1
+			e.Journeys[2].Steps = e.Journeys[2].Steps[:4]
 			e.Rules.Tables[0].Chains[0].Rules[0].Counters.Packets++
 		}},
 		{"filter/FORWARD policy: the lab states at least 1", func(e *Evidence) { e.Rules.Tables[0].Chains[0].Counters.Packets = 0 }},

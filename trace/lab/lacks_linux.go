@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -13,6 +14,11 @@ func Lacks(l *Lab) error {
 		return err
 	}
 	for _, h := range l.Hosts {
+		for _, s := range h.Services {
+			if s.Do == "nfqueue" && !hasQueues("/proc/net/netfilter", modulesDir()) {
+				return fmt.Errorf("host %s: start service %s: the kernel has no NFQUEUE for user space: nfnetlink_queue is neither loaded nor among its modules", h.Name, s.Name)
+			}
+		}
 		for key := range h.Sysctls {
 			if !strings.HasPrefix(key, "net.bridge.") {
 				continue
@@ -23,6 +29,30 @@ func Lacks(l *Lab) error {
 		}
 	}
 	return nil
+}
+
+// hasQueues reports whether the kernel has nfnetlink_queue, or a module that is loaded when
+// a queue is asked for. proc is where a kernel that has it lists its queues; modules is
+// where its modules are. Where neither can be looked at nothing is known to be missing.
+func hasQueues(proc, modules string) bool {
+	if _, err := os.Stat(filepath.Join(proc, "nfnetlink_queue")); err == nil {
+		return true
+	}
+	if _, err := os.Stat(proc); err != nil {
+		return true
+	}
+	dep, err1 := os.ReadFile(filepath.Join(modules, "modules.dep"))
+	builtin, err2 := os.ReadFile(filepath.Join(modules, "modules.builtin"))
+	return err1 != nil && err2 != nil || strings.Contains(string(dep)+string(builtin), "/nfnetlink_queue.ko")
+}
+
+// modulesDir is where the modules of the running kernel are.
+func modulesDir() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return filepath.Join("/lib/modules", strings.TrimSpace(string(release)))
 }
 
 func noBridge(key string) error {

@@ -313,6 +313,22 @@ func TestSelfConnect(t *testing.T) {
 	}
 }
 
+// TestPingSent: however short the wait for its answer is, an echo request is sent.
+func TestPingSent(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore")
+	n := up(t, load(t, "close-the-door"))
+	before, err := n.Counted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := n.Run(t.Context(), Step{Name: "ping", From: "client", Do: "ping", To: "203.0.113.10", Result: TimedOut, Timeout: time.Nanosecond})
+	after, err := n.Counted()
+	if sent := after.Since(before).of("client", "Icmp.OutEchos"); err != nil || sent != 1 || r.Word != TimedOut {
+		t.Errorf("%v, %d were sent, %v", r, sent, err)
+	}
+}
+
 // TestLateAnswer: an answer that comes when its attempt was given up is an answer, where the
 // step states that some come. However short the wait is, the datagram is sent.
 func TestLateAnswer(t *testing.T) {

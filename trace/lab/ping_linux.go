@@ -46,12 +46,14 @@ func (a *Attempt) ping(ctx context.Context, s *Step) error {
 	if err := raw.Control(func(fd uintptr) { tellErrors(int(fd)) }); err != nil {
 		return err
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = c.SetDeadline(deadline)
-	}
+	// Whoever cancels does not wait for the answer.
 	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
 	if _, err := c.Write(echoRequest(echo.request, id, 1)); err != nil {
 		return err
+	}
+	// Its time begins when it was sent: what is given up was sent.
+	if _ = c.SetReadDeadline(time.Now().Add(s.wait())); ctx.Err() != nil {
+		return ctx.Err()
 	}
 	b := make([]byte, 1500)
 	for {

@@ -67,6 +67,7 @@ func (n *Network) listen(ctx context.Context, host string, s Service) error {
 		if err != nil {
 			return err
 		}
+		n.keep(a)
 		n.agents = append(n.agents, a)
 		talk = func(c net.Conn) { a.talk(c, host) }
 	}

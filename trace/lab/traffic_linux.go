@@ -69,11 +69,11 @@ func (a *Attempt) send(ctx context.Context, s *Step) error {
 	defer cancel()
 	var err error
 	switch s.Do {
-	case "ping":
-		err = a.ping(timed, s)
 	case "tcp", "http":
 		err = a.exchange(timed, s)
-	case "udp", "dns": // an answer is waited for from when the datagram can be sent
+	case "ping": // an answer is waited for from when the packet was sent
+		err = a.ping(ctx, s)
+	case "udp", "dns":
 		err = a.exchange(ctx, s)
 	default:
 		err = fmt.Errorf("step %s does %q, which is unknown", s.Name, s.Do)
