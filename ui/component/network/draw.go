@@ -10,7 +10,13 @@ type Look struct {
 	Lit string
 	// Cable are the two hosts of the cable that has it.
 	Cable [2]string
+	// Line is the line of those inside of the watched host where the packet is, from 1 on;
+	// 0 for none.
+	Line int
 }
+
+// Inside reports whether the lines that were given stand in the watched host.
+func (m *Map) Inside() bool { return m.root != nil && m.root.rules < len(m.root.lines) }
 
 // Draw draws the network with its corner at x, y.
 func (m *Map) Draw(c *canvas.Canvas, x, y int, look Look, p *canvas.Palette) {
@@ -94,7 +100,7 @@ func (m *Map) box(c *canvas.Canvas, x, y int, b *box, look Look, p *canvas.Palet
 	c.Put(x+b.w-1, y+b.h-1, g.BR, edge)
 	c.Put(x+3, y, " ", edge)
 	c.Put(c.PutMax(x+4, y, b.w-6, b.name, name), y, " ", edge)
-	row := 1
+	row := 1 + b.air
 	for _, q := range b.ports {
 		w := canvas.Width(q.label)
 		at := x + 2
@@ -121,6 +127,13 @@ func (m *Map) box(c *canvas.Canvas, x, y int, b *box, look Look, p *canvas.Palet
 		if b.w-4 < canvas.Width(l) {
 			at = x + 1
 		}
-		c.PutMax(at, y+row+i, b.w-2, l, p.Dim)
+		ink := p.Dim
+		if i >= b.rules {
+			ink = nil
+		}
+		if b == m.root && look.Line > 0 && i == b.rules+look.Line-1 {
+			ink = p.Moving
+		}
+		c.PutMax(at, y+row+i, b.w-2, l, ink)
 	}
 }

@@ -30,8 +30,10 @@ type box struct {
 	plain bool
 	ports []port
 	lines []string // what else stands in it
+	rules int      // the index of the first of lines that is Inside's
 	x, y  int
 	w, h  int
+	air   int    // rows that stay free above and below its texts
 	below []*box // farther from the watched host, top to bottom
 	from  *box   // nearer to it
 }
@@ -46,19 +48,26 @@ type Map struct {
 	W, H int
 }
 
-// The bounds of the gap between two columns of boxes.
-const minGap, maxGap = 5, 14
+// The bounds of the gap between two columns of boxes, and most rows between two boxes.
+const (
+	minGap, maxGap = 5, 32
+	maxSpace       = 3
+)
 
 // New finds a place for everything in at most width and height cells; where that is not
 // enough, what stands in the boxes is cut down until it is, or as far as can be. senders
-// are the hosts that begin something.
-func New(n *snapshot.LabNet, senders []string, width, height int) *Map {
+// are the hosts that begin something; inside are lines that stand in the watched host where
+// there is room for all of them.
+func New(n *snapshot.LabNet, senders, inside []string, width, height int) *Map {
 	var m *Map
-	for _, d := range []detail{{devices: true, services: true, pad: 2}, {services: true, pad: 2}, {devices: true, pad: 2}, {pad: 2}, {}} {
+	for _, d := range []detail{{devices: true, services: true, pad: 4, air: 1, inside: inside}, {devices: true, services: true, pad: 4, air: 1},
+		{devices: true, services: true, pad: 2, air: 1}, {devices: true, services: true, pad: 2},
+		{services: true, pad: 2, air: 1}, {services: true, pad: 2}, {devices: true, pad: 2}, {pad: 2}, {}} {
 		m = build(n, senders, d)
-		m.place(width, 1)
-		if m.H > height {
-			m.place(width, 0)
+		for space := maxSpace; ; space-- {
+			if m.place(width, space); m.H <= height || space == 0 {
+				break
+			}
 		}
 		if m.W <= width && m.H <= height {
 			break
@@ -68,10 +77,12 @@ func New(n *snapshot.LabNet, senders []string, width, height int) *Map {
 }
 
 // detail is how much stands in the boxes: the names of devices beside addresses,
-// services, and so many cells of padding.
+// services, lines of the watched host, and so many cells of padding and rows of it above
+// and below.
 type detail struct {
 	devices, services bool
-	pad               int
+	pad, air          int
+	inside            []string
 }
 
 // build makes the boxes and their tree.
@@ -210,15 +221,21 @@ func (m *Map) fill(n *snapshot.LabNet, h *snapshot.LabHost, much detail) {
 			b.lines = append(b.lines, fmt.Sprintf(":%d %s", s.Port, s.Name))
 		}
 	}
-	b.size(much.pad)
+	if b.rules = len(b.lines); b == m.root && len(much.inside) > 0 {
+		b.lines = append(append(b.lines, ""), much.inside...)
+		b.rules++
+	}
+	b.size(much.pad, much.air)
 }
 
-// size gives the box its size and its ports their rows; pad cells stay free beside a text.
-func (b *box) size(pad int) {
+// size gives the box its size and its ports their rows; pad cells stay free beside a text,
+// and air rows above and below.
+func (b *box) size(pad, air int) {
 	b.w = canvas.Width(b.name) + 6
-	row := 1
+	b.air = air
+	row := 1 + air
 	if b.plain { // a switch: its ports face each other
-		rows := [2]int{1, 1}
+		rows := [2]int{row, row}
 		widest := [2]int{}
 		for i := range b.ports {
 			p := &b.ports[i]
@@ -231,7 +248,7 @@ func (b *box) size(pad int) {
 			widest[k] = max(widest[k], canvas.Width(p.label))
 		}
 		b.w = max(b.w, widest[0]+widest[1]+3+pad)
-		b.h = max(rows[0], rows[1], 2) + 1
+		b.h = max(rows[0], rows[1], 2) + air + 1
 		return
 	}
 	for i := range b.ports {
@@ -242,7 +259,7 @@ func (b *box) size(pad int) {
 	for _, l := range b.lines {
 		b.w = max(b.w, canvas.Width(l)+2+pad)
 	}
-	b.h = max(row+len(b.lines), 2) + 1
+	b.h = max(row+len(b.lines), 2) + air + 1
 }
 
 // bare is the first of some prefixes as an address, with how many more there are.

@@ -34,7 +34,7 @@ func lab() (*snapshot.LabNet, []string) {
 func TestGolden(t *testing.T) {
 	n, from := lab()
 	for name, o := range map[string]theme.Options{"plain": {}, "ascii": {ASCII: true}} {
-		uitest.Golden(t, "network-"+name, draw(New(n, from, 120, 30), o, Look{Lit: "web", Cable: [2]string{"pc", "gateway"}}))
+		uitest.Golden(t, "network-"+name, draw(New(n, from, nil, 120, 30), o, Look{Lit: "web", Cable: [2]string{"pc", "gateway"}}))
 	}
 }
 
@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	n, from := lab()
 	for _, size := range [][2]int{{30, 8}, {78, 12}, {120, 30}} {
-		m := New(n, from, size[0], size[1])
+		m := New(n, from, nil, size[0], size[1])
 		x := func(h string) int { return m.At(h).X }
 		if x("client") >= x("gateway") || x("pc") != x("client") || x("gateway") >= x("switch") || x("switch") >= x("web") {
 			t.Errorf("%v:\n%s", size, draw(m, theme.Options{}, Look{}))
@@ -56,7 +56,7 @@ func TestPlaces(t *testing.T) {
 			}
 		}
 	}
-	if m := New(n, from, 78, 12); m.W > 78 || m.H > 12 {
+	if m := New(n, from, nil, 78, 12); m.W > 78 || m.H > 12 {
 		t.Errorf("%dx%d does not fit", m.W, m.H)
 	}
 }
@@ -64,7 +64,7 @@ func TestPlaces(t *testing.T) {
 // A packet's way goes along the cables: from cell to cell, never through the air.
 func TestWay(t *testing.T) {
 	n, from := lab()
-	m := New(n, from, 120, 30)
+	m := New(n, from, nil, 120, 30)
 	if got := m.Way("pc", "web"); !slices.Equal(got, []string{"pc", "gateway", "switch", "web"}) {
 		t.Fatalf("way %q", got)
 	}
@@ -104,7 +104,7 @@ func TestOddNets(t *testing.T) {
 		"circle":  {Observed: "a", Hosts: host("a", "b", "c", "d"), Links: []snapshot.LabLink{link("a", "b"), link("b", "c"), link("c", "d"), link("d", "a"), link("a", "c")}},
 		"long":    {Observed: "a", Hosts: host("a", strings.Repeat("long", 30)), Links: []snapshot.LabLink{link("a", strings.Repeat("long", 30))}},
 	} {
-		m := New(n, []string{"b"}, 60, 10)
+		m := New(n, []string{"b"}, nil, 60, 10)
 		if got := ansi.Strip(draw(m, theme.Options{}, Look{Lit: "b"})); name != "empty" && !strings.Contains(got, " a ") {
 			t.Errorf("%s:\n%s", name, got)
 		}

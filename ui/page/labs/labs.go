@@ -4,12 +4,14 @@
 package labs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
+	"nfscope/model"
 	"nfscope/model/drop"
 	"nfscope/model/guess"
 	"nfscope/model/journey"
@@ -79,6 +81,9 @@ type Page struct {
 	told []told
 	// counted is the lab with the counts of what was shown so far.
 	counted *snapshot.Lab
+	// tally is what the rules had counted when a step was last told, before what they had
+	// when the step under way was sent; nil where nothing was told or sent.
+	tally, before *model.Counts
 	// scroll is how far the lesson is scrolled.
 	scroll int
 
@@ -116,16 +121,19 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 		p.phase = intro
 	}
 	if !p.held() {
-		p.watch(l)
+		p.watch(l, fresh(f.Snap))
 	} else if p.round != l.Round {
 		p.round = l.Round
 		p.begin(l, 0)
 	}
 	if p.phase == telling && l.Steps[p.step].Result == "" {
-		p.again(l) // played back to before the end of the step
+		p.again(l, fresh(f.Snap)) // played back to before the end of the step
 	}
 	if p.phase != showing || p.counted == nil {
 		p.counted = l
+	}
+	if p.phase == telling || p.phase == finished {
+		p.tally = cmp.Or(fresh(f.Snap), p.tally)
 	}
 	if p.stage != nil {
 		p.stage.net = &l.Net
@@ -139,26 +147,29 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 }
 
 // watch follows the steps that go by themselves.
-func (p *Page) watch(l *snapshot.Lab) {
+func (p *Page) watch(l *snapshot.Lab, counts *model.Counts) {
 	at := min(l.Current, len(l.Steps)-1)
 	if p.phase != showing && p.phase != telling || p.step != at || p.round != l.Round {
 		p.round, p.step = l.Round, at
-		p.again(l)
+		p.again(l, counts)
 	}
 }
 
 // again begins a step anew that was told: its packets are on their way again, or are asked
 // about where each step waits.
-func (p *Page) again(l *snapshot.Lab) {
+func (p *Page) again(l *snapshot.Lab, counts *model.Counts) {
 	p.begin(l, p.step)
 	if !p.held() {
-		p.stage, p.phase = newStage(l, p.step), showing
+		p.stage, p.phase, p.before = newStage(l, p.step), showing, counts
 	}
 }
 
 // begin asks about a step.
 func (p *Page) begin(l *snapshot.Lab, step int) {
 	p.step, p.phase, p.at, p.answer, p.stage, p.truth = step, asking, 0, guess.Answer{}, nil, nil
+	if p.before = nil; step == 0 {
+		p.tally = nil
+	}
 	p.told = slices.DeleteFunc(p.told, func(t told) bool { return t.step >= step })
 }
 
@@ -292,12 +303,12 @@ func (p *Page) goOn(f *page.Frame, l *snapshot.Lab) {
 	case asking:
 		vs := guess.Verdicts(f.Snap.Rules)
 		if p.at >= len(vs) {
-			p.send(l)
+			p.send(f, l)
 			return
 		}
 		p.answer.Verdict, p.at = vs[p.at], 0
 		if len(guess.Places(f.Snap.Rules, p.answer.Verdict)) == 0 {
-			p.send(l)
+			p.send(f, l)
 			return
 		}
 		p.phase = choosing
@@ -305,7 +316,7 @@ func (p *Page) goOn(f *page.Frame, l *snapshot.Lab) {
 		if places := guess.Places(f.Snap.Rules, p.answer.Verdict); p.at < len(places) {
 			p.answer.Where = &places[p.at]
 		}
-		p.send(l)
+		p.send(f, l)
 	case showing:
 		p.stage.finish(p.network(f, l))
 		p.tell(f, l)
@@ -329,8 +340,8 @@ func (p *Page) takeOver(l *snapshot.Lab) {
 	p.begin(l, min(l.Current, len(l.Steps)-1))
 }
 
-func (p *Page) send(l *snapshot.Lab) {
-	p.phase, p.stage = showing, newStage(l, p.step)
+func (p *Page) send(f *page.Frame, l *snapshot.Lab) {
+	p.phase, p.stage, p.before = showing, newStage(l, p.step), fresh(f.Snap)
 	p.opt.Pace.Send(p.step)
 }
 
@@ -354,13 +365,14 @@ func (p *Page) Says(f *page.Frame) string {
 // network is the drawing at the present size.
 func (p *Page) network(f *page.Frame, l *snapshot.Lab) *network.Map {
 	a := p.areas(f)
-	key := fmt.Sprint(l.Name, l.Lang, a.netW, a.netH)
+	inside, _ := p.inside(f, nil)
+	key := fmt.Sprint(l.Name, l.Lang, a.netW, a.netH, inside)
 	if p.drawn.key != key {
 		var from []string
 		for i := range l.Steps {
 			from = append(from, l.Steps[i].From)
 		}
-		p.drawn = drawn{key, network.New(&l.Net, from, a.netW, a.netH)}
+		p.drawn = drawn{key, network.New(&l.Net, from, inside, a.netW, a.netH)}
 	}
 	return p.drawn.m
 }

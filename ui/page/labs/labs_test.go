@@ -257,7 +257,7 @@ func TestUnreadQueues(t *testing.T) {
 		f := frame(s, theme.Options{}, 200, 55)
 		do(p, f, keys.GoOn)
 		wants(t, p, f, want...)
-		if n := strings.Count(text(p, f), " 99"); lang == "en" && n != 4 { // two rules, twice
+		if n := strings.Count(text(p, f), " 99"); lang == "en" && n != 6 { // two rules: in the box, in the list, and of each what becomes of its packets
 			t.Errorf("queue 99 is told %d times:\n%s", n, text(p, f))
 		}
 	}

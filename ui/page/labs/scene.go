@@ -6,14 +6,12 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/flow"
-	"nfscope/model/guess"
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/network"
-	"nfscope/ui/component/units"
 	"nfscope/ui/page"
 )
 
@@ -24,13 +22,11 @@ func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 	out := p.picture(f, l, a)
 	most := fewFlows
 	if h >= tall {
-		most = h / 5
+		most = h / 7
 	}
 	table := append(p.connections(f, a.side, most), p.counts(f, a.side)...)
-	deep := max(h*2/5, 24)
-	if h >= tall { // what the rules of a small lab do not need is room for all below
-		deep = max(min(deep, len(p.rules(f, a.side, h))+8), 12)
-	}
+	// What the rules of a small lab and the packet's way do not need is room for all below.
+	deep := max(min(len(p.rules(f, a.side, h))+2, max(h*2/5, 24)), p.rungs()+4, 12)
 	room := min(h-len(out)-len(table)-2, deep) // the table stays where it is
 	if room < 3 {
 		table = nil
@@ -79,7 +75,7 @@ const (
 	// tall is the height from which more connections are listed.
 	tall = 48
 	// fewRules is the room from which rules are listed beside the packet's way.
-	fewRules = 6
+	fewRules = 4
 )
 
 // picture is the network with the packet on it, and the hooks below.
@@ -89,7 +85,8 @@ func (p *Page) picture(f *page.Frame, l *snapshot.Lab, a areas) []string {
 	c := canvas.New(a.side, m.H)
 	pal := canvas.NewPalette(f.Theme)
 	x := max((a.side-m.W)/2, 0)
-	look := network.Look{}
+	_, line := p.inside(f, p.spot(f))
+	look := network.Look{Line: line}
 	var at network.Cell
 	var glyph string
 	ink := pal.Moving
@@ -252,68 +249,6 @@ func (p *Page) ladder(f *page.Frame, a areas, h int) []string {
 	}
 	ladder.DrawRows(c, ladder.Area{X: 0, Y: 0, W: a.side, H: h}, rows, rung, canvas.NewPalette(f.Theme))
 	return append(c.Lines(0, min(h, len(rows)+1)), notes...)
-}
-
-// rules lists those that the packet may meet, with the one under the cursor marked; when
-// all is over with what each has counted, so that one that nothing came to is seen.
-func (p *Page) rules(f *page.Frame, w, h int) []string {
-	th := f.Theme
-	rs := f.Snap.Rules
-	if rs == nil || h <= 0 {
-		return nil
-	}
-	var under *guess.Place
-	if p.phase == choosing {
-		if l := guess.Places(rs, p.answer.Verdict); p.at < len(l) {
-			under = &l[p.at]
-		}
-	}
-	var out []string
-	mark := 0
-	for _, t := range rs.Tables {
-		for _, c := range t.Chains {
-			if len(c.Rules) == 0 && c.PolicyVerdict() != model.VerdictDrop && (under == nil || under.Kind != guess.Policy || under.Table != t.Name || under.Chain != c.Name) {
-				continue
-			}
-			at := guess.Place{Kind: guess.Policy, Backend: t.Backend, Family: t.Family, Table: t.Name, Chain: c.Name, Text: c.Policy}
-			head := th.Strong.Render(line.Clean(ladder.Place(t.Backend, t.Family, t.Name, c.Name))) + " " + th.Backend(t.Backend).Render(ladder.Badge(t.Backend, t.Family))
-			put := func(at guess.Place, text string) {
-				lead := "  "
-				if under != nil && *under == at {
-					lead, mark = th.Moving.Render(th.Glyphs.Hit)+" ", len(out)
-				}
-				out = append(out, line.Cut(lead+text, w, th.Glyphs.Dots))
-			}
-			if c.Policy != "" {
-				head += "  " + th.Dim.Render("policy "+c.Policy)
-			}
-			put(at, head)
-			for i := range c.Rules {
-				r := &c.Rules[i]
-				at.Kind, at.Rule, at.Text = guess.Rule, r.Index, r.Text
-				put(at, fmt.Sprintf("%3d  %s%s", r.Index, p.hits(f, r), line.Clean(strings.TrimPrefix(r.Text, "-A "+c.Name+" "))))
-			}
-		}
-	}
-	if len(out) > h {
-		from := min(max(mark-h/2, 0), len(out)-h)
-		out = out[from : from+h]
-	}
-	return out
-}
-
-// hits are the packets that a rule has counted, when all steps are over; "" before, since
-// that would tell.
-func (p *Page) hits(f *page.Frame, r *model.Rule) string {
-	c := f.Snap.Counts
-	if p.phase != finished || c == nil || r.ID < 0 || r.ID >= len(c.Rules) || !c.Rules[r.ID].Valid {
-		return ""
-	}
-	n := fmt.Sprintf("%5s  ", units.Count(c.Rules[r.ID].Packets, 5))
-	if c.Rules[r.ID].Packets == 0 {
-		return f.Theme.Warn.Render(n)
-	}
-	return f.Theme.Dim.Render(n)
 }
 
 // fewFlows is how many connections are listed where there is little room.

@@ -188,23 +188,3 @@ func TestPictureFollows(t *testing.T) {
 	wants(t, p, f, "● client")
 }
 
-// When all is over each rule stands with what it has counted, and not before.
-func TestRulesCounted(t *testing.T) {
-	t.Parallel()
-	p := New(Options{Pace: &pace{held: true}})
-	f := frame(uitest.Lab("en", 3), theme.Options{}, 200, 55)
-	f.Snap.Counts = f.Snap.Rules.Counts()
-	for i := range f.Snap.Counts.Rules {
-		f.Snap.Counts.Rules[i] = model.Counters{Packets: uint64(70000 + i), Valid: true}
-	}
-	do(p, f, keys.GoOn)
-	p.begin(f.Snap.Lab, 2)
-	do(p, f, keys.Bottom, keys.GoOn)
-	run(t, p, f)
-	const counted = " 70000 " // of the first rule
-	if strings.Contains(text(p, f), counted) {
-		t.Fatalf("rules count too early:\n%s", text(p, f))
-	}
-	do(p, f, keys.GoOn)
-	wants(t, p, f, counted)
-}
