@@ -3,6 +3,7 @@
 package markdown
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"unicode"
@@ -89,14 +90,17 @@ func Lines(th *theme.Theme, src string, width int) []string {
 	return out
 }
 
-// join makes one text of a paragraph's lines. Between two Chinese characters a line
-// break is no space.
+// join makes one text of a paragraph's lines. A line break beside a Chinese character is no
+// space where a Chinese character or a mark stands on its other side.
 func join(lines []string) string {
 	out := lines[0]
 	for _, l := range lines[1:] {
 		a, _ := utf8.DecodeLastRuneInString(out)
 		b, _ := utf8.DecodeRuneInString(l)
-		if !unicode.Is(unicode.Han, a) || !unicode.Is(unicode.Han, b) {
+		han := unicode.Is(unicode.Han, a) || unicode.Is(unicode.Han, b)
+		before := unicode.Is(unicode.Han, a) || strings.ContainsRune(",:;?!)(“", a)
+		behind := unicode.Is(unicode.Han, b) || strings.ContainsRune("(“", b)
+		if !(han && before && behind) && !strings.ContainsRune("。，、；：？！）”", a) {
 			out += " "
 		}
 		out += l
@@ -124,18 +128,18 @@ func verbatim(th *theme.Theme, l string, width int) []string {
 	}
 }
 
-// glue stands for a space inside of a mark, where a line must not break.
+// glue stands for a space inside of code, where a line must not break.
 const glue = "\ue000"
 
-// wrap breaks a text first and draws its emphasis afterwards.
+// wrap breaks a text, without its marks, and draws its emphasis.
 func wrap(th *theme.Theme, s string, width int, head, next string, style lipgloss.Style) []string {
 	if width <= line.Width(head) {
 		head, next = "", ""
 	}
 	var out []string
-	whole := marks.ReplaceAllStringFunc(line.Clean(s), func(m string) string { return strings.ReplaceAll(m, " ", glue) })
-	lines := line.Wrap(whole, width-line.Width(head))
-	for i, l := range emphasised(th, whole, lines, style) {
+	text, class := visible(line.Clean(s))
+	lines := line.Wrap(text, width-line.Width(head))
+	for i, l := range emphasised(th, text, class, lines, style) {
 		lead := next
 		if i == 0 {
 			lead = head
@@ -145,31 +149,45 @@ func wrap(th *theme.Theme, s string, width int, head, next string, style lipglos
 	return out
 }
 
-// The classes of what is drawn: plain, then the groups of marks in their order; hidden are
-// the marks themselves.
+// The classes of what is drawn: plain, then the groups of marks in their order.
 const (
 	plain = iota
 	strong
 	code
 	link
 	emphasis
-	hidden
 )
+
+// visible is a text without its marks, glue in place of the spaces inside of code, and
+// the class of each of its bytes.
+func visible(s string) (string, []byte) {
+	var text strings.Builder
+	var class []byte
+	put := func(part string, c byte) {
+		text.WriteString(part)
+		class = append(class, bytes.Repeat([]byte{c}, len(part))...)
+	}
+	at := 0
+	for _, m := range marks.FindAllStringSubmatchIndex(s, -1) {
+		put(s[at:m[0]], plain)
+		for c := strong; c <= emphasis; c++ {
+			if m[2*c] >= 0 {
+				part := s[m[2*c]:m[2*c+1]]
+				if c == code {
+					part = strings.ReplaceAll(part, " ", glue)
+				}
+				put(part, byte(c))
+			}
+		}
+		at = m[1]
+	}
+	put(s[at:], plain)
+	return text.String(), class
+}
 
 // emphasised draws the lines that a text was broken into. A mark may go on behind a line's
 // end, where that lies between Chinese characters.
-func emphasised(th *theme.Theme, whole string, lines []string, style lipgloss.Style) []string {
-	class := make([]byte, len(whole))
-	for _, m := range marks.FindAllStringSubmatchIndex(whole, -1) {
-		for i := m[0]; i < m[1]; i++ {
-			class[i] = hidden
-		}
-		for c := strong; c <= emphasis; c++ {
-			for i := m[2*c]; i >= 0 && i < m[2*c+1]; i++ {
-				class[i] = byte(c)
-			}
-		}
-	}
+func emphasised(th *theme.Theme, whole string, class []byte, lines []string, style lipgloss.Style) []string {
 	styles := map[byte]lipgloss.Style{plain: style, strong: th.Strong.Inherit(style), code: th.Accent, link: style.Underline(true), emphasis: style.Italic(true)}
 	out := make([]string, len(lines))
 	at := 0 // in whole
@@ -196,9 +214,7 @@ func emphasised(th *theme.Theme, whole string, lines []string, style lipgloss.St
 				flush()
 				now = c
 			}
-			if c != hidden {
-				run.WriteRune(r)
-			}
+			run.WriteRune(r)
 		}
 		flush()
 		out[i] = b.String()

@@ -16,8 +16,8 @@ func TestLesson(t *testing.T) {
 	th := theme.New(theme.Options{})
 	want := `关上门 Close the door
 
-Drop everything to X, then open 22
-with -I and 80 with -A.
+Drop everything to X, then open 22 with -I
+and 80 with -A.
 
 1. ssh passes at rule 1
 2. port 80 dies
@@ -106,6 +106,28 @@ func TestEmphasisOverLines(t *testing.T) {
 					t.Errorf("%d cells: %q", w, l)
 				}
 			}
+		}
+	}
+}
+
+// The marks of emphasis take no room, a bold phrase may go on in the next line, and no line
+// begins with what closes, though bold stood before it.
+func TestMarksTakeNoRoom(t *testing.T) {
+	for _, c := range []struct {
+		src   string
+		width int
+		want  string
+	}{
+		{"**one** *two* `six` go", 14, "one two six go"},
+		{"now **once for a connection** and", 12, "now once for\na connection\nand"},
+		{"use `iptables -S` now", 14, "use\niptables -S\nnow"},
+		{"**看到的是转换后**:也就", 14, "看到的是转换\n后:也就"},
+		{"第一行,\n第二行。\nn 个(\n甲)\nb", 40, "第一行,第二行。n 个(甲) b"},
+		{"one,\ntwo", 40, "one, two"},
+		{"它的\nACCEPT", 40, "它的 ACCEPT"},
+	} {
+		if got := ansi.Strip(strings.Join(Lines(theme.New(theme.Options{}), c.src, c.width), "\n")); got != c.want {
+			t.Errorf("%q in %d cells:\n%s\nwant\n%s", c.src, c.width, got, c.want)
 		}
 	}
 }

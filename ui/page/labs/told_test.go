@@ -187,4 +187,3 @@ func TestPictureFollows(t *testing.T) {
 	p.begin(f.Snap.Lab, 0)
 	wants(t, p, f, "● client")
 }
-
