@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -97,7 +98,7 @@ table inet fw { chain forward { type filter hook forward priority 0; udp dport 9
 	if told["9"] != each {
 		t.Errorf("the session is over, and nft told of %v", told)
 	}
-	nft.signal(os.Interrupt)
+	nft.signal(unix.SIGTERM)
 	_ = nft.cmd.Wait()
 	waitFor(t, "the namespace to be as it was", func() error {
 		if after := settled(t, n.Router); after != before {

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 	if mode := os.Getenv("ARM_TEST_CHILD"); mode != "" {
 		child(mode)
 	}
+	nettest.Interruptible()
 	os.Exit(m.Run())
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -65,5 +66,14 @@ func Program(t testing.TB, path string, data []byte) {
 	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, data, 0o755); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Interruptible lets the processes that a test starts be interrupted, also where the tests
+// themselves were started in the background of a shell without job control: it ignores SIGINT
+// there, and what is ignored stays so over exec (signal(7)).
+func Interruptible() {
+	if signal.Ignored(os.Interrupt) {
+		signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	}
 }
