@@ -10,8 +10,7 @@ import (
 )
 
 // TestMissed: where an interrupt drops packets while the program tells of another, the kernel
-// passes the program over, and counts it. What this namespace lost is told, held back or among
-// these.
+// passes the program over, and the Reader says so.
 func TestMissed(t *testing.T) {
 	nettest.Kernel(t, "nft", "tc", "ip")
 	t.Parallel()
@@ -30,19 +29,16 @@ func TestMissed(t *testing.T) {
 	})
 	defer rule.Close()
 	defer port.Close()
-	dropped, missed := uint64(0), uint64(0)
+	missed := uint64(0)
 	for late := time.Now().Add(nettest.InVain); missed == 0; {
 		for range 5 {
-			_, _ = rule.Write([]byte("x")) // in this call, which says so
-			dropped++
+			_, _ = rule.Write([]byte("x")) // dropped in this call, which says so
 		}
-		if _, err := port.Write([]byte("x")); err == nil { // else it was told of the one before
-			dropped++
-		}
+		_, _ = port.Write([]byte("x")) // or is told of the one before
 		var err error
 		if missed, err = w.probe.missed(); err != nil || time.Now().After(late) {
-			t.Fatalf("none of %d drops was missed: %v", dropped, err)
+			t.Fatalf("no drop was missed: %v", err)
 		}
 	}
-	w.settled(t, func(w drop.Watch) bool { return w.Missed >= missed && w.Told+w.Held+w.Lost+w.Missed >= dropped })
+	w.settled(t, func(w drop.Watch) bool { return w.Missed >= missed })
 }
