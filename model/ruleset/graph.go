@@ -20,7 +20,7 @@ type Call struct {
 
 // Graph is who calls whom in a Ruleset.
 type Graph struct {
-	calls []Call  // in the ruleset's order
+	calls []link  // in the ruleset's order
 	from  []int32 // by Chain.ID: its calls begin here in calls; one more at the end
 	to    []int32 // places in calls, by the chain called
 	into  []int32 // by Chain.ID: its callers begin here in to; one more at the end
@@ -30,12 +30,19 @@ type Graph struct {
 	unread map[*model.Table][]string
 }
 
+// link is a Call, as small as it can be: a ruleset may have a hundred thousand.
+type link struct {
+	from, rule int32 // the Chain.ID, and the rule's place there
+	to         int32 // Chain.ID
+	goes       bool
+}
+
 // NewGraph builds the graph of a Ruleset that was numbered. Jumps of verdict maps
 // count, of those in the rule and of those named by it, as far as they were read, and
 // those of rules in braces.
 func NewGraph(rs *model.Ruleset) *Graph {
-	n, rules := rs.Size()
-	g := &Graph{calls: make([]Call, 0, rules/2), from: make([]int32, 0, n+1), nodes: make([]owner, 0, n)}
+	n, _ := rs.Size()
+	g := &Graph{calls: make([]link, 0, jumps(rs)), from: make([]int32, 0, n+1), nodes: make([]owner, 0, n)}
 	for _, t := range rs.Tables {
 		g.table(t)
 		g.blind(t, rs.Terse)
@@ -44,6 +51,20 @@ func NewGraph(rs *model.Ruleset) *Graph {
 	g.invert()
 	g.measure()
 	return g
+}
+
+// jumps is the number of rules that jump or go somewhere.
+func jumps(rs *model.Ruleset) (n int) {
+	for _, t := range rs.Tables {
+		for _, c := range t.Chains {
+			for i := range c.Rules {
+				if c.Rules[i].Jump != "" {
+					n++
+				}
+			}
+		}
+	}
+	return n
 }
 
 func (g *Graph) table(t *model.Table) {
@@ -59,13 +80,13 @@ func (g *Graph) table(t *model.Table) {
 			r := &c.Rules[i]
 			if r.Jump != "" {
 				if to := names[r.Jump]; to != nil {
-					g.calls = append(g.calls, Call{t, c, r, to, r.Goto})
+					g.calls = append(g.calls, link{int32(c.ID), int32(i), int32(to.ID), r.Goto})
 				}
 				continue
 			}
 			for _, e := range maps.calls(r) {
 				if to := names[e.chain]; to != nil {
-					g.calls = append(g.calls, Call{t, c, r, to, e.goes})
+					g.calls = append(g.calls, link{int32(c.ID), int32(i), int32(to.ID), e.goes})
 				}
 			}
 		}
@@ -116,7 +137,7 @@ func (g *Graph) blind(t *model.Table, terse bool) {
 func (g *Graph) invert() {
 	g.into = make([]int32, len(g.nodes)+1)
 	for i := range g.calls {
-		g.into[g.calls[i].To.ID+1]++
+		g.into[g.calls[i].to+1]++
 	}
 	for i := range g.nodes {
 		g.into[i+1] += g.into[i]
@@ -124,7 +145,7 @@ func (g *Graph) invert() {
 	g.to = make([]int32, len(g.calls))
 	next := slices.Clone(g.into)
 	for i := range g.calls {
-		id := g.calls[i].To.ID
+		id := g.calls[i].to
 		g.to[next[id]] = int32(i)
 		next[id]++
 	}
@@ -143,24 +164,35 @@ func (g *Graph) measure() {
 	for len(queue) > 0 {
 		at := queue[0]
 		queue = queue[1:]
-		for _, c := range g.Calls(g.nodes[at].chain) {
-			if to := c.To.ID; g.depth[to] < 0 {
-				g.depth[to] = g.depth[at] + 1
-				queue = append(queue, to)
+		for _, c := range g.calls[g.from[at]:g.from[at+1]] {
+			if g.depth[c.to] < 0 {
+				g.depth[c.to] = g.depth[at] + 1
+				queue = append(queue, int(c.to))
 			}
 		}
 	}
 }
 
 // Calls lists what a chain's rules call, in their order.
-func (g *Graph) Calls(c *model.Chain) []Call { return g.calls[g.from[c.ID]:g.from[c.ID+1]] }
+func (g *Graph) Calls(c *model.Chain) []Call {
+	calls := make([]Call, 0, g.from[c.ID+1]-g.from[c.ID])
+	for _, k := range g.calls[g.from[c.ID]:g.from[c.ID+1]] {
+		calls = append(calls, g.whole(k))
+	}
+	return calls
+}
+
+func (g *Graph) whole(l link) Call {
+	o := g.nodes[l.from]
+	return Call{o.table, o.chain, &o.chain.Rules[l.rule], g.nodes[l.to].chain, l.goes}
+}
 
 // Callers lists the rules that call a chain, in the ruleset's order.
 func (g *Graph) Callers(c *model.Chain) []Call {
 	at := g.to[g.into[c.ID]:g.into[c.ID+1]]
 	calls := make([]Call, len(at))
 	for i, k := range at {
-		calls[i] = g.calls[k]
+		calls[i] = g.whole(g.calls[k])
 	}
 	return calls
 }
@@ -244,7 +276,7 @@ func (g *Graph) Loops() []Loop {
 				path = path[:len(path)-1]
 				continue
 			}
-			to := g.calls[top.next].To.ID
+			to := int(g.calls[top.next].to)
 			top.next++
 			switch state[to] {
 			case fresh:

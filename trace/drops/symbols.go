@@ -67,7 +67,7 @@ func (s *symbols) sort() {
 		}
 		return 0
 	})
-	o := symbols{}
+	o := symbols{addrs: make([]uint64, 0, len(order)), ends: make([]uint32, 0, len(order)), names: make([]byte, 0, len(s.names))}
 	for _, i := range order {
 		o.addrs, o.names = append(o.addrs, s.addrs[i]), append(o.names, s.name(i)...)
 		o.ends = append(o.ends, uint32(len(o.names)))

@@ -74,31 +74,39 @@ type blob struct {
 	// chains are as of structure's last run: they hold as long as sum does.
 	chains []blobChain
 	// cells are the counters of all entries, in the kernel's order.
-	cells []model.Counters
+	cells []cell
 	// packets is the sum of all counters.
 	packets uint64
 	sink    byte // keeps the compiler from leaving out the loads that warm the cache
 }
 
-// blobChain is a chain and where its counters stand in blob.cells.
-type blobChain struct {
-	name string
-	hook model.Hook // HookNone for user chains
-	// first and end are the entries of the chain's rules.
-	first, end int
-	// policy is the entry that counts the packets that reached the policy; -1 in user chains.
-	policy int
-	// verdict is the policy's name, "" in user chains.
-	verdict string
+// cell is the counter of an entry: every entry has one.
+type cell struct{ packets, bytes uint64 }
+
+func (c cell) counters() model.Counters {
+	return model.Counters{Packets: c.packets, Bytes: c.bytes, Valid: true}
 }
 
-func (b *blob) rules(c *blobChain) []model.Counters { return b.cells[c.first:c.end] }
+// blobChain is a chain and where its counters stand in blob.cells. There are as many as the
+// table has chains for as long as it is watched: places are small.
+type blobChain struct {
+	name string
+	// verdict is the policy's name, "" in user chains.
+	verdict string
+	// first and end are the entries of the chain's rules.
+	first, end int32
+	// policy is the entry that counts the packets that reached the policy; -1 in user chains.
+	policy int32
+	hook   model.Hook // HookNone for user chains
+}
+
+func (b *blob) rules(c *blobChain) []cell { return b.cells[c.first:c.end] }
 
 func (b *blob) policy(c *blobChain) model.Counters {
 	if c.policy < 0 {
 		return model.Counters{}
 	}
-	return b.cells[c.policy]
+	return b.cells[c.policy].counters()
 }
 
 // chunk is how much of a table is hashed at a time: little enough to be in the nearest
@@ -130,12 +138,12 @@ func (b *blob) begin(l layout, info tableInfo, entries []byte, chains bool) (*sc
 		return nil, fmt.Errorf("%d entries in %d bytes", info.entries, len(entries))
 	}
 	if cap(b.cells) < int(info.entries) {
-		b.cells = make([]model.Counters, info.entries)
+		b.cells = make([]cell, info.entries)
 	}
 	b.cells = b.cells[:info.entries]
 	s := &scan{b: b, l: l, entries: entries, table: crc32.MakeTable(crc32.Castagnoli), sum: blobSum{info: info}}
 	if chains {
-		s.walk = newChainWalk(info, len(entries))
+		s.walk = newChainWalk(info, len(entries), b.chains)
 	}
 	return s, nil
 }
@@ -173,8 +181,8 @@ func (s *scan) follow(there int) error {
 		}
 		counters := e[l.counters : l.counters+16]
 		c := &cells[s.n]
-		c.Packets, c.Bytes, c.Valid = binary.NativeEndian.Uint64(counters), binary.NativeEndian.Uint64(counters[8:]), true
-		s.packets += c.Packets
+		c.packets, c.bytes = binary.NativeEndian.Uint64(counters), binary.NativeEndian.Uint64(counters[8:])
+		s.packets += c.packets
 		clear(counters)
 		clear(e[l.comefrom : l.comefrom+4])
 		if s.walk != nil {

@@ -86,11 +86,11 @@ func TestWalkBlob(t *testing.T) {
 		}
 		in := b.chain("INPUT")
 		if len(b.chains) != 4 || in == nil || len(b.rules(in)) != 2 || in.verdict != "DROP" || in.hook != model.HookInput ||
-			b.policy(in) != (model.Counters{Packets: 3, Bytes: 30, Valid: true}) || b.rules(in)[1].Bytes != 20 {
+			b.policy(in) != (model.Counters{Packets: 3, Bytes: 30, Valid: true}) || b.rules(in)[1].bytes != 20 {
 			t.Fatalf("%s: %+v", f, b.chains)
 		}
 		web := b.chain("WEB")
-		if web == nil || len(b.rules(web)) != 1 || b.rules(web)[0].Packets != 6 || b.policy(web).Valid {
+		if web == nil || len(b.rules(web)) != 1 || b.rules(web)[0].packets != 6 || b.policy(web).Valid {
 			t.Fatalf("%s: %+v", f, web)
 		}
 		if b.packets != 28 {

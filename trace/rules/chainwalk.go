@@ -17,14 +17,16 @@ type chainWalk struct {
 	info      tableInfo
 	size      int // of all entries
 	chains    []blobChain
-	n         int  // entries so far
-	in        bool // in a chain: the last of chains
-	open      bool // it has no policy yet
+	was       []blobChain // the table's chains before, whose names serve again
+	at        int         // the place in was behind the last name
+	n         int32       // entries so far
+	in        bool        // in a chain: the last of chains
+	open      bool        // it has no policy yet
 	underflow int
 }
 
-func newChainWalk(info tableInfo, size int) *chainWalk {
-	return &chainWalk{info: info, size: size, chains: make([]blobChain, 0, bits.OnesCount32(info.valid))}
+func newChainWalk(info tableInfo, size int, was []blobChain) *chainWalk {
+	return &chainWalk{info: info, size: size, was: was, chains: make([]blobChain, 0, max(bits.OnesCount32(info.valid), len(was)+len(was)/64))}
 }
 
 // entry takes the next entry: from where to where it goes, and its target.
@@ -45,7 +47,7 @@ func (w *chainWalk) entry(off, next int, target []byte) error {
 			return err
 		}
 		if w.in = false; next < w.size {
-			w.begin(blobChain{name: cstring(target[targetSize:], errorName), first: w.n + 1, end: w.n + 1, policy: -1})
+			w.begin(blobChain{name: w.name(target[targetSize:]), first: w.n + 1, end: w.n + 1, policy: -1})
 		}
 	case !w.in || w.cur().hook != model.HookNone && !w.open:
 		return fmt.Errorf("entry at %d is in no chain", off)
@@ -119,10 +121,24 @@ func policyName(b []byte) string {
 	return ""
 }
 
-func cstring(b []byte, limit int) string {
+// name reads a chain's, which is mostly that of a chain that was there before.
+func (w *chainWalk) name(b []byte) string {
+	b = untilZero(b, errorName)
+	for i := w.at; i < min(w.at+4, len(w.was)); i++ { // some are new, some are gone
+		if w.was[i].name == string(b) {
+			w.at = i + 1
+			return w.was[i].name
+		}
+	}
+	return string(b)
+}
+
+func cstring(b []byte, limit int) string { return string(untilZero(b, limit)) }
+
+func untilZero(b []byte, limit int) []byte {
 	b = b[:min(limit, len(b))]
 	if i := bytes.IndexByte(b, 0); i >= 0 {
 		b = b[:i]
 	}
-	return string(b)
+	return b
 }

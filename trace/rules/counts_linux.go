@@ -72,8 +72,8 @@ type join struct {
 	key string // of the state that it holds for
 	nft bool   // and whether nf_tables is there,
 	gen uint32 // and its generation
-	// legacy are the places of the chains that are the same in text and kernel.
-	legacy []legacyPlace
+	// legacy are the places of the chains that are the same in text and kernel, by table.
+	legacy []legacyJoin
 	// printed are the tables of a family that are counted from text.
 	printed map[model.Family][]textPlace
 	// dumps are the chains of nf_tables with rules, long ones first: they are to be begun
@@ -88,10 +88,15 @@ type join struct {
 	odd    []string
 }
 
-// legacyPlace is a chain of table.
+// legacyJoin are the chains of a legacy table.
+type legacyJoin struct {
+	family model.Family
+	table  string
+	places []legacyPlace
+}
+
+// legacyPlace is a chain.
 type legacyPlace struct {
-	family     model.Family
-	table      string
 	id, rule   int32 // Chain.ID, ID of the first rule
 	first, end int32 // entries of the rules
 	policy     int32 // entry of the policy, -1 where there is none
@@ -151,6 +156,7 @@ func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
 // the same order.
 func (j *join) addLegacy(b *legacyTable, t *model.Table, rule int) {
 	var names map[string]*blobChain
+	l := legacyJoin{family: t.Family, table: t.Name, places: make([]legacyPlace, 0, len(t.Chains))}
 	for i, c := range t.Chains {
 		var bc *blobChain
 		switch {
@@ -166,14 +172,15 @@ func (j *join) addLegacy(b *legacyTable, t *model.Table, rule int) {
 			}
 			bc = names[c.Name]
 		}
-		if bc == nil || bc.end-bc.first != len(c.Rules) {
+		if bc == nil || int(bc.end-bc.first) != len(c.Rules) {
 			j.odd = append(j.odd, fmt.Sprintf("chain %s of the legacy %s table %s is not the same in text and in the kernel: it is shown without counters", c.Name, familyWord(t.Family), t.Name))
 		} else {
-			j.legacy = append(j.legacy, legacyPlace{family: t.Family, table: t.Name, id: int32(c.ID), rule: int32(rule),
-				first: int32(bc.first), end: int32(bc.end), policy: int32(bc.policy)})
+			bc.name = c.Name // the same string once
+			l.places = append(l.places, legacyPlace{id: int32(c.ID), rule: int32(rule), first: bc.first, end: bc.end, policy: bc.policy})
 		}
 		rule += len(c.Rules)
 	}
+	j.legacy = append(j.legacy, l)
 }
 
 // fill reads the counters of rs. odd says where the text and the kernel disagree:
@@ -193,16 +200,16 @@ func (r *Reader) fillLegacy(st *state, j *join, counts *model.Counts) {
 	for f, places := range j.printed {
 		st.legacy[f].fallback.count(f, places, counts)
 	}
-	var t *legacyTable
-	var of legacyPlace
-	for i := range j.legacy {
-		p := &j.legacy[i]
-		if t == nil || p.table != of.table || p.family != of.family {
-			t, of = st.legacy[p.family].tables[p.table], *p
-		}
-		copy(counts.Rules[p.rule:], t.cells[p.first:p.end])
-		if p.policy >= 0 {
-			counts.Chains[p.id] = t.cells[p.policy]
+	for _, l := range j.legacy {
+		t := st.legacy[l.family].tables[l.table]
+		for _, p := range l.places {
+			into := counts.Rules[p.rule:]
+			for i, c := range t.cells[p.first:p.end] {
+				into[i] = c.counters()
+			}
+			if p.policy >= 0 {
+				counts.Chains[p.id] = t.cells[p.policy].counters()
+			}
 		}
 	}
 }

@@ -353,10 +353,13 @@ func (s *nftSocket) count(ctx context.Context, t *model.Table, c *model.Chain, i
 	if s.joined == nil {
 		s.joined = s.join.add // made once: 36,000 chains are 36,000 calls
 	}
-	if err := s.ask(ctx, s.joined); err != nil {
+	err = s.ask(ctx, s.joined)
+	found := s.join.found
+	s.join = handles{} // else it keeps a ruleset that is over, and its counters, until it counts again
+	if err != nil {
 		return 0, err
 	}
-	return len(c.Rules) - s.join.found, nil
+	return len(c.Rules) - found, nil
 }
 
 // pick asks for single rules of a chain with one request, by their place in it.

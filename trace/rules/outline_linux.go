@@ -48,13 +48,6 @@ func (s *sketch) rules() int {
 	return n
 }
 
-// numbers lets go of what only an outline needs.
-func (s *sketch) numbers() {
-	for i := range s.tables {
-		s.tables[i].chains = nil
-	}
-}
-
 // peek has what the kernel tells within a millisecond, however many rules there are: the
 // tables, and of legacy ones the chains that it calls itself. Errors are left to the
 // reading that follows.
@@ -85,7 +78,7 @@ func (r *Reader) peek(ctx context.Context) []*sketch {
 		for _, t := range tables {
 			if !strings.HasPrefix(t.name, OwnPrefix) {
 				k := kernelTable{tableKey: tableKey{t.family, t.name}}
-				s.tables = append(s.tables, k.sketch())
+				s.tables = append(s.tables, k.sketch(true))
 			}
 		}
 	}
@@ -93,8 +86,8 @@ func (r *Reader) peek(ctx context.Context) []*sketch {
 }
 
 // sketchLegacy has a family's tables without text: the kernel's copy tells all chains and
-// how many rules they have.
-func sketchLegacy(f model.Family, ls legacyState) *sketch {
+// how many rules they have. Without chains there are the numbers alone.
+func sketchLegacy(f model.Family, ls legacyState, chains bool) *sketch {
 	s := &sketch{partial: ls.fallback != nil}
 	for _, name := range ls.names {
 		b := ls.tables[name]
@@ -103,10 +96,12 @@ func sketchLegacy(f model.Family, ls legacyState) *sketch {
 			s.tables = append(s.tables, t)
 			continue
 		}
-		t.room(len(b.chains))
+		t.room(len(b.chains), chains)
 		for i := range b.chains {
-			t.chains = append(t.chains, legacyChain(name, b, &b.chains[i]))
-			t.rules = append(t.rules, int32(b.chains[i].end-b.chains[i].first))
+			if chains {
+				t.chains = append(t.chains, legacyChain(name, b, &b.chains[i]))
+			}
+			t.rules = append(t.rules, b.chains[i].end-b.chains[i].first)
 		}
 		s.tables = append(s.tables, t)
 	}
@@ -115,30 +110,37 @@ func sketchLegacy(f model.Family, ls legacyState) *sketch {
 
 // sketchNFT has the tables of nf_tables; how many rules a chain has is not known before
 // they are dumped.
-func sketchNFT(tables []*kernelTable) *sketch {
+func sketchNFT(tables []*kernelTable, chains bool) *sketch {
 	s := &sketch{}
 	for _, k := range tables {
-		s.tables = append(s.tables, k.sketch())
+		s.tables = append(s.tables, k.sketch(chains))
 	}
 	return s
 }
 
-func (k *kernelTable) sketch() sketchTable {
+func (k *kernelTable) sketch(chains bool) sketchTable {
 	t := sketchTable{table: model.Table{Backend: model.BackendNFTables, Family: k.family, Name: k.name}}
 	if k.looksLikeIptables() {
 		t.table.Backend = model.BackendIptablesNFT
 	}
-	t.room(len(k.chains))
+	t.room(len(k.chains), chains)
 	for i := range k.chains {
-		c := model.Chain{Name: k.chains[i].name, Policy: k.chains[i].policy}
-		joinChain(&k.chains[i], &c)
-		t.chains, t.rules = append(t.chains, c), append(t.rules, -1)
+		if chains {
+			c := model.Chain{Name: k.chains[i].name, Policy: k.chains[i].policy}
+			joinChain(&k.chains[i], &c)
+			t.chains = append(t.chains, c)
+		}
+		t.rules = append(t.rules, -1)
 	}
 	return t
 }
 
-func (t *sketchTable) room(chains int) {
-	t.chains, t.rules = make([]model.Chain, 0, chains), make([]int32, 0, chains)
+// room makes room for so many chains' numbers of rules, and for themselves where chains says so.
+func (t *sketchTable) room(n int, chains bool) {
+	t.rules = make([]int32, 0, n)
+	if chains {
+		t.chains = make([]model.Chain, 0, n)
+	}
 }
 
 // looksLikeIptables guesses, before the rules are there to tell it, whether a table is

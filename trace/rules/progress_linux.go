@@ -56,7 +56,7 @@ func (p *progress) stop(done bool) {
 	defer p.mu.Unlock()
 	p.on = false
 	if done {
-		p.whole, p.parts, p.now = true, nil, picture.Reading{}
+		p.whole, p.parts, p.now, p.said = true, nil, picture.Reading{}, picture.Reading{}
 	}
 }
 
@@ -67,15 +67,13 @@ func (p *progress) failed(why string, since time.Time) picture.Reading {
 	return picture.Reading{Failed: why, Since: since, Outline: p.now.Outline, Waiting: p.now.Waiting}
 }
 
-// sketched takes what is known of all parts before their text is read.
-func (p *progress) sketched(parts func() []*sketch) {
+// sketched takes what is known of all parts before their text is read. parts is told
+// whether their chains are wanted, for an outline: else only the numbers of rules are.
+func (p *progress) sketched(parts func(chains bool) []*sketch) {
 	p.change(true, func() {
-		p.parts = parts()
+		p.parts = parts(!p.whole)
 		p.finished = 0
 		for _, s := range p.parts {
-			if p.whole {
-				s.numbers()
-			}
 			if s.read != nil {
 				p.finished += s.rules()
 			}

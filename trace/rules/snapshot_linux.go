@@ -17,7 +17,7 @@ const tries = 3
 // that nothing could be read at all.
 func (r *Reader) Snapshot(ctx context.Context) (*model.Ruleset, error) {
 	if r.progress.start() {
-		r.progress.sketched(func() []*sketch { return r.peek(ctx) })
+		r.progress.sketched(func(bool) []*sketch { return r.peek(ctx) })
 	}
 	rs, err := r.snapshot(ctx)
 	r.progress.stop(err == nil)
@@ -172,7 +172,7 @@ func (r *Reader) parts(ctx context.Context, st *state) ([]*part, error) {
 			return list, err
 		}
 	}
-	r.progress.sketched(func() []*sketch { return r.sketches(st, list, tables) })
+	r.progress.sketched(func(chains bool) []*sketch { return r.sketches(st, list, tables, chains) })
 	for i, l := range r.legacy {
 		if p := list[i]; !p.recalled {
 			if err := r.legacyText(ctx, l.family, st.legacy[l.family], p); err != nil {
@@ -189,16 +189,16 @@ func (r *Reader) parts(ctx context.Context, st *state) ([]*part, error) {
 }
 
 // sketches is what is known of all parts before the text of any is read.
-func (r *Reader) sketches(st *state, list []*part, tables []*kernelTable) []*sketch {
+func (r *Reader) sketches(st *state, list []*part, tables []*kernelTable, chains bool) []*sketch {
 	out := make([]*sketch, len(list))
 	for i, p := range list {
 		switch {
 		case p.recalled:
 			out[i] = &sketch{read: p.tables}
 		case i < len(r.legacy):
-			out[i] = sketchLegacy(r.legacy[i].family, st.legacy[r.legacy[i].family])
+			out[i] = sketchLegacy(r.legacy[i].family, st.legacy[r.legacy[i].family], chains)
 		default:
-			out[i] = sketchNFT(tables)
+			out[i] = sketchNFT(tables, chains)
 		}
 	}
 	return out
@@ -349,7 +349,7 @@ func bareLegacy(f model.Family, name string, b *legacyTable, why string) *model.
 		bc := &b.chains[i]
 		c := legacyChain(name, b, bc)
 		for _, rc := range b.rules(bc) {
-			c.Rules = append(c.Rules, model.Rule{Text: unknownText, Marked: why, Counters: rc})
+			c.Rules = append(c.Rules, model.Rule{Text: unknownText, Marked: why, Counters: rc.counters()})
 		}
 		t.Chains = append(t.Chains, &c)
 	}

@@ -21,10 +21,11 @@ type listVersion struct {
 	waiting *int32
 }
 
-// list makes the rows of a scope. It takes time in proportion to the rules in it.
-func (p *Page) list(v listVersion, n *numbers) []ref {
+// list makes the rows of a scope, with room for some from the beginning. It takes time in
+// proportion to the rules in it.
+func (p *Page) list(v listVersion, n *numbers, room int) []ref {
 	x := v.index
-	rows := []ref{} // not nil: it was made
+	rows := make([]ref, 0, room) // not nil: it was made
 	for i := range x.tables {
 		s := &x.tables[i]
 		t := s.table

@@ -141,8 +141,12 @@ func (p *Page) sync(f *page.Frame) bool {
 		v.waiting = &p.reading.Waiting[0]
 	}
 	if v != p.shown || p.rows == nil {
+		room := 0
+		if p.shown.scope == v.scope && p.shown.hits == v.hits && p.shown.never == v.never { // about as many as there were
+			room = len(p.rows)
+		}
 		p.shown = v
-		p.rows = p.list(v, p.numbers(f))
+		p.rows = p.list(v, p.numbers(f), room)
 		p.version++
 	}
 	p.cursor.Sync(p.version, len(p.rows), p.at)
