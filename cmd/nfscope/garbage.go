@@ -25,7 +25,7 @@ const (
 	// rulesets that share their text take by the rule, chains and counters included, while
 	// they are compared or a page out of sight holds the older one; and all else. Less
 	// would keep it busy all the time.
-	ruleBytes = 700
+	ruleBytes = 600
 	elseBytes = 40 << 20
 	// traceBytes is what a trace's packets take when they come as fast as they are taken:
 	// those under way, those kept, and as many again in the last snapshot.

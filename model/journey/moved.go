@@ -21,11 +21,11 @@ type moved struct {
 	same map[chainKey]bool
 }
 
-func movedBetween(a, b Rules) moved {
+func movedBetween(a, b Rules) *moved {
 	if a == nil || b == nil || a.Ruleset() == nil || b.Ruleset() == nil {
-		return moved{all: true}
+		return &moved{all: true}
 	}
-	m := moved{same: map[chainKey]bool{}}
+	m := &moved{same: map[chainKey]bool{}}
 	old := map[chainKey]*model.Chain{}
 	bases := 0
 	for _, t := range a.Ruleset().Tables {

@@ -24,8 +24,9 @@ type Options struct {
 
 // Keeper sees the rules of a text while it is read.
 type Keeper interface {
-	// Expect tells about how many rules a table has, so that there is room for them.
-	Expect(table string) int
+	// Expect tells about how many chains and rules a table has, so that there is room for
+	// them.
+	Expect(table string) (chains, rules int)
 	// Rule puts equal strings in the place of a rule's, which are parts of the text: what
 	// it leaves holds the text, and of text that comes in pieces must not be left at all.
 	// What Jump will be is not known yet.
@@ -168,6 +169,8 @@ type saveParser struct {
 	block  []model.Chain // chains are made in blocks
 	last   *model.Chain  // the chain of the last rule
 	at     int           // its place, or an earlier one
+	// fresh is the rule that was read last, in one place for all of them.
+	fresh model.Rule
 	// arena holds the rules in the order of the text; a chain's rules are a part of it
 	// as long as they stand together. tail is the chain that ends where it ends.
 	arena []model.Rule
@@ -283,8 +286,12 @@ func (p *saveParser) begin(name string, col int) {
 }
 
 func (p *saveParser) open(name string) {
-	p.table, p.begun, p.places = &model.Table{Name: name}, p.line, nil
-	p.chains, p.missing = map[string]*model.Chain{}, nil
+	room := 0
+	if p.opts.Keep != nil {
+		room, _ = p.opts.Keep.Expect(name)
+	}
+	p.table, p.begun, p.places = &model.Table{Name: name, Chains: make([]*model.Chain, 0, room)}, p.line, nil
+	p.chains, p.missing = make(map[string]*model.Chain, room), nil
 	p.v6, p.arp, p.last, p.at, p.tail, p.loose, p.arena = false, false, nil, 0, nil, false, nil
 }
 
@@ -365,7 +372,8 @@ func (p *saveParser) declareChain(name, policy string, col int) *model.Chain {
 // room tells how many rules the table may have from here on: a line has one at most.
 func (p *saveParser) room() int {
 	if p.opts.Keep != nil {
-		return p.opts.Keep.Expect(p.table.Name)
+		_, rules := p.opts.Keep.Expect(p.table.Name)
+		return rules
 	}
 	rest := p.rest
 	if !p.endless {

@@ -154,11 +154,11 @@ func (p *saveParser) addRule(f *scanner, verb, name string, n model.Counters, co
 	if verb == "-I" || verb == "--insert" {
 		at = p.position(f, len(c.Rules), col)
 	}
-	r := p.readRule(f, verb, name, n, col)
+	p.fresh = p.readRule(f, verb, name, n, col)
 	if p.opts.Keep != nil {
-		p.opts.Keep.Rule(p.table.Name, c.Name, &r)
+		p.opts.Keep.Rule(p.table.Name, c.Name, &p.fresh)
 	}
-	p.put(c, r, at)
+	p.put(c, p.fresh, at)
 }
 
 // readRule reads what stands behind the chain, or behind its position.

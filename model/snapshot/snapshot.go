@@ -39,7 +39,7 @@ type Snapshot struct {
 	// Apart is what was read apart from everything else; nil where nothing was.
 	Apart *Apart
 	// Sparks hold up to the last 16 packet rates of each base chain (Chain.ID), newest
-	// last; user chains have none.
+	// last; user chains have none, and those behind the last base chain no place.
 	Sparks [][]float64
 	// ConntrackInUse is true where conntrack entries exist or rules need them.
 	ConntrackInUse bool

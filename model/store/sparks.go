@@ -24,8 +24,7 @@ const uneven = 3
 // sparks are the last packet rates of the base chains. User chains have none: what
 // goes through them is counted by the rules that call them.
 type sparks struct {
-	base   []baseChain
-	chains int // of the ruleset
+	base []baseChain
 	// view is what was handed out last, nil when the rates changed.
 	view [][]float64
 }
@@ -47,7 +46,6 @@ func (s *sparks) reset(rs *model.Ruleset, c *model.Counts) {
 		old[s.base[i].key] = &s.base[i]
 	}
 	*s = sparks{}
-	s.chains, _ = rs.Size()
 	for _, t := range rs.Tables {
 		for _, ch := range t.Chains {
 			if ch.Base() {
@@ -118,10 +116,11 @@ func (b *baseChain) add(now model.Counters, at time.Time) bool {
 	return true
 }
 
-// list gives the rates by Chain.ID. The answer never changes.
+// list gives the rates by Chain.ID, as far as there are base chains: they mostly come first,
+// and 36,000 others behind them. The answer never changes.
 func (s *sparks) list() [][]float64 {
-	if s.view == nil && s.chains > 0 {
-		s.view = make([][]float64, s.chains)
+	if n := len(s.base); s.view == nil && n > 0 {
+		s.view = make([][]float64, s.base[n-1].chain.ID+1)
 		for i := range s.base {
 			b := &s.base[i]
 			s.view[b.chain.ID] = b.rates[:len(b.rates):len(b.rates)]

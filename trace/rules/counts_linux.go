@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -111,6 +112,14 @@ type nftPlace struct {
 // longChain is the length from which a chain is begun before the others.
 const longChain = 256
 
+// when is 0 of what is to be begun first, 1 of all else.
+func (p *nftPlace) when() int {
+	if len(p.chain.Rules) >= longChain {
+		return 0
+	}
+	return 1
+}
+
 // joined is the join of rs and st, made anew where one of them is another.
 func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
 	if r.join != nil && r.join.rs == rs && r.join.key == st.key {
@@ -119,7 +128,6 @@ func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
 	j := &join{rs: rs, key: st.key, nft: st.nft, gen: st.gen}
 	n, _ := rs.Size()
 	j.chains, j.owner, j.first = make([]*model.Chain, 0, n), make([]*model.Table, 0, n), make([]int32, 0, n)
-	var short []nftPlace
 	rule := 0
 	for _, t := range rs.Tables {
 		if t.Backend == model.BackendLegacy && st.legacy[t.Family].fallback != nil {
@@ -137,17 +145,17 @@ func (r *Reader) joined(st *state, rs *model.Ruleset) *join {
 				if c.Base() {
 					j.base = append(j.base, p)
 				}
-				switch {
-				case len(c.Rules) >= longChain:
+				if len(c.Rules) > 0 {
+					if j.dumps == nil {
+						j.dumps = make([]nftPlace, 0, n-len(j.chains)+1)
+					}
 					j.dumps = append(j.dumps, p)
-				case len(c.Rules) > 0:
-					short = append(short, p)
 				}
 			}
 			rule += len(c.Rules)
 		}
 	}
-	j.dumps = append(j.dumps, short...)
+	slices.SortStableFunc(j.dumps, func(a, b nftPlace) int { return a.when() - b.when() })
 	r.join = j
 	return j
 }

@@ -284,15 +284,16 @@ func (s *nftSocket) tables(ctx context.Context) (list []nftTable, err error) {
 	return list, err
 }
 
-func (s *nftSocket) chains(ctx context.Context) (list []nftChain, err error) {
+func (s *nftSocket) chains(ctx context.Context, each func(nftChain)) error {
 	s.begin()
 	s.end(s.request(unix.NFT_MSG_GETCHAIN, unix.NLM_F_DUMP, 0))
-	err = s.ask(ctx, func(b []byte) error {
+	return s.ask(ctx, func(b []byte) error {
 		c, err := decodeChain(b)
-		list = append(list, c)
+		if err == nil {
+			each(c)
+		}
 		return err
 	})
-	return list, err
 }
 
 // namedSets reports whether a table has a set or map with a name. Their elements are not

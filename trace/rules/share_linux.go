@@ -31,15 +31,16 @@ type keeper struct {
 	left  []model.Rule
 }
 
-// Expect tells how many rules a table had, and some more.
-func (k *keeper) Expect(table string) int {
-	n := 16
+// Expect tells how many chains and rules a table had, and some more.
+func (k *keeper) Expect(table string) (chains, rules int) {
+	chains, rules = 8, 16
 	if t := k.find(table); t != nil {
+		chains += len(t.Chains)
 		for _, c := range t.Chains {
-			n += len(c.Rules)
+			rules += len(c.Rules)
 		}
 	}
-	return n + n/64
+	return chains + chains/64, rules + rules/64
 }
 
 func (k *keeper) find(name string) *model.Table {

@@ -204,13 +204,15 @@ func Lookup(page, key string) Action {
 	return found
 }
 
-// Key gives the first key of an action on a page, "" where it has none.
-func Key(page string, a Action) string {
-	key := ""
+// Keys gives the first key of each of several actions on a page, "" for one that has none.
+func Keys(page string, actions ...Action) []string {
+	keys := make([]string, len(actions))
 	for _, b := range All() {
-		if b.Action == a && b.Holds(page) && (key == "" || b.Scope == page) {
-			key = b.Keys[0]
+		for i, a := range actions {
+			if b.Action == a && b.Holds(page) && (keys[i] == "" || b.Scope == page) {
+				keys[i] = b.Keys[0]
+			}
 		}
 	}
-	return key
+	return keys
 }

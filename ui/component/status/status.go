@@ -243,8 +243,9 @@ func Hints(th *theme.Theme, width int, page string, actions []keys.Action, right
 		room -= line.Width(right) + 2
 	}
 	out, used := " ", 1
-	for _, a := range actions {
-		k := keys.Key(page, a)
+	first := keys.Keys(page, actions...)
+	for i, a := range actions {
+		k := first[i]
 		if k == "" {
 			continue
 		}

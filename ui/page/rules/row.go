@@ -25,6 +25,7 @@ type drawing struct {
 	// makers are the rules' where there is a column for them: where not all in sight
 	// are their chain's.
 	makers map[ref]provenance.Origin
+	cells  []table.Cell // of the row that was made last
 }
 
 // The columns, by place.
@@ -98,7 +99,7 @@ func (p *Page) drawing(f *page.Frame, from, to, width int) *drawing {
 // large steps, so that columns seldom move while the rows scroll.
 func want(width, has int) int { return 1 + max(0, width-has+7)/8 }
 
-// row makes a row's cells.
+// row makes a row's cells, which hold until the next is made.
 func (d *drawing) row(at ref, selected bool) table.Row {
 	th := d.th
 	r := d.p.index.row(at)
@@ -131,7 +132,11 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 		span(strings.ReplaceAll(r.text, "\t", "    "), th.Text)
 		return out
 	}
-	out.Cells = make([]table.Cell, colComment+1)
+	if d.cells == nil {
+		d.cells = make([]table.Cell, colComment+1)
+	}
+	clear(d.cells)
+	out.Cells = d.cells
 	put := func(col int, text string, style lipgloss.Style) {
 		out.Cells[col] = table.Cell{Text: text, Style: style}
 	}

@@ -32,6 +32,7 @@ type Page struct {
 	nodes            treeVersion
 	shown            listVersion
 	rows             []ref
+	drawn            drawn
 	heats            []heat // room to sort in
 	base             baseline
 	never            bool

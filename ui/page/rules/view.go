@@ -116,11 +116,7 @@ func (p *Page) panel(f *page.Frame, width int) []string {
 	if f.Height < 3 {
 		return line.Block(out, width, f.Height, th.Glyphs.Dots)
 	}
-	d := p.drawing(f, from, to, width)
-	out = append(out, d.lay.Head(th))
-	for i := from; i < to; i++ {
-		out = append(out, d.lay.Row(th, d.row(p.rows[i], i == p.cursor.Index())))
-	}
+	out = append(out, p.table(f, from, to, width)...)
 	if len(p.rows) == 0 {
 		out = append(out, th.Dim.Render("  "+p.none(f)))
 	}
