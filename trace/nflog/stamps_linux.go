@@ -21,7 +21,7 @@ type stamps struct {
 }
 
 // patience is how long openStamps waits for the kernel to begin.
-const patience = 100 * time.Millisecond
+const patience = time.Second
 
 // openStamps switches the stamps on and waits until they are: the kernel does it in
 // a work queue, some milliseconds later (net/core/dev.c, net_enable_timestamp). A
@@ -37,7 +37,7 @@ func openStamps() (stamps, error) {
 		return stamps{fd: -1}, err
 	}
 	if netns.Scratch(func() error { return s.await() }) != nil {
-		time.Sleep(patience / 4) // nowhere to try it: most likely they are on by then
+		time.Sleep(patience / 40) // nowhere to try it: most likely they are on by then
 	}
 	return s, nil
 }
@@ -72,10 +72,11 @@ func (s *stamps) await() error {
 	if err := toSelf(fd); err != nil {
 		return err
 	}
-	for end := time.Now().Add(patience); !s.on && time.Now().Before(end); time.Sleep(time.Millisecond) {
-		s.on = stamped(fd)
+	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if s.on = stamped(fd); s.on || time.Now().After(end) { // tried at the end too, where we were held up
+			return nil
+		}
 	}
-	return nil
 }
 
 // toSelf connects a UDP socket to itself over loopback.

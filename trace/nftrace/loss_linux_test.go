@@ -57,11 +57,15 @@ func TestLoss(t *testing.T) {
 	}
 	defer r.Close()
 	done := make(chan error, 1)
-	end := make(chan bool)
+	end, started, release := make(chan bool), make(chan bool), make(chan bool)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() {
 		done <- r.Run(ctx, nettest.EachEvent(func(e journey.Event) {
+			if events.Load()+lost.Load() == 0 { // the kernel has time to fill the buffer
+				close(started)
+				<-release
+			}
 			if e.Source == journey.SourceGap {
 				gaps.Add(1)
 				lost.Add(int64(e.Lost))
@@ -74,7 +78,15 @@ func TestLoss(t *testing.T) {
 			}
 		}))
 	}()
-	nettest.SendNumbers(t, ns, 0, packets)
+	nettest.SendNumbers(t, ns, 0, 1)
+	select {
+	case <-started:
+	case <-time.After(nettest.InVain):
+		t.Fatal("no first event")
+	}
+	nettest.SendNumbers(t, ns, 1, 5000) // runs over while nothing is read
+	close(release)
+	nettest.SendNumbers(t, ns, 5000, packets)
 	select {
 	case <-end:
 	case <-time.After(nettest.InVain):

@@ -27,8 +27,8 @@ const (
 	// less than 1 KB of it.
 	commitBuffer = 1 << 20
 	// hearsay is how long a ruleset waits for the message about its own generation. The
-	// kernel counts first and tells afterwards.
-	hearsay = 50 * time.Millisecond
+	// kernel counts first and tells afterwards, and who changes the rules may be held up between.
+	hearsay = time.Second
 	// longCommand is how much of a command line is kept.
 	longCommand = 200
 )
