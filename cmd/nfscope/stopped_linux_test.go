@@ -30,7 +30,7 @@ func TestStoppedTraceEnds(t *testing.T) {
 		t.Run(c.method, func(t *testing.T) {
 			t.Parallel()
 			n := nettest.NewRouted(t)
-			r := tracing(t, n.Router, "--for", "1s", "--count", "1000", "--rate", "5000", "--method", c.method, "udp and dst port 9")
+			r := tracing(t, n.Router, "--for", "2s", "--count", "1000", "--rate", "5000", "--method", c.method, "udp and dst port 9")
 			nettest.Stop(t, r.cmd.Process.Pid)
 			counts := func() (late, traced int) {
 				text := nettest.Run(t, n.Router, "sh", "-c", c.list)

@@ -218,12 +218,10 @@ func TestWhyKernel(t *testing.T) {
 		add(whyCase{name: "closed UDP port", at: n.Server, filter: to(1050), fire: sends(t, n, frame(1050)), kind: "kernel", status: exitDropped,
 			sentence: flow(1050) + kernel + "nobody listens at udp port 1050 of " + e.server + " (NO_SOCKET)"})
 		add(whyCase{name: "closed TCP port", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1051", e.server), kind: "kernel", status: exitDropped,
-			fire:     func(t *testing.T) { _, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1051), time.Second) },
+			fire:     func(t *testing.T) { nettest.SYN(t, n.Client, e.of(e.server, 1051)) },
 			sentence: "tcp " + e.client + " > " + e.of(e.server, 1051) + kernel + "nobody listens at tcp port 1051 of " + e.server + " (NO_SOCKET)"})
 		add(whyCase{name: "full backlog", at: n.Server, filter: fmt.Sprintf("tcp and dst host %s and dst port 1052", e.server), kind: "backlog", status: exitDropped, args: []string{"--for", "4s"},
-			fire: func(t *testing.T) {
-				_, _ = nettest.Dial(t, n.Client, "tcp", "", e.of(e.server, 1052), 100*time.Millisecond)
-			},
+			fire:     func(t *testing.T) { nettest.SYN(t, n.Client, e.of(e.server, 1052)) },
 			sentence: "tcp " + e.client + " > " + e.of(e.server, 1052) + kernel + "the accept queue of tcp " + e.of(e.pick("0.0.0.0", "::"), 1052) + " is full (1 connection waits, the limit is 0)"})
 		mute := map[bool]int{false: 1041, true: 1042}[e.v6] // one socket, and two that share the port
 		add(whyCase{name: "silent server", at: n.Server, filter: to(mute), fire: sends(t, n, frame(uint16(mute))), kind: "no-reply", args: []string{"--for", "4s"},
