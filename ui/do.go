@@ -19,11 +19,8 @@ import (
 // key takes a key: an open bar or box gets it, else the keymap says what it means.
 func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 	s := k.String()
-	switch s {
-	case "ctrl+c":
+	if s == "ctrl+c" {
 		return tea.Quit
-	case "ctrl+z":
-		return m.suspend()
 	}
 	switch {
 	case m.bar != nil:
@@ -115,8 +112,6 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 		}
 	case keys.Quit:
 		return tea.Quit
-	case keys.Suspend:
-		return m.suspend()
 	case keys.NextPage:
 		m.at = (m.at + 1) % n
 	case keys.PrevPage:
@@ -179,17 +174,6 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 		return m.pass(a)
 	}
 	return nil
-}
-
-// suspend stops the program until the shell brings it back.
-func (m *Model) suspend() tea.Cmd {
-	if m.opt.Stop == nil {
-		return m.complain("this program cannot be stopped here")
-	}
-	if err := m.opt.Stop(); err != nil {
-		return m.complain(err.Error())
-	}
-	return tea.Suspend
 }
 
 // pass gives an action to the page.

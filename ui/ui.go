@@ -55,9 +55,6 @@ type Options struct {
 	// what is known meanwhile. It may block, and is called like a method of Actions; nil
 	// where nothing can be traced.
 	Why func(ctx context.Context, filter string, tell func(*why.Answer)) (*why.Answer, error)
-	// Stop says why the program cannot be stopped and brought back, as a shell does that with
-	// ctrl-Z and fg; nil where it can. It must not block. nil where nobody can know.
-	Stop func() error
 	// Bounds are those of an armed trace, in words; "" means "30 s at 100 packets/s".
 	Bounds string
 	// Version stands in the help.

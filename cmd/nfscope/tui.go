@@ -73,7 +73,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 			return err
 		}
 	}
-	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Why: o.why, Stop: stoppable, Version: version()})
+	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Why: o.why, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	p = tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(drawnPerSecond))

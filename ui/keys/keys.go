@@ -90,7 +90,6 @@ const (
 	Likes     Action = "like"
 	Flows     Action = "flows"
 	GoOn      Action = "go-on"
-	Suspend   Action = "suspend"
 )
 
 // Everywhere is the scope of bindings that hold on each page.
@@ -146,7 +145,6 @@ func All() []Binding {
 		{[]string{"L"}, Lesson, "the lab's lesson", all},
 		{[]string{"!"}, Problems, "what does not work here", all},
 		{[]string{"q", "ctrl+c"}, Quit, "quit and clean up", all},
-		{[]string{"ctrl+z"}, Suspend, "to the shell, until fg comes back", all},
 		{[]string{"*"}, NeverHit, "only rules that were never hit", "Rules"},
 		{[]string{"b"}, Baseline, "count from now (the kernel's counters stay)", "Rules"},
 		{[]string{"o"}, Hottest, "hottest first within a chain", "Rules"},
