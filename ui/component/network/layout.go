@@ -64,12 +64,16 @@ func New(n *snapshot.LabNet, senders, inside []string, width, height int) *Map {
 		{devices: true, services: true, pad: 2, air: 1}, {devices: true, services: true, pad: 2},
 		{services: true, pad: 2, air: 1}, {services: true, pad: 2}, {devices: true, pad: 2}, {pad: 2}, {}} {
 		m = build(n, senders, d)
+		most := height
 		for space := maxSpace; ; space-- {
-			if m.place(width, space); m.H <= height || space == 0 {
+			if most = height; space > 1 || d.air > 0 { // what is only beautiful leaves room for others
+				most = height * 3 / 4
+			}
+			if m.place(width, space); m.H <= most || space == 0 {
 				break
 			}
 		}
-		if m.W <= width && m.H <= height {
+		if m.W <= width && m.H <= most {
 			break
 		}
 	}

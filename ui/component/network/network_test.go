@@ -111,3 +111,14 @@ func TestOddNets(t *testing.T) {
 		m.Stops(m.Way("a", "c"))
 	}
 }
+
+// What only makes the drawing larger takes no more than three quarters of the height: the
+// packet's way stands below.
+func TestLeavesRoom(t *testing.T) {
+	n, from := lab()
+	for height := 8; height < 40; height++ {
+		if m := New(n, from, nil, 120, height); m.H > height*3/4 && m.root.air > 0 || m.H > 9 && m.H > height*3/4 {
+			t.Errorf("of %d rows it takes %d:\n%s", height, m.H, draw(m, theme.Options{}, Look{}))
+		}
+	}
+}
