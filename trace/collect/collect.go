@@ -101,17 +101,22 @@ func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 func (c *Collector) tick(now time.Time) {
 	clock := c.clock()
 	at := clock.Add(-c.pace.tick(now))
-	if heard := c.heard.Load(); heard != nil { // asked before the queue: what was there has come here
-		if t := (*heard)(); t.Before(at) {
+	earliest := func(t time.Time) {
+		if !t.IsZero() && t.Before(at) {
 			at = t
 		}
-		if bound := clock.Add(-deaf); at.Before(bound) {
-			at = bound
-		}
 	}
-	if oldest := c.queue.since(); !oldest.IsZero() && oldest.Before(at) {
-		at = oldest
+	live := false
+	if heard := c.heard.Load(); heard != nil { // asked before the queue: what was there has come here
+		live = true
+		earliest((*heard)())
 	}
+	oldest, came := c.queue.since()
+	earliest(came)
+	if bound := clock.Add(-deaf); live && at.Before(bound) {
+		at = bound
+	}
+	earliest(oldest)
 	c.store.Tick(at)
 }
 

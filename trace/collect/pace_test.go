@@ -73,6 +73,33 @@ func TestWaitingIsNotQuiet(t *testing.T) {
 	}
 }
 
+// TestReadLateIsNotQuiet: events that were read late and wait in the queue are as old as they
+// may have come, however much the source has heard meanwhile.
+func TestReadLateIsNotQuiet(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	now := start
+	st := store.New(journey.Options{})
+	c := New(st, func() time.Time { return now })
+	c.Hear(func() time.Time { return now })
+	c.Put(rules(t, "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"))
+	c.Put(event(1, start, model.HookPrerouting, "raw", "PREROUTING", 1))
+	c.Drain()
+	for range 60 { // a quiet machine
+		now = now.Add(Interval)
+		c.pace.tick(now)
+	}
+	e := event(1, now, model.HookInput, "filter", "INPUT", 1)
+	e.Event.Late = now.Sub(start)
+	c.Put(e)
+	c.tick(now)
+	c.Drain()
+	c.tick(now)
+	if list := st.Snapshot(now).Journeys; len(list) != 1 || len(list[0].Steps) != 2 {
+		t.Errorf("%d journeys, the first: %+v", len(list), list[0])
+	}
+}
+
 // TestUnheardIsNotQuiet: a packet is not closed while a source has not read what came since,
 // unless that takes for ever.
 func TestUnheardIsNotQuiet(t *testing.T) {

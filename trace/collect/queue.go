@@ -235,19 +235,29 @@ func (q *queue) end() {
 	q.ended = true
 }
 
-// since is the time of what waits longest, zero where nothing does, or nothing that has one.
-func (q *queue) since() time.Time {
+// since is the time of what waits longest, zero where nothing does, or nothing that has one;
+// and the time after which the events came that wait: what is read late is no less old.
+func (q *queue) since() (oldest, came time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range q.entries[q.head:] {
-		switch e := &q.entries[q.head+i]; {
+		e := &q.entries[q.head+i]
+		at := time.Time{}
+		switch {
 		case e.chunk != nil:
-			return e.run()[0].Time
-		case e.item != nil:
-			return e.item.Time
+			first := &e.run()[0]
+			at = first.Time
+			if t := at.Add(-first.Late); came.IsZero() || t.Before(came) {
+				came = t
+			}
+		case e.item != nil && oldest.IsZero():
+			at = e.item.Time
+		}
+		if oldest.IsZero() {
+			oldest = at
 		}
 	}
-	return time.Time{}
+	return oldest, came
 }
 
 // waiting counts the entries.

@@ -34,6 +34,8 @@ type Reader struct {
 	told   map[string]bool
 	// users are what needs ns, the Reader included until it is closed.
 	users int
+	// following is what Watch reads from; nil without one.
+	following atomic.Pointer[subscription]
 	// expected is true where expectations have changed since they were read.
 	expected atomic.Bool
 }
@@ -115,6 +117,8 @@ func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) err
 		return r.ended(ctx, err)
 	}
 	defer s.conn.Close()
+	r.following.Store(s)
+	defer r.following.Store(nil)
 	unblock := context.AfterFunc(ctx, s.interrupt)
 	defer unblock()
 	if p := r.silent(); p != "" {
@@ -144,6 +148,15 @@ func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) err
 			return r.ended(ctx, err)
 		}
 	}
+}
+
+// Heard is the time before which the kernel told of no flow that Watch has not emitted: now,
+// unless some of it waits in the socket or is being read.
+func (r *Reader) Heard() time.Time {
+	if s := r.following.Load(); s != nil {
+		return s.heard()
+	}
+	return time.Now()
 }
 
 // running is ctx, ended by Close as well, and keeps the namespace open until it is stopped.
@@ -234,10 +247,14 @@ const drainAtMost = 64
 // is newer than what was lost. many is true where it was so much that it costs
 // less to wait for more than to be woken for each, lost where events were lost.
 func (r *Reader) drain(s *subscription, emit func(feed.Item)) (many, lost bool) {
+	s.turns.Add(1)
+	defer s.turns.Add(1)
 	total := 0
 	for range drainAtMost {
+		asked := time.Since(s.began)
 		n, err := s.poll()
 		if err != nil { // nothing waits; what is really wrong shows in wait
+			s.dry.Store(int64(asked))
 			break
 		}
 		total += n

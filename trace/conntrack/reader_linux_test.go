@@ -118,6 +118,61 @@ func TestOldFlowsLeave(t *testing.T) {
 	}
 }
 
+// TestHeard: what waits in the socket, or is being handed over, was not heard; without it
+// all was.
+func TestHeard(t *testing.T) {
+	t.Parallel()
+	n, router := setUp(t)
+	r := open(t, router)
+	if before := time.Now(); r.Heard().Before(before) {
+		t.Error("nothing is followed, and something was not heard")
+	}
+	met, on := make(chan bool), make(chan bool)
+	read, ended := make(chan bool, 1000), make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		ended <- r.Watch(ctx, Options{}, func(i feed.Item) {
+			switch {
+			case i.Table != nil:
+				read <- true
+			case i.Flows != nil:
+				met <- true
+				<-on
+			}
+		})
+	}()
+	<-read
+	for range 2 { // the second one finds the reader at work on the first
+		talk(t, n.Client, "udp", "10.2.0.2:7")
+	}
+	<-met
+	begun := time.Now()
+	for range 100 {
+		if at := r.Heard(); !at.Before(begun) {
+			t.Fatalf("a flow is in hand, and all was heard up to %v after it", at.Sub(begun))
+		}
+	}
+	go func() {
+		for range met {
+		}
+	}()
+	close(on)
+	deadline, again := time.After(patience), time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for r.Heard().Before(begun) {
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatal("it is handed over, and was not heard")
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	close(met)
+}
+
 // TestZonesMarksHelpers holds what rules give to flows against what conntrack prints.
 func TestZonesMarksHelpers(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,6 +29,11 @@ type subscription struct {
 	// got are the datagrams of the last read.
 	got   [][]byte
 	drops uint32
+	// turns counts the beginnings and ends of reading: odd where nothing is in hand. dry is when
+	// nothing was there last, in nanoseconds from began.
+	turns atomic.Int64
+	began time.Time
+	dry   atomic.Int64
 }
 
 // subscribe joins the groups of new, changed and destroyed flows. The socket is told
@@ -39,7 +45,8 @@ func (r *Reader) subscribe(o Options) (*subscription, error) {
 	if err != nil {
 		return nil, r.refused(doing, err)
 	}
-	s := &subscription{conn: conn, many: newMany()}
+	s := &subscription{conn: conn, many: newMany(), began: time.Now()}
+	s.turns.Store(1)
 	s.got = make([][]byte, len(s.many.heads))
 	if err := s.setUp(o); err != nil {
 		_ = conn.Close()
@@ -114,6 +121,17 @@ func (s *subscription) poll() (n int, err error) {
 		return 0, cerr
 	}
 	return n, err
+}
+
+// heard is the time before which no event came that was not emitted.
+func (s *subscription) heard() time.Time {
+	now := time.Now()
+	if turn := s.turns.Load(); turn%2 == 1 {
+		if st, err := rcvbuf.Read(s.raw); err == nil && st.Queued == 0 && s.turns.Load() == turn {
+			return now
+		}
+	}
+	return s.began.Add(time.Duration(s.dry.Load()))
 }
 
 // lost is how many events the kernel threw away since it was asked last.

@@ -215,6 +215,7 @@ func (s *Session) follow(ctx context.Context, stats *complaint, put func(feed.It
 		return err
 	}
 	defer r.Close()
+	defer s.attend(r)()
 	var healthy sync.WaitGroup
 	defer healthy.Wait()
 	ctx, stop := context.WithCancel(ctx)
