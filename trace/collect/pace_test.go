@@ -89,13 +89,14 @@ func TestReadLateIsNotQuiet(t *testing.T) {
 		now = now.Add(Interval)
 		c.pace.tick(now)
 	}
+	c.Put(event(2, now, model.HookPrerouting, "raw", "PREROUTING", 1)) // the same run
 	e := event(1, now, model.HookInput, "filter", "INPUT", 1)
 	e.Event.Late = now.Sub(start)
 	c.Put(e)
 	c.tick(now)
 	c.Drain()
 	c.tick(now)
-	if list := st.Snapshot(now).Journeys; len(list) != 1 || len(list[0].Steps) != 2 {
+	if list := st.Snapshot(now).Journeys; len(list) != 2 || len(list[0].Steps) != 2 {
 		t.Errorf("%d journeys, the first: %+v", len(list), list[0])
 	}
 }

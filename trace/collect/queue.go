@@ -43,6 +43,15 @@ type entry struct {
 	item     *feed.Item
 	chunk    *chunk
 	from, to int
+	// came is the time after which the events came: one that was read late is no less old.
+	came time.Time
+}
+
+// met notes that an event is of the run.
+func (e *entry) met(ev *journey.Event) {
+	if t := ev.Time.Add(-ev.Late); e.came.IsZero() || t.Before(e.came) {
+		e.came = t
+	}
 }
 
 // chunk stores events. runs counts the entries that have some of them.
@@ -97,10 +106,12 @@ func (q *queue) event(e *journey.Event) {
 	q.fill.Add(e)
 	if last := len(q.entries) - 1; last >= q.head && q.entries[last].chunk == q.fill {
 		q.entries[last].to = n + 1
+		q.entries[last].met(e)
 		return
 	}
 	q.fill.runs++
 	q.entries = append(q.entries, entry{chunk: q.fill, from: n, to: n + 1})
+	q.entries[len(q.entries)-1].met(e)
 }
 
 func (q *queue) chunk() *chunk {
@@ -236,25 +247,21 @@ func (q *queue) end() {
 }
 
 // since is the time of what waits longest, zero where nothing does, or nothing that has one;
-// and the time after which the events came that wait: what is read late is no less old.
+// and the time after which all the events came that wait.
 func (q *queue) since() (oldest, came time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range q.entries[q.head:] {
 		e := &q.entries[q.head+i]
-		at := time.Time{}
 		switch {
+		case !oldest.IsZero():
 		case e.chunk != nil:
-			first := &e.run()[0]
-			at = first.Time
-			if t := at.Add(-first.Late); came.IsZero() || t.Before(came) {
-				came = t
-			}
-		case e.item != nil && oldest.IsZero():
-			at = e.item.Time
+			oldest = e.run()[0].Time
+		case e.item != nil:
+			oldest = e.item.Time
 		}
-		if oldest.IsZero() {
-			oldest = at
+		if e.chunk != nil && (came.IsZero() || e.came.Before(came)) {
+			came = e.came
 		}
 	}
 	return oldest, came

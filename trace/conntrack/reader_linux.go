@@ -151,7 +151,7 @@ func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) err
 }
 
 // Heard is the time before which the kernel told of no flow that Watch has not emitted: now,
-// unless some of it waits in the socket or is being read.
+// unless some of it waits in the socket or is being read; two seconds ago where it never ends.
 func (r *Reader) Heard() time.Time {
 	if s := r.following.Load(); s != nil {
 		return s.heard()

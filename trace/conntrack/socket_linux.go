@@ -123,6 +123,10 @@ func (s *subscription) poll() (n int, err error) {
 	return n, err
 }
 
+// behind is how far heard is behind at most: in a storm that the reader never comes to the
+// end of, packets end all the same.
+const behind = 2 * time.Second
+
 // heard is the time before which no event came that was not emitted.
 func (s *subscription) heard() time.Time {
 	now := time.Now()
@@ -131,7 +135,11 @@ func (s *subscription) heard() time.Time {
 			return now
 		}
 	}
-	return s.began.Add(time.Duration(s.dry.Load()))
+	dry := s.began.Add(time.Duration(s.dry.Load()))
+	if bound := now.Add(-behind); dry.Before(bound) {
+		return bound
+	}
+	return dry
 }
 
 // lost is how many events the kernel threw away since it was asked last.
