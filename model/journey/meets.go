@@ -24,7 +24,7 @@ func (j *Journey) Meets(d *drop.Drop) bool {
 	p, q := &j.Packet, &d.Packet
 	switch {
 	case p.Family != q.Family || p.Proto != q.Proto,
-		d.Time.Before(j.Start.Add(-max(lag, j.Late))) || d.Time.After(j.Start.Add(late)),
+		!j.near(d),
 		p.IPID != 0 && q.IPID != 0 && p.IPID != q.IPID,
 		p.FragOffset != q.FragOffset,
 		p.Proto == model.ProtoTCP && p.Transport && q.Transport && p.Seq != q.Seq,
@@ -43,9 +43,15 @@ func (j *Journey) Meets(d *drop.Drop) bool {
 	return true
 }
 
+// near reports whether the drop's time fits the packet's.
+func (j *Journey) near(d *drop.Drop) bool {
+	return !d.Time.Before(j.Start.Add(-max(lag, j.Late))) && !d.Time.After(j.Start.Add(late))
+}
+
 // RuledBy finds the traced packet whose end a drop by netfilter is, where a rule or a policy
 // is known to have dropped it: the kernel itself names none. It is nil where there is none,
-// or where several might be it and met different ends. list is ordered by time.
+// or where several might be it and met different ends. list is ordered by time; all that is newer than the drop is walked:
+// this is not for each frame.
 func RuledBy(list []*Journey, d *drop.Drop) *Journey {
 	if !d.Netfilter() || !d.HasPacket() || d.Count != 1 {
 		return nil
@@ -53,6 +59,9 @@ func RuledBy(list []*Journey, d *drop.Drop) *Journey {
 	var found *Journey
 	for i := len(list) - 1; i >= 0 && !list[i].Start.Add(late).Before(d.Time); i-- {
 		j := list[i]
+		if !j.near(d) { // first, since of most it reads the times alone: each is far from the other in memory
+			continue
+		}
 		if k := j.Outcome.By.Kind; k != "rule" && k != "policy" || j.Outcome.Verdict != Dropped && j.Outcome.Verdict != Rejected || !j.Meets(d) {
 			continue
 		}

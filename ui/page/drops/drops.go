@@ -19,6 +19,7 @@ type Page struct {
 	cursor list.Cursor[uint64] // drop.Row.Number
 	order  order
 	words  drop.Dictionary
+	ruled  ruled
 	height int
 	// usual lists also what happens on every healthy host.
 	usual  bool

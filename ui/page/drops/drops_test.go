@@ -163,9 +163,25 @@ func TestRule(t *testing.T) {
 	const rule = "dropped by rule 9 of filter/FORWARD (iptables-legacy): -A FORWARD -j DROP"
 	j := &journey.Journey{Number: 77, Start: d.Time, Packet: d.Packet, Outcome: journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "rule", Rule: 9}, Sentence: rule}}
 	s.Journeys = append(slices.Clone(s.Journeys), j)
-	got := strings.Join(strings.Fields(text(New(), f)), " ")
+	p := New()
+	got := strings.Join(strings.Fields(text(p, f)), " ")
 	if !strings.Contains(got, rule) || !strings.Contains(got, "traced #77") || strings.Contains(got, "nfscope trace") {
-		t.Errorf("%s", text(New(), f))
+		t.Errorf("%s", text(p, f))
+	}
+	s.Journeys[len(s.Journeys)-1] = nil // lists never change: that a frame looks again would be a panic
+	text(p, f)
+	s.Journeys = s.Journeys[:len(s.Journeys)-1]
+	if got := text(p, f); strings.Contains(got, "#77") {
+		t.Errorf("it is in the list no more: %s", got)
+	}
+	later := *d
+	s.Journeys = []*journey.Journey{j}
+	if p.ruled.by(s.Journeys, d) != j || p.ruled.by(nil, d) != nil || p.ruled.by(s.Journeys, &later) != j {
+		t.Error("another list, and another drop, are asked for")
+	}
+	later.Count = 2
+	if other := later; p.ruled.by(s.Journeys, &other) != nil {
+		t.Error("another drop has the answer of the one before")
 	}
 }
 

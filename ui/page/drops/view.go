@@ -7,7 +7,6 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"nfscope/model/drop"
-	"nfscope/model/journey"
 	"nfscope/ui/component/inspector"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/table"
@@ -227,7 +226,7 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.
 	if e.Grade == drop.Usual {
 		who += ", as on every healthy host"
 	}
-	traced := journey.RuledBy(f.Snap.Journeys, d)
+	traced := p.ruled.by(f.Snap.Journeys, d)
 	if traced != nil { // the kernel names no rule
 		e.Words, e.Do = traced.Outcome.Sentence, ""
 	}
