@@ -59,7 +59,7 @@ func TestReplayMoves(t *testing.T) {
 
 // TestReplayMakes: what replay makes of a recording beside playing it.
 func TestReplayMakes(t *testing.T) {
-	nettest.Kernel(t)
+	nettest.Kernel(t, "tcpdump")
 	t.Parallel()
 	dir := t.TempDir()
 	run := func(args ...string) string {
