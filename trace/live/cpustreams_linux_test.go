@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -42,9 +43,7 @@ func writer(c net.Conn, cpu, size int) (ask chan<- bool, told <-chan error) {
 func TestTwoCPUStreams(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
 	t.Parallel()
-	if runtime.NumCPU() < 2 {
-		nettest.Skip(t, "needs two processors")
-	}
+	cpus := twoCPUs(t)
 	const header = 20 + 32 // with TCP's time stamps
 	sizes := []int{100, 200}
 	rules := func(chain string) (s string) {
@@ -80,13 +79,18 @@ func TestTwoCPUStreams(t *testing.T) {
 				var asks []chan<- bool
 				var tells []<-chan error
 				for i, size := range sizes {
-					ask, told := writer(conns[i%flows], i, size)
+					ask, told := writer(conns[i%flows], cpus[i], size)
 					asks, tells = append(asks, ask), append(tells, told)
 				}
 				// Both at once, and all is read back before the next time: a full window would have
 				// the kernel put texts together.
 				const rounds = 30
 				for range rounds {
+					for _, conn := range conns {
+						if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+							t.Fatal(err)
+						}
+					}
 					var done sync.WaitGroup
 					for i := range asks {
 						done.Go(func() {

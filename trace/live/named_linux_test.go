@@ -20,7 +20,7 @@ func equal(t *testing.T, from *netns.Handle, each int, to unix.Sockaddr) {
 	t.Helper()
 	var start, done sync.WaitGroup
 	start.Add(2)
-	for cpu := range 2 {
+	for _, cpu := range twoCPUs(t) {
 		done.Go(func() {
 			if err := pinned(from, cpu, 64, 4000, unix.IP_PMTUDISC_DO, each, to, &start); err != nil {
 				t.Error(err)
