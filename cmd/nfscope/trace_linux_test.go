@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -186,7 +187,7 @@ func TestTraceAfterKernel(t *testing.T) {
 
 // TestTraceHeld: the kernel holds back what is over the rate, and that is told.
 func TestTraceHeld(t *testing.T) {
-	nettest.Kernel(t)
+	nettest.Kernel(t, "nft")
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	start := time.Now()
@@ -194,6 +195,17 @@ func TestTraceHeld(t *testing.T) {
 	for range 200 {
 		datagram(t, n.Client, "10.2.0.2:10")
 	}
+	waitFor(t, "the kernel to count every packet", func() error {
+		counted := 0
+		for _, m := range counterOf.FindAllStringSubmatch(nettest.Run(t, n.Router, "nft", "list", "ruleset"), -1) {
+			of, _ := strconv.Atoi(m[1])
+			counted += of
+		}
+		if counted != 200 {
+			return fmt.Errorf("it counted %d", counted)
+		}
+		return nil
+	})
 	most := 40 + 5*int(time.Since(start).Seconds())
 	r.signal(os.Interrupt)
 	_, errs := r.ends(exitInterrupted)
