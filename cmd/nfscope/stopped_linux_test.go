@@ -31,6 +31,8 @@ func TestStoppedTraceEnds(t *testing.T) {
 			t.Parallel()
 			n := nettest.NewRouted(t)
 			r := tracing(t, n.Router, "--for", "2s", "--count", "1000", "--rate", "5000", "--method", c.method, "udp and dst port 9")
+			datagram(t, n.Client, "10.2.0.2:9")
+			sent := 1
 			nettest.Stop(t, r.cmd.Process.Pid)
 			counts := func() (late, traced int) {
 				text := nettest.Run(t, n.Router, "sh", "-c", c.list)
@@ -45,18 +47,30 @@ func TestStoppedTraceEnds(t *testing.T) {
 				}
 				return late, traced
 			}
+			// A datagram may come to the router when its sender has gone on.
+			arrived := func() (late, traced int) {
+				waitFor(t, "the kernel to count every datagram", func() error {
+					if late, traced := counts(); late+traced != sent {
+						return fmt.Errorf("of %d it traced %d, and %d came late", sent, traced, late)
+					}
+					return nil
+				})
+				return counts() // again: one may have come between the reads of the two counters
+			}
+			var l, tr int
 			waitFor(t, "the kernel to end the trace", func() error {
 				datagram(t, n.Client, "10.2.0.2:9")
-				if l, tr := counts(); l == 0 {
+				sent++
+				if l, tr = arrived(); l == 0 {
 					return fmt.Errorf("it traced %d, and none came late", tr)
 				}
 				return nil
 			})
-			l, tr := counts()
 			for range 5 {
 				datagram(t, n.Client, "10.2.0.2:9")
+				sent++
 			}
-			if l2, tr2 := counts(); l2 != l+5 || tr2 != tr || tr == 0 {
+			if l2, tr2 := arrived(); l2 != l+5 || tr2 != tr || tr == 0 {
 				t.Errorf("traced %d, then %d; after the end %d, then %d", tr, tr2, l, l2)
 			}
 			r.signal(unix.SIGCONT)
