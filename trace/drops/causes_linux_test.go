@@ -196,6 +196,14 @@ func watch(t testing.TB, ns *netns.Handle, o Options) *watching {
 	return w
 }
 
+// needBPF ends a test that eBPF is needed for where the Reader stands on a lower step.
+func needBPF(t testing.TB, w drop.Watch) {
+	t.Helper()
+	if w.Step != drop.StepBPF {
+		t.Fatalf("step %s: %+v", w.Step, w.Lift)
+	}
+}
+
 // until takes drops until ok says yes, and gives all that came.
 func (w *watching) until(t testing.TB, what string, ok func(*drop.Drop) bool) (got *drop.Drop, all []*drop.Drop) {
 	t.Helper()
@@ -246,9 +254,7 @@ func TestCauses(t *testing.T) {
 			t.Parallel()
 			n, host := build(t, &c)
 			w := watch(t, host, Options{Counters: 100 * time.Millisecond})
-			if w.Watch().Step != drop.StepBPF {
-				t.Fatalf("step %s: %+v", w.Watch().Step, w.Watch().Lift)
-			}
+			needBPF(t, w.Watch())
 			c.fire(t, n)
 			if c.reason == "" {
 				d, _ := w.until(t, c.counter, func(d *drop.Drop) bool { return d.Reason == c.counter })

@@ -250,6 +250,7 @@ func TestOthers(t *testing.T) {
 	nettest.Kernel(t)
 	mine, other := nettest.New(t, "mine"), nettest.New(t, "other")
 	w := watch(t, mine, Options{NoFacts: true, Proto: unix.IPPROTO_UDP})
+	needBPF(t, w.Watch())
 	closedPort(t, other, 50)
 	if _, err := nettest.Dial(t, mine, "tcp", "", "127.0.0.1:98", time.Second); err == nil {
 		t.Fatal("somebody listens")
