@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"nfscope/model/drop"
+	"nfscope/model/feed"
 	"nfscope/trace/kbtf"
 	"nfscope/trace/nettest"
 )
@@ -56,4 +57,27 @@ func TestMissed(t *testing.T) {
 		}
 	}
 	w.settled(t, func(w drop.Watch) bool { return w.Missed >= missed })
+}
+
+// TestMissedUnread: where the misses cannot be read they stay as they are, and the Reader
+// goes on.
+func TestMissedUnread(t *testing.T) {
+	nettest.Kernel(t)
+	t.Parallel()
+	r, err := Open(nettest.New(t, "unread"), Options{Most: drop.StepBPF, NoFacts: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	needBPF(t, r.Watch())
+	r.watch.Missed = 7
+	if err := r.probe.prog.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.probe.missed(); err == nil {
+		t.Fatalf("%d are read of a program that is closed", n)
+	}
+	if err := r.counted(func(feed.Item) {}); err != nil || r.watch.Missed != 7 {
+		t.Errorf("%d missed, %v", r.watch.Missed, err)
+	}
 }

@@ -273,8 +273,8 @@ func (r *Reader) counted(emit func(feed.Item)) error {
 			return err
 		}
 		r.watch.Told, r.watch.Held, r.watch.Lost, r.watch.Merged, r.watch.Homeless = c[statTold], c[statHeld], c[statLost], c[statMerged], c[statHomeless]
-		if r.watch.Missed, err = r.probe.missed(); err != nil {
-			return err
+		if n, err := r.probe.missed(); err == nil { // else it is no reason to tell of no more drops
+			r.watch.Missed = n
 		}
 		if err := r.probe.untoldSince(func(k untoldKey, n uint64) {
 			if d := r.without(drop.StepBPF, r.probe.reason(k.Reason), k.Place, n); !question(d.Place) {
