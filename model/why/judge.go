@@ -225,8 +225,11 @@ func (v *verdict) unsure(s *Seen, x *sight, words drop.Dictionary) {
 		if v.counters[0].Source == drop.StepPerf {
 			v.because = "no rule dropped it, and the kernel dropped packets for that meanwhile; which ones, in which namespace, is not told by perf"
 		}
-		if words.Explain(v.counters[0]).By == drop.ByConntrack {
+		switch words.Explain(v.counters[0]).By {
+		case drop.ByConntrack:
 			v.kind = Conntrack
+		case drop.ByUnknown:
+			v.kind, v.confidence, v.because = Unknown, Open, "a counter rose meanwhile, which names no packet and rises for netfilter and for the kernel"
 		}
 	case s.Watch.Step != drop.StepBPF && s.Watch.Step != "":
 		v.because = "no rule dropped it, and the kernel's reasons cannot be read here"
@@ -265,11 +268,14 @@ func suspects(s *Seen, x *sight, words drop.Dictionary) (out []*drop.Drop) {
 	return out
 }
 
-// vague are counters that say only that something was thrown away.
+// vague are counters that say only that something was thrown away; those that rise for
+// netfilter too come first of them, so that the kernel is not blamed beside them.
 func vague(reason string) int {
 	switch reason {
-	case "IpInDiscards", "IpOutDiscards", "Ip6InDiscards", "Ip6OutDiscards", "NOT_SPECIFIED":
+	case "IpOutDiscards", "Ip6OutDiscards":
 		return 1
+	case "IpInDiscards", "Ip6InDiscards", "NOT_SPECIFIED":
+		return 2
 	}
 	return 0
 }

@@ -120,6 +120,10 @@ func (v *verdict) end(words drop.Dictionary) string {
 			return kernel + "likely " + suspicion(v.counters, words)
 		}
 		return kernel + x.words.Words + " (" + x.drop.Cause() + ")"
+	case Unknown:
+		if len(v.counters) > 0 {
+			return "likely dropped by netfilter or the kernel, which of the two cannot be told without eBPF: " + suspicion(v.counters, words)
+		}
 	}
 	if x == nil || x.journey == nil {
 		return "seen, and is still under way"
