@@ -227,7 +227,8 @@ func TestSteps(t *testing.T) {
 		"counters only: no eBPF":       {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepProc, Lift: refused}}},
 		"reasons of the whole host":    {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepPerf, Lift: refused}}},
 		"7 of an unknown namespace":    {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Homeless: 7}}},
-		"9 of an unknown namespace":    {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Homeless: 7, Missed: 2}}},
+		"  2 told to nobody":           {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Missed: 2}}},
+		"7 of an unknown namespace, 2": {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Homeless: 7, Missed: 2}}},
 		"lost 5":                       {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Merged: 5}}},
 	} {
 		f.Snap = s

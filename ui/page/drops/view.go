@@ -115,7 +115,14 @@ func (p *Page) title(f *page.Frame, width int) string {
 	case w.Held+w.Lost > 0:
 		right = fmt.Sprintf("%s counted without headers", units.Count(w.Held+w.Lost, 7))
 	case w.Homeless+w.Missed > 0: // of the host, and perhaps of this namespace
-		right = fmt.Sprintf("%s of an unknown namespace", units.Count(w.Homeless+w.Missed, 7))
+		var parts []string
+		if w.Homeless > 0 {
+			parts = append(parts, units.Count(w.Homeless, 7)+" of an unknown namespace")
+		}
+		if w.Missed > 0 {
+			parts = append(parts, units.Count(w.Missed, 7)+" told to nobody")
+		}
+		right = strings.Join(parts, ", ")
 	}
 	if d.Forgotten > 0 {
 		right = strings.TrimSpace(right + fmt.Sprintf("  %s in rows that made room", units.Count(d.Forgotten, 7)))
