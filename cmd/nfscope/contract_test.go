@@ -58,7 +58,7 @@ func contracts() map[string]string {
 		"nfscope/comparison/1":      under("a.", journey) + under("b.", journey) + "part number\nrows list\nfields list\nat list\nsentence TEXT\n",
 		"nfscope/recording-info/1":  "title string\nform TEXT\nversion string\ncreated time\nredacted bool\nitems object\nlost number\ngaps number\n",
 		"nfscope/doctor/1":          "feature TEXT\nstate works|off|missing|unknown|note\nsays TEXT\n",
-		"nfscope/stats/1":           "events number\njourneys number\nlost number\ngaps number\nduration_ns number\n",
+		"nfscope/stats/1":           "events number\njourneys number\nlost number\ngaps number\nmissed? number\nduration_ns number\n",
 	}
 }
 

@@ -90,7 +90,7 @@ func (a *app) drops(o *dropOptions) error {
 	p := &dropPrinter{out: bufio.NewWriter(a.out), o: o, words: drop.Meanings(), netns: a.netns, said: map[drop.Key]bool{}, stats: stats{start: time.Now()}, full: stop}
 	err = r.Run(ctx, p.item)
 	w = r.Watch()
-	p.stats.lost = w.Merged
+	p.stats.lost, p.stats.missed = w.Merged, w.Missed
 	if err = errors.Join(err, p.err, r.Close()); errors.Is(err, os.ErrClosed) {
 		err = nil
 	}

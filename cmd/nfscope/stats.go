@@ -9,7 +9,9 @@ import (
 // stats is the last line of every --json stream, nfscope/stats/1.
 type stats struct {
 	events, journeys, lost, gaps uint64
-	start                        time.Time
+	// missed are drops of the whole host, whoever's they are, that the kernel told nobody.
+	missed uint64
+	start  time.Time
 }
 
 func (s *stats) print(w io.Writer) error {
@@ -19,6 +21,7 @@ func (s *stats) print(w io.Writer) error {
 		Journeys uint64 `json:"journeys"`
 		Lost     uint64 `json:"lost"`
 		Gaps     uint64 `json:"gaps"`
+		Missed   uint64 `json:"missed,omitempty"`
 		Duration int64  `json:"duration_ns"`
-	}{"nfscope/stats/1", s.events, s.journeys, s.lost, s.gaps, int64(time.Since(s.start))})
+	}{"nfscope/stats/1", s.events, s.journeys, s.lost, s.gaps, s.missed, int64(time.Since(s.start))})
 }

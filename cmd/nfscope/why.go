@@ -140,7 +140,7 @@ func (a *app) why(f *filter.Filter, o whyFlags) error {
 	}
 	p := &whyPrinter{out: bufio.NewWriter(a.out), netns: a.netns, width: a.width(), words: drop.Meanings(), color: a.colored()}
 	if o.json {
-		err = p.json(ans, seen, &stats{events: st.Events(), lost: last.Loss.Total(), gaps: last.Loss.Gaps, start: start})
+		err = p.json(ans, seen, &stats{events: st.Events(), lost: last.Loss.Total(), gaps: last.Loss.Gaps, missed: seen.Watch.Missed, start: start})
 	} else {
 		err = p.text(ans)
 	}
