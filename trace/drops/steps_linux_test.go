@@ -142,7 +142,8 @@ func TestPerfmon(t *testing.T) {
 	}
 }
 
-// TestPerf: reason and place without a packet, of the whole host.
+// TestPerf: reason and place without a packet, of the whole host; of seven causes, of which one
+// has no reason but a place and two are rules.
 func TestPerf(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy", "nft", "tc", "ip", "sysctl")
 	dir := tracefs(t)
