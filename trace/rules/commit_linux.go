@@ -3,7 +3,6 @@ package rules
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -45,8 +44,13 @@ type commits struct {
 	list []model.Commit
 	// thread made the last of list.
 	thread int
-	// next is closed, and made anew, with each transaction.
+	// next is closed, and made anew, with each transaction, and when missed becomes true.
 	next chan struct{}
+	// missed is true from when all that was left behind a loss was read until more is heard:
+	// what is waited for may have been lost.
+	missed bool
+	// patience is hearsay, but in a test.
+	patience time.Duration
 }
 
 // listen opens the socket in the namespace and reads until close.
@@ -74,7 +78,7 @@ func listenWith(ns *netns.Handle, buffer int) (*commits, error) {
 		return nil, fmt.Errorf("listen to nf_tables' transactions: %w", err)
 	}
 	c := &commits{socket: os.NewFile(uintptr(fd), "nf_tables' transactions"), moved: make(chan struct{}, 1),
-		done: make(chan struct{}), next: make(chan struct{})}
+		done: make(chan struct{}), next: make(chan struct{}), patience: hearsay}
 	go c.read()
 	return c, nil
 }
@@ -102,11 +106,31 @@ func (c *commits) close() {
 
 func (c *commits) read() {
 	defer close(c.done)
+	raw, err := c.socket.SyscallConn()
+	if err != nil {
+		return
+	}
 	who := newWitness()
 	b := make([]byte, 4096)
+	lost := false
 	for {
-		n, err := c.socket.Read(b)
-		if errors.Is(err, unix.ENOBUFS) {
+		n, err := 0, error(nil)
+		closed := raw.Read(func(fd uintptr) bool {
+			n, err = unix.Read(int(fd), b)
+			if err == unix.EAGAIN && lost { // it is told of first; then comes what had found room
+				lost = false
+				c.miss()
+			}
+			return err != unix.EAGAIN
+		})
+		if closed != nil {
+			return
+		}
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.ENOBUFS {
+			lost = true
 			c.wake() // something was lost, so something has happened
 			continue
 		}
@@ -148,9 +172,23 @@ func (c *commits) add(m model.Commit, who witness) (own bool) {
 	} else if c.list = append(c.list, m); n >= 2*keptCommits {
 		c.list = slices.Clone(c.list[n-keptCommits:])
 	}
+	c.missed = false
+	c.tell()
+	return c.list[len(c.list)-1].Own
+}
+
+// miss ends the wait for a message that may be lost.
+func (c *commits) miss() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.missed = true
+	c.tell()
+}
+
+// tell has those that wait look again; mu is held.
+func (c *commits) tell() {
 	close(c.next)
 	c.next = make(chan struct{})
-	return c.list[len(c.list)-1].Own
 }
 
 func (c *commits) wake() {
@@ -162,18 +200,18 @@ func (c *commits) wake() {
 
 // upTo gives the last transactions up to a generation; a process that went on is given
 // with what it made beyond. Where the generation was not heard of yet it waits for the
-// message, not long: it may be lost.
+// message: not long, and not at all where some were lost.
 func (c *commits) upTo(ctx context.Context, generation uint32) []model.Commit {
-	late := time.NewTimer(hearsay)
+	late := time.NewTimer(c.patience)
 	defer late.Stop()
 	for {
 		c.mu.Lock()
-		list, next := slices.Clone(c.list[max(0, len(c.list)-keptCommits):]), c.next
+		list, next, missed := slices.Clone(c.list[max(0, len(c.list)-keptCommits):]), c.next, c.missed
 		c.mu.Unlock()
-		if n := len(list); n == 0 || int32(list[n-1].Generation-generation) < 0 {
+		if n := len(list); !missed && (n == 0 || int32(list[n-1].Generation-generation) < 0) {
 			select {
 			case <-next:
-				late.Reset(hearsay)
+				late.Reset(c.patience)
 				continue
 			case <-late.C:
 			case <-ctx.Done():
