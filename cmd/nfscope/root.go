@@ -27,7 +27,12 @@ func (a *app) rootCommand() *cobra.Command {
 		Example: "  nfscope                  look at this host\n  nfscope --netns router   look at a namespace\n  nfscope demo             no root needed",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if file != "" {
+			switch {
+			case between && file != "":
+				return usagef("--between: it is for the traces that the UI arms, and --file shows rules alone")
+			case between && !a.terminal():
+				return usagef("--between: it is for the traces that the UI arms, and there is no terminal for it; `nfscope trace --between` needs none")
+			case file != "":
 				return a.showFile(file)
 			}
 			return a.show(readonly, between)
