@@ -50,8 +50,8 @@ func (j *Journey) near(d *drop.Drop) bool {
 
 // RuledBy finds the traced packet whose end a drop by netfilter is, where a rule or a policy
 // is known to have dropped it: the kernel itself names none. It is nil where there is none,
-// or where several might be it and met different ends. list is ordered by time; all that is newer than the drop is walked:
-// this is not for each frame.
+// or where several might be it and met different ends. list is ordered by time; all that is
+// newer than the drop is walked: this is not for each frame.
 func RuledBy(list []*Journey, d *drop.Drop) *Journey {
 	if !d.Netfilter() || !d.HasPacket() || d.Count != 1 {
 		return nil
