@@ -30,7 +30,7 @@ func TestStoppedTraceEnds(t *testing.T) {
 		t.Run(c.method, func(t *testing.T) {
 			t.Parallel()
 			n := nettest.NewRouted(t)
-			r := tracing(t, n.Router, "--for", "2s", "--count", "1000", "--rate", "5000", "--method", c.method, "udp and dst port 9")
+			r := tracing(t, n.Router, "--for", "6s", "--count", "1000", "--rate", "5000", "--method", c.method, "udp and dst port 9")
 			datagram(t, n.Client, "10.2.0.2:9")
 			sent := 1
 			nettest.Stop(t, r.cmd.Process.Pid)
