@@ -16,7 +16,7 @@ import (
 func masqueraded(t *testing.T) (*nettest.Routed, func() net.Conn) {
 	t.Helper()
 	n := nettest.NewRouted(t)
-	nettest.Feed(t, n.Router, "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -d 10.1.0.1 --dport 8080 -j DNAT --to-destination 10.2.0.2:80\n-A POSTROUTING -o r1 -j MASQUERADE\nCOMMIT\n", "iptables-legacy-restore")
+	nettest.Feed(t, n.Router, "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -d 10.1.0.1 --dport 8080 -j DNAT --to-destination 10.2.0.2:80\n-A POSTROUTING -o r1 -j MASQUERADE\n-A POSTROUTING -o r0 -j MASQUERADE\nCOMMIT\n", "iptables-legacy-restore")
 	listen(t, n.Server, "10.2.0.2:80")
 	return n, func() net.Conn {
 		var c net.Conn

@@ -160,3 +160,59 @@ COMMIT
 		}
 	}
 }
+
+// TestPoolUplinks: a router masquerades on two uplinks, and its ways out are chosen by policy: a
+// pool names the rules of the uplink that has its address, and its ports are of the range that
+// these give; and a rule for an interface without an address, which takes that of another one.
+func TestPoolUplinks(t *testing.T) {
+	legacy := head + `-A POSTROUTING -o wan0 -j MASQUERADE
+-A POSTROUTING -p udp -o wan1 -j MASQUERADE --to-ports 2000-2999
+-A POSTROUTING ! -o wan1 -j MASQUERADE
+-A POSTROUTING -o wan+ -j MASQUERADE
+-A POSTROUTING -o tun0 -j MASQUERADE
+-A POSTROUTING -o other -j MASQUERADE
+COMMIT
+`
+	prefix := netip.MustParsePrefix
+	route := func(to, dev string) model.Route { return model.Route{To: prefix(to), Device: dev} }
+	h := nat.Host{Local: []netip.Prefix{prefix("198.51.100.2/24"), prefix("203.0.113.2/24"), prefix("192.0.2.1/32")},
+		Routes: &model.Routes{Policy: true, List: []model.Route{route("0.0.0.0/0", "wan0"), route("198.51.100.0/24", "wan0"), route("203.0.113.0/24", "wan1"), route("10.9.0.0/16", "tun0")}}}
+	rules := nft4(t, `oifname "wan0" masquerade
+oifname { "wan1", "lan" } masquerade
+oifname != "wan1" masquerade`)
+	for _, c := range []struct {
+		index *ruleset.Index
+		addr  string
+		want  []int
+		ports string
+	}{
+		{gateway(t, legacy).Index(), "198.51.100.2", []int{1, 3, 4, 5, 6}, "1024-65535"},
+		{gateway(t, legacy).Index(), "203.0.113.2", []int{2}, "2000-2999"},
+		{gateway(t, strings.Replace(legacy, "2000", "2900", 1)).Index(), "203.0.113.2", []int{3, 4, 5, 6}, "1024-65535"},
+		{gateway(t, legacy).Index(), "192.0.2.1", []int{2}, "2000-2999"}, // whose it is is not known
+		{rules, "198.51.100.2", []int{1, 3}, "1024-65535"},
+		{rules, "203.0.113.2", []int{2, 3}, "1024-65535"}, // the third is for tun0 too
+	} {
+		fl := look(t, "10.1.0.2:2500", "192.0.2.9:53", "192.0.2.9:53", c.addr+":2500")
+		pools := nat.NewSources(c.index, h).Pools(func(yield func(*flow.Look) bool) { yield(fl) }, 10)
+		var got []int
+		for _, r := range pools[0].Rules {
+			got = append(got, r.Rule.Index)
+		}
+		if !equal(got, c.want) || pools[0].Ports.String() != c.ports {
+			t.Errorf("%s: rules %v, ports %v, expected %v, %s", c.addr, got, pools[0].Ports, c.want, c.ports)
+		}
+	}
+}
+
+// nft4 is a table of nftables with a postrouting chain.
+func nft4(t *testing.T, rules string) *ruleset.Index {
+	t.Helper()
+	c := &model.Chain{Name: "post", Type: "nat", Hook: model.HookPostrouting}
+	for r := range strings.SplitSeq(rules, "\n") {
+		c.Rules = append(c.Rules, model.Rule{Text: r, Target: "masquerade"})
+	}
+	rs := &model.Ruleset{Tables: []*model.Table{{Family: model.FamilyIPv4, Backend: model.BackendNFTables, Name: "n", Chains: []*model.Chain{c}}}}
+	rs.Number()
+	return ruleset.NewIndex(rs)
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/fact"
 	"nfscope/model/flow"
 	"nfscope/model/ruleset"
 	"nfscope/model/walk"
@@ -63,6 +64,7 @@ type source struct {
 	Rule
 	family model.Family
 	only   flow.Only
+	read   *walk.Rule
 }
 
 // Sources are the rules that translate the source, and what addresses are the host's own.
@@ -98,8 +100,9 @@ func NewSources(x *ruleset.Index, h Host) *Sources {
 				if hook == model.HookNone {
 					hook = model.HookPostrouting
 				}
-				if m, ok := MappingOf(walk.ReadRule(t, r), hook); ok && m.Source() {
-					s.rules = append(s.rules, source{Rule{t, c, r, m}, t.Family, flow.OnlyOf(r.Text)})
+				read := walk.ReadRule(t, r)
+				if m, ok := MappingOf(read, hook); ok && m.Source() {
+					s.rules = append(s.rules, source{Rule{t, c, r, m}, t.Family, flow.OnlyOf(r.Text), read})
 				}
 			}
 		}
@@ -142,7 +145,7 @@ func (s *Sources) of(a netip.Addr) ranges {
 		}
 		switch {
 		case m.Class == flow.ClassMasquerade:
-			if s.host.local(a) == 0 {
+			if s.host.local(a) == fact.No || !s.host.masquerades(x.read, family, a) {
 				continue
 			}
 		case !slices.ContainsFunc(m.Addrs, func(r flow.Range) bool { return r.Contains(a) }):
