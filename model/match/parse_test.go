@@ -240,6 +240,22 @@ func TestWords(t *testing.T) {
 	}
 }
 
+// TestNamed: every match and target that the project promises to understand is there.
+func TestNamed(t *testing.T) {
+	const promised = "tcp udp udplite sctp dccp icmp icmp6 multiport iprange mac mark connmark conntrack state addrtype set limit " +
+		"hashlimit recent statistic owner comment length ttl hl tos dscp ecn pkttype physdev policy rpfilter connlimit connbytes " +
+		"helper time string u32 bpf tcpmss esp ah rt frag hbh dst socket cgroup realm nfacct quota " +
+		"ACCEPT DROP RETURN QUEUE REJECT LOG NFLOG MARK CONNMARK CT NOTRACK SNAT DNAT MASQUERADE REDIRECT NETMAP TPROXY NFQUEUE " +
+		"SYNPROXY SET TOS DSCP ECN TTL HL TCPMSS TCPOPTSTRIP CLASSIFY TEE TRACE AUDIT CHECKSUM SECMARK CONNSECMARK IDLETIMER LED " +
+		"RATEEST HMARK DNPT SNPT"
+	known := match.Modules()
+	for _, name := range strings.Fields(promised) {
+		if !slices.Contains(known, name) {
+			t.Errorf("%s is not known", name)
+		}
+	}
+}
+
 func BenchmarkParse(b *testing.B) {
 	const text = `-A KUBE-SVC-X -m comment --comment "default/web -> 10.0.0.1:80" -m statistic --mode random --probability 0.50000000000 -j KUBE-SEP-Y`
 	b.ReportAllocs()

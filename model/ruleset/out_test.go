@@ -128,7 +128,7 @@ func TestWriteDot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"digraph ruleset {", "subgraph cluster_0 {", `label="iptables-legacy ip filter";`,
+		"digraph ruleset {", "rankdir=LR;", "subgraph cluster_0 {", `label="iptables-legacy ip filter";`,
 		`c0 [label="INPUT\ninput 0 policy ACCEPT\n2 rules", style=bold];`, `c0 -> c3 [label="2 rules"];`,
 		`c1 -> c4 [label="rule 1", style=dashed];`, `c6 [label="lost\n0 rules", color=gray, fontcolor=gray];`,
 	} {
