@@ -73,6 +73,24 @@ warning: f:6:11: table filter: target NOSUCH is neither a chain of th...
 	}
 }
 
+// TestTreeOfCalls: a chain that only unreached ones call is never reached itself; a table
+// says its flags, a chain its device, and no table at all is said too.
+func TestTreeOfCalls(t *testing.T) {
+	for text, want := range map[string]string{
+		calls: "\n  loop1  never reached\n",
+		"table netdev t {\n\tflags dormant\n\tchain c {\n\t\ttype filter hook ingress device \"lo\" priority 0; policy accept;\n\t}\n}\n": "netdev t  (dormant)\n  c  type filter hook ingress priority 0 (filter) device lo policy accept\n",
+	} {
+		var b strings.Builder
+		if err := WriteTree(&b, load(t, text), nil, 0); err != nil || !strings.Contains(b.String(), want) {
+			t.Errorf("%v; no %q in\n%s", err, want, &b)
+		}
+	}
+	var b strings.Builder
+	if err := WriteTree(&b, &model.Ruleset{}, nil, 0); err != nil || b.String() != "no tables\n" {
+		t.Errorf("%v %q", err, &b)
+	}
+}
+
 // TestTerseMaps: of a verdict map whose elements were read with the rules nothing is
 // lacking, or not all.
 func TestTerseMaps(t *testing.T) {
@@ -135,6 +153,9 @@ func TestWriteDot(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%s\nlacks %s", b.String(), want)
 		}
+	}
+	if got := dotString("caf\xe9"); got != `"caf?"` { // Graphviz wants UTF-8
+		t.Error(got)
 	}
 	if got := dotString("a\"b\\c\n"); got != `"a\"b\\c\n"` {
 		t.Error(got)

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -370,6 +372,84 @@ func TestTheRulesChangeUnderYou(t *testing.T) {
 	}
 }
 
+// TestBaselineStays: what a rule and a chain counted before the baseline stays off where
+// another rule comes in above, bytes as well; a counter that the kernel set back is shown
+// as it is.
+func TestBaselineStays(t *testing.T) {
+	f := frame(theme.Options{}, 150, 40)
+	p := New()
+	p.View(f)
+	do(t, p, f, "b")
+	const hit, zeroed = "-A INPUT -d 203.0.113.10/32 -j DROP", "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
+	change(f, func(rs *model.Ruleset) {
+		in := chainNamed(rs, "INPUT")
+		in.Rules = append([]model.Rule{{Text: "-A INPUT -s 10.9.9.9/32 -j DROP", Target: "DROP"}}, in.Rules...)
+	})
+	in := chainNamed(f.Snap.Rules, "INPUT")
+	rule := func(text string) *model.Rule {
+		return &in.Rules[slices.IndexFunc(in.Rules, func(r model.Rule) bool { return r.Text == text })]
+	}
+	counts := f.Snap.Counts
+	if counts.Rules[rule(hit).ID].Packets == 0 || counts.Chains[in.ID].Packets == 0 || counts.Rules[rule(zeroed).ID].Packets <= 2 {
+		t.Fatal("nothing was counted before")
+	}
+	for _, c := range []*model.Counters{&counts.Rules[rule(hit).ID], &counts.Chains[in.ID]} {
+		c.Packets, c.Bytes = c.Packets+5, c.Bytes+300
+	}
+	counts.Rules[rule(zeroed).ID] = model.Counters{Packets: 2, Bytes: 1 << 40, Valid: true}
+	p.View(f)
+	n := p.numbers(f)
+	for name, want := range map[string]model.Counters{
+		hit: {Packets: 5, Bytes: 300, Valid: true}, zeroed: {Packets: 2, Bytes: 1 << 40, Valid: true}} {
+		if got, _ := n.rule(rule(name)); got != want {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
+		}
+	}
+	if got, _ := n.of(row{chain: in}); got != (model.Counters{Packets: 5, Bytes: 300, Valid: true}) {
+		t.Errorf("the chain: %+v", got)
+	}
+}
+
+// TestEveryChangeIsNamed: the list of changes says of each what was and what is, and of
+// those that are too many to keep how many they are.
+func TestEveryChangeIsNamed(t *testing.T) {
+	f := frame(theme.Options{}, 160, 60)
+	p := New()
+	p.View(f)
+	change(f, func(rs *model.Ruleset) {
+		chainNamed(rs, "INPUT").Policy = "DROP"
+		c := chainNamed(rs, "FORWARD")
+		c.Rules = append([]model.Rule{c.Rules[2]}, append(slices.Clone(c.Rules[:2]), c.Rules[3:]...)...)
+		native := rs.Tables[len(rs.Tables)-1]
+		for _, c := range native.Chains {
+			for i := range c.Rules {
+				if c.Rules[i].Handle == 5 {
+					c.Rules[i].Text = "ip saddr @blocked counter accept"
+				}
+			}
+		}
+		more := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "zz", Chains: []*model.Chain{user("one", model.Rule{Text: "drop"})}}
+		rs.Tables = append(rs.Tables, more)
+	})
+	p.View(f)
+	do(t, p, f, "D")
+	wants(t, text(p, f), "policy ACCEPT is now DROP", "moved: ", "ip saddr @blocked counter accept   (before: ip saddr @blocked counter drop)", "the table was added, 1 rule")
+	do(t, p, f, "D")
+	change(f, func(rs *model.Ruleset) {
+		c := chainNamed(rs, "FORWARD")
+		for i := range keptChanges {
+			c.Rules = append(c.Rules, model.Rule{Text: fmt.Sprintf("-A FORWARD -m mark --mark %#x -j DROP", i+1)})
+		}
+	})
+	p.View(f)
+	do(t, p, f, "D")
+	want := fmt.Sprintf("and %d more", p.news[len(p.news)-1].more)
+	p.menu.cursor.Move(keptChanges, p.menu.at)
+	if got := text(p, f); want == "and 0 more" || !strings.Contains(got, want) {
+		t.Errorf("%q is not in\n%s", want, got)
+	}
+}
+
 func TestAFilterLeadsBack(t *testing.T) {
 	f := frame(theme.Options{}, 120, 30)
 	p := New()
@@ -494,10 +574,14 @@ func TestServiceInTheTree(t *testing.T) {
 		kube, _, _ := ruleset.ParseFile("kube", []byte(rulesettest.Kube(1)))
 		rs.Tables = kube.Tables
 	})
-	for _, l := range strings.Split(text(New(), f), "\n") {
-		if tree, _, _ := strings.Cut(l, "│"); strings.Contains(tree, "KUBE-SVC-") && strings.HasSuffix(strings.TrimSpace(tree), " shop-0:http") {
-			return
-		}
+	p, named := New(), false
+	for _, l := range strings.Split(text(p, f), "\n") {
+		tree, _, _ := strings.Cut(l, "│")
+		named = named || strings.Contains(tree, "KUBE-SVC-") && strings.HasSuffix(strings.TrimSpace(tree), " shop-0:http")
 	}
-	t.Error(text(New(), f))
+	if !named {
+		t.Error(text(p, f))
+	}
+	f.Filter = "KUBE-SVC-" // the headings of what is found
+	wants(t, text(p, f), "/shop-0:http, by kube-proxy;")
 }
