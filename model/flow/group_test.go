@@ -83,6 +83,33 @@ func TestTop(t *testing.T) {
 	}
 }
 
+// TestTopOrder: the rate goes before the bytes, and these before the number of connections.
+func TestTopOrder(t *testing.T) {
+	tab, now := &Table{}, time.Unix(1000, 0)
+	tell := func(client string, ports, bytes uint64) {
+		for p := range ports {
+			tu := model.Tuple{Proto: model.ProtoTCP, Src: netip.MustParseAddr(client), SPort: uint16(p + 1), Dst: netip.MustParseAddr("10.9.0.1"), DPort: 80}
+			f := &Flow{ID: uint32(tu.Src.As4()[3])<<8 | uint32(p), Family: model.FamilyIPv4, Seen: now, Rate: -1, Orig: Side{Tuple: tu}, Reply: Side{Tuple: tu.Reverse()}}
+			f.Orig.Count = model.Counters{Packets: 1, Bytes: bytes, Valid: true}
+			tab.Apply(Event{Type: EventDump, Time: now, Flow: f})
+		}
+	}
+	tell("10.0.0.1", 2, 15)
+	tell("10.0.0.2", 1, 9000)
+	tell("10.0.0.3", 1, 100)
+	tell("10.0.0.4", 3, 10)
+	now = now.Add(time.Second)
+	tell("10.0.0.3", 1, 150)
+	var got []string
+	rows, _ := tab.Top(OfSource, nil, 9)
+	for _, g := range rows {
+		got = append(got, g.Key.String())
+	}
+	if want := "10.0.0.3 10.0.0.2 10.0.0.4 10.0.0.1"; strings.Join(got, " ") != want {
+		t.Errorf("%v, expected %s", got, want)
+	}
+}
+
 // TestGroupJSON: the fields are those that docs/cli.md tells of, and what is not known is absent.
 func TestGroupJSON(t *testing.T) {
 	at := time.Unix(1, 0).UTC()
