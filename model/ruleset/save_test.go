@@ -154,6 +154,41 @@ func TestParseSaveForms(t *testing.T) {
 	}
 }
 
+// TestPlacesOfProblems: what is wrong with a line of iptables-save or -S is said with its
+// line and column.
+func TestPlacesOfProblems(t *testing.T) {
+	for text, want := range map[string]string{
+		"*filter\n:a - [0:0]\n :a - [0:0]\nCOMMIT\n":         "f:3:2: chain a is declared twice",
+		"*\n:a - [0:0]\nCOMMIT\n":                            "f:1:1: a table without name",
+		"*filter\nCOMMIT\n-A INPUT -j DROP\n":                "f:3:1: a line outside of any table",
+		"*filter\nCOMMIT\n  COMMIT\n":                        "f:3:3: COMMIT without a table",
+		"*filter\n:a\nCOMMIT\n":                              "f:2:3: chain a has no policy",
+		"*filter\n:INPUT DROP [1:x]\nCOMMIT\n":               "f:2:13: \"[1:x]\" is no counter",
+		"*filter\n-P INPUT\nCOMMIT\n":                        "f:2:9: -P INPUT lacks the policy",
+		"*filter\n-A\nCOMMIT\n":                              "-A lacks the chain",
+		"*filter\n[1:2 -A INPUT\nCOMMIT\n":                   "f:2:1: \"[1:2 -A INPUT\" is not understood, expected [packets:bytes] and a rule",
+		"*filter\n:a - [0:0]\n-A a -c 1 x -j DROP\nCOMMIT\n": "f:3:6: \"1 x\" is no counter, expected packets and bytes",
+	} {
+		if _, found := ParseSave("f", []byte(text), Options{}); len(found) == 0 || !strings.Contains(found[0].Error(), want) {
+			t.Errorf("%q: %v\nwant %s", text, found, want)
+		}
+	}
+}
+
+// TestTableOfTheText: the chains of iptables -S tell the table; jumps may be written long.
+func TestTableOfTheText(t *testing.T) {
+	for text, want := range map[string]string{
+		"-P PREROUTING ACCEPT\n-P OUTPUT ACCEPT\n":                                                            "raw",
+		"-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n-P POSTROUTING ACCEPT\n": "mangle",
+		"-P PREROUTING ACCEPT\n-A PREROUTING --jump REDIRECT\n":                                               "nat",
+	} {
+		d, _ := ParseSave("f", []byte(text), Options{})
+		if tb := d.Tables(); len(tb) != 1 || tb[0].Name != want {
+			t.Errorf("%q: %+v, want %s", text, tb, want)
+		}
+	}
+}
+
 // A rule that the text's end may have cut is marked, not shown as if it were whole.
 func TestCutRule(t *testing.T) {
 	d, _ := ParseSave("f", []byte("*filter\n:a - [0:0]\n-A a -p tcp\n-A a -p tcp --dp"), Options{})
