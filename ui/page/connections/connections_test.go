@@ -62,10 +62,15 @@ func TestWithoutAccountingThereIsNoZero(t *testing.T) {
 	}
 	s.Flows.Table = flow.TableOf(l...)
 	f.Snap = &s
-	got := text(New(), f)
-	if !strings.Contains(got, "n/a") || !strings.Contains(got, "no counters: sysctl net.netfilter.nf_conntrack_acct=1") ||
+	p := New()
+	got := text(p, f)
+	if n := strings.Count(got, "n/a"); n != 2*p.len()+1 || !strings.Contains(got, "counters  n/a: sysctl -w") || !strings.Contains(got, "no counters: sysctl net.netfilter.nf_conntrack_acct=1") ||
 		!strings.Contains(got, "switches them on for new connections") || strings.Contains(got, "0 B") {
-		t.Errorf("without accounting:\n%s", got)
+		t.Errorf("without accounting, %d of %d connections:\n%s", n, p.len(), got)
+	}
+	p.Do(keys.Group, f)
+	if got := text(p, f); strings.Count(got, "n/a") != 3*len(p.order.groups) {
+		t.Errorf("groups without accounting:\n%s", got)
 	}
 }
 
