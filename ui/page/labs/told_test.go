@@ -187,3 +187,18 @@ func TestPictureFollows(t *testing.T) {
 	p.begin(f.Snap.Lab, 0)
 	wants(t, p, f, "● client")
 }
+
+// TestSendsNothingKnown: a step that does not say what it sends has no line about it.
+func TestSendsNothingKnown(t *testing.T) {
+	t.Parallel()
+	for _, do := range []string{"tcp", ""} {
+		f := lostIn("en", 0)
+		l := *f.Snap.Lab
+		l.Steps = append(l.Steps[:0:0], l.Steps...)
+		l.Steps[0].Do = do
+		lines := New(Options{}).head(f, &l, 100)
+		if got := strings.Contains(strings.Join(lines, "\n"), "sends:"); got != (do != "") {
+			t.Errorf("a step that does %q: %q", do, lines)
+		}
+	}
+}

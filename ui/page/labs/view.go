@@ -177,6 +177,9 @@ func (p *Page) head(f *page.Frame, l *snapshot.Lab, w int) []string {
 	} else {
 		out = append([]string{progress + " " + th.Dim.Render(say.Step(p.step+1, len(l.Steps)))}, wrap(th.Title, line.Clean(s.Title), w)...)
 	}
+	if s.Do == "" { // the demos' steps do not say
+		return out
+	}
 	return append(out, wrap(th.Dim, line.Clean(say.Sends(s.From, s.Do, s.To, s.Count)), w)...)
 }
 
