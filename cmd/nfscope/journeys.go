@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"nfscope/model"
 	"nfscope/model/fact"
@@ -104,4 +105,32 @@ func (p *journeyPrinter) one(j *journey.Journey) error {
 	}
 	_, err := fmt.Fprintln(p.out)
 	return err
+}
+
+// closedPage keeps the journeys that are over until they are printed, in the order of their
+// packets: those of one snapshot, or fewKept, which is all that the store keeps.
+type closedPage struct {
+	to   *journeyPrinter
+	done []*journey.Journey
+	// full is called when nothing more is to be printed; err is why nothing more can be.
+	full func()
+	err  error
+}
+
+func (c *closedPage) add(j *journey.Journey) {
+	if c.done = append(c.done, j); len(c.done) == fewKept {
+		c.print()
+	}
+}
+
+func (c *closedPage) print() {
+	slices.SortFunc(c.done, func(a, b *journey.Journey) int { return a.Number - b.Number })
+	if c.err == nil {
+		var full bool
+		if full, c.err = c.to.print(c.done); full || c.err != nil {
+			c.full()
+		}
+	}
+	clear(c.done)
+	c.done = c.done[:0]
 }

@@ -125,19 +125,8 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	}
 	s.Watch(a.ctx)
 	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both, Between: o.between, Programs: o.programs, Misses: o.misses}
-	for _, name := range o.through {
-		other, err := netns.Open(name)
-		if err != nil {
-			return usage(fmt.Errorf("--through: %w", err))
-		}
-		a.later(func() { _ = other.Close() })
-		if other.Same(ns) {
-			return usagef("--through %s: that is the namespace that is looked at; name others", name)
-		}
-		if i := slices.IndexFunc(t.Through, other.Same); i >= 0 {
-			return usagef("--through %s: that namespace is named twice (the first time as %s)", name, o.through[i])
-		}
-		t.Through = append(t.Through, other)
+	if t.Through, err = a.through(o.through, ns); err != nil {
+		return err
 	}
 	if o.count > 0 {
 		// Over loopback a packet is traced twice, and some may be lost on their way to us.
@@ -185,28 +174,13 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		}
 		stop()
 	}()
-	var done []*journey.Journey // not printed yet
-	print := func() {
-		slices.SortFunc(done, func(a, b *journey.Journey) int { return a.Number - b.Number })
-		if err == nil {
-			var full bool
-			if full, err = p.print(done); full || err != nil {
-				stop()
-			}
-		}
-		clear(done)
-		done = done[:0]
-	}
-	closed = func(j *journey.Journey) {
-		if done = append(done, j); len(done) == fewKept {
-			print()
-		}
-	}
+	page := closedPage{to: p, full: stop}
+	closed = page.add
 	said := map[string]bool{}
 	c.Run(ctx, func(snap *snapshot.Snapshot) {
 		a.say(snap, said)
 		p.know(snap)
-		print()
+		page.print()
 	})
 	if rec != nil {
 		switch full := o.count > 0 && p.printed >= o.count; {
@@ -214,20 +188,20 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 			rec.ended("interrupted")
 		case full:
 			rec.ended(plural(uint64(o.count), "packet") + " were traced")
-		case err == nil:
+		case page.err == nil:
 			rec.ended("the trace is over")
 		}
 	}
-	if cerr := s.Close(); err == nil {
-		err = cerr
+	if err := s.Close(); page.err == nil {
+		page.err = err
 	}
 	// What came between the last snapshot and the end.
 	c.End()
 	c.Drain()
 	last := st.Snapshot(time.Now())
 	p.know(last)
-	print()
-	if err == nil {
+	page.print()
+	if err = page.err; err == nil {
 		err = a.traceEnd(p, o, last, start, st.Events())
 	}
 	if err == nil && p.printed == 0 {
@@ -236,6 +210,26 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		}
 	}
 	return err
+}
+
+// through opens the namespaces that packets are followed into, beside ns; they are closed
+// with the program.
+func (a *app) through(names []string, ns *netns.Handle) (others []*netns.Handle, err error) {
+	for _, name := range names {
+		other, err := netns.Open(name)
+		if err != nil {
+			return nil, usage(fmt.Errorf("--through: %w", err))
+		}
+		a.later(func() { _ = other.Close() })
+		if other.Same(ns) {
+			return nil, usagef("--through %s: that is the namespace that is looked at; name others", name)
+		}
+		if i := slices.IndexFunc(others, other.Same); i >= 0 {
+			return nil, usagef("--through %s: that namespace is named twice (the first time as %s)", name, names[i])
+		}
+		others = append(others, other)
+	}
+	return others, nil
 }
 
 // traceEnd prints the closing line: counts and losses.
