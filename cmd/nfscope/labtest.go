@@ -90,7 +90,7 @@ func (a *app) labProof(l *lab.Lab, backend string) (ok bool, err error) {
 		word = "FAIL"
 	}
 	fmt.Fprintf(a.out, "%-4s %s (%s): %s, %s, %s\n", word, l.Name, backend, plural(uint64(len(seen.Results)), "step"),
-		plural(uint64(len(seen.Journeys())), "packet"), time.Since(start).Round(10*time.Millisecond))
+		plural(uint64(len(seen.Journeys)), "packet"), time.Since(start).Round(10*time.Millisecond))
 	for _, note := range append(n.Notes(), seen.Problems...) {
 		fmt.Fprintf(a.out, "     ! %s\n", note)
 	}

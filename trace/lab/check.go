@@ -55,7 +55,7 @@ func Check(l *Lab, ev Evidence) []Failure {
 			c.step(i)
 		}
 	}
-	if ev.Rules != nil && (ev.Counts == nil || ev.Counts.Generation == ev.Rules.Generation) {
+	if ev.Rules != nil {
 		for _, s := range l.Counters {
 			c.counter(s)
 		}
@@ -129,6 +129,10 @@ func (c *checker) step(i int) {
 func (c *checker) sees() bool { return c.ev.Drops != nil && c.ev.Drops.Watch.Step == drop.StepBPF }
 
 func (c *checker) counter(s Counter) {
+	if c.ev.Counts != nil && c.ev.Counts.Generation != c.ev.Rules.Generation {
+		c.fail(s.At, "a counter", "only one of older rules")
+		return
+	}
 	table, chain, rule, _ := splitPlace(s.At)
 	var have *model.Counters
 	for _, t := range c.ev.Rules.Tables {
@@ -205,7 +209,12 @@ func (c *checker) kernel(k Kernel) {
 	if host == "" {
 		host = c.lab.Observed
 	}
-	c.number(k.Counter+" of "+host, k.Packets, k.Least, c.ev.Counted.of(host, k.Counter))
+	have, ok := c.ev.Counted.of(host, k.Counter)
+	if !ok {
+		c.fail(k.Counter+" of "+host, "a counter", "none of that name")
+		return
+	}
+	c.number(k.Counter+" of "+host, k.Packets, k.Least, have)
 }
 
 // shares counts the attempts that were answered by each end.

@@ -87,7 +87,8 @@ func TestCheck(t *testing.T) {
 			e.Rules.Tables[0].Chains[0].Rules[0].Counters.Packets++
 		}},
 		{"filter/FORWARD policy: the lab states at least 1", func(e *Evidence) { e.Rules.Tables[0].Chains[0].Counters.Packets = 0 }},
-		{"filter/FORWARD 1: the lab states a counter", func(e *Evidence) { e.Rules.Tables[0].Chains[0].Rules = nil }},
+		{"filter/FORWARD 1: the lab states a counter, there was no such rule", func(e *Evidence) { e.Rules.Tables[0].Chains[0].Rules = nil }},
+		{"filter/FORWARD 1: the lab states a counter, there was a rule without one", func(e *Evidence) { e.Rules.Tables[0].Chains[0].Rules[0].Counters.Valid = false }},
 	} {
 		ev := sound()
 		c.spoil(&ev)
@@ -98,6 +99,11 @@ func TestCheck(t *testing.T) {
 		case c.want != "" && (len(got) != 1 || !strings.Contains(got[0].String(), c.want)):
 			t.Errorf("%v, expected %q", got, c.want)
 		}
+	}
+	ev := sound()
+	ev.Counts = &model.Counts{Generation: "before"}
+	if got := Check(&one, ev); len(got) != 2 || got[0].Have != "only one of older rules" || got[1].Have != got[0].Have {
+		t.Errorf("counters of other rules: %v", got)
 	}
 }
 

@@ -49,7 +49,7 @@ func (c *checker) find(a Attempt) *journey.Journey {
 func (c *checker) journey(e *Expect, a Attempt) {
 	j := c.find(a)
 	switch {
-	case e.Unseen && j != nil && len(j.Steps) > 0: // one without steps is what the kernel alone told of
+	case e.Unseen && j != nil && !aheadOfHooks(j):
 		c.fail("journey", "none", j.Outcome.Sentence)
 		return
 	case e.Unseen:
@@ -101,11 +101,22 @@ func (c *checker) journey(e *Expect, a Attempt) {
 	}
 }
 
+// aheadOfHooks reports whether a packet came to its end before the first hook: the kernel
+// tells of such a one, netfilter does not.
+func aheadOfHooks(j *journey.Journey) bool {
+	return len(j.Steps) == 0 && j.Drop != nil && j.Drop.Station == drop.StationDeviceIn
+}
+
 // never holds that a packet met no rule where it must not. The chains' own ends are
-// steps too: a table that is not visited has none.
+// steps too: a table that is not visited has none. What the host does not have is not
+// taken for a place that the packet did not come to.
 func (c *checker) never(list []string, j *journey.Journey) {
 	for _, n := range list {
 		table, chain, rule, _ := splitNever(n)
+		if c.ev.Rules != nil && !has(c.ev.Rules, table, chain, rule) {
+			c.fail("met", "not "+n, "no such place")
+			continue
+		}
 		for _, s := range j.Steps {
 			if s.Table == table && (chain == "" || s.Chain == chain) && (rule == 0 || s.Rule == rule) && s.Kind != journey.KindMiss {
 				c.fail("met", "not "+n, fmt.Sprintf("%s/%s %s %d", s.Table, s.Chain, s.Kind, s.Rule))
@@ -113,6 +124,17 @@ func (c *checker) never(list []string, j *journey.Journey) {
 			}
 		}
 	}
+}
+
+// has reports whether a ruleset has a table, in it a chain, and in that a rule.
+func has(rs *model.Ruleset, table, chain string, rule int) bool {
+	return slices.ContainsFunc(rs.Tables, func(t *model.Table) bool {
+		if t.Name != table || chain == "" {
+			return t.Name == table
+		}
+		ch := t.Chain(chain)
+		return ch != nil && rule <= len(ch.Rules)
+	})
 }
 
 // misses finds the rules that must have been looked at in vain.

@@ -12,9 +12,8 @@ import (
 //     Ip.OutNoRoutes, TcpExt.IPReversePathFilter.
 //   - queue.N: packets that were given to user space by queue N; queue.N.waiting those that
 //     have no verdict yet, queue.N.dropped those that found it full, and
-//     queue.N.user_dropped those that the program's socket had no room for.
-//
-// A counter that is not there has counted nothing.
+//     queue.N.user_dropped those that the program's socket had no room for. A queue that
+//     nobody listens to is not there.
 type Counted map[string]map[string]uint64
 
 // The names of a queue's counters: queue.N, and what stands behind it.
@@ -25,16 +24,19 @@ const (
 	queueDeaf    = ".user_dropped"
 )
 
-// of is a counter, or the sum of a range of queues.
-func (c Counted) of(host, name string) (sum uint64) {
-	from, to, ok := splitRange(strings.TrimPrefix(name, queueCounter))
-	if !ok || !strings.HasPrefix(name, queueCounter) {
-		return c[host][name]
+// of is a counter, or the sum of a range of queues; ok is false where the kernel has none
+// of that name. A queue that is not there has counted nothing.
+func (c Counted) of(host, name string) (sum uint64, ok bool) {
+	queues, isQueue := strings.CutPrefix(name, queueCounter)
+	from, to, isRange := splitRange(queues)
+	if !isQueue || !isRange {
+		sum, ok = c[host][name]
+		return sum, ok
 	}
 	for q := int(from); q <= int(to); q++ {
 		sum += c[host][queueCounter+strconv.Itoa(q)]
 	}
-	return sum
+	return sum, true
 }
 
 // Since gives what was counted since before.

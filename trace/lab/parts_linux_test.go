@@ -178,7 +178,13 @@ func TestQueueCounters(t *testing.T) {
 	if got := queuesOf("h", now, now.Since(before)); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	if got := now.of("h", "queue.50-100"); got != 10 {
-		t.Errorf("the sum of a range is %d", got)
+	for _, c := range []struct {
+		name string
+		sum  uint64
+		ok   bool
+	}{{"queue.50-100", 10, true}, {"queue.51", 0, true}, {"queue.50.waiting", 2, true}, {"queue.51.waiting", 0, false}, {"Ip.Nonsense", 0, false}} {
+		if sum, ok := now.of("h", c.name); sum != c.sum || ok != c.ok {
+			t.Errorf("%s is %d, %v", c.name, sum, ok)
+		}
 	}
 }

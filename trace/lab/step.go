@@ -60,7 +60,8 @@ type Expect struct {
 	// Hits are rules that the packet met, in order, as "table/chain number"; others
 	// may come between.
 	Hits []string `yaml:"hits"`
-	// Never are tables, or "table/chain", or rules in which it must not have had a hit.
+	// Never are tables, or "table/chain", or rules of the host in which it must not have had
+	// a hit.
 	Never []string `yaml:"never"`
 	// Misses are rules that were looked at and did not match, with the reason.
 	Misses []Miss `yaml:"misses"`

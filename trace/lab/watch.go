@@ -45,7 +45,8 @@ func (w *watch) tell(v *snapshot.Lab) {
 			continue // told queue by queue
 		}
 		host := cmp.Or(k.Host, w.n.lab.Observed)
-		v.Counts = append(v.Counts, snapshot.LabCount{Host: host, Name: k.Counter, Rose: rose.of(host, k.Counter)})
+		n, _ := rose.of(host, k.Counter)
+		v.Counts = append(v.Counts, snapshot.LabCount{Host: host, Name: k.Counter, Rose: n})
 	}
 	for _, h := range w.n.lab.Hosts {
 		v.Queues = append(v.Queues, queuesOf(h.Name, now, rose)...)

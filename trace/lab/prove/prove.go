@@ -11,21 +11,12 @@ import (
 
 // Seen is all that was seen of a lab that was played once.
 type Seen struct {
-	Results []lab.Result
+	// Evidence is what the failures are of; its journeys are those that were over.
+	lab.Evidence
 	// Failures are the statements that were not so.
 	Failures []lab.Failure
 	// Problems are what nfscope said of itself meanwhile, a sentence each.
 	Problems []string
-	// Last is the picture that the failures are of.
-	Last *snapshot.Snapshot
-}
-
-// Journeys are the packets that were traced.
-func (s *Seen) Journeys() []*journey.Journey {
-	if s.Last == nil {
-		return nil
-	}
-	return s.Last.Journeys
 }
 
 // closed gives the journeys that are over; it is never nil.

@@ -81,29 +81,35 @@ func run(ctx context.Context, n *lab.Network, l *lab.Lab, g *guard.Guard, log *s
 	if err != nil {
 		return nil, err
 	}
-	ev := lab.Evidence{Results: seen.Results, Counted: after.Since(before)}
+	seen.Counted = after.Since(before)
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
 		select {
 		case snap := <-newest:
-			seen.Last = snap
-			ev.Journeys, ev.Flows, ev.Rules, ev.Counts = closed(snap), snap.Flows.Table.List(), snap.Rules, snap.Counts
-			if ev.Flows == nil {
-				ev.Flows = []*flow.Flow{} // looked at, and there are none
-			}
-			ev.Drops = &snap.Drops
-			look := miss.New(miss.In(snap))
-			ev.Misses = func(j *journey.Journey) *journey.Journey { return look.Look(j, 0) }
-			if seen.Failures = lab.Check(l, ev); len(seen.Failures) == 0 {
+			seen.in(snap)
+			if seen.Failures = lab.Check(l, seen.Evidence); len(seen.Failures) == 0 {
 				return seen, nil
 			}
 		case <-deadline.C:
+			if seen.Rules == nil {
+				return nil, fmt.Errorf("lab %s: it was played, and nothing of it was seen within %v", l.Name, patience)
+			}
 			return seen, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// in takes what a picture shows.
+func (s *Seen) in(snap *snapshot.Snapshot) {
+	s.Journeys, s.Flows, s.Rules, s.Counts, s.Drops = closed(snap), snap.Flows.Table.List(), snap.Rules, snap.Counts, &snap.Drops
+	if s.Flows == nil {
+		s.Flows = []*flow.Flow{} // looked at, and there are none
+	}
+	look := miss.New(miss.In(snap))
+	s.Misses = func(j *journey.Journey) *journey.Journey { return look.Look(j, 0) }
 }
 
 // watching waits until drops are watched, one way or the other: that begins beside the
