@@ -56,9 +56,9 @@ func TestLabStep(t *testing.T) {
 		t.Errorf("a packet was sent before enter:\n%s", all)
 	}
 	_, _ = io.WriteString(in, "\n")
-	told("发送方看到:已应答")
+	told("发送方看到：已应答")
 	asked()
-	told("规则 1 说 DROP,规则 3 说 ACCEPT")
+	told("规则 1 说 DROP，规则 3 说 ACCEPT")
 	in.Close() // the rest runs at once
 	told("丢失 0")
 	if err := cmd.Wait(); err != nil {

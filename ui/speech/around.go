@@ -13,42 +13,42 @@ func (s Speech) Begin() string { return s.pick("space begins", "空格键开始"
 
 // Choose says how a choice is made.
 func (s Speech) Choose() string {
-	return s.pick("j k choose, space goes on", "j k 选择,空格键继续")
+	return s.pick("j k choose, space goes on", "j k 选择，空格键继续")
 }
 
 // ToEnd is said while a packet moves.
-func (s Speech) ToEnd() string { return s.pick("space: to its end", "空格键:直接到终点") }
+func (s Speech) ToEnd() string { return s.pick("space: to its end", "空格键：直接到终点") }
 
 // Paused is said while it stands.
 func (s Speech) Paused() string {
-	return s.pick("paused: . and , step, p goes on", "暂停:. 与 , 单步,p 继续")
+	return s.pick("paused: . and , step, p goes on", "暂停：. 与 , 单步，p 继续")
 }
 
 // Rest is said where the keys scroll to what does not fit.
-func (s Speech) Rest() string { return s.pick("j k: the rest", "j k:其余") }
+func (s Speech) Rest() string { return s.pick("j k: the rest", "j k：其余") }
 
 // Drawing stands in a lesson where a drawing does not fit.
 func (s Speech) Drawing() string {
-	return s.pick("(a drawing: L shows it)", "(此处有图:按 L 查看)")
+	return s.pick("(a drawing: L shows it)", "（此处有图：按 L 查看）")
 }
 
 // SoFar is the head of the steps that are over.
 func (s Speech) SoFar() string { return s.pick("so far", "至此") }
 
 // Next is said behind an explanation.
-func (s Speech) Next() string { return s.pick("space: the next step", "空格键:下一步") }
+func (s Speech) Next() string { return s.pick("space: the next step", "空格键：下一步") }
 
 // Finish is Next behind the last one.
-func (s Speech) Finish() string { return s.pick("space: the end", "空格键:结束") }
+func (s Speech) Finish() string { return s.pick("space: the end", "空格键：结束") }
 
 // Again is said when all is over.
 func (s Speech) Again() string {
-	return s.pick("space: once more    esc: the other labs", "空格键:再来一遍    esc:其他实验")
+	return s.pick("space: once more    esc: the other labs", "空格键：再来一遍    esc：其他实验")
 }
 
 // Watching is said while the steps run by themselves.
 func (s Speech) Watching() string {
-	return s.pick("the steps run by themselves; enter: step by step, with questions", "步骤自动进行;enter:逐步进行并提问")
+	return s.pick("the steps run by themselves; enter: step by step, with questions", "步骤自动进行；enter：逐步进行并提问")
 }
 
 // Over is said behind the last step: how many answers were right, of how many.
@@ -56,18 +56,18 @@ func (s Speech) Over(right, of int) string {
 	if of == 0 {
 		return s.pick("That was all.", "全部结束。")
 	}
-	return fmt.Sprintf(s.pick("That was all: %d of %d answers were right.", "全部结束:%[2]d 次回答,答对 %[1]d 次。"), right, of)
+	return fmt.Sprintf(s.pick("That was all: %d of %d answers were right.", "全部结束：%[2]d 次回答，答对 %[1]d 次。"), right, of)
 }
 
 // Before is the head of what the step before taught.
-func (s Speech) Before() string { return s.pick("before:", "上一步:") }
+func (s Speech) Before() string { return s.pick("before:", "上一步：") }
 
 // NoEntries is said of an empty conntrack table.
 func (s Speech) NoEntries() string { return s.pick("no entry yet", "还没有记录") }
 
 // Rules is the head of a host's rules.
 func (s Speech) Rules(host string) string {
-	return fmt.Sprintf(s.pick("The rules of %s:", "%s 的规则:"), host)
+	return fmt.Sprintf(s.pick("The rules of %s:", "%s 的规则："), host)
 }
 
 // More counts further packets of a step that were accepted.
@@ -82,7 +82,7 @@ func (s Speech) More(n int) string {
 // Sum counts what a story told.
 func (s Speech) Sum(packets int, events, lost uint64) string {
 	if s == "zh" {
-		return fmt.Sprintf("%d 个报文,%d 个事件,丢失 %d", packets, events, lost)
+		return fmt.Sprintf("%d 个报文，%d 个事件，丢失 %d", packets, events, lost)
 	}
 	return fmt.Sprintf("%s, %s, lost %d", units.Plural(uint64(packets), 20, "packet"), units.Plural(events, 20, "event"), lost)
 }
@@ -90,7 +90,7 @@ func (s Speech) Sum(packets int, events, lost uint64) string {
 // Dropped says of a packet that the kernel threw away what, for which of its reasons,
 // where, and in nfscope's own words why.
 func (s Speech) Dropped(what, reason, where string, x drop.Explanation) string {
-	return fmt.Sprintf(s.pick("the kernel dropped %s: %s, at %s: %s", "内核丢弃了 %s:%s,在 %s:%s"), what, reason, where, s.Explained(x))
+	return fmt.Sprintf(s.pick("the kernel dropped %s: %s, at %s: %s", "内核丢弃了 %s：%s，在 %s：%s"), what, reason, where, s.Explained(x))
 }
 
 // MoreDropped counts further ones.
@@ -105,9 +105,9 @@ func (s Speech) Enter() string { return s.pick("-- enter sends it", "-- 按 ente
 func (s Speech) Unread(queue int, by guess.Place, bypass bool) string {
 	then := s.pick("drops", "等于丢弃")
 	if bypass {
-		then = s.pick("lets by (bypass)", "放行(bypass)")
+		then = s.pick("lets by (bypass)", "放行（bypass）")
 	}
-	return fmt.Sprintf(s.pick("nobody reads queue %d: %s %s", "没有程序读 %d 号队列:%s %s"), queue, s.by(by), then)
+	return fmt.Sprintf(s.pick("nobody reads queue %d: %s %s", "没有程序读 %d 号队列：%s %s"), queue, s.by(by), then)
 }
 
 // The list of labs.
@@ -131,11 +131,11 @@ func (s Speech) Running() string { return s.pick("running", "进行中") }
 
 // Building is said while a lab is built.
 func (s Speech) Building(name string) string {
-	return fmt.Sprintf(s.pick("building %s ...", "正在搭建 %s ..."), name)
+	return fmt.Sprintf(s.pick("building %s ...", "正在搭建 %s……"), name)
 }
 
 // NoLabs is said where none can be chosen.
 func (s Speech) NoLabs() string {
 	return s.pick("No lab is running: `nfscope lab` lists them, `nfscope lab run NAME` runs one.",
-		"没有正在进行的实验:`nfscope lab` 列出实验,`nfscope lab run NAME` 运行一个。")
+		"没有正在进行的实验：`nfscope lab` 列出实验，`nfscope lab run NAME` 运行一个。")
 }

@@ -29,43 +29,43 @@ func (s Speech) pick(en, zh string) string {
 
 // Step is the head of a step: its number of so many.
 func (s Speech) Step(n, of int) string {
-	return fmt.Sprintf(s.pick("Step %d of %d", "第 %d 步,共 %d 步"), n, of)
+	return fmt.Sprintf(s.pick("Step %d of %d", "第 %d 步，共 %d 步"), n, of)
 }
 
 // Sends says what a step does.
 func (s Speech) Sends(from, what, to string, count int) string {
 	times := ""
 	if count > 1 {
-		times = fmt.Sprintf(s.pick(", %d times", ",%d 次"), count)
+		times = fmt.Sprintf(s.pick(", %d times", "，%d 次"), count)
 	}
-	return fmt.Sprintf(s.pick("%s sends: %s to %s%s", "%s 发送:%s 到 %s%s"), from, what, to, times)
+	return fmt.Sprintf(s.pick("%s sends: %s to %s%s", "%s 发送：%s 到 %s%s"), from, what, to, times)
 }
 
 // What asks for the verdict, Which for the rule.
-func (s Speech) What() string { return s.pick("What will happen to it?", "它会怎样?") }
+func (s Speech) What() string { return s.pick("What will happen to it?", "它会怎样？") }
 
 // Which asks for who decides.
 func (s Speech) Which(v guess.Verdict) string {
 	switch v {
 	case guess.Accepted:
-		return s.pick("Which rule will let it through?", "哪条规则放行?")
+		return s.pick("Which rule will let it through?", "哪条规则放行？")
 	case guess.Rejected:
-		return s.pick("Which rule will reject it?", "哪条规则拒绝它?")
+		return s.pick("Which rule will reject it?", "哪条规则拒绝它？")
 	}
-	return s.pick("Who will drop it?", "谁会丢弃它?")
+	return s.pick("Who will drop it?", "谁会丢弃它？")
 }
 
 // Verdict is one of the choices.
 func (s Speech) Verdict(v guess.Verdict) string {
 	switch v {
 	case guess.Accepted:
-		return s.pick("accepted: it gets through", "accepted:放行,通过")
+		return s.pick("accepted: it gets through", "accepted：放行，通过")
 	case guess.Dropped:
-		return s.pick("dropped: silence", "dropped:丢弃,没有回音")
+		return s.pick("dropped: silence", "dropped：丢弃，没有回音")
 	case guess.Rejected:
-		return s.pick("rejected: an error goes back", "rejected:拒绝,回一个错误")
+		return s.pick("rejected: an error goes back", "rejected：拒绝，回一个错误")
 	case guess.Unseen:
-		return s.pick("unseen: it comes to no rule at all", "unseen:一条规则也遇不到")
+		return s.pick("unseen: it comes to no rule at all", "unseen：一条规则也遇不到")
 	}
 	return s.ShowMe()
 }
@@ -83,7 +83,7 @@ func (s Speech) Place(v guess.Verdict, p guess.Place) string {
 		if v == guess.Accepted {
 			return s.pick("no rule is asked at all", "根本不问任何规则")
 		}
-		return s.pick("no rule: the kernel itself (routing, rp_filter ...)", "不是规则,是内核自己(路由、rp_filter 等)")
+		return s.pick("no rule: the kernel itself (routing, rp_filter ...)", "不是规则，是内核自己（路由、rp_filter 等）")
 	case guess.Policy:
 		return s.where(p) + " policy " + p.Text
 	case guess.Rule:
@@ -118,7 +118,7 @@ func (s Speech) by(p guess.Place) string {
 // joined is a sentence without the spaces that stand between Chinese words where a name
 // of the kernel's could have stood.
 func joined(text string) string {
-	for re := regexp.MustCompile(`([\p{Han},。:;]) ([\p{Han},。:;])`); re.MatchString(text); {
+	for re := regexp.MustCompile(`([\p{Han}，。：；（）]) ([\p{Han}，。：；（）])`); re.MatchString(text); {
 		text = re.ReplaceAllString(text, "$1$2")
 	}
 	return text
@@ -133,22 +133,22 @@ func (s Speech) truth(t *guess.Truth) string {
 	case t.Verdict == guess.Unseen:
 		return s.pick("No hook of netfilter ever saw it.", "netfilter 的任何 hook 都没有见到它。")
 	case t.Asked && t.Verdict == guess.Accepted:
-		return fmt.Sprintf(s.pick("It was queued by %s, and let through by what decides behind the queue.", "%s 把它放进队列,队列后面决定放行。"), by)
+		return fmt.Sprintf(s.pick("It was queued by %s, and let through by what decides behind the queue.", "%s 把它放进队列，队列后面决定放行。"), by)
 	case t.Asked:
-		return fmt.Sprintf(s.pick("It was queued by %s; nothing behind the queue let it through.", "%s 把它放进队列,队列后面没有放行。"), by)
+		return fmt.Sprintf(s.pick("It was queued by %s; nothing behind the queue let it through.", "%s 把它放进队列，队列后面没有放行。"), by)
 	case t.Verdict == guess.Rejected:
 		return fmt.Sprintf(s.pick("It was rejected by %s.", "它被 %s 拒绝。"), by)
 	case t.Verdict == guess.Dropped && t.By.Kind == guess.Kernel:
-		return s.pick("No rule dropped it: the kernel did.", "没有规则丢弃它:是内核丢的。")
+		return s.pick("No rule dropped it: the kernel did.", "没有规则丢弃它：是内核丢的。")
 	case t.Verdict == guess.Dropped:
 		return fmt.Sprintf(s.pick("It was dropped by %s.", "它被 %s 丢弃。"), by)
 	case t.By.Kind == guess.Rule || t.By.Kind == guess.Policy:
-		return fmt.Sprintf(s.pick("It was accepted; %s had the last word.", "它被放行,最后由 %s 决定。"), by)
+		return fmt.Sprintf(s.pick("It was accepted; %s had the last word.", "它被放行，最后由 %s 决定。"), by)
 	}
 	if t.Journey == nil {
-		return s.pick("It got through, since it was answered; its way was not traced.", "它通过了,因为有应答;它的路径没有被跟踪。")
+		return s.pick("It got through, since it was answered; its way was not traced.", "它通过了，因为有应答；它的路径没有被跟踪。")
 	}
-	return s.pick("It was accepted; no rule and no policy was asked.", "它被放行,没有问过任何规则和策略。")
+	return s.pick("It was accepted; no rule and no policy was asked.", "它被放行，没有问过任何规则和策略。")
 }
 
 // Marked says whether an answer was right; another sentence may follow at once.
@@ -157,7 +157,7 @@ func (s Speech) Marked(verdict, where bool) string {
 	case verdict && where:
 		return s.pick("Right. ", "答对了。")
 	case verdict:
-		return s.pick("Half right: the verdict, but not who gave it. ", "对了一半:结果对,决定的规则不对。")
+		return s.pick("Half right: the verdict, but not who gave it. ", "对了一半：结果对，决定的规则不对。")
 	}
 	return s.pick("Not so. ", "不对。")
 }
@@ -166,9 +166,9 @@ func (s Speech) Marked(verdict, where bool) string {
 func (s Speech) Said(a guess.Answer) string {
 	text := string(a.Verdict)
 	if a.Where != nil {
-		text += s.pick(", by ", ",由 ") + s.by(*a.Where)
+		text += s.pick(", by ", "，由 ") + s.by(*a.Where)
 	}
-	return s.pick("You said: ", "你的回答:") + text
+	return s.pick("You said: ", "你的回答：") + text
 }
 
 // About says what the packet had to do with a place that was named in vain; "" where there
@@ -179,11 +179,11 @@ func (s Speech) About(t *guess.Truth, p *guess.Place) string {
 	}
 	switch why, step := t.About(p); why {
 	case guess.Matched:
-		return fmt.Sprintf(s.pick("It did meet %s, but that was not the last word.", "它确实遇到了 %s,但那不是最后的决定。"), s.by(*p))
+		return fmt.Sprintf(s.pick("It did meet %s, but that was not the last word.", "它确实遇到了 %s，但那不是最后的决定。"), s.by(*p))
 	case guess.Missed:
 		return s.Missed(step)
 	case guess.Later:
-		return fmt.Sprintf(s.pick("It never came as far as %s: the chain was left before.", "它没有走到 %s:之前就离开了这条链。"), s.by(*p))
+		return fmt.Sprintf(s.pick("It never came as far as %s: the chain was left before.", "它没有走到 %s：之前就离开了这条链。"), s.by(*p))
 	}
 	return fmt.Sprintf(s.pick("It never came to %s.", "它没有到过 %s。"), s.where(*p))
 }
@@ -195,7 +195,7 @@ func (s Speech) Missed(m *journey.Step) string {
 	if why == "" {
 		return fmt.Sprintf(s.pick("%s did not match.", "%s 不匹配。"), s.upper(s.by(p)))
 	}
-	return fmt.Sprintf(s.pick("%s did not match: %s.", "%s 不匹配:%s。"), s.upper(s.by(p)), s.reasons(why))
+	return fmt.Sprintf(s.pick("%s did not match: %s.", "%s 不匹配：%s。"), s.upper(s.by(p)), s.reasons(why))
 }
 
 // upper begins a sentence. In Chinese it begins with a name of the kernel's, which stays.
@@ -208,7 +208,7 @@ func (s Speech) reasons(why string) string {
 	if s != "zh" {
 		return why
 	}
-	return strings.NewReplacer(" is not known", " 未知", " is not in ", " 不在 ", " is in ", " 在 ", " is not ", " 不是 ", " does not hold", " 不成立", ", ", ",").Replace(why)
+	return strings.NewReplacer(" is not known", " 未知", " is not in ", " 不在 ", " is in ", " 在 ", " is not ", " 不是 ", " does not hold", " 不成立", ", ", "，").Replace(why)
 }
 
 // Saw says what the sender saw; result is in the lab's words, with what was answered
@@ -216,18 +216,19 @@ func (s Speech) reasons(why string) string {
 func (s Speech) Saw(result string) string {
 	head, answer, more := strings.Cut(result, ": ")
 	if more {
-		answer = ": " + answer
+		answer = s.pick(": ", "：") + answer
 	}
 	if s == "zh" {
-		head = strings.NewReplacer("connected", "已连接", "answered by ", "已应答,来自 ", "answered", "已应答", "refused", "被拒绝",
-			"unreachable", "不可达", "timed out", "超时", "failed", "失败", ", ", ";").Replace(head)
+		head = regexp.MustCompile(`\b(\d+) `).ReplaceAllString(head, "$1 次")
+		head = strings.NewReplacer("connected", "已连接", "answered by ", "已应答，来自 ", "answered", "已应答", "refused", "被拒绝",
+			"unreachable", "不可达", "timed out", "超时", "failed", "失败", ", ", "；").Replace(head)
 	}
-	return s.pick("the sender saw: ", "发送方看到:") + head + answer
+	return s.pick("the sender saw: ", "发送方看到：") + head + answer
 }
 
 // Reason is the kernel's own word for a drop, where it was, and what nfscope says of it.
 func (s Speech) Reason(word, where string, x drop.Explanation) string {
-	return fmt.Sprintf(s.pick("The kernel says: %s, at %s: %s.", "内核的说法:%s,在 %s:%s。"), word, where, s.Explained(x))
+	return fmt.Sprintf(s.pick("The kernel says: %s, at %s: %s.", "内核的说法：%s，在 %s：%s。"), word, where, s.Explained(x))
 }
 
 // Became says what address translation did to a packet, a line for each end; nil where
@@ -241,7 +242,7 @@ func (s Speech) Became(n *journey.NAT) (lines []string) {
 		ends []string
 	}{{s.pick("source", "源"), n.Src}, {s.pick("destination", "目的"), n.Dst}} {
 		if len(e.ends) == 2 {
-			lines = append(lines, fmt.Sprintf(s.pick("%s: %s %s became %s", "%s:%s %s 变成 %s"), strings.Join(n.Class, "+"), e.name, e.ends[0], e.ends[1]))
+			lines = append(lines, fmt.Sprintf(s.pick("%s: %s %s became %s", "%s：%s %s 变成 %s"), strings.Join(n.Class, "+"), e.name, e.ends[0], e.ends[1]))
 		}
 	}
 	return lines
@@ -252,13 +253,13 @@ func (s Speech) Unasked(state string) string {
 	if state == "" {
 		return s.pick("no rule is asked", "不问任何规则")
 	}
-	return fmt.Sprintf(s.pick("no rule is asked; conntrack: %s", "不问任何规则;conntrack:%s"), state)
+	return fmt.Sprintf(s.pick("no rule is asked; conntrack: %s", "不问任何规则；conntrack：%s"), state)
 }
 
-// Packets counts the packets of a step while they are shown.
-func (s Speech) Packets(n, of int) string {
-	return fmt.Sprintf(s.pick("packet %d of %d", "第 %d 个报文,共 %d 个"), n, of)
+// Packets counts the packets of a step while they are shown, and tells the one under way.
+func (s Speech) Packets(n, of int, packet string) string {
+	return fmt.Sprintf(s.pick("packet %d of %d: %s", "第 %d 个报文，共 %d 个：%s"), n, of, packet)
 }
 
 // Sent is what is said while nothing of the step was seen yet.
-func (s Speech) Sent() string { return s.pick("sent ...", "已发送 ...") }
+func (s Speech) Sent() string { return s.pick("sent ...", "已发送……") }

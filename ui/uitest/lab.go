@@ -21,7 +21,7 @@ func Lab(lang string, current int) *snapshot.Snapshot {
 	end := func(host, dev, bridge string, addresses ...string) snapshot.LabEnd {
 		return snapshot.LabEnd{Host: host, Dev: dev, Bridge: bridge, Addresses: addresses}
 	}
-	l := &snapshot.Lab{Name: "gateway", Lang: lang, Current: current, Title: pick("One gateway: DNAT in, and who may leave", "一台网关:DNAT 进来,谁可以出去"),
+	l := &snapshot.Lab{Name: "gateway", Lang: lang, Current: current, Title: pick("One gateway: DNAT in, and who may leave", "一台网关：DNAT 进来，谁可以出去"),
 		Lesson: pick("# One gateway\n\nWhat comes in is translated **before** it is routed.\n\n<!-- what happens -->\n\nThe secret is out.\n",
 			"# 一台网关\n\n进来的报文在路由**之前**转换地址。\n\n<!-- what happens -->\n\n谜底揭晓。\n"),
 		Net: snapshot.LabNet{Observed: "gateway",
@@ -35,9 +35,9 @@ func Lab(lang string, current int) *snapshot.Snapshot {
 				{Ends: [2]snapshot.LabEnd{end("switch", "p1", "br0"), end("gateway", "br0", "", "10.2.0.1/24")}},
 				{Ends: [2]snapshot.LabEnd{end("switch", "p2", "br0"), end("web", "eth0", "", "10.2.0.2/24")}}}},
 		Steps: []snapshot.LabStep{
-			{Title: pick("the client opens the public port", "客户访问公网端口"), From: "client", Do: "tcp", To: "203.0.113.1:443", Count: 1, Asks: pick("The gateway itself has no web server. Who answers?", "网关上没有网页服务。谁来应答?")},
-			{Title: pick("a packet to port 9000", "发往 9000 端口"), From: "pc", Do: "tcp", To: "10.2.0.3:9000", Count: 1, Asks: pick("Will it get through?", "能通吗?")},
-			{Title: pick("mail goes out directly", "直接发信"), From: "pc", Do: "tcp", To: "192.0.2.25:25", Count: 1, Asks: pick("Silence, or an answer?", "沉默还是答复?")},
+			{Title: pick("the client opens the public port", "客户访问公网端口"), From: "client", Do: "tcp", To: "203.0.113.1:443", Count: 1, Asks: pick("The gateway itself has no web server. Who answers?", "网关上没有网页服务。谁来应答？")},
+			{Title: pick("a packet to port 9000", "发往 9000 端口"), From: "pc", Do: "tcp", To: "10.2.0.3:9000", Count: 1, Asks: pick("Will it get through?", "能通吗？")},
+			{Title: pick("mail goes out directly", "直接发信"), From: "pc", Do: "tcp", To: "192.0.2.25:25", Count: 1, Asks: pick("Silence, or an answer?", "沉默还是答复？")},
 		}}
 	results := []string{"connected", "timed out", "refused"}
 	says := []string{pick("DNAT sent it to the server behind.", "DNAT 把它送到后面的服务器。"), pick("The policy had the last word.", "最后由策略决定。"), pick("REJECT answers.", "REJECT 会答复。")}

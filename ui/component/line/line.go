@@ -186,7 +186,7 @@ func Wrap(s string, w int) []string {
 				if head == "" { // a wide rune in one cell
 					head, piece = "?", piece[runeLen(piece):]
 				} else {
-					piece = piece[len(head):]
+					head, piece = split(piece, len(head))
 				}
 				out = append(out, head)
 			}
@@ -195,6 +195,26 @@ func Wrap(s string, w int) []string {
 	}
 	return append(out, cur)
 }
+
+// split parts a piece at a byte, or before: no second part begins with a mark that closes.
+func split(piece string, at int) (head, rest string) {
+	for i := at; i > 0; {
+		if r, _ := utf8.DecodeRuneInString(piece[i:]); !strings.ContainsRune(closing, r) {
+			return piece[:i], piece[i:]
+		}
+		_, n := utf8.DecodeLastRuneInString(piece[:i])
+		i -= n
+	}
+	return piece[:at], piece[at:]
+}
+
+// Ideographic reports whether a character is a Chinese one, or a mark that is as wide.
+func Ideographic(r rune) bool {
+	return unicode.Is(unicode.Han, r) || r >= 0x3000 && r <= 0x303f || r >= 0xff00 && r <= 0xff60
+}
+
+// The marks that stand at no line's beginning, and those that stand at none's end.
+const closing, opening = "。，、；：？！）》」』】”’…,.;:?!)", "（《「『【“‘("
 
 // pieces breaks a word before and behind its wide characters. No piece begins with a mark
 // that closes, and none ends with one that opens.
@@ -205,13 +225,13 @@ func pieces(word string) []string {
 	var out []string
 	from, wide, opens := 0, false, false
 	for i, r := range word {
-		now := unicode.Is(unicode.Han, r)
-		closes := strings.ContainsRune("。,、;:?!)”’》」』】,.;:?!)", r)
+		now := Ideographic(r)
+		closes := strings.ContainsRune(closing, r)
 		if i > from && (now || wide) && !closes && !opens {
 			out = append(out, word[from:i])
 			from = i
 		}
-		opens = strings.ContainsRune("(“‘《「『【(", r)
+		opens = strings.ContainsRune(opening, r)
 		wide = now || closes && wide
 	}
 	return append(out, word[from:])

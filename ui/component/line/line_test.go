@@ -58,11 +58,24 @@ func TestWrapLosesNothing(t *testing.T) {
 }
 
 // Chinese has no spaces: a line breaks between any two characters, but a mark that closes
-// stays with what is before it.
+// stays with what is before it, one that opens with what is behind it, and a wide mark parts
+// what has no space there.
 func TestWrapChinese(t *testing.T) {
-	got := strings.Join(Wrap("它的 4000 端口还没人用,所以端口不变。nat 只看(首个)报文", 16), "|")
-	if want := "它的 4000 端口还|没人用,所以端口|不变。nat 只看|(首个)报文"; got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
+	for _, c := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"它的 4000 端口还没人用，所以端口不变。nat 只看（首个）报文", 16, "它的 4000 端口还|没人用，所以端口|不变。nat 只看|（首个）报文"},
+		{"INPUT，FORWARD；OUTPUT", 14, "INPUT，|FORWARD；|OUTPUT"},
+		{"jump（-j WEB）到", 7, "jump|（-j|WEB）到"},
+		{"说“放行”了", 4, "说|“放|行”|了"},
+		{"abcdefgh），甲", 8, "abcdefg|h），甲"},
+		{"已发送……", 7, "已发|送……"},
+	} {
+		if got := strings.Join(Wrap(c.text, c.width), "|"); got != c.want {
+			t.Errorf("%q in %d cells: %s, want %s", c.text, c.width, got, c.want)
+		}
 	}
 }
 

@@ -90,17 +90,17 @@ func Lines(th *theme.Theme, src string, width int) []string {
 	return out
 }
 
-// join makes one text of a paragraph's lines. A line break beside a Chinese character is no
-// space where a Chinese character or a mark stands on its other side.
+// join makes one text of a paragraph's lines. A line break is no space between Chinese
+// characters, nor beside a mark of theirs.
 func join(lines []string) string {
+	mark := func(r rune) bool { return line.Ideographic(r) && !unicode.Is(unicode.Han, r) }
+	quote := func(r rune) bool { return strings.ContainsRune("“”‘’", r) }
 	out := lines[0]
 	for _, l := range lines[1:] {
 		a, _ := utf8.DecodeLastRuneInString(out)
 		b, _ := utf8.DecodeRuneInString(l)
-		han := unicode.Is(unicode.Han, a) || unicode.Is(unicode.Han, b)
-		before := unicode.Is(unicode.Han, a) || strings.ContainsRune(",:;?!)(“", a)
-		behind := unicode.Is(unicode.Han, b) || strings.ContainsRune("(“", b)
-		if !(han && before && behind) && !strings.ContainsRune("。，、；：？！）”", a) {
+		wide := line.Ideographic(a) && (line.Ideographic(b) || quote(b)) || quote(a) && line.Ideographic(b)
+		if !wide && !mark(a) && !mark(b) {
 			out += " "
 		}
 		out += l

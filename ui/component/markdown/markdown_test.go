@@ -94,7 +94,7 @@ func FuzzLines(f *testing.F) {
 func TestEmphasisOverLines(t *testing.T) {
 	t.Parallel()
 	th := theme.New(theme.Options{})
-	for _, src := range []string{"规则 3 被规则 2 *遮蔽之后永远不会*(shadowed),计数器", "甲乙丙**丁戊己庚辛壬癸**子丑", "一 * 二三四五六七八九十"} {
+	for _, src := range []string{"规则 3 被规则 2 *遮蔽之后永远不会*（shadowed），计数器", "甲乙丙**丁戊己庚辛壬癸**子丑", "一 * 二三四五六七八九十"} {
 		for w := 8; w < 40; w++ {
 			lines := Lines(th, src, w)
 			got := strings.Join(lines, "")
@@ -121,8 +121,8 @@ func TestMarksTakeNoRoom(t *testing.T) {
 		{"**one** *two* `six` go", 14, "one two six go"},
 		{"now **once for a connection** and", 12, "now once for\na connection\nand"},
 		{"use `iptables -S` now", 14, "use\niptables -S\nnow"},
-		{"**看到的是转换后**:也就", 14, "看到的是转换\n后:也就"},
-		{"第一行,\n第二行。\nn 个(\n甲)\nb", 40, "第一行,第二行。n 个(甲) b"},
+		{"**看到的是转换后**：也就", 14, "看到的是转换\n后：也就"},
+		{"第一行，\n第二行。\nn 个（\n甲）\nb“\n乙", 40, "第一行，第二行。n 个（甲）b“乙"},
 		{"one,\ntwo", 40, "one, two"},
 		{"它的\nACCEPT", 40, "它的 ACCEPT"},
 	} {

@@ -243,7 +243,7 @@ func TestUnreadQueues(t *testing.T) {
 	t.Parallel()
 	for lang, want := range map[string][]string{
 		"en": {"nobody reads queue 99: rule 2 of filter/INPUT drops", "nobody reads queue 99: rule 3 of filter/INPUT lets by (bypass)", "nobody reads queue 8: rule 1 of inet fw/in drops", "nobody reads queue 3: rule 2 of inet fw/in lets by (bypass)"},
-		"zh": {"没有程序读 99 号队列:filter/INPUT 的规则 2 等于丢弃"},
+		"zh": {"没有程序读 99 号队列：filter/INPUT 的规则 2 等于丢弃"},
 	} {
 		s := uitest.Lab(lang, 0)
 		s.Lab.Queues = []snapshot.LabQueue{{Number: 7}, {Number: 50}, {Number: 51}}
@@ -307,12 +307,12 @@ func TestWatching(t *testing.T) {
 	c := &pace{}
 	p := New(Options{Pace: c})
 	f := frame(uitest.Lab("zh", 1), theme.Options{}, 120, 35)
-	wants(t, p, f, "第 2 步,共 3 步", "步骤自动进行")
+	wants(t, p, f, "第 2 步，共 3 步", "步骤自动进行")
 	f.Snap = uitest.Lab("zh", 2)
 	run(t, p, f)
-	wants(t, p, f, "第 3 步,共 3 步")
+	wants(t, p, f, "第 3 步，共 3 步")
 	do(p, f, keys.GoOn)
-	wants(t, p, f, "它会怎样?", "直接看结果")
+	wants(t, p, f, "它会怎样？", "直接看结果")
 	if !c.held {
 		t.Error("nobody holds the steps")
 	}

@@ -34,7 +34,7 @@ func TestDropSentence(t *testing.T) {
 	t.Parallel()
 	for lang, want := range map[string][]string{
 		"en": {"No rule dropped it: the kernel did.", "The kernel says: IP_RPFILTER, at routing (ip_rcv_finish_core):", "reverse path filter, strict:", "net.ipv4.conf.all.rp_filter is 1;", "came by eth0.", "the sender saw: timed out"},
-		"zh": {"没有规则丢弃它:是内核丢的。", "内核的说法:IP_RPFILTER", "反向路径过滤(严格)", "rp_filter 为 1;", "发送方看到:超时"},
+		"zh": {"没有规则丢弃它：是内核丢的。", "内核的说法：IP_RPFILTER", "反向路径过滤（严格）", "rp_filter 为 1；", "发送方看到：超时"},
 	} {
 		p := New(Options{Pace: &pace{held: true}})
 		f := lostIn(lang, 0)
@@ -133,7 +133,7 @@ func TestChineseSentences(t *testing.T) {
 			t.Errorf("%q is on the screen:\n%s", bad, screen)
 		}
 	}
-	wants(t, p, f, "它被 filter/FORWARD 的策略丢弃。", "发送方看到:超时")
+	wants(t, p, f, "它被 filter/FORWARD 的策略丢弃。", "发送方看到：超时")
 }
 
 // A drawing that is wider than the lesson's column is not broken up; commands go on.

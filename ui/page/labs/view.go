@@ -246,7 +246,7 @@ func (p *Page) moving(f *page.Frame, l *snapshot.Lab, w int) []string {
 	}
 	now := say.Sent()
 	if j := p.stage.now(); j != nil {
-		now = say.Packets(p.stage.at+1, len(p.stage.list)) + ": " + j.Packet.String()
+		now = say.Packets(p.stage.at+1, len(p.stage.list), j.Packet.String())
 	}
 	hint := say.ToEnd()
 	if p.stage.paused {
