@@ -104,7 +104,7 @@ func functions() map[string]Station {
 func hooks() map[string]model.Hook {
 	m := map[string]model.Hook{}
 	for h, names := range map[model.Hook]string{
-		model.HookPrerouting:  "ip_rcv ip_list_rcv ip_sublist_rcv ipv6_rcv ipv6_list_rcv ip6_sublist_rcv br_nf_pre_routing br_nf_pre_routing_ipv6 br_nf_pre_routing_finish",
+		model.HookPrerouting:  "ip_rcv ip_list_rcv ip_sublist_rcv ipv6_rcv ipv6_list_rcv ip6_sublist_rcv br_nf_pre_routing br_nf_pre_routing_ipv6 br_nf_pre_routing_finish br_handle_frame",
 		model.HookInput:       "ip_local_deliver ip6_input ip6_mc_input br_pass_frame_up",
 		model.HookForward:     "ip_forward ip6_forward br_nf_forward br_nf_forward_ip __br_forward br_forward ip_mr_forward ip6mr_forward2 ipmr_queue_xmit",
 		model.HookOutput:      "__ip_local_out __ip6_local_out ip6_xmit raw_sendmsg rawv6_sendmsg raw_send_hdrinc rawv6_send_hdrinc ndisc_send_skb igmp6_send mld_sendpack ip6_local_out ip_local_out",
@@ -140,14 +140,31 @@ func (a *Atlas) Find(place string, callers []string) (Station, model.Hook) {
 		if s != StationNetfilter {
 			return s, model.HookNone
 		}
-		for _, f := range path[i+1:] {
+		for j, f := range path[i+1:] {
 			if h, ok := a.hooks[stem(f)]; ok {
+				if stem(f) == "__br_forward" && sentByBridge(path[i+1+j:]) {
+					h = model.HookOutput
+				}
 				return s, h
 			}
 		}
 		return s, model.HookNone
 	}
 	return StationUnknown, model.HookNone
+}
+
+// sentByBridge reports whether a bridge has the packet from this host, and not from a port: both
+// go by __br_forward.
+func sentByBridge(callers []string) bool {
+	for _, f := range callers {
+		switch stem(f) {
+		case "br_dev_xmit":
+			return true
+		case "br_handle_frame", "br_handle_frame_finish":
+			return false
+		}
+	}
+	return false
 }
 
 // stem is a function's name without what the compiler added.

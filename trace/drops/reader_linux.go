@@ -221,8 +221,9 @@ func (r *Reader) drop(e raw) *drop.Drop {
 	if d.Station == drop.StationRouteOut && e.Iif == e.Index && e.Iif != 0 { // still at the interface it came by
 		d.Station = drop.StationRouting
 	}
+	bridged := d.Hook == model.HookForward && e.Iif != 0 && e.Iif != e.Index // a bridge sets the port it leaves by before the hook
 	switch {
-	case d.Station == drop.StationDeviceOut, d.Station == drop.StationRouteOut, d.Hook == model.HookOutput, d.Hook == model.HookPostrouting:
+	case d.Station == drop.StationDeviceOut, d.Station == drop.StationRouteOut, d.Hook == model.HookOutput, d.Hook == model.HookPostrouting, bridged:
 		d.Out = e.Device
 		if e.Iif != e.Index {
 			d.In = r.names.Name(e.Iif)
