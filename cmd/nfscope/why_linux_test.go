@@ -141,6 +141,7 @@ func TestWhyKernel(t *testing.T) {
 		udp dport 1018 udp length 10 drop
 		tcp dport 1019 meta length > 200 limit rate 1/hour burst 1 packets drop
 		tcp dport 1020 meta length > 200 limit rate 1/hour burst 1 packets drop
+		meta l4proto { 1, 58 } ct state related drop
 	}
 	chain strict {
 		type filter hook forward priority 50; policy drop
@@ -186,6 +187,8 @@ func TestWhyKernel(t *testing.T) {
 			sentence: "the reply of tcp " + e.of(e.server, 1004) + " > " + e.client + " was dropped by rule 1 of inet w/through (nftables): ct state invalid tcp dport 1004 drop"})
 		add(whyCase{name: "reply dropped", filter: to(1012), fire: asks(n.Client, e.of(e.server, 1012)), kind: "rule", status: exitDropped,
 			sentence: flow(1012) + ": the request was delivered (sent out of r1), the reply was dropped by rule 3 of inet w/through (nftables): udp sport 1012 drop"})
+		add(whyCase{name: "the only answer dropped", filter: to(1043), fire: sends(t, n, frame(1043)), kind: "rule", status: exitDropped,
+			sentence: flow(1043) + ": the request was delivered (sent out of r1), and the ICMP error about it from " + e.server + ", port unreachable (nobody listens there, or a firewall rejects it), was dropped by rule 8 of inet w/through (nftables): meta l4proto { icmp, ipv6-icmp } ct state related drop"})
 		add(whyCase{name: "works", filter: to(1017), fire: asks(n.Client, e.of(e.server, 1017)), kind: "works",
 			sentence: "nothing is wrong here: the request " + flow(1017) + " was delivered (sent out of r1), and the reply came back"})
 		add(whyCase{name: "works, a datagram lost", filter: to(1018), fire: says(n.Client, "udp", e.of(e.server, 1018), "a", "no", "c"), stopped: true, kind: "lossy",
@@ -278,6 +281,36 @@ COMMIT
 	} {
 		answers(t, []whyCase{c})
 	}
+}
+
+// TestWhyMidway: a rule that is made while a connection works is named, and so are those of
+// its packets that it dropped before anybody could read it.
+func TestWhyMidway(t *testing.T) {
+	nettest.Kernel(t, "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Echo(t, n.Server, 1017)
+	nettest.Feed(t, n.Router, "add table inet w; add chain inet w through { type filter hook forward priority 0; }", "nft", "-f", "-")
+	answers(t, []whyCase{{name: "rule", at: n.Router, filter: "tcp and dst port 1017", kind: "rule", confidence: "certain", status: exitDropped,
+		fire: func(t *testing.T) {
+			c, err := nettest.Dial(t, n.Client, "tcp", "", "10.2.0.2:1017", nettest.InVain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.SetDeadline(time.Now().Add(nettest.InVain))
+			if _, err := c.Write([]byte("works")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.ReadFull(c, make([]byte, 5)); err != nil {
+				t.Fatal(err)
+			}
+			nettest.Feed(t, n.Router, "add rule inet w through tcp dport 1017 drop", "nft", "-f", "-")
+			if _, err := c.Write([]byte("lost")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		sentence: "tcp 10.1.0.2 > 10.2.0.2:1017 was dropped by rule 1 of inet w/through (nftables): tcp dport 1017 drop (* came through)"}})
 }
 
 // TestWhyFullTable: where conntrack has no room for a connection no rule is blamed, and a rule

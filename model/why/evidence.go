@@ -3,6 +3,7 @@ package why
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"nfscope/model/drop"
@@ -30,7 +31,7 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 		}
 		if x.drop != nil {
 			a.Evidence = append(a.Evidence, x.words.Facts...)
-			if v.kind != Rule && v.kind != Policy {
+			if x.fate != byRule {
 				a.Do = x.words.Do
 			}
 		}
@@ -93,13 +94,13 @@ func (a *Answer) suspects(v *verdict, words drop.Dictionary) {
 	}
 }
 
-// take notes what was seen of a packet.
+// take notes what was seen of a packet, once.
 func (a *Answer) take(x *sight) {
 	const most = 20 // of each
-	if x.journey != nil && len(a.Journeys) < most {
+	if x.journey != nil && len(a.Journeys) < most && !slices.Contains(a.Journeys, x.journey) {
 		a.Journeys = append(a.Journeys, x.journey)
 	}
-	if x.drop != nil && len(a.Drops) < most {
+	if x.drop != nil && len(a.Drops) < most && !slices.Contains(a.Drops, x.drop) {
 		a.Drops = append(a.Drops, x.drop)
 	}
 }

@@ -32,12 +32,35 @@ func refuses(p *model.Packet) bool {
 	return p.Proto != model.ProtoICMP || p.ICMPType != 4 && p.ICMPType != 5
 }
 
+// tooLarge reports whether an ICMP error asks for smaller packets: who never hears of it sends
+// the same again and again, while all that is short comes through.
+func tooLarge(p *model.Packet) bool {
+	return p.Proto == model.ProtoICMP && p.ICMPType == 3 && p.ICMPCode == 4 || p.Proto == model.ProtoICMPv6 && p.ICMPType == 2
+}
+
+// silenced finds an ICMP error that a rule or a policy kept from the client: the only answer to
+// it, or the one that says why its long packets are gone.
+func (t *talk) silenced() *sight {
+	for _, x := range t.about {
+		if p := x.packet; x.ruled() && x.lost() && t.isReply(x) && refuses(p) && (t.replies.Seen == 0 || tooLarge(p)) {
+			return x
+		}
+	}
+	return nil
+}
+
 // heard says which ICMP errors about the flow came, each once.
 func (t *talk) heard() (out []string) {
 	n := map[string]int{}
 	var order []string
 	for _, x := range t.about {
 		w := fmt.Sprintf("about it came from %s: %s", x.packet.Src, errorWords(x.packet))
+		switch {
+		case x.fate == byRule:
+			w += ", " + x.journey.Outcome.Sentence
+		case x.lost() && x.ruled():
+			w += ", dropped by netfilter"
+		}
 		if n[w]++; n[w] == 1 {
 			order = append(order, w)
 		}

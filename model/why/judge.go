@@ -91,6 +91,10 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		v.bear(borne)
 		return v
 	}
+	if x := t.silenced(); x != nil {
+		v.blame(x, Reply)
+		return v
+	}
 	switch x := t.refusal(); {
 	case x != nil:
 		v.kind, v.side, v.by, v.because = Refused, Reply, x, "both the request and what came back were seen"
@@ -131,15 +135,16 @@ func (t *talk) done(x *sight) bool {
 		t.requests.Delivered > 0 && t.replies.Delivered > 0
 }
 
-// blame makes a lost packet the verdict.
+// blame makes a lost packet the verdict, or one like it of which more is known.
 func (v *verdict) blame(x *sight, side Side) {
+	x = v.talk.exact(x)
 	v.side, v.by = side, x
 	v.kind = map[fate]Kind{byRule: Rule, byQueue: Queue, byTable: Conntrack, byNetwork: Netfilter, byKernel: Kernel}[x.fate]
 	if j := x.journey; x.fate == byRule && j.Outcome.By.Kind == "policy" {
 		v.kind = Policy
 	}
 	for _, y := range v.talk.sights {
-		if y.reply == x.reply && y.fate == x.fate && y.lost() && y.cause() == x.cause() {
+		if y.reply == x.reply && y.lost() && x.endsLike(y) {
 			v.like = append(v.like, y)
 		}
 	}
@@ -167,18 +172,6 @@ func (v *verdict) blame(x *sight, side Side) {
 
 // noRule reports whether the packet was traced, and no rule told that it dropped it.
 func (x *sight) noRule() bool { return x.journey != nil && x.journey.Outcome.By.Kind != "unknown" }
-
-// cause tells ends of packets apart.
-func (x *sight) cause() any {
-	if x.fate == byRule {
-		return x.journey.Outcome.By
-	}
-	d := x.drop
-	if d == nil {
-		return x.reason()
-	}
-	return [3]string{d.Reason, d.Place, d.Hook.String()}
-}
 
 // vanished finds a packet that no rule dropped, that did not come to an end, and of which
 // the kernel told nothing; the first one of the request, else of the reply.

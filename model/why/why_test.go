@@ -3,6 +3,7 @@ package why
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,13 @@ func TestJudge(t *testing.T) {
 	local := func(j *journey.Journey) *journey.Journey { j.Path, j.Out = journey.PathInput, ""; return j }
 	fromHere := func(j *journey.Journey) *journey.Journey { j.Path, j.In = journey.PathOutput, ""; return j }
 	reply := func(j *journey.Journey) *journey.Journey { j.Direction = journey.Reply; return j }
+	unread := func(j *journey.Journey) *journey.Journey { j.Complete, j.Why = false, "the rules changed"; return j }
+	byHandle := func(j *journey.Journey, handle uint64, c journey.Culprit) *journey.Journey { // of iptables-nft; zero for a rule that was not read
+		st := journey.Step{Backend: model.BackendIptablesNFT, Family: model.FamilyIPv4, Table: "filter", Chain: "FORWARD", Kind: journey.KindRule, Rule: c.Rule, Text: c.Text, Handle: handle}
+		j.Steps, j.Outcome.By = []journey.Step{st}, journey.CulpritOf(&st)
+		j.Outcome.Sentence = "dropped by " + j.Outcome.By.Words()
+		return j
+	}
 	unknown := func(ms int, p model.Packet) *journey.Journey { return traced(ms, p, journey.Unknown, none) }
 	icmpError := model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoICMP, Src: netip.MustParseAddr("10.1.0.1"), Dst: netip.MustParseAddr(here4), Transport: true, ICMPType: 3, ICMPCode: 3}
 	rpFilter := lost(9, udp(1), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)
@@ -171,6 +179,31 @@ func TestJudge(t *testing.T) {
 		{name: "not whole", seen: Seen{Journeys: []*journey.Journey{but(traced(10, udp(1), journey.Dropped, drops9), func(j *journey.Journey) { j.Complete, j.Why = false, "events were lost" })}},
 			kind: Rule, side: Request, confidence: Likely, dropped: true, says: "its trace is not whole: events were lost",
 			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "a rule that was made while it was looked: its packets before it was read", seen: Seen{Journeys: []*journey.Journey{traced(5, udp(1), journey.Accepted, none), byHandle(unread(traced(10, udp(2), journey.Dropped, none)), 7, journey.Culprit{}), byHandle(traced(20, udp(3), journey.Dropped, none), 7, drops9), byHandle(traced(30, udp(4), journey.Dropped, none), 8, rule(3, "-A FORWARD -j DROP"))}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-nft): -A FORWARD -p udp --dport 9 -j DROP (2 of 4 packets; 1 came through; 1 had another end)"},
+		{name: "a legacy rule whose text was another's before the rules were read again", seen: Seen{Journeys: []*journey.Journey{unread(traced(10, udp(1), journey.Dropped, rule(2, "-A FORWARD -p tcp -j DROP"))), unread(traced(20, udp(2), journey.Dropped, rule(1, "-A FORWARD -p tcp -j DROP"))), traced(30, udp(3), journey.Dropped, drops9)}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (2 of 3 packets; of 1 that netfilter dropped the rule is not certain)"},
+		{name: "two rules that are certain are two ends", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Dropped, drops9), traced(20, udp(2), journey.Dropped, rule(2, "-A FORWARD -j DROP"))}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (1 of 2 packets; 1 had another end)"},
+		{name: "what was not traced first, and was then", seen: Seen{Journeys: []*journey.Journey{traced(500, udp(2), journey.Dropped, drops9)}, Drops: []*drop.Drop{netfilter(9, udp(1))}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true,
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (1 of 2 packets; of 1 that netfilter dropped the rule is not certain)"},
+		{name: "the rule of the reply is not that of the request", seen: Seen{Journeys: []*journey.Journey{reply(traced(500, back(udp(2)), journey.Dropped, drops9))}, Drops: []*drop.Drop{netfilter(9, udp(1))}},
+			kind: Netfilter, side: Request, confidence: Likely, dropped: true,
+			sentence: flow9 + " was dropped by netfilter in the forward hook, by a rule or a policy that was not traced"},
+		{name: "a rule that keeps the only answer from the client", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9))}, Drops: []*drop.Drop{netfilter(12, icmpError)}},
+			kind: Rule, side: Reply, confidence: Certain, dropped: true, says: "or a firewall rejects it), dropped by rule 2 of filter/FORWARD", silent: "nfscope trace",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "a rule that drops an ICMP error of the client", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(12, back(udp(1)), journey.Accepted, none)), traced(13, with(icmpError, func(p *model.Packet) { p.Src, p.Dst = p.Dst, p.Src }), journey.Dropped, drops9)}},
+			kind: Works, side: Reply, confidence: Certain, sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
+		{name: "a rule that drops an ICMP error beside a reply", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9)), reply(traced(12, back(udp(1)), journey.Accepted, none))}},
+			kind: Works, side: Reply, confidence: Certain, says: "dropped by rule 2", sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
+		{name: "a rule that drops the wish for smaller packets", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, with(icmpError, func(p *model.Packet) { p.ICMPCode = 4 }), journey.Dropped, drops9)), reply(traced(12, back(udp(1)), journey.Accepted, none))}},
+			kind: Rule, side: Reply, confidence: Certain, dropped: true,
+			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, it is too large for the next link, and may not be cut into fragments, was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
 		{name: "netfilter, not traced", seen: Seen{Drops: []*drop.Drop{netfilter(9, udp(1))}}, kind: Netfilter, side: Request, confidence: Likely, dropped: true,
 			sentence: flow9 + " was dropped by netfilter in the forward hook, by a rule or a policy that was not traced"},
 		{name: "the table is full", seen: Seen{Journeys: []*journey.Journey{unknown(10, udp(1))}, Drops: []*drop.Drop{but(lost(9, udp(1), "NETFILTER_DROP", "nf_hook_slow", drop.StationNetfilter, model.HookPrerouting), func(d *drop.Drop) {
@@ -277,6 +310,11 @@ func TestJudge(t *testing.T) {
 			}
 			if c.silent != "" && strings.Contains(a.Sentence+all, c.silent) {
 				t.Errorf("%q is said:\n%s\n%s", c.silent, a.Sentence, all)
+			}
+			for i, j := range a.Journeys {
+				if slices.Contains(a.Journeys[:i], j) {
+					t.Error("a packet is there twice")
+				}
 			}
 			b, err := a.JSON(&s, begin)
 			if err != nil || !json.Valid(b) {

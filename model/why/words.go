@@ -73,6 +73,8 @@ func (v *verdict) whose(name string) string {
 		return name + " was "
 	}
 	switch t := v.talk; {
+	case v.by.about:
+		return fmt.Sprintf("%s: the request was %s, and the ICMP error about it from %s, %s, was ", name, v.arrival(), v.by.packet.Src, errorWords(v.by.packet))
 	case t.requests.Delivered > 0:
 		return name + ": the request was " + v.arrival() + ", the reply was "
 	case t.requests.Seen > 0:
@@ -211,14 +213,21 @@ func (v *verdict) mixed() string {
 	if c.Delivered > 0 {
 		out += fmt.Sprintf("; %d came through", c.Delivered)
 	}
-	unknown := 0
+	unknown, vague := 0, 0
 	for _, x := range v.talk.sights {
-		if x.fate == open && x.reply == (v.side == Reply) && !slices.Contains(v.like, x) {
+		switch {
+		case x.reply != (v.side == Reply) || slices.Contains(v.like, x):
+		case x.fate == open:
 			unknown++
+		case x.lost() && x.vague():
+			vague++
 		}
 	}
-	if rest := c.Seen - n - c.Delivered - unknown; rest > 0 {
+	if rest := c.Seen - n - c.Delivered - unknown - vague; rest > 0 {
 		out += fmt.Sprintf("; %d had another end", rest)
+	}
+	if vague > 0 {
+		out += fmt.Sprintf("; of %d that netfilter dropped the rule is not certain", vague)
 	}
 	if unknown > 0 {
 		out += fmt.Sprintf("; what became of %d is not known", unknown)
