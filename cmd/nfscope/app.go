@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -81,7 +80,7 @@ func (a *app) command() *cobra.Command {
 	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.netns, "netns", "", "look at this network namespace: a `NAME` of ip-netns(8), a process id, or a path")
-	f.StringVar(&a.lang, "lang", "", "language of lessons: `en` or zh (default from LANG)")
+	f.StringVar(&a.lang, "lang", "", "language of lessons: `en` or zh (default from LC_ALL, LC_MESSAGES or LANG)")
 	f.StringVar(&a.glyphs, "glyphs", "", "draw with `unicode` or ascii (default ascii where the locale is not UTF-8)")
 	f.StringVar(&a.logFile, "log-file", "", "write a log to `FILE`")
 	f.BoolVar(&a.debug, "debug", false, "log more")
@@ -110,10 +109,7 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 // prepare checks the flags that every command has.
 func (a *app) prepare() error {
 	if a.lang == "" {
-		a.lang = "en"
-		if strings.HasPrefix(os.Getenv("LANG"), "zh") {
-			a.lang = "zh"
-		}
+		a.lang = language(os.Getenv)
 	}
 	if a.lang != "en" && a.lang != "zh" {
 		return usagef("--lang %q: expected en or zh", a.lang)

@@ -51,8 +51,8 @@ func writeMan(w io.Writer, root *cobra.Command) error {
 	} {
 		m.line(".TP\n.B %d\n%s", s.status, roff(s.means))
 	}
-	m.line(".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNo colours at all.\n.TP\n.B LC_ALL, LC_CTYPE, LANG\n%s",
-		roff("A locale that is not UTF-8 is drawn in ASCII; a Chinese one chooses the lessons' language."))
+	m.line(".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nNo colours at all.\n.TP\n.B LC_ALL, LC_CTYPE, LC_MESSAGES, LANG\n%s",
+		roff("A locale that is not UTF-8 (LC_ALL, LC_CTYPE, LANG) is drawn in ASCII; a Chinese one (LC_ALL, LC_MESSAGES, LANG) chooses the lessons' language."))
 	m.line(".SH SEE ALSO\n.BR iptables (8),\n.BR nft (8),\n.BR conntrack (8),\n.BR ip\\-netns (8)")
 	return m.w.Flush()
 }

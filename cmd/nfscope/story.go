@@ -112,11 +112,13 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 		switch {
 		case first:
 			first = false
-			for _, line := range ladder.Text(j, s.width) {
+			told := *j
+			told.Outcome.Sentence = s.outcome(j, &st)
+			for _, line := range ladder.Text(&told, s.width) {
 				s.printf("%s\n", line)
 			}
 		case j.Outcome.Verdict != journey.Accepted:
-			s.printf("%s\n  %s\n", ladder.Headline(j), s.outcome(j))
+			s.printf("%s\n  %s\n", ladder.Headline(j), s.outcome(j, &st))
 		default:
 			more++
 		}
@@ -128,13 +130,17 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 	s.printf("%s\n\n", st.Says)
 }
 
-// outcome is what became of a packet.
-func (s *story) outcome(j *journey.Journey) string {
+// outcome is what became of a packet of a step.
+func (s *story) outcome(j *journey.Journey, of *snapshot.LabStep) string {
 	if s.say != "zh" {
 		return j.Outcome.Sentence
 	}
-	t := guess.Of(j, false)
-	return s.say.Truth(&t)
+	t := guess.Of(j, of.Answered() || of.Reached())
+	told := s.say.Truth(&t)
+	if t.Asked && j.Drop != nil { // the drops below are without those behind a rule
+		told += s.say.Explained(s.words.Explain(j.Drop)) + "。"
+	}
+	return told
 }
 
 // dropped prints what the kernel threw away by itself.

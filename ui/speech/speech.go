@@ -133,9 +133,9 @@ func (s Speech) truth(t *guess.Truth) string {
 	case t.Verdict == guess.Unseen:
 		return s.pick("No hook of netfilter ever saw it.", "netfilter 的任何 hook 都没有见到它。")
 	case t.Asked && t.Verdict == guess.Accepted:
-		return fmt.Sprintf(s.pick("It was queued by %s, and let through by what decides behind the queue.", "%s 把它放进队列，队列后面决定放行。"), by)
+		return fmt.Sprintf(s.pick("It was queued by %s, and let through by what decides behind the queue.", "%s 把它放进队列，队列另一头放行了它。"), by)
 	case t.Asked:
-		return fmt.Sprintf(s.pick("It was queued by %s; nothing behind the queue let it through.", "%s 把它放进队列，队列后面没有放行。"), by)
+		return fmt.Sprintf(s.pick("It was queued by %s; nothing behind the queue let it through.", "%s 把它放进队列，队列另一头没有放行它。"), by)
 	case t.Verdict == guess.Rejected:
 		return fmt.Sprintf(s.pick("It was rejected by %s.", "它被 %s 拒绝。"), by)
 	case t.Verdict == guess.Dropped && t.By.Kind == guess.Kernel:
