@@ -82,11 +82,11 @@ func (f *Finder) Look(fl *flow.Look) Origin {
 	dst := s.through(p.dst, 0)
 	before, after := ends(fl, false)
 	o.Dst = f.maker(dst, before, after, fl, p.dst)
-	s.arrive()
+	translated := s.translate(false)
 	if p.mid != model.HookNone {
-		s.through(p.mid, fl.Status&flow.DstNAT)
+		s.through(p.mid, translated)
 	}
-	src := s.through(p.src, fl.Status&flow.DstNAT)
+	src := s.through(p.src, translated)
 	before, after = ends(fl, true)
 	o.Src = f.maker(src, before, after, fl, p.src)
 	return o
@@ -170,15 +170,6 @@ func (f *Finder) maker(h hooked, before, after end, fl *flow.Look, hook model.Ho
 func untouched(before, after end, hook model.Hook) bool {
 	source := hook == model.HookPostrouting || hook == model.HookInput
 	return before.addr == after.addr && (source || before.port == after.port)
-}
-
-// arrive brings the packet behind the translation of its destination, as it was.
-func (s *passage) arrive() {
-	r := s.flow.Reply
-	s.packet.Dst = r.Src
-	if r.Proto.Ports() {
-		s.packet.DPort = r.SPort
-	}
 }
 
 // Translated reports whether one half of a flow is translated.

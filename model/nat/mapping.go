@@ -31,10 +31,6 @@ type Mapping struct {
 	// Open says that the rule takes address or port from somewhere that is not known here,
 	// such as a named map.
 	Open bool
-	// Persistent gives a client the same address for all destinations.
-	Persistent bool
-	// Random is how ports are chosen: "", random or fully-random.
-	Random string
 }
 
 // Ports is a range of ports, both ends in it.
@@ -95,14 +91,6 @@ func legacyMapping(t *match.Target, h model.Hook) (m Mapping, ok bool) {
 	}
 	for i := range t.Options {
 		o := &t.Options[i]
-		switch o.Name {
-		case "--random":
-			m.Random = "random"
-		case "--random-fully":
-			m.Random = "fully-random"
-		case "--persistent":
-			m.Persistent = true
-		}
 		switch v := o.Value.(type) {
 		case match.NATRange:
 			m.take(v)
@@ -142,17 +130,7 @@ func netRange(n match.Net) flow.Range {
 }
 
 func nftMapping(n *nft.NAT) Mapping {
-	m := Mapping{Class: flow.Class(n.Kind), Net: n.Prefix}
-	for _, f := range n.Flags {
-		switch f {
-		case "random", "fully-random":
-			m.Random = f
-		case "persistent":
-			m.Persistent = true
-		case "netmap":
-			m.Net = true
-		}
-	}
+	m := Mapping{Class: flow.Class(n.Kind), Net: n.Prefix || slices.Contains(n.Flags, "netmap")}
 	m.address(n.Addr)
 	m.port(n.Port)
 	return m

@@ -20,12 +20,15 @@ func gateway(t testing.TB, save string) *nat.Finder {
 	}
 	rs := &model.Ruleset{Tables: d.Tables()}
 	rs.Number()
+	return nat.NewFinder(ruleset.NewIndex(rs), gatewayHost())
+}
+
+func gatewayHost() nat.Host {
 	route := func(to, dev string) model.Route { return model.Route{To: netip.MustParsePrefix(to), Device: dev} }
-	h := nat.Host{
+	return nat.Host{
 		Local:  []netip.Prefix{netip.MustParsePrefix("10.1.0.1/24"), netip.MustParsePrefix("10.2.0.1/24"), netip.MustParsePrefix("203.0.113.1/32")},
 		Routes: &model.Routes{List: []model.Route{route("10.1.0.0/24", "r0"), route("10.2.0.0/24", "r1"), route("0.0.0.0/0", "r1")}},
 	}
-	return nat.NewFinder(ruleset.NewIndex(rs), h)
 }
 
 // look makes a flow from "udp 10.1.0.2:5 > 203.0.113.1:53" and the reply's ends.

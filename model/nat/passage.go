@@ -31,8 +31,10 @@ type hooked struct {
 	// plain says that the packet may go on untranslated; unclear that something else may
 	// become of it, that nobody knows.
 	plain, unclear bool
-	// drop is the first of the ends of a chain that drops whatever comes to it.
+	// drop is the first of the ends of a chain that drops whatever comes to it, late where
+	// that stands behind the translation: it is asked of the packet as it was translated.
 	drop *walk.End
+	late bool
 	// drops is how many such ends there are.
 	drops int
 }
@@ -124,6 +126,33 @@ func (s *passage) track() {
 	}
 }
 
+// behind reports whether a place of a hook is behind the translation there.
+func behind(h model.Hook, at model.Priority) bool {
+	switch h {
+	case model.HookPrerouting, model.HookOutput:
+		return at > model.PriorityDstNAT
+	case model.HookPostrouting, model.HookInput:
+		return at > model.PrioritySrcNAT
+	}
+	return false
+}
+
+// translate brings the packet behind a translation, as the flow was translated, and gives
+// the status of which it is then.
+func (s *passage) translate(source bool) flow.Status {
+	r, p := s.flow.Reply, &s.packet
+	if source {
+		if p.Src = r.Dst; r.Proto.Ports() {
+			p.SPort = r.DPort
+		}
+		return s.flow.Status & flow.SrcNAT
+	}
+	if p.Dst = r.Src; r.Proto.Ports() {
+		p.DPort = r.SPort
+	}
+	return s.flow.Status & flow.DstNAT
+}
+
 // through takes the packet through a hook.
 func (s *passage) through(h model.Hook, translated flow.Status) hooked {
 	out := hooked{plain: true}
@@ -139,17 +168,15 @@ func (s *passage) through(h model.Hook, translated flow.Status) hooked {
 			s.track()
 			seen, mark = true, s.tracked
 		}
-		if bridge(b.Table.Family) {
-			continue
-		}
-		nat := b.Table.NAT(b.Chain)
-		if nat {
-			switch {
-			case !b.Sure:
-				out.unclear = true
-			case !out.plain || s.tracked != nil && s.tracked.State == fact.Untracked:
-				continue // translated already, or never
-			}
+		nat, late := b.Table.NAT(b.Chain), behind(h, b.Priority)
+		switch {
+		case late:
+			translated |= s.translate(!early)
+		case !nat:
+		case !b.Sure:
+			out.unclear = true
+		case !out.plain || s.tracked != nil && s.tracked.State == fact.Untracked:
+			continue // translated already, or never
 		}
 		s.devices(h)
 		s.facts.Connection = s.connection(h, b.Priority, translated)
@@ -170,7 +197,7 @@ func (s *passage) through(h model.Hook, translated flow.Status) hooked {
 		} else if !seen && r.Facts.Connection.Known {
 			s.tracked = r.Facts.Connection.Value
 		}
-		out.take(&b, r.Ends, nat)
+		out.take(r.Ends, nat, late)
 	}
 	if !seen {
 		s.track()
@@ -182,7 +209,7 @@ func (s *passage) through(h model.Hook, translated flow.Status) hooked {
 }
 
 // take adds what one chain may do.
-func (o *hooked) take(b *ruleset.Base, ends []walk.End, nat bool) {
+func (o *hooked) take(ends []walk.End, nat, late bool) {
 	plain, drops := false, 0
 	for i := range ends {
 		e := &ends[i]
@@ -200,7 +227,7 @@ func (o *hooked) take(b *ruleset.Base, ends []walk.End, nat bool) {
 		}
 	}
 	if drops == len(ends) && o.drop == nil && !o.unclear {
-		o.drop, o.drops = &ends[0], drops
+		o.drop, o.drops, o.late = &ends[0], drops, late
 	}
 	if nat && !plain {
 		o.plain = false

@@ -46,7 +46,7 @@ func (f *Finder) Stale(fl *flow.Look) Stale {
 	switch {
 	case dst.unclear:
 		return Stale{}
-	case dst.drop != nil:
+	case dst.drop != nil && !dst.late:
 		return dropped(&dst)
 	case s.tracked.State == fact.Untracked:
 		return Stale{Kind: NotTracked, Words: "today's rules would not track it, and so not translate it"}
@@ -58,24 +58,31 @@ func (f *Finder) Stale(fl *flow.Look) Stale {
 	if !f.certain(&dst, before, after, fl, p.dst) { // then neither is the way that it would go on
 		return Stale{}
 	}
-	s.arrive()
+	if dst.drop != nil {
+		return dropped(&dst)
+	}
+	translated := s.translate(false)
 	if p.mid != model.HookNone {
-		switch mid := s.through(p.mid, fl.Status&flow.DstNAT); {
+		switch mid := s.through(p.mid, translated); {
 		case mid.unclear:
 			return Stale{}
 		case mid.drop != nil:
 			return dropped(&mid)
 		}
 	}
-	src := s.through(p.src, fl.Status&flow.DstNAT)
+	src := s.through(p.src, translated)
 	switch {
 	case src.unclear:
 		return Stale{}
-	case src.drop != nil:
+	case src.drop != nil && !src.late:
 		return dropped(&src)
 	}
 	before, after = ends(fl, true)
-	return f.otherwise(&src, before, after, fl, p.src)
+	x := f.otherwise(&src, before, after, fl, p.src)
+	if x.Kind == "" && src.drop != nil && f.certain(&src, before, after, fl, p.src) {
+		return dropped(&src)
+	}
+	return x
 }
 
 func dropped(h *hooked) Stale {

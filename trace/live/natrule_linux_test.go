@@ -363,12 +363,7 @@ func byChance(text string) bool {
 }
 
 func translates(s *journey.Step) bool {
-	for _, w := range []string{"SNAT", "DNAT", "MASQUERADE", "REDIRECT", "NETMAP", "snat ", "dnat ", "masquerade", "redirect"} {
-		if strings.Contains(s.Text, w) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]string{"snat", "dnat", "masquerade", "redirect", "netmap"}, strings.ToLower(s.Target))
 }
 
 // stale judges flows by the new rules, and begins those that it says are stale again.
@@ -477,11 +472,13 @@ func (x *natRules) save() string {
 	if x.r.IntN(3) == 0 {
 		fmt.Fprintf(&b, "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp --dport %s -j NOTRACK\nCOMMIT\n", x.pick("9", "10", "11"))
 	}
-	fmt.Fprintf(&b, "*filter\n:FORWARD ACCEPT [0:0]\n:U - [0:0]\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n")
+	fmt.Fprintf(&b, "*filter\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:U - [0:0]\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n")
 	if x.r.IntN(2) == 0 {
 		fmt.Fprintf(&b, "-A FORWARD -p "+x.pick("udp", "tcp")+" --dport %s -j U\n-A U -s %s -j RETURN\n-A U -j %s\n", x.pick("9", "10"),
 			x.addr(x.pick("10.1.0.2", "10.1.0.3"), x.pick("fd01::2", "fd01::3")), x.pick("DROP", "REJECT", "ACCEPT", "RETURN"))
 	}
+	// Behind the translation: what is translated passes, as it is then.
+	fmt.Fprintf(&b, "-A OUTPUT -m conntrack --ctstate DNAT -j ACCEPT\n-A OUTPUT -p udp --dport 9 -j DROP\n")
 	b.WriteString("COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:D - [0:0]\n:S - [0:0]\n")
 	rule := func(chain string, source, in bool) {
 		ms := []string{"", "--dport 9", "--dport 10", "-s " + x.addr("10.1.0.0/24", "fd01::/64"), "! -s " + x.addr("10.1.0.2", "fd01::2"),
@@ -593,6 +590,10 @@ func (x *natRules) native() string {
 		}
 		b.WriteString(" }\n")
 	}
+	// Behind the translation: what is translated passes, as it is then.
+	fmt.Fprintf(&b, " chain l { type filter hook prerouting priority 0;\n  ct status dnat accept\n  udp dport 9 drop\n }\n")
+	fmt.Fprintf(&b, " chain o { type filter hook output priority 0;\n  %s daddr %s accept\n  udp dport 9 drop\n }\n", ip, x.addr("10.2.0.2", "fd02::2"))
+	fmt.Fprintf(&b, " chain p { type filter hook postrouting priority 150;\n  ct status snat accept\n  tcp dport 10 drop\n }\n")
 	b.WriteString("}\n")
 	return b.String()
 }
