@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -161,6 +162,69 @@ func TestUnknownAttributes(t *testing.T) {
 		}
 		if plain := flows[1]; got.Orig.Tuple != plain.Orig.Tuple || got.Reply.Tuple != plain.Reply.Tuple || got.ID != 77 || got.Status != plain.Status || got.Timeout != plain.Timeout {
 			t.Errorf("in %#x: %+v, without it %+v", c.at, got, plain)
+		}
+	}
+}
+
+// TestEveryAttribute: what stands in which attribute is what the kernel's header says
+// (nfnetlink_conntrack.h); these are those that conntrack(8) does not print, and forms that
+// this kernel does not send.
+func TestEveryAttribute(t *testing.T) {
+	nest := func(typ uint16, in ...[]byte) []byte { return attr(typ|unix.NLA_F_NESTED, slices.Concat(in...)) }
+	u32 := func(typ uint16, n uint32) []byte { return attr(typ, binary.BigEndian.AppendUint32(nil, n)) }
+	u64 := func(typ uint16, n uint64) []byte { return attr(typ, binary.BigEndian.AppendUint64(nil, n)) }
+	state := func(kind uint16, n byte, in ...[]byte) []byte {
+		return nest(ctaProtoInfo, nest(kind, append(in, attr(1, []byte{n}))...))
+	}
+	pad := attr(5, make([]byte, 8))
+	for name, c := range map[string]struct {
+		proto byte
+		more  []byte
+		want  func(f *flow.Flow)
+	}{
+		"TCP's windows and flags": {6, state(1, 3, attr(2, []byte{7}), attr(3, []byte{9}), attr(4, []byte{0x23, 0xff}), attr(5, []byte{0x33, 0xff})), func(f *flow.Flow) {
+			f.State, f.Orig.TCP, f.Reply.TCP = "ESTABLISHED", flow.TCPSide{Scale: 7, Flags: 0x23}, flow.TCPSide{Scale: 9, Flags: 0x33}
+		}},
+		"DCCP": {33, state(2, 3, attr(2, []byte{1}), u64(3, 0x123456789a), attr(4, nil)), func(f *flow.Flow) {
+			f.State, f.DCCP = "PARTOPEN", flow.DCCP{Role: 1, Sequence: 0x123456789a}
+		}},
+		"counters": {17, slices.Concat(nest(ctaCountOrig, u64(1, 5), u64(2, 600), pad), nest(ctaCountReply, u64(1, 7), u64(2, 800))), func(f *flow.Flow) {
+			f.Orig.Count, f.Reply.Count = model.Counters{Packets: 5, Bytes: 600, Valid: true}, model.Counters{Packets: 7, Bytes: 800, Valid: true}
+		}},
+		"counters of old kernels": {17, slices.Concat(nest(ctaCountOrig, u32(3, 5), u32(4, 600)), nest(ctaCountReply, u32(3, 7), u32(4, 800))), func(f *flow.Flow) {
+			f.Orig.Count, f.Reply.Count = model.Counters{Packets: 5, Bytes: 600, Valid: true}, model.Counters{Packets: 7, Bytes: 800, Valid: true}
+		}},
+		"times": {17, slices.Concat(nest(ctaTimes, u64(1, 3e9), u64(2, 4e9), attr(3, make([]byte, 8))), u64(ctaEventTime, 45e8)), func(f *flow.Flow) {
+			f.Start, f.Stop, f.Seen = time.Unix(3, 0), time.Unix(4, 0), time.Unix(4, 5e8)
+		}},
+		"a helper's own words": {17, nest(ctaHelp, attr(1, []byte("sip\x00")), attr(2, []byte{1, 2})), func(f *flow.Flow) {
+			f.Helper, f.HelperInfo = "sip", []byte{1, 2}
+		}},
+		"the security context":    {17, nest(ctaContext, attr(1, []byte("system_u:x\x00"))), func(f *flow.Flow) { f.Context = "system_u:x" }},
+		"a state of three digits": {6, state(1, 200), func(f *flow.Flow) { f.State = "STATE-200" }},
+	} {
+		plain := attributes(t, c.proto, nil)
+		now := time.Unix(5, 0)
+		want, err := decode(message{Type: ctNew, Data: plain}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.want(want.Flow)
+		got, err := decode(message{Type: ctNew, Data: append(plain, c.more...)}, now)
+		if err != nil || !reflect.DeepEqual(got.Flow, want.Flow) {
+			t.Errorf("%s: %v\n%+v\nexpected\n%+v", name, err, got.Flow, want.Flow)
+		}
+	}
+	for kind, names := range map[uint16]string{
+		1: "NONE SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2",
+		2: "NONE REQUEST RESPOND PARTOPEN OPEN CLOSEREQ CLOSING TIMEWAIT IGNORE INVALID",
+		3: "NONE CLOSED COOKIE_WAIT COOKIE_ECHOED ESTABLISHED SHUTDOWN_SENT SHUTDOWN_RECD SHUTDOWN_ACK_SENT HEARTBEAT_SENT HEARTBEAT_ACKED",
+	} {
+		for n, name := range strings.Fields(names) {
+			e, err := decode(message{Type: ctNew, Data: append(attributes(t, 6, nil), state(kind, byte(n))...)}, time.Unix(5, 0))
+			if err != nil || e.Flow.State != name {
+				t.Errorf("protocol %d, state %d: %v %v, expected %s", kind, n, e.Flow, err, name)
+			}
 		}
 	}
 }

@@ -20,7 +20,7 @@ func TestProtocols(t *testing.T) {
 		"-p udplite --sport 5 --dport 6 --zone 9",
 		"-p tcp --sport 5 --dport 6 --state TIME_WAIT -u ASSURED --src-nat 203.0.113.1:99",
 		"-p udp --sport 5 --dport 6 --dst-nat 203.0.113.2:98",
-		"-p icmp --icmp-type 8 --icmp-code 0 --icmp-id 77",
+		"-p icmp --icmp-type 8 --icmp-code 5 --icmp-id 77",
 		"-p 253",
 	} {
 		nettest.Run(t, ns, "sh", "-c", "conntrack -I -s 10.0.0.1 -d 10.0.0.2 -t 300 "+args)
