@@ -11,6 +11,9 @@ import (
 func header(p *Drop, e *Explanation) {
 	loop := p.HasPacket() && (p.Packet.Src.IsLoopback() || p.Packet.Dst.IsLoopback())
 	switch place := stem(p.Place); {
+	case (place == "ip_forward" || place == "ip6_forward") && !p.HasPacket():
+		e.Words = "its TTL or hop limit ran out, and this host would have to send it on"
+		e.Do = "a route that goes round in a circle, a traceroute, or a sender with a small TTL"
 	case (place == "ip_forward" || place == "ip6_forward") && p.Packet.TTL <= 1:
 		what, word := "TTL", "TTL"
 		if p.Packet.Family == model.FamilyIPv6 {
@@ -86,14 +89,19 @@ func forwardingOff(p *Drop, f *Facts, e *Explanation) {
 
 // noRoute says what the routing tables say.
 func noRoute(p *Drop, f *Facts, e *Explanation) {
-	if !p.HasPacket() {
-		return
-	}
 	if f.To != nil && refusedRoute(p, e, f.To) {
 		return
 	}
-	if stem(p.Place) == "ip6_pkt_prohibit" || stem(p.Place) == "ip6_pkt_prohibit_out" {
+	switch stem(p.Place) {
+	case "ip6_pkt_prohibit", "ip6_pkt_prohibit_out":
 		refusedRoute(p, e, &Route{})
+		return
+	case "ip6_pkt_discard", "ip6_pkt_discard_out": // both end here, and no packet says of which
+		if !p.HasPacket() {
+			e.Words += ", or one of kind unreachable"
+		}
+	}
+	if !p.HasPacket() {
 		return
 	}
 	if p.Kind == "multicast" || p.Packet.Dst.IsMulticast() {
@@ -145,6 +153,9 @@ func tooBig(p *Drop, f *Facts, e *Explanation) {
 	if n == 0 {
 		n = p.Length
 	}
+	if n == 0 {
+		return
+	}
 	if f.Out == nil {
 		e.fact("it has %d bytes", n)
 		return
@@ -165,6 +176,9 @@ func neighbourFailed(p *Drop, e *Explanation) {
 	how := "ARP"
 	if p.Packet.Family == model.FamilyIPv6 {
 		how = "neighbour discovery"
+	}
+	if p.Reason == "NOT_SPECIFIED" {
+		e.Words = "the next hop does not answer ARP or neighbour discovery"
 	}
 	if p.HasPacket() {
 		e.Words = fmt.Sprintf("the next hop %s", hop)

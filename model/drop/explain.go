@@ -114,6 +114,9 @@ func netfilter(p *Drop, e *Explanation) {
 	if p.HasPacket() {
 		e.Do = "`nfscope trace " + Filter(&p.Packet) + "` names the rule, when the next one comes"
 	}
+	if p.Hook == model.HookNone && stem(p.Place) != "nft_do_chain" { // conntrack's verdicts end in nf_hook_slow as well
+		e.Words += ", or conntrack did: its table is full, or another connection is in its way"
+	}
 	c := (*Conntrack)(nil)
 	if p.Facts != nil {
 		c = p.Facts.Conntrack
@@ -254,6 +257,9 @@ func refusedRoute(p *Drop, e *Explanation, to *Route) bool {
 		return false
 	}
 	e.Words = fmt.Sprintf("a route of kind %s throws away what goes to %s", kind, p.Packet.Dst)
+	if !p.HasPacket() {
+		e.Words = fmt.Sprintf("a route of kind %s throws it away", kind)
+	}
 	e.Do = fmt.Sprintf("ip route show type %s; ip rule (a rule may say %s too)", kind, kind)
 	return true
 }

@@ -164,6 +164,12 @@ func watch(t testing.TB, ns *netns.Handle, o Options) *watching {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return run(t, r)
+}
+
+// run has a Reader tell.
+func run(t testing.TB, r *Reader) *watching {
+	t.Helper()
 	w := &watching{r, r.Watch(), make(chan *drop.Drop, 1<<16)}
 	ctx, stop := context.WithCancel(context.Background())
 	ended, told := make(chan error, 1), make(chan struct{})
@@ -245,48 +251,86 @@ func build(t testing.TB, c *cause) (*nettest.Routed, *netns.Handle) {
 }
 
 // TestCauses makes the kernel drop packets for each reason, and checks what is said of
-// it, word for reason.
+// it, word for reason: by eBPF, by perf, which tells of the same drops of the whole host, and
+// by the counters, where this process has no capability for either.
 func TestCauses(t *testing.T) {
 	nettest.Kernel(t, "iptables-legacy", "nft", "tc", "ip", "sysctl")
+	blind := watchBlind(t)
+	t.Run("all", func(t *testing.T) {
+		for _, c := range causes() {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				n, host := build(t, &c)
+				w := watch(t, host, Options{Counters: 100 * time.Millisecond})
+				needBPF(t, w.Watch())
+				var low *watching
+				if c.counter != "" {
+					low = run(t, openWithout(t, host, Options{Tracefs: blind.tracefs, Counters: 100 * time.Millisecond}))
+					if l := low.Watch(); l.Step != drop.StepProc || len(l.Lift) != 2 || !strings.Contains(l.Lift[0].Why, "it needs CAP_BPF and CAP_PERFMON") || !strings.Contains(l.Lift[1].Why, "it needs CAP_PERFMON") {
+						t.Errorf("without capabilities: %+v", l)
+					}
+				}
+				c.fire(t, n)
+				c.check(t, w, blind)
+				if low != nil {
+					_, all := low.until(t, c.counter, func(d *drop.Drop) bool { return d.Reason == c.counter })
+					c.checkCounters(t, all)
+				}
+			})
+		}
+	})
+	blind.check(t)
+}
+
+// check holds what is told by eBPF against the cause, and has it held against perf.
+func (c *cause) check(t *testing.T, w *watching, blind *blindly) {
+	t.Helper()
 	words := drop.Meanings()
-	for _, c := range causes() {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			n, host := build(t, &c)
-			w := watch(t, host, Options{Counters: 100 * time.Millisecond})
-			needBPF(t, w.Watch())
-			c.fire(t, n)
-			if c.reason == "" {
-				d, _ := w.until(t, c.counter, func(d *drop.Drop) bool { return d.Reason == c.counter })
-				if e := words.Explain(d); d.Source != drop.StepProc || !strings.Contains(e.Sentence(), c.says) {
-					t.Errorf("%s: %s", line(d), e.Sentence())
-				}
-				return
-			}
-			d, all := w.until(t, c.what, func(d *drop.Drop) bool { return strings.Contains(d.What(), c.what) })
-			e := words.Explain(d)
-			if c.by == "" {
-				c.by = drop.ByKernel
-			}
-			if d.Reason != c.reason || d.Station != c.station || d.Hook != c.hook || d.Count != 1 || d.Netns != w.Watch().Netns {
-				t.Errorf("wrong: %s", line(d))
-			}
-			if e.By != c.by || d.Netfilter() != (c.by != drop.ByKernel) {
-				t.Errorf("by %s, want %s: %s", e.By, c.by, line(d))
-			}
-			if d.Tracked() != c.hasCT {
-				t.Errorf("a connection: %v, want %v: %s", d.Tracked(), c.hasCT, line(d))
-			}
-			for _, want := range append(c.facts, c.says) {
-				if !strings.Contains(e.Sentence()+" | "+e.Do, want) {
-					t.Errorf("%q is not said: %s | %s", want, e.Sentence(), e.Do)
-				}
-			}
-			for _, d := range all {
-				if len(d.Callers) == 0 && d.Source == drop.StepBPF || d.Place == "" && d.Source == drop.StepBPF || strings.HasPrefix(d.Place, "0x") {
-					t.Errorf("no place: %s", line(d))
-				}
-			}
-		})
+	if c.reason == "" {
+		d, _ := w.until(t, c.counter, func(d *drop.Drop) bool { return d.Reason == c.counter })
+		if e := words.Explain(d); d.Source != drop.StepProc || !strings.Contains(e.Sentence(), c.says) {
+			t.Errorf("%s: %s", line(d), e.Sentence())
+		}
+		return
+	}
+	d, all := w.until(t, c.what, func(d *drop.Drop) bool { return strings.Contains(d.What(), c.what) })
+	blind.told(c, d, all)
+	e := words.Explain(d)
+	if c.by == "" {
+		c.by = drop.ByKernel
+	}
+	if d.Reason != c.reason || d.Station != c.station || d.Hook != c.hook || d.Count != 1 || d.Netns != w.Watch().Netns {
+		t.Errorf("wrong: %s", line(d))
+	}
+	if e.By != c.by || d.Netfilter() != (c.by != drop.ByKernel) {
+		t.Errorf("by %s, want %s: %s", e.By, c.by, line(d))
+	}
+	if d.Tracked() != c.hasCT {
+		t.Errorf("a connection: %v, want %v: %s", d.Tracked(), c.hasCT, line(d))
+	}
+	for _, want := range append(c.facts, c.says) {
+		if !strings.Contains(e.Sentence()+" | "+e.Do, want) {
+			t.Errorf("%q is not said: %s | %s", want, e.Sentence(), e.Do)
+		}
+	}
+	for _, d := range all {
+		if len(d.Callers) == 0 && d.Source == drop.StepBPF || d.Place == "" && d.Source == drop.StepBPF || strings.HasPrefix(d.Place, "0x") {
+			t.Errorf("no place: %s", line(d))
+		}
+	}
+}
+
+// checkCounters holds what the counters tell against the cause: no packet, and no blame of the
+// kernel for a rule.
+func (c *cause) checkCounters(t *testing.T, all []*drop.Drop) {
+	t.Helper()
+	for _, d := range all {
+		e := drop.Meanings().Explain(d)
+		if d.Source != drop.StepProc || d.Count == 0 || d.HasPacket() || d.Netfilter() || e.By == drop.ByNetfilter || e.Words == "" {
+			t.Errorf("%s: %+v", line(d), e)
+		}
+		if c.by == drop.ByNetfilter && e.By == drop.ByKernel && d.Netns != 0 { // else of the whole host
+			t.Errorf("the kernel is blamed for a rule: %s", line(d))
+		}
 	}
 }

@@ -25,9 +25,12 @@ type factFinder struct {
 	// before, newest last.
 	last   counters
 	lately []counters
-	// asked counts the questions since began.
+	// asked counts the questions since began, full is what the last said of the connection
+	// table: that is told of drops without a question of their own too, for a full table drops
+	// more flows a second than are asked about.
 	asked int
 	began time.Time
+	full  *drop.Conntrack
 }
 
 type known struct {
@@ -71,9 +74,12 @@ func (f *factFinder) of(d *drop.Drop) *drop.Facts {
 		return k.facts
 	}
 	if now.Sub(f.began) > time.Second {
-		f.began, f.asked = now, 0
+		f.began, f.asked, f.full = now, 0, nil
 	}
 	if f.asked++; f.asked > factsEvery {
+		if d.Netfilter() && f.full != nil {
+			return &drop.Facts{Conntrack: f.full}
+		}
 		return nil
 	}
 	if len(f.known) >= factsMost {
@@ -91,6 +97,7 @@ func (f *factFinder) ask(d *drop.Drop) *drop.Facts {
 		a.Sysctls = sysctls(d)
 		if d.Netfilter() {
 			a.Conntrack = f.conntrack()
+			f.full = a.Conntrack
 			a.Queues, a.QueuesKnown = queues()
 		}
 		return nil

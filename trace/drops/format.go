@@ -2,7 +2,9 @@ package drops
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,6 +17,17 @@ type format struct {
 
 // field is a part of an event, in bytes.
 type field struct{ at, size int }
+
+// filter asks the kernel for what the program of StepBPF asks: packets of IP and ARP, and
+// reasons to drop. Those are the numbers that have a name here, the first is NOT_SPECIFIED; it
+// was 0 at first (Linux 5.17), and what is below is no drop.
+func (f *format) filter() string {
+	s := "(protocol == 0x0800 || protocol == 0x86dd || protocol == 0x0806)"
+	if names := slices.Sorted(maps.Keys(f.reasons)); len(names) > 0 && names[0] > 0 {
+		s += fmt.Sprintf(" && reason >= %d", names[0])
+	}
+	return s
+}
 
 // parseFormat reads events/skb/kfree_skb/format of tracefs.
 func parseFormat(text string) (*format, error) {

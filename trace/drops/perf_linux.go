@@ -57,7 +57,7 @@ func openPerf(tracefs string) (_ *perfReader, err error) {
 		return nil, err
 	}
 	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{})), Config: id, Sample: 1, Sample_type: unix.PERF_SAMPLE_RAW}
-	filter, err := unix.BytePtrFromString("(protocol == 0x0800 || protocol == 0x86dd || protocol == 0x0806) && reason > 1")
+	filter, err := unix.BytePtrFromString(p.f.filter())
 	if err != nil {
 		return nil, err
 	}

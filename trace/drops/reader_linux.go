@@ -111,7 +111,7 @@ func (r *Reader) Watch() drop.Watch { return r.watch }
 // Run tells of drops until the context ends (nil) or the Reader is closed
 // (os.ErrClosed). emit is called from this goroutine alone.
 func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
-	if r.probe != nil { // it takes a while: the first drop would come behind the end of its packet's journey
+	if r.probe != nil || r.perf != nil { // it takes a while: the first drop would come behind the end of its packet's journey, and perf's rings would fill
 		r.symbols = loadSymbols()
 	}
 	told := r.watch
@@ -262,6 +262,9 @@ func (r *Reader) without(step drop.Step, reason string, place, n uint64) *drop.D
 	if place != 0 {
 		d.Place, _ = r.path(place, nil)
 		d.Station, d.Hook = r.atlas.Find(d.Place, nil)
+		if d.Station == drop.StationRouteOut && strings.HasPrefix(d.Place, "dst_discard_out") { // IPv6's blackhole, of what is sent on too
+			d.Station = drop.StationUnknown
+		}
 	}
 	return d
 }
