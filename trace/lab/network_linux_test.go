@@ -313,19 +313,33 @@ func TestSelfConnect(t *testing.T) {
 	}
 }
 
-// TestPingSent: however short the wait for its answer is, an echo request is sent.
-func TestPingSent(t *testing.T) {
+// TestSent: however short the wait for an answer is, what would be answered is sent. A step
+// that was cancelled has failed, and was not given up.
+func TestSent(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy-restore")
 	n := up(t, load(t, "close-the-door"))
-	before, err := n.Counted()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := n.Run(t.Context(), Step{Name: "ping", From: "client", Do: "ping", To: "203.0.113.10", Result: TimedOut, Timeout: time.Nanosecond})
-	after, err := n.Counted()
-	if sent, _ := after.Since(before).of("client", "Icmp.OutEchos"); err != nil || sent != 1 || r.Word != TimedOut {
-		t.Errorf("%v, %d were sent, %v", r, sent, err)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct{ do, to, counter string }{
+		{"ping", "203.0.113.10", "Icmp.OutEchos"},
+		{"tcp", "203.0.113.10:80", "Tcp.ActiveOpens"},
+		{"http", "203.0.113.10:80", "Tcp.ActiveOpens"},
+		{"udp", "203.0.113.10:80", "Udp.OutDatagrams"},
+	} {
+		step := Step{Name: c.do, From: "client", Do: c.do, To: c.to, Result: TimedOut, Timeout: time.Nanosecond}
+		before, err := n.Counted()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := n.Run(t.Context(), step)
+		after, err := n.Counted()
+		if sent, _ := after.Since(before).of("client", c.counter); err != nil || sent != 1 || r.Word != TimedOut {
+			t.Errorf("%s: %v, %d were sent, %v", c.do, r, sent, err)
+		}
+		if r := n.Run(gone, step); r.Word != Failed {
+			t.Errorf("%s, cancelled: %v", c.do, r)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ type Step struct {
 	Send string `yaml:"send"`
 	// Ask is the name that dns asks for.
 	Ask string `yaml:"ask"`
-	// Timeout is how long one attempt waits. 0 is 300 ms, less than the second after which TCP
+	// Timeout is how long one attempt waits from when it was sent. 0 is 300 ms, less than the second after which TCP
 	// sends its SYN again, and 5 s where the step states that something comes back: a busy
 	// machine has the time to. TimeoutText is what the file says.
 	Timeout     time.Duration `yaml:"-"`

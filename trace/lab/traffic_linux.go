@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -63,27 +64,19 @@ func word(ctx context.Context, err error) Word {
 	return Failed
 }
 
-// send makes one attempt on the calling thread, which is in the sender's namespace.
+// send makes one attempt on the calling thread, which is in the sender's namespace. The time
+// it is given begins when its first packet is sent: what is given up was sent.
 func (a *Attempt) send(ctx context.Context, s *Step) error {
-	timed, cancel := context.WithTimeout(ctx, s.wait())
-	defer cancel()
-	var err error
 	switch s.Do {
-	case "tcp", "http":
-		err = a.exchange(timed, s)
-	case "ping": // an answer is waited for from when the packet was sent
-		err = a.ping(ctx, s)
-	case "udp", "dns":
-		err = a.exchange(ctx, s)
-	default:
-		err = fmt.Errorf("step %s does %q, which is unknown", s.Name, s.Do)
+	case "tcp", "http", "udp", "dns":
+		return a.exchange(ctx, s)
+	case "ping":
+		return a.ping(ctx, s)
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return timeoutError{err}
-	}
-	return err
+	return fmt.Errorf("step %s does %q, which is unknown", s.Name, s.Do)
 }
 
+// timeoutError is an attempt that was given up.
 type timeoutError struct{ error }
 
 // Timeout is true.
@@ -105,6 +98,10 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 		network, proto = "udp", model.ProtoUDP
 	}
 	a.Tuple = model.Tuple{Proto: proto, Src: src, Dst: to.Addr(), DPort: to.Port()}
+	timed, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	late := time.AfterFunc(math.MaxInt64, func() { giveUp(context.DeadlineExceeded) })
+	defer late.Stop()
 	// The port is bound by hand, so that it is known also when nobody answers.
 	twin := -1
 	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
@@ -120,11 +117,17 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 				twin, _ = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 			}
 		})
+		if !datagram { // connect(2), which sends, is next and is not held up by this
+			late.Reset(s.wait())
+		}
 		return errors.Join(cerr, err)
 	}}
 	d.SetMultipathTCP(false)
-	c, err := d.DialContext(ctx, network, s.To)
+	c, err := d.DialContext(timed, network, s.To)
 	a.Resent = resent(twin)
+	if errors.Is(err, context.Canceled) && context.Cause(timed) == context.DeadlineExceeded {
+		return timeoutError{err}
+	}
 	if err != nil {
 		return err
 	}
@@ -133,14 +136,11 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 			_ = c.Close()
 		}
 	}()
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = c.SetDeadline(deadline)
-	}
-	if datagram { // not of writes: what is given up was sent
+	if datagram { // not of writes
 		_ = c.SetReadDeadline(time.Now().Add(s.wait()))
 	}
-	// Whoever cancels does not wait for the deadline.
-	defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
+	// Whoever cancels does not wait for the answer.
+	defer context.AfterFunc(timed, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
 	switch s.Do {
 	case "http":
 		return a.http(c, to)
