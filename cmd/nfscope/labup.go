@@ -54,7 +54,9 @@ func (a *app) labHoldCommand() *cobra.Command {
 			for _, h := range l.Hosts {
 				fmt.Fprintf(a.out, "%-16s %s\n", h.Name, n.Host(h.Name).Name())
 			}
-			fmt.Fprintln(a.out, standsWord)
+			if _, err := fmt.Fprintln(a.out, standsWord); err != nil {
+				return err // who wanted it was killed meanwhile: nobody knows of it
+			}
 			a.live = false // to be ended is what it waits for
 			<-a.ctx.Done()
 			return nil
