@@ -408,21 +408,19 @@ func TestWhyWithoutBPF(t *testing.T) {
 	n.FixNeighbours(t)
 	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.r0.rp_filter=1")
 	nettest.Feed(t, n.Router, "table inet w { chain through { type filter hook forward priority 0; udp dport 1001 drop; }; }", "nft", "-f", "-")
-	for _, c := range []struct {
+	type refused struct {
+		at                                 *netns.Handle
 		filter, kind, confidence, sentence string
 		frame                              nettest.Frame
-	}{
-		{"udp and dst port 1001", "rule", "certain", "udp 10.1.0.2 > 10.2.0.2:1001 was dropped by rule 1 of inet w/through (nftables): udp dport 1001 drop", nettest.Frame{Src: "10.1.0.2", Dst: "10.2.0.2", SPort: 40000, DPort: 1001}},
-		{"udp and src host 10.2.0.77", "kernel", "likely", "udp 10.2.0.77 > 10.2.0.2:9 was dropped by the kernel, no rule did it: likely the reverse path filter dropped packets (TcpExtIPReversePathFilter)", nettest.Frame{Src: "10.2.0.77", Dst: "10.2.0.2"}},
-		{"udp and dst host fd99::1", "kernel", "likely", "udp fd01::2 > [fd99::1]:9 was dropped by the kernel, no rule did it: likely packets came to which no route leads on (Ip6InNoRoutes)", nettest.Frame{Src: "fd01::2", Dst: "fd99::1"}},
-	} {
+	}
+	ask := func(t *testing.T, c *refused) {
 		fire := sends(t, n, c.frame)
 		cmd := exec.Command("setpriv", "--inh-caps=-all,+net_admin,+net_raw", "--bounding-set=-all,+net_admin,+net_raw", "nfscope", "why", "--json", "--for", "3s", c.filter)
 		var out bytes.Buffer
 		cmd.Stdout = &out
 		armed := &signalWriter{want: "looking for", seen: make(chan struct{})}
 		cmd.Stderr = armed
-		if err := n.Router.Start(cmd); err != nil {
+		if err := c.at.Start(cmd); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -440,6 +438,23 @@ func TestWhyWithoutBPF(t *testing.T) {
 				t.Errorf("%s:\n%s\nwant %s, %s", c.filter, out.String(), c.confidence, c.sentence)
 			}
 		}
+	}
+	for _, list := range [][]refused{ // the counters are those of a namespace: one after the other in each
+		{
+			{n.Router, "udp and dst port 1001", "rule", "certain", "udp 10.1.0.2 > 10.2.0.2:1001 was dropped by rule 1 of inet w/through (nftables): udp dport 1001 drop", nettest.Frame{Src: "10.1.0.2", Dst: "10.2.0.2", SPort: 40000, DPort: 1001}},
+			{n.Router, "udp and src host 10.2.0.77", "kernel", "likely", "udp 10.2.0.77 > 10.2.0.2:9 was dropped by the kernel, no rule did it: likely the reverse path filter dropped packets (TcpExtIPReversePathFilter)", nettest.Frame{Src: "10.2.0.77", Dst: "10.2.0.2"}},
+			{n.Router, "udp and dst host fd99::1", "kernel", "likely", "udp fd01::2 > [fd99::1]:9 was dropped by the kernel, no rule did it: likely packets came to which no route leads on (Ip6InNoRoutes)", nettest.Frame{Src: "fd01::2", Dst: "fd99::1"}},
+		}, {
+			{n.Server, "udp and dst port 1050", "kernel", "likely", "udp 10.1.0.2 > 10.2.0.2:1050 was dropped by the kernel, no rule did it: likely datagrams came to ports where nobody listens (UdpNoPorts)", nettest.Frame{Src: "10.1.0.2", Dst: "10.2.0.2", SPort: 40000, DPort: 1050}},
+			{n.Server, "udp and dst port 1051", "kernel", "likely", "udp fd01::2 > [fd02::2]:1051 was dropped by the kernel, no rule did it: likely datagrams came to ports where nobody listens (Udp6NoPorts)", nettest.Frame{Src: "fd01::2", Dst: "fd02::2", SPort: 40000, DPort: 1051}},
+		},
+	} {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			for i := range list {
+				ask(t, &list[i])
+			}
+		})
 	}
 }
 

@@ -186,11 +186,10 @@ func (a *Answer) asks(v *verdict) {
 	switch {
 	case v.kind == Works:
 		a.Hop = v.talk.lastReply().hop()
-	case v.kind != NoReply && v.kind != Backlog:
-	case here(v.by):
+	case v.asks:
 		p := v.by.packet
 		a.Asks = &Call{Proto: p.Proto, From: netip.AddrPortFrom(p.Src, p.SPort), To: v.by.to(), In: v.by.journey.In}
-	default:
+	case v.kind == NoReply:
 		a.Hop = v.by.hop()
 	}
 }

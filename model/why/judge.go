@@ -24,6 +24,8 @@ type verdict struct {
 	counters []*drop.Drop
 	// waits is the neighbour that the packet waits for, nil where it does not.
 	waits *drop.Neighbour
+	// asks is true where the socket that the request was for would tell more.
+	asks bool
 	// borne is true where the flow works all the same: kind is what some of its packets met.
 	borne bool
 }
@@ -99,7 +101,7 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 	case x != nil:
 		v.kind, v.side, v.by, v.because = Refused, Reply, x, "both the request and what came back were seen"
 	case t.requests.Delivered > 0 && t.replies.Seen == 0:
-		v.unanswered(s)
+		v.unanswered(s, words)
 	case t.replies.Delivered > 0 && t.requests.Seen == 0:
 		v.kind, v.side, v.confidence = Works, Reply, Likely
 		v.because = "only what came back was seen, the request was not"
@@ -294,7 +296,7 @@ func speaksOf(name string, p *model.Packet, v6 bool) bool {
 }
 
 // unanswered is a verdict about a request that came through, to which nothing came back.
-func (v *verdict) unanswered(s *Seen) {
+func (v *verdict) unanswered(s *Seen, words drop.Dictionary) {
 	v.kind, v.side = NoReply, Reply
 	for _, x := range v.talk.sights {
 		if x.fate == arrived && !x.reply {
@@ -320,13 +322,11 @@ func (v *verdict) unanswered(s *Seen) {
 	if !here(v.by) {
 		if v.waitsFor(v.by, s) {
 			v.side = Request
-			for _, x := range v.like {
-				x.fate = open
-			}
-			v.talk.requests.Delivered -= len(v.like)
+			v.undeliver()
 		}
 		return
 	}
+	v.asks = true
 	rose := slices.ContainsFunc(s.Drops, func(d *drop.Drop) bool { return d.Reason == "TcpExtListenOverflows" && !d.Time.Before(s.Began) })
 	full := s.Socket != nil && s.Socket.Full()
 	if v.by.packet.Proto == model.ProtoTCP && rose && (full || !v.stranded(s)) {
@@ -336,6 +336,36 @@ func (v *verdict) unanswered(s *Seen) {
 			v.confidence, v.because = Certain, "the queue of its socket is over, and TcpExtListenOverflows rose meanwhile"
 		}
 	}
+	v.closed(s, words)
+}
+
+// closed makes a datagram the verdict that came to a port without a socket, where the kernel's
+// own account of drops cannot be read.
+func (v *verdict) closed(s *Seen, words drop.Dictionary) {
+	if p := v.by.packet; p.Proto != model.ProtoUDP || s.Socket != nil || s.Watch.Step == drop.StepBPF {
+		return
+	}
+	name := "UdpNoPorts"
+	if v.by.packet.Family == model.FamilyIPv6 {
+		name = "Udp6NoPorts"
+	}
+	list := suspects(s, v.by, words)
+	i := slices.IndexFunc(list, func(d *drop.Drop) bool { return d.Reason == name })
+	if i < 0 {
+		return
+	}
+	v.counters = list[i : i+1]
+	v.kind, v.side, v.confidence = Kernel, Request, Likely
+	v.because = "no socket is known at its port, and " + name + " rose meanwhile, which names no packet"
+	v.undeliver()
+}
+
+// undeliver takes back that packets came to their end.
+func (v *verdict) undeliver() {
+	for _, x := range v.like {
+		x.fate = open
+	}
+	v.talk.requests.Delivered -= len(v.like)
 }
 
 // lastReply is the newest reply that came through.
