@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"net/netip"
 	"time"
 
 	"nfscope/model"
@@ -53,7 +54,7 @@ func (j *Journey) near(d *drop.Drop) bool {
 // or where several might be it and met different ends. list is ordered by time; all that is
 // newer than the drop is walked: this is not for each frame.
 func RuledBy(list []*Journey, d *drop.Drop) *Journey {
-	if !d.Netfilter() || !d.HasPacket() || d.Count != 1 {
+	if !ruled(d) {
 		return nil
 	}
 	var found *Journey
@@ -62,7 +63,7 @@ func RuledBy(list []*Journey, d *drop.Drop) *Journey {
 		if !j.near(d) { // first, since of most it reads the times alone: each is far from the other in memory
 			continue
 		}
-		if k := j.Outcome.By.Kind; k != "rule" && k != "policy" || j.Outcome.Verdict != Dropped && j.Outcome.Verdict != Rejected || !j.Meets(d) {
+		if !j.ruled() || !j.Meets(d) {
 			continue
 		}
 		switch {
@@ -73,4 +74,46 @@ func RuledBy(list []*Journey, d *drop.Drop) *Journey {
 		}
 	}
 	return found
+}
+
+// seenLike is how many of the newest packets are looked at for one like another.
+const seenLike = 4096
+
+// RuledLike finds the newest traced packet of the same flow as a drop by netfilter, without the
+// client's port, that a rule or a policy dropped in the same hook. It may have met another rule
+// than the drop did.
+func RuledLike(list []*Journey, d *drop.Drop) *Journey {
+	if !ruled(d) {
+		return nil
+	}
+	now := drop.FlowOf(&d.Packet)
+	came := now // before address translation
+	if d.Tracked() {
+		p := d.Packet
+		t := d.Reply
+		if from := netip.AddrPortFrom(p.Src, p.SPort); from == netip.AddrPortFrom(d.Orig.Src, d.Orig.SPort) || from == netip.AddrPortFrom(d.Reply.Dst, d.Reply.DPort) {
+			t = d.Orig
+		}
+		p.Src, p.Dst, p.SPort, p.DPort = t.Src, t.Dst, t.SPort, t.DPort
+		came = drop.FlowOf(&p)
+	}
+	for i := len(list) - 1; i >= max(0, len(list)-seenLike); i-- {
+		j := list[i]
+		if n := len(j.Steps); n == 0 || !j.ruled() || j.Steps[n-1].Hook != d.Hook {
+			continue
+		}
+		if f := drop.FlowOf(&j.Packet); f == now || f == came {
+			return j
+		}
+	}
+	return nil
+}
+
+// ruled reports whether a drop is of one packet and by netfilter.
+func ruled(d *drop.Drop) bool { return d.Netfilter() && d.HasPacket() && d.Count == 1 }
+
+// ruled reports whether a rule or a policy that is known dropped the packet.
+func (j *Journey) ruled() bool {
+	o := &j.Outcome
+	return (o.By.Kind == "rule" || o.By.Kind == "policy") && (o.Verdict == Dropped || o.Verdict == Rejected)
 }

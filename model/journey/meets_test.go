@@ -56,3 +56,57 @@ func TestRuledBy(t *testing.T) {
 		}
 	}
 }
+
+// TestRuledLike: a drop by netfilter of which no trace is known is told of the newest traced
+// packet of its flow that a rule dropped in its hook.
+func TestRuledLike(t *testing.T) {
+	p := udp("10.2.0.2", 5)
+	p.SPort, p.DPort = 40000, 53
+	journey := func(rule int, change func(*Journey)) *Journey {
+		j := &Journey{Number: rule, Start: began, Packet: *p, Outcome: Outcome{Verdict: Dropped, By: Culprit{Kind: "rule", Rule: rule}}, Steps: []Step{{Hook: model.HookPrerouting}, {Hook: model.HookForward}}}
+		j.Packet.SPort, j.Packet.IPID = 50000, 9 // another client's port, another packet
+		if change != nil {
+			change(j)
+		}
+		return j
+	}
+	d := fallen(p, "NETFILTER_DROP", drop.StationNetfilter)
+	d.Hook = model.HookForward
+	nat := *d
+	nat.Orig = p.Tuple()
+	nat.Packet.Dst, nat.Packet.DPort = p.Dst.Next(), 5353
+	nat.Reply = nat.Packet.Tuple().Reverse()
+	back := nat // what comes back, its source not yet put back
+	back.Packet.Src, back.Packet.Dst, back.Packet.SPort, back.Packet.DPort = nat.Packet.Dst, p.Src, 5353, 40000
+	kernel := fallen(p, "NO_SOCKET", drop.StationSocket)
+	several := *d
+	several.Count = 2
+	for _, c := range []struct {
+		name string
+		list []*Journey
+		drop *drop.Drop
+		want int
+	}{
+		{"the newest", []*Journey{journey(2, nil), journey(3, nil)}, d, 3},
+		{"a policy's, rejected", []*Journey{journey(2, func(j *Journey) { j.Outcome.By.Kind, j.Outcome.Verdict = "policy", Rejected })}, d, 2},
+		{"translated", []*Journey{journey(2, nil)}, &nat, 2},
+		{"the other direction", []*Journey{journey(2, nil)}, &back, 0},
+		{"what comes back", []*Journey{journey(2, func(j *Journey) { j.Packet = back.Packet })}, &back, 2},
+		{"another service", []*Journey{journey(2, func(j *Journey) { j.Packet.DPort++ })}, d, 0},
+		{"another client", []*Journey{journey(2, func(j *Journey) { j.Packet.Src = p.Src.Next() })}, d, 0},
+		{"another hook", []*Journey{journey(2, func(j *Journey) { j.Steps[1].Hook = model.HookInput })}, d, 0},
+		{"accepted", []*Journey{journey(2, func(j *Journey) { j.Outcome.Verdict = Accepted })}, d, 0},
+		{"not told", []*Journey{journey(2, func(j *Journey) { j.Outcome.By.Kind = "unknown" })}, d, 0},
+		{"without steps", []*Journey{journey(2, func(j *Journey) { j.Steps = nil })}, d, 0},
+		{"the kernel's own", []*Journey{journey(2, nil)}, kernel, 0},
+		{"several", []*Journey{journey(2, nil)}, &several, 0},
+	} {
+		got := 0
+		if j := RuledLike(c.list, c.drop); j != nil {
+			got = j.Outcome.By.Rule
+		}
+		if got != c.want {
+			t.Errorf("%s: rule %d, want %d", c.name, got, c.want)
+		}
+	}
+}

@@ -100,6 +100,9 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		return page.Send(page.WhyRequest{Filter: drop.Filter(&r.Last.Packet)})
 	case keys.Copy:
 		e := p.words.Explain(r.Last)
+		if traced, _ := p.ruled.by(f.Snap.Journeys, r.Last); traced != nil {
+			e.Words = traced.Outcome.Sentence
+		}
 		return page.Send(page.CopyRequest{Text: strings.TrimSpace(r.Key.Reason+" "+r.Last.What()) + ": " + e.Sentence()})
 	}
 	return nil

@@ -2,9 +2,11 @@ package drops
 
 import (
 	"flag"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -78,6 +80,20 @@ func TestCounters(t *testing.T) {
 		if got := text(New(), f); !strings.HasPrefix(got, want) {
 			t.Errorf("%q: %.200s", want, got)
 		}
+	}
+}
+
+// TestRowsInSight: where not all rows fit it says which are there.
+func TestRowsInSight(t *testing.T) {
+	p := New()
+	f := frame(theme.Options{}, 100, 16)
+	n := len(f.Snap.Drops.Rows) - 1 // one is usual
+	p.Do(keys.Bottom, f)
+	if got, want := text(p, f), fmt.Sprintf("  %d-%d of %d  ", n-p.height+1, n, n); p.height >= n || !strings.Contains(got, want) {
+		t.Errorf("%d rows fit, want %q:\n%s", p.height, want, got)
+	}
+	if got := text(p, frame(theme.Options{}, 160, 40)); strings.Contains(strings.SplitN(got, "\n", 2)[0], " of ") {
+		t.Errorf("all fit:\n%s", got)
 	}
 }
 
@@ -168,6 +184,9 @@ func TestRule(t *testing.T) {
 	if !strings.Contains(got, rule) || !strings.Contains(got, "traced #77") || strings.Contains(got, "nfscope trace") {
 		t.Errorf("%s", text(p, f))
 	}
+	if c, ok := p.Do(keys.Copy, f)().(page.CopyRequest); !ok || !strings.HasSuffix(c.Text, "> 203.0.113.10:8080 SYN: "+rule) {
+		t.Errorf("copied: %+v", c)
+	}
 	s.Journeys[len(s.Journeys)-1] = nil // lists never change: that a frame looks again would be a panic
 	text(p, f)
 	s.Journeys = s.Journeys[:len(s.Journeys)-1]
@@ -176,12 +195,28 @@ func TestRule(t *testing.T) {
 	}
 	later := *d
 	s.Journeys = []*journey.Journey{j}
-	if p.ruled.by(s.Journeys, d) != j || p.ruled.by(nil, d) != nil || p.ruled.by(s.Journeys, &later) != j {
+	by := func(list []*journey.Journey, d *drop.Drop) *journey.Journey {
+		found, _ := p.ruled.by(list, d)
+		return found
+	}
+	if by(s.Journeys, d) != j || by(nil, d) != nil || by(s.Journeys, &later) != j {
 		t.Error("another list, and another drop, are asked for")
 	}
 	later.Count = 2
-	if other := later; p.ruled.by(s.Journeys, &other) != nil {
+	if other := later; by(s.Journeys, &other) != nil {
 		t.Error("another drop has the answer of the one before")
+	}
+	// One that comes later and is not traced: what is known of the flow stays, marked as that.
+	next := *d
+	next.Time, next.Packet.IPID = d.Time.Add(time.Hour), d.Packet.IPID+1
+	j.Steps = []journey.Step{{Hook: d.Hook}}
+	row := *s.Drops.Rows[i]
+	row.Last = &next
+	s.Drops.Rows = []*drop.Row{&row}
+	s.Version++
+	got = strings.Join(strings.Fields(text(New(), f)), " ")
+	if !strings.Contains(got, "one like it, #77 at "+j.Start.Format("15:04:05")+", was "+rule) || !strings.Contains(got, "a rule or a policy of netfilter in forward dropped it") || strings.Contains(got, "traced #77") {
+		t.Errorf("%s", text(New(), f))
 	}
 }
 

@@ -43,9 +43,9 @@ func (p *Page) table(f *page.Frame, width, height int) []string {
 	if height <= 0 {
 		return nil
 	}
-	out := []string{p.title(f, width)}
 	p.height = max(1, height-2)
 	from, to := p.cursor.Window(p.height)
+	out := []string{p.title(f, width, from, to)}
 	lay := table.Fit(p.columns(), width)
 	out = append(out, lay.Head(th))
 	for i := from; i < to; i++ {
@@ -90,8 +90,8 @@ func lifts(w drop.Watch) (s []string) {
 	return s
 }
 
-// title counts, and says what is not seen.
-func (p *Page) title(f *page.Frame, width int) string {
+// title counts, and says which rows are in sight and what is not seen.
+func (p *Page) title(f *page.Frame, width, from, to int) string {
 	th, d := f.Theme, f.Snap.Drops
 	var told []string
 	if p.order.packets > 0 || p.order.counters == 0 {
@@ -100,7 +100,11 @@ func (p *Page) title(f *page.Frame, width int) string {
 	if n := p.order.counters; n > 0 {
 		told = append(told, units.Plural(uint64(n), 5, "counter")+" rose")
 	}
-	left := th.Strong.Render(strings.Join(told, ", ")) + "  " + th.Dim.Render("by "+p.order.name())
+	left := th.Strong.Render(strings.Join(told, ", "))
+	if n := len(p.order.list); to-from < n {
+		left += "  " + th.Text.Render(fmt.Sprintf("%d-%d of %d", from+1, to, n))
+	}
+	left += "  " + th.Dim.Render("by "+p.order.name())
 	if p.order.hidden > 0 {
 		left += "  " + th.Dim.Render(fmt.Sprintf("%d usual (*)", p.order.hidden))
 	}
@@ -233,7 +237,7 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.
 	if e.Grade == drop.Usual {
 		who += ", as on every healthy host"
 	}
-	traced := p.ruled.by(f.Snap.Journeys, d)
+	traced, like := p.ruled.by(f.Snap.Journeys, d)
 	if traced != nil { // the kernel names no rule
 		e.Words, e.Do = traced.Outcome.Sentence, ""
 	}
@@ -242,6 +246,9 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.
 		if value != "" {
 			items = append(items, inspector.Item{Name: name, Value: value, Style: style})
 		}
+	}
+	if like != nil { // of the newest one no rule is known, of one that was traced it is
+		add("rule", fmt.Sprintf("one like it, #%d at %s, was %s", like.Number, like.Start.Format("15:04:05"), like.Outcome.Sentence), th.Strong)
 	}
 	for i, s := range e.Facts {
 		add(map[bool]string{true: "here", false: " "}[i == 0], s, th.Text)
