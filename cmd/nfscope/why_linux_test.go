@@ -150,6 +150,7 @@ func TestWhyKernel(t *testing.T) {
 	}
 }
 `, "nft", "-f", "-")
+	nettest.Feed(t, n.Router, `table netdev w { chain early { type filter hook ingress device "r0" priority 0; udp dport 1044 drop; }; }`, "nft", "-f", "-")
 	nettest.Echo(t, n.Server, 1012)
 	for _, port := range []int{1017, 1018, 1019, 1020} {
 		nettest.Echo(t, n.Server, port)
@@ -187,6 +188,8 @@ func TestWhyKernel(t *testing.T) {
 			sentence: "the reply of tcp " + e.of(e.server, 1004) + " > " + e.client + " was dropped by rule 1 of inet w/through (nftables): ct state invalid tcp dport 1004 drop"})
 		add(whyCase{name: "reply dropped", filter: to(1012), fire: asks(n.Client, e.of(e.server, 1012)), kind: "rule", status: exitDropped,
 			sentence: flow(1012) + ": the request was delivered (sent out of r1), the reply was dropped by rule 3 of inet w/through (nftables): udp sport 1012 drop"})
+		add(whyCase{name: "before the trace", filter: to(1044), fire: sends(t, n, frame(1044)), kind: "netfilter", confidence: "likely", status: exitDropped, args: []string{"--for", "4s"},
+			sentence: flow(1044) + " was dropped by netfilter in the ingress hook, likely by rule 1 of netdev w/early (nftables): udp dport 1044 drop"})
 		add(whyCase{name: "the only answer dropped", filter: to(1043), fire: sends(t, n, frame(1043)), kind: "rule", status: exitDropped,
 			sentence: flow(1043) + ": the request was delivered (sent out of r1), and the ICMP error about it from " + e.server + ", port unreachable (nobody listens there, or a firewall rejects it), was dropped by rule 8 of inet w/through (nftables): meta l4proto { icmp, ipv6-icmp } ct state related drop"})
 		add(whyCase{name: "works", filter: to(1017), fire: asks(n.Client, e.of(e.server, 1017)), kind: "works",

@@ -208,8 +208,13 @@ func (w *whyRun) knock(ctx context.Context) <-chan struct{} {
 func (w *whyRun) last() (*why.Answer, *why.Seen) {
 	s := w.look.Seen(time.Now(), true)
 	a := w.answer(s)
-	if a.Kind == why.Nothing {
+	switch {
+	case a.Kind == why.Nothing:
 		s.Simulated = w.look.Simulation()
+		a = w.answer(s)
+	case a.Untraced != nil:
+		list := w.look.Suspects(a.Untraced)
+		s.Suspects, s.Untraced = &list, a.Untraced
 		a = w.answer(s)
 	}
 	return a, s

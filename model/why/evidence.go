@@ -42,7 +42,8 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 		a.Reason = "TcpExtListenOverflows"
 		a.Do = words.Of(a.Reason).Do
 	case Netfilter:
-		a.Do = ""
+		a.Do, a.Untraced = "", v.by.drop
+		a.maybe(s, v)
 	}
 	for _, x := range v.talk.about {
 		a.take(x)

@@ -78,7 +78,7 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 			switch {
 			case x.reply != (side == Reply) || !x.lost() || t.done(x):
 			case !t.bearable(x):
-				v.blame(x, side)
+				v.blame(s, x, side)
 				return v
 			case borne == nil:
 				borne = x
@@ -90,11 +90,11 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		return v
 	}
 	if borne != nil {
-		v.bear(borne)
+		v.bear(s, borne)
 		return v
 	}
 	if x := t.silenced(); x != nil {
-		v.blame(x, Reply)
+		v.blame(s, x, Reply)
 		return v
 	}
 	switch x := t.refusal(); {
@@ -119,12 +119,12 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 }
 
 // bear makes a packet the verdict that was lost of a flow that works all the same.
-func (v *verdict) bear(x *sight) {
+func (v *verdict) bear(s *Seen, x *sight) {
 	side := Request
 	if x.reply {
 		side = Reply
 	}
-	v.blame(x, side)
+	v.blame(s, x, side)
 	v.borne = true
 	v.because += "; the flow went on after it"
 }
@@ -138,7 +138,7 @@ func (t *talk) done(x *sight) bool {
 }
 
 // blame makes a lost packet the verdict, or one like it of which more is known.
-func (v *verdict) blame(x *sight, side Side) {
+func (v *verdict) blame(s *Seen, x *sight, side Side) {
 	x = v.talk.exact(x)
 	v.side, v.by = side, x
 	v.kind = map[fate]Kind{byRule: Rule, byQueue: Queue, byTable: Conntrack, byNetwork: Netfilter, byKernel: Kernel}[x.fate]
@@ -153,6 +153,9 @@ func (v *verdict) blame(x *sight, side Side) {
 	switch {
 	case x.fate == byNetwork:
 		v.confidence, v.because = Likely, "the kernel says that netfilter dropped it, but it was not traced there, so the rule is not known"
+		if v.only(s) != nil {
+			v.because = "the kernel says that netfilter dropped it; it was not traced there, and by the rules of now no other can have"
+		}
 	case x.fate == byTable && !x.noRule():
 		v.confidence, v.because = Likely, "conntrack's counter rose when it came; that no rule did it is not known"
 	case x.fate == byRule && !x.journey.Complete:

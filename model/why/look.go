@@ -156,11 +156,19 @@ func flowsOf(s *Seen, t *flow.Table) (out []*flow.Flow) {
 // Simulation takes a packet of the filter through the rules of now; nil where that cannot
 // be done.
 func (l *Look) Simulation() *journey.Journey {
+	return Simulate(l.filter, l.host())
+}
+
+// Suspects are the rules of now that may have dropped a packet.
+func (l *Look) Suspects(d *drop.Drop) Suspects { return SuspectsOf(d, l.host()) }
+
+// host is the namespace as it is now; without rules where none are known.
+func (l *Look) host() Host {
 	l.mu.Lock()
 	snap := l.snap
 	l.mu.Unlock()
 	if snap == nil || snap.Rules == nil {
-		return nil
+		return Host{}
 	}
-	return Simulate(l.filter, Host{Index: snap.Names(snap.Rules), Local: snap.Local, Routes: snap.Routes})
+	return Host{Index: snap.Names(snap.Rules), Local: snap.Local, Routes: snap.Routes}
 }

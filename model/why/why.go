@@ -125,6 +125,9 @@ type Seen struct {
 	// asked.
 	Hop   *drop.Neighbour
 	HopOf Hop
+	// Suspects may have dropped a packet that was not traced, Untraced; nil where nobody asked.
+	Suspects *Suspects
+	Untraced *drop.Drop
 	// Simulated is a packet of the filter taken through the rules, nil where that could not
 	// be done, or was not needed.
 	Simulated *journey.Journey
@@ -191,6 +194,8 @@ type Answer struct {
 	Flows    []*flow.Flow
 	// Simulated is a packet that was only reckoned.
 	Simulated *journey.Journey
+	// Untraced is the drop of which no rule is known, nil where there is none.
+	Untraced *drop.Drop
 	// Asks is the request whose socket here would tell more, nil where none would.
 	Asks *Call
 	// Hop is where the request was sent that no reply came to, or the last reply; nil where it

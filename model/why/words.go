@@ -15,7 +15,7 @@ import (
 func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
 	name := v.talk.name() + v.talk.translated()
 	if v.borne {
-		return v.losses(name) + v.end(words) + v.besides()
+		return v.losses(name) + v.end(s, words) + v.besides()
 	}
 	switch v.kind {
 	case Works:
@@ -34,7 +34,7 @@ func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
 		}
 		return out
 	}
-	return v.whose(name) + v.end(words) + v.mixed()
+	return v.whose(name) + v.end(s, words) + v.mixed()
 }
 
 // losses says of a flow that works how much of it is lost.
@@ -84,7 +84,7 @@ func (v *verdict) whose(name string) string {
 }
 
 // end says what became of the packet.
-func (v *verdict) end(words drop.Dictionary) string {
+func (v *verdict) end(s *Seen, words drop.Dictionary) string {
 	x := v.by
 	const kernel = "dropped by the kernel, no rule did it: "
 	switch v.kind {
@@ -108,6 +108,9 @@ func (v *verdict) end(words drop.Dictionary) string {
 		at := ""
 		if h := x.drop.Hook; h != model.HookNone {
 			at = " in the " + h.String() + " hook"
+		}
+		if c := v.only(s); c != nil {
+			return "dropped by netfilter" + at + ", likely by " + c.Words()
 		}
 		return "dropped by netfilter" + at + ", by a rule or a policy that was not traced"
 	case Kernel:

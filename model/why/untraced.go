@@ -1,0 +1,122 @@
+package why
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"nfscope/model"
+	"nfscope/model/drop"
+	"nfscope/model/fact"
+	"nfscope/model/journey"
+	"nfscope/model/ruleset"
+	"nfscope/model/walk"
+)
+
+// Suspects are the rules and policies that may have dropped a packet which nobody traced.
+type Suspects struct {
+	List []journey.Culprit
+	// Open is true where others may have too: what a rule does is not known.
+	Open bool
+}
+
+// SuspectsOf takes a packet that netfilter dropped in a hook through the chains of that hook, by
+// the rules of now. Of a packet that was not traced the kernel tells no more.
+func SuspectsOf(d *drop.Drop, h Host) (s Suspects) {
+	if h.Index == nil || d.Hook == model.HookNone || !d.HasPacket() {
+		return s
+	}
+	known := func(name string) fact.Fact[string] { return fact.Fact[string]{Value: name, Known: name != ""} }
+	facts := fact.Facts{Mark: fact.Of(d.Packet.Mark), In: known(d.In), Out: known(d.Out), Local: func(a netip.Addr) fact.Answer { return fact.Is(h.own(a)) }}
+	packet, muddled, walker := d.Packet, false, walk.New(h.Index)
+	family, in := d.Packet.Family, called(d)
+	if in == model.FamilyBridge {
+		family = in
+	}
+	for _, b := range ruleset.Pipeline(h.Index.Ruleset(), family, d.Hook) {
+		if in != 0 && b.Table.Family != in || !on(b.Chain, d) || strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
+			continue
+		}
+		r := walker.Chain(b.Table, b.Chain, packet, facts, muddled)
+		packet, facts, muddled = r.Packet, r.Facts, r.Muddled
+		goes := false
+		for i := range r.Ends {
+			switch e := &r.Ends[i]; e.Verdict {
+			case model.VerdictDrop, model.VerdictReject:
+				st := step(&b, d.Hook, e)
+				s.List = append(s.List, journey.CulpritOf(&st))
+			case model.VerdictAccept:
+				goes = true
+			default:
+				s.Open, goes = true, true
+			}
+		}
+		if !goes {
+			break
+		}
+	}
+	return s
+}
+
+// called is the family of the chain that dropped the packet, by the kernel's function that called
+// it; 0 where that is not known.
+func called(d *drop.Drop) model.Family {
+	for _, f := range d.Callers {
+		switch f, _, _ = strings.Cut(f, "."); f {
+		case "nft_do_chain_bridge":
+			return model.FamilyBridge
+		case "nft_do_chain_netdev":
+			return model.FamilyNetdev
+		case "nft_do_chain_ipv4":
+			return model.FamilyIPv4
+		case "nft_do_chain_ipv6":
+			return model.FamilyIPv6
+		case "nft_do_chain_inet", "nft_do_chain_inet_ingress":
+			return model.FamilyInet
+		}
+	}
+	return 0
+}
+
+// on reports whether a chain may have seen the packet: one at ingress or egress is bound to devices.
+func on(c *model.Chain, d *drop.Drop) bool {
+	dev := d.In
+	if d.Hook == model.HookEgress {
+		dev = d.Out
+	}
+	return c.Device == "" || dev == "" || slices.Contains(strings.Split(c.Device, ","), dev)
+}
+
+// suspects are those of the verdict's packet, nil where nobody asked.
+func (v *verdict) suspects(s *Seen) *Suspects {
+	if v.kind != Netfilter || s.Untraced != v.by.drop {
+		return nil
+	}
+	return s.Suspects
+}
+
+// only is the one rule that can have dropped the verdict's packet, nil where there are several,
+// or none is known.
+func (v *verdict) only(s *Seen) *journey.Culprit {
+	if x := v.suspects(s); x != nil && len(x.List) == 1 && !x.Open {
+		return &x.List[0]
+	}
+	return nil
+}
+
+// mostSuspects is how many are named.
+const mostSuspects = 4
+
+// maybe names the suspects where there is not one alone.
+func (a *Answer) maybe(s *Seen, v *verdict) {
+	x := v.suspects(s)
+	if x == nil || v.only(s) != nil {
+		return
+	}
+	for i := range x.List[:min(mostSuspects, len(x.List))] {
+		a.Evidence = append(a.Evidence, "by the rules of now it may have been "+x.List[i].Words())
+	}
+	if n := len(x.List) - mostSuspects; n > 0 {
+		a.Evidence = append(a.Evidence, "or "+plural(n, "more rule", "more rules")+" of that hook")
+	}
+}
