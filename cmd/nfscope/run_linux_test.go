@@ -61,6 +61,7 @@ func launch(t *testing.T, name string, args ...string) *running {
 func (r *running) hears(text string) string {
 	r.t.Helper()
 	r.hang.Reset(nettest.InVain)
+	defer r.hang.Stop() // what the test does before it waits again is not the program's hanging
 	for l := range r.said {
 		r.errs.WriteString(l + "\n")
 		if strings.Contains(l, text) {
@@ -75,6 +76,7 @@ func (r *running) hears(text string) string {
 func (r *running) line(what string, ok func(string) bool) string {
 	r.t.Helper()
 	r.hang.Reset(nettest.InVain)
+	defer r.hang.Stop()
 	for {
 		l, err := r.stdout.ReadString('\n')
 		r.out.WriteString(l)

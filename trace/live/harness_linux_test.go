@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,9 +75,11 @@ func openAll(t *testing.T, ns *netns.Handle, tr Trace) *scope {
 }
 
 // arm reads the rules, has parts of what a Session watches run until it is closed, and
-// arms a trace when the connections are known.
+// arms a trace when the connections are known. It does not end by the time, unless the test
+// says so: its end changes the rules, and on a busy machine the usual half minute is soon over.
 func (s *scope) arm(tr Trace, parts ...func(context.Context)) {
 	s.t.Helper()
+	tr.For = cmp.Or(tr.For, 10*time.Minute)
 	if _, err := s.session.Rules(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
