@@ -62,6 +62,8 @@ func TestApart(t *testing.T) {
 func TestReusedID(t *testing.T) {
 	p := udp("10.1.0.1", 5)
 	other := udp("10.1.0.1", 6)
+	written := udp("10.1.0.1", 5)
+	written.Content = 7
 	for _, c := range []struct {
 		name     string
 		second   *model.Packet
@@ -71,6 +73,7 @@ func TestReusedID(t *testing.T) {
 	}{
 		{"the packet goes on", p, model.HookForward, time.Millisecond, 1},
 		{"other headers", other, model.HookForward, time.Millisecond, 2},
+		{"what it carries was written to", written, model.HookForward, time.Millisecond, 1},
 		{"a hook before", p, model.HookPrerouting, time.Millisecond, 2},
 		{"a silence", p, model.HookForward, time.Second, 2},
 	} {

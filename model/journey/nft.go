@@ -179,7 +179,7 @@ func (f *Fold) legacyTwin(w *walk, e *Event, k packetKey) *builder {
 
 // nftStep adds the step that an event tells of.
 func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
-	if w.hidden && !e.Verdict.Ends() {
+	if w.hidden && !e.Verdict.Ends() { // our own table ends nothing, unless somebody has changed it
 		if isArming(e.Chain) {
 			w.armed, b.began = true, true
 		}
@@ -188,7 +188,6 @@ func (f *Fold) nftStep(b *builder, w *walk, e *Event) {
 		}
 		return
 	}
-	w.hidden = false // our own table drops nothing: somebody has changed it
 	if w.vague {
 		f.locate(b, w, e.Chain)
 	}
@@ -250,15 +249,11 @@ func (f *Fold) nftRule(s *step, e *Event, flags model.TCPFlags) bool {
 		s.note = fmt.Sprintf("handle %d is not in the ruleset that was read", e.Handle)
 		return false
 	}
-	target := s.rule.Target
-	if target == "" {
-		target = e.To
-	}
 	// nf_tables' reject and iptables-nft's REJECT both end in NF_DROP.
 	if s.verdict == model.VerdictDrop && s.rule.Verdict() == model.VerdictReject {
 		s.verdict = model.VerdictReject
 	}
-	s.note = fate(target, s.verdict, flags)
+	s.note = fate(s.rule.Target, s.verdict, flags)
 	return true
 }
 

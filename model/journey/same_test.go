@@ -133,17 +133,19 @@ func TestStampsByChance(t *testing.T) {
 // while, and no other: neighbour solicitations all have the same key.
 func TestSevered(t *testing.T) {
 	rules := rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT")))
-	gone, other, like := udp("10.1.0.1", 5), udp("10.1.0.1", 5), udp("10.1.0.1", 5)
-	other.Src = gone.Src.Next()
+	gone, other, like, mapped := udp("10.1.0.1", 5), udp("10.1.0.1", 5), udp("10.1.0.1", 5), udp("10.1.0.1", 5)
+	other.Src, mapped.Dst = gone.Src.Next(), gone.Dst.Next()
 	for _, c := range []struct {
 		name  string
+		seen  *model.Packet // as it was seen last
 		p     *model.Packet
 		after time.Duration
 		doubt bool
 	}{
-		{"like it", like, time.Second, true},
-		{"from another", other, time.Second, false},
-		{"like it, long after", like, time.Minute, false},
+		{"like it", gone, like, time.Second, true},
+		{"from another", gone, other, time.Second, false},
+		{"like it, long after", gone, like, time.Minute, false},
+		{"like what it was translated to", mapped, mapped, time.Second, true},
 	} {
 		f := NewFold(Options{Probes: true})
 		f.SetRules(rules, began)
@@ -154,7 +156,7 @@ func TestSevered(t *testing.T) {
 			f.Event(&e)
 		}
 		put(0, arming(gone))
-		put(0, line("filter", "FORWARD", EventPolicy, 1, model.HookForward, gone)) // and its end is late
+		put(0, line("filter", "FORWARD", EventPolicy, 1, model.HookForward, c.seen)) // and its end is late
 		f.Tick(began.Add(500 * time.Millisecond))
 		put(c.after, arming(c.p))
 		put(c.after, line("filter", "FORWARD", EventPolicy, 1, model.HookForward, c.p))
@@ -196,5 +198,67 @@ func TestFloodedApart(t *testing.T) {
 		if !slices.Equal(got, c.copies) {
 			t.Errorf("%s: copies of %v, want %v", c.name, got, c.copies)
 		}
+	}
+}
+
+// TestRenamedApart: which of two packets alike a bridge delivered under another id is not known.
+func TestRenamedApart(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	_, list := folded(rulesOf(), Options{Probes: true}, between(arming(p), "br0", "", 1), between(arming(p), "br0", "", 2), between(probe(model.HookInput, p), "br0", "", 8))
+	if len(list) != 2 || list[0].Why != twins || list[1].Why != twins {
+		t.Errorf("%d journeys, the first complete %v: %s", len(list), list[0].Complete, list[0].Why)
+	}
+}
+
+// TestApartHooks: what went one way is not seen at a hook of another.
+func TestApartHooks(t *testing.T) {
+	walked := func(h model.Hook, in, out string) *builder {
+		b := &builder{probed: true}
+		b.insert(&walk{source: SourceLegacy, family: model.FamilyIPv4, place: place{hook: h}, in: in, out: out})
+		return b
+	}
+	unprobed := func(b *builder) *builder { b.probed = false; return b }
+	for _, c := range []struct {
+		name    string
+		b       *builder
+		h       model.Hook
+		in, out string
+		apart   bool
+	}{
+		{"came in, is made here", walked(model.HookPrerouting, "r0", ""), model.HookOutput, "", "r1", true},
+		{"came in, is delivered", walked(model.HookPrerouting, "r0", ""), model.HookInput, "r0", "", false},
+		{"came in, leaves a bridge without its name", walked(model.HookPrerouting, "br0", ""), model.HookPostrouting, "", "br0", false},
+		{"came in, leaves elsewhere without its name", walked(model.HookPrerouting, "r0", ""), model.HookPostrouting, "", "r1", true},
+		{"came in, leaves elsewhere, and may have been made here", unprobed(walked(model.HookPrerouting, "r0", "")), model.HookPostrouting, "", "r1", false},
+		{"came over loopback, is sent", walked(model.HookPrerouting, "lo", ""), model.HookPostrouting, "", "lo", true},
+		{"made here, comes in", walked(model.HookOutput, "", "r1"), model.HookPrerouting, "r0", "", true},
+		{"made here, is delivered", walked(model.HookOutput, "", "lo"), model.HookInput, "lo", "", true},
+		{"made here, is sent", walked(model.HookOutput, "", "r1"), model.HookPostrouting, "", "r1", false},
+		{"made here, is sent with its device set", walked(model.HookOutput, "", "r1"), model.HookPostrouting, "r1", "r1", false},
+		{"made here, what is sent came in", walked(model.HookOutput, "", "r1"), model.HookPostrouting, "r0", "r1", true},
+		{"sent, comes in", walked(model.HookPostrouting, "", "r1"), model.HookPrerouting, "r0", "", true},
+		{"sent on, is delivered", walked(model.HookPostrouting, "r0", "r1"), model.HookInput, "r0", "", true},
+		{"sent on, came in before", walked(model.HookPostrouting, "r0", "r1"), model.HookPrerouting, "r0", "", false},
+		{"delivered, is sent on", walked(model.HookInput, "r0", ""), model.HookForward, "r0", "r1", true},
+		{"delivered, is sent", walked(model.HookInput, "r0", ""), model.HookPostrouting, "r0", "r1", true},
+		{"forwarded, is made here", walked(model.HookForward, "r0", "r1"), model.HookOutput, "", "r1", true},
+	} {
+		e := Event{Family: model.FamilyIPv4, In: c.in, Out: c.out}
+		if got := c.b.apart(c.h, &e); got != c.apart {
+			t.Errorf("%s: apart %v", c.name, got)
+		}
+		if e.Family = model.FamilyBridge; c.b.apart(c.h, &e) {
+			t.Errorf("%s: apart where a bridge tells of it", c.name)
+		}
+	}
+}
+
+// TestFirstDoubt: of several reasons to doubt a journey the first stays.
+func TestFirstDoubt(t *testing.T) {
+	b := &builder{}
+	b.suspect(unlisted)
+	b.suspect(twins)
+	if b.doubt != unlisted {
+		t.Errorf("in doubt because %q", b.doubt)
 	}
 }

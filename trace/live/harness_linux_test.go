@@ -186,6 +186,7 @@ func (s *scope) wait(what string, ok func(*snapshot.Snapshot) bool) *snapshot.Sn
 				for _, j := range last.Journeys {
 					b.WriteString(describe(j))
 				}
+				fmt.Fprintf(&b, "lost: %+v; drops: %+v\n", last.Loss, last.Drops.Watch)
 			}
 			s.t.Fatalf("waited in vain for %s; what there was:\n%s", what, b.String())
 		}
