@@ -1,10 +1,12 @@
 package journey
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/flow"
 )
 
 // both is a connection of three packets each way, told by conntrack ID, beside another.
@@ -113,5 +115,115 @@ func TestPartner(t *testing.T) {
 	lone := &Journey{Number: 1}
 	if Partner(lone, js) != nil {
 		t.Error("a packet of no connection has a partner")
+	}
+}
+
+// TestOneConversation: the kernel gives an ID again, so a conversation has the packets alone
+// whose ends can be of one connection.
+func TestOneConversation(t *testing.T) {
+	of := func(n int, dir string, with func(*Journey)) *Journey {
+		j := &Journey{Number: n, Family: model.FamilyIPv4, Flow: 77, Direction: dir, Packet: *udp("10.1.0.1", 1)}
+		if dir == Reply {
+			p := &j.Packet
+			p.Src, p.Dst, p.SPort, p.DPort = p.Dst, p.Src, p.DPort, p.SPort
+		}
+		with(j)
+		return j
+	}
+	same := func(*Journey) {}
+	foreign := func(j *Journey) { j.Packet.SPort, j.Packet.DPort = 1, 2 }
+	j := of(1, Original, same)
+	for _, c := range []struct {
+		name string
+		o    *Journey
+		in   bool
+	}{
+		{"the next request", of(2, Original, same), true},
+		{"the answer", of(2, Reply, same), true},
+		{"an ICMP error", of(2, Reply, func(j *Journey) { j.Packet.Proto, j.Packet.SPort, j.Packet.DPort = model.ProtoICMP, 0, 0 }), true},
+		{"another flow", of(2, Reply, func(j *Journey) { j.Flow = 78 }), false},
+		{"another family", of(2, Original, func(j *Journey) { j.Family = model.FamilyIPv6 }), false},
+		{"another protocol", of(2, Original, func(j *Journey) { j.Packet.Proto = model.ProtoTCP }), false},
+		{"another port of the same side", of(2, Original, foreign), false},
+		{"an answer to other ports", of(2, Reply, foreign), false},
+		{"an answer to other ports, which were translated", of(2, Reply, func(j *Journey) { foreign(j); j.NAT = &NAT{} }), true},
+		{"an answer from a port that was translated", of(2, Reply, func(j *Journey) { j.Packet.SPort = 1 }), true},
+	} {
+		got, ok := ConversationOf(j, []*Journey{j, c.o})
+		if in := slices.Contains(append(got.Original, got.Reply...), c.o); !ok || in != c.in {
+			t.Errorf("%s: in the conversation %v", c.name, in)
+		}
+	}
+	late := of(9, Reply, same)
+	for _, c := range []struct {
+		name string
+		of   *Journey
+		list []*Journey
+		want *Journey
+	}{
+		{"what a reply answers", of(9, Reply, func(j *Journey) { j.Answers = 1 }), []*Journey{j, of(2, Original, same)}, j},
+		{"what came back after a request that answers something itself", of(3, Original, func(j *Journey) { j.Answers = 2 }), []*Journey{of(2, Reply, same), late}, late},
+		{"the last before it, where nothing came after", of(10, Original, same), []*Journey{of(2, Reply, same), late}, late},
+	} {
+		if got := Partner(c.of, c.list); got != c.want {
+			t.Errorf("%s: #%d", c.name, got.Number)
+		}
+	}
+}
+
+// TestAbout: what is said of a packet that another stands before.
+func TestAbout(t *testing.T) {
+	tcp := model.Packet{Proto: model.ProtoTCP, Flags: model.RST | model.ACK}
+	for want, j := range map[string]*Journey{
+		"":                      {Packet: tcp},
+		"answers #3":            {Packet: tcp, Answers: 3, Path: PathForward, CTState: "RELATED"},
+		"answers #4":            {Packet: tcp, Answers: 4, Path: PathOutput, CTState: "ESTABLISHED"},
+		"answers #5":            {Packet: model.Packet{Proto: model.ProtoTCP, Flags: model.ACK}, Answers: 5, Path: PathOutput, CTState: "RELATED"},
+		"REJECT's answer to #6": {Packet: tcp, Answers: 6, Path: PathOutput, CTState: "RELATED"},
+		"ICMP error about #7":   {Packet: model.Packet{Proto: model.ProtoICMP, ICMPType: 3, Transport: true}, Answers: 7},
+	} {
+		if got := j.About(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// talking are the flows of one connection without IDs in events.
+type talking struct{ oneFlow }
+
+func (talking) ByID(uint32) *flow.Flow { return nil }
+
+// TestAnsweredOnce: what a packet answers is the newest of the other direction when its
+// connection was told, and no other that is told later; what is told late is not newer.
+func TestAnsweredOnce(t *testing.T) {
+	p := udp("10.0.0.9", 1)
+	back := *p
+	back.Src, back.Dst, back.SPort, back.DPort = p.Dst, p.Src, p.DPort, p.SPort
+	f := NewFold(Options{Probes: true})
+	f.SetFlows(talking{oneFlow{&flow.Flow{ID: 77, Orig: flow.Side{Tuple: p.Tuple()}, Reply: flow.Side{Tuple: back.Tuple()}}}})
+	begin := func(n int, q model.Packet) *builder {
+		b := &builder{number: n}
+		q.IPID = uint16(n)
+		k := known{flow: 77, direction: Original}
+		if q.Src == back.Src {
+			k.direction = Reply
+		}
+		f.answers(b, &k, &q)
+		return b
+	}
+	begin(1, *p)
+	reply := begin(3, back)
+	begin(2, *p) // it began before, and was told of now
+	k := known{flow: 77, direction: Reply}
+	if f.answers(reply, &k, &back); k.answers != 1 {
+		t.Errorf("the reply answers #%d, told again", k.answers)
+	}
+	begin(6, *p)
+	begin(5, *p)
+	if b := begin(7, back); b.answers != 6 {
+		t.Errorf("a reply answers #%d, want #6", b.answers)
+	}
+	if b := begin(4, back); b.answers != 0 {
+		t.Errorf("a reply that began before answers #%d", b.answers)
 	}
 }

@@ -29,6 +29,7 @@ func TestCopiesAre(t *testing.T) {
 	}{
 		{"TEE", tee, []Event{in(1), hit(), out(p, 2)}, []int{0, 1}},
 		{"TEE, told late", tee, []Event{in(1), out(p, 2), hit()}, []int{0, 1}},
+		{"TEE of two that look the same", tee, []Event{in(1), in(2), hit(), out(p, 3), hit()}, []int{0, 0, 1}},
 		{"dup", dup, []Event{in(1), headed(dups, p), out(p, 2)}, []int{0, 1}},
 		{"to another", tee, []Event{in(1), hit(), out(&elsewhere, 2)}, []int{0, 0}},
 		{"to another, told late", tee, []Event{in(1), out(&elsewhere, 2), hit()}, []int{0, 0}},

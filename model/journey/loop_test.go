@@ -112,3 +112,53 @@ func TestRedirectUntold(t *testing.T) {
 		}
 	}
 }
+
+// TestLeavesAs: what comes in over loopback is the other half of what can have left as it:
+// that was not stopped, goes out by loopback, and has its ends but for those that are
+// translated behind where it was seen last.
+func TestLeavesAs(t *testing.T) {
+	p := udp("10.0.0.5", 7)
+	change := func(with func(*model.Packet)) *model.Packet { q := *p; with(&q); return &q }
+	early, done := place{model.HookPostrouting, 0}, place{model.HookPostrouting, probePriority}
+	for _, c := range []struct {
+		name    string
+		at      place
+		out     string
+		verdict model.Verdict
+		came    *model.Packet
+		leaves  bool
+	}{
+		{"the same", done, loopback, model.VerdictAccept, p, true},
+		{"where the device is not told", done, "", model.VerdictAccept, p, true},
+		{"dropped", done, loopback, model.VerdictDrop, p, false},
+		{"by another device", done, "r1", model.VerdictAccept, p, false},
+		{"to another address", early, loopback, model.VerdictAccept, change(func(q *model.Packet) { q.Dst = q.Dst.Next() }), false},
+		{"to another port", early, loopback, model.VerdictAccept, change(func(q *model.Packet) { q.DPort++ }), false},
+		{"from another address, not translated yet", early, loopback, model.VerdictAccept, change(func(q *model.Packet) { q.Src = q.Src.Next() }), true},
+		{"from another port, not translated yet", early, loopback, model.VerdictAccept, change(func(q *model.Packet) { q.SPort++ }), true},
+		{"from another address", done, loopback, model.VerdictAccept, change(func(q *model.Packet) { q.Src = q.Src.Next() }), false},
+		{"from another port", done, loopback, model.VerdictAccept, change(func(q *model.Packet) { q.SPort++ }), false},
+	} {
+		b := &builder{}
+		b.insert(&walk{source: SourceNFT, family: model.FamilyInet, place: c.at, out: c.out, verdict: c.verdict, head: p})
+		if got := b.leavesAs(c.came); got != c.leaves {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// TestHalvesInTurn: a packet that has its other half is not that of the next one.
+func TestHalvesInTurn(t *testing.T) {
+	p := udp("10.0.0.5", 7)
+	half := func(e Event, n int, id uint32) Event { e = overLo(e, uint32(n)); e.ID = id; return e }
+	_, list := folded(rulesOf(), Options{Probes: true},
+		half(arming(p), 1, 1), half(probe(model.HookPostrouting, p), 1, 1), half(arming(p), 2, 2), half(probe(model.HookInput, p), 2, 2),
+		half(arming(p), 1, 3), half(probe(model.HookPostrouting, p), 1, 3), half(arming(p), 2, 4), half(probe(model.HookInput, p), 2, 4))
+	var got []int
+	for _, j := range list {
+		got = append(got, j.Half)
+	}
+	if !slices.Equal(got, []int{2, 1, 4, 3}) {
+		t.Errorf("the halves are %v", got)
+	}
+}

@@ -260,8 +260,8 @@ func TestNAT(t *testing.T) {
 			if j.NAT == nil || !slices.Equal(j.NAT.Src, c.src) || !slices.Equal(j.NAT.Dst, c.dst) || !slices.Equal(j.NAT.Class, []string{"masquerade"}) {
 				t.Errorf("%+v, want %v %v", j.NAT, c.src, c.dst)
 			}
-			if j.Flow != 77 {
-				t.Errorf("flow %d", j.Flow)
+			if want := map[bool]string{false: Original, true: Reply}[c.dst != nil]; j.Flow != 77 || j.FlowBy != FlowByTuple || j.Direction != want {
+				t.Errorf("%s of flow %d by %q", j.Direction, j.Flow, j.FlowBy)
 			}
 		})
 	}

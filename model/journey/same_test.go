@@ -187,6 +187,7 @@ func TestFloodedApart(t *testing.T) {
 		{"one", []Event{in("br0", 1), out(2), out(1)}, []int{0, 1}},
 		{"three ports", []Event{in("br0", 1), out(2), out(3), out(1)}, []int{0, 1, 1}},
 		{"two came in", []Event{in("br0", 1), in("br0", 2), out(3)}, []int{0, 0, 0}},
+		{"two came in and go on", []Event{in("br0", 1), in("br0", 2), out(2), out(1)}, []int{0, 0}},
 		{"by another bridge", []Event{in("br1", 1), out(2)}, []int{0, 0}},
 		{"what came in was not seen", []Event{out(2)}, []int{0}},
 	} {
