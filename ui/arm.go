@@ -29,20 +29,21 @@ type (
 // held against the packets that were traced.
 func armable(s string) error { return parse(s, filter.Journeys) }
 
-// split says which part of a filter the kernel matches and which is asked afterwards.
-func split(s string) string {
+// split says which part of a filter, or of both directions of it, the kernel matches and
+// which is asked afterwards.
+func split(s string, both bool) string {
 	f, err := filter.Parse(s)
 	if err != nil {
 		return ""
 	}
-	in, after := f.InKernel(), f.After()
+	in, after := f.Parts(both)
 	switch {
-	case len(after) == 0:
+	case after == "":
 		return "the kernel matches all of it"
-	case len(in) == 0:
-		return "the kernel traces every packet; asked afterwards: " + strings.Join(after, ", ")
+	case in == "":
+		return "the kernel traces every packet; asked afterwards: " + after
 	}
-	return "the kernel matches " + strings.Join(in, ", ") + "; asked afterwards: " + strings.Join(after, ", ")
+	return "the kernel matches " + ways(in, both) + "; asked afterwards: " + after
 }
 
 // words lists what may stand at a place in a filter: its own words, and the names of

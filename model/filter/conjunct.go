@@ -69,20 +69,10 @@ func (f *Filter) Conjuncts(most int) ([]Conjunct, error) {
 // After lists the conditions that the kernel cannot match before conntrack, as the
 // filter has them; they are held against what was traced.
 func (f *Filter) After() []string {
-	return f.conditions(func(l *leaf) bool { return l.side() != sideHeader })
-}
-
-// InKernel lists the conditions that the kernel matches where a packet begins, as the
-// filter has them.
-func (f *Filter) InKernel() []string {
-	return f.conditions(func(l *leaf) bool { return l.side() == sideHeader })
-}
-
-func (f *Filter) conditions(which func(*leaf) bool) []string {
 	var out []string
 	var walk func(*node)
 	walk = func(n *node) {
-		if n.op == opLeaf && which(&n.leaf) && !slices.Contains(out, n.leaf.String()) {
+		if n.op == opLeaf && n.leaf.side() != sideHeader && !slices.Contains(out, n.leaf.String()) {
 			out = append(out, n.leaf.String())
 		}
 		for _, k := range n.kids {

@@ -19,7 +19,7 @@ func TestDrop(t *testing.T) {
 		"": filter.Yes, "tcp": filter.Yes, "host 10.2.0.2 and dst port 8443": filter.Yes, "dst host 203.0.113.9 and dst port 443": filter.Yes, "dst host 203.0.113.9 and dst port 8443": filter.No,
 		"reason NETFILTER_DROP": filter.Yes, "reason netfilter_drop": filter.Yes, "reason IP_RPFILTER": filter.No, "not reason IP_RPFILTER": filter.Yes,
 		"in eth0": filter.Yes, "in eth1": filter.No, "out eth0": filter.Unknown, "not out eth0": filter.Unknown, "mark 5": filter.Yes, "state new": filter.Yes, "zone 3": filter.Yes,
-		"dnat": filter.Yes, "nat": filter.Yes, "snat": filter.No, "dropped": filter.Yes, "udp or reason NETFILTER_DROP": filter.Yes,
+		"dnat": filter.Yes, "nat": filter.Yes, "snat": filter.No, "zone 4": filter.No, "src host 203.0.113.9 and src port 443": filter.Yes, "dropped": filter.Yes, "udp or reason NETFILTER_DROP": filter.Yes,
 	} {
 		if got := parse(t, s).Drop(d); got != want {
 			t.Errorf("%q: %v, want %v", s, got, want)

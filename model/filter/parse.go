@@ -118,9 +118,6 @@ func (p *parser) and(joined bool) (*node, error) {
 		case tokEnd:
 			p.ends = append(p.ends, "and", "or")
 			p.ends = append(p.ends, conditions()...)
-			if p.depth > 1 {
-				p.ends = append(p.ends, ")")
-			}
 			return one(opAnd, kids), nil
 		case tokOr, tokClose:
 			return one(opAnd, kids), nil

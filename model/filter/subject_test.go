@@ -32,7 +32,7 @@ func TestFlow(t *testing.T) {
 		"mark 3", "mark 1/1", "zone 7", "state established", "state assured", "nat", "dnat", "masquerade", "not redirect",
 		"src 10.0.0.5 and dst 10.2.0.2", "not chain X or tcp", filter.ForFlow(fl)}
 	no := []string{"udp", "ip6", "dst 10.0.0.5", "src 10.2.0.2", "dst host 203.0.113.9 and dst port 8443", "src port 443", "zone 1",
-		"state new", "snat", "hairpin", "chain X", "not chain X", "dropped", "in eth0", "not in eth0", "host 10.0.0.6"}
+		"state new", "snat", "hairpin", "chain X", "not chain X", "dropped", "in eth0", "not in eth0", "host 10.0.0.6", "state related", "zone 0", "zone 8"}
 	for _, s := range yes {
 		if !parse(t, s).Flow(fl) {
 			t.Errorf("%q does not match", s)
@@ -41,6 +41,14 @@ func TestFlow(t *testing.T) {
 	for _, s := range no {
 		if parse(t, s).Flow(fl) {
 			t.Errorf("%q matches", s)
+		}
+	}
+	expected := natted()
+	expected.Status |= flow.Expected
+	expected.Zone, expected.Orig.Zone, expected.Reply.Zone = 0, 8, 9
+	for _, s := range []string{"state related", "zone 8", "zone 9", "zone 0", "not zone 7"} {
+		if !parse(t, s).Flow(expected) {
+			t.Errorf("%q does not match one that was expected, of two zones", s)
 		}
 	}
 }
@@ -83,6 +91,7 @@ func TestJourney(t *testing.T) {
 			{Table: "nat", Chain: "PREROUTING", Kind: journey.KindRule, Rule: 1, Verdict: model.VerdictAccept},
 			{Table: "filter", Chain: "FORWARD", Kind: journey.KindRule, Rule: 3, Verdict: model.VerdictDrop,
 				Packet: journey.Delta{{Field: "dst", Value: "10.2.0.2"}, {Field: "dport", Value: "8443"}, {Field: "mark", Value: "0x5"}}},
+			{Table: "mangle", Chain: "FORWARD", Kind: journey.KindPolicy, Verdict: model.VerdictAccept},
 		},
 		NAT:     &journey.NAT{Class: []string{"dnat"}},
 		Outcome: journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Reason: "NETFILTER_DROP"}},
@@ -92,7 +101,7 @@ func TestJourney(t *testing.T) {
 		"reason netfilter_drop", "state new", "not snat", "(table nat and rule 1) and (table filter and rule 3)",
 		"not port 22", "(tcp or udp) and not dst port 80"}
 	no := []string{"dst 203.0.113.9 and dst port 8443", "chain FORWARD and rule 1", "chain PREROUTING verdict drop", "udp",
-		"snat", "zone 1", "not zone 1", "in eth1", "not dst port 443", "state established", "reason OTHER"}
+		"snat", "zone 1", "not zone 1", "in eth1", "not dst port 443", "state established", "reason OTHER", "rule 0"}
 	for _, s := range yes {
 		if !parse(t, s).Journey(j) {
 			t.Errorf("%q does not match", s)
@@ -101,6 +110,11 @@ func TestJourney(t *testing.T) {
 	for _, s := range no {
 		if parse(t, s).Journey(j) {
 			t.Errorf("%q matches", s)
+		}
+	}
+	for verdict, want := range map[string]bool{journey.Rejected: true, journey.Accepted: false, journey.Unknown: false} {
+		if parse(t, "dropped").Journey(&journey.Journey{Outcome: journey.Outcome{Verdict: verdict}}) != want {
+			t.Errorf("dropped of a packet that was %s: not %v", verdict, want)
 		}
 	}
 	if parse(t, "chain X").Journey(&journey.Journey{}) || parse(t, "out eth1 or not out eth1").Journey(&journey.Journey{}) {

@@ -356,6 +356,9 @@ func (f *Fold) complete(b *builder, j *Journey, why string) {
 			j.Why = "the end of its way through " + w.table + "/" + w.base + " was not seen: events were lost or came too late"
 		} else if c := b.missing(at); c != nil {
 			j.Why = "no event of " + c.table + "/" + c.name + " was seen, which it met: events were lost or came too late"
+			if f.noLegacy && c.backend == model.BackendLegacy {
+				j.Why = "what " + c.table + "/" + c.name + " did with it, which it met, is not known: legacy tables are not traced"
+			}
 		} else {
 			j.Why, j.Complete = why, why == ""
 		}

@@ -85,3 +85,25 @@ func TestUntold(t *testing.T) {
 		}
 	}
 }
+
+// TestLegacyIsNotTraced: what a packet met in a legacy table is not said to be lost where
+// nobody hears of it.
+func TestLegacyIsNotTraced(t *testing.T) {
+	t.Parallel()
+	p := &model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoUDP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), Length: 30, IPID: 1}
+	for deaf, want := range map[bool]string{
+		false: "no event of filter/INPUT was seen, which it met: events were lost or came too late",
+		true:  "what filter/INPUT did with it, which it met, is not known: legacy tables are not traced",
+	} {
+		f := NewFold(Options{Probes: true})
+		f.SetNoLegacy(deaf)
+		f.SetRules(parsed(t, "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"), time.Time{})
+		first, last := arming(p), probe(model.HookInput, p)
+		f.Event(&first)
+		f.Event(&last)
+		f.Flush()
+		if j := f.Journeys()[0]; j.Why != want || j.Complete {
+			t.Errorf("nobody hears %v: %q, complete %v, want %q", deaf, j.Why, j.Complete, want)
+		}
+	}
+}

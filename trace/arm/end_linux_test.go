@@ -156,7 +156,10 @@ func TestSweepTakesOnlyWhatADeadProcessLeft(t *testing.T) {
 	for _, pid := range []string{dead, self} {
 		nettest.Feed(t, ns, fmt.Sprintf("table inet nfscope_%s_1 { chain c { type filter hook output priority 5;\n}\n}\n", pid), "nft", "-f", "-")
 	}
-	nettest.Feed(t, ns, "table inet nfscope_users { }\n", "nft", "-f", "-")
+	users := []string{"nfscope_users", "my_nfscope_" + dead + "_1", "nfscope_" + dead + "_1_mine"}
+	for _, name := range users {
+		nettest.Feed(t, ns, "table inet "+name+" { }\n", "nft", "-f", "-")
+	}
 	armed := arming(t, ns, arm.Options{})
 	// Processes: one that is dead though its pid is in use again, one that lives
 	// under whatever name, one of another pid namespace, and one that did not say.
@@ -186,7 +189,12 @@ func TestSweepTakesOnlyWhatADeadProcessLeft(t *testing.T) {
 		t.Errorf("it says of what stays: %v", err)
 	}
 	left := nettest.Run(t, ns, "nft", "list", "tables")
-	if strings.Contains(left, "nfscope_"+dead) || !strings.Contains(left, "nfscope_"+self+"_1") || !strings.Contains(left, "nfscope_users") {
+	for _, name := range append(users, "nfscope_"+self+"_1") {
+		if !strings.Contains(left, "table inet "+name+"\n") {
+			t.Errorf("%s is no dead trace's, and was taken out; left:\n%s", name, left)
+		}
+	}
+	if strings.Contains(left, "table inet nfscope_"+dead+"_1\n") {
 		t.Errorf("tables left:\n%s", left)
 	}
 	for _, c := range commands {

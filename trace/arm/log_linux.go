@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -35,12 +36,29 @@ type setLog struct {
 // when we are killed.
 func EnableLog(ns *netns.Handle, g *guard.Guard) (*Log, error) {
 	l := &Log{ns: ns, guard: g}
-	for _, family := range []int{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6} {
-		if err := l.enable(fmt.Sprintf("net/netfilter/nf_log/%d", family)); err != nil {
+	for _, path := range logSysctls() {
+		if err := l.enable(path); err != nil {
 			return nil, errors.Join(fmt.Errorf("let legacy TRACE reach us: %w", err), l.Close())
 		}
 	}
 	return l, nil
+}
+
+// Logging reports whether legacy TRACE of a family reaches NFLOG group 0 without us.
+func Logging(ns *netns.Handle) bool {
+	l := Log{ns: ns}
+	return slices.ContainsFunc(logSysctls(), func(path string) bool {
+		now, _ := l.swap(path, "", "") // what cannot be read is not set by anybody
+		return now == logger
+	})
+}
+
+// logSysctls are the settings for IPv4 and IPv6.
+func logSysctls() (paths []string) {
+	for _, family := range []int{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6} {
+		paths = append(paths, fmt.Sprintf("net/netfilter/nf_log/%d", family))
+	}
+	return paths
 }
 
 func (l *Log) enable(path string) error {

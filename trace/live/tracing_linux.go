@@ -131,7 +131,11 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 			if tr.nft == nil {
 				return err
 			}
-			tr.notes = append(tr.notes, "legacy tables are not traced: "+err.Error())
+			note := "legacy tables are not traced: " + err.Error()
+			if errors.Is(err, nflog.ErrTaken) && arm.Logging(s.ns) {
+				note += "; until then it gets a line for each rule of theirs that a traced packet meets, since net.netfilter.nf_log is nfnetlink_log"
+			}
+			tr.notes = append(tr.notes, note)
 		}
 	}
 	if t.Between || legacy && tr.log == nil {

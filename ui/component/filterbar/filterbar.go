@@ -47,9 +47,9 @@ type Bar struct {
 	// Words gives what may stand at a place in the text, in runes from its start; nil
 	// where nobody knows.
 	Words func(text string, at int) []string
-	// Split says of a valid filter, in words, which part of it runs where; nil where
-	// that is no question.
-	Split func(text string) string
+	// Split says of a valid filter, or of both directions of it, in words, which part of it
+	// runs where; nil where that is no question.
+	Split func(text string, both bool) string
 
 	in    input.Input
 	check func(string) error
@@ -199,7 +199,7 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 	case b.err != nil:
 		say, style = reason(b.err), th.Bad
 	case valid && b.Split != nil:
-		if where := b.Split(b.Value()); where != "" {
+		if where := b.Split(b.Value(), b.Both); where != "" {
 			say = where + "; " + say
 		}
 	}
