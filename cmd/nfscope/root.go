@@ -32,6 +32,8 @@ func (a *app) rootCommand() *cobra.Command {
 				return usagef("--between: it is for the traces that the UI arms, and --file shows rules alone")
 			case between && !a.terminal():
 				return usagef("--between: it is for the traces that the UI arms, and there is no terminal for it; `nfscope trace --between` needs none")
+			case !readonly && file != "":
+				return usagef("--readonly=false: it is for the connections of a host, and --file shows rules alone")
 			case file != "":
 				return a.showFile(file)
 			}
