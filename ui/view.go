@@ -235,9 +235,11 @@ func (m *Model) hints() []keys.Action {
 		out = append(out, keys.Enter, keys.Why, keys.TraceThis, keys.Sort, keys.Usual)
 	case "Labs":
 		return []keys.Action{keys.GoOn, keys.Down, keys.Up, keys.Pause, keys.StepOn, keys.StepBack, keys.Slower, keys.Lesson, keys.Back, keys.Zoom, keys.Quit}
-	case "Trace":
-		out = append(out, keys.Follow, keys.Enter, keys.Compare, keys.Talk, keys.Export)
 	default:
+		if h, ok := m.page().(page.Hinter); ok {
+			out = append(out, h.Hints()...)
+			break
+		}
 		out = append(out, keys.Enter, keys.Follow)
 	}
 	if m.latest.Replay != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 	"nfscope/ui/component/ladder"
 )
 
@@ -20,13 +21,13 @@ import (
 type exporter struct{}
 
 // Export writes a new file, in the form that its name ends in.
-func (exporter) Export(name string, list []*journey.Journey) (said string, err error) {
+func (exporter) Export(name string, list []*journey.Journey, of *snapshot.Snapshot) (said string, err error) {
 	var write func(io.Writer, []*journey.Journey) error
 	switch ext := strings.ToLower(filepath.Ext(name)); ext {
 	case ".txt":
 		write = exportText
 	case ".json", ".ndjson", ".jsonl":
-		write = exportJSON
+		write = func(w io.Writer, list []*journey.Journey) error { return exportJSON(w, list, of) }
 	case ".pcapng":
 		write = exportCapture
 	default:
@@ -71,16 +72,16 @@ func exportText(w io.Writer, list []*journey.Journey) error {
 	return nil
 }
 
-// exportJSON writes what `trace --json` prints, the closing stats too.
-func exportJSON(w io.Writer, list []*journey.Journey) error {
+// exportJSON writes what `trace --json` prints, the closing stats too: how many events came
+// and were lost until then, of packets that are not written too.
+func exportJSON(w io.Writer, list []*journey.Journey, of *snapshot.Snapshot) error {
 	e := json.NewEncoder(w)
-	s := stats{start: time.Now(), journeys: uint64(len(list))}
 	for _, j := range list {
 		if err := e.Encode(j); err != nil {
 			return err
 		}
-		s.gaps += j.Gaps
 	}
+	s := stats{events: of.Events, journeys: uint64(len(list)), lost: of.Loss.Trace + of.Loss.Dropped, gaps: of.Loss.Gaps, start: time.Now()}
 	return s.print(w)
 }
 

@@ -7,19 +7,22 @@ import (
 	"strings"
 	"testing"
 
+	"nfscope/model/snapshot"
 	"nfscope/ui/uitest"
 )
 
 func TestExport(t *testing.T) {
 	dir := t.TempDir()
-	list := uitest.Snapshot().Journeys
+	snap := uitest.Snapshot()
+	snap.Events, snap.Loss = 900, snapshot.Loss{Trace: 5, Flows: 1, Gaps: 3, Drops: 2, Dropped: 2}
+	list := snap.Journeys
 	for _, c := range []struct{ name, begins, holds string }{
 		{"a.txt", "#14 tcp 198.51.100.7:40312", "dst 10.2.0.2:8443"},
-		{"a.json", `{"schema":"nfscope/journey/1"`, `"schema":"nfscope/stats/1"`},
+		{"a.json", `{"schema":"nfscope/journey/1"`, `{"schema":"nfscope/stats/1","events":900,"journeys":6,"lost":7,"gaps":3,`},
 		{"A.PCAPNG", "\x0a\x0d\x0d\x0a", "dropped by rule 2 of filter/INPUT"},
 	} {
 		name := filepath.Join(dir, c.name)
-		said, err := exporter{}.Export(name, list)
+		said, err := exporter{}.Export(name, list, snap)
 		if err != nil || said != "wrote 6 packets to "+name {
 			t.Fatal(said, err)
 		}
@@ -27,7 +30,7 @@ func TestExport(t *testing.T) {
 		if err != nil || !bytes.HasPrefix(b, []byte(c.begins)) || !bytes.Contains(b, []byte(c.holds)) {
 			t.Errorf("%s: %.200q, %v", c.name, b, err)
 		}
-		if _, err := (exporter{}).Export(name, list[:1]); err == nil || !strings.Contains(err.Error(), "left as it is") {
+		if _, err := (exporter{}).Export(name, list[:1], snap); err == nil || !strings.Contains(err.Error(), "left as it is") {
 			t.Errorf("a file that is there: %v", err)
 		}
 		if again, _ := os.ReadFile(name); !bytes.Equal(again, b) {
@@ -35,7 +38,7 @@ func TestExport(t *testing.T) {
 		}
 	}
 	for _, name := range []string{filepath.Join(dir, "x"), filepath.Join(dir, "none", "x.txt"), ""} {
-		if _, err := (exporter{}).Export(name, list); err == nil {
+		if _, err := (exporter{}).Export(name, list, snap); err == nil {
 			t.Errorf("%q was written", name)
 		}
 	}

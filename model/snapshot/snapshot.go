@@ -59,6 +59,8 @@ type Snapshot struct {
 	Drops Drops
 	Trace Trace
 	Loss  Loss
+	// Events counts trace events so far.
+	Events uint64
 	// EventsPerSecond counts trace and conntrack events of the last second.
 	EventsPerSecond float64
 	// Problems are sentences about what does not work, newest last.

@@ -226,7 +226,7 @@ func (s *Store) Snapshot(now time.Time) *snapshot.Snapshot {
 		ConntrackInUse: s.tracked || s.flows.Live() > 0, Local: s.local, Routes: s.host.Routes, Flows: fl, Health: s.healthy,
 		Journeys: s.fold.Journeys(), Forgotten: s.fold.Forgotten(),
 		Drops: snapshot.Drops{Rows: s.drops.Rows(), Watch: s.watch, Forgotten: s.drops.Forgotten()}, Trace: s.trace, Loss: s.Loss(),
-		EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
+		Events: s.events, EventsPerSecond: s.rate.last, Problems: slices.Clone(s.problems), Lab: s.lab, Ended: s.ended,
 	}
 }
 

@@ -137,7 +137,7 @@ func TestLimitHoldsAndCountsExactly(t *testing.T) {
 			if err := a.Close(); err != nil {
 				t.Error(err)
 			}
-			if tr, h, err := a.Held(t.Context()); tr != traced && h != held || err != nil {
+			if tr, h, err := a.Held(t.Context()); tr != traced || h != held || err != nil {
 				t.Errorf("after the end: %d, %d, %v", tr, h, err)
 			}
 		})

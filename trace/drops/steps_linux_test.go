@@ -172,6 +172,7 @@ func TestLimit(t *testing.T) {
 	ns := nettest.New(t, "flood")
 	const rate, burst, flood = 50, 10, 3000
 	w := watch(t, ns, Options{Rate: rate, Burst: burst, Counters: 50 * time.Millisecond, NoFacts: true})
+	needBPF(t, w.Watch())
 	began := time.Now()
 	closedPort(t, ns, flood)
 	told, held := 0, uint64(0)

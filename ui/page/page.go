@@ -114,6 +114,10 @@ type RuleShower interface{ ShowRule(id int, f *Frame) }
 // JourneyShower is the page that GotoJourney leads to.
 type JourneyShower interface{ ShowJourney(number int, f *Frame) }
 
+// Hinter is a page whose actions, those that the line at the bottom names, are others from one
+// view of it to the next.
+type Hinter interface{ Hints() []keys.Action }
+
 // Stepper is a page that has places to stop at between the player's steps.
 type Stepper interface {
 	// Step goes on by one, or back where on is false, and reports whether it did; else the

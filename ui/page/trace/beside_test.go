@@ -220,11 +220,12 @@ func TestScrub(t *testing.T) {
 type fakeFiles struct {
 	name string
 	list []*journey.Journey
+	of   *snapshot.Snapshot
 	err  error
 }
 
-func (e *fakeFiles) Export(name string, list []*journey.Journey) (string, error) {
-	e.name, e.list = name, list
+func (e *fakeFiles) Export(name string, list []*journey.Journey, of *snapshot.Snapshot) (string, error) {
+	e.name, e.list, e.of = name, list, of
 	return "wrote it", e.err
 }
 
@@ -239,7 +240,7 @@ func TestExport(t *testing.T) {
 	if !ok || r.Text != "nfscope-packet-14.txt" {
 		t.Fatalf("%+v", r)
 	}
-	if s, _ := pg.Take(" a.json ", f)().(page.Say); s.Text != "wrote it" || s.Bad || to.name != "a.json" || len(to.list) != 1 || to.list[0].Number != 14 {
+	if s, _ := pg.Take(" a.json ", f)().(page.Say); s.Text != "wrote it" || s.Bad || to.name != "a.json" || len(to.list) != 1 || to.list[0].Number != 14 || to.of != f.Snap {
 		t.Errorf("%+v %+v", s, to)
 	}
 	pg.Do(keys.ExportAll, f)

@@ -6,6 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 	"nfscope/ui/page"
 )
 
@@ -13,13 +14,15 @@ import (
 // block.
 type Exporter interface {
 	// Export writes a file whose name ends in .txt, .json or .pcapng. It never overwrites
-	// one. said is what it did, in words.
-	Export(name string, list []*journey.Journey) (said string, err error)
+	// one. of is the state that the journeys are of: what was lost meanwhile goes with them.
+	// said is what it did, in words.
+	Export(name string, list []*journey.Journey, of *snapshot.Snapshot) (said string, err error)
 }
 
 // request is what a text is being typed for.
 type request struct {
 	list []*journey.Journey // to be written
+	of   *snapshot.Snapshot // that they are of
 	logs bool               // to be read
 }
 
@@ -41,7 +44,7 @@ func (pg *Page) askFile(f *page.Frame, all bool) tea.Cmd {
 	if len(list) == 0 {
 		return page.Send(page.Say{Text: "there is no packet to write"})
 	}
-	pg.asked = request{list: list}
+	pg.asked = request{list: list, of: f.Snap}
 	return page.Send(page.TypeRequest{Prompt: "write to ", Hint: name, Text: name,
 		Says: "text (.txt), JSON (.json) or packets for Wireshark (.pcapng), by the name's end"})
 }
@@ -56,7 +59,7 @@ func (pg *Page) Take(text string, _ *page.Frame) tea.Cmd {
 	list := asked.list
 	if name := strings.TrimSpace(text); len(list) > 0 && to != nil && name != "" {
 		return func() tea.Msg {
-			said, err := to.Export(name, list)
+			said, err := to.Export(name, list, asked.of)
 			if err != nil {
 				return page.Say{Text: err.Error(), Bad: true}
 			}

@@ -42,6 +42,16 @@ func TestFateColours(t *testing.T) {
 	}
 }
 
+// TestFateWords: a word stands whole; why, and by whom, only where there is room.
+func TestFateWords(t *testing.T) {
+	j := &journey.Journey{Closed: true, Outcome: journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "kernel", Reason: "NO_SOCKET"}}}
+	for w, want := range map[int]string{9: "dropped", 40: "dropped: NO_SOCKET"} {
+		if got := fateWords(j, w); got != want {
+			t.Errorf("in %d cells: %q, want %q", w, got, want)
+		}
+	}
+}
+
 // inks are the escape sequences that a text stands behind, wherever it stands.
 func inks(line, text string) (list []string) {
 	for _, m := range regexp.MustCompile(`\x1b\[([0-9;]*)m([^\x1b]*)`).FindAllStringSubmatch(line, -1) {

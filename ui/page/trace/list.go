@@ -142,6 +142,9 @@ func fateWords(j *journey.Journey, w int) string {
 	}
 	o := &j.Outcome
 	word := o.Verdict
+	if w < 20 {
+		return word
+	}
 	by := ""
 	switch {
 	case o.By.Kind == "rule":
@@ -151,9 +154,6 @@ func fateWords(j *journey.Journey, w int) string {
 	case o.By.Kind == "kernel" && o.By.Reason != "":
 		return word + ": " + o.By.Reason
 	default:
-		return word
-	}
-	if w < 20 {
 		return word
 	}
 	return word + by + ladder.Place(o.By.Backend, o.By.Family, o.By.Table, o.By.Chain)

@@ -3,6 +3,7 @@ package trace
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,7 +133,7 @@ func TestLogs(t *testing.T) {
 	for i := range more {
 		more[i] = lines[2]
 	}
-	l.lines <- Lines{List: more[:100], Lost: 7}
+	l.lines <- Lines{List: more[:100], Lost: 7, Reads: "NFLOG group 5"}
 	pg.Answered(pg.Ask(f)(), f)
 	if list, _ := pg.logLines(f); list[pg.lineAt(list)].Prefix != "ssh in" {
 		t.Error("the selection moved")
@@ -143,6 +144,9 @@ func TestLogs(t *testing.T) {
 	f.Filter = "icmp"
 	if list, why := pg.logLines(f); len(list) != 1 || why != "" {
 		t.Errorf("%d lines, %s", len(list), why)
+	}
+	if v := ansi.Strip(pg.View(f)); !strings.Contains(v, " 1 of 103 lines of NFLOG group 5") {
+		t.Errorf("it is not said that a filter holds lines back:\n%s", v)
 	}
 	f.Filter = "dropped"
 	if list, why := pg.logLines(f); len(list) != 103 || !strings.Contains(why, "does not apply") {
@@ -156,7 +160,13 @@ func TestLogs(t *testing.T) {
 		t.Errorf("%d lines from %d", len(list), list[0].number)
 	}
 	// The key leads to the packets and back; esc ends it.
+	if h := pg.Hints(); !slices.Contains(h, keys.Logs) || slices.Contains(h, keys.Compare) {
+		t.Errorf("beside the lines the keys are %q", h)
+	}
 	pg.Do(keys.Logs, f)
+	if h := pg.Hints(); !slices.Contains(h, keys.Compare) {
+		t.Errorf("beside the packets the keys are %q", h)
+	}
 	if pg.mode != single || pg.logs.log == nil {
 		t.Error("the key does not lead back to the packets")
 	}

@@ -118,6 +118,14 @@ func (pg *Page) lineWords(l *logline.Line) string {
 	return strings.Join(s, "  ")
 }
 
+// Hints are the actions that the lines are for.
+func (pg *Page) Hints() []keys.Action {
+	if pg.mode != logging {
+		return []keys.Action{keys.Follow, keys.Enter, keys.Compare, keys.Talk, keys.Export}
+	}
+	return []keys.Action{keys.Logs, keys.Back, keys.Follow, keys.Enter, keys.TraceThis}
+}
+
 // drawLogs draws the lines, the newest at the bottom, and all of the selected one.
 func (pg *Page) drawLogs(f *page.Frame, a ladder.Area) {
 	c, p := &pg.canvas, pg.palette
@@ -125,6 +133,9 @@ func (pg *Page) drawLogs(f *page.Frame, a ladder.Area) {
 	r.know(f)
 	list, why := pg.logLines(f)
 	s := units.Plural(uint64(len(list)), 9, "line")
+	if all := len(r.lines); len(list) != all {
+		s = itoa(len(list)) + " of " + units.Plural(uint64(all), 9, "line")
+	}
 	switch {
 	case r.told.Reads != "":
 		s += " of " + r.told.Reads
