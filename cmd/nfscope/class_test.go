@@ -18,17 +18,19 @@ func TestClass(t *testing.T) {
 	if waited, err := free.wait(ctx, 0); waited || err != nil {
 		t.Errorf("a step that was sent waits: %v, %v", waited, err)
 	}
+	over, end := context.WithCancel(ctx)
+	end()
+	for sent, waits := range []bool{true, false, true} { // only the step that was sent goes
+		free.Send(sent)
+		if waited, err := free.wait(over, 1); waited != waits || !errors.Is(err, context.Canceled) {
+			t.Errorf("step 1, when %d was sent: waited %v, %v", sent, waited, err)
+		}
+	}
 	went := make(chan error)
 	go func() {
 		_, err := free.wait(ctx, 1)
 		went <- err
 	}()
-	free.Send(0) // not that one
-	select {
-	case <-went:
-		t.Fatal("step 2 goes before it was sent")
-	default:
-	}
 	free.Send(1)
 	if err := <-went; err != nil {
 		t.Error(err)

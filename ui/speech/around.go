@@ -35,6 +35,11 @@ func (s Speech) Drawing() string {
 // SoFar is the head of the steps that are over.
 func (s Speech) SoFar() string { return s.pick("so far", "至此") }
 
+// Others is the head of the step's other packets, so many.
+func (s Speech) Others(n int) string {
+	return fmt.Sprintf(s.pick("the step's other packets: %d", "本步的其余报文：%d"), n)
+}
+
 // Next is said behind an explanation.
 func (s Speech) Next() string { return s.pick("space: the next step", "空格键：下一步") }
 

@@ -168,7 +168,7 @@ func (s Speech) Said(a guess.Answer) string {
 	if a.Where != nil {
 		text += s.pick(", by ", "，由 ") + s.by(*a.Where)
 	}
-	return s.pick("You said: ", "你的回答：") + text
+	return s.pick("You said: ", "你的回答：") + joined(text)
 }
 
 // About says what the packet had to do with a place that was named in vain; "" where there

@@ -207,6 +207,10 @@ func TestConnectionsAppear(t *testing.T) {
 	if strings.Contains(text(p, f), "tcp "+line+"  ") || !strings.Contains(text(p, f), "no entry yet") {
 		t.Errorf("it is there before the packet is through:\n%s", text(p, f))
 	}
+	for p.stage.part != going {
+		p.Move(33*time.Millisecond, f)
+	}
+	wants(t, p, f, "tcp "+line) // while the packet is on the cables behind the host
 	run(t, p, f)
 	wants(t, p, f, "tcp "+line, "reply 10.2.0.2:8443 > 198.51.100.7:40312")
 	if strings.Contains(text(p, f), "224.0.0.22") {
@@ -348,6 +352,16 @@ func TestList(t *testing.T) {
 	}
 	uitest.Golden(t, "list-80x24", p.View(f))
 
+	// Over a lab that runs esc opens it, and esc again leads back.
+	f.Snap = uitest.Lab("en", 0)
+	for _, open := range []bool{false, true, false} {
+		if strings.Contains(text(p, f), "Choose a lab") != open {
+			t.Errorf("the list is open: %v:\n%s", !open, text(p, f))
+		}
+		do(p, f, keys.Back)
+	}
+
+	f.Snap = &snapshot.Snapshot{}
 	none := New(Options{Lang: "zh"})
 	wants(t, none, f, "没有正在进行的实验")
 }

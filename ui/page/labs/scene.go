@@ -56,6 +56,12 @@ func (p *Page) scene(f *page.Frame, l *snapshot.Lab, a areas, h int) []string {
 	if far := p.soFar(f, l, a.side); h >= tall && len(far) > 1 && h-len(out)-1 >= len(far) {
 		out = append(append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side))), far...)
 	}
+	// And the step's other packets.
+	if room := h - len(out) - 1; h >= tall && room >= fewRules {
+		if others := p.others(f, a.side, room); len(others) > 0 {
+			out = append(append(out, th.Border.Render(strings.Repeat(th.Glyphs.H, a.side))), others...)
+		}
+	}
 	return out
 }
 

@@ -1,6 +1,7 @@
 package labs
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -200,5 +201,71 @@ func TestSendsNothingKnown(t *testing.T) {
 		if got := strings.Contains(strings.Join(lines, "\n"), "sends:"); got != (do != "") {
 			t.Errorf("a step that does %q: %q", do, lines)
 		}
+	}
+}
+
+// What a step teaches is drawn without the marks of code.
+func TestSaysPlain(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("en", 0), theme.Options{}, 120, 40)
+	do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+	f.Snap = uitest.Lab("en", 1)
+	f.Snap.Lab.Steps[0].Says = "See `ip route` there."
+	run(t, p, f)
+	wants(t, p, f, "See ip route there.")
+}
+
+// The right verdict by the wrong rule is half an answer, and no right one.
+func TestHalfRight(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string][]string{
+		"en": {"✕ Half right: the verdict, but not who gave it. You said: accepted, by ", "It was accepted; the policy of nat/POSTROUTING had the last word."},
+		"zh": {"✕ 对了一半：结果对，决定的规则不对。你的回答：accepted，由 ", "它被放行，最后由 nat/POSTROUTING 的策略决定。"},
+	} {
+		p := New(Options{Pace: &pace{held: true}})
+		f := frame(uitest.Lab(lang, 0), theme.Options{}, 200, 55)
+		do(p, f, keys.GoOn, keys.GoOn) // accepted
+		for !strings.Contains(text(p, f), "◆ filter/FORWARD 2") {
+			do(p, f, keys.Down)
+		}
+		do(p, f, keys.GoOn)
+		f.Snap = uitest.Lab(lang, 1)
+		run(t, p, f)
+		wants(t, p, f, want...)
+		if right, of := p.marks(); right != 0 || of != 1 {
+			t.Errorf("%d of %d answers are right", right, of)
+		}
+	}
+}
+
+// Who goes back from the rules has said nothing yet.
+func TestTakenBack(t *testing.T) {
+	t.Parallel()
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(uitest.Lab("en", 0), theme.Options{}, 200, 55)
+	do(p, f, keys.GoOn, keys.GoOn, keys.Back, keys.Bottom, keys.GoOn) // just show me
+	wants(t, p, f, "Who answers?", "sent ...")
+	if strings.Contains(text(p, f), "You said") {
+		t.Errorf("an answer was taken back:\n%s", text(p, f))
+	}
+}
+
+// Behind the verdict stands why the rules before it did not match.
+func TestNearMisses(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string]string{"en": "Rule 1 of nat/POSTROUTING did not match.", "zh": "nat/POSTROUTING 的规则 1 不匹配。"} {
+		p := New(Options{Pace: &pace{held: true}})
+		f := frame(uitest.Lab(lang, 0), theme.Options{}, 200, 55)
+		do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+		f.Snap = uitest.Lab(lang, 1)
+		j := *f.Snap.Journeys[0]
+		end := j.Steps[len(j.Steps)-1] // the policy that had the last word
+		missed := end
+		missed.Kind, missed.Rule = journey.KindMiss, 1
+		j.Steps = append(slices.Clone(j.Steps[:len(j.Steps)-1]), missed, end)
+		f.Snap.Journeys[0] = &j
+		run(t, p, f)
+		wants(t, p, f, want)
 	}
 }

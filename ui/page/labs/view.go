@@ -80,11 +80,16 @@ func (p *Page) lesson(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 	switch p.phase {
 	case intro:
 		say := p.speech(f)
-		text := p.scrolled(p.text(f, l, w), h-2)
+		whole := p.text(f, l, w)
+		text := p.scrolled(whole, h-2)
+		next := ""
 		if p.held() {
-			return indent(append(text, "", th.Moving.Render(say.Begin())))
+			next = th.Moving.Render(say.Begin())
 		}
-		return indent(text)
+		if len(text) < len(whole) {
+			next += "    " + th.Dim.Render(say.Rest())
+		}
+		return indent(append(text, "", next))
 	case asking, choosing:
 		out = p.ask(f, l, w, h)
 	case showing:
