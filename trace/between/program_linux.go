@@ -1,6 +1,7 @@
 package between
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cilium/ebpf"
@@ -26,6 +27,13 @@ func readLayout() (*layout, error) {
 	spec, err := btf.LoadKernelSpec()
 	if err != nil {
 		return nil, fmt.Errorf("read the kernel's BTF (/sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF): %w", err)
+	}
+	return layoutOf(spec)
+}
+
+func layoutOf(spec *btf.Spec) (*layout, error) {
+	if _, err := spec.AnyTypeByName("bpf_nf_ctx"); err != nil { // what they are handed
+		return nil, errors.New("this kernel has no netfilter programs (BPF_PROG_TYPE_NETFILTER; Linux 6.4 has, built with CONFIG_NETFILTER_BPF_LINK)")
 	}
 	f := kbtf.Finder{Spec: spec}
 	l := &layout{
