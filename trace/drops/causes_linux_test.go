@@ -48,8 +48,12 @@ type cause struct {
 	// counter is the counter of /proc that must rise; on StepBPF it stands alone where
 	// reason is "".
 	counter string
-	// hasCT says that the packet had a connection, whose ends are told.
+	// hasCT says that the packet had a connection; conn is what must be told of it then, where
+	// that is not "": both tuples, state, zone, and the packet's mark.
 	hasCT bool
+	conn  string
+	// way is the interfaces it came by and was to leave by, "" to hold nothing.
+	way string
 }
 
 func (c *cause) host(n *nettest.Routed) *netns.Handle {
@@ -307,6 +311,12 @@ func (c *cause) check(t *testing.T, w *watching, blind *blindly) {
 	}
 	if d.Tracked() != c.hasCT {
 		t.Errorf("a connection: %v, want %v: %s", d.Tracked(), c.hasCT, line(d))
+	}
+	if got := fmt.Sprintf("%s, %s, %s, zone %d, mark %d", d.Orig, d.Reply, d.State, d.Zone, d.Packet.Mark); c.conn != "" && got != c.conn {
+		t.Errorf("its connection is told as %s, want %s", got, c.conn)
+	}
+	if got := d.In + ">" + d.Out; c.way != "" && got != c.way {
+		t.Errorf("it came and went %s, want %s", got, c.way)
 	}
 	for _, want := range append(c.facts, c.says) {
 		if !strings.Contains(e.Sentence()+" | "+e.Do, want) {

@@ -1,6 +1,7 @@
 package drops
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -285,11 +286,12 @@ func bracket(a string) string {
 func verdicts() []cause {
 	var list []cause
 	hook := map[string]model.Hook{"PREROUTING": model.HookPrerouting, "INPUT": model.HookInput, "FORWARD": model.HookForward, "OUTPUT": model.HookOutput, "POSTROUTING": model.HookPostrouting}
+	way := map[model.Hook]string{model.HookPrerouting: "r0>", model.HookInput: "r0>", model.HookForward: "r0>", model.HookPostrouting: "r0>r1"}
 	table := map[string]string{"PREROUTING": "raw", "POSTROUTING": "mangle"}
 	for chain, h := range hook {
 		for _, backend := range []string{"legacy", "nft"} {
 			list = append(list, both(cause{name: backend + " " + chain}, func(a addrs) cause {
-				c := cause{fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: h, by: drop.ByNetfilter,
+				c := cause{fire: frame(nettest.Frame{Src: a.client, Dst: a.server}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: h, by: drop.ByNetfilter, way: way[h],
 					what: bracket(a.server), says: "a rule or a policy of netfilter in " + h.String() + " dropped it"}
 				switch chain {
 				case "INPUT":
@@ -350,7 +352,9 @@ func verdicts() []cause {
 	})
 	add("after DNAT", func(a addrs) cause {
 		return cause{setup: "nft add table " + a.family + " t\nnft 'add chain " + a.family + " t n {type nat hook prerouting priority -100;}'; nft add rule " + a.family + " t n udp dport 53 dnat to " + bracket(a.server) + ":9\n" +
-			"nft 'add chain " + a.family + " t c {type filter hook forward priority 0;}'; nft add rule " + a.family + " t c udp dport 9 drop",
+			"nft 'add chain " + a.family + " t c {type filter hook forward priority 0;}'; nft add rule " + a.family + " t c udp dport 9 drop\n" +
+			"nft 'add chain " + a.family + " t r {type filter hook prerouting priority -300;}'; nft add rule " + a.family + " t r ct zone set 7 meta mark set 42",
+			conn: fmt.Sprintf("udp %s:40000 > %s:53, udp %s:9 > %s:40000, NEW, zone 7, mark 42", bracket(a.client), bracket(a.router), bracket(a.server), bracket(a.client)),
 			fire: frame(nettest.Frame{Src: a.client, Dst: a.router, SPort: 40000, DPort: 53}), reason: "NETFILTER_DROP", station: drop.StationNetfilter, hook: model.HookForward, by: drop.ByNetfilter,
 			what: bracket(a.server), says: "a rule or a policy", hasCT: true}
 	})
