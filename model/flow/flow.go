@@ -187,13 +187,14 @@ type Attribute struct {
 	Data []byte
 }
 
-// Expectation is a flow that a helper waits for: what fits it will be RELATED to Master.
+// Expectation is a flow that a helper waits for: what fits it will be RELATED to Master. The
+// kernel does not tell its zone (ctnetlink_exp_dump_expect): where zones have flows of one
+// original tuple, whose it is is not known.
 type Expectation struct {
 	ID     uint32
 	Master model.Tuple
 	// Tuple is what is waited for as far as Mask has bits: a zero mask is any address or port.
 	Tuple, Mask model.Tuple
-	Zone        uint16
 	Timeout     time.Duration
 	Helper      string
 	// Function is the kernel's name of what is done when it comes.

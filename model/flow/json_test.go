@@ -96,7 +96,7 @@ func rareFields(r *rand.Rand, f *Flow, when time.Time) {
 	}
 	f.TimeoutMax, f.Stop, f.Use, f.HelperInfo = time.Minute, when, r.Uint32(), []byte{1, 2}
 	f.Master, f.Synproxy, f.DCCP, f.Context = ftp(21), Synproxy{r.Uint32(), 2, 3}, DCCP{1, r.Uint64()}, "system_u:object_r"
-	f.Expects = []Expectation{{ID: r.Uint32(), Master: f.Orig.Tuple, Tuple: ftp(4000), Mask: ftp(65535), Zone: 1, Timeout: time.Second,
+	f.Expects = []Expectation{{ID: r.Uint32(), Master: f.Orig.Tuple, Tuple: ftp(4000), Mask: ftp(65535), Timeout: time.Second,
 		Helper: "ftp", Function: "nat-follow-master", Flags: 1, Class: 2}}
 	f.Rate, f.Unknown = 1.5, []Attribute{{Type: 99}, {Type: 4<<8 | 9, Data: []byte{7}}}
 	f.Orig.Adjust, f.Orig.TCP, f.Reply.VTag = SeqMove{r.Uint32(), -5, 7}, TCPSide{7, 0x23}, r.Uint32()

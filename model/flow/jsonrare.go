@@ -53,7 +53,6 @@ type (
 		ID       uint32    `json:"id"`
 		Tuple    tupleJSON `json:"tuple"`
 		Mask     tupleJSON `json:"mask"`
-		Zone     uint16    `json:"zone"`
 		Timeout  int64     `json:"timeout_ns"`
 		Helper   string    `json:"helper"`
 		Function string    `json:"function,omitempty"`
@@ -83,7 +82,7 @@ func (f *Flow) rare() rareJSON {
 		j.DCCP = (*dccpJSON)(&f.DCCP)
 	}
 	for _, x := range f.Expects {
-		j.Expects = append(j.Expects, expectationJSON{x.ID, tupleOf(x.Tuple), tupleOf(x.Mask), x.Zone, int64(x.Timeout), x.Helper, x.Function, x.Flags, x.Class})
+		j.Expects = append(j.Expects, expectationJSON{x.ID, tupleOf(x.Tuple), tupleOf(x.Mask), int64(x.Timeout), x.Helper, x.Function, x.Flags, x.Class})
 	}
 	for _, a := range f.Unknown {
 		j.Unknown = append(j.Unknown, attributeJSON{a.Type, hex.EncodeToString(a.Data)})
@@ -115,7 +114,7 @@ func (j *rareJSON) put(f *Flow) (err error) {
 		f.DCCP = DCCP(*j.DCCP)
 	}
 	for _, x := range j.Expects {
-		e := Expectation{ID: x.ID, Master: f.Orig.Tuple, Zone: x.Zone, Timeout: time.Duration(x.Timeout), Helper: x.Helper,
+		e := Expectation{ID: x.ID, Master: f.Orig.Tuple, Timeout: time.Duration(x.Timeout), Helper: x.Helper,
 			Function: x.Function, Flags: x.Flags, Class: x.Class}
 		if e.Tuple, err = x.Tuple.tuple(); err == nil {
 			e.Mask, err = x.Mask.tuple()

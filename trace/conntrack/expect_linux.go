@@ -24,20 +24,19 @@ func (r *Reader) expectations() []flow.Expectation {
 	}
 	var out []flow.Expectation
 	for i := range list {
-		x := &list[i]
-		out = append(out, flow.Expectation{ID: x.ID, Master: tuple(&x.TupleMaster), Tuple: tuple(&x.Tuple), Mask: tuple(&x.Mask),
-			Zone: x.Zone, Timeout: time.Duration(x.Timeout) * time.Second, Helper: x.HelpName, Function: x.Function,
-			Flags: x.Flags, Class: x.Class})
+		out = append(out, expectation(&list[i]))
 	}
 	return out
 }
 
-// tuple turns the library's tuple into ours.
+// expectation turns the library's expectation into ours.
+func expectation(x *conntrack.Expect) flow.Expectation {
+	return flow.Expectation{ID: x.ID, Master: tuple(&x.TupleMaster), Tuple: tuple(&x.Tuple), Mask: tuple(&x.Mask),
+		Timeout: time.Duration(x.Timeout) * time.Second, Helper: x.HelpName, Function: x.Function, Flags: x.Flags, Class: x.Class}
+}
+
+// tuple turns the library's tuple into ours. No helper expects ICMP.
 func tuple(c *conntrack.Tuple) model.Tuple {
-	t := model.Tuple{Proto: model.Proto(c.Proto.Protocol), Src: c.IP.SourceAddress, Dst: c.IP.DestinationAddress,
+	return model.Tuple{Proto: model.Proto(c.Proto.Protocol), Src: c.IP.SourceAddress, Dst: c.IP.DestinationAddress,
 		SPort: c.Proto.SourcePort, DPort: c.Proto.DestinationPort}
-	if t.Proto.ICMP() {
-		t.SPort, t.DPort = c.Proto.ICMPID, uint16(c.Proto.ICMPType)<<8|uint16(c.Proto.ICMPCode)
-	}
-	return t
 }

@@ -1,8 +1,11 @@
 package conntrack
 
 import (
+	"reflect"
 	"testing"
 	"time"
+
+	"github.com/ti-mo/conntrack"
 
 	"nfscope/model/feed"
 	"nfscope/model/flow"
@@ -75,15 +78,41 @@ func TestExpectation(t *testing.T) {
 	}
 }
 
-// TestNamespaceGone: a followed namespace that is deleted is told of in a sentence.
+// TestExpectationFields: a helper's flags and class, which the ftp helper leaves at 0.
+func TestExpectationFields(t *testing.T) {
+	want := flow.Expectation{Flags: 5, Class: 2, Function: "sip", Helper: "h", ID: 3, Timeout: 7 * time.Second}
+	if got := expectation(&conntrack.Expect{Flags: 5, Class: 2, Function: "sip", HelpName: "h", ID: 3, Timeout: 7, Zone: 9}); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, expected %+v", got, want)
+	}
+}
+
+// TestNamespaceGone: a followed namespace that is deleted is told of in a sentence, once,
+// between two readings of the table as well as with one, and followed all the same.
 func TestNamespaceGone(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "ip")
-	ns := nettest.New(t, "gone")
-	items := watch(t, open(t, ns), Options{Resync: 50 * time.Millisecond})
-	until(t, items, "the first dump", isTable)
-	nettest.Run(t, ns, "ip", "netns", "del", ns.Name())
-	until(t, items, "the sentence", func(i feed.Item) bool { return i.Problem != "" })
-	until(t, items, "a dump all the same", isTable)
-	nettest.Run(t, ns, "ip", "netns", "add", ns.Name()) // for who cleans up
+	for _, resync := range []time.Duration{50 * time.Millisecond, time.Hour} {
+		t.Run(resync.String(), func(t *testing.T) {
+			t.Parallel()
+			ns := nettest.New(t, "gone")
+			made := nettest.NewTracked(t, ns)
+			items, end := watching(t, open(t, ns), Options{Resync: resync})
+			until(t, items, "the first dump", isTable)
+			nettest.Run(t, ns, "ip", "netns", "del", ns.Name())
+			t.Cleanup(func() { nettest.Run(t, ns, "ip", "netns", "add", ns.Name()) }) // for who cleans up
+			until(t, items, "the sentence", func(i feed.Item) bool { return i.Problem != "" })
+			made.Make(t, 0, 1)
+			until(t, items, "what comes later", func(i feed.Item) bool { return i.Flow != nil && i.Flow.Type == flow.EventNew })
+			if resync < time.Second {
+				until(t, items, "a dump all the same", isTable)
+				until(t, items, "and another", isTable)
+			}
+			end()
+			for len(items) > 0 {
+				if i := <-items; i.Problem != "" {
+					t.Errorf("again: %s", i.Problem)
+				}
+			}
+		})
+	}
 }
