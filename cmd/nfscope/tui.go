@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 
@@ -31,6 +32,11 @@ import (
 // drawnPerSecond is how often a frame may be written: a key waits half of the time between two.
 // There are frames only where something has changed.
 const drawnPerSecond = 120
+
+// spare is how many goroutines may run besides those that Go has by itself, one for each CPU.
+// One that has gone into the kernel counts until Go finds out, some ten milliseconds later: one
+// waits there for keys, one reads events. Else a key waits behind them while a CPU is idle.
+const spare = 1
 
 type tuiOptions struct {
 	// actions is nil where nothing can be traced, as in a recording or a file.
@@ -76,6 +82,9 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Why: o.why, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
+	procs := runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(procs + spare)
+	defer runtime.GOMAXPROCS(procs)
 	p = tea.NewProgram(m, tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(drawnPerSecond))
 
 	var box mailbox

@@ -85,9 +85,9 @@ func (a *addrs) grow(seed maphash.Seed) {
 // ranks tells by place how many addresses come before the one that is there. locked runs
 // a function while nobody changes the Table: it is short each time, for who draws must not
 // wait for a million addresses. One that another has taken the place of meanwhile may
-// stand where it does not belong.
-func (a *addrs) ranks(locked func(func())) []uint32 {
-	var s sorter
+// stand where it does not belong. rest is a Query's.
+func (a *addrs) ranks(rest func(), locked func(func())) []uint32 {
+	s := sorter{rest: rest}
 	locked(func() { s.reset(a.n) })
 	for c, more := 0, true; more; c++ {
 		locked(func() {
@@ -115,8 +115,10 @@ func (a *addrs) ranks(locked func(func())) []uint32 {
 		last = max(last, r.at)
 	}
 	out := make([]uint32, last+1)
-	for rank, r := range s.rows {
-		out[r.at] = uint32(rank)
+	for from, to := range s.pieces(len(s.rows)) {
+		for rank := from; rank < to; rank++ {
+			out[s.rows[rank].at] = uint32(rank)
+		}
 	}
 	return out
 }

@@ -62,17 +62,17 @@ func word(state string, s Status) string {
 // key gives a flow's place in an order as a number.
 type key func(x *slot) uint64
 
-// keyOf makes the key of a column.
-func (t *Table) keyOf(c Column) key {
+// keyOf makes the key of a column; rest is a Query's.
+func (t *Table) keyOf(c Column, rest func()) key {
 	switch c {
 	case ByProto:
 		return func(x *slot) uint64 { return uint64(x.proto) }
 	case ByClient:
-		return t.endKey(0)
+		return t.endKey(0, rest)
 	case ByService:
-		return t.endKey(1)
+		return t.endKey(1, rest)
 	case ByBackend:
-		return t.endKey(2)
+		return t.endKey(2, rest)
 	case ByState:
 		return stateKey()
 	case ByNAT:
@@ -102,11 +102,14 @@ func (t *Table) keyOf(c Column) key {
 // endKey orders by an address and then its port: the client's (0), the service's (1), or
 // the backend's (2), which are the first three of a slot's. IPv4 comes before IPv6. An
 // IPv6 address goes by its rank among those that there were when the work began.
-func (t *Table) endKey(end int) key {
-	ranks := t.slab.addrs.ranks(func(fn func()) {
+func (t *Table) endKey(end int, rest func()) key {
+	ranks := t.slab.addrs.ranks(rest, func(fn func()) {
 		t.mu.RLock()
-		defer t.mu.RUnlock()
 		fn()
+		t.mu.RUnlock()
+		if rest != nil {
+			rest()
+		}
 	})
 	return func(x *slot) uint64 {
 		a := x.addr[4*end : 4*end+4]

@@ -63,6 +63,8 @@ type Totals struct {
 	Order func(a, b *Group) int
 	// Most bounds the groups that are kept; 0 is MostGroups.
 	Most int
+	// Rest is Query's.
+	Rest func()
 }
 
 // Grouper totals the flows of a Table that live, a piece at a time. It is used by one goroutine; the Table
@@ -98,6 +100,7 @@ func (g *Grouper) Begin(t *Table, asked Totals, spare *Finder) {
 		spare = &Finder{}
 	}
 	*g = Grouper{table: t, asked: asked, groups: map[GroupKey]*Group{}, short: map[uint64]*Group{}, sort: &spare.sort, next: -1}
+	g.sort.rest = asked.Rest
 	if asked.Want != nil {
 		g.want = asked.Want()
 	}

@@ -1,15 +1,36 @@
 package flow
 
+import "iter"
+
 // digit is how many bits of a key are sorted by in one pass.
 const (
 	digit  = 11
 	values = 1 << digit
 )
 
+// atATime is how many rows are handled between two rests: half a millisecond at most.
+const atATime = 1 << 14
+
 // sorter orders rows by 64-bit keys. It keeps its memory for the next time.
 type sorter struct {
 	keys, otherKeys []uint64
 	rows, otherRows []Row
+	// rest is a Query's.
+	rest func()
+}
+
+// pieces goes through so many places, from one to before another, and rests between.
+func (s *sorter) pieces(n int) iter.Seq2[int, int] {
+	return func(yield func(from, to int) bool) {
+		for from := 0; from < n; from += atATime {
+			if !yield(from, min(from+atATime, n)) {
+				return
+			}
+			if s.rest != nil {
+				s.rest()
+			}
+		}
+	}
 }
 
 func (s *sorter) reset(n int) {
@@ -67,8 +88,10 @@ func (s *sorter) sort() {
 // pass sorts by one digit.
 func (s *sorter) pass(shift int) {
 	var at [values]uint32
-	for _, k := range s.keys {
-		at[k>>shift&(values-1)]++
+	for from, to := range s.pieces(len(s.keys)) {
+		for _, k := range s.keys[from:to] {
+			at[k>>shift&(values-1)]++
+		}
 	}
 	sum := uint32(0)
 	for i, n := range at {
@@ -76,10 +99,12 @@ func (s *sorter) pass(shift int) {
 		sum += n
 	}
 	keys, rows := s.otherKeys[:len(s.keys)], s.otherRows[:len(s.rows)]
-	for i, k := range s.keys {
-		d := k >> shift & (values - 1)
-		keys[at[d]], rows[at[d]] = k, s.rows[i]
-		at[d]++
+	for from, to := range s.pieces(len(s.keys)) {
+		for i, k := range s.keys[from:to] {
+			d := k >> shift & (values - 1)
+			keys[at[d]], rows[at[d]] = k, s.rows[from+i]
+			at[d]++
+		}
 	}
 	s.keys, s.otherKeys = keys, s.keys[:cap(s.keys)]
 	s.rows, s.otherRows = rows, s.rows[:cap(s.rows)]

@@ -10,6 +10,9 @@ type Query struct {
 	// Want makes a test of what is wanted; nil is for all flows. The test is used by one
 	// goroutine.
 	Want func() func(*Look) bool
+	// Rest is called again and again while a long list is put in order, which takes longer than
+	// a frame: it may block. nil is for nothing.
+	Rest func()
 }
 
 // View is a list of flows at a moment. It never changes; the flows it names do.
@@ -55,8 +58,9 @@ func (n *Finder) Begin(t *Table, q Query) {
 	if t == nil {
 		return
 	}
-	n.key = t.keyOf(q.By)
+	n.key = t.keyOf(q.By, q.Rest)
 	n.sort.reset(t.Len())
+	n.sort.rest = q.Rest
 }
 
 // piece is how many chunks Step looks through: less than a millisecond.
@@ -129,8 +133,10 @@ func (n *Finder) order() *View {
 	v := &View{rows: n.sort.take(), Of: n.of}
 	if last := n.chunk << chunkBits; len(v.rows) > last/sparse {
 		v.places = make([]uint32, last)
-		for i, r := range v.rows {
-			v.places[r.at] = uint32(i) + 1
+		for from, to := range n.sort.pieces(len(v.rows)) {
+			for i := from; i < to; i++ {
+				v.places[v.rows[i].at] = uint32(i) + 1
+			}
 		}
 	}
 	n.table, n.key, n.want = nil, nil, nil

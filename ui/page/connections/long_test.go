@@ -174,3 +174,29 @@ func TestNewerRequestWins(t *testing.T) {
 		t.Error("it is not made anew, or said to be asked for")
 	}
 }
+
+// TestLongWorkRests: who makes a long list, or groups of one, rests in each of its pieces and
+// while they are put in order.
+func TestLongWorkRests(t *testing.T) {
+	t.Parallel()
+	p, f := longPage(t, 40_000)
+	for _, step := range []struct {
+		do    func()
+		least int
+	}{
+		{func() { p.Do(keys.Sort, f); p.Do(keys.Sort, f) }, 20},
+		{func() { p.Do(keys.Group, f) }, 10}, // few of them, which are not sorted
+	} {
+		step.do()
+		if run := p.Work(f); run == nil || p.order.job.rest == nil {
+			t.Fatal("nothing is made beside the screen, or without a rest")
+		}
+		rests := 0
+		j := p.order.job
+		j.rest = func() { rests++ }
+		if j.run(); !j.done || rests < step.least {
+			t.Errorf("%s: %d rests, want %d", j.spec.words(), rests, step.least)
+		}
+		p.Done(j, f)
+	}
+}

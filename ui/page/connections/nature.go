@@ -226,7 +226,7 @@ const passAgain = 30 * time.Second
 // The look at all connections takes a third of one core: slice of work, then twice as long
 // of rest, for round; then the screen hears of it.
 const (
-	slice = 5 * time.Millisecond
+	slice = burst
 	round = 250 * time.Millisecond
 )
 

@@ -2,7 +2,6 @@ package connections
 
 import (
 	"cmp"
-	"runtime"
 	"time"
 
 	"nfscope/model/filter"
@@ -93,6 +92,7 @@ type job struct {
 	took          time.Duration
 	begun         bool
 	finder        *flow.Finder
+	rest          func() // nil where nobody waits meanwhile
 	grouper       flow.Grouper
 	view          *flow.View
 	groups        flow.Groups
@@ -105,12 +105,12 @@ type job struct {
 // list.
 const steps = 32
 
-// run does a piece of the work. It lets the screen go first whenever that has something to
-// do: there may be no more than one processor besides the one that takes the events.
+// run does a piece of the work, and lets the screen go first: there may be no more than one
+// processor besides the one that takes the events.
 func (j *job) run() {
 	for i := 0; i < steps && !j.done; i++ {
 		j.step()
-		runtime.Gosched()
+		j.rest()
 	}
 }
 
@@ -120,9 +120,9 @@ func (j *job) step() {
 	if !j.begun {
 		j.begun = true
 		if j.spec.groups() {
-			j.grouper.Begin(j.spec.table, flow.Totals{By: j.spec.kind, Want: j.spec.want(&j.open), Order: groupOrder(j.spec.by, j.spec.down)}, j.finder)
+			j.grouper.Begin(j.spec.table, flow.Totals{By: j.spec.kind, Want: j.spec.want(&j.open), Order: groupOrder(j.spec.by, j.spec.down), Rest: j.rest}, j.finder)
 		} else {
-			j.finder.Begin(j.spec.table, flow.Query{By: j.spec.by, Down: j.spec.down, Want: j.spec.want(&j.open)})
+			j.finder.Begin(j.spec.table, flow.Query{By: j.spec.by, Down: j.spec.down, Want: j.spec.want(&j.open), Rest: j.rest})
 		}
 	}
 	if j.spec.groups() {
@@ -144,7 +144,7 @@ func (o *order) sync(f *page.Frame) {
 	}
 	j := o.begin(f)
 	for !j.done {
-		j.run()
+		j.step()
 	}
 	o.take(j)
 }
@@ -201,6 +201,7 @@ func (o *order) work(f *page.Frame) func() any {
 			return nil
 		}
 		o.job, o.part = o.begin(f), 0
+		o.job.rest = new(breather).breathe
 	}
 	o.busy = true
 	j := o.job

@@ -2,7 +2,6 @@ package connections
 
 import (
 	"iter"
-	"runtime"
 
 	"nfscope/model/flow"
 	"nfscope/model/snapshot"
@@ -13,6 +12,7 @@ import (
 func allFlows(s *snapshot.Snapshot) iter.Seq[*flow.Look] {
 	return func(yield func(*flow.Look) bool) {
 		var l []flow.Look
+		var b breather
 		for part, more := 0, true; more; part++ {
 			l, more = s.Flows.Table.Some(part, l[:0])
 			for i := range l {
@@ -20,7 +20,7 @@ func allFlows(s *snapshot.Snapshot) iter.Seq[*flow.Look] {
 					return
 				}
 			}
-			runtime.Gosched()
+			b.breathe()
 		}
 	}
 }
