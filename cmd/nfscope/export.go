@@ -29,7 +29,7 @@ func (exporter) Export(name string, list []*journey.Journey, of *snapshot.Snapsh
 	case ".json", ".ndjson", ".jsonl":
 		write = func(w io.Writer, list []*journey.Journey) error { return exportJSON(w, list, of) }
 	case ".pcapng":
-		write = exportCapture
+		write = func(w io.Writer, list []*journey.Journey) error { return writeCapture(w, list, false) }
 	default:
 		return "", fmt.Errorf("%s: expected a name that ends in .txt, .json or .pcapng", name)
 	}
@@ -83,12 +83,4 @@ func exportJSON(w io.Writer, list []*journey.Journey, of *snapshot.Snapshot) err
 	}
 	s := stats{events: of.Events, journeys: uint64(len(list)), lost: of.Loss.Trace + of.Loss.Dropped, gaps: of.Loss.Gaps, start: time.Now()}
 	return s.print(w)
-}
-
-func exportCapture(w io.Writer, list []*journey.Journey) error {
-	c, err := newCapture(w, false)
-	for i := 0; i < len(list) && err == nil; i++ {
-		err = c.put(list[i])
-	}
-	return err
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -43,6 +45,23 @@ func (a *app) createBeside(recording, name, flag string) (io.WriteCloser, error)
 		return nil, usagef("%s: %w", flag, err)
 	}
 	return f, nil
+}
+
+// writeBeside makes that file and writes it. Where that fails half a file is none: one that
+// was not there before goes again.
+func (a *app) writeBeside(recording, name, flag string, write func(io.Writer) error) error {
+	_, missing := os.Lstat(name)
+	out, err := a.createBeside(recording, name, flag)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(write(out), out.Close()); err == nil {
+		return nil
+	}
+	if name != stdio && errors.Is(missing, fs.ErrNotExist) {
+		_ = os.Remove(name)
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // openInput opens a file for reading, or stdin.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -27,6 +26,15 @@ func newCapture(w io.Writer, left bool) (*capture, error) {
 		return nil, err
 	}
 	return &capture{pw, left}, nil
+}
+
+// writeCapture writes journeys as a file for Wireshark.
+func writeCapture(w io.Writer, list []*journey.Journey, left bool) error {
+	c, err := newCapture(w, left)
+	for i := 0; i < len(list) && err == nil; i++ {
+		err = c.put(list[i])
+	}
+	return err
 }
 
 // put writes a journey's packet, as it was first seen.
@@ -83,16 +91,11 @@ func (a *app) replayCapture(name string, o replayFlags) error {
 	if err != nil {
 		return err
 	}
-	file, err := a.createBeside(name, o.pcapng, "--pcapng")
+	err = a.writeBeside(name, o.pcapng, "--pcapng", func(w io.Writer) error {
+		return writeCapture(w, list, o.left)
+	})
 	if err != nil {
 		return err
-	}
-	c, err := newCapture(file, o.left)
-	for i := 0; i < len(list) && err == nil; i++ {
-		err = c.put(list[i])
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("%s: %w", o.pcapng, err)
 	}
 	if o.pcapng != stdio {
 		fmt.Fprintf(a.err, "wrote %s to %s\n", plural(uint64(len(list)), "packet"), o.pcapng)

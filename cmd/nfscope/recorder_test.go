@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -96,6 +97,35 @@ func TestCreateBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
+}
+
+// TestHalfAFileIsNone: what could not be written whole goes again, a file that was there before
+// aside.
+func TestHalfAFileIsNone(t *testing.T) {
+	t.Parallel()
+	a := &app{}
+	full := errors.New("the disk is full")
+	half := func(w io.Writer) error {
+		_, err := io.WriteString(w, "half")
+		return errors.Join(err, full)
+	}
+	dir := t.TempDir()
+	mine, theirs := filepath.Join(dir, "mine"), filepath.Join(dir, "theirs")
+	if err := os.WriteFile(theirs, []byte("before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{mine, theirs} {
+		if err := a.writeBeside("a.nfs", name, "-w", half); !errors.Is(err, full) || !strings.HasPrefix(err.Error(), name+": ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := os.Stat(mine); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half a file is left: %v", err)
+	}
+	mustRead(t, theirs)
+	if err := a.writeBeside("a.nfs", mine, "-w", func(w io.Writer) error { _, err := io.WriteString(w, "all"); return err }); err != nil || string(mustRead(t, mine)) != "all" {
+		t.Errorf("a whole file: %v", err)
+	}
 }
 
 func mustRead(t *testing.T, name string) []byte {

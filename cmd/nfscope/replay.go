@@ -229,16 +229,11 @@ func (a *app) replayWrite(name string, o replayFlags) error {
 	if o.redact {
 		r = record.NewRedactor()
 	}
-	out, err := a.createBeside(name, o.write, "-w")
+	err = a.writeBeside(name, o.write, "-w", func(w io.Writer) error {
+		return f.Copy(a.ctx, w, r, record.Span{From: o.from, To: o.to})
+	})
 	if err != nil {
 		return err
-	}
-	err = f.Copy(a.ctx, out, r, record.Span{From: o.from, To: o.to})
-	if cerr := out.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.write, err)
 	}
 	if o.write != stdio {
 		fmt.Fprintf(a.err, "wrote %s\n", o.write)

@@ -3,6 +3,7 @@ package arm_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,4 +96,19 @@ func TestRawWithoutTime(t *testing.T) {
 		}
 	}
 	nothingLeft(t, ns)
+}
+
+// TestRawRate: iptables cannot count above 10,000 packets a second, so that is the limit there,
+// and said.
+func TestRawRate(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy")
+	ns := nettest.New(t, "rate")
+	a := arming(t, ns, arm.Options{Filter: parse(t, "ip and udp"), Rate: 20000, Burst: 30000, Method: arm.MethodRaw})
+	if !slices.Contains(a.State().Notes, "iptables can limit to 10000 packets a second at most, and that is the limit") {
+		t.Errorf("notes %q", a.State().Notes)
+	}
+	if got := nettest.Run(t, ns, "iptables-legacy", "-t", "raw", "-S"); !strings.Contains(got, "--limit 10000/sec --limit-burst 10000 ") {
+		t.Errorf("rules:\n%s", got)
+	}
 }
