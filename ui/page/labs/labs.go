@@ -359,7 +359,11 @@ func (p *Page) Says(f *page.Frame) string {
 	if p.phase == intro || p.phase == finished {
 		return l.Title
 	}
-	return l.Title + " · " + say.Step(p.step+1, len(l.Steps))
+	dot := " · "
+	if f.Theme.ASCII {
+		dot = " - "
+	}
+	return l.Title + dot + say.Step(p.step+1, len(l.Steps))
 }
 
 // network is the drawing at the present size.

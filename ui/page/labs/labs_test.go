@@ -210,7 +210,9 @@ func TestConnectionsAppear(t *testing.T) {
 	for p.stage.part != going {
 		p.Move(33*time.Millisecond, f)
 	}
-	wants(t, p, f, "tcp "+line) // while the packet is on the cables behind the host
+	if !strings.Contains(text(p, f), "tcp "+line+"  ") {
+		t.Errorf("it is not there while the packet is on the cables behind the host:\n%s", text(p, f))
+	}
 	run(t, p, f)
 	wants(t, p, f, "tcp "+line, "reply 10.2.0.2:8443 > 198.51.100.7:40312")
 	if strings.Contains(text(p, f), "224.0.0.22") {

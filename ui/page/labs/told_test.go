@@ -269,3 +269,35 @@ func TestNearMisses(t *testing.T) {
 		wants(t, p, f, want)
 	}
 }
+
+// The line above the page tells lab and step, in ASCII where nothing else can be drawn.
+func TestSays(t *testing.T) {
+	t.Parallel()
+	for ascii, want := range map[bool]string{false: "One gateway: DNAT in, and who may leave · Step 1 of 3", true: "One gateway: DNAT in, and who may leave - Step 1 of 3"} {
+		p := New(Options{Pace: &pace{held: true}})
+		f := frame(uitest.Lab("en", 0), theme.Options{ASCII: ascii}, 120, 40)
+		if got := p.Says(f); got != "One gateway: DNAT in, and who may leave" {
+			t.Errorf("before it begins: %q", got)
+		}
+		do(p, f, keys.GoOn)
+		if got := p.Says(f); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// A packet that meets no rule says so in place of its way, with what conntrack knows of it.
+func TestNoRuleAsked(t *testing.T) {
+	t.Parallel()
+	for lang, want := range map[string]string{"en": "no rule is asked; conntrack: ESTABLISHED", "zh": "不问任何规则；conntrack：ESTABLISHED"} {
+		p := New(Options{Pace: &pace{held: true}})
+		f := frame(uitest.Lab(lang, 0), theme.Options{}, 120, 40)
+		do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+		f.Snap = uitest.Lab(lang, 1)
+		j := *f.Snap.Journeys[0]
+		j.Steps, j.CTState = nil, "ESTABLISHED"
+		f.Snap.Journeys[0] = &j
+		run(t, p, f)
+		wants(t, p, f, want)
+	}
+}
