@@ -145,6 +145,8 @@ func TestOutcomes(t *testing.T) {
 		{"no headers behind an accept", rulesOf(fw("accept", target("accept"), target("drop"))), true,
 			[]Event{arming(p), message("in", EventRule, 10, model.VerdictAccept, p), message("in", EventRule, 11, model.VerdictDrop, nil)}, Dropped, "dropped by", "events in its middle are missing"},
 		{"no arming event", rulesOf(raw, input("DROP")), true, []Event{start, in(EventPolicy, 1)}, Dropped, "dropped by", "its beginning was not seen"},
+		{"headers were lost, and its end", rulesOf(fw("drop", target("log"))), true, []Event{arming(p), message("in", EventRule, 10, model.VerdictContinue, nil)}, Unknown,
+			"last seen in the input hook; events were lost", "events in its middle are missing"},
 		{"a gap", rulesOf(fw("drop")), true, []Event{arming(p), {Source: SourceGap, Lost: 3, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "3 events were lost"},
 		{"right after a gap", rulesOf(fw("drop")), false, []Event{{Source: SourceGap, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "its beginning was not seen"},
 	} {
@@ -156,6 +158,10 @@ func TestOutcomes(t *testing.T) {
 			j := list[0]
 			if j.Outcome.Verdict != c.verdict || !strings.HasPrefix(j.Outcome.Sentence, c.sentence) {
 				t.Errorf("%s: %s\nwant %s: %s", j.Outcome.Verdict, j.Outcome.Sentence, c.verdict, c.sentence)
+			}
+			either := c.verdict == Queued || strings.Contains(j.Outcome.Sentence, "what that did is not known") || strings.Contains(j.Outcome.Sentence, "nothing would show it") || strings.Contains(j.Outcome.Sentence, "events were lost")
+			if either != slices.Equal(j.Possible, []string{Accepted, Dropped}) || !either && j.Possible != nil {
+				t.Errorf("possible %q: %s", j.Possible, j.Outcome.Sentence)
 			}
 			if j.Complete != (c.why == "") || !strings.Contains(j.Why, c.why) {
 				t.Errorf("complete %v: %q, want %q", j.Complete, j.Why, c.why)
