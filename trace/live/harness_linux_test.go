@@ -187,6 +187,9 @@ func (s *scope) wait(what string, ok func(*snapshot.Snapshot) bool) *snapshot.Sn
 					b.WriteString(describe(j))
 				}
 				fmt.Fprintf(&b, "lost: %+v; drops: %+v\n", last.Loss, last.Drops.Watch)
+				for _, r := range last.Drops.Rows {
+					fmt.Fprintf(&b, "   %+v\n", *r)
+				}
 			}
 			s.t.Fatalf("waited in vain for %s; what there was:\n%s", what, b.String())
 		}
