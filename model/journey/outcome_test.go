@@ -148,6 +148,7 @@ func TestOutcomes(t *testing.T) {
 		{"headers were lost, and its end", rulesOf(fw("drop", target("log"))), true, []Event{arming(p), message("in", EventRule, 10, model.VerdictContinue, nil)}, Unknown,
 			"last seen in the input hook; events were lost", "events in its middle are missing"},
 		{"a gap", rulesOf(fw("drop")), true, []Event{arming(p), {Source: SourceGap, Lost: 3, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "3 events were lost"},
+		{"a gap, and nothing after it", rulesOf(fw("drop")), true, []Event{arming(p), {Source: SourceGap, Lost: 3, Time: began}}, Unknown, "last seen in the prerouting hook; events were lost", "3 events were lost"},
 		{"right after a gap", rulesOf(fw("drop")), false, []Event{{Source: SourceGap, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "its beginning was not seen"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
