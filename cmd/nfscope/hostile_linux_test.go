@@ -21,21 +21,7 @@ func forAll(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "nfs-test-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := filepath.Join(dir, "nfscope")
-	nettest.Program(t, to, b)
-	return to
+	return nettest.ForAll(t, path)
 }
 
 // answer runs a command and gives its status and what it said.

@@ -82,17 +82,16 @@ func TestLabHalfBuilt(t *testing.T) {
 			} else {
 				r.signal(c.sig)
 			}
-			if c.sig == unix.SIGKILL { // the guard waits for the program that loads rules, which lives on
-				if _, err := gate.WriteString("\n"); err != nil {
-					t.Fatal(err)
-				}
-			}
 			r.ends(c.status)
 			if c.sig != unix.SIGKILL {
 				if left := names(); len(left) != 0 {
 					t.Errorf("left behind: %v", left)
 				}
 				return
+			}
+			// The guard waits for the program that loads rules, which lives on.
+			if _, err := gate.WriteString("\n"); err != nil {
+				t.Fatal(err)
 			}
 			waitFor(t, "the end of its namespaces", func() error {
 				if left := names(); len(left) != 0 {

@@ -68,7 +68,7 @@ func userns() int {
 		fmt.Println("pid", os.Getpid())
 		return wait()
 	}
-	for _, name := range labs.Names() {
+	for _, name := range []string{"close-the-door", "gateway"} {
 		l, err := Load(labs.FS, name)
 		if err != nil {
 			fmt.Println(err)

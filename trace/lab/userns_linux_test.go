@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,47 +18,21 @@ import (
 	"nfscope/trace/nettest"
 )
 
-// nobody is an ordinary user without any right.
-const nobody = 65534
-
 // asNobody makes a command that runs this test binary as an ordinary user.
 func asNobody(t *testing.T, role string, env ...string) *exec.Cmd {
 	t.Helper()
-	nettest.Kernel(t, "iptables-legacy-restore", "iptables-nft-restore", "nft")
-	// go test's own directory is closed to others.
-	dir, err := os.MkdirTemp("", "nfscope-userns-")
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	exe := filepath.Join(dir, "nfscope")
-	from, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	nettest.Program(t, exe, data)
-	// Whether this kernel lets an ordinary user do it, unshare(1) knows.
-	nettest.Kernel(t, "unshare")
-	probe := exec.Command("unshare", "-Urnm", "true")
-	probe.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	if out, err := probe.CombinedOutput(); err != nil {
-		nettest.Skip(t, "an ordinary user can make no user namespace here: "+string(out))
-	}
-	cmd := exec.Command(exe, "an argument")
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	cmd.Env = append([]string{"PATH=/usr/bin:/bin", childEnv + "=" + role}, env...)
+	cmd := nettest.AsNobody(t, nettest.ForAll(t, exe), "an argument")
+	cmd.Env = append(append(cmd.Env, childEnv+"="+role), env...)
 	return cmd
 }
 
-// TestUserns: an ordinary user builds and plays every lab, in a user namespace.
+// TestUserns: an ordinary user builds and plays labs, in a user namespace. Package prove does
+// it with all of them.
 func TestUserns(t *testing.T) {
 	t.Parallel()
 	cmd := asNobody(t, "userns")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -67,6 +68,47 @@ func Program(t testing.TB, path string, data []byte) {
 	if err := os.WriteFile(path, data, 0o755); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Nobody is an ordinary user without any right.
+const Nobody = 65534
+
+// ForAll copies a program to where everybody may run it, and gives its path there: a test's
+// own directories are closed to others.
+func ForAll(t testing.TB, program string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "nfs-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	data, err := os.ReadFile(program)
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := filepath.Join(dir, "nfscope")
+	Program(t, to, data)
+	return to
+}
+
+// AsNobody makes a command that runs a program (ForAll) as Nobody. It skips where this kernel
+// lets an ordinary user make no user namespace, which unshare(1) knows.
+func AsNobody(t testing.TB, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	Kernel(t, "unshare")
+	who := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: Nobody, Gid: Nobody}}
+	probe := exec.Command("unshare", "-Urnm", "true")
+	probe.SysProcAttr = who
+	if out, err := probe.CombinedOutput(); err != nil {
+		Skip(t, "an ordinary user can make no user namespace here: "+string(out))
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.SysProcAttr = "/", who
+	cmd.Env = []string{"HOME=/", "LANG=C.UTF-8", "PATH=/usr/bin:/bin"}
+	return cmd
 }
 
 // Interruptible lets the processes that a test starts be interrupted, also where the tests

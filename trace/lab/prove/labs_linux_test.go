@@ -2,6 +2,7 @@ package prove
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"regexp"
 	"strconv"
@@ -15,10 +16,23 @@ import (
 	"nfscope/trace/nettest"
 )
 
+// userEnv makes the test binary run its tests in a user namespace.
+const userEnv = "NFSCOPE_PROVE_USER"
+
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == guard.Arg {
 		guard.Main()
 		return
+	}
+	if os.Getenv(userEnv) != "" {
+		ran, status, err := lab.EnterUserns(os.Args[1:])
+		if err != nil {
+			fmt.Println(err)
+			status = 1
+		}
+		if ran || err != nil {
+			os.Exit(status)
+		}
 	}
 	os.Exit(m.Run())
 }
@@ -43,7 +57,9 @@ func TestLabs(t *testing.T) {
 				t.Parallel()
 				l := l.With("iptables-legacy", backend)
 				n, g, seen := played(t, l)
-				defer again(t, n, g)
+				if os.Getenv(userEnv) == "" {
+					defer again(t, n, g)
+				}
 				for _, p := range seen.Problems {
 					t.Log("problem:", p)
 				}
@@ -57,6 +73,26 @@ func TestLabs(t *testing.T) {
 					falsify(t, l, seen.Evidence)
 				}
 			})
+		}
+	}
+}
+
+// TestUserns: all that the labs state is so too where an ordinary user plays them.
+func TestUserns(t *testing.T) {
+	t.Parallel()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := nettest.AsNobody(t, nettest.ForAll(t, exe), "-test.run", "^TestLabs$", "-test.parallel", "8", "-test.v")
+	cmd.Env = append(cmd.Env, userEnv+"=1", "NFSCOPE_REQUIRE_KERNEL=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, name := range labs.Names() {
+		if !strings.Contains(string(out), "--- PASS: TestLabs/"+name+"/") {
+			t.Errorf("%s was not played:\n%s", name, out)
 		}
 	}
 }

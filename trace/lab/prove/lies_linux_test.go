@@ -2,6 +2,7 @@ package prove
 
 import (
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -120,7 +121,8 @@ func heard(s *lab.Step) []lie {
 // at.
 func falsify(t *testing.T, l *lab.Lab, ev lab.Evidence) {
 	t.Helper()
-	if ev.Drops.Watch.Step != drop.StepBPF {
+	sees := ev.Drops.Watch.Step == drop.StepBPF
+	if !sees && os.Getenv(userEnv) == "" {
 		t.Errorf("drops were watched by %q", ev.Drops.Watch.Step)
 	}
 	check := func(of string, wrong *lab.Lab, what string) {
@@ -135,6 +137,9 @@ func falsify(t *testing.T, l *lab.Lab, ev lab.Evidence) {
 			told = append(told, lies(&l.Steps[i], l.Observed)...)
 		}
 		for _, lie := range told {
+			if lie.what == "drop" && !sees {
+				continue
+			}
 			wrong := *l
 			wrong.Steps = slices.Clone(l.Steps)
 			wrong.Steps[i].Expect = &lab.Expect{}
@@ -149,7 +154,7 @@ func falsify(t *testing.T, l *lab.Lab, ev lab.Evidence) {
 		if exact == nil {
 			return nil, math.MaxUint64
 		}
-		n := *exact + 1
+		n := *exact + 1<<20 // less would do but for SYNs that were sent again, which are let pass
 		return &n, 0
 	}
 	for i, c := range l.Counters {
