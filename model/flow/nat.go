@@ -20,7 +20,8 @@ import (
 //   - redirect, not dnat: an address of this host (loopback included) answers that no
 //     DNAT rule names, and there is a REDIRECT rule, or the rules are not known;
 //   - port-rewritten, not snat: the source keeps its address and has another port, and no
-//     SNAT rule names the address; the kernel does it where two connections would clash;
+//     SNAT rule names the address; the kernel does it where two connections would clash. Of
+//     a connection of this host's own a MASQUERADE, where there may be one, has done it;
 //   - hairpin besides: both ends are translated, and the client and the backend hang
 //     on the same side of this host, in the prefix of one interface.
 func Classify(f *Flow, h Host) NAT {
@@ -42,11 +43,13 @@ func (h *Host) classify(l *Look) (c Classes) {
 	}
 	if src {
 		c |= snat
-		if l.Reply.Dst == l.Orig.Src {
-			if !h.names(ClassSNAT, l.Reply.Dst) && !(h.isLocal(l.Reply.Dst) && h.may(ClassMasquerade, l.Family)) {
+		local := h.isLocal(l.Reply.Dst)
+		switch {
+		case l.Reply.Dst == l.Orig.Src && !(local && h.may(ClassMasquerade, l.Family)):
+			if !h.names(ClassSNAT, l.Reply.Dst) {
 				c ^= snat | port
 			}
-		} else if h.isLocal(l.Reply.Dst) && !h.named(l, l.Reply.Dst, ClassSNAT, ClassMasquerade) {
+		case local && !h.named(l, l.Reply.Dst, ClassSNAT, ClassMasquerade):
 			c ^= snat | masquerade
 		}
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"nfscope/model"
@@ -43,6 +44,7 @@ func TestClassify(t *testing.T) {
 	out := tcp("10.1.0.2:1000", "10.2.0.2:80")
 	masq := natted(SrcNAT, out, tcp("10.2.0.2:80", "10.2.0.1:1000"))
 	in := natted(DstNAT, tcp("10.2.0.2:1000", "10.2.0.1:80"), tcp("10.1.0.2:8080", "10.2.0.2:1000"))
+	own := natted(SrcNAT, tcp("10.2.0.1:1000", "10.2.0.2:80"), tcp("10.2.0.2:80", "10.2.0.1:1024"))
 	redir := natted(DstNAT, tcp("10.1.0.2:1000", "10.2.0.2:80"), tcp("10.1.0.1:5555", "10.1.0.2:1000"))
 	for _, c := range []struct {
 		name  string
@@ -95,6 +97,13 @@ func TestClassify(t *testing.T) {
 		{"nft snat", masq, ruleset(v4, model.Rule{Text: `oifname "r1" snat to 10.2.0.0/24`, Target: "snat"}), local, "snat"},
 		{"port rewritten by the kernel", natted(SrcNAT, out, tcp("10.2.0.2:80", "10.1.0.2:1024")), nil, local, "port-rewritten"},
 		{"the same port range by a rule", natted(SrcNAT, out, tcp("10.2.0.2:80", "10.1.0.2:1024")), ruleset(v4, model.Rule{Text: "-A POSTROUTING -j SNAT --to-source 10.1.0.2:1024-2048", Target: "SNAT"}), local, "snat"},
+		{"the host's own, of which a masquerade took another port", own, ruleset(v4, model.Rule{Text: `oifname "r1" masquerade`, Target: "masquerade"}), local, "masquerade"},
+		{"the host's own, rules unknown", own, nil, local, "masquerade"},
+		{"the host's own, without a masquerade", own, ruleset(v4), local, "port-rewritten"},
+		{"the host's own, by a snat", own, ruleset(v4, model.Rule{Text: "snat to 10.2.0.1", Target: "snat"}), local, "snat"},
+		{"dnat to a neighbour that sees the client", natted(DstNAT, tcp("10.1.0.2:1000", "203.0.113.1:80"), tcp("10.1.0.3:80", "10.1.0.2:1000")), nil, local, "dnat"},
+		{"other networks, host unknown", natted(SrcNAT|DstNAT, tcp("10.1.0.2:1000", "203.0.113.1:80"), tcp("10.1.1.3:80", "10.1.0.1:1000")), nil, nil, "dnat+snat"},
+		{"other networks of v6, host unknown", natted(SrcNAT|DstNAT, tcp("[fd01::2]:1000", "[fd09::1]:80"), tcp("[fd01:0:0:1::3]:80", "[fd01::1]:1000")), nil, nil, "dnat+snat"},
 		{"dnat", in, nil, local, "dnat"},
 		{"redirect, rules unknown", redir, nil, local, "redirect"},
 		{"redirect by rule", redir, ruleset(v4, model.Rule{Text: "-A PREROUTING -p tcp -j REDIRECT --to-ports 5555", Target: "REDIRECT"}), local, "redirect"},
@@ -169,5 +178,27 @@ func TestExplain(t *testing.T) {
 		model.Tuple{Proto: model.ProtoICMP, Src: netip.MustParseAddr("10.2.0.2"), Dst: netip.MustParseAddr("10.2.0.1"), SPort: 9})
 	if got, want := ping.Explain()[1], "SNAT lets it leave as 10.2.0.1 (echo identifier 7 rewritten to 9)"; got != want {
 		t.Errorf("%q, expected %q", got, want)
+	}
+	for _, c := range []struct {
+		flow *Flow
+		line string
+		want []string
+	}{
+		{natted(DstNAT, ends(model.ProtoTCP, "10.1.0.2:1000", "203.0.113.9:80"), ends(model.ProtoTCP, "10.1.0.1:3128", "10.1.0.2:1000")), "10.1.0.2:1000 -> 203.0.113.9:80 -> 10.1.0.1:3128",
+			[]string{"the client 10.1.0.2:1000 speaks to 203.0.113.9:80; REDIRECT turns it to this host at 10.1.0.1:3128"}},
+		{natted(SrcNAT, ends(model.ProtoTCP, "10.1.0.2:1000", "10.2.0.2:80"), ends(model.ProtoTCP, "10.2.0.2:80", "10.1.0.2:1024")), "10.1.0.2:1000 -> 10.2.0.2:80",
+			[]string{"the client 10.1.0.2:1000 speaks to 10.2.0.2:80", "the kernel lets it leave as 10.1.0.2:1024 (port rewritten)", "no rule did that: another connection had the same reply tuple, so the kernel chose another port"}},
+		{natted(SrcNAT|DstNAT, ends(model.ProtoTCP, "10.1.0.2:1000", "203.0.113.9:80"), ends(model.ProtoTCP, "10.1.0.3:80", "10.1.0.1:1000")), "10.1.0.2:1000 -> 203.0.113.9:80 -> 10.1.0.3:80",
+			[]string{"the client 10.1.0.2:1000 speaks to 203.0.113.9:80; DNAT sends it to 10.1.0.3:80", "MASQUERADE lets it leave as 10.1.0.1:1000",
+				"client and backend are on the same side of this host: without the source translation the backend would answer the client directly, and the client would not know the answer for its own"}},
+	} {
+		c.flow.NAT = Classify(c.flow, Host{Local: prefixes("10.1.0.1/24", "10.2.0.1/24")})
+		got := slices.DeleteFunc(c.flow.Explain(), func(s string) bool { return strings.HasPrefix(s, "the reply comes as") })
+		if c.flow.Line() != c.line || !slices.Equal(got, c.want) {
+			t.Errorf("%q %q, expected %q %q", c.flow.Line(), got, c.line, c.want)
+		}
+	}
+	if f := (&Flow{}); f.Rated() {
+		t.Error("a rate of what is not counted is known")
 	}
 }
