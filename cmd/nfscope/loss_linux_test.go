@@ -59,6 +59,9 @@ func TestLossIsTold(t *testing.T) {
 	if err != nil || lost == 0 || stats["lost"] != lost || !torn {
 		t.Errorf("the last line says %v lost, the stats %v; a packet that suffered: %v", lost, stats["lost"], torn)
 	}
+	if uncounted := strings.Contains(errs, ", nobody knows how many more"); uncounted != (stats["gaps"] != 0.0) {
+		t.Errorf("gaps %v: %s", stats["gaps"], errs)
+	}
 	again, _ := launch(t, "nfscope", "replay", "--json", file).ends(exitDone)
 	if s := endsWithStats(t, objects(t, again)); s["lost"] != lost {
 		t.Errorf("the replay says %v lost, the trace %v", s["lost"], lost)

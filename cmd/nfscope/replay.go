@@ -195,7 +195,7 @@ func (a *app) replayPlain(name string, r io.Reader, o replayFlags) error {
 	if o.json {
 		err = s.print(p.out)
 	} else {
-		_, err = fmt.Fprintf(p.out, "%s, %s, lost %d%s\n", plural(s.journeys, "packet"), plural(s.events, "event"), s.lost, unread(playErr))
+		_, err = fmt.Fprintf(p.out, "%s, %s, %s%s\n", plural(s.journeys, "packet"), plural(s.events, "event"), s.words(), unread(playErr))
 	}
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"time"
 )
@@ -24,4 +25,12 @@ func (s *stats) print(w io.Writer) error {
 		Missed   uint64 `json:"missed,omitempty"`
 		Duration int64  `json:"duration_ns"`
 	}{"nfscope/stats/1", s.events, s.journeys, s.lost, s.gaps, s.missed, int64(time.Since(s.start))})
+}
+
+// words is what was lost, as the closing line in plain text says it.
+func (s *stats) words() string {
+	if s.gaps == 0 {
+		return fmt.Sprintf("lost %d", s.lost)
+	}
+	return fmt.Sprintf("lost %d and, in %s, nobody knows how many more", s.lost, plural(s.gaps, "gap"))
 }

@@ -25,3 +25,15 @@ func TestStatsMissed(t *testing.T) {
 		}
 	}
 }
+
+// TestLossInWords: the closing line carries what nobody could count too.
+func TestLossInWords(t *testing.T) {
+	for want, s := range map[string]stats{
+		"lost 0": {}, "lost 7": {lost: 7},
+		"lost 7 and, in 1 gap, nobody knows how many more": {lost: 7, gaps: 1}, "lost 0 and, in 2 gaps, nobody knows how many more": {gaps: 2},
+	} {
+		if got := s.words(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

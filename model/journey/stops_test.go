@@ -53,13 +53,14 @@ func TestStopsByWay(t *testing.T) {
 func TestAheadOfWhat(t *testing.T) {
 	p := udp("10.1.0.1", 5)
 	rules := rulesOf(nftTable("fw", chainOf("pre", model.HookPrerouting, -10, "accept", target("accept")), chainOf("fwd", model.HookForward, 0, "accept"), chainOf("nat", model.HookPrerouting, -5, "accept", target("dnat")),
-		chainOf("post", model.HookPostrouting, 0, "drop")))
-	_, list := folded(rules, Options{Probes: true}, arming(p), message("pre", EventRule, 10, model.VerdictAccept, p), message("nat", EventRule, 10, model.VerdictAccept, p), message("fwd", EventPolicy, 0, model.VerdictAccept, p), message("post", EventPolicy, 0, model.VerdictDrop, p))
+		chainOf("post", model.HookPostrouting, 0, "drop")), legacyTable("nat", builtin("nat", "PREROUTING", "ACCEPT")))
+	_, list := folded(rules, Options{Probes: true}, arming(p), message("pre", EventRule, 10, model.VerdictAccept, p), message("nat", EventRule, 10, model.VerdictAccept, p),
+		line("nat", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p), message("fwd", EventPolicy, 0, model.VerdictAccept, p), message("post", EventPolicy, 0, model.VerdictDrop, p))
 	var got []int
 	for _, s := range list[0].Steps {
 		got = append(got, len(s.Ahead))
 	}
-	if want := []int{1, 0, 1, 0}; len(list) != 1 || !slices.Equal(got, want) {
+	if want := []int{0, 1, 0, 1, 0}; len(list) != 1 || !slices.Equal(got, want) {
 		t.Errorf("%d journeys, %q: chains ahead %v, want %v", len(list), rungs(list[0]), got, want)
 	}
 }
