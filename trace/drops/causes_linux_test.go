@@ -339,6 +339,9 @@ func (c *cause) checkCounters(t *testing.T, all []*drop.Drop) {
 		if d.Source != drop.StepProc || d.Count == 0 || d.HasPacket() || d.Netfilter() || e.By == drop.ByNetfilter || e.Words == "" {
 			t.Errorf("%s: %+v", line(d), e)
 		}
+		if host := drop.Meanings().Of(d.Reason).Host; host != (d.Netns == 0) {
+			t.Errorf("it is told of namespace %d, and is of the whole host: %v: %s", d.Netns, host, line(d))
+		}
 		if c.by == drop.ByNetfilter && e.By == drop.ByKernel && d.Netns != 0 { // else of the whole host
 			t.Errorf("the kernel is blamed for a rule: %s", line(d))
 		}
