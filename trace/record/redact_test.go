@@ -101,6 +101,22 @@ func in4(a netip.Addr) bool {
 	return a.Is4In6()
 }
 
+// TestRedactFamilies: what becomes of the first bits of an IPv4 address tells nothing of those
+// of an IPv6 address that begins alike.
+func TestRedactFamilies(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor()
+	for i := range 64 {
+		four := [4]byte{45, byte(i), byte(3 * i), 7}
+		six := [16]byte{0: four[0], 1: four[1], 2: four[2], 3: four[3]}
+		a, b := r.Addr(netip.AddrFrom4(four)).As4(), r.Addr(netip.AddrFrom16(six)).As16()
+		if !bytes.Equal(a[1:], b[1:4]) {
+			return
+		}
+	}
+	t.Error("the same bits are turned round in both families")
+}
+
 // TestRedactText holds what is replaced in a text and what stays. A stands for what
 // Addr gives.
 func TestRedactText(t *testing.T) {
