@@ -255,6 +255,10 @@ func TestJourney(t *testing.T) {
 		}
 		last = n
 	}
+	p.Journey(-100) // more than there are before: to the begin
+	if s := after(t, out, 40); !s.Time.Equal(s.Replay.Begin) {
+		t.Errorf("100 journeys back it stands %v behind the begin", s.Time.Sub(s.Replay.Begin))
+	}
 }
 
 // TestSpeed: so many recorded seconds pass in a second, within bounds.

@@ -109,6 +109,10 @@ func TestCompare(t *testing.T) {
 	if got := said(pg, keys.Mark, f); !strings.Contains(got, "#16 is marked") {
 		t.Error(got)
 	}
+	if got := said(pg, keys.Mark, f); got != "the mark is gone" || pg.compare.marked != nil {
+		t.Errorf("a second time: %q", got)
+	}
+	pg.Do(keys.Mark, f)
 	s := *f.Snap
 	s.Journeys = s.Journeys[3:]
 	f.Snap = &s
