@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"nfscope/model"
+	"nfscope/model/journey"
 )
 
 // errorWords say what an ICMP error means (RFC 792, RFC 1812, RFC 4443).
@@ -42,11 +43,19 @@ func tooLarge(p *model.Packet) bool {
 // it, or the one that says why its long packets are gone.
 func (t *talk) silenced() *sight {
 	for _, x := range t.about {
-		if p := x.packet; x.ruled() && x.lost() && t.isReply(x) && refuses(p) && (t.replies.Seen == 0 || tooLarge(p)) {
+		if p := x.packet; x.ruled() && x.lost() && t.toClient(x) && refuses(p) && (t.replies.Seen == 0 || tooLarge(p)) {
 			return x
 		}
 	}
 	return nil
+}
+
+// toClient reports whether an ICMP error is about a request.
+func (t *talk) toClient(x *sight) bool {
+	if j := x.journey; j != nil && j.Direction != "" {
+		return j.Direction == journey.Reply
+	}
+	return x.packet.Src != t.orig.Src
 }
 
 // heard says which ICMP errors about the flow came, each once.

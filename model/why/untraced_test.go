@@ -22,11 +22,16 @@ table inet n {
 	chain r0 { type filter hook ingress device "r0" priority 1; policy accept;
 		udp dport { 9, 10 } reject
 	}
+	chain marks { type filter hook forward priority -5; policy accept;
+		udp dport 14 meta mark set 8
+	}
 	set blocked { type ipv4_addr; }
 	chain through { type filter hook forward priority 0; policy accept;
 		udp dport 9 meta mark 7 drop
 		udp dport 10 limit rate 1/second drop
 		udp dport 11 ip saddr @blocked drop
+		udp dport 14 meta mark 8 drop
+		udp dport 15 xt target "TARPIT"
 		ip daddr 10.2.0.2 udp dport 12 ip ttl 64 drop
 	}
 	chain late { type filter hook forward priority 10; policy drop;
@@ -70,7 +75,9 @@ func TestSuspects(t *testing.T) {
 		{"forwarded: a mark it has not", at(model.HookForward, 9, nil), false, []string{late}},
 		{"forwarded: a limit", at(model.HookForward, 10, nil), false, []string{"rule 2 of inet n/through", late}},
 		{"forwarded: a set whose members are not known", at(model.HookForward, 11, nil), false, []string{"rule 3 of inet n/through", late}},
-		{"forwarded: by its headers", at(model.HookForward, 12, nil), false, []string{"rule 4 of inet n/through"}},
+		{"forwarded: by its headers", at(model.HookForward, 12, nil), false, []string{"rule 6 of inet n/through"}},
+		{"forwarded: by what a chain before it wrote", at(model.HookForward, 14, nil), false, []string{"rule 4 of inet n/through"}},
+		{"forwarded: a rule that nobody knows", at(model.HookForward, 15, nil), true, []string{late}},
 		{"forwarded: none", at(model.HookForward, 13, nil), false, nil},
 		{"forwarded by a bridge", at(model.HookForward, 13, by("nft_do_chain_bridge", "nf_hook_slow")), false, []string{"the policy of bridge b/through"}},
 		{"of which no hook is known", at(model.HookNone, 9, nil), false, nil},

@@ -12,6 +12,7 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/filter"
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 )
 
 // begin is when the looking began.
@@ -197,7 +198,25 @@ func TestJudge(t *testing.T) {
 		{name: "a rule that keeps the only answer from the client", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9))}, Drops: []*drop.Drop{netfilter(12, icmpError)}},
 			kind: Rule, side: Reply, confidence: Certain, dropped: true, says: "or a firewall rejects it), dropped by rule 2 of filter/FORWARD", silent: "nfscope trace",
 			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
-		{name: "a rule that drops an ICMP error of the client", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(12, back(udp(1)), journey.Accepted, none)), traced(13, with(icmpError, func(p *model.Packet) { p.Src, p.Dst = p.Dst, p.Src }), journey.Dropped, drops9)}},
+		{name: "netfilter keeps the only answer from the client, untraced", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Drops: []*drop.Drop{but(netfilter(12, icmpError), func(d *drop.Drop) { p := udp(1); d.Orig, d.Reply = p.Tuple(), p.Tuple().Reverse() })}},
+			kind: Netfilter, side: Reply, confidence: Likely, dropped: true, says: "or a firewall rejects it), dropped by netfilter",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was dropped by netfilter in the forward hook, by a rule or a policy that was not traced"},
+		{name: "a loss that was made good names no rule of one that was not", seen: Seen{Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none), reply(traced(11, back(tcp(model.SYN|model.ACK, 9, 2)), journey.Accepted, none)),
+			traced(12, tcp(model.ACK, 2, 3), journey.Dropped, drops9), traced(14, tcp(model.ACK, 2, 4), journey.Accepted, none)}, Drops: []*drop.Drop{netfilter(20, tcp(model.ACK, 20, 5))}},
+			kind: Netfilter, side: Request, confidence: Likely, dropped: true,
+			sentence: flow80 + " was dropped by netfilter in the forward hook, by a rule or a policy that was not traced (1 of 4 packets; 2 came through; 1 had another end)"},
+		{name: "the end of the request counts before that of the reply", seen: Seen{Journeys: []*journey.Journey{reply(unknown(10, back(udp(1)))), unknown(20, udp(2))}},
+			kind: Unknown, side: Request, confidence: Open, sentence: flow9 + " was last seen in the prerouting hook, no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"},
+		{name: "no reply, and a gap", seen: Seen{Over: true, Gaps: 1, Notes: []string{"not all is seen"}, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}}, kind: NoReply, side: Reply, confidence: Likely, says: "1 losses of unknown size\nnot all is seen",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
+		{name: "no reply, and packets were held back", seen: Seen{Over: true, Held: 2, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}}, kind: NoReply, side: Reply, confidence: Likely, says: "2 packets held back by the rate limit",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
+		{name: "what a server does not read", seen: Seen{Over: true, Notes: []string{"not all is seen"}, Journeys: []*journey.Journey{local(traced(10, udp(1), journey.Accepted, none))}, Socket: &Socket{Proto: model.ProtoUDP, At: "udp 0.0.0.0:9", Waiting: 832}},
+			kind: NoReply, side: Reply, confidence: Certain, silent: "not all is seen", sentence: flow9 + ": the request was delivered, and no reply came: the server's socket udp 0.0.0.0:9 holds 832 bytes that its program does not read"},
+		{name: "beside other flows", seen: Seen{Journeys: []*journey.Journey{but(traced(5, with(udp(7), func(p *model.Packet) { p.SPort = 41000 }), journey.Accepted, none), func(j *journey.Journey) { j.Flow = 8 }), traced(10, udp(1), journey.Dropped, drops9)}},
+			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "1 other flow matches the filter: 1 without a reply",
+			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "a rule that drops an ICMP error of the client", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(12, back(udp(1)), journey.Accepted, none)), traced(13, with(icmpError, func(p *model.Packet) { p.Src, p.Dst, p.ICMPCode = p.Dst, p.Src, 4 }), journey.Dropped, drops9)}},
 			kind: Works, side: Reply, confidence: Certain, sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
 		{name: "a rule that drops an ICMP error beside a reply", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9)), reply(traced(12, back(udp(1)), journey.Accepted, none))}},
 			kind: Works, side: Reply, confidence: Certain, says: "dropped by rule 2", sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
@@ -343,5 +362,36 @@ func TestNotBegun(t *testing.T) {
 	a := Judge(l.Seen(begin, true))
 	if want := "nothing of this flow was seen here in 0 ms: udp and dst port 9"; a.Sentence != want || a.Confidence != Open {
 		t.Errorf("%s: %s, want %s", a.Confidence, a.Sentence, want)
+	}
+}
+
+// TestLookKeeps: of a flood of drops a bound is kept, and the rest is told as lost.
+func TestLookKeeps(t *testing.T) {
+	f, err := filter.Parse("udp and dst port 9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := NewLook(f, "")
+	l.Begin(begin)
+	l.Snapshot(&snapshot.Snapshot{})
+	for range mostDrops + 7 {
+		l.Drop(lost(10, udp(1), "NO_SOCKET", "__udp4_lib_rcv", drop.StationSocket, 0))
+	}
+	if s := l.Seen(begin, true); len(s.Drops) != mostDrops || s.Lost != 7 {
+		t.Errorf("%d kept, %d lost", len(s.Drops), s.Lost)
+	}
+}
+
+// TestFilterSaysMore: where replies may not be matched, that none came is not certain.
+func TestFilterSaysMore(t *testing.T) {
+	for text, want := range map[string]Confidence{"udp and dst port 9": Certain, "udp and dst port 9 and state new": Likely} {
+		f, err := filter.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := Judge(&Seen{Filter: f, Began: begin, Over: true, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode}, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, journey.Culprit{})}})
+		if a.Kind != NoReply || a.Confidence != want {
+			t.Errorf("%s: %s %s: %s", text, a.Kind, a.Confidence, a.Because)
+		}
 	}
 }
