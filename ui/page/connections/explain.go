@@ -63,6 +63,9 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspecto
 			more += ", " + units.Span(f.Now.Sub(fl.Start)) + " ago"
 		}
 	}
+	if !fl.Stop.IsZero() {
+		more += ", ended " + fl.Stop.Format("15:04:05")
+	}
 	add("entry", more)
 	for _, x := range rare(f, fl) {
 		add(x[0], x[1])
