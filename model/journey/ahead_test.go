@@ -231,3 +231,26 @@ func TestDidOnce(t *testing.T) {
 		t.Errorf("steps %+v", s)
 	}
 }
+
+// TestTranslationDid: what a rule of nf_tables translated stands at that rule, though it is
+// done when the chain is left.
+func TestTranslationDid(t *testing.T) {
+	const text = `table inet fw { # handle 1
+	chain pre { # handle 1
+		type nat hook prerouting priority -100; policy accept;
+		udp dport 53 dnat ip to 10.9.9.9 # handle 2
+	}
+	chain forward { # handle 3
+		type filter hook forward priority 0; policy accept;
+	}
+}
+`
+	a := udp("10.0.0.9", 1)
+	b := *a
+	b.Dst = udp("10.9.9.9", 1).Dst
+	_, js := folded(parsed(t, text), Options{Probes: true}, arming(a), message("pre", EventRule, 2, model.VerdictAccept, a), message("forward", EventPolicy, 0, model.VerdictAccept, &b))
+	s := js[0].Steps
+	if want := (Change{"dst", "10.9.9.9"}); len(s) != 2 || !slices.Equal(s[0].Did, Delta{want}) || !slices.Equal(s[1].Packet, Delta{want}) || len(s[1].By) != 0 {
+		t.Errorf("steps %+v", s)
+	}
+}

@@ -99,14 +99,15 @@ func TestHandlesOfGenerations(t *testing.T) {
 }
 
 // TestBegunInAUserChain: where a rule of a user chain switches the trace on, no event names the
-// base chain: the devices tell which way the packet goes.
+// base chain: the devices tell which way the packet goes, and what is still to come is not known.
 func TestBegunInAUserChain(t *testing.T) {
 	p := udp("10.1.0.1", 5)
+	stopping := rulesOf(nftTable("fw", chainOf("pre", model.HookPrerouting, 5, "drop"), chainOf("fwd", model.HookForward, 5, "drop"), chainOf("out", model.HookOutput, 5, "drop"), chainOf("u", 0, 0, "", target("accept"))))
 	for _, c := range []struct {
 		in, out, path string
 	}{{"r0", "r1", PathForward}, {"", "r1", PathOutput}, {"r0", "", PathUnknown}} {
-		_, list := folded(chained(), Options{}, between(message("u", EventRule, 10, model.VerdictAccept, p), c.in, c.out, 0))
-		if len(list) != 1 || list[0].Path != c.path || list[0].In != c.in || list[0].Out != c.out || list[0].Complete {
+		_, list := folded(stopping, Options{}, between(message("u", EventRule, 10, model.VerdictAccept, p), c.in, c.out, 0))
+		if len(list) != 1 || len(list[0].Steps) != 1 || list[0].Steps[0].Ahead != nil || list[0].Path != c.path || list[0].In != c.in || list[0].Out != c.out || list[0].Complete {
 			t.Errorf("in %q out %q: %s, complete %v", c.in, c.out, list[0].Path, list[0].Complete)
 		}
 	}

@@ -145,6 +145,8 @@ func TestOutcomes(t *testing.T) {
 		{"no headers behind an accept", rulesOf(fw("accept", target("accept"), target("drop"))), true,
 			[]Event{arming(p), message("in", EventRule, 10, model.VerdictAccept, p), message("in", EventRule, 11, model.VerdictDrop, nil)}, Dropped, "dropped by", "events in its middle are missing"},
 		{"no arming event", rulesOf(raw, input("DROP")), true, []Event{start, in(EventPolicy, 1)}, Dropped, "dropped by", "its beginning was not seen"},
+		{"dropped, and seen behind that", rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT", target("DROP")))), true,
+			[]Event{arming(p), probe(model.HookPostrouting, p), line("filter", "FORWARD", EventRule, 1, model.HookForward, p)}, Dropped, "dropped by rule 1 of filter/FORWARD", "it goes on behind the rule that ended it"},
 		{"headers were lost, and its end", rulesOf(fw("drop", target("log"))), true, []Event{arming(p), message("in", EventRule, 10, model.VerdictContinue, nil)}, Unknown,
 			"last seen in the input hook; events were lost", "events in its middle are missing"},
 		{"a gap", rulesOf(fw("drop")), true, []Event{arming(p), {Source: SourceGap, Lost: 3, Time: began}, message("in", EventPolicy, 0, model.VerdictDrop, p)}, Dropped, "dropped by", "3 events were lost"},

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/model"
 	"nfscope/model/flow"
@@ -93,6 +94,46 @@ func TestUnordered(t *testing.T) {
 		_, list := folded(rules, Options{Probes: true}, arming(p), line("filter", "INPUT", EventPolicy, 1, model.HookInput, p), message("in", EventPolicy, 0, c.verdict, p))
 		if got := strings.Contains(strings.Join(list[0].Assumptions, "\n"), "filter/INPUT (iptables-legacy) and inet fw/in (nftables) stand at the same priority: which ran first is not known"); len(list) != 1 || got != c.assumed {
 			t.Errorf("%s: %d journeys, assumed %q", c.name, len(list), list[0].Assumptions)
+		}
+	}
+}
+
+// TestClassByEntry: an entry that says no class still tells which way the packet goes.
+func TestClassByEntry(t *testing.T) {
+	p, back := udp("10.1.0.1", 5), udp("10.0.0.9", 6)
+	back.Src, back.SPort, back.DPort = p.Dst, 53, 4001
+	fl := &flow.Flow{ID: 77, Orig: flow.Side{Tuple: p.Tuple()}, Reply: flow.Side{Tuple: back.Tuple()}}
+	for _, c := range []struct {
+		p        *model.Packet
+		src, dst bool
+	}{{p, true, false}, {back, false, true}} {
+		f := NewFold(Options{Probes: true})
+		f.SetRules(rulesOf(), time.Time{})
+		f.SetFlows(oneFlow{fl})
+		for _, e := range []Event{arming(c.p), probe(model.HookPostrouting, c.p)} {
+			f.Event(&e)
+		}
+		f.Flush()
+		if n := f.Journeys()[0].NAT; n == nil || (n.Src != nil) != c.src || (n.Dst != nil) != c.dst || !slices.Equal(n.Class, []string{"snat"}) {
+			t.Errorf("%s: %+v", c.p, n)
+		}
+	}
+}
+
+// TestDevicesOfHooks: which devices rules of output and postrouting have is told by events of
+// the IP families there: a bridge's ports are others.
+func TestDevicesOfHooks(t *testing.T) {
+	for _, c := range []struct {
+		family model.Family
+		vague  bool
+		told   bool
+	}{{model.FamilyIPv4, false, true}, {model.FamilyBridge, false, false}, {model.FamilyIPv4, true, false}} {
+		var d Devices
+		d.note(&walk{source: SourceLegacy, family: c.family, vague: c.vague, place: place{hook: model.HookPostrouting}, in: "p1", out: "p2"})
+		d.note(&walk{source: SourceLegacy, family: c.family, vague: c.vague, place: place{hook: model.HookOutput}, out: "p2"})
+		d.note(&walk{source: SourceLegacy, family: c.family, vague: c.vague, place: place{hook: model.HookOutput}, out: "p3"})
+		if want := (Devices{Output: "p2", Came: "p1", Told: true}); c.told != (d == want) || !c.told && d != (Devices{}) {
+			t.Errorf("%+v: %+v", c, d)
 		}
 	}
 }

@@ -50,6 +50,7 @@ func TestSame(t *testing.T) {
 		{"made here, another is forwarded", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "r0", "r1", 0)}, 2, PathOutput, "", "r1", "last seen in the output hook"},
 		{"forwarded by a bridge", []*model.Table{filter}, []Event{between(arming(p), "br0", "", 0), accept(model.HookForward, "br0", "br0"), between(probe(model.HookForward, p), "br0", "br0", 0),
 			between(probe(model.HookPostrouting, p), "", "br0", 0)}, 1, PathForward, "br0", "br0", "sent out of br0"},
+		{"sent on, and no chain of forward told of it", nil, []Event{between(arming(p), "r0", "", 0), between(probe(model.HookPostrouting, p), "r0", "r1", 0)}, 1, PathForward, "r0", "r1", "sent out of r1"},
 		{"from a bridge, another is made here", nil, []Event{between(arming(p), "br0", "", 0), between(probe(model.HookPostrouting, p), "", "r1", 0)}, 2, PathUnknown, "br0", "", "last seen in the prerouting hook"},
 		{"delivered to a bridge: another id", []*model.Table{filter}, []Event{between(arming(p), "br0", "", 0), accept(model.HookInput, "br0", ""), between(probe(model.HookInput, p), "br0", "", 8)},
 			1, PathInput, "br0", "", "delivered to this host"},
