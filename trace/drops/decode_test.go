@@ -1,0 +1,58 @@
+package drops
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"maps"
+	"strings"
+	"testing"
+)
+
+// TestDecode: what an event says beyond what the causes make: for whom the link layer took it,
+// ARP in words, and the packet's state in its connection.
+func TestDecode(t *testing.T) {
+	t.Parallel()
+	for i, want := range []string{"host", "broadcast", "multicast", "otherhost", "outgoing", "loopback", "", ""} {
+		b := make([]byte, evSize)
+		b[evPktType] = byte(i)<<3 | 7
+		if r, err := decode(b, tupleLayout{}, 3); err != nil || r.Kind != want {
+			t.Errorf("kind %d: %q, %v, want %q", i, r.Kind, err, want)
+		}
+	}
+	for words, packet := range map[string]string{ // RFC 826
+		"arp who-has 10.0.0.2 tell 10.0.0.1":   "0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002",
+		"arp 10.0.0.1 is-at 02:00:00:00:00:01": "0001 0800 06 04 0002 020000000001 0a000001 020000000002 0a000002",
+		"arp":                                  "0006 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002",
+	} {
+		b := make([]byte, evSize)
+		p, err := hex.DecodeString(strings.ReplaceAll(packet, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		binary.BigEndian.PutUint16(b[evProtocol:], 0x0806)
+		binary.NativeEndian.PutUint16(b[evHeaders:], uint16(copy(b[evPacket:], p)))
+		if r, err := decode(b, tupleLayout{}, 0); err != nil || r.ARP != words || r.Packet.Family != 0 {
+			t.Errorf("%q, %v, want %q", r.ARP, err, words)
+		}
+	}
+	// enum ip_conntrack_info: 0 and 3 established, 1 and 4 related, 2 new, 7 untracked.
+	for info, want := range []string{"ESTABLISHED", "RELATED", "NEW", "ESTABLISHED", "RELATED"} {
+		if got := ctState(byte(info), true); got != want {
+			t.Errorf("state %d: %s, want %s", info, got, want)
+		}
+	}
+	if a, b := ctState(7, false), ctState(0, false); a != "UNTRACKED" || b != "" {
+		t.Errorf("without a connection: %q, %q", a, b)
+	}
+}
+
+// TestRose: a counter that fell was made anew and counts from 0; one that was not there, or that
+// means nothing, is not told of.
+func TestRose(t *testing.T) {
+	t.Parallel()
+	before := counters{"up": 3, "same": 4, "anew": 9, "zero": 9, "gone": 1, "other": 1}
+	now := counters{"up": 5, "same": 4, "anew": 2, "zero": 0, "new": 7, "other": 2}
+	if got, want := rose(before, now, []string{"up", "same", "anew", "zero", "gone", "new"}), (counters{"up": 2, "anew": 2}); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
