@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,7 +46,11 @@ type loop struct {
 	// began and last are the counters at the recording's begin and at last; grown is what
 	// the passes before this one have added.
 	began, last, grown *model.Counts
-	trace              *snapshot.Trace
+	// shown are the rules at the recording's end, which stay; fits says that those which were in
+	// force at this place of it are the same, though read at another generation.
+	shown *model.Ruleset
+	fits  bool
+	trace *snapshot.Trace
 }
 
 func newLoop(name string, data []byte, change func(*feed.Item)) (*loop, error) {
@@ -164,13 +169,22 @@ func (l *loop) wanted(it *feed.Item) bool {
 	case it.Host != nil, it.Problem != "":
 		return l.pass == 0 && l.changed(it)
 	case it.Rules != nil:
+		c := it.Rules.Counts()
 		if l.began == nil {
-			l.began = it.Rules.Counts()
+			l.began = c
 		}
-		return l.pass == 0
+		if l.pass == 0 {
+			l.shown, l.last, l.fits = it.Rules, c, true
+			return true
+		}
+		if l.fits = sameRules(it.Rules, l.shown); !l.fits {
+			return false
+		}
+		c.Taken = c.Taken.Add(l.shift)
+		it.Rules, it.Counts = nil, c // they tell what they count too
+		l.count(it.Counts)
 	case it.Counts != nil:
-		l.last = clone(it.Counts)
-		add(it.Counts, l.grown, 1)
+		l.count(it.Counts)
 	case it.Partial != nil:
 		return false // of what was on another's screen; the next Counts tell it too
 	case it.Trace != nil:
@@ -179,6 +193,24 @@ func (l *loop) wanted(it *feed.Item) bool {
 		}
 	}
 	return l.changed(it)
+}
+
+// count makes counters of this pass those of all.
+func (l *loop) count(c *model.Counts) {
+	l.last = clone(c)
+	add(c, l.grown, 1)
+	if l.pass > 0 && l.fits {
+		c.Generation = l.shown.Generation
+	}
+}
+
+// sameRules reports whether two rulesets have the same rules at the same places.
+func sameRules(a, b *model.Ruleset) bool {
+	return slices.EqualFunc(a.Tables, b.Tables, func(a, b *model.Table) bool {
+		return a.Backend == b.Backend && a.Family == b.Family && a.Name == b.Name && slices.EqualFunc(a.Chains, b.Chains, func(a, b *model.Chain) bool {
+			return a.Name == b.Name && slices.EqualFunc(a.Rules, b.Rules, func(a, b model.Rule) bool { return a.Text == b.Text })
+		})
+	})
 }
 
 func (l *loop) changed(it *feed.Item) bool {
