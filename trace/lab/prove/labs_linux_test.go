@@ -84,7 +84,7 @@ func TestUserns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := nettest.AsNobody(t, nettest.ForAll(t, exe), "-test.run", "^TestLabs$", "-test.parallel", "8", "-test.v")
+	cmd := nettest.AsNobody(t, nettest.ForAll(t, exe), "-test.run", "^TestLabs$", "-test.parallel", "4", "-test.v") // beside as many of root's
 	cmd.Env = append(cmd.Env, userEnv+"=1", "NFSCOPE_REQUIRE_KERNEL=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -21,9 +21,13 @@ import (
 	"nfscope/trace/live"
 )
 
-// patience is how long the last events, flows and counters are waited for. Counters are
-// read every second.
+// patience is how long the last events, flows and drops are waited for, from the first
+// counters on that were read when the lab was played: they are read every second, and on a
+// machine that is too busy for that nothing else is on time either.
 const patience = 10 * time.Second
+
+// most is how long is waited for those counters, and for the first word on drops.
+const most = time.Minute
 
 // traceRate is above what a lab sends, so that nothing of it is held back.
 const traceRate = 1000
@@ -82,18 +86,22 @@ func run(ctx context.Context, n *lab.Network, l *lab.Lab, g *guard.Guard, log *s
 		return nil, err
 	}
 	seen.Counted = after.Since(before)
-	deadline := time.NewTimer(patience)
-	defer deadline.Stop()
-	for {
+	played, enough := time.Now(), time.NewTimer(most)
+	defer enough.Stop()
+	for counted := false; ; {
 		select {
 		case snap := <-newest:
 			seen.in(snap)
 			if seen.Failures = lab.Check(l, seen.Evidence); len(seen.Failures) == 0 {
 				return seen, nil
 			}
-		case <-deadline.C:
+			if !counted && snap.Counts != nil && snap.Counts.Taken.After(played) {
+				counted = true
+				enough.Reset(patience)
+			}
+		case <-enough.C:
 			if seen.Rules == nil {
-				return nil, fmt.Errorf("lab %s: it was played, and nothing of it was seen within %v", l.Name, patience)
+				return nil, fmt.Errorf("lab %s: it was played, and nothing of it was seen within %v", l.Name, most)
 			}
 			return seen, nil
 		case <-ctx.Done():
@@ -116,7 +124,7 @@ func (s *Seen) in(snap *snapshot.Snapshot) {
 // rest, and what is dropped before is not told. Where it does not begin the lab is played
 // all the same.
 func watching(ctx context.Context, newest <-chan *snapshot.Snapshot) error {
-	late := time.NewTimer(patience)
+	late := time.NewTimer(most)
 	defer late.Stop()
 	for {
 		select {
