@@ -30,6 +30,15 @@ func upTo(list []feed.Item, at time.Time) *store.Store {
 	return st
 }
 
+// step is where in its lesson a lab stands, -1 before it has told of itself: a slow machine
+// reads the rules for a second and more first.
+func step(s *snapshot.Snapshot) int {
+	if s.Lab == nil {
+		return -1
+	}
+	return s.Lab.Current
+}
+
 // TestCopySpan: a part of a recording has the packets of the whole one that began in it,
 // and what held at its begin holds there.
 func TestCopySpan(t *testing.T) {
@@ -84,7 +93,7 @@ func TestCopySpan(t *testing.T) {
 				continue
 			}
 			a, z := upTo(whole, from.Add(-1)).Snapshot(from), upTo(part, from).Snapshot(from)
-			if a.Netns != z.Netns || a.Trace.Filter != z.Trace.Filter || a.Rules.Generation != z.Rules.Generation || a.Flows.Ready != z.Flows.Ready || a.Lab.Current != z.Lab.Current {
+			if a.Netns != z.Netns || a.Trace.Filter != z.Trace.Filter || a.Rules.Generation != z.Rules.Generation || a.Flows.Ready != z.Flows.Ready || step(a) != step(z) {
 				t.Errorf("%s, %v begins with %+v, want %+v", name, s, z, a)
 			}
 			if d := cmp.Diff(a.Counts, z.Counts); d != "" {

@@ -395,3 +395,33 @@ func TestTo(t *testing.T) {
 		t.Errorf("it ends at %v, the recording at %v", p.last, last)
 	}
 }
+
+// TestFrom: the playing begins where it was told to, at the end where that is behind it.
+func TestFrom(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 2000)
+	first, last := f.Span()
+	for from, want := range map[time.Duration]time.Time{last.Sub(first) / 2: first.Add(last.Sub(first) / 2), time.Hour: last} {
+		p := New(f, Options{From: from})
+		p.Pause(true)
+		if s := after(t, played(t, p), 1); !s.Time.Equal(want) || !s.Replay.Begin.Equal(first) {
+			t.Errorf("from %v: it stands at %v of %v, want %v", from, s.Time, s.Replay.Begin, want)
+		}
+	}
+}
+
+// TestCutIsTold: at the end of a recording that was cut short the screen says so, and each item
+// was changed as the player was told to.
+func TestCutIsTold(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 100)
+	f.Cut = "it is cut short"
+	changed := 0
+	c := begin(f, func(*feed.Item) { changed++ }, journey.Options{})
+	if whole, err := c.to(t.Context(), t0.Add(time.Hour), nil); !whole || err != nil || !c.over() {
+		t.Fatal(whole, err)
+	}
+	if s := c.store.Snapshot(t0.Add(time.Hour)); !slices.Contains(s.Problems, f.Cut) || changed < 100 {
+		t.Errorf("problems %q, %d items were changed", s.Problems, changed)
+	}
+}
