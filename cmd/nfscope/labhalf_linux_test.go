@@ -72,8 +72,9 @@ func TestLabHalfBuilt(t *testing.T) {
 			if len(half) != 3 {
 				t.Fatalf("its namespaces are %v", half)
 			}
-			if pid := r.cmd.Process.Pid; c.keeper {
-				if pid, _ = strconv.Atoi(regexp.MustCompile(`-(\d+)-[a-z]+$`).FindStringSubmatch(half[0])[1]); pid == r.cmd.Process.Pid {
+			if c.keeper {
+				pid, _ := strconv.Atoi(regexp.MustCompile(`-(\d+)-[a-z]+$`).FindStringSubmatch(half[0])[1])
+				if pid == r.cmd.Process.Pid {
 					t.Fatalf("%v is kept by the process in front", half)
 				}
 				if err := unix.Kill(pid, c.sig); err != nil {
