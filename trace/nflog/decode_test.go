@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -191,6 +192,33 @@ func BenchmarkDecode(b *testing.B) {
 		batch.Reset()
 		if err := d.attributes(&r, all[i%len(all)].Payload); err != nil || !d.event(&r, batch) {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestOwner: an event has the owner that the kernel told with it, whole, and not that of the
+// event before.
+func TestOwner(t *testing.T) {
+	head := made(2, attr(attrPacketHdr, 8, 0, 3, 0), attr(attrPrefix, []byte("TRACE: raw:OUTPUT:rule:1 \x00")...), attr(attrPayload, 0x45))
+	id := func(typ uint16, v byte) []byte { return attr(typ, 0, 0, 0, v) }
+	var d Decoder
+	for _, c := range []struct {
+		name     string
+		uid, gid []byte
+		want     *journey.Owner
+	}{
+		{"a process", id(attrUID, 1), id(attrGID, 2), &journey.Owner{UID: 1, GID: 2}},
+		{"the same", id(attrUID, 1), id(attrGID, 2), &journey.Owner{UID: 1, GID: 2}},
+		{"another user", id(attrUID, 3), id(attrGID, 2), &journey.Owner{UID: 3, GID: 2}},
+		{"another group", id(attrUID, 3), id(attrGID, 4), &journey.Owner{UID: 3, GID: 4}},
+		{"no group", id(attrUID, 3), nil, nil},
+		{"no user", nil, id(attrGID, 4), nil},
+		{"nobody", nil, nil, nil},
+		{"root", id(attrUID, 0), id(attrGID, 0), &journey.Owner{}},
+	} {
+		e, err := decodeEvent(&d, slices.Concat(head, c.uid, c.gid))
+		if err != nil || (e.Owner == nil) != (c.want == nil) || c.want != nil && *e.Owner != *c.want {
+			t.Errorf("%s: %+v, %v", c.name, e.Owner, err)
 		}
 	}
 }

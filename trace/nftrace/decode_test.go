@@ -226,3 +226,49 @@ func TestUnshown(t *testing.T) {
 		}
 	}
 }
+
+// TestDecodeHeaders: what one event's headers say, and that nothing of the event before is
+// left: the decoder keeps names and addresses from one to the next.
+func TestDecodeHeaders(t *testing.T) {
+	header := append([]byte{0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 1, 0, 2, 10, 2, 0, 2}, 0, 5, 0, 9, 0, 8, 0, 0)
+	network, transport := attr(attrNetworkHeader, header[:20]...), attr(attrTransportHeader, header[20:]...)
+	mac := func(dst, src byte) []byte { return attr(attrLLHeader, 2, 0, 0, 0, 0, dst, 2, 0, 0, 0, 0, src, 8, 0) }
+	ether := attr(attrIIFType, 0, ethernet)
+	var d Decoder
+	for _, c := range []struct {
+		name         string
+		table, chain string
+		more         [][]byte
+		link         string
+		dport        uint16
+	}{
+		{"all headers", "t", "c", [][]byte{network, transport, ether, mac(1, 2)}, "02:00:00:00:00:01 02:00:00:00:00:02", 9},
+		{"a longer name", "tt", "cc", [][]byte{network, transport, ether, mac(1, 2)}, "02:00:00:00:00:01 02:00:00:00:00:02", 9},
+		{"a shorter name", "t", "c", [][]byte{network, transport, ether, mac(1, 2)}, "02:00:00:00:00:01 02:00:00:00:00:02", 9},
+		{"another sender", "t", "c", [][]byte{network, transport, ether, mac(1, 3)}, "02:00:00:00:00:01 02:00:00:00:00:03", 9},
+		{"another receiver", "t", "c", [][]byte{network, transport, ether, mac(4, 3)}, "02:00:00:00:00:04 02:00:00:00:00:03", 9},
+		{"no device of Ethernet", "t", "c", [][]byte{network, transport, attr(attrIIFType, 0xff, 0xfe), mac(1, 2)}, "", 9},
+		{"half a link header", "t", "c", [][]byte{network, transport, ether, attr(attrLLHeader, make([]byte, 13)...)}, "", 9},
+		{"ports that were not shown", "t", "c", [][]byte{attr(attrNetworkHeader, header...)}, "", 0},
+	} {
+		b := append([]byte{2, 0, 0, 0}, word(attrNFProto, 2)...)
+		b = append(append(b, word(attrType, typePolicy)...), word(attrID, 7)...)
+		b = append(append(b, attr(attrTable, []byte(c.table+"\x00")...)...), attr(attrChain, []byte(c.chain+"\x00")...)...)
+		b = append(append(append(b, word(attrPolicy, 1)...), word(attrMark, 5)...), bytes.Join(c.more, nil)...)
+		e, err := d.Decode(MsgType, b)
+		if err != nil || e.Packet == nil {
+			t.Errorf("%s: %+v, %v", c.name, e, err)
+			continue
+		}
+		link := ""
+		if e.Link != nil {
+			link = e.Link.Dst + " " + e.Link.Src
+		}
+		if e.Table != c.table || e.Chain != c.chain || link != c.link {
+			t.Errorf("%s: %s %s, %q", c.name, e.Table, e.Chain, link)
+		}
+		if p := e.Packet; p.Mark != 5 || p.DPort != c.dport || p.Transport != (c.dport != 0) {
+			t.Errorf("%s: %+v", c.name, p)
+		}
+	}
+}
