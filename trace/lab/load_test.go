@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -34,6 +35,32 @@ func TestEmbedded(t *testing.T) {
 		v := l.View("zh", 1, []Result{{Step: 0, Word: Connected, Attempts: []Attempt{{Word: Connected}}}})
 		if v.Title != l.Title.Zh || v.Current != 1 || v.Steps[0].Result != "connected" || v.Steps[0].Says == "" || v.Steps[1].Says != "" {
 			t.Errorf("%s: view %+v", name, v)
+		}
+	}
+}
+
+// TestModules: each condition of lab modules' rules is shown failing, with the reason. The
+// two of rule 3 fail one at a time; statistic's counters are stated instead, as its reason
+// is not known.
+func TestModules(t *testing.T) {
+	l, err := Load(labs.FS, "modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []Miss
+	for _, s := range l.Steps {
+		if s.Expect != nil {
+			shown = append(shown, s.Expect.Misses...)
+		}
+	}
+	for _, want := range []Miss{
+		{"filter/INPUT 1", "NEW"},
+		{"filter/INPUT 2", "25 is not 22"},
+		{"filter/INPUT 3", "31 is not 20:30"},
+		{"filter/INPUT 3", "192.168.0.20 is not 192.168.0.11-192.168.0.15"},
+	} {
+		if !slices.Contains(shown, want) {
+			t.Errorf("no step states that %s does not match because of %q", want.At, want.Because)
 		}
 	}
 }
