@@ -80,7 +80,7 @@ func (a *app) command() *cobra.Command {
 	})
 	f := root.PersistentFlags()
 	f.StringVar(&a.netns, "netns", "", "look at this network namespace: a `NAME` of ip-netns(8), a process id, or a path")
-	f.StringVar(&a.lang, "lang", "", "language of lessons: `en` or zh (default from LC_ALL, LC_MESSAGES or LANG)")
+	f.StringVar(&a.lang, "lang", "", "language of lessons and explanations: `en` or zh (default from LC_ALL, LC_MESSAGES or LANG)")
 	f.StringVar(&a.glyphs, "glyphs", "", "draw with `unicode` or ascii (default ascii where the locale is not UTF-8)")
 	f.StringVar(&a.logFile, "log-file", "", "write a log to `FILE`")
 	f.BoolVar(&a.debug, "debug", false, "log more")

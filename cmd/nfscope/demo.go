@@ -152,7 +152,7 @@ func (a *app) demoRecorded(l *lab.Lab, plain bool, o demoFlags, why error) error
 	case err != nil:
 		return err
 	case why != nil:
-		fmt.Fprintf(a.err, "nfscope: playing the recording, because the live demo cannot run here: %v\n", why)
+		fmt.Fprintf(a.err, "nfscope: %s\n", speech.In(a.lang).Problem("playing the recording, because the live demo cannot run here: "+why.Error()))
 	}
 	if !plain {
 		return a.lessons(&show{lab: l, recording: b, step: o.step}, o.page)

@@ -10,6 +10,7 @@ import (
 
 	"nfscope/docs/labs"
 	"nfscope/trace/lab"
+	"nfscope/ui/speech"
 )
 
 func (a *app) labListCommand() *cobra.Command {
@@ -56,7 +57,7 @@ func (a *app) labList(asJSON bool) error {
 		}
 		fmt.Fprintf(a.out, "%-18s %-9s %s\n", name, how(line), line.Title)
 		if line.Why != "" {
-			fmt.Fprintf(a.out, "%-18s %-9s > %s\n", "", "", line.Why)
+			fmt.Fprintf(a.out, "%-18s %-9s > %s\n", "", "", speech.In(a.lang).Problem(line.Why))
 		}
 		for _, s := range line.Stands {
 			fmt.Fprintf(a.out, "%-18s %-9s stands: %s\n", "", "", s)

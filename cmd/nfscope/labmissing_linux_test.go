@@ -26,15 +26,15 @@ func TestLabLacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ name, hide, lab, says string }{
+	for _, c := range []struct{ name, hide, lab, says, chinese string }{
 		{"iptables", `for d in /usr/sbin /sbin /usr/local/sbin; do mount -t tmpfs none $d || exit 99; done`, "first-match",
-			"the program iptables-legacy-restore is missing, which loads server.save into host server; install the package iptables"},
+			"the program iptables-legacy-restore is missing, which loads server.save into host server; install the package iptables", "缺少程序 iptables-legacy-restore，主机 server 的 server.save 要由它装入；请安装软件包 iptables"},
 		{"nft", `mount --bind /dev/null $(command -v nft) || exit 99`, "gateway",
-			"the program nft is missing, which loads gateway.nft into host gateway; install the package nftables"},
+			"the program nft is missing, which loads gateway.nft into host gateway; install the package nftables", "缺少程序 nft，主机 gateway 的 gateway.nft 要由它装入；请安装软件包 nftables"},
 		{"ipset", `mount --bind /dev/null $(command -v ipset) || exit 99`, "security-groups",
-			"the program ipset is missing, which loads the sets of agent into host hypervisor; install the package ipset"},
+			"the program ipset is missing, which loads the sets of agent into host hypervisor; install the package ipset", "缺少程序 ipset，主机 hypervisor 的 agent 的集合要由它装入；请安装软件包 ipset"},
 		{"br_netfilter", `mount -t tmpfs none /proc/sys/net/bridge || exit 99`, "security-groups",
-			"the kernel has no sysctl net.bridge.bridge-nf-call-iptables; `modprobe br_netfilter` as root loads what makes it"},
+			"the kernel has no sysctl net.bridge.bridge-nf-call-iptables; `modprobe br_netfilter` as root loads what makes it", "内核没有 sysctl net.bridge.bridge-nf-call-iptables；以 root 运行 `modprobe br_netfilter` 即可装入"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -50,6 +50,9 @@ func TestLabLacks(t *testing.T) {
 			}
 			if status, out, errs := answer(t, without("list")); status != exitDone || !strings.Contains(out, c.says) {
 				t.Errorf("lab list: status %d, %s%s", status, out, errs)
+			}
+			if status, out, errs := answer(t, without("list", "--lang", "zh")); status != exitDone || !strings.Contains(out, c.chinese) || strings.Contains(out, c.says) {
+				t.Errorf("lab list in Chinese: status %d, %s%s", status, out, errs)
 			}
 			status, out, errs := answer(t, without("run", "--plain", c.lab))
 			sentence(t, "lab run", errs)

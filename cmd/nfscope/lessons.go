@@ -16,6 +16,7 @@ import (
 	"nfscope/trace/lab"
 	"nfscope/trace/record"
 	page "nfscope/ui/page/labs"
+	"nfscope/ui/speech"
 )
 
 // show is a lab to be shown on the screen: one that stands, or its recording.
@@ -199,7 +200,7 @@ func (a *app) showRecording(s *show, o tuiOptions) error {
 	defer stop()
 	defer time.AfterFunc(demoFor, l.pace.Hold).Stop()
 	if s.why != nil {
-		c.Put(feed.Item{Time: l.now(), Problem: "this is the recording, because the lab cannot run here: " + s.why.Error()})
+		c.Put(feed.Item{Time: l.now(), Problem: speech.In(a.lang).Problem("this is the recording, because the lab cannot run here: " + s.why.Error())})
 	}
 	played := make(chan struct{})
 	go func() {

@@ -28,7 +28,8 @@ type story struct {
 	width int
 	store *store.Store
 
-	say speech.Speech
+	say    speech.Speech
+	ladder ladder.Say
 
 	rules   bool // the rules are printed
 	lab     *snapshot.Lab
@@ -43,7 +44,7 @@ type story struct {
 
 // newStory tells a story in a language, on lines of a width.
 func newStory(w io.Writer, width int, lang string) *story {
-	return &story{out: bufio.NewWriter(w), width: width, say: speech.In(lang), store: store.New(journey.Options{}), printed: map[int]bool{}, words: drop.Meanings()}
+	return &story{out: bufio.NewWriter(w), width: width, say: speech.In(lang), ladder: speech.In(lang).Ladder(), store: store.New(journey.Options{}), printed: map[int]bool{}, words: drop.Meanings()}
 }
 
 // mostDrops is how many drops of a step are told one by one.
@@ -71,7 +72,7 @@ func (s *story) one(it feed.Item) {
 		}
 		s.printf("\n")
 	case it.Problem != "":
-		s.printf("! %s\n", it.Problem)
+		s.printf("! %s\n", s.say.Problem(it.Problem))
 	case it.Lab != nil:
 		s.step(it.Lab, it.Time)
 	}
@@ -114,7 +115,7 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 			first = false
 			told := *j
 			told.Outcome.Sentence = s.outcome(j, &st)
-			for _, line := range ladder.Text(&told, s.width) {
+			for _, line := range s.ladder.Text(&told, s.width) {
 				s.printf("%s\n", line)
 			}
 		case j.Outcome.Verdict != journey.Accepted:

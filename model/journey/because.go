@@ -12,14 +12,17 @@ func (s *Step) Missed() string {
 
 // Reasons are the conditions of a rule that failed, or that nobody can know, in words; ""
 // where none is known.
-func (s *Step) Reasons() string {
+func (s *Step) Reasons() string { return strings.Join(s.Conditions(), ", ") }
+
+// Conditions are the Reasons one by one.
+func (s *Step) Conditions() []string {
 	var why []string
 	for _, b := range s.Because {
 		if b.Result != "yes" {
 			why = append(why, b.Words())
 		}
 	}
-	return strings.Join(why, ", ")
+	return why
 }
 
 // Words puts a condition that failed, or that nobody can know, in words.

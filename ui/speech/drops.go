@@ -1,7 +1,6 @@
 package speech
 
 import (
-	"regexp"
 	"strings"
 
 	"nfscope/model/drop"
@@ -13,21 +12,12 @@ func (s Speech) Explained(x drop.Explanation) string {
 	if s != "zh" {
 		return x.Sentence()
 	}
+	clause := translator(clauses())
 	said := []string{clause(x.Words)}
 	for _, f := range x.Facts {
 		said = append(said, clause(f))
 	}
 	return strings.Join(said, "；")
-}
-
-// clause puts one clause of package drop into Chinese.
-func clause(text string) string {
-	for _, c := range clauses() {
-		if re := regexp.MustCompile("^" + c[0] + "$"); re.MatchString(text) {
-			return re.ReplaceAllString(text, c[1])
-		}
-	}
-	return text
 }
 
 // clauses are package drop's own, as patterns, and their Chinese: those of the labs and

@@ -10,6 +10,7 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/guess"
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 	"nfscope/ui/component/ladder"
 )
 
@@ -18,6 +19,14 @@ type Speech string
 
 // In gives the sentences of a language.
 func In(lang string) Speech { return Speech(lang) }
+
+// Of is the language of the lab that is shown; English where none is.
+func Of(s *snapshot.Snapshot) Speech {
+	if s.Lab == nil {
+		return ""
+	}
+	return Speech(s.Lab.Lang)
+}
 
 // pick gives one of two texts.
 func (s Speech) pick(en, zh string) string {
@@ -172,8 +181,8 @@ func (s Speech) Said(a guess.Answer) string {
 }
 
 // About says what the packet had to do with a place that was named in vain; "" where there
-// is nothing to say.
-func (s Speech) About(t *guess.Truth, p *guess.Place) string {
+// is nothing to say. say is the language's Ladder.
+func (s Speech) About(t *guess.Truth, p *guess.Place, say ladder.Say) string {
 	if p == nil || p.Kind == guess.Kernel || t.Journey == nil {
 		return ""
 	}
@@ -181,34 +190,31 @@ func (s Speech) About(t *guess.Truth, p *guess.Place) string {
 	case guess.Matched:
 		return fmt.Sprintf(s.pick("It did meet %s, but that was not the last word.", "它确实遇到了 %s，但那不是最后的决定。"), s.by(*p))
 	case guess.Missed:
-		return s.Missed(step)
+		return s.Missed(step, say)
 	case guess.Later:
 		return fmt.Sprintf(s.pick("It never came as far as %s: the chain was left before.", "它没有走到 %s：之前就离开了这条链。"), s.by(*p))
 	}
 	return fmt.Sprintf(s.pick("It never came to %s.", "它没有到过 %s。"), s.where(*p))
 }
 
-// Missed says why a rule did not match.
-func (s Speech) Missed(m *journey.Step) string {
+// Missed says why a rule did not match. say is the language's Ladder.
+func (s Speech) Missed(m *journey.Step, say ladder.Say) string {
 	p := guess.Place{Kind: guess.Rule, Backend: m.Backend, Family: m.Family, Table: m.Table, Chain: m.Chain, Rule: m.Rule}
-	why := m.Reasons()
-	if why == "" {
+	why := m.Conditions()
+	if len(why) == 0 {
 		return fmt.Sprintf(s.pick("%s did not match.", "%s 不匹配。"), s.upper(s.by(p)))
 	}
-	return fmt.Sprintf(s.pick("%s did not match: %s.", "%s 不匹配：%s。"), s.upper(s.by(p)), s.reasons(why))
+	if say != nil {
+		for i := range why {
+			why[i] = say(why[i])
+		}
+	}
+	return fmt.Sprintf(s.pick("%s did not match: %s.", "%s 不匹配：%s。"), s.upper(s.by(p)), strings.Join(why, s.pick(", ", "，")))
 }
 
 // upper begins a sentence. In Chinese it begins with a name of the kernel's, which stays.
 func (s Speech) upper(text string) string {
 	return s.pick(strings.ToUpper(text[:1])+text[1:], text)
-}
-
-// reasons puts the words between the kernel's into the language.
-func (s Speech) reasons(why string) string {
-	if s != "zh" {
-		return why
-	}
-	return strings.NewReplacer(" is not known", " 未知", " is not in ", " 不在 ", " is in ", " 在 ", " is not ", " 不是 ", " does not hold", " 不成立", ", ", "，").Replace(why)
 }
 
 // Saw says what the sender saw; result is in the lab's words, with what was answered

@@ -71,17 +71,17 @@ func (r *Row) note(w int) string {
 		can = strconv.Itoa(n) + " chains can still drop"
 	}
 	join := func(s string) string { return strings.TrimPrefix(r.Packet+", "+s, ", ") }
-	long := join(can + ": " + strings.Join(r.Ahead, ", "))
+	long := join(r.say.Of(can + ": " + strings.Join(r.Ahead, ", ")))
 	if n == 1 {
-		long = join(r.Ahead[0] + " can still drop")
+		long = join(r.say.Of(r.Ahead[0] + " can still drop"))
 	}
-	switch short := join(can); {
+	switch short := join(r.say.Of(can)); {
 	case w <= 0 || canvas.Width(long) <= w:
 		return long
 	case canvas.Width(short) <= w:
 		return short
 	}
-	return join(strconv.Itoa(n) + " can still drop")
+	return join(r.say.Of(strconv.Itoa(n) + " can still drop"))
 }
 
 // Ahead says of the rules that accepted the packet, but had not the last word, which chains

@@ -4,22 +4,16 @@ import (
 	"strconv"
 
 	"nfscope/model"
-	"nfscope/model/journey"
 	"nfscope/ui/component/canvas"
 )
 
 // Area is a rectangle of a canvas.
 type Area struct{ X, Y, W, H int }
 
-// Draw draws the ladder of a journey with the step that the packet stands at marked.
-// What lies ahead of that step is dim. Where the area is too low for all rungs, those
-// around the step are shown, and the head says how many are not. Misses among the steps
-// are shown one by one.
-func Draw(c *canvas.Canvas, a Area, j *journey.Journey, step int, p *canvas.Palette) {
-	DrawRows(c, a, Rows(j), step, p)
-}
-
-// DrawRows is Draw for rows that the caller made: Folded ones, or with others between.
+// DrawRows draws the rungs of a journey, or Folded ones, or with others between, with the
+// step that the packet stands at marked. What lies ahead of that step is dim. Where the area
+// is too low for all rungs, those around the step are shown, and the head says how many are
+// not. Misses among the steps are shown one by one.
 func DrawRows(c *canvas.Canvas, a Area, rows []Row, step int, p *canvas.Palette) {
 	cols := measure(rows, a.W-2)
 	if a.H < 2 || a.W < 4 {

@@ -32,7 +32,7 @@ func TestTextGolden(t *testing.T) {
 func TestDrawGolden(t *testing.T) {
 	c := canvas.New(110, 14)
 	p := canvas.NewPalette(theme.New(theme.Options{}))
-	Draw(c, Area{0, 0, 110, 14}, uitest.Snapshot().Journeys[0], 5, p)
+	DrawRows(c, Area{0, 0, 110, 14}, Rows(uitest.Snapshot().Journeys[0]), 5, p)
 	golden(t, "draw.golden", strings.ReplaceAll(c.String(), "\x1b[", "^["))
 }
 

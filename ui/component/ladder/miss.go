@@ -40,6 +40,7 @@ func Folded(rows []Row) []Row {
 		if n == 1 {
 			r.Text = "1 rule looked at did not match"
 		}
+		r.Text = r.say.Of(r.Text)
 		out = append(out, r)
 	}
 	return out

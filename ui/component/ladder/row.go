@@ -39,17 +39,22 @@ type Row struct {
 	Miss  bool
 	// Beside counts misses that are left out next to this one.
 	Beside int
+
+	say Say
 }
 
 // Rows makes the rungs of a journey.
-func Rows(j *journey.Journey) []Row {
+func Rows(j *journey.Journey) []Row { return Say(nil).Rows(j) }
+
+// Rows is Rows in that language.
+func (say Say) Rows(j *journey.Journey) []Row {
 	rows := make([]Row, 0, len(j.Steps)+2)
 	ct := conntrackAt(j)
 	var last *journey.Step
 	for i := range j.Steps {
 		s := &j.Steps[i]
 		if last != nil && last.Hook == model.HookPrerouting && (s.Hook == model.HookForward || s.Hook == model.HookInput) {
-			rows = append(rows, Row{Step: -1, Where: "routing", Text: routed(j, s.Hook), Head: true})
+			rows = append(rows, Row{Step: -1, Where: "routing", Text: say.Of(routed(j, s.Hook)), Head: true})
 		}
 		head := last == nil || last.Hook != s.Hook
 		if i == ct {
@@ -57,7 +62,8 @@ func Rows(j *journey.Journey) []Row {
 			head = false
 		}
 		r := Row{Step: i, Hook: s.Hook, Head: head, Depth: s.Depth, Backend: s.Backend, Verdict: s.Verdict,
-			Rule: string(s.Kind), Packet: changed(j, i)}
+			Rule: string(s.Kind), say: say}
+		more := ""
 		if s.Kind == journey.KindRule {
 			r.Ahead = s.Ahead
 		}
@@ -65,9 +71,9 @@ func Rows(j *journey.Journey) []Row {
 			r.Rule, r.Text = strconv.Itoa(s.Rule), strings.TrimPrefix(s.Text, "-A "+s.Chain+" ")
 		}
 		if r.Miss = s.Kind == journey.KindMiss; r.Miss {
-			r.Text, r.Beside = s.Missed(), s.Beside
+			r.Text, r.Beside = say.missed(s), s.Beside
 			if s.Beside > 0 {
-				r.Packet = "and " + strconv.Itoa(s.Beside) + " more did not match"
+				more = "and " + strconv.Itoa(s.Beside) + " more did not match"
 			}
 		} else {
 			r.Word = s.Verdict.String()
@@ -77,9 +83,7 @@ func Rows(j *journey.Journey) []Row {
 				r.Where, r.Badge = Place(s.Backend, s.Family, s.Table, s.Chain), Badge(s.Backend, s.Family)
 			}
 		}
-		if s.Note != "" {
-			r.Packet = strings.TrimPrefix(r.Packet+"; "+s.Note, "; ")
-		}
+		r.Packet = say.beside(changed(j, i), more, s.Note)
 		rows = append(rows, r)
 		last = s
 	}

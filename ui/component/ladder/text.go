@@ -129,8 +129,11 @@ func pad(s string, w int) string {
 
 // Text prints a journey as plain lines, none wider than width where that is more
 // than 0: packet, sentence, the ladder, remarks.
-func Text(j *journey.Journey, width int) []string {
-	rows := Rows(j)
+func Text(j *journey.Journey, width int) []string { return Say(nil).Text(j, width) }
+
+// Text is Text in that language.
+func (say Say) Text(j *journey.Journey, width int) []string {
+	rows := say.Rows(j)
 	inner := width
 	if width > 0 {
 		inner = max(width-2, 1) // all is indented
@@ -138,7 +141,7 @@ func Text(j *journey.Journey, width int) []string {
 	c := measure(rows, inner)
 	lines := []string{Headline(j)}
 	if j.Outcome.Sentence != "" {
-		lines = append(lines, wrap("  "+j.Outcome.Sentence, width)...)
+		lines = append(lines, say.Wrap("  "+j.Outcome.Sentence, width)...)
 	}
 	for i := range rows {
 		r, c := &rows[i], c
@@ -159,7 +162,7 @@ func Text(j *journey.Journey, width int) []string {
 		lines = append(lines, strings.TrimRight(b.String(), " "))
 	}
 	for _, r := range Remarks(j) {
-		lines = append(lines, wrap("  "+r, width)...)
+		lines = append(lines, say.Wrap("  "+say.Of(r), width)...)
 	}
 	for i, l := range lines {
 		lines[i] = clean(l)

@@ -87,8 +87,9 @@ type Page struct {
 	// scroll is how far the lesson is scrolled.
 	scroll int
 
-	drawn drawn
-	list  list
+	drawn   drawn
+	list    list
+	ladders speech.Ladders
 }
 
 // New makes the page.

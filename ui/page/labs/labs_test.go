@@ -353,6 +353,10 @@ func TestList(t *testing.T) {
 		t.Errorf("opened %v", opened)
 	}
 	uitest.Golden(t, "list-80x24", p.View(f))
+	p.opt.Lang, p.list.failed, p.list.entries[2].Why = "zh", "", "this kernel has no user namespaces (CONFIG_USER_NS); run as root instead"
+	wants(t, p, f, "内核没有用户命名空间（CONFIG_USER_NS）；请以 root 运行")
+	do(p, f, keys.GoOn)
+	wants(t, p, f, "内核没有用户命名空间（CONFIG_USER_NS）；请以 root 运行")
 
 	// Over a lab that runs esc opens it, and esc again leads back.
 	f.Snap = uitest.Lab("en", 0)

@@ -120,7 +120,7 @@ func (p *Page) viewList(f *page.Frame) []string {
 	if len(l.entries) > 0 {
 		e := &l.entries[at]
 		if e.Why != "" {
-			foot = append(foot, wrap(th.Warn, line.Clean(e.Why), f.Width-2)...)
+			foot = append(foot, wrap(th.Warn, line.Clean(say.Problem(e.Why)), f.Width-2)...)
 		}
 		for _, s := range e.Stands {
 			foot = append(foot, wrap(th.Dim, line.Clean(s), f.Width-2)...)
@@ -130,7 +130,7 @@ func (p *Page) viewList(f *page.Frame) []string {
 	case l.opening != "":
 		foot = wrap(th.Moving, say.Building(l.opening), f.Width-2)
 	case l.failed != "":
-		foot = wrap(th.Bad, line.Clean(l.failed), f.Width-2)
+		foot = wrap(th.Bad, line.Clean(say.Problem(l.failed)), f.Width-2)
 	}
 	room := max(f.Height-len(out)-len(foot)-1, 1)
 	from := 0

@@ -41,7 +41,7 @@ func (p *Page) others(f *page.Frame, w, h int) []string {
 			long = append(long, "   "+th.Dim.Render(line.Cut(line.Clean(say.Unasked(j.CTState)), w-3, th.Glyphs.Dots)))
 			continue
 		}
-		rows := ladder.Rows(j)
+		rows := p.ladders.In(say).Rows(j)
 		c := canvas.New(w, len(rows)+1)
 		ladder.DrawRows(c, ladder.Area{W: w, H: len(rows) + 1}, rows, -1, canvas.NewPalette(th))
 		long = append(long, c.Lines(1, len(rows)+1)...) // without the columns' names

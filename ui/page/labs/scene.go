@@ -244,7 +244,7 @@ func (p *Page) ladder(f *page.Frame, a areas, h int) []string {
 	notes = notes[:min(len(notes), max(0, h-4))]
 	h -= len(notes)
 	c := canvas.New(a.side, h)
-	rows := ladder.Rows(j)
+	rows := p.ladders.In(say).Rows(j)
 	if p.phase != telling { // what is not reached yet is not told
 		for i := range rows {
 			if rows[i].Step > rung {

@@ -284,7 +284,7 @@ func (p *Page) explain(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 		}
 		put(style, glyph+" "+say.Marked(v, where)+say.Said(p.answer))
 		if !v || !where {
-			put(th.Text, say.About(t, p.answer.Where))
+			put(th.Text, say.About(t, p.answer.Where, p.ladders.In(say)))
 		}
 	}
 	glyph, style := th.Fate(fateOf(t))
@@ -303,7 +303,7 @@ func (p *Page) explain(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 	out = nil
 	for _, m := range t.Near(2) {
 		if p.answer.Where == nil || m.Rule != p.answer.Where.Rule {
-			put(th.Dim, say.Missed(m))
+			put(th.Dim, say.Missed(m, p.ladders.In(say)))
 		}
 	}
 	if len(head)+len(out)+len(tail)+1 > h {

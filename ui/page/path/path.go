@@ -13,6 +13,7 @@ import (
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
@@ -21,6 +22,7 @@ type Page struct {
 	palette *canvas.Palette
 	theme   *theme.Theme
 	world   *world
+	ladders speech.Ladders
 
 	sel selection
 	// open holds the chains that the user unfolded, true, or folded, false.

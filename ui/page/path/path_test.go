@@ -107,6 +107,20 @@ func mapOf(s string, f *page.Frame) string {
 	return strings.Join(lines, "\n")
 }
 
+// TestChineseLadder: while a Chinese lesson is shown the ladder below the map speaks Chinese.
+func TestChineseLadder(t *testing.T) {
+	f := uitest.Frame(theme.Options{}, 200, 70, time.Second)
+	f.Player.Focus(14)
+	pg := New()
+	if v := ansi.Strip(pg.View(f)); !strings.Contains(v, "can still drop") {
+		t.Fatal(v)
+	}
+	f.Snap.Lab = &snapshot.Lab{Lang: "zh"}
+	if v := ansi.Strip(pg.View(f)); !strings.Contains(v, "2 条链还可能丢弃它") || strings.Contains(v, "can still drop") {
+		t.Error(v)
+	}
+}
+
 func TestTheSentenceStandsOnTop(t *testing.T) {
 	f := uitest.Frame(theme.Options{}, 120, 40, 3*time.Second)
 	if l := strings.Split(ansi.Strip(New().View(f)), "\n"); !strings.Contains(l[0], "dropped by rule 2 of filter/INPUT (iptables-legacy)") {

@@ -12,6 +12,7 @@ import (
 	"nfscope/ui/component/player"
 	"nfscope/ui/component/progress"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // view is one frame being drawn.
@@ -174,7 +175,7 @@ func (v *view) ladder(w, h int) {
 	for x := range w {
 		v.c.Put(x, v.used+1, v.p.Glyphs.H, v.p.Border)
 	}
-	ladder.Draw(v.c, ladder.Area{X: 0, Y: v.used + 2, W: w, H: h - v.used - 2}, v.focus, v.step, v.p)
+	ladder.DrawRows(v.c, ladder.Area{X: 0, Y: v.used + 2, W: w, H: h - v.used - 2}, v.pg.ladders.In(speech.Of(v.f.Snap)).Rows(v.focus), v.step, v.p)
 }
 
 // note is a body of one sentence.

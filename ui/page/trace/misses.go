@@ -84,9 +84,9 @@ func (pg *Page) Done(answer any, _ *page.Frame) {
 func (pg *Page) rungs(j *journey.Journey, step int) ([]ladder.Row, int) {
 	m := &pg.misses
 	if m.of != j {
-		return ladder.Rows(j), step
+		return pg.say.Rows(j), step
 	}
-	rows := ladder.Rows(m.full)
+	rows := pg.say.Rows(m.full)
 	if !m.open {
 		return ladder.Folded(rows), ladder.At(m.full, step)
 	}

@@ -12,6 +12,7 @@ import (
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
@@ -20,6 +21,9 @@ type Page struct {
 	palette *canvas.Palette
 	theme   *theme.Theme
 	canvas  canvas.Canvas
+	// say is of the language of the lab that is shown.
+	say     ladder.Say
+	ladders speech.Ladders
 
 	// selected is a journey's number, 0 while the selection goes with the player's focus.
 	selected int
@@ -92,6 +96,7 @@ func (pg *Page) prepare(f *page.Frame) {
 	if pg.theme != f.Theme {
 		pg.theme, pg.palette = f.Theme, canvas.NewPalette(f.Theme)
 	}
+	pg.say = pg.ladders.In(speech.Of(f.Snap))
 	if pg.sync(f, pg.talk) {
 		pg.strip.stale = true
 	}
@@ -190,7 +195,7 @@ func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		return pg.askFile(f, a == keys.ExportAll)
 	case keys.Copy:
 		if j, _ := pg.shown(f); j != nil {
-			return page.Send(page.CopyRequest{Text: strings.Join(ladder.Text(j, 0), "\n") + "\n"})
+			return page.Send(page.CopyRequest{Text: strings.Join(pg.say.Text(j, 0), "\n") + "\n"})
 		}
 		return nil
 	case keys.Misses:

@@ -213,6 +213,19 @@ func TestMissesFold(t *testing.T) {
 	if again := ansi.Strip(pg.View(f)); again != folded {
 		t.Errorf("folded again:\n%s", again)
 	}
+	f.Snap.Lab = &snapshot.Lab{Lang: "zh"}
+	folded = ansi.Strip(pg.View(f))
+	pg.Do(keys.Misses, f)
+	open = ansi.Strip(pg.View(f))
+	copied := pg.Do(keys.Copy, f)().(page.CopyRequest).Text
+	for _, c := range []struct{ text, want string }{{folded, "看过的 "}, {folded, "dnat：目的 203.0.113.1:443 变成 10.2.0.2:8443"}, {open, "不匹配：source 198"}, {open, " 不是 "}, {copied, "（内核告知）"}} {
+		if !strings.Contains(c.text, c.want) {
+			t.Errorf("in a Chinese lesson, no %q:\n%s", c.want, c.text)
+		}
+	}
+	if m := regexp.MustCompile("miss: | is not |did not match| became |told by|can still drop").FindString(folded + open + copied); m != "" {
+		t.Errorf("in a Chinese lesson, %q:\n%s%s%s", m, folded, open, copied)
+	}
 	mark := func(s string) (out string) {
 		for _, l := range strings.Split(s, "\n") {
 			if strings.HasPrefix(l, "◆") {

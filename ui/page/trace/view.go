@@ -145,7 +145,7 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 			if i > 0 {
 				ink = nil
 			}
-			for _, l := range ladder.Wrap(l, max(a.W-5, 8)) {
+			for _, l := range pg.say.Wrap(pg.say.Of(l), max(a.W-5, 8)) {
 				about = append(about, remark{l, ink})
 			}
 		}
@@ -182,7 +182,7 @@ func (pg *Page) remarks(j *journey.Journey, w int) (out []remark) {
 		if strings.HasPrefix(r, "incomplete") || strings.HasPrefix(r, "gaps") {
 			ink = pg.palette.Warn
 		}
-		for i, l := range ladder.Wrap(r, max(w-2, 8)) {
+		for i, l := range pg.say.Wrap(pg.say.Of(r), max(w-2, 8)) {
 			if i > 0 {
 				l = "  " + l
 			}
