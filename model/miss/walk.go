@@ -1,6 +1,7 @@
 package miss
 
 import (
+	"slices"
 	"strings"
 
 	"nfscope/model"
@@ -64,7 +65,7 @@ func (f *Finder) walk(out []gap, j *journey.Journey, from, to int) []gap {
 	}
 	// Before a rule that switches the trace on the kernel told nothing.
 	if from == 0 {
-		stack[0].next = begins(c, first)
+		stack[0].next = begins(t, c, first)
 	}
 	for i := from; i < to; i++ {
 		s := &j.Steps[i]
@@ -121,17 +122,39 @@ func (f *Finder) walk(out []gap, j *journey.Journey, from, to int) []gap {
 }
 
 // begins is the number of the first rule that was looked at under the trace's eyes: a
-// trace rule in the chain itself hides those before it.
-func begins(c *model.Chain, first *journey.Step) int {
+// trace rule in the chain itself hides those before it. No event tells of that rule, or of
+// the jump to a chain that has it, where the legacy raw table switches the trace on (no other
+// takes -j TRACE, xt_TRACE.c); nf_tables tells of a rule when it has run.
+func begins(t *model.Table, c *model.Chain, first *journey.Step) int {
+	legacy := t.Backend == model.BackendLegacy
+	if legacy && t.Name != "raw" {
+		return 1
+	}
 	last := len(c.Rules)
 	if first.Chain == c.Name && first.Kind == journey.KindRule {
 		last = min(first.Rule, last)
+		if legacy {
+			last--
+		}
 	}
 	for i := last; i > 0; i-- {
-		r := &c.Rules[i-1]
-		if r.Target == "TRACE" || strings.Contains(r.Text, "nftrace set 1") {
+		switch r := &c.Rules[i-1]; {
+		case legacy && (traces(r) || r.Jump != "" && called(t, r)):
+			return i + 1
+		case !legacy && traces(r):
 			return i
 		}
 	}
 	return 1
+}
+
+// traces reports whether a rule switches the trace on.
+func traces(r *model.Rule) bool {
+	return r.Target == "TRACE" || strings.Contains(r.Text, "nftrace set 1")
+}
+
+// called reports whether the chain that a rule jumps to switches the trace on.
+func called(t *model.Table, r *model.Rule) bool {
+	to := t.Chain(r.Jump)
+	return to != nil && slices.ContainsFunc(to.Rules, func(r model.Rule) bool { return traces(&r) })
 }

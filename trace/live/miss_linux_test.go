@@ -14,6 +14,7 @@ import (
 	"nfscope/model/miss"
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
+	"nfscope/trace/arm"
 	"nfscope/trace/nettest"
 	"nfscope/trace/rules"
 )
@@ -130,6 +131,29 @@ func TestMisses(t *testing.T) {
 				t.Errorf("the misses are\n  %s\nexpected\n  %s\n%s", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "), describe(j))
 			}
 		})
+	}
+}
+
+// TestMissRaw: where the trace is armed in the legacy raw table, its own rules are not told
+// as ones that did not match: no event tells that they did.
+func TestMissRaw(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -s 10.9.0.0/16 -j DROP\nCOMMIT\n", "iptables-legacy-restore")
+	silent(t, n)
+	s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9"), Method: arm.MethodRaw})
+	udp(t, n.Client, "10.2.0.2:9")
+	var j *journey.Journey
+	snap := s.wait("the packet", func(snap *snapshot.Snapshot) bool {
+		i := slices.IndexFunc(snap.Journeys, func(j *journey.Journey) bool { return j.Closed })
+		if i >= 0 {
+			j = snap.Journeys[i]
+		}
+		return i >= 0
+	})
+	if got, want := missed(looked(snap, j)), []string{"raw/PREROUTING 2: source 10.1.0.2, want 10.9.0.0/16"}; !slices.Equal(got, want) {
+		t.Errorf("the misses are %q, expected %q\n%s", got, want, describe(j))
 	}
 }
 
