@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"nfscope/model/fact"
+	"nfscope/model/feed"
 	"nfscope/ui/speech"
 )
 
@@ -119,5 +120,16 @@ func TestSaidInChinese(t *testing.T) {
 		if n < c.least {
 			t.Errorf("%s: %s: %d sentences", c.files, c.names, n)
 		}
+	}
+}
+
+// TestProblemInChinese: what keeps a lab from standing as its files say is told in the story
+// of a Chinese lesson, in Chinese.
+func TestProblemInChinese(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	newStory(&out, 80, "zh").put(feed.Item{Problem: "the program nft is missing: lab gateway runs with iptables-nft instead"})
+	if want := "! 缺少程序 nft：实验 gateway 改用 iptables-nft\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
 	}
 }

@@ -54,6 +54,9 @@ func TestLabLacks(t *testing.T) {
 			if status, out, errs := answer(t, without("list", "--lang", "zh")); status != exitDone || !strings.Contains(out, c.chinese) || strings.Contains(out, c.says) {
 				t.Errorf("lab list in Chinese: status %d, %s%s", status, out, errs)
 			}
+			if _, _, errs := answer(t, without("run", "--plain", "--lang", "zh", c.lab)); !strings.Contains(errs, "改放录像，因为现场演示在这里不能运行：") || !strings.Contains(errs, c.chinese) {
+				t.Errorf("lab run in Chinese: %s", errs)
+			}
 			status, out, errs := answer(t, without("run", "--plain", c.lab))
 			sentence(t, "lab run", errs)
 			if status != exitDone || !strings.Contains(errs, "playing the recording") || !strings.Contains(errs, c.says) || !strings.Contains(out, "the sender saw") {

@@ -28,5 +28,6 @@ func problems() [][2]string {
 		{"this nfscope was started to play a recording; `nfscope lab` runs labs live", "这个 nfscope 是为播放录像启动的；要现场运行实验，请用 `nfscope lab`"},
 		{`playing the recording, because the live demo cannot run here: (.+)`, `改放录像，因为现场演示在这里不能运行：@$1@`},
 		{`this is the recording, because the lab cannot run here: (.+)`, `这是录像，因为实验在这里不能运行：@$1@`},
+		{`lab (\S+): (.+)`, `实验 $1：@$2@`},
 	}
 }

@@ -72,6 +72,24 @@ func TestTextIsPlainAndFits(t *testing.T) {
 	}
 }
 
+// TestSayWraps: what is said in Chinese is broken between its characters, and nothing of it
+// is cut.
+func TestSayWraps(t *testing.T) {
+	long := strings.Repeat("没有看到它的结局", 12)
+	j := &journey.Journey{Closed: true, Why: "its end was not seen", Outcome: journey.Outcome{Sentence: long}}
+	say := Say(func(string) string { return long })
+	var body string
+	for _, l := range say.Text(j, 40)[1:] {
+		if canvas.Width(l) > 40 || !strings.HasPrefix(l, "  ") {
+			t.Errorf("%q", l)
+		}
+		body += strings.TrimSpace(l)
+	}
+	if body != long+long {
+		t.Errorf("%q", body)
+	}
+}
+
 func TestConntrackRowOnlyWhereCertain(t *testing.T) {
 	step := func(b model.Backend, table string) journey.Step {
 		return journey.Step{Backend: b, Hook: model.HookPrerouting, Family: model.FamilyIPv4, Table: table, Chain: "C", Base: "C", RuleID: -1}

@@ -43,6 +43,9 @@ func TestOthers(t *testing.T) {
 				t.Errorf("%d ways in %d lines of %d, want %d:\n%s", n, len(told), room, ways, strings.Join(told, "\n"))
 			}
 		}
+		if told := strings.Join(p.others(f, 160, 30), "\n"); !strings.Contains(told, map[string]string{"en": "chains can still drop", "zh": "条链还可能丢弃它"}[lang]) {
+			t.Errorf("%s: the other's ladder:\n%s", lang, told)
+		}
 		if f.Height = 40; strings.Contains(text(p, f), want[0]) {
 			t.Errorf("no room, and yet:\n%s", text(p, f))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/drop"
+	"nfscope/model/guess"
 	"nfscope/model/journey"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
@@ -254,7 +255,7 @@ func TestTakenBack(t *testing.T) {
 // Behind the verdict stands why the rules before it did not match.
 func TestNearMisses(t *testing.T) {
 	t.Parallel()
-	for lang, want := range map[string]string{"en": "Rule 1 of nat/POSTROUTING did not match.", "zh": "nat/POSTROUTING 的规则 1 不匹配。"} {
+	for lang, want := range map[string][2]string{"en": {"Rule 1 of nat/POSTROUTING did not match.", "did not match: mark 0 is not 7."}, "zh": {"nat/POSTROUTING 的规则 1 不匹配。", "不匹配：mark 0 不是 7。"}} {
 		p := New(Options{Pace: &pace{held: true}})
 		f := frame(uitest.Lab(lang, 0), theme.Options{}, 200, 55)
 		do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
@@ -266,7 +267,15 @@ func TestNearMisses(t *testing.T) {
 		j.Steps = append(slices.Clone(j.Steps[:len(j.Steps)-1]), missed, end)
 		f.Snap.Journeys[0] = &j
 		run(t, p, f)
-		wants(t, p, f, want)
+		wants(t, p, f, want[0])
+		j.Steps[len(j.Steps)-2].Because = []journey.Because{{Match: "mark", Want: "7", Have: "0", Result: "no"}}
+		wants(t, p, f, want[1])
+		// A rule that was named in vain is told of where the question was.
+		p.answer = guess.Answer{Verdict: guess.Dropped, Where: &guess.Place{Kind: guess.Rule, Backend: end.Backend, Family: end.Family, Table: end.Table, Chain: end.Chain, Rule: 1}}
+		wants(t, p, f, want[1])
+		if n := strings.Count(text(p, f), want[1]); n != 1 {
+			t.Errorf("%s: told %d times:\n%s", lang, n, text(p, f))
+		}
 	}
 }
 

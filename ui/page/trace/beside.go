@@ -209,7 +209,7 @@ type cmpSide struct {
 
 // compareRows makes the lines. Rows in which both looked at a rule in vain are left out.
 func (pg *Page) compareRows(cm *compare.Comparison, wide bool) []cmpRow {
-	sides := [2]func(int) *cmpSide{sideOf(cm.A, pg.say), sideOf(cm.B, pg.say)}
+	sides := [2]func(int) *cmpSide{sideOf(cm.A), sideOf(cm.B)}
 	var out []cmpRow
 	for i := range cm.Rows {
 		r := &cm.Rows[i]
@@ -241,9 +241,9 @@ func missed(j *journey.Journey, i int) bool { return i < 0 || j.Steps[i].Kind ==
 
 // sideOf gives the sides of a journey's steps, nil for none. The place is named where it is
 // another than that of the side given before.
-func sideOf(j *journey.Journey, say ladder.Say) func(int) *cmpSide {
+func sideOf(j *journey.Journey) func(int) *cmpSide {
 	byStep := make([]ladder.Row, len(j.Steps))
-	for _, r := range say.Rows(j) {
+	for _, r := range ladder.Rows(j) {
 		if r.Step >= 0 {
 			byStep[r.Step] = r
 		}

@@ -298,6 +298,11 @@ func TestMissIsLookedAt(t *testing.T) {
 			if !strings.Contains(view, "did not match: "+full[i].Text[:min(len(full[i].Text), 30)]) || !strings.Contains(view, because.Match+": "+because.Result) {
 				t.Errorf("the miss is not told of: %+v\n%s", full[i], view)
 			}
+			f.Snap.Lab = &snapshot.Lab{Lang: "zh"}
+			if view := ansi.Strip(pg.View(f)); !strings.Contains(view, "不匹配："+full[i].Text[:min(len(full[i].Text), 30)]) || !strings.Contains(view, because.Match+"："+because.Result) {
+				t.Errorf("the miss is not told of in Chinese: %+v\n%s", full[i], view)
+			}
+			f.Snap.Lab = nil
 		}
 		if i < len(full)-1 {
 			step(true)
