@@ -40,22 +40,36 @@ func tooLarge(p *model.Packet) bool {
 }
 
 // silenced finds an ICMP error that a rule or a policy kept from the client: the only answer to
-// it, or the one that says why its long packets are gone.
-func (t *talk) silenced() *sight {
+// it, or the one that says why its long packets are gone. Where another of them came through, as
+// past a limit, the client knows.
+func (t *talk) silenced() (found *sight) {
+	tells := refuses
+	if t.replies.Seen > 0 {
+		tells = tooLarge
+	}
 	for _, x := range t.about {
-		if p := x.packet; x.ruled() && x.lost() && t.toClient(x) && refuses(p) && (t.replies.Seen == 0 || tooLarge(p)) {
-			return x
+		switch {
+		case !tells(x.packet) || !t.toClient(x):
+		case x.fate == arrived:
+			return nil
+		case found == nil && x.ruled() && x.lost():
+			found = x
 		}
 	}
-	return nil
+	return found
 }
 
-// toClient reports whether an ICMP error is about a request.
+// toClient reports whether an ICMP error is about a request: where nobody traced it, by whom it is
+// sent to, since a router on the way may complain of either side.
 func (t *talk) toClient(x *sight) bool {
 	if j := x.journey; j != nil && j.Direction != "" {
 		return j.Direction == journey.Reply
 	}
-	return x.packet.Src != t.orig.Src
+	to := x.packet.Dst
+	if d := x.drop; d != nil && d.Tracked() && (to == d.Orig.Src || to == d.Reply.Dst) { // behind SNAT the client has two addresses
+		return true
+	}
+	return to == t.orig.Src
 }
 
 // heard says which ICMP errors about the flow came, each once.

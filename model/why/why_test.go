@@ -98,6 +98,15 @@ func TestJudge(t *testing.T) {
 	}
 	unknown := func(ms int, p model.Packet) *journey.Journey { return traced(ms, p, journey.Unknown, none) }
 	icmpError := model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoICMP, Src: netip.MustParseAddr("10.1.0.1"), Dst: netip.MustParseAddr(here4), Transport: true, ICMPType: 3, ICMPCode: 3}
+	masquerade := netip.MustParseAddr("10.2.0.1")
+	masked := func(p model.Packet) *drop.Drop { // of a connection behind SNAT
+		return but(netfilter(12, p), func(d *drop.Drop) {
+			q := udp(1)
+			d.Orig = q.Tuple()
+			d.Reply = d.Orig.Reverse()
+			d.Reply.Dst = masquerade
+		})
+	}
 	rpFilter := lost(9, udp(1), "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0)
 	r1, r0 := Hop{To: netip.MustParseAddr("10.2.0.2"), Out: "r1"}, Hop{To: netip.MustParseAddr(here4), Out: "r0"}
 	out := func(j *journey.Journey, name string) *journey.Journey { j.Out = name; return j }
@@ -201,6 +210,18 @@ func TestJudge(t *testing.T) {
 		{name: "netfilter keeps the only answer from the client, untraced", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Drops: []*drop.Drop{but(netfilter(12, icmpError), func(d *drop.Drop) { p := udp(1); d.Orig, d.Reply = p.Tuple(), p.Tuple().Reverse() })}},
 			kind: Netfilter, side: Reply, confidence: Likely, dropped: true, says: "or a firewall rejects it), dropped by netfilter",
 			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was dropped by netfilter in the forward hook, by a rule or a policy that was not traced"},
+		{name: "a rule that keeps some of the same answers from the client", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9)), reply(traced(12, icmpError, journey.Accepted, none)), reply(traced(13, icmpError, journey.Dropped, drops9))}},
+			kind: Refused, side: Reply, confidence: Certain, says: "dropped by rule 2",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and an ICMP error came back from 10.1.0.1: port unreachable (nobody listens there, or a firewall rejects it)"},
+		{name: "a redirect that came through is no answer", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9)), reply(traced(12, with(icmpError, func(p *model.Packet) { p.ICMPType = 5 }), journey.Accepted, none))}},
+			kind: Rule, side: Reply, confidence: Certain, dropped: true,
+			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
+		{name: "netfilter keeps the only answer from the client behind SNAT, untraced", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}, Drops: []*drop.Drop{masked(with(icmpError, func(p *model.Packet) { p.Dst = masquerade }))}},
+			kind: Netfilter, side: Reply, confidence: Likely, dropped: true,
+			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was dropped by netfilter in the forward hook, by a rule or a policy that was not traced"},
+		{name: "netfilter drops what a router between here and the client says of the reply, untraced", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, back(udp(1)), journey.Accepted, none))},
+			Drops: []*drop.Drop{masked(with(icmpError, func(p *model.Packet) { p.Dst, p.ICMPCode = netip.MustParseAddr(there4), 4 }))}},
+			kind: Works, side: Reply, confidence: Certain, sentence: "nothing is wrong here: the request " + flow9 + " was delivered (sent out of r1), and the reply came back"},
 		{name: "a loss that was made good names no rule of one that was not", seen: Seen{Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none), reply(traced(11, back(tcp(model.SYN|model.ACK, 9, 2)), journey.Accepted, none)),
 			traced(12, tcp(model.ACK, 2, 3), journey.Dropped, drops9), traced(14, tcp(model.ACK, 2, 4), journey.Accepted, none)}, Drops: []*drop.Drop{netfilter(20, tcp(model.ACK, 20, 5))}},
 			kind: Netfilter, side: Request, confidence: Likely, dropped: true,
