@@ -43,6 +43,9 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 		a.Do = words.Of(a.Reason).Do
 	case Netfilter:
 		a.Do, a.Untraced = "", v.by.drop
+		if c := v.only(s); c != nil {
+			a.By = *c
+		}
 		a.maybe(s, v)
 	}
 	for _, x := range v.talk.about {
@@ -250,7 +253,7 @@ func (a *Answer) Near(find *miss.Finder, most int) {
 	if find == nil {
 		return
 	}
-	if k := a.By.Kind; k == "rule" || k == "policy" {
+	if k := a.By.Kind; a.Untraced == nil && (k == "rule" || k == "policy") {
 		var near []string
 		j := find.Look(a.Journeys[0], mostNear)
 		for i := range j.Steps {

@@ -30,8 +30,11 @@ func SuspectsOf(d *drop.Drop, h Host) (s Suspects) {
 	facts := fact.Facts{Mark: fact.Of(d.Packet.Mark), In: known(d.In), Out: known(d.Out), Local: func(a netip.Addr) fact.Answer { return fact.Is(h.own(a)) }}
 	packet, muddled, walker := d.Packet, false, walk.New(h.Index)
 	family, in := d.Packet.Family, called(d)
-	if in == model.FamilyBridge {
+	switch {
+	case in == model.FamilyBridge:
 		family = in
+	case in == 0 && bridged(d): // ebtables' rules may have done it too
+		return s
 	}
 	for _, b := range ruleset.Pipeline(h.Index.Ruleset(), family, d.Hook) {
 		if in != 0 && b.Table.Family != in || !on(b.Chain, d) || strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
@@ -76,6 +79,21 @@ func called(d *drop.Drop) model.Family {
 		}
 	}
 	return 0
+}
+
+// bridged reports whether it was a bridge that called netfilter, for its own chains: br_netfilter
+// calls those of IP.
+func bridged(d *drop.Drop) bool {
+	for _, f := range d.Callers {
+		switch {
+		case strings.HasPrefix(f, "nf_"), strings.HasPrefix(f, "nft_"), strings.HasPrefix(f, "NF_HOOK"):
+		case strings.HasPrefix(f, "br_nf_"):
+			return false
+		default:
+			return strings.HasPrefix(f, "br_") || strings.HasPrefix(f, "__br_")
+		}
+	}
+	return false
 }
 
 // on reports whether a chain may have seen the packet: one at ingress or egress is bound to devices.

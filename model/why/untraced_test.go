@@ -9,6 +9,7 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/filter"
 	"nfscope/model/journey"
+	"nfscope/model/miss"
 	"nfscope/model/ruleset"
 )
 
@@ -80,6 +81,9 @@ func TestSuspects(t *testing.T) {
 		{"forwarded: a rule that nobody knows", at(model.HookForward, 15, nil), true, []string{late}},
 		{"forwarded: none", at(model.HookForward, 13, nil), false, nil},
 		{"forwarded by a bridge", at(model.HookForward, 13, by("nft_do_chain_bridge", "nf_hook_slow")), false, []string{"the policy of bridge b/through"}},
+		{"forwarded by a bridge, by whose chain is not told", at(model.HookForward, 9, by("nf_hook_slow", "__br_forward", "br_handle_frame_finish")), false, nil},
+		{"forwarded by a bridge, for br_netfilter", at(model.HookForward, 9, by("nf_hook_slow", "br_nf_forward_ip", "nf_hook_slow", "__br_forward")), false, []string{late}},
+		{"forwarded, and it came by a bridge", at(model.HookForward, 9, by("nf_hook_slow", "NF_HOOK.constprop.0", "ip_forward", "ip_rcv", "br_pass_frame_up")), false, []string{late}},
 		{"of which no hook is known", at(model.HookNone, 9, nil), false, nil},
 	} {
 		got := SuspectsOf(c.drop, h)
@@ -124,6 +128,14 @@ func TestUntraced(t *testing.T) {
 	} {
 		s := Seen{Filter: f, Began: begin, Looked: 1, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode}, Drops: []*drop.Drop{d}, Suspects: c.suspects, Untraced: c.of}
 		a := Judge(&s)
+		a.Near(&miss.Finder{}, 0) // no packet was traced that could have missed a rule
+		var by journey.Culprit
+		if strings.Contains(c.sentence, "likely by") {
+			by = c.suspects.List[0]
+		}
+		if a.By != by {
+			t.Errorf("%s: by %v, want %v", c.name, a.By, by)
+		}
 		all := a.Because + "\n" + strings.Join(a.Evidence, "\n")
 		if a.Kind != Netfilter || a.Confidence != Likely || a.Untraced != d || a.Sentence != c.sentence || !strings.Contains(all, c.says) || strings.Count(all, "may have been") > mostSuspects {
 			t.Errorf("%s: %s %s\n%s\n%s", c.name, a.Kind, a.Confidence, a.Sentence, all)
