@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
@@ -61,8 +62,13 @@ func TestTakenLines(t *testing.T) {
 				t.Errorf("lines %v: %q", c.lines, note)
 			}
 			if c.lines {
-				if first := <-got; first != "filter/FORWARD" {
-					t.Errorf("the other program's first line is of %s", first)
+				select {
+				case first := <-got:
+					if first != "filter/FORWARD" {
+						t.Errorf("the other program's first line is of %s", first)
+					}
+				case <-time.After(nettest.InVain):
+					t.Error("the other program got no line")
 				}
 			} else if len(got) > 0 {
 				t.Errorf("the other program got lines: %s", <-got)
