@@ -114,12 +114,12 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 		case first:
 			first = false
 			told := *j
-			told.Outcome.Sentence = s.outcome(j, &st)
+			told.Outcome.Sentence = s.outcome(j, st.Reached())
 			for _, line := range s.ladder.Text(&told, s.width) {
 				s.printf("%s\n", line)
 			}
 		case j.Outcome.Verdict != journey.Accepted:
-			s.printf("%s\n  %s\n", ladder.Headline(j), s.outcome(j, &st))
+			s.printf("%s\n  %s\n", ladder.Headline(j), s.outcome(j, st.AllReached()))
 		default:
 			more++
 		}
@@ -131,12 +131,12 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 	s.printf("%s\n\n", st.Says)
 }
 
-// outcome is what became of a packet of a step.
-func (s *story) outcome(j *journey.Journey, of *snapshot.LabStep) string {
+// outcome is what became of a packet, of which reached says whether something answered it.
+func (s *story) outcome(j *journey.Journey, reached bool) string {
 	if s.say != "zh" {
 		return j.Outcome.Sentence
 	}
-	t := guess.Of(j, of.Answered() || of.Reached())
+	t := guess.Of(j, reached)
 	told := s.say.Truth(&t)
 	if t.Asked && j.Drop != nil { // the drops below are without those behind a rule
 		told += s.say.Explained(s.words.Explain(j.Drop)) + "。"

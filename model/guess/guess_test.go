@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/journey"
 )
 
@@ -63,6 +64,8 @@ func TestFits(t *testing.T) {
 	queued := packet(journey.Queued, journey.KindRule, 4, model.VerdictQueue)
 	gone := packet(journey.Unknown, journey.KindRule, 2, model.VerdictContinue)
 	gone.Outcome.By = journey.Culprit{Kind: "kernel"}
+	full := packet(journey.Queued, journey.KindRule, 4, model.VerdictQueue)
+	full.Drop = &drop.Drop{}
 	for _, c := range []struct {
 		name           string
 		j              *journey.Journey
@@ -77,6 +80,7 @@ func TestFits(t *testing.T) {
 		{"not by the queue", policy, false, Answer{Dropped, place(Dropped, 0)}, true, false},
 		{"a program dropped it", queued, false, Answer{Dropped, place(Dropped, 0)}, true, true},
 		{"a program let it through", queued, true, Answer{Accepted, place(Accepted, 1)}, true, true},
+		{"it found the queue full", full, true, Answer{Dropped, place(Dropped, 0)}, true, true},
 		{"it was another rule's", queued, true, Answer{Accepted, place(Accepted, 0)}, true, false},
 		{"the kernel", gone, false, Answer{Dropped, place(Dropped, 2)}, true, true},
 		{"not the policy but the kernel", gone, false, Answer{Dropped, place(Dropped, 1)}, true, false},

@@ -38,7 +38,7 @@ func Of(j *journey.Journey, reached bool) Truth {
 		t.Verdict = Dropped
 	default:
 		t.Verdict, t.Asked = Dropped, o.Verdict == journey.Queued
-		if reached {
+		if reached && j.Drop == nil { // another one was answered
 			t.Verdict = Accepted
 		}
 		if t.By.Kind == "" {
