@@ -225,7 +225,7 @@ func (s Speech) Saw(result string) string {
 		answer = s.pick(": ", "：") + answer
 	}
 	if s == "zh" {
-		head = regexp.MustCompile(`\b(\d+) `).ReplaceAllString(head, "$1 次")
+		head = regexp.MustCompile(`(^|, )(\d+) `).ReplaceAllString(head, "${1}${2} 次")
 		head = strings.NewReplacer("connected", "已连接", "answered by ", "已应答，来自 ", "answered", "已应答", "refused", "被拒绝",
 			"unreachable", "不可达", "timed out", "超时", "failed", "失败", ", ", "；").Replace(head)
 	}
