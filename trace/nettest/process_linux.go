@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -94,8 +95,9 @@ func ForAll(t testing.TB, program string) string {
 	return to
 }
 
-// AsNobody makes a command that runs a program (ForAll) as Nobody. It skips where this kernel
-// lets an ordinary user make no user namespace, which unshare(1) knows.
+// AsNobody makes a command that runs a program (ForAll) as Nobody; it dies with the
+// test, whose own goroutine starts it. It skips where this kernel lets an ordinary user make no
+// user namespace, which unshare(1) knows.
 func AsNobody(t testing.TB, program string, args ...string) *exec.Cmd {
 	t.Helper()
 	Kernel(t, "unshare")
@@ -105,8 +107,11 @@ func AsNobody(t testing.TB, program string, args ...string) *exec.Cmd {
 	if out, err := probe.CombinedOutput(); err != nil {
 		Skip(t, "an ordinary user can make no user namespace here: "+string(out))
 	}
+	runtime.LockOSThread() // the kernel sends Pdeathsig when the thread that forked ends
+	t.Cleanup(runtime.UnlockOSThread)
 	cmd := exec.Command(program, args...)
-	cmd.Dir, cmd.SysProcAttr = "/", who
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who.Credential, Pdeathsig: syscall.SIGKILL}
 	cmd.Env = []string{"HOME=/", "LANG=C.UTF-8", "PATH=/usr/bin:/bin"}
 	return cmd
 }
