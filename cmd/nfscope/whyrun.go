@@ -105,8 +105,10 @@ type whyRun struct {
 	method  string
 	// ready is called when everything is armed; nil for nobody.
 	ready func()
-	// found is the socket of a request, as it was when it was asked for.
+	// found is the socket of a request, as it was when it was asked for; none is true where none
+	// was there.
 	found  *why.Socket
+	none   bool
 	called why.Call
 	asked  time.Time
 	// next is the neighbour of a way out, as it was when it was looked up.
@@ -225,11 +227,11 @@ func (w *whyRun) answer(s *why.Seen) *why.Answer {
 	a := why.Judge(s)
 	switch {
 	case a.Asks != nil:
-		s.Socket = w.socket(*a.Asks, s.Over)
+		s.Socket, s.NoSocket = w.socket(*a.Asks, s.Over)
 	case a.Hop != nil && (s.Over || a.Kind == why.Works): // that a request's takes its time is no news
 		s.Hop, s.HopOf = w.hop(*a.Hop, s.Over), *a.Hop
 	}
-	if s.Socket == nil && s.Hop == nil {
+	if s.Socket == nil && !s.NoSocket && s.Hop == nil {
 		return a
 	}
 	return why.Judge(s)
@@ -246,11 +248,12 @@ func (w *whyRun) hop(h why.Hop, now bool) *drop.Neighbour {
 
 // socket is the one that a request is for, as it is now or was a moment ago: a host may have
 // very many.
-func (w *whyRun) socket(c why.Call, now bool) *why.Socket {
+func (w *whyRun) socket(c why.Call, now bool) (found *why.Socket, none bool) {
 	if now || c != w.called || time.Since(w.asked) >= whySocket {
-		w.called, w.asked, w.found = c, time.Now(), socketOf(w.ns, c)
+		w.called, w.asked = c, time.Now()
+		w.found, w.none = socketOf(w.ns, c)
 	}
-	return w.found
+	return w.found, w.none
 }
 
 // whyAsked looks for a flow in a session that goes on, as the UI asks for it.
@@ -289,8 +292,9 @@ func (t *whyTap) disarmed(ctx context.Context) *snapshot.Snapshot {
 	}
 }
 
-// socketOf finds the socket that a request is for; nil where none is known.
-func socketOf(ns *netns.Handle, c why.Call) *why.Socket {
+// socketOf finds the socket that a request is for; nil where none is known, and none where the
+// kernel was asked and has none.
+func socketOf(ns *netns.Handle, c why.Call) (found *why.Socket, none bool) {
 	family := model.FamilyIPv4
 	if c.To.Addr().Is6() {
 		family = model.FamilyIPv6
@@ -299,13 +303,13 @@ func socketOf(ns *netns.Handle, c why.Call) *why.Socket {
 	for _, f := range sockdiag.Families(family) {
 		more, err := sockdiag.Waiting(ns, f, c.Proto)
 		if err != nil {
-			return nil
+			return nil, false
 		}
 		list = append(list, more...)
 	}
 	s, ok := sockdiag.For(list, c.From, c.To, sockdiag.Devices(ns, c.In)...)
 	if !ok {
-		return nil
+		return nil, true
 	}
-	return &why.Socket{Proto: c.Proto, At: fmt.Sprintf("%s %s", c.Proto, netip.AddrPortFrom(s.At.Addr().Unmap(), s.At.Port())), Waiting: s.Waiting, Most: s.Most}
+	return &why.Socket{Proto: c.Proto, At: fmt.Sprintf("%s %s", c.Proto, netip.AddrPortFrom(s.At.Addr().Unmap(), s.At.Port())), Waiting: s.Waiting, Most: s.Most}, false
 }

@@ -345,7 +345,7 @@ func (v *verdict) unanswered(s *Seen, words drop.Dictionary) {
 // closed makes a datagram the verdict that came to a port without a socket, where the kernel's
 // own account of drops cannot be read.
 func (v *verdict) closed(s *Seen, words drop.Dictionary) {
-	if p := v.by.packet; p.Proto != model.ProtoUDP || s.Socket != nil || s.Watch.Step == drop.StepBPF {
+	if p := v.by.packet; p.Proto != model.ProtoUDP || !s.NoSocket || s.Watch.Step == drop.StepBPF {
 		return
 	}
 	name := "UdpNoPorts"
@@ -359,7 +359,7 @@ func (v *verdict) closed(s *Seen, words drop.Dictionary) {
 	}
 	v.counters = list[i : i+1]
 	v.kind, v.side, v.confidence = Kernel, Request, Likely
-	v.because = "no socket is known at its port, and " + name + " rose meanwhile, which names no packet"
+	v.because = "no socket is at its port, and " + name + " rose meanwhile, which names no packet"
 	v.undeliver()
 }
 

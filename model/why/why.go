@@ -118,9 +118,10 @@ type Seen struct {
 	Place string
 	// Probe is the packet that was sent from here, nil where none was.
 	Probe *Probe
-	// Socket is the one that a delivered request was for, nil where nobody asked or there is
-	// none.
-	Socket *Socket
+	// Socket is the one that a delivered request was for, nil where it is not known; NoSocket is
+	// true where all were asked for and none is there.
+	Socket   *Socket
+	NoSocket bool
 	// Hop is the neighbour that a packet was sent on to, by the way out HopOf; nil where nobody
 	// asked.
 	Hop   *drop.Neighbour
