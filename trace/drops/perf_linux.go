@@ -31,6 +31,7 @@ type perfCPU struct {
 	fd   int
 	ring []byte // a page about the ring, and the ring
 	buf  []byte
+	lost uint64 // of which the ring told
 }
 
 // perfPages is how many pages each ring has: a power of 2.
@@ -56,13 +57,17 @@ func openPerf(tracefs string) (_ *perfReader, err error) {
 	if err != nil {
 		return nil, err
 	}
-	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{})), Config: id, Sample: 1, Sample_type: unix.PERF_SAMPLE_RAW}
+	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_TRACEPOINT, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{})), Config: id, Sample: 1, Sample_type: unix.PERF_SAMPLE_RAW, Read_format: unix.PERF_FORMAT_LOST}
 	filter, err := unix.BytePtrFromString(p.f.filter())
 	if err != nil {
 		return nil, err
 	}
 	for _, cpu := range list {
 		fd, err := unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+		if errors.Is(err, unix.EINVAL) && attr.Read_format != 0 { // before Linux 6.0
+			attr.Read_format = 0
+			fd, err = unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("open the tracepoint kfree_skb by perf: %w", err)
 		}
@@ -137,14 +142,16 @@ func (p *perfReader) drain(emit func(reason string, place, n uint64)) error {
 		place  uint64
 	}
 	sums := map[key]uint64{}
+	p.lost = 0
 	for i := range p.cpus {
-		lost := p.cpus[i].records(func(raw []byte) {
+		c := &p.cpus[i]
+		c.lost += c.records(func(raw []byte) {
 			if reason, place, ok := p.f.event(raw); ok {
 				sums[key{reason, place}]++
 				p.told++
 			}
 		})
-		p.lost += lost
+		p.lost += c.allLost()
 	}
 	for k, n := range sums {
 		name, ok := p.f.reasons[k.reason]
@@ -184,6 +191,16 @@ func (c *perfCPU) records(emit func(raw []byte)) (lost uint64) {
 	}
 	atomic.StoreUint64(tailAt, head)
 	return lost
+}
+
+// allLost is how many were lost as the kernel counts them: the ring tells of it only with the
+// next record that finds room. Before Linux 6.0 it is what the ring told.
+func (c *perfCPU) allLost() uint64 {
+	var b [16]byte // struct read_format: value, lost
+	if n, err := unix.Read(c.fd, b[:]); err != nil || n < len(b) {
+		return c.lost
+	}
+	return binary.NativeEndian.Uint64(b[8:])
 }
 
 // record reads one record: a sample, or how many were lost.

@@ -1,0 +1,59 @@
+package drops
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/trace/nettest"
+)
+
+// What finds no room in a full ring is counted at once, not with the next record.
+func TestPerfLost(t *testing.T) {
+	nettest.Kernel(t) // not beside others: their rings would be full too
+	p, err := openPerf(tracefs(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	ns := nettest.New(t, "lost")
+	err = ns.Do(func() error {
+		s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(s)
+		cpu := -1
+		var was, one unix.CPUSet
+		if err := unix.SchedGetaffinity(0, &was); err != nil {
+			return err
+		}
+		for one.Count() == 0 {
+			cpu++
+			if was.IsSet(cpu) {
+				one.Set(cpu)
+			}
+		}
+		if err := unix.SchedSetaffinity(0, &one); err != nil { // one CPU, one ring
+			return err
+		}
+		defer unix.SchedSetaffinity(0, &was)
+		for range 10000 { // nobody reads port 9: a drop each, and a ring holds 4681
+			_ = unix.Sendto(s, nil, 0, &unix.SockaddrInet4{Port: 9, Addr: [4]byte{127, 0, 0, 1}})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.drain(func(string, uint64, uint64) {}); err != nil {
+		t.Fatal(err)
+	}
+	var told uint64
+	for i := range p.cpus {
+		told += p.cpus[i].lost
+	}
+	if t.Log(p.told, p.lost, told); p.lost <= told {
+		t.Errorf("lost %d, of which the ring told %d, beside %d told", p.lost, told, p.told)
+	}
+}
