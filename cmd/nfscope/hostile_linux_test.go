@@ -5,12 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"nfscope/docs/labs"
 	"nfscope/trace/nettest"
 )
 
@@ -122,6 +124,17 @@ func TestDemoWithoutRoot(t *testing.T) {
 	sentence(t, "demo --live", errs)
 	if status != exitPrivilege || out != "" || !strings.Contains(errs, "`nfscope demo --recorded` plays a recording") {
 		t.Errorf("--live without user namespaces: status %d, %s%s", status, out, errs)
+	}
+	// The list and the doctor say why, and that the recordings are left.
+	const off = "user namespaces are switched off (user.max_user_namespaces is 0)"
+	_, out, errs = answer(t, nobody("unshare", "-Ur", "sh", "-c", without, "sh", exe, "lab", "list"))
+	if n := len(labs.Names()); errs != "" || strings.Count(out, " recorded  ") != n || strings.Count(out, " > "+off) != n {
+		t.Errorf("lab list without user namespaces: %s%s", out, errs)
+	}
+	_, out, _ = answer(t, nobody("unshare", "-Ur", "sh", "-c", without, "sh", exe, "doctor"))
+	want := fmt.Sprintf(`(?m)^off +live labs +none of %d: %s.*\n +> nfscope demo LAB --recorded$`, len(labs.Names()), regexp.QuoteMeta(off))
+	if !regexp.MustCompile(want).MatchString(out) {
+		t.Errorf("doctor without user namespaces:\n%s", out)
 	}
 }
 

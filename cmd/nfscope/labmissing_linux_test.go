@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"nfscope/docs/labs"
 	"nfscope/trace/lab"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
@@ -34,35 +39,81 @@ func TestLabLacks(t *testing.T) {
 		{"ipset", `mount --bind /dev/null $(command -v ipset) || exit 99`, "security-groups",
 			"the program ipset is missing, which loads the sets of agent into host hypervisor; install the package ipset", "缺少程序 ipset，主机 hypervisor 的 agent 的集合要由它装入；请安装软件包 ipset"},
 		{"br_netfilter", `mount -t tmpfs none /proc/sys/net/bridge || exit 99`, "security-groups",
-			"the kernel has no sysctl net.bridge.bridge-nf-call-iptables; `modprobe br_netfilter` as root loads what makes it", "内核没有 sysctl net.bridge.bridge-nf-call-iptables；以 root 运行 `modprobe br_netfilter` 即可装入"},
+			"bridged packets do not meet iptables on this host: the kernel has no sysctl net.bridge.bridge-nf-call-iptables; `modprobe br_netfilter` as root loads what makes it", "内核没有 sysctl net.bridge.bridge-nf-call-iptables；以 root 运行 `modprobe br_netfilter` 即可装入"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			without := func(args ...string) *exec.Cmd {
-				return exec.Command("unshare", append([]string{"-m", "sh", "-c", c.hide + `; exec "$@"`, "sh", exe, "lab"}, args...)...)
+				return exec.Command("unshare", append([]string{"-m", "sh", "-c", c.hide + `; exec "$@"`, "sh", exe}, args...)...)
 			}
 			for _, command := range []string{"test", "up"} {
-				status, out, errs := answer(t, without(command, c.lab))
+				status, out, errs := answer(t, without("lab", command, c.lab))
 				sentence(t, "lab "+command, errs)
 				if status != exitPrivilege || out != "" || !strings.Contains(errs, c.says) {
 					t.Errorf("lab %s: status %d, %s%s", command, status, out, errs)
 				}
 			}
-			if status, out, errs := answer(t, without("list")); status != exitDone || !strings.Contains(out, c.says) {
+			if status, out, errs := answer(t, without("lab", "list")); status != exitDone || !strings.Contains(out, c.says) {
 				t.Errorf("lab list: status %d, %s%s", status, out, errs)
 			}
-			if status, out, errs := answer(t, without("list", "--lang", "zh")); status != exitDone || !strings.Contains(out, c.chinese) || strings.Contains(out, c.says) {
+			if status, out, errs := answer(t, without("lab", "list", "--lang", "zh")); status != exitDone || !strings.Contains(out, c.chinese) || strings.Contains(out, c.says) {
 				t.Errorf("lab list in Chinese: status %d, %s%s", status, out, errs)
 			}
-			if _, _, errs := answer(t, without("run", "--plain", "--lang", "zh", c.lab)); !strings.Contains(errs, "改放录像，因为现场演示在这里不能运行：") || !strings.Contains(errs, c.chinese) {
+			if _, _, errs := answer(t, without("lab", "run", "--plain", "--lang", "zh", c.lab)); !strings.Contains(errs, "改放录像，因为现场演示在这里不能运行：") || !strings.Contains(errs, c.chinese) {
 				t.Errorf("lab run in Chinese: %s", errs)
 			}
-			status, out, errs := answer(t, without("run", "--plain", c.lab))
+			live := 0
+			_, out, _ := answer(t, without("lab", "list", "--json"))
+			lines := strings.Split(out, "\n")
+			if len(lines) < len(labs.Names()) {
+				t.Fatalf("lab list --json: %s", out)
+			}
+			for i, name := range labs.Names() {
+				var l labLine
+				if err := json.Unmarshal([]byte(lines[i]), &l); err != nil || l.Name != name || !l.Recorded || l.Live != (l.Why == "") || name == c.lab && l.Why != c.says {
+					t.Errorf("lab list --json: %v in %s", err, lines[i])
+				}
+				if l.Live {
+					live++
+				}
+			}
+			_, out, _ = answer(t, without("doctor"))
+			if here := fmt.Sprintf("%d of %d can run here; ", live, len(labs.Names())); !strings.Contains(out, "missing  live labs ") || !strings.Contains(out, here) || !strings.Contains(out, c.lab+" cannot: "+c.says) {
+				t.Errorf("doctor does not say %q and why %s cannot:\n%s", here, c.lab, out)
+			}
+			status, out, errs := answer(t, without("lab", "run", "--plain", c.lab))
 			sentence(t, "lab run", errs)
 			if status != exitDone || !strings.Contains(errs, "playing the recording") || !strings.Contains(errs, c.says) || !strings.Contains(out, "the sender saw") {
 				t.Errorf("lab run: status %d, %s%s", status, out, errs)
 			}
 		})
+	}
+}
+
+// TestLabLine: a line of the list has where its lab stands, not where another does, and its
+// word is of what can be had here.
+func TestLabLine(t *testing.T) {
+	t.Parallel()
+	l, err := lab.Load(labs.FS, "dnat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stand := func(name string, pid int) lab.Stand {
+		return lab.Stand{Lab: name, PID: pid, Hosts: map[string]string{"server": fmt.Sprintf("nfs-%s-%d-server", name, pid)}}
+	}
+	a := &app{lang: "zh"}
+	got := a.labLine(l, errors.New("why not"), []lab.Stand{stand("dnat", 7), stand("snat", 8), stand("dnat", 9)})
+	want := labLine{Schema: "nfscope/lab/1", Name: "dnat", Title: l.Title.Zh, Why: "why not", Recorded: true, Stands: []string{
+		"1 hosts, kept by a running nfscope (process 7), namespaces nfs-dnat-7-*",
+		"1 hosts, kept by a running nfscope (process 9), namespaces nfs-dnat-9-*",
+	}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	for word, line := range map[string]labLine{"live": {Live: true}, "recorded": {Recorded: true}, "not here": {}} {
+		if how(line) != word {
+			t.Errorf("%+v is %q, not %q", line, how(line), word)
+		}
 	}
 }
 
