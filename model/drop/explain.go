@@ -114,14 +114,15 @@ func netfilter(p *Drop, e *Explanation) {
 	if p.HasPacket() {
 		e.Do = "`nfscope trace " + Filter(&p.Packet) + "` names the rule, when the next one comes"
 	}
-	if p.Hook == model.HookNone && stem(p.Place) != "nft_do_chain" { // conntrack's verdicts end in nf_hook_slow as well
+	ruled := stem(p.Place) == "nft_do_chain" // conntrack's verdicts end in nf_hook_slow, as those of iptables do
+	if p.Hook == model.HookNone && !ruled {
 		e.Words += ", or conntrack did: its table is full, or another connection is in its way"
 	}
 	c := (*Conntrack)(nil)
 	if p.Facts != nil {
 		c = p.Facts.Conntrack
 	}
-	if c == nil {
+	if c == nil || ruled {
 		return
 	}
 	first := p.Hook == model.HookPrerouting || p.Hook == model.HookOutput

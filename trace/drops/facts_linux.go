@@ -78,6 +78,7 @@ func (f *factFinder) of(d *drop.Drop) *drop.Facts {
 	}
 	if f.asked++; f.asked > factsEvery {
 		if d.Netfilter() && f.full != nil {
+			// Of a drop in nft_do_chain too, where a rule is proven: Explain tells them apart.
 			return &drop.Facts{Conntrack: f.full}
 		}
 		return nil
