@@ -274,7 +274,7 @@ func later(it *feed.Item, d time.Duration) {
 	if e := it.Flow; e != nil {
 		move(&e.Time)
 		if e.Flow != nil {
-			move(&e.Flow.Start, &e.Flow.Seen, &e.Flow.Gone)
+			move(&e.Flow.Start, &e.Flow.Stop, &e.Flow.Seen, &e.Flow.Gone)
 		}
 	}
 	if p := it.Drop; p != nil {

@@ -13,6 +13,7 @@ import (
 
 	"nfscope/docs/labs"
 	"nfscope/model/feed"
+	"nfscope/model/flow"
 	"nfscope/model/journey"
 	"nfscope/model/store"
 	"nfscope/trace/lab"
@@ -98,6 +99,25 @@ func TestRecordingLoops(t *testing.T) {
 				t.Error("the trace does not end")
 			}
 		})
+	}
+}
+
+// TestLaterMovesFlows: each time of a flow moves, and what is not known stays so.
+func TestLaterMovesFlows(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1000, 0)
+	it := feed.Item{Time: at, Flow: &flow.Event{Time: at, Flow: &flow.Flow{Start: at, Stop: at, Seen: at, Gone: at}}}
+	none := feed.Item{Time: at, Flow: &flow.Event{Flow: &flow.Flow{}}}
+	later(&it, time.Minute)
+	later(&none, time.Minute)
+	f, want := it.Flow.Flow, at.Add(time.Minute)
+	for name, got := range map[string]time.Time{"item": it.Time, "event": it.Flow.Time, "start": f.Start, "stop": f.Stop, "seen": f.Seen, "gone": f.Gone} {
+		if !got.Equal(want) {
+			t.Errorf("%s: %v, expected %v", name, got, want)
+		}
+	}
+	if f := none.Flow.Flow; !f.Start.IsZero() || !f.Stop.IsZero() || !f.Seen.IsZero() || !f.Gone.IsZero() {
+		t.Errorf("a time that is not known: %+v", f)
 	}
 }
 
