@@ -77,8 +77,8 @@ type order struct {
 // that takes a walk through the rules for each connection.
 func (s *spec) quick() bool { return s.table.Len() <= short && s.rules == nil }
 
-// seldom is how many times as long as a long list's making there is none anew: a twenty-fourth
-// of a core is spent on it.
+// seldom is how many times as long as a long list's making there is none anew: at most
+// a twenty-fourth of a core is spent on it, for the rests count as its making.
 const seldom = 24
 
 // short is how many flows are put in order at once: it takes less than a frame.
