@@ -269,10 +269,10 @@ func (h *Host) names(c Class, a netip.Addr) bool {
 	return false
 }
 
-// may reports whether a rule of this class can be there for packets of the family.
-func (h *Host) may(c Class, f model.Family) bool {
+// masquerades reports whether a MASQUERADE can be there that may have made the flow's mapping.
+func (h *Host) masquerades(l *Look) bool {
 	for i := range h.Rules {
-		if r := &h.Rules[i]; r.Class == c && r.Family.Carries(f) {
+		if r := &h.Rules[i]; r.Class == ClassMasquerade && r.Family.Carries(l.Family) && r.Only.fits(l, true) {
 			return true
 		}
 	}

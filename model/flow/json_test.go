@@ -22,7 +22,9 @@ func TestEventJSON(t *testing.T) {
 	f.NAT, f.Rate = Classify(f, Host{}), -1
 	busy, idle := *f, *f
 	busy.Rate, idle.Rate = 12.5, 0
-	for f, want := range map[*Flow]string{&busy: `"bytes_per_second":12.5`, &idle: `"bytes_per_second":0}`} {
+	waits := busy // an expectation of which the kernel tells no zone
+	waits.Expects = []Expectation{{ID: 1, Tuple: busy.Orig.Tuple, Mask: busy.Orig.Tuple}}
+	for f, want := range map[*Flow]string{&busy: `"bytes_per_second":12.5`, &idle: `"bytes_per_second":0}`, &waits: `,"zone":0,"timeout_ns":0,"helper":"",`} {
 		if b, err := json.Marshal(Event{Type: EventDump, Flow: f}); err != nil || !strings.Contains(string(b), want) {
 			t.Errorf("%s, %v, expected %s", b, err, want)
 		}

@@ -21,7 +21,7 @@ import (
 //     DNAT rule names, and there is a REDIRECT rule, or the rules are not known;
 //   - port-rewritten, not snat: the source keeps its address and has another port, and no
 //     SNAT rule names the address; the kernel does it where two connections would clash. Of
-//     a connection of this host's own a MASQUERADE, where there may be one, has done it;
+//     a connection of this host's own a MASQUERADE whose text may fit it has done it;
 //   - hairpin besides: both ends are translated, and the client and the backend hang
 //     on the same side of this host, in the prefix of one interface.
 func Classify(f *Flow, h Host) NAT {
@@ -45,7 +45,7 @@ func (h *Host) classify(l *Look) (c Classes) {
 		c |= snat
 		local := h.isLocal(l.Reply.Dst)
 		switch {
-		case l.Reply.Dst == l.Orig.Src && !(local && h.may(ClassMasquerade, l.Family)):
+		case l.Reply.Dst == l.Orig.Src && !(local && h.masquerades(l)):
 			if !h.names(ClassSNAT, l.Reply.Dst) {
 				c ^= snat | port
 			}

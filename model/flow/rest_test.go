@@ -3,6 +3,7 @@ package flow_test
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	"nfscope/model/flow"
 	"nfscope/model/flow/flowtest"
@@ -18,7 +19,16 @@ func TestRest(t *testing.T) {
 		rests := 0
 		rest := func() {
 			rests++
-			tab.SetTimeouts(flow.Timeouts{}) // waits for ever where the table is held
+			set := make(chan bool)
+			go func() {
+				tab.SetTimeouts(flow.Timeouts{}) // waits for ever where the table is held
+				close(set)
+			}()
+			select {
+			case <-set:
+			case <-time.After(time.Minute): // nettest.InVain
+				t.Fatal("the table is held during a rest")
+			}
 		}
 		for _, c := range []flow.Column{flow.ByAge, flow.ByClient, flow.ByTimeout} {
 			rests = 0
