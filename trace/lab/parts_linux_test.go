@@ -102,8 +102,9 @@ func TestParts(t *testing.T) {
 // where the kernel has no such devices, that is said and nothing is left.
 func TestVLAN(t *testing.T) {
 	t.Parallel()
-	nettest.Kernel(t, "iptables-legacy-restore", "unshare", "ip") // the last two for hasVLAN
-	text := strings.Replace(small, "name: a\n", "name: a\n    vlans: [{dev: tenant, on: eth0, id: 7, addresses: [10.7.0.2/24]}]\n", 1)
+	nettest.Kernel(t, "iptables-legacy-restore", "unshare", "ip")        // the last two for hasVLAN
+	text := strings.Replace(small, "name: small\n", "name: tagged\n", 1) // others build the lab small meanwhile
+	text = strings.Replace(text, "name: a\n", "name: a\n    vlans: [{dev: tenant, on: eth0, id: 7, addresses: [10.7.0.2/24]}]\n", 1)
 	text = strings.Replace(text, "name: b\n", "name: b\n    vlans: [{dev: tenant, on: eth0, id: 7, addresses: [10.7.0.1/24]}]\n", 1)
 	l, err := Load(folder(strings.Replace(text, "to: 10.1.0.1\n", "to: 10.7.0.1\n", 1)), ".")
 	if err != nil {
@@ -114,7 +115,7 @@ func TestVLAN(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "host a: make VLAN 7 on eth0: ") || !strings.Contains(err.Error(), "modprobe 8021q") {
 			t.Errorf("without 8021q: %v", err)
 		}
-		nothingLeftOf(t, "small")
+		nothingLeftOf(t, "tagged")
 		return
 	}
 	if err != nil {
