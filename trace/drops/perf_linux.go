@@ -34,11 +34,12 @@ type perfCPU struct {
 	lost uint64 // of which the ring told
 }
 
-// perfPages is how many pages each ring has: a power of 2.
+// perfPages is how many pages each ring of a Reader has: a power of 2.
 const perfPages = 64
 
-// openPerf begins to read. tracefs is where it is mounted, the usual places if "".
-func openPerf(tracefs string) (_ *perfReader, err error) {
+// openPerf begins to read, into rings of so many pages. tracefs is where it is mounted, the
+// usual places if "".
+func openPerf(tracefs string, pages int) (_ *perfReader, err error) {
 	places := []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
 	if tracefs != "" {
 		places = []string{tracefs}
@@ -76,7 +77,7 @@ func openPerf(tracefs string) (_ *perfReader, err error) {
 		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.PERF_EVENT_IOC_SET_FILTER, uintptr(unsafe.Pointer(filter))); e != 0 {
 			return nil, fmt.Errorf("set the filter of the tracepoint: %w", e)
 		}
-		ring, err := unix.Mmap(fd, 0, (1+perfPages)*os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		ring, err := unix.Mmap(fd, 0, (1+pages)*os.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 		if err != nil {
 			return nil, fmt.Errorf("map the ring of CPU %d: %w", cpu, err)
 		}

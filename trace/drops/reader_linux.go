@@ -97,7 +97,7 @@ func (r *Reader) climb() {
 	}
 	if r.o.Most == "" || r.o.Most == drop.StepBPF || r.o.Most == drop.StepPerf {
 		var err error
-		if r.perf, err = openPerf(r.o.Tracefs); err == nil {
+		if r.perf, err = openPerf(r.o.Tracefs, perfPages); err == nil {
 			r.watch.Step = drop.StepPerf
 			return
 		}
