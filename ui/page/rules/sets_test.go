@@ -81,9 +81,23 @@ func answer(t *testing.T, p *Page, f *page.Frame) {
 		if n > 20 {
 			t.Fatal("the page never stops asking")
 		}
-		p.Answered(run(), f)
+		p.Answered(atOnce(run()), f)
 		p.View(f)
 	}
+}
+
+// atOnce is an answer that took no time: how long a busy machine takes to make one is not
+// what a test is about, and what is costly is read more seldom.
+func atOnce(answer any) any {
+	switch a := answer.(type) {
+	case listed:
+		a.took = 0
+		return a
+	case pageRead:
+		a.took = 0
+		return a
+	}
+	return answer
 }
 
 // setFrame has rules that name an ipset.
