@@ -113,14 +113,13 @@ func sayings() map[at]string {
 	}
 }
 
-// check: perf told of every drop that eBPF told of but a timer's, and of each cause neither more than reason
+// check: perf told of every drop that eBPF told of, and of each cause neither more than reason
 // and place say nor anything else.
 func (b *blindly) check(t *testing.T) {
 	t.Helper()
 	b.stop()
 	for k, n := range b.here {
-		// What a timer's interrupt drops is not told by both in one run of some (docs/drop-events.md).
-		if b.seen[k]+b.lost < n && k.place != "neigh_invalidate" {
+		if b.seen[k]+b.lost < n {
 			t.Errorf("perf told %d times of %s in %s and lost %d, eBPF told of %d", b.seen[k], k.reason, k.place, b.lost, n)
 		}
 	}
@@ -128,7 +127,7 @@ func (b *blindly) check(t *testing.T) {
 	for c, k := range b.causes {
 		d := b.first[k]
 		if d == nil {
-			continue // that was said, but of a timer's
+			continue // that was said
 		}
 		want, station := sayings()[k], c.station
 		if want == "" {
