@@ -95,7 +95,7 @@ func (c *Comparison) parting(r *Row, x, y *journey.Step) string {
 		}
 		return c.matched(c.B, c.A, y, x)
 	case Verdict:
-		return fmt.Sprintf("%s %s%s: the same %s does %s to %s and %s to %s", place(x), what(x), rule(x), strings.Fields(what(x) + " x")[0], x.Verdict, name(c.A), y.Verdict, name(c.B))
+		return fmt.Sprintf("%s %s%s: the same %s does %s to %s and %s to %s", place(x), what(x), rule(x), strings.TrimPrefix(strings.TrimRight(what(x), " 0123456789"), "the "), x.Verdict, name(c.A), y.Verdict, name(c.B))
 	}
 	return fmt.Sprintf("%s %s%s: it finds or leaves other headers: %s %s, %s %s", place(x), what(x), rule(x), name(c.A), changes(x), name(c.B), changes(y))
 }

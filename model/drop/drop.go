@@ -101,6 +101,10 @@ func (d *Drop) Copy() bool {
 	return slices.ContainsFunc(d.Callers, copies)
 }
 
+// SentIntoBridge reports whether a bridge had the packet from this host, made here or routed: its
+// own output and postrouting hooks come behind those of the IP families then.
+func (d *Drop) SentIntoBridge() bool { return sentByBridge(d.Callers) }
+
 // Cause is the kernel's reason, with the place where that says more: "IP_RPFILTER",
 // "NOT_SPECIFIED in ip_error".
 func (d *Drop) Cause() string {
@@ -143,14 +147,28 @@ type Watch struct {
 	Lift []Lift
 	// Netns is the inode of the namespace that is watched.
 	Netns uint32
-	// Told counts drops told one by one, Held those that the limit held back and Lost those
-	// that found no room: both are counted by reason and place. Merged is how many of these
-	// are not even that.
+	// Told counts drops that were told, Held those that the limit held back and Lost those
+	// that found no room. eBPF counts both by reason and place; Merged is how many of these
+	// are not even that: its map was full. Of what perf's rings lost nothing is counted.
 	Told, Held, Lost, Merged uint64
 	// Homeless counts drops in the whole host whose namespace could not be told, Missed those
 	// for which the kernel did not ask the program, since it was at work on that CPU: an
 	// interrupt came, and dropped a packet, while it told of another.
 	Homeless, Missed uint64
+}
+
+// Untold counts the drops that are known by reason and place alone.
+func (w Watch) Untold() uint64 { return w.Held + w.Lost - min(w.Merged, w.Held+w.Lost) }
+
+// Since is what was counted since then.
+func (w Watch) Since(then Watch) Watch {
+	for _, n := range []struct {
+		now  *uint64
+		then uint64
+	}{{&w.Told, then.Told}, {&w.Held, then.Held}, {&w.Lost, then.Lost}, {&w.Merged, then.Merged}, {&w.Homeless, then.Homeless}, {&w.Missed, then.Missed}} {
+		*n.now -= min(*n.now, n.then)
+	}
+	return w
 }
 
 // Lift is a step that is not at work.

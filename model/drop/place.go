@@ -162,6 +162,8 @@ func sentByBridge(callers []string) bool {
 			return true
 		case "br_handle_frame", "br_handle_frame_finish":
 			return false
+		case "__ip_local_out", "__ip6_local_out", "ip_output", "ip6_output": // of a tunnel that is the bridge's port
+			return false
 		}
 	}
 	return false

@@ -11,12 +11,14 @@ import (
 // Verdict is what can become of a packet, as a learner says it.
 type Verdict string
 
-// The verdicts. Unseen is what no hook of netfilter ever saw.
+// The verdicts. Unseen is what no hook of netfilter ever saw. Unknown is no answer: it is that
+// of a packet whose end nothing tells.
 const (
 	Accepted Verdict = "accepted"
 	Dropped  Verdict = "dropped"
 	Rejected Verdict = "rejected"
 	Unseen   Verdict = "unseen"
+	Unknown  Verdict = "unknown"
 )
 
 // Kind says what a Place is.

@@ -63,7 +63,9 @@ func TestFits(t *testing.T) {
 	policy := packet(journey.Dropped, journey.KindPolicy, 0, model.VerdictDrop)
 	queued := packet(journey.Queued, journey.KindRule, 4, model.VerdictQueue)
 	gone := packet(journey.Unknown, journey.KindRule, 2, model.VerdictContinue)
-	gone.Outcome.By = journey.Culprit{Kind: "kernel"}
+	gone.Outcome.By = journey.Culprit{}
+	killed := packet(journey.Unknown, journey.KindRule, 2, model.VerdictContinue)
+	killed.Outcome.By, killed.Drop = journey.Culprit{}, &drop.Drop{}
 	full := packet(journey.Queued, journey.KindRule, 4, model.VerdictQueue)
 	full.Drop = &drop.Drop{}
 	for _, c := range []struct {
@@ -78,12 +80,12 @@ func TestFits(t *testing.T) {
 		{"wrong verdict", rejected, true, Answer{Dropped, place(Dropped, 2)}, false, false},
 		{"by the policy", policy, false, Answer{Dropped, place(Dropped, 1)}, true, true},
 		{"not by the queue", policy, false, Answer{Dropped, place(Dropped, 0)}, true, false},
-		{"a program dropped it", queued, false, Answer{Dropped, place(Dropped, 0)}, true, true},
+		{"what a program did is not known", queued, false, Answer{Dropped, place(Dropped, 0)}, false, true},
 		{"a program let it through", queued, true, Answer{Accepted, place(Accepted, 1)}, true, true},
 		{"it found the queue full", full, true, Answer{Dropped, place(Dropped, 0)}, true, true},
 		{"it was another rule's", queued, true, Answer{Accepted, place(Accepted, 0)}, true, false},
-		{"the kernel", gone, false, Answer{Dropped, place(Dropped, 2)}, true, true},
-		{"not the policy but the kernel", gone, false, Answer{Dropped, place(Dropped, 1)}, true, false},
+		{"the kernel", killed, false, Answer{Dropped, place(Dropped, 2)}, true, true},
+		{"not the policy but the kernel", killed, false, Answer{Dropped, place(Dropped, 1)}, true, false},
 		{"nobody was asked", &journey.Journey{Outcome: journey.Outcome{Verdict: journey.Accepted, By: journey.Culprit{Kind: "kernel"}}}, true, Answer{Accepted, place(Accepted, 3)}, true, true},
 		{"unseen", nil, false, Answer{Verdict: Unseen}, true, true},
 		{"not unseen", policy, false, Answer{Verdict: Unseen}, false, true},
@@ -96,6 +98,26 @@ func TestFits(t *testing.T) {
 	}
 	if truth := Of(queued, true); !truth.Asked {
 		t.Error("nobody was asked")
+	}
+	// What is not known is no drop: an answer or a drop tells it, nothing else does.
+	for _, c := range []struct {
+		name    string
+		j       *journey.Journey
+		reached bool
+		want    Verdict
+		by      Kind
+	}{
+		{"its end was not seen", gone, false, Unknown, ""},
+		{"it was answered", gone, true, Accepted, Kernel},
+		{"the kernel dropped it", killed, false, Dropped, Kernel},
+		{"the kernel dropped this one", killed, true, Dropped, Kernel},
+		{"queued", queued, false, Unknown, Rule},
+		{"queued, and answered", queued, true, Accepted, Rule},
+		{"queued, and dropped", full, false, Dropped, Rule},
+	} {
+		if truth := Of(c.j, c.reached); truth.Verdict != c.want || truth.By.Kind != c.by {
+			t.Errorf("%s: %s by %q, want %s by %q", c.name, truth.Verdict, truth.By.Kind, c.want, c.by)
+		}
 	}
 }
 

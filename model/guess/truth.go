@@ -18,7 +18,8 @@ type Truth struct {
 
 // Of says what became of a packet: of its way, nil where none was traced, and whether
 // something answered it, which tells what a program in user space decided, and that a
-// packet without a way was only not traced.
+// packet without a way was only not traced. Where its end was not seen, and neither an answer
+// nor a drop tells it, it is Unknown: it may have gone on.
 func Of(j *journey.Journey, reached bool) Truth {
 	t := Truth{Verdict: Unseen, Journey: j}
 	if j == nil {
@@ -37,11 +38,14 @@ func Of(j *journey.Journey, reached bool) Truth {
 	case journey.Dropped:
 		t.Verdict = Dropped
 	default:
-		t.Verdict, t.Asked = Dropped, o.Verdict == journey.Queued
-		if reached && j.Drop == nil { // another one was answered
+		t.Verdict, t.Asked = Unknown, o.Verdict == journey.Queued
+		switch {
+		case j.Drop != nil:
+			t.Verdict = Dropped
+		case reached:
 			t.Verdict = Accepted
 		}
-		if t.By.Kind == "" {
+		if t.Verdict != Unknown && t.By.Kind == "" {
 			t.By.Kind = Kernel
 		}
 	}
@@ -55,7 +59,8 @@ func Of(j *journey.Journey, reached bool) Truth {
 
 // Fits says whether an answer was right: its verdict, and who decided. A packet that gets
 // through meets several that let it, and each of them is right; where no rule was named,
-// or its way is not known, that part is not wrong.
+// or its way is not known, that part is not wrong. Where the truth is Unknown no answer is
+// right, and none is wrong: nothing is to be asked here.
 func (t *Truth) Fits(a Answer) (verdict, where bool) {
 	verdict = a.Verdict == t.Verdict
 	switch {

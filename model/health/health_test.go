@@ -34,6 +34,9 @@ func TestWrap(t *testing.T) {
 	if v.Knows(Drop) || !v.Knows(InsertFailed) {
 		t.Error("what the kernel tells is not what it told")
 	}
+	if v = f.Next(reading(3, 1, cpu(0, 9), CPU{ID: 3})); v.Rates[InsertFailed] != 0 || v.Total[InsertFailed] != 14 || !v.Knows(InsertFailed) {
+		t.Errorf("no time went by: %v %v", v.Rates[InsertFailed], v.Total[InsertFailed])
+	}
 }
 
 // TestWarnings: what is wrong is said with the sysctl, the worst first, and only while it

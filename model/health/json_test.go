@@ -57,9 +57,14 @@ func TestFull(t *testing.T) {
 	} {
 		r := reading(0, c.count)
 		r.Max, r.Shared = c.max, c.shared
-		if got := fmt.Sprint((&Follower{}).Next(r).Warnings()); got != c.want {
-			t.Errorf("%d of %d: %s, expected %s", c.count, c.max, got, c.want)
+		v := (&Follower{}).Next(r)
+		if got := fmt.Sprint(v.Warnings()); got != c.want || v.Full() < 0 {
+			t.Errorf("%d of %d: %v, %s, expected %s", c.count, c.max, v.Full(), got, c.want)
 		}
+	}
+	// Nothing in the table is known, and not the same as not known.
+	if b, err := (&Follower{}).Next(reading(0, 0)).MarshalJSON(); err != nil || !strings.Contains(string(b), `"count":0,`) {
+		t.Errorf("%s %v", b, err)
 	}
 	// Packets whose entry clashes, or finds too long a chain, count as dropped too: they are told once.
 	var f Follower
