@@ -285,8 +285,13 @@ func (t *Table) flow(x *slot) *Flow {
 	t.noted.at(x.notes).words(f)
 	f.NAT = nat(f, x.classes)
 	f.TimeoutMax = t.max.Of(f)
-	if len(t.expects) > 0 {
-		f.Expects = t.expects[f.Orig.Tuple]
+	if l := t.expects[f.Orig.Tuple]; len(l) > 0 {
+		zone := keyZone(x.zone, x.zone0)
+		for _, e := range l {
+			if !e.ZoneKnown || e.Zone == zone {
+				f.Expects = append(f.Expects, e)
+			}
+		}
 	}
 	return f
 }

@@ -3,6 +3,7 @@ package flow_test
 import (
 	"runtime"
 	"testing"
+	"time"
 
 	"nfscope/model/flow"
 	"nfscope/model/flow/flowtest"
@@ -11,6 +12,8 @@ import (
 const million = 1_000_000
 
 // BenchmarkMillion is what a million flows cost: to take in, to keep, to order and to find.
+// 250 bytes are allowed of each, with the view on the screen, the one that is made, all found
+// by a filter, and groups; 150 ms to order or find them.
 func BenchmarkMillion(b *testing.B) {
 	for _, v6 := range []bool{false, true} {
 		name := "v4"
@@ -45,6 +48,7 @@ func benchMillion(b *testing.B, v6 bool) {
 			for b.Loop() {
 				shown = view(flow.Query{By: c, Down: c.Amount()})
 			}
+			inTime(b)
 		})
 	}
 	b.Run("narrow", func(b *testing.B) {
@@ -52,15 +56,29 @@ func benchMillion(b *testing.B, v6 bool) {
 		for b.Loop() {
 			shown = view(flow.Query{By: flow.ByBytes, Down: true, Want: func() func(*flow.Look) bool { return want }})
 		}
+		inTime(b)
 	})
 	shown = view(flow.Query{By: flow.ByClient})
-	next := view(flow.Query{By: flow.ByBytes})
+	next := view(flow.Query{By: flow.ByBytes, Want: func() func(*flow.Look) bool { return func(*flow.Look) bool { return true } }})
+	groups, _ := t.Top(flow.OfService, nil, 1<<15)
 	b.Run("memory", func(b *testing.B) {
+		each := 0.0
 		for b.Loop() {
+			each = float64(heap()-before) / million
 		}
-		b.ReportMetric(float64(heap()-before)/million, "B/flow")
+		if b.ReportMetric(each, "B/flow"); each > 250 {
+			b.Errorf("a connection takes %.0f bytes", each)
+		}
 	})
-	runtime.KeepAlive([]any{t, &f, shown, next})
+	runtime.KeepAlive([]any{t, &f, shown, next, groups})
+}
+
+// inTime holds a view against what it may take.
+func inTime(b *testing.B) {
+	b.Helper()
+	if each := b.Elapsed() / time.Duration(b.N); each > 150*time.Millisecond {
+		b.Errorf("it took %v", each)
+	}
 }
 
 // heap is the memory in use, in bytes, when the garbage is gone.

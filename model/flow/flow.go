@@ -201,6 +201,10 @@ type Expectation struct {
 	Function string
 	// Flags are NF_CT_EXPECT_*: 1 permanent, 2 inactive, 4 made by a program.
 	Flags, Class uint32
+	// Zone is that of the master's original direction, where ZoneKnown says that it is known. Else,
+	// where several zones have a connection with the master's tuple, it may be of any of them.
+	Zone      uint16
+	ZoneKnown bool
 }
 
 // Key tells flows apart: the kernel may use an ID again.

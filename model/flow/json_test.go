@@ -24,9 +24,15 @@ func TestEventJSON(t *testing.T) {
 	busy.Rate, idle.Rate = 12.5, 0
 	waits := busy // an expectation of which the kernel tells no zone
 	waits.Expects = []Expectation{{ID: 1, Tuple: busy.Orig.Tuple, Mask: busy.Orig.Tuple}}
-	for f, want := range map[*Flow]string{&busy: `"bytes_per_second":12.5`, &idle: `"bytes_per_second":0}`, &waits: `,"zone":0,"timeout_ns":0,"helper":"",`} {
+	for f, want := range map[*Flow]string{&busy: `"bytes_per_second":12.5`, &idle: `"bytes_per_second":0}`, &waits: `,"zone":0,"zone_unknown":true,"timeout_ns":0,"helper":"",`} {
 		if b, err := json.Marshal(Event{Type: EventDump, Flow: f}); err != nil || !strings.Contains(string(b), want) {
 			t.Errorf("%s, %v, expected %s", b, err, want)
+		}
+	}
+	for written, known := range map[string]bool{`"zone":7`: true, `"zone":7,"zone_unknown":true`: false, `"flags":0`: false /* before zones were asked for */} {
+		var e Event
+		if err := json.Unmarshal([]byte(`{"schema":"nfscope/flow/1","event":"new","family":"ip","proto":"tcp","orig":{},"reply":{},"expects":[{"tuple":{"proto":"tcp"},"mask":{"proto":"tcp"},`+written+`}]}`), &e); err != nil || len(e.Flow.Expects) != 1 || e.Flow.Expects[0].ZoneKnown != known {
+			t.Errorf("%s: %+v, %v", written, e.Flow, err)
 		}
 	}
 	for _, c := range []struct {
@@ -98,7 +104,7 @@ func rareFields(r *rand.Rand, f *Flow, when time.Time) {
 	}
 	f.TimeoutMax, f.Stop, f.Use, f.HelperInfo = time.Minute, when, r.Uint32(), []byte{1, 2}
 	f.Master, f.Synproxy, f.DCCP, f.Context = ftp(21), Synproxy{r.Uint32(), 2, 3}, DCCP{1, r.Uint64()}, "system_u:object_r"
-	f.Expects = []Expectation{{ID: r.Uint32(), Master: f.Orig.Tuple, Tuple: ftp(4000), Mask: ftp(65535), Timeout: time.Second,
+	f.Expects = []Expectation{{ID: r.Uint32(), Master: f.Orig.Tuple, Tuple: ftp(4000), Mask: ftp(65535), Zone: uint16(r.Uint32()), ZoneKnown: r.IntN(2) == 0, Timeout: time.Second,
 		Helper: "ftp", Function: "nat-follow-master", Flags: 1, Class: 2}}
 	f.Rate, f.Unknown = 1.5, []Attribute{{Type: 99}, {Type: 4<<8 | 9, Data: []byte{7}}}
 	f.Orig.Adjust, f.Orig.TCP, f.Reply.VTag = SeqMove{r.Uint32(), -5, 7}, TCPSide{7, 0x23}, r.Uint32()

@@ -50,17 +50,16 @@ type (
 		Sequence uint64 `json:"sequence"`
 	}
 	expectationJSON struct {
-		ID    uint32    `json:"id"`
-		Tuple tupleJSON `json:"tuple"`
-		Mask  tupleJSON `json:"mask"`
-		// Zone is always 0: the kernel does not tell it (see Expectation). A name that was
-		// once in the schema stays.
-		Zone     uint16 `json:"zone"`
-		Timeout  int64  `json:"timeout_ns"`
-		Helper   string `json:"helper"`
-		Function string `json:"function,omitempty"`
-		Flags    uint32 `json:"flags"`
-		Class    uint32 `json:"class"`
+		ID       uint32    `json:"id"`
+		Tuple    tupleJSON `json:"tuple"`
+		Mask     tupleJSON `json:"mask"`
+		Zone     *uint16   `json:"zone"` // nil where an nfscope wrote it that did not ask for zones
+		AnyZone  bool      `json:"zone_unknown,omitempty"`
+		Timeout  int64     `json:"timeout_ns"`
+		Helper   string    `json:"helper"`
+		Function string    `json:"function,omitempty"`
+		Flags    uint32    `json:"flags"`
+		Class    uint32    `json:"class"`
 	}
 	attributeJSON struct {
 		Type uint32 `json:"type"`
@@ -85,7 +84,7 @@ func (f *Flow) rare() rareJSON {
 		j.DCCP = (*dccpJSON)(&f.DCCP)
 	}
 	for _, x := range f.Expects {
-		j.Expects = append(j.Expects, expectationJSON{x.ID, tupleOf(x.Tuple), tupleOf(x.Mask), 0, int64(x.Timeout), x.Helper, x.Function, x.Flags, x.Class})
+		j.Expects = append(j.Expects, expectationJSON{x.ID, tupleOf(x.Tuple), tupleOf(x.Mask), &x.Zone, !x.ZoneKnown, int64(x.Timeout), x.Helper, x.Function, x.Flags, x.Class})
 	}
 	for _, a := range f.Unknown {
 		j.Unknown = append(j.Unknown, attributeJSON{a.Type, hex.EncodeToString(a.Data)})
@@ -119,6 +118,9 @@ func (j *rareJSON) put(f *Flow) (err error) {
 	for _, x := range j.Expects {
 		e := Expectation{ID: x.ID, Master: f.Orig.Tuple, Timeout: time.Duration(x.Timeout), Helper: x.Helper,
 			Function: x.Function, Flags: x.Flags, Class: x.Class}
+		if x.Zone != nil {
+			e.Zone, e.ZoneKnown = *x.Zone, !x.AnyZone
+		}
 		if e.Tuple, err = x.Tuple.tuple(); err == nil {
 			e.Mask, err = x.Mask.tuple()
 		}

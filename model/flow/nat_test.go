@@ -167,6 +167,11 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 
+	byHand := natted(0, f.Orig.Tuple, f.Reply.Tuple) // by conntrack -I, without the bits of NAT
+	if byHand.Line() != f.Line() {
+		t.Errorf("put in by hand: %q", byHand.Line())
+	}
+
 	plain := natted(0, ends(model.ProtoTCP, "10.0.0.5:51000", "10.2.0.2:80"), ends(model.ProtoTCP, "10.2.0.2:80", "10.0.0.5:51000"))
 	plain.Status = 0
 	if got, want := plain.Line(), "10.0.0.5:51000 -> 10.2.0.2:80"; got != want {

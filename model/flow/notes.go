@@ -73,7 +73,7 @@ func (l notes) find(want Note) []byte {
 func (l notes) over(older notes, scratch []byte) notes {
 	scratch = append(scratch, l...)
 	for n, data, rest, ok := older.next(); ok; n, data, rest, ok = rest.next() {
-		if n != NoteState && l.find(n) == nil {
+		if l.find(n) == nil {
 			scratch = appendNote(scratch, n, data)
 		}
 	}
@@ -135,7 +135,9 @@ func (l notes) words(f *Flow) {
 		case NoteVTags:
 			f.Orig.VTag, f.Reply.VTag = u32(b, 0), u32(b, 1)
 		case NoteState:
-			f.State = string(b)
+			if f.State == "" { // else it is the name of a state before
+				f.State = string(b)
+			}
 		case NoteUnknown:
 			if len(b) >= 4 {
 				f.Unknown = append(f.Unknown, Attribute{u32(b, 0), append([]byte(nil), b[4:]...)})

@@ -70,3 +70,38 @@ func TestMemoryAfterStorm(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoryOfScattered: where connections stay all over what a storm took, they move together,
+// and the rest is given back; what is gone among them leaves when it should.
+func TestMemoryOfScattered(t *testing.T) {
+	t.Parallel()
+	const storm, every = 70_000, 100
+	tab := &Table{}
+	all := func(typ EventType, second int, which func(i int) bool) {
+		b := Batch{Time: at(second)}
+		for i := range storm {
+			if which(i) {
+				*b.Add() = numbered(typ, i)
+			}
+		}
+		tab.ApplyBatch(&b)
+	}
+	all(EventNew, 0, func(int) bool { return true })
+	all(EventDestroy, 1, func(i int) bool { return i%every != 0 })
+	over := func(i int) bool { return i%(2*every) == 0 }
+	all(EventDestroy, 3, over)
+	all(EventNew, 3, func(i int) bool { return i == 20*every }) // one begins again
+	heads := len(tab.slab.origs)
+	tab.Expire(at(1).Add(Linger))
+	if tab.Len() != storm/every || tab.slab.used > 2*storm/every || len(tab.slab.origs) > heads/8 {
+		t.Errorf("%d flows in %d slots, %d heads of %d", tab.Len(), tab.slab.used, len(tab.slab.origs), heads)
+	}
+	for i := 0; i < storm; i += every {
+		if f := tab.ByID(uint32(i)); f == nil || f.Mark != uint32(i) || f.Gone.IsZero() == (over(i) && i != 20*every) {
+			t.Fatalf("%d is %+v", i, f)
+		}
+	}
+	if n := tab.Expire(at(3).Add(Linger)); n != storm/every/2-1 || tab.Len() != storm/every/2+1 {
+		t.Errorf("%d left, %d stay", n, tab.Len())
+	}
+}

@@ -198,6 +198,64 @@ func TestTableGoneLingers(t *testing.T) {
 	if n := tab.Expire(at(10).Add(Linger)); n != 1 || len(tab.List()) != 0 {
 		t.Fatal("still there")
 	}
+	tab.Apply(Event{Type: EventNew, Time: at(20), Flow: tcp(1, 1)})
+	tab.Apply(Event{Type: EventDestroy, Time: at(30), Flow: tcp(1, 1)})
+	if began, went := tab.Turnover(); began != 2 || went != 2 {
+		t.Errorf("%d began, %d went", began, went)
+	}
+	tab.Apply(Event{Type: EventNew, Time: at(30), Flow: tcp(2, 2)})
+	if began, went := tab.Turnover(); began != 3 || went != 2 {
+		t.Errorf("%d began, %d went", began, went)
+	}
+	if n := tab.Expire(at(30).Add(1 - Linger)); n != 0 { // a recording of which the clock went back
+		t.Error("gone where the clock was set back a little")
+	}
+	if n := tab.Expire(at(30).Add(-Linger)); n != 1 || tab.Len() != 1 {
+		t.Error("still there where the clock was set back by more")
+	}
+}
+
+// TestExpectations: what is expected now takes the place of what was, and a copy made before
+// keeps that.
+func TestExpectations(t *testing.T) {
+	tab := &Table{}
+	for n := range byte(2) {
+		tab.Apply(Event{Type: EventNew, Time: at(1), Flow: tcp(n, uint32(n))})
+	}
+	expects := func(tab *Table) (n [2]int) {
+		for i := range n {
+			n[i] = len(tab.Get(tcp(byte(i), uint32(i)).Key()).Expects)
+		}
+		return n
+	}
+	first, second := Expectation{Master: tcp(0, 0).Orig.Tuple}, Expectation{Master: tcp(1, 1).Orig.Tuple}
+	tab.SetExpectations([]Expectation{first, first})
+	old := tab.Clone()
+	tab.SetExpectations([]Expectation{second})
+	if now, before := expects(tab), expects(old); now != [2]int{0, 1} || before != [2]int{2, 0} {
+		t.Errorf("%v are expected, before it were %v", now, before)
+	}
+	zoned, ofOrig := tcp(0, 5), tcp(0, 6) // with the ends of the first
+	zoned.Zone, ofOrig.Orig.Zone = 7, 8
+	for _, f := range []*Flow{zoned, ofOrig} {
+		tab.Apply(Event{Type: EventNew, Time: at(1), Flow: f})
+	}
+	in := func(zone uint16, known bool) Expectation {
+		return Expectation{Master: first.Master, Zone: zone, ZoneKnown: known}
+	}
+	for _, c := range []struct {
+		expected []Expectation
+		want     [3]int
+	}{
+		{[]Expectation{in(0, true)}, [3]int{1, 0, 0}},
+		{[]Expectation{in(7, true), in(8, true), in(8, true), in(9, true)}, [3]int{0, 1, 2}},
+		{[]Expectation{in(0, false), in(7, true)}, [3]int{1, 2, 1}},
+	} {
+		tab.SetExpectations(c.expected)
+		if got := [3]int{len(tab.Get(tcp(0, 0).Key()).Expects), len(tab.Get(zoned.Key()).Expects), len(tab.Get(ofOrig.Key()).Expects)}; got != c.want {
+			t.Errorf("%+v: %v at the three of zones 0, 7, 8, expected %v", c.expected, got, c.want)
+		}
+	}
 }
 
 func TestTableIncompleteDumpRemovesNothing(t *testing.T) {
@@ -228,6 +286,47 @@ func TestTableJoinsWhatEventsLeaveOut(t *testing.T) {
 	if f.Mark != 9 || f.State != "ESTABLISHED" || f.Helper != "ftp" || len(f.Labels) != 1 || !f.Start.Equal(at(5)) ||
 		f.Orig.Count.Packets != 3 || f.Timeout != time.Minute {
 		t.Errorf("%+v", f)
+	}
+	bare.Labels = []byte{2}
+	tab.Apply(Event{Type: EventUpdate, Flow: bare})
+	if f := tab.Get(full.Key()); f.Helper != "ftp" || !slices.Equal(f.Labels, []byte{2}) {
+		t.Errorf("helper %q, labels %v: expected the old helper and the new label", f.Helper, f.Labels)
+	}
+}
+
+// TestTableStates: the state is the last that was told, one without a number here too; what does
+// not tell it leaves it alone.
+func TestTableStates(t *testing.T) {
+	like := func(typ EventType, state, helper string) Event {
+		f := tcp(1, 1)
+		f.State, f.Helper = state, helper
+		return Event{Type: typ, Time: at(1), Flow: f}
+	}
+	begin := Event{Type: EventDumpBegin}
+	for _, c := range []struct {
+		name, want string
+		events     []Event
+	}{
+		{"a number that is not known", "STATE-99", []Event{like(EventNew, "STATE-99", "")}},
+		{"another", "STATE-98", []Event{like(EventNew, "STATE-99", ""), like(EventUpdate, "STATE-98", "")}},
+		{"then one that is known", "ESTABLISHED", []Event{like(EventNew, "STATE-99", ""), like(EventUpdate, "ESTABLISHED", "")}},
+		{"one that is known, and more", "ESTABLISHED", []Event{like(EventNew, "STATE-99", ""), like(EventUpdate, "ESTABLISHED", "ftp")}},
+		{"then nothing", "STATE-99", []Event{like(EventNew, "STATE-99", ""), like(EventUpdate, "", "")}},
+		{"then something else", "STATE-99", []Event{like(EventNew, "STATE-99", ""), like(EventUpdate, "", "ftp")}},
+		{"known, nothing, not known", "STATE-99", []Event{like(EventNew, "CLOSE", "ftp"), like(EventUpdate, "", ""), like(EventUpdate, "STATE-99", "")}},
+		{"a dump tells what the event left out", "STATE-99", []Event{begin, like(EventUpdate, "", "ftp"), like(EventDump, "STATE-99", "")}},
+		{"a dump is older than the event", "CLOSE", []Event{begin, like(EventUpdate, "CLOSE", "ftp"), like(EventDump, "STATE-99", "")}},
+		{"a dump is newer", "CLOSE", []Event{like(EventNew, "STATE-99", "ftp"), begin, like(EventDump, "CLOSE", "ftp")}},
+	} {
+		tab := &Table{}
+		for _, e := range c.events {
+			tab.Apply(e)
+		}
+		f, listed := tab.List()[0], ""
+		tab.Each(func(l *Look) bool { listed = l.State; return true })
+		if f.State != c.want || listed != c.want {
+			t.Errorf("%s: %q, in lists %q, expected %q", c.name, f.State, listed, c.want)
+		}
 	}
 }
 
