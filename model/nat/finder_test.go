@@ -50,6 +50,8 @@ func worded(t *testing.T, words string) *flow.Look {
 			l.OrigZone = 7
 		case "template":
 			l.Status |= flow.Template
+		case "by-hand": // by conntrack -I, which may leave the status bits of NAT out
+			l.Status &^= flow.SrcNAT | flow.DstNAT
 		case "no-reply":
 			l.Reply = model.Tuple{}
 		default:
@@ -166,6 +168,11 @@ func TestStale(t *testing.T) {
 		{"several drops", save(forward("-A FORWARD -m length --length 0:99 -j DROP\n-A FORWARD -j REJECT\n"), dnat), dns, nat.WouldDrop, "today's rules of filter FORWARD would drop it"},
 		{"a queue may let it pass", save(forward("-A FORWARD -j NFQUEUE --queue-num 1\n"), dnat), dns, "", ""},
 		{"a queue before a drop", save(table("mangle", "FORWARD", "-A FORWARD -j NFQUEUE --queue-num 1\n")+forward("-A FORWARD -j DROP\n"), dnat), dns, "", ""},
+		{"a drop before a queue", save(table("mangle", "FORWARD", "-A FORWARD -j DROP\n")+forward("-A FORWARD -j NFQUEUE --queue-num 1\n"), dnat), dns, nat.WouldDrop, "rule 1 of mangle FORWARD"},
+		{"a drop before a queue and before the translation", save(table("raw", "PREROUTING", "-A PREROUTING -j DROP\n")+table("mangle", "PREROUTING", "-A PREROUTING -j NFQUEUE --queue-num 1\n"), dnat), dns, nat.WouldDrop, "rule 1 of raw PREROUTING"},
+		{"a queue before the drop of another hook", save(forward("-A FORWARD -j NFQUEUE --queue-num 1\n")+table("mangle", "POSTROUTING", "-A POSTROUTING -j DROP\n"), dnat), dns, "", ""},
+		{"a drop before a queue behind", nft("", "", "chain a { type filter hook postrouting priority -150; drop; }\nchain b { type filter hook postrouting priority -140; queue; }"),
+			"udp 10.1.0.2:1 10.2.0.2:53 10.2.0.2:53 10.1.0.2:1", nat.WouldDrop, "rule 1 of n a"},
 		{"a queue before the translation", save(table("mangle", "PREROUTING", "-A PREROUTING -j NFQUEUE --queue-num 1\n"), ""), dns, "", ""},
 		{"a queue behind", save(table("mangle", "POSTROUTING", "-A POSTROUTING -j NFQUEUE --queue-num 1\n"), dnat), masqueraded, "", ""},
 		{"what it answers", save(forward("-A FORWARD -m conntrack --ctreplsrc 10.2.0.2 -j DROP\n"), ""), "udp 10.1.0.2:1 10.2.0.2:53 10.2.0.2:53 10.1.0.2:1", nat.WouldDrop, ""},
@@ -176,6 +183,7 @@ func TestStale(t *testing.T) {
 		{"it leaves as another", save("", dnat+"-A POSTROUTING -j SNAT --to-source 203.0.113.1\n"), masqueraded, nat.WouldMap, "it leaves as 10.2.0.1:5353, and today rule 1 of nat POSTROUTING (iptables-legacy ip) would make it 203.0.113.1"},
 		{"not translated then, today it would be", save("", strings.Replace(dnat, "10.2.0.2", "10.2.0.3", 1)), "udp 10.1.0.2:1 10.2.0.2:53 10.2.0.2:53 10.1.0.2:1", nat.WouldMap, "its destination is 10.2.0.2:53, and today rule 1"},
 		{"translation where none can be", save(table("filter", "FORWARD", "-A FORWARD -j DNAT --to-destination 10.2.0.3\n"), dnat), dns, "", ""},
+		{"and a drop behind that", save(table("filter", "FORWARD", "-A FORWARD -j DNAT --to-destination 10.2.0.3\n")+table("mangle", "POSTROUTING", "-A POSTROUTING -j DROP\n"), dnat), dns, "", ""},
 		{"two nat chains in an order that nobody knows", nft("", "", "") + "table ip x { chain a { type nat hook prerouting priority -100; dnat to 10.2.0.3; }; }\ntable ip y { chain a { type nat hook prerouting priority -100; dnat to 10.2.0.4; }; }", dns, "", ""},
 		{"behind the translation it is another's", nft("udp dport 53 dnat to 10.2.0.2", "", late("ip daddr 203.0.113.1 drop")), dns, "", ""},
 		{"there it has a status", nft("udp dport 53 dnat to 10.2.0.2", "", late("ct status dnat accept\ndrop")), dns, "", ""},

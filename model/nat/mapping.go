@@ -99,10 +99,7 @@ func legacyMapping(t *match.Target, h model.Hook) (m Mapping, ok bool) {
 		case match.Net:
 			m.Addrs = append(m.Addrs, netRange(v))
 		case nil:
-		default:
-			m.Open = true
-		}
-		if o.Unknown != "" {
+		default: // words that nobody understands
 			m.Open = true
 		}
 	}

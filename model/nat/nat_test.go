@@ -179,7 +179,7 @@ COMMIT
 	prefix := netip.MustParsePrefix
 	route := func(to, dev string) model.Route { return model.Route{To: prefix(to), Device: dev} }
 	h := nat.Host{Local: []netip.Prefix{prefix("198.51.100.2/24"), prefix("203.0.113.2/24"), prefix("192.0.2.1/32")},
-		Routes: &model.Routes{Policy: true, List: []model.Route{route("0.0.0.0/0", "wan0"), route("198.51.100.0/24", "wan0"), route("203.0.113.0/24", "wan1"), route("10.9.0.0/16", "tun0")}}}
+		Routes: &model.Routes{Policy: true, List: []model.Route{route("0.0.0.0/0", "wan0"), route("198.51.100.0/24", "wan0"), route("203.0.113.0/24", "wan1"), route("10.9.0.0/16", "tun0"), route("192.0.2.1/32", "wan0")}}}
 	rules := nft4(t, `oifname "wan0" masquerade
 oifname { "wan1", "lan" } masquerade
 oifname != "wan1" masquerade`)
@@ -192,7 +192,7 @@ oifname != "wan1" masquerade`)
 		{gateway(t, legacy).Index(), "198.51.100.2", []int{1, 3, 4, 5, 6}, "1024-65535"},
 		{gateway(t, legacy).Index(), "203.0.113.2", []int{2}, "2000-2999"},
 		{gateway(t, strings.Replace(legacy, "2000", "2900", 1)).Index(), "203.0.113.2", []int{3, 4, 5, 6}, "1024-65535"},
-		{gateway(t, legacy).Index(), "192.0.2.1", []int{2}, "2000-2999"}, // whose it is is not known
+		{gateway(t, legacy).Index(), "192.0.2.1", []int{2}, "2000-2999"}, // whose it is no route tells, not even one to it
 		{rules, "198.51.100.2", []int{1, 3}, "1024-65535"},
 		{rules, "203.0.113.2", []int{2, 3}, "1024-65535"}, // the third is for tun0 too
 	} {

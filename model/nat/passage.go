@@ -31,8 +31,9 @@ type hooked struct {
 	// plain says that the packet may go on untranslated; unclear that something else may
 	// become of it, that nobody knows.
 	plain, unclear bool
-	// drop is the first of the ends of a chain that drops whatever comes to it, late where
-	// that stands behind the translation: it is asked of the packet as it was translated.
+	// drop is the first of the ends of a chain that drops whatever comes to it, before which
+	// nothing is unclear; late where it stands behind the translation: it is asked of the
+	// packet as it was translated.
 	drop *walk.End
 	late bool
 	// drops is how many such ends there are.

@@ -75,12 +75,10 @@ type Sources struct {
 	ranges map[netip.Addr]ranges
 }
 
-// ranges are the ranges of one address: those that rules name, and whether a rule names
-// none.
+// ranges are the ranges of one address that rules name, and all rules that give it.
 type ranges struct {
 	given []Ports
 	rules []source
-	open  bool
 }
 
 // NewSources reads the rules that translate the source.
@@ -97,7 +95,7 @@ func NewSources(x *ruleset.Index, h Host) *Sources {
 					continue
 				}
 				hook := c.Hook
-				if hook == model.HookNone {
+				if hook == model.HookNone { // a chain of one's own: NETMAP may be of either kind
 					hook = model.HookPostrouting
 				}
 				read := walk.ReadRule(t, r)
@@ -119,15 +117,6 @@ func translates(r *model.Rule) bool {
 	return false
 }
 
-// Rules are the rules that translate the source, in the ruleset's order.
-func (s *Sources) Rules() []Rule {
-	out := make([]Rule, len(s.rules))
-	for i := range s.rules {
-		out[i] = s.rules[i].Rule
-	}
-	return out
-}
-
 // of finds the ranges of an address.
 func (s *Sources) of(a netip.Addr) ranges {
 	if r, ok := s.ranges[a]; ok {
@@ -140,7 +129,7 @@ func (s *Sources) of(a netip.Addr) ranges {
 	var out ranges
 	for _, x := range s.rules {
 		m := &x.Mapping
-		if !x.family.Carries(family) || m.Net || m.Open {
+		if !x.family.Carries(family) || m.Open {
 			continue
 		}
 		switch {
@@ -152,9 +141,7 @@ func (s *Sources) of(a netip.Addr) ranges {
 			continue
 		}
 		out.rules = append(out.rules, x)
-		if m.Ports == nil {
-			out.open = true
-		} else if !slices.Contains(out.given, *m.Ports) {
+		if m.Ports != nil && !slices.Contains(out.given, *m.Ports) {
 			out.given = append(out.given, *m.Ports)
 		}
 	}
@@ -344,7 +331,9 @@ func (g *Growth) Add(pools []Pool, at time.Time) {
 		}
 		next[b] = now
 		if p.Growth = now.rate; p.Growth > 0.01 {
-			p.Full = time.Duration(float64(p.Ports.Size()-p.Used) / p.Growth * float64(time.Second))
+			// Connections of several zones may share ports: more are in use then than there are. It is
+			// 76 days at most.
+			p.Full = time.Duration(float64(max(p.Ports.Size()-p.Used, 0)) / p.Growth * float64(time.Second))
 		}
 	}
 	g.seen = next

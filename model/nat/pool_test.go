@@ -82,6 +82,9 @@ func TestPools(t *testing.T) {
 		{"of INPUT", save("", "-A INPUT -j SNAT --to-source 203.0.113.8\n"), nil, []string{"0 203.0.113.8 to any: 0-0 of 64512, 1024-65535 1"}},
 		{"none of PREROUTING", save("", "-A PREROUTING -j NETMAP --to 203.0.113.8/32\n"), nil, nil},
 		{"a network, and what a map says, are no pool", nft("", "snat prefix to 203.0.113.8/32\nsnat to ip saddr map @m", ""), nil, nil},
+		{"no rule is known to give the range where a map says the port", nft("", "snat to 10.2.0.1:udp dport map @m", ""), []string{"udp 10.1.0.2:2000 10.2.0.9:53 10.2.0.9:53 10.2.0.1:2000"}, []string{"udp 10.2.0.1 to 10.2.0.9:53: 1-0 of 64512, 1024-65535"}},
+		{"of a network, by a chain of one's own too", save("", "-N OUT\n-A POSTROUTING -p udp -j NETMAP --to 203.0.113.8/29\n-A POSTROUTING -j OUT\n-A OUT -j NETMAP --to 203.0.113.8/29\n"), []string{"udp 10.1.0.2:2000 10.2.0.9:53 10.2.0.9:53 203.0.113.10:2000"},
+			[]string{"udp 203.0.113.10 to 10.2.0.9:53: 1-0 of 64512, 1024-65535 1 1"}},
 		{"of nft", nft("", "snat to 203.0.113.8:7000-7001", ""), []string{"udp 10.1.0.2:2000 10.2.0.9:53 10.2.0.9:53 203.0.113.8:7000"}, []string{"udp 203.0.113.8 to 10.2.0.9:53: 1-0 of 2, 7000-7001 given 1"}},
 		{"of another family", nft("", "masquerade", ""), []string{"udp [fd01::2]:2000 [fd02::9]:53 [fd02::9]:53 [fd02::1]:2001"}, []string{"udp fd02::1 to [fd02::9]:53: 1-0 of 64512, 1024-65535"}},
 		{"masqueraded as no address of the host", save("", "-A POSTROUTING -j MASQUERADE\n"), []string{"udp 10.1.0.2:2000 10.2.0.9:53 10.2.0.9:53 203.0.113.99:2001"}, []string{"udp 203.0.113.99 to 10.2.0.9:53: 1-0 of 64512, 1024-65535"}},
@@ -112,13 +115,15 @@ func TestGrowth(t *testing.T) {
 	t.Parallel()
 	var g nat.Growth
 	began := time.Unix(1000, 0)
-	add := func(seconds, used, other int) [2]nat.Pool {
+	add := func(seconds, used, other int) [3]nat.Pool {
 		p := nat.Pool{Addr: netip.MustParseAddr("203.0.113.1"), Proto: model.ProtoUDP, To: netip.MustParseAddr("198.51.100.7"), ToPort: 53, Ports: nat.Ports{First: 1, Last: 1000}, Used: used}
 		q := p
 		q.ToPort, q.Used = 54, other
-		l := []nat.Pool{p, q}
+		r := p // another range is another pool
+		r.Ports, r.Used = nat.Ports{First: 2000, Last: 2999}, 700
+		l := []nat.Pool{p, q, r}
 		g.Add(l, began.Add(time.Duration(seconds)*time.Second))
-		return [2]nat.Pool(l)
+		return [3]nat.Pool(l)
 	}
 	for _, c := range []struct {
 		at, used, other int
@@ -133,9 +138,20 @@ func TestGrowth(t *testing.T) {
 		{30, 0, 400, -10, -2.5, 0},
 	} {
 		l := add(c.at, c.used, c.other)
-		if l[0].Growth != c.growth || l[1].Growth != c.others || l[0].Full != c.full || l[1].Full != 0 {
-			t.Errorf("at %d s: %v/s, full in %v; the other %v/s, %v; expected %+v", c.at, l[0].Growth, l[0].Full, l[1].Growth, l[1].Full, c)
+		if l[0].Growth != c.growth || l[1].Growth != c.others || l[0].Full != c.full || l[1].Full != 0 || l[2].Growth != 0 {
+			t.Errorf("at %d s: %v/s, full in %v; the other %v/s, %v; the third %v/s; expected %+v", c.at, l[0].Growth, l[0].Full, l[1].Growth, l[1].Full, l[2].Growth, c)
 		}
+	}
+	var slow nat.Growth // one port in ten seconds fills a pool too
+	pool := []nat.Pool{{Ports: nat.Ports{First: 1, Last: 1000}}}
+	slow.Add(pool, began)
+	pool[0].Used = 1
+	if slow.Add(pool, began.Add(10*time.Second)); pool[0].Growth != 0.1 || pool[0].Full != 9990*time.Second {
+		t.Errorf("%v/s, full in %v", pool[0].Growth, pool[0].Full)
+	}
+	pool[0].Used = 1001 // two zones have one port
+	if slow.Add(pool, began.Add(20*time.Second)); pool[0].Growth <= 0 || pool[0].Full != 0 {
+		t.Errorf("of more than there are: %v/s, full in %v", pool[0].Growth, pool[0].Full)
 	}
 }
 

@@ -70,10 +70,13 @@ func TestOneAfterAnother(t *testing.T) {
 	}{
 		{"over or not", save(table("filter", "FORWARD", "-A FORWARD -j DROP\n"), ""), []*flow.Look{plain, &gone, plain}, []bool{true, false, true}, []int{0, 0, 0}},
 		{"zones", save(table("raw", "PREROUTING", "-A PREROUTING -d 10.9.9.9 -j CT --zone 7\n"), dnat), []*flow.Look{worded(t, dns), worded(t, dns+" orig-zone=7"), worded(t, dns+" zone=7")}, []bool{false, false, false}, []int{1, 1, 1}},
+		{"a zone that no rule sets, or none", save("", ""), []*flow.Look{worded(t, dns), worded(t, dns+" zone=7"), worded(t, dns+" orig-zone=7"), worded(t, dns)}, []bool{true, false, false, true}, []int{0, 0, 0, 0}},
+		{"the port, or the address too, which is of one cell", save("", ""), []*flow.Look{worded(t, "udp 10.1.0.2:1 10.2.0.2:53 10.2.0.2:53 10.1.0.2:2"), worded(t, "udp 10.1.0.2:1 10.2.0.2:53 10.2.0.2:53 10.1.0.3:2")}, []bool{false, true}, []int{0, 0}},
 		{"one address or two of one cell", save("", "-A POSTROUTING -j SNAT --to-source 10.1.0.0-10.1.0.255\n"),
 			[]*flow.Look{plain, worded(t, "udp 10.1.0.2:1 10.2.0.2:53 10.2.0.2:53 10.1.0.3:1")}, []bool{false, false}, []int{0, 1}},
 		{"one port or another", save("", ""), []*flow.Look{plain, worded(t, "udp 10.1.0.2:1 10.2.0.2:53 10.2.0.2:54 10.1.0.2:1"), plain}, []bool{false, true, false}, []int{0, 0, 0}},
 		{"one identifier or another", save("", "-A POSTROUTING -j MASQUERADE\n"), []*flow.Look{worded(t, "icmp 10.2.0.1:7 10.2.0.2:0 10.2.0.2:0 10.2.0.1:7"), worded(t, "icmp 10.2.0.1:7 10.2.0.2:0 10.2.0.2:0 10.2.0.1:8")}, []bool{false, false}, []int{0, 1}},
+		{"of a connection that was put in by hand", save("", "-A POSTROUTING -j MASQUERADE\n"), []*flow.Look{worded(t, "icmp 10.2.0.1:7 10.2.0.2:0 10.2.0.2:0 10.2.0.1:7"), worded(t, "icmp 10.2.0.1:7 10.2.0.2:0 10.2.0.2:0 10.2.0.1:8 by-hand")}, []bool{false, false}, []int{0, 1}},
 	} {
 		f := finderOf(t, c.rules)
 		for i, l := range c.flows {
@@ -100,7 +103,7 @@ func TestOneAfterAnother(t *testing.T) {
 func TestHostItself(t *testing.T) {
 	t.Parallel()
 	h := nat.Host{Local: []netip.Prefix{netip.MustParsePrefix("10.1.0.1/24")}}
-	rules := save(table("filter", "FORWARD", "-A FORWARD -j DROP\n"), "-A OUTPUT -o lo -d 127.0.0.1 -p udp -j REDIRECT --to-ports 5300\n-A OUTPUT -p udp -j REDIRECT --to-ports 5301\n-A INPUT -p udp -j SNAT --to-source 10.1.0.9\n")
+	rules := save(table("filter", "FORWARD", "-A FORWARD -j DROP\n"), "-A OUTPUT -o lo -d 127.0.0.1 -p udp -j REDIRECT --to-ports 5300\n-A OUTPUT -p udp -j REDIRECT --to-ports 5300\n-A INPUT -p udp -j SNAT --to-source 10.1.0.9\n")
 	f := nat.NewFinder(ruleset.NewIndex(finderOf(t, rules).Index().Ruleset()), h)
 	own := worded(t, "udp 127.0.0.1:1 127.0.0.1:53 127.0.0.1:5300 127.0.0.1:1")
 	if o := f.Look(own); len(o.Dst.Rules) != 1 || o.Dst.Rules[0].Rule.Index != 1 {

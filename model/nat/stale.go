@@ -44,10 +44,10 @@ func (f *Finder) Stale(fl *flow.Look) Stale {
 	s := f.passage(fl, p, false)
 	dst := s.through(p.dst, 0)
 	switch {
-	case dst.unclear:
-		return Stale{}
 	case dst.drop != nil && !dst.late:
 		return dropped(&dst)
+	case dst.unclear:
+		return Stale{}
 	case s.tracked.State == fact.Untracked:
 		return Stale{Kind: NotTracked, Words: "today's rules would not track it, and so not translate it"}
 	}
@@ -64,18 +64,18 @@ func (f *Finder) Stale(fl *flow.Look) Stale {
 	translated := s.translate(false)
 	if p.mid != model.HookNone {
 		switch mid := s.through(p.mid, translated); {
-		case mid.unclear:
-			return Stale{}
 		case mid.drop != nil:
 			return dropped(&mid)
+		case mid.unclear:
+			return Stale{}
 		}
 	}
 	src := s.through(p.src, translated)
 	switch {
-	case src.unclear:
-		return Stale{}
 	case src.drop != nil && !src.late:
 		return dropped(&src)
+	case src.unclear:
+		return Stale{}
 	}
 	before, after = ends(fl, true)
 	x := f.otherwise(&src, before, after, fl, p.src)
