@@ -11,12 +11,9 @@ import (
 func cannot(r *match.Rule, p *model.Packet) bool {
 	for i := range r.Conds {
 		m := &r.Conds[i]
-		if m.Unknown != "" {
-			continue
-		}
 		for j := range m.Options {
 			o := &m.Options[j]
-			if o.Negated || o.Unknown != "" {
+			if o.Negated { // what is not understood has no value of these kinds
 				continue
 			}
 			switch v := o.Value.(type) {
@@ -25,11 +22,11 @@ func cannot(r *match.Rule, p *model.Packet) bool {
 					return true
 				}
 			case match.Proto:
-				if m.Name == "" && p.ProtoKnown() && p.Proto != v.Number() {
+				if p.ProtoKnown() && p.Proto != v.Number() {
 					return true
 				}
 			case match.Range:
-				if (m.Name == "tcp" || m.Name == "udp") && o.Name == "--dport" && p.Transport && p.Proto.Ports() && !v.Has(uint64(p.DPort)) {
+				if (m.Name == "tcp" || m.Name == "udp") && o.Name == "--dport" && p.Transport && !v.Has(uint64(p.DPort)) {
 					return true
 				}
 			}

@@ -102,12 +102,10 @@ func verdictDoes(v *nft.Verdict) does {
 		return does{verdict: model.VerdictContinue}
 	case "return":
 		return does{verdict: model.VerdictReturn}
-	case "jump", "goto":
-		if v.Chain != "" {
-			return does{verdict: model.VerdictJump, chain: v.Chain, leaves: v.Name == "goto"}
-		}
+	case "jump", "goto": // to no chain that there is, where rules in braces stand for it
+		return does{verdict: model.VerdictJump, chain: v.Chain, leaves: v.Name == "goto"}
 	}
-	return does{verdict: model.VerdictUnknown} // rules in braces
+	return does{verdict: model.VerdictUnknown}
 }
 
 // outcome is a rule held against a packet, and the packet as the rule leaves it.
@@ -141,13 +139,11 @@ func (x *Rule) hold(p *at) outcome {
 		return o
 	}
 	o.packet, o.facts = res.Packet, res.Facts
-	if !o.does.nat {
-		switch {
-		case res.Undecided || p.muddled && o.does.verdict == model.VerdictContinue && x.decides():
-			o.does = does{verdict: model.VerdictUnknown}
-		case res.Verdict != nil && o.does.verdict == model.VerdictContinue:
-			o.does = verdictDoes(res.Verdict) // of a verdict map
-		}
+	switch {
+	case res.Undecided || p.muddled && o.does.verdict == model.VerdictContinue && x.decides():
+		o.does = does{verdict: model.VerdictUnknown}
+	case res.Verdict != nil && o.does.verdict == model.VerdictContinue:
+		o.does = verdictDoes(res.Verdict) // of a verdict map
 	}
 	return o
 }

@@ -61,10 +61,10 @@ const (
 func (w *Walker) Chain(t *model.Table, c *model.Chain, p model.Packet, f fact.Facts, muddled bool) Result {
 	f.Backend = t.Backend
 	s := &way{w: w, table: t, at: at{p, f, muddled}}
-	if s.chain(c, 0) != fact.No {
+	if s.chain(c, 0) {
 		v := c.PolicyVerdict()
 		if c.Policy == "" {
-			v = model.VerdictAccept // nft leaves it out
+			v = model.VerdictAccept // a file may leave it out
 		}
 		s.ends = append(s.ends, End{Table: t, Chain: c, Verdict: v})
 	}
@@ -90,10 +90,9 @@ type way struct {
 	ends  []End
 }
 
-// chain takes those that come to a chain through it, and says whether they come out at
-// its end or by return: all, none, or maybe.
-func (s *way) chain(c *model.Chain, depth int) fact.Answer {
-	before := len(s.ends)
+// chain takes those that come to a chain through it, and says whether any may come out at
+// its end or by return.
+func (s *way) chain(c *model.Chain, depth int) bool {
 	var left *at // those that left early
 	alive := true
 	for i := 0; i < len(c.Rules) && alive; i++ {
@@ -131,7 +130,7 @@ func (s *way) chain(c *model.Chain, depth int) fact.Answer {
 			}
 			back := s.chain(called, depth+1)
 			switch {
-			case back == fact.No:
+			case !back:
 			case o.does.leaves: // who comes back leaves this chain too
 				left = either(left, s.at)
 			case o.answer == fact.Unsure:
@@ -155,16 +154,13 @@ func (s *way) chain(c *model.Chain, depth int) fact.Answer {
 	}
 	switch {
 	case !alive && left == nil:
-		return fact.No
+		return false
 	case !alive:
 		s.at = *left
 	case left != nil:
 		s.at = merge(*left, s.at)
 	}
-	if len(s.ends) == before {
-		return fact.Yes
-	}
-	return fact.Unsure
+	return true
 }
 
 func (s *way) end(c *model.Chain, r *model.Rule, x *Rule, v model.Verdict, nat bool) {
