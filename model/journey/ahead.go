@@ -112,7 +112,7 @@ type aheadKey struct {
 // An accept ends only the base chain it is in (nft(8), "accept").
 func (b *builder) ahead(k int) []string {
 	w := b.walks[k]
-	if b.bases == nil || w.hidden || w.vague {
+	if b.bases == nil || w.vague {
 		return nil
 	}
 	key := aheadKey{w.place, b.key.family, b.way}

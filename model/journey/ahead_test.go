@@ -109,6 +109,21 @@ func TestAheadKnowsOrder(t *testing.T) {
 	}
 }
 
+// TestAheadBeside: of two chains at one place the one that was met first is not ahead of the
+// other.
+func TestAheadBeside(t *testing.T) {
+	p := udp("10.0.0.9", 1)
+	rules := rulesOf(nftTable("fw", chainOf("a", model.HookInput, 0, "drop", target("accept")), chainOf("b", model.HookInput, 0, "drop", target("accept"))))
+	_, list := folded(rules, Options{Probes: true}, arming(p), message("b", EventRule, 10, model.VerdictAccept, p), message("a", EventRule, 10, model.VerdictAccept, p), probe(model.HookInput, p))
+	var got []string
+	for _, s := range list[0].Steps {
+		got = append(got, s.Chain+": "+strings.Join(s.Ahead, ", "))
+	}
+	if want := []string{"b: inet fw/a (nftables)", "a: "}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestDid: what changed stands at the rule that did it, or with the part of the kernel.
 func TestDid(t *testing.T) {
 	const save = `*mangle

@@ -84,7 +84,11 @@ func altersBy(r *model.Rule) alters {
 // routed reports whether a router has lowered a packet's hop limit when a hook sees it:
 // by one, before the forward hook (ip_forward, ip6_forward), unless a bridge forwards it.
 func routed(h model.Hook) bool {
-	return h == model.HookForward || h == model.HookPostrouting || h == model.HookEgress
+	switch h {
+	case model.HookForward, model.HookPostrouting, model.HookEgress, sentOutput, sentPostrouting, sentEgress:
+		return true
+	}
+	return false
 }
 
 // alike reports whether an event at a place can show the packet that a walk has shown as p,

@@ -120,7 +120,7 @@ func (b *builder) done(c *base) bool {
 
 // through reports whether a walk is one through the chain.
 func (w *walk) through(c *base) bool {
-	return w.place.hook == c.hook && w.table == c.table && w.base == c.name && w.family == c.family &&
+	return kernels(w.place.hook) == kernels(c.hook) && w.table == c.table && w.base == c.name && w.family == c.family &&
 		(w.source == SourceLegacy) == (c.backend == model.BackendLegacy)
 }
 
@@ -138,7 +138,7 @@ func (b *builder) unwalked(reach place, legacy bool) *base {
 	if b.bases == nil || len(b.walks) == 0 {
 		return nil
 	}
-	start := b.walks[0].place
+	start, reach := b.walks[0].place, reach.above()
 	if b.flooded != "" {
 		start = place{model.HookForward, math.MinInt32}
 	}
@@ -258,7 +258,7 @@ func (b *builder) reach() (at place, end bool) {
 		if !at.before(w.place) && at.hook != model.HookNone {
 			continue
 		}
-		at, end = w.place, w.probe == model.HookInput || w.probe == model.HookPostrouting
+		at, end = w.place, end || w.probe == model.HookInput || w.probe == model.HookPostrouting
 	}
 	return at, end
 }
@@ -267,6 +267,8 @@ func (b *builder) reach() (at place, end bool) {
 // where that is not known yet.
 func last(h model.Hook) (at place, ok bool) {
 	switch h {
+	case sentOutput, sentPostrouting, sentEgress:
+		return wayEnd(), true
 	case model.HookInput:
 		return place{model.HookInput, probePriority}, true
 	case model.HookForward, model.HookOutput, model.HookPostrouting:

@@ -54,6 +54,20 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestAnswersMoved: a packet whose connection becomes another on its way, as where two were made at
+// once for one tuple (nf_ct_resolve_clash), is one of both.
+func TestAnswersMoved(t *testing.T) {
+	p, back := udp("10.1.0.1", 5), udp("10.1.0.9", 6)
+	of := func(e Event, id, flow uint32, reply uint8) Event {
+		e.ID, e.CT = id, &CT{ID: flow, Direction: reply}
+		return e
+	}
+	_, list := folded(rulesOf(), Options{Probes: true}, of(between(arming(p), "r0", "", 0), 1, 16, 0), of(between(probe(model.HookForward, p), "r0", "r1", 0), 1, 32, 0), of(between(arming(back), "r1", "", 0), 2, 32, 1))
+	if len(list) != 2 || list[1].Answers != list[0].Number {
+		t.Errorf("%d journeys, the last answers %d", len(list), list[len(list)-1].Answers)
+	}
+}
+
 // TestAnswersInTheOrderOfEvents: a request that the other tracer goes on telling of is
 // closed after its answer, and is what was answered all the same.
 func TestAnswersInTheOrderOfEvents(t *testing.T) {
@@ -74,6 +88,40 @@ func TestAnswersInTheOrderOfEvents(t *testing.T) {
 		t.Fatalf("%d journeys, want an open one and a closed one", len(js))
 	} else if js[0].Answers != 0 || js[1].Answers != js[0].Number {
 		t.Errorf("answers: %d, %d", js[0].Answers, js[1].Answers)
+	}
+}
+
+// TestAnswersWhereDrawnBefore: packets that are looked at before the kernel told their
+// connection answer each other in the order in which they came.
+func TestAnswersWhereDrawnBefore(t *testing.T) {
+	p := udp("10.0.0.9", 1)
+	back := *p
+	back.Src, back.Dst, back.SPort, back.DPort = p.Dst, p.Src, p.DPort, p.SPort
+	f := NewFold(Options{Probes: true})
+	f.SetFlows(oneFlow{&flow.Flow{ID: 77, Orig: flow.Side{Tuple: p.Tuple()}, Reply: flow.Side{Tuple: back.Tuple()}}})
+	var packets []*model.Packet
+	for i := range 6 {
+		c := []model.Packet{*p, back}[i%2]
+		c.IPID = uint16(1 + i)
+		packets = append(packets, &c)
+	}
+	for _, told := range []bool{false, true} {
+		for i, c := range packets {
+			e := arming(c)
+			if e.ID = uint32(1 + i); told {
+				e.Packet, e.Chain, e.CT = nil, "prerouting", &CT{ID: 77, Direction: uint8(i % 2), State: 2}
+			}
+			f.Event(&e)
+		}
+		if js := f.Journeys(); len(js) != 6 || js[0].Closed {
+			t.Fatalf("%d journeys, want six that are open", len(js))
+		}
+	}
+	f.Flush()
+	for i, j := range f.Journeys() {
+		if j.Answers != i || j.FlowBy != FlowByID {
+			t.Errorf("#%d answers #%d by %s, want #%d by id", j.Number, j.Answers, j.FlowBy, i)
+		}
 	}
 }
 

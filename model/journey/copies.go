@@ -72,7 +72,8 @@ func (b *builder) looked(p *model.Packet) bool {
 // linkFlooded links a journey that begins behind a bridge's flooding with the packet that
 // it is a copy of: one frame to several ports is as many packets, of which one keeps the id
 // (br_flood, net/bridge/br_forward.c). The bridge names itself as both devices in forward,
-// and as the one to send by in postrouting, where the other is missing. e is the event at a
+// and as the one to send by in postrouting, where the other is missing. What the host sends out of the bridge is another matter: its copies
+// did not meet the forward hook, nor is known which packet they are of. e is the event at a
 // place that the journey begins with, or the first of nf_tables.
 func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
 	if b.began || b.copyOf != 0 || !f.opt.Probes || at.hook != model.HookForward && at.hook != model.HookPostrouting {
@@ -84,7 +85,7 @@ func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
 	}
 	var of *builder
 	for o := f.byKey[b.key]; o != nil; o = o.same {
-		if o == b || !o.hasID || !o.began || o.flooded != "" || o.inside() == "" || !below(e.Family) && o.inside() != dev {
+		if o == b || !o.hasID || !o.began || o.flooded != "" || o.inside() == "" || at.hook == model.HookPostrouting && o.sentAbove() || !below(e.Family) && o.inside() != dev {
 			continue
 		}
 		if p, w := o.shown(at); p != nil && kin(p, w.place, e.Packet, at) && o.alike(p, w, at, e) {
@@ -95,7 +96,7 @@ func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
 		}
 	}
 	if of != nil {
-		b.copyOf, b.flooded, b.dirty = of.number, of.inside(), true
+		b.copyOf, b.flooded = of.number, of.inside()
 		b.went(model.HookForward)
 	}
 }

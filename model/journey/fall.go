@@ -130,7 +130,7 @@ type trail struct {
 
 // trail gives a journey's; ok is false where no headers are known.
 func (b *builder) trail() (t trail, ok bool) {
-	p, at := b.face(place{model.HookEgress, probePriority})
+	p, at := b.face(wayEnd())
 	if p == nil || !b.keyed {
 		return t, false
 	}
@@ -160,8 +160,16 @@ func placeOfDrop(d *drop.Drop) (at place, ok bool) {
 	case drop.StationSocket:
 		return place{model.HookInput, end}, true
 	case drop.StationDeviceOut:
-		return place{model.HookPostrouting, end}, true
+		return wayEnd(), true
 	case drop.StationNetfilter:
+		if d.SentIntoBridge() {
+			switch d.Hook {
+			case model.HookOutput:
+				return place{sentOutput, end}, true
+			case model.HookPostrouting:
+				return place{sentPostrouting, end}, true
+			}
+		}
 		return place{d.Hook, end}, d.Hook != model.HookNone
 	}
 	return at, false
@@ -200,7 +208,7 @@ func (t *trail) takes(n *fall, slack time.Duration) bool {
 	case drop.StationDeviceOut:
 		return t.way != model.HookInput && (d.Out == "" || t.out == "" || d.Out == t.out)
 	}
-	switch d.Hook { // netfilter's
+	switch at.hook { // netfilter's
 	case model.HookPrerouting:
 		return t.inside != ""
 	case model.HookOutput:

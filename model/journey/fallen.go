@@ -48,7 +48,7 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		}
 		o.Sentence = "dropped by " + names(e.between) + " in the " + d.Hook.String() + " hook: it was seen before and not behind; which rule it was, nothing told"
 		return "the rule that dropped it told nothing: it is not traced, or its event was lost", true
-	case d.Netfilter() && x.Without != "" && (e.left || !open):
+	case d.Netfilter() && x.Without != "" && (e.left || !open) && !d.SentIntoBridge():
 		x.Words = x.Without
 		o.Sentence = at + ", by no rule: " + x.Sentence()
 	case d.Netfilter():

@@ -148,6 +148,23 @@ func TestQueuePassed(t *testing.T) {
 	}
 }
 
+// TestQueueSeenBehind: a packet that was seen behind the rule that queued it is not queued any
+// more, though it was not seen to its end.
+func TestQueueSeenBehind(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	rules := rulesOf(legacyTable("mangle", builtin("mangle", "PREROUTING", "ACCEPT", model.Rule{Target: "NFQUEUE", Text: "-j NFQUEUE"})))
+	queued := line("mangle", "PREROUTING", EventRule, 1, model.HookPrerouting, p)
+	for _, c := range []struct {
+		events  []Event
+		verdict string
+	}{{[]Event{arming(p), queued}, Queued}, {[]Event{arming(p), queued, probe(model.HookForward, p)}, Unknown}} {
+		_, list := folded(rules, Options{Probes: true}, c.events...)
+		if o := list[0].Outcome; len(list) != 1 || o.Verdict != c.verdict {
+			t.Errorf("%s: %s", o.Verdict, o.Sentence)
+		}
+	}
+}
+
 // TestBeforeTrace: chains that stand before the one that switches the trace on told
 // nothing, and nothing of them is missing.
 func TestBeforeTrace(t *testing.T) {

@@ -168,16 +168,20 @@ func (f *Fold) SetRules(r Rules, confirmed time.Time) {
 		for b := range f.underWay {
 			if m().touchesUnderWay(b, confirmed) {
 				b.suspect(rulesMoved)
+				m().forget(b, confirmed)
 			}
 		}
 		f.movedUnder("", confirmed, func(stood []standing) bool { return m().touchesStanding(stood) })
 		for i := range f.done {
 			j := f.draw(&f.done[i])
-			if !j.Complete || j.Netns != "" || !m().touches(j, confirmed) {
+			if j.Netns != "" || !m().touches(j, confirmed) {
 				continue
 			}
 			c := *j
-			c.Complete, c.Why = false, rulesMoved
+			if c.Complete {
+				c.Complete, c.Why = false, rulesMoved
+			}
+			c.Steps, c.Outcome = m().forgotten(j, confirmed)
 			f.done[i].journey = &c
 		}
 	}
@@ -309,13 +313,18 @@ func (f *Fold) Journeys() []*Journey {
 	if f.view != nil {
 		return f.view
 	}
-	open := make([]*Journey, 0, min(f.open, maxShown))
+	under := make([]*builder, 0, min(f.open, maxShown))
 	for _, l := range []lane{f.going, f.held} {
-		for b := l.tail; b != nil && len(open) < maxShown; b = b.prev {
-			open = append(open, f.render(b))
+		for b := l.tail; b != nil && len(under) < maxShown; b = b.prev {
+			under = append(under, b)
 		}
 	}
-	slices.SortFunc(open, func(a, b *Journey) int { return cmp.Compare(a.Number, b.Number) })
+	// Who is drawn first is taken to have spoken first.
+	slices.SortFunc(under, func(a, b *builder) int { return cmp.Compare(a.number, b.number) })
+	open := make([]*Journey, len(under))
+	for i, b := range under {
+		open[i] = f.render(b)
+	}
 	f.view = make([]*Journey, 0, len(f.done)+len(open))
 	for i := range f.done {
 		for len(open) > 0 && open[0].Number < f.done[i].number {

@@ -61,7 +61,7 @@ func (f *Fold) fragment(b *builder, e *Event) {
 	in := b.inside()
 	switch {
 	case p.Unshown:
-		if h, ok := f.heads[in]; ok && b.piece.n == 0 && b.headers() == nil && e.Time.Sub(h.last) < f.opt.Quiet && !h.mixed {
+		if h, ok := f.heads[in]; ok && b.piece.n == 0 && e.Time.Sub(h.last) < f.opt.Quiet && !h.mixed {
 			h.n++
 			h.last = e.Time
 			f.heads[in] = h

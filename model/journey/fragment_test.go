@@ -55,6 +55,7 @@ func TestFragments6(t *testing.T) {
 	}{
 		{"nf_tables alone, in a row", nil, [][]Event{nft(one, 1), nft(two, 2), nft(three, 3)}, "fd01::a 1/1, fd01::a 2/1, fd01::a 3/1"},
 		{"nf_tables alone, two senders at once", nil, [][]Event{nft(one, 1), nft(other, 2), nft(two, 3), nft(othersTwo, 4)}, "fd01::a 1/1, fd01::b 1/2, - 0/0, - 0/0"},
+		{"nf_tables alone, two of one sender in turn", nil, [][]Event{nft(one, 1), nft(two, 2), nft(frag(a, 6, 0), 3), nft(again, 4)}, "fd01::a 1/1, fd01::a 2/1, fd01::a 1/3, fd01::a 2/3"},
 		{"nf_tables alone, the first not seen", nil, [][]Event{nft(two, 2)}, "- 0/0"},
 		{"both, nf_tables first", []*model.Table{filter}, [][]Event{nft(one, 1), nft(two, 2), nft(three, 3), legacy(one), legacy(two), legacy(three)}, "fd01::a 1/1, fd01::a 2/1, fd01::a 3/1"},
 		{"both, legacy first", []*model.Table{filter}, [][]Event{legacy(one), legacy(two), legacy(three), nft(one, 1), nft(two, 2), nft(three, 3)}, "fd01::a 1/1, fd01::a 2/1, fd01::a 3/1"},
@@ -96,6 +97,30 @@ func TestFragments6(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", s, c.want)
 			}
 		})
+	}
+}
+
+// TestDatagrams: fragments are of one datagram where ends, identification and, with IPv4, the
+// protocol are the same, and they came by one device.
+func TestDatagrams(t *testing.T) {
+	p := *udp("10.1.0.1", 5)
+	p.FragOffset, p.Transport = 1480, false
+	next, icmp, of6 := p, p, *frag("fd01::a", 5, 1448)
+	next.FragOffset, icmp.Proto, icmp.FragOffset = 2960, model.ProtoICMP, 4440
+	in := func(p *model.Packet, dev string, id uint32) Event { return between(arming(p), dev, "", id) }
+	for _, c := range []struct {
+		name   string
+		second Event
+		of     int
+	}{
+		{"the next", in(&next, "r0", 2), 1},
+		{"another protocol's", in(&icmp, "r0", 2), 2},
+		{"by another device", in(&next, "r1", 2), 2},
+		{"of another family", in(&of6, "r0", 2), 2},
+	} {
+		if _, list := folded(rulesOf(), Options{Probes: true}, in(&p, "r0", 1), c.second); len(list) != 2 || list[0].FragmentOf != 1 || list[1].FragmentOf != c.of {
+			t.Errorf("%s: %d journeys, the second of #%d", c.name, len(list), list[len(list)-1].FragmentOf)
+		}
 	}
 }
 

@@ -203,6 +203,9 @@ type Journey struct {
 	Link  *Link  `json:"-"`
 	// Track is what is known of its place in conntrack.
 	Track Track `json:"-"`
+	// Traced is true where the trace was on before the base chain of its first step: nfscope's
+	// own chain was met before. Else a rule of that chain may have switched it on.
+	Traced bool `json:"-"`
 	// Drop is what the kernel told when it dropped the packet; nil where a rule did, or
 	// where it was not told.
 	Drop *drop.Drop `json:"-"`

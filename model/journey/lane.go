@@ -69,7 +69,7 @@ func (f *Fold) leave(b *builder) {
 // space, which may drop it, let it on, or have it go through the hook's chains again.
 func (b *builder) queued() bool {
 	n := len(b.walks)
-	return n > 0 && b.walks[n-1].verdict == model.VerdictQueue && b.stops(b.walks[n-1])
+	return n > 0 && b.walks[n-1].verdict == model.VerdictQueue
 }
 
 // untold reports whether the packet is through the chains of its last hook, and what

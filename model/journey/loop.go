@@ -37,7 +37,7 @@ func (b *builder) leavesAs(p *model.Packet) bool {
 			return false
 		}
 	}
-	last, at := b.face(place{model.HookEgress, 0})
+	last, at := b.face(wayEnd())
 	if last == nil || p == nil || last.Dst != p.Dst || last.Transport && p.Transport && last.DPort != p.DPort {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/model"
 	"nfscope/model/flow"
@@ -56,6 +57,28 @@ func TestHalves(t *testing.T) {
 		if !a.Complete || !b.Complete || a.Half != 2 || b.Half != 1 || a.Path != PathOutput || b.Path != PathInput ||
 			!strings.HasSuffix(a.Outcome.Sentence, "; it comes in again over lo as #2") || b.Outcome.Verdict != Dropped || !strings.HasSuffix(b.Outcome.Sentence, "; it was sent as #1") {
 			t.Errorf("%s: %s %q %q, half %d\n%s %q %q, half %d", c.name, a.Path, a.Outcome.Sentence, a.Why, a.Half, b.Path, b.Outcome.Sentence, b.Why, b.Half)
+		}
+	}
+}
+
+// TestHalfUnderWay: of a half that is under way only its own way is told: the other may be
+// another packet's yet.
+func TestHalfUnderWay(t *testing.T) {
+	p := udp("10.0.0.5", 7)
+	f := NewFold(Options{Probes: true})
+	f.SetRules(rulesOf(), time.Time{})
+	for _, e := range []Event{overLo(arming(p), 1), overLo(probe(model.HookPostrouting, p), 1), overLo(arming(p), 2)} {
+		f.Event(&e)
+	}
+	for i, j := range f.Journeys() {
+		if j.Half != 2-i || strings.Contains(j.Outcome.Sentence, "#") {
+			t.Errorf("under way: half %d, %s", j.Half, j.Outcome.Sentence)
+		}
+	}
+	f.Flush()
+	for i, want := range []string{"comes in again over lo as #2", "was sent as #1"} {
+		if s := f.Journeys()[i].Outcome.Sentence; !strings.Contains(s, want) {
+			t.Errorf("%s, want %s", s, want)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"nfscope/model"
@@ -19,13 +20,16 @@ type chainKey struct {
 type moved struct {
 	all  bool // base chains came or went
 	same map[chainKey]bool
+	// was and is are the chains of legacy tables that are not the same: their rules are told by
+	// number alone.
+	was, is map[chainKey]*model.Chain
 }
 
 func movedBetween(a, b Rules) *moved {
 	if a == nil || b == nil || a.Ruleset() == nil || b.Ruleset() == nil {
 		return &moved{all: true}
 	}
-	m := &moved{same: map[chainKey]bool{}}
+	m := &moved{same: map[chainKey]bool{}, was: map[chainKey]*model.Chain{}, is: map[chainKey]*model.Chain{}}
 	old := map[chainKey]*model.Chain{}
 	bases := 0
 	for _, t := range a.Ruleset().Tables {
@@ -49,6 +53,9 @@ func movedBetween(a, b Rules) *moved {
 			m.same[key] = was != nil && was.Policy == c.Policy && slices.EqualFunc(was.Rules, c.Rules, func(r, s model.Rule) bool {
 				return r.Handle == s.Handle && r.Text == s.Text
 			})
+			if t.Backend == model.BackendLegacy && !m.same[key] {
+				m.was[key], m.is[key] = was, c
+			}
 		}
 	}
 	m.all = m.all || bases != 0
@@ -82,4 +89,85 @@ func (m *moved) touchesUnderWay(b *builder, confirmed time.Time) bool {
 			return s.at.After(confirmed) && !m.same[chainKey{w.backend, w.family, w.table, s.chain}]
 		})
 	})
+}
+
+// The beginnings of what another says.
+const (
+	wasBefore = "before the rules changed it was "
+	madeSince = "it was made since the rules were read before, and is now "
+)
+
+// another says of a rule that was told by its number alone what it was before and is now; "" where
+// that is the same. Which of the two a packet met nobody knows: its text is neither then. noted is
+// what stands beside the packet; where that is of a change before, it goes on.
+func (m *moved) another(key chainKey, num int, noted string) string {
+	c, ok := m.is[key]
+	if !ok || num < 1 {
+		return ""
+	}
+	text := func(c *model.Chain) string {
+		if c == nil || num > len(c.Rules) {
+			return ""
+		}
+		return c.Rules[num-1].Text
+	}
+	was, is := text(m.was[key]), text(c)
+	now := "there is none now"
+	if is != "" {
+		now = "now it is " + is
+	}
+	switch {
+	case was == is:
+		return ""
+	case strings.HasPrefix(noted, wasBefore), strings.HasPrefix(noted, madeSince):
+		return noted + "; they changed again, and " + now
+	case was == "":
+		return madeSince + is
+	default:
+		return wasBefore + was + ", and " + now
+	}
+}
+
+// forget takes from a journey under way the texts of rules that may be others.
+func (m *moved) forget(b *builder, confirmed time.Time) {
+	for _, w := range b.walks {
+		for i := range w.steps {
+			s := &w.steps[i]
+			num := s.num
+			if s.rule != nil {
+				num = s.rule.Index
+			}
+			if s.kind != KindRule || w.backend != model.BackendLegacy || !s.at.After(confirmed) {
+				continue
+			}
+			if note := m.another(chainKey{w.backend, w.family, w.table, s.chain}, num, s.note); note != "" {
+				s.rule, s.num, s.note, b.dirty = nil, num, note, true
+			}
+		}
+	}
+}
+
+// forgotten is forget of a journey that is drawn, which never changes: its steps and its end.
+func (m *moved) forgotten(j *Journey, confirmed time.Time) ([]Step, Outcome) {
+	steps, o := slices.Clone(j.Steps), j.Outcome
+	for i := range steps {
+		s := &steps[i]
+		if s.Kind != KindRule || s.Backend != model.BackendLegacy || !s.Time.After(confirmed) {
+			continue
+		}
+		note := m.another(chainKey{s.Backend, s.Family, s.Table, s.Chain}, s.Rule, s.Note)
+		if note == "" {
+			continue
+		}
+		was, words := CulpritOf(s), CulpritOf(s).Words()
+		if noted := words + " (" + s.Note + ")"; strings.Contains(o.Sentence, noted) {
+			words = noted
+		}
+		s.Text, s.Comment, s.Target, s.RuleID, s.Note = "", "", "", -1, note
+		if o.By == was {
+			o.By = CulpritOf(s)
+			o.Sentence = strings.Replace(o.Sentence, words, o.By.Words()+" ("+note+")", 1)
+		}
+	}
+	return steps, o
 }

@@ -19,10 +19,13 @@ func (f *Fold) nft(e *Event) {
 	switch {
 	case e.Packet != nil:
 		w = f.nftWalk(e)
-		if b != nil && !b.takesNFT(w, e) {
-			// The id is another packet's now. The journey stays open: the legacy
-			// tracer's events of its packet may still be on their way.
-			b = nil
+		if b != nil {
+			first := w.place
+			if w.place = b.onward(w); !b.takesNFT(w, e) {
+				// The id is another packet's now. The journey stays open: the legacy
+				// tracer's events of its packet may still be on their way.
+				b, w.place = nil, first
+			}
 		}
 		if b == nil {
 			b = f.nftHome(w, e)
@@ -34,7 +37,12 @@ func (f *Fold) nft(e *Event) {
 		w = b.nft
 	default:
 		w = f.nftWalk(e)
+		first := w.place
+		if b != nil {
+			w.place = b.onward(w)
+		}
 		if b == nil || b.over(w.place) {
+			w.place = first
 			b = f.begin(e)
 			f.name(b, e.ID)
 		}
@@ -239,6 +247,7 @@ func (f *Fold) locate(b *builder, w *walk, chain string) {
 			break
 		}
 	}
+	w.place = b.onward(w)
 	b.insert(w)
 }
 

@@ -113,6 +113,16 @@ func TestBegunInAUserChain(t *testing.T) {
 	}
 }
 
+// TestBaseNotSeen: a trace that a rule of a user chain began, and that ended there, is not whole:
+// the base chain is not known.
+func TestBaseNotSeen(t *testing.T) {
+	rules := rulesOf(nftTable("fw", chainOf("in", model.HookInput, 0, "accept"), chainOf("u", 0, 0, "", model.Rule{Text: "meta nftrace set 1 drop", Target: "drop"})))
+	_, list := folded(rules, Options{}, message("u", EventRule, 10, model.VerdictDrop, udp("10.1.0.1", 5)))
+	if j := list[0]; j.Complete || j.Why != "the trace was switched on in a user chain, and its base chain was not seen" {
+		t.Errorf("complete %v: %s", j.Complete, j.Why)
+	}
+}
+
 // TestLastOfConntrack: of what events told of conntrack the last holds: a rule behind conntrack
 // may take the packet out of tracking.
 func TestLastOfConntrack(t *testing.T) {

@@ -39,7 +39,14 @@ func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 	o := &j.Outcome
 	o.Verdict = Unknown
 	switch {
-	case end == model.HookInput || end == model.HookPostrouting:
+	case last != nil && last.verdict == model.VerdictQueue && b.stops(last):
+		o.Verdict = Queued
+		s := last.last()
+		o.By = CulpritOf(&s)
+		o.Sentence = "queued to user space by " + o.By.Words()
+		j.Possible = eitherWay()
+		return unsent
+	case (end == model.HookInput || end == model.HookPostrouting) && !undecided(j): // a bridge has it behind the probe
 		if !b.unconfirmed() {
 			accepted(j, arrived(j, end))
 			return ""
@@ -61,13 +68,6 @@ func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 		o.Sentence = left(j, end) + "; whether conntrack took it is not known"
 		j.Possible = eitherWay()
 		return untaken
-	case last != nil && last.verdict == model.VerdictQueue && b.stops(last):
-		o.Verdict = Queued
-		s := last.last()
-		o.By = CulpritOf(&s)
-		o.Sentence = "queued to user space by " + o.By.Words()
-		j.Possible = eitherWay()
-		return unsent
 	case !b.closed:
 		o.By.Kind = "kernel"
 		o.Sentence = "under way"
@@ -215,7 +215,7 @@ func lastAccept(steps []Step) *Step {
 // it may have gone on unseen.
 func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 	at, _ := b.reach()
-	where := "last seen in the " + at.hook.String() + " hook"
+	where := "last seen in the " + kernels(at.hook).String() + " hook"
 	switch {
 	case len(b.walks) == 0:
 		return "nothing but its end was seen", false
@@ -230,6 +230,9 @@ func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 	}
 	if m := b.muted(at); m != nil {
 		return where + "; " + m.by.Words() + " may have ended its trace: what came after is not known", true
+	}
+	if at.inBridge() { // as of a copy that a bridge floods of what the host sends
+		return where + "; nothing would show it after that", true
 	}
 	if c := b.untold(at); c != nil {
 		return where + "; " + Where(c.backend, c.family, c.table, c.name) + ", which it met there, told nothing: it is not traced, or its event was lost", true

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/netip"
 	"reflect"
@@ -348,6 +349,108 @@ func TestRulesMove(t *testing.T) {
 		"a user chain less": {rulesOf(raw, filter("DROP")), false},
 	} {
 		t.Run(name, func(t *testing.T) { rulesMove(t, old, c.now, c.marks) })
+	}
+}
+
+// inputRules has rules in filter's INPUT alone.
+func inputRules(texts ...string) Rules {
+	c := builtin("filter", "INPUT", "ACCEPT")
+	for i, x := range texts {
+		c.Rules = append(c.Rules, model.Rule{Index: i + 1, ID: 7, Text: x, Target: "DROP"})
+	}
+	return rulesOf(legacyTable("filter", c))
+}
+
+// TestRulesMovedText: a rule of a legacy table is told by its number alone. Where that is another
+// rule since, the packet is told by neither text, and what the number was and is stands beside it;
+// of one that is closed and of one under way. Where the text is the same it stays.
+func TestRulesMovedText(t *testing.T) {
+	with := inputRules
+	const a, b, one = "-A INPUT -s 10.1.0.1/32 -j DROP", "-A INPUT -p udp -j DROP", "dropped by rule 1 of filter/INPUT (iptables-legacy)"
+	const seen, open = "last seen at rule 2 of filter/INPUT (iptables-legacy)", "; what that did is not known"
+	for name, c := range map[string]struct {
+		was, is              Rules
+		num                  int
+		before, closed, live string // of a packet before the change, and of one that is closed, or under way
+	}{
+		"another":    {with(a), with(b, a), 1, one + ": " + a, one + " (before the rules changed it was " + a + ", and now it is " + b + ")", ""},
+		"the same":   {with(a), with(a, b), 1, one + ": " + a, one + ": " + a, ""},
+		"gone":       {with(a), with(), 1, one + ": " + a, one + " (before the rules changed it was " + a + ", and there is none now)", ""},
+		"made since": {with(a), with(a, b), 2, seen + open, seen + " (it was made since the rules were read before, and is now " + b + ")" + open, seen + open},
+		"never read": {with(a), with(b), 2, seen + open, seen + open, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := NewFold(Options{})
+			f.SetRules(c.was, time.Time{})
+			for i := range 3 {
+				p := udp("10.1.0.1", uint16(i+1))
+				e := line("filter", "INPUT", EventRule, c.num, model.HookInput, p)
+				e.Time = began.Add(time.Duration(i) * time.Second)
+				f.Event(&e)
+			}
+			f.Tick(began.Add(1500 * time.Millisecond)) // the last is under way
+			before := f.Journeys()[1].Outcome.Sentence
+			f.SetRules(c.is, began.Add(500*time.Millisecond))
+			f.Flush()
+			list := f.Journeys()
+			for i, want := range []string{c.before, c.closed, cmp.Or(c.live, c.closed)} {
+				j := list[i]
+				st := j.Steps[0]
+				if j.Outcome.Sentence != want || st.Text != j.Outcome.By.Text || (st.Text != "") != strings.HasSuffix(want, ": "+a) || (st.RuleID >= 0) != (st.Text != "") {
+					t.Errorf("packet %d: %s, want %s\n%+v, %+v", i, j.Outcome.Sentence, want, j.Outcome.By, st)
+				}
+			}
+			if before != c.before {
+				t.Errorf("before: %s", before)
+			}
+		})
+	}
+}
+
+// TestRulesMovedTwice: of a packet that two changes may have been before, all that its rule may
+// have been is named, once and in their order.
+func TestRulesMovedTwice(t *testing.T) {
+	with := inputRules
+	const one, seen, open = "dropped by rule 1 of filter/INPUT (iptables-legacy)", "last seen at rule 1 of filter/INPUT (iptables-legacy)", "; what that did is not known"
+	for name, c := range map[string]struct {
+		rules []Rules
+		note  string
+		// made is true where there was no rule when it came.
+		made bool
+	}{
+		"another each time": {[]Rules{with("-j A"), with("-j B"), with("-j C")}, "before the rules changed it was -j A, and now it is -j B; they changed again, and now it is -j C", false},
+		"gone":              {[]Rules{with("-j A"), with("-j B"), with()}, "before the rules changed it was -j A, and now it is -j B; they changed again, and there is none now", false},
+		"gone, and back":    {[]Rules{with("-j A"), with(), with("-j A")}, "before the rules changed it was -j A, and there is none now; they changed again, and now it is -j A", false},
+		"the second time":   {[]Rules{with("-j A"), with("-j A", "-j X"), with("-j B", "-j X")}, "before the rules changed it was -j A, and now it is -j B", false},
+		"the first time":    {[]Rules{with("-j A"), with("-j B"), with("-j B", "-j X")}, "before the rules changed it was -j A, and now it is -j B", false},
+		"made since":        {[]Rules{with(), with("-j B"), with("-j C")}, "it was made since the rules were read before, and is now -j B; they changed again, and now it is -j C", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for closed := range c.rules { // before which change it is closed; behind the last
+				f := NewFold(Options{})
+				f.SetRules(c.rules[0], time.Time{})
+				e := line("filter", "INPUT", EventRule, 1, model.HookInput, udp("10.1.0.1", 1))
+				e.Time = began
+				f.Event(&e)
+				for i, r := range c.rules[1:] {
+					if closed == i {
+						f.Flush()
+					}
+					f.SetRules(r, began.Add(-time.Second))
+				}
+				f.Flush()
+				want := one + " (" + c.note + ")"
+				switch {
+				case c.made && closed >= len(c.rules)-1: // that is said at its step alone
+					want = seen + open
+				case c.made:
+					want = seen + " (" + c.note + ")" + open
+				}
+				if j := f.Journeys()[0]; j.Outcome.Sentence != want || j.Steps[0].Note != c.note || j.Steps[0].Text != "" {
+					t.Errorf("closed before change %d: %s\nwant %s\n%+v", closed+1, j.Outcome.Sentence, want, j.Steps[0])
+				}
+			}
+		})
 	}
 }
 

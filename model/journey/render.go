@@ -61,114 +61,9 @@ func (f *Fold) render(b *builder) *Journey {
 	}
 	j.NAT = b.nat(j, fl, first, last)
 	f.complete(b, j, why)
-	j.Owner, j.Link = b.owner, b.link
+	j.Owner, j.Link, j.Traced = b.owner, b.link, b.traced()
 	b.pub, b.dirty = j, false
 	return j
-}
-
-// note takes the devices of a walk.
-func (d *Devices) note(w *walk) {
-	switch {
-	case below(w.family) || w.vague:
-	case w.place.hook == model.HookOutput && d.Output == "":
-		d.Output = w.out
-	case w.place.hook == model.HookPostrouting && (w.source == SourceLegacy || w.firstPacket() != nil):
-		d.Came, d.Told = w.in, true
-	}
-}
-
-// lay puts the steps in the packet's order, with what changed before each, and
-// gives the first and the last headers seen.
-func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
-	var shown *model.Packet // as the step before had it
-	var own Delta           // what the step before did itself and showed
-	wrote := writes{ch: ch, rules: b.rules}
-	n := 0
-	for _, w := range b.walks {
-		n += len(w.steps)
-	}
-	j.Steps = make([]Step, 0, n)
-	known := b.headers()
-	see := func(p *model.Packet) {
-		if last = p; first == nil {
-			first = p
-		}
-	}
-	j.In = b.inside()
-	for k, w := range b.walks {
-		if w.out != "" {
-			j.Out = w.out
-		}
-		j.Devices.note(w)
-		switch w.place.hook {
-		case model.HookInput:
-			j.Path = PathInput
-		case model.HookForward:
-			j.Path = PathForward
-		case model.HookOutput:
-			j.Path = PathOutput
-		}
-		if head := known.of(w.head); head != nil {
-			see(head)
-			switch {
-			case !w.hidden:
-			case shown == nil: // as it came
-				shown, wrote.packet = head, *head
-			default:
-				wrote.shown(j.Steps, len(j.Steps), shown, head, false)
-			}
-		}
-		for i := range w.steps {
-			s, p := w.step(i), known.of(w.steps[i].packet)
-			if s.Verdict == model.VerdictUnknown && i == len(w.steps)-1 && b.passed(k) {
-				s.Verdict, s.Note = model.VerdictAccept, inferred
-			}
-			j.Steps = append(j.Steps, s)
-			at := len(j.Steps) - 1
-			told := &w.steps[i].mark
-			if !w.steps[i].marked {
-				told = nil
-			}
-			after := w.source == SourceNFT // its event shows what the rule did
-			if after && shown != nil {
-				wrote.rule(j.Steps, at, told, false)
-			}
-			markOnly := p == nil && told != nil && shown != nil
-			if markOnly {
-				q := *shown
-				p, q.Mark = &q, *told
-			}
-			var changes Delta
-			switch {
-			case p != nil && shown != nil:
-				var mine Delta
-				changes, mine = wrote.shown(j.Steps, at, shown, p, markOnly)
-				j.Steps[at].Packet, own = append(own.without(changes), changes...), mine
-			case p != nil:
-				wrote.packet = *p
-			default:
-				j.Steps[at].Packet, own = own, nil
-			}
-			if p != nil {
-				if shown = p; !markOnly {
-					see(p)
-				}
-			}
-			if shown != nil {
-				if !after {
-					wrote.rule(j.Steps, at, nil, false)
-				}
-				wrote.rule(j.Steps, at, nil, true)
-			}
-		}
-	}
-	if shown != nil {
-		wrote.end(j.Steps, shown)
-	}
-	if j.Path == PathUnknown && b.sent && b.inside() != "" {
-		j.Path = PathForward // what came in and is sent out
-	}
-	return first, last
 }
 
 // stops reports whether the packet came to no chain after the walk, as far as it shows.
@@ -322,6 +217,17 @@ func (f *Fold) unbegun(b *builder) bool {
 	}
 	s := w.step(0)
 	return s.Target != "TRACE" && !strings.Contains(s.Text, "nftrace set 1")
+}
+
+// traced reports whether the trace was on before the first of the user's base chains. In the
+// legacy raw table, where the trace must begin there, a chain of ours does it ahead of all
+// other rules.
+func (b *builder) traced() bool {
+	if len(b.walks) == 0 {
+		return false
+	}
+	w := b.walks[0]
+	return w.hidden || b.began && w.source == SourceLegacy && w.table == "raw"
 }
 
 // complete says whether the ladder is whole, and why not. why is what the outcome

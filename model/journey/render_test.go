@@ -80,6 +80,32 @@ func TestBegun(t *testing.T) {
 	}
 }
 
+// TestTracedBefore: a rule of the user's chains began no trace of a packet that came through
+// nfscope's own before.
+func TestTracedBefore(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	const save = "*raw\n:PREROUTING ACCEPT [0:0]\n:nfscope_1 - [0:0]\n-A PREROUTING -p udp -j nfscope_1\n-A nfscope_1 -j TRACE\nCOMMIT\n"
+	own := line("raw", "nfscope_1", EventReturn, 2, model.HookPrerouting, p)
+	policy := line("raw", "PREROUTING", EventPolicy, 2, model.HookPrerouting, p)
+	early := message("in", EventRule, 10, model.VerdictContinue, p)
+	rules := parsed(t, save)
+	for name, c := range map[string]struct {
+		events []Event
+		want   bool
+	}{
+		"by nfscope's table":              {[]Event{arming(p), policy}, true},
+		"by nfscope's chain in raw":       {[]Event{own, policy}, true},
+		"by somebody in raw":              {[]Event{policy}, false},
+		"in a chain before nfscope's own": {[]Event{early, arming(p), policy}, false},
+	} {
+		rs := *rules.Ruleset()
+		rs.Tables = append(rs.Tables[:1:1], nftTable("fw", chainOf("in", model.HookPrerouting, -500, "accept", model.Rule{Text: "meta nftrace set 1"})))
+		if _, list := folded(rulesOf(rs.Tables...), Options{}, c.events...); len(list) != 1 || list[0].Traced != c.want {
+			t.Errorf("%s: %d journeys, traced %v", name, len(list), list[0].Traced)
+		}
+	}
+}
+
 // TestUnordered: of chains at one priority that different tracers tell of nobody knows the
 // order, unless one of them ended the packet's way; of others it is known.
 func TestUnordered(t *testing.T) {

@@ -104,7 +104,7 @@ func (p place) segment() int {
 			return 2
 		}
 		return 1
-	case model.HookEgress:
+	case model.HookEgress, sentOutput, sentPostrouting, sentEgress:
 		return 2
 	}
 	return 0
@@ -163,8 +163,8 @@ func below(f model.Family) bool { return f == model.FamilyBridge || f == model.F
 // packets to the IP families at priority 0 of its own prerouting and forward hooks,
 // before its input hook is done with them and after its postrouting hook is
 // (br_netfilter_hooks.c, br_nf_ops); of chains at 0 the one registered last, which is
-// not br_netfilter's, comes first. What the host itself sends comes to the bridge later;
-// that is not followed.
+// not br_netfilter's, comes first. What the host sends out of a bridge comes to it behind the
+// IP families; only the packet tells whether it comes to postrouting so (onward).
 func placeOf(f model.Family, h model.Hook, p model.Priority) place {
 	if f != model.FamilyBridge {
 		return place{h, p}
@@ -176,6 +176,8 @@ func placeOf(f model.Family, h model.Hook, p model.Priority) place {
 		return place{h, math.MaxInt32 - many + rel}
 	case h == model.HookPrerouting, h == model.HookInput, h == model.HookForward, h == model.HookPostrouting:
 		return place{h, math.MinInt32 + many + rel}
+	case h == model.HookOutput:
+		return place{sentOutput, p}
 	}
 	return place{h, p}
 }

@@ -195,7 +195,9 @@ func TestFloodedApart(t *testing.T) {
 		_, list := folded(nil, Options{Probes: true}, c.events...)
 		var got []int
 		for _, j := range list {
-			got = append(got, j.CopyOf)
+			if got = append(got, j.CopyOf); j.CopyOf != 0 && j.Path != PathForward {
+				t.Errorf("%s: #%d went the way of %s", c.name, j.Number, j.Path)
+			}
 		}
 		if !slices.Equal(got, c.copies) {
 			t.Errorf("%s: copies of %v, want %v", c.name, got, c.copies)
@@ -209,6 +211,22 @@ func TestRenamedApart(t *testing.T) {
 	_, list := folded(rulesOf(), Options{Probes: true}, between(arming(p), "br0", "", 1), between(arming(p), "br0", "", 2), between(probe(model.HookInput, p), "br0", "", 8))
 	if len(list) != 2 || list[0].Why != twins || list[1].Why != twins {
 		t.Errorf("%d journeys, the first complete %v: %s", len(list), list[0].Complete, list[0].Why)
+	}
+}
+
+// TestRenamedBehind: what a bridge's chain met is not the packet that a later chain of it met before: its
+// own beginning is missing.
+func TestRenamedBehind(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	rules := rulesOf(&model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{chainOf("first", model.HookInput, 5, "accept"), chainOf("later", model.HookInput, 10, "accept")}})
+	in := func(chain string, id uint32) Event {
+		return between(bridgeChain(chain, model.VerdictAccept, p, "p1", ""), "p1", "", id)
+	}
+	for again, want := range map[string]int{"first": 2, "later": 2} {
+		_, list := folded(rules, Options{Probes: true}, between(arming(p), "p1", "", 1), in("later", 1), in(again, 8))
+		if len(list) != want {
+			t.Errorf("%s: %d journeys, want %d", again, len(list), want)
+		}
 	}
 }
 
@@ -262,5 +280,31 @@ func TestFirstDoubt(t *testing.T) {
 	b.suspect(twins)
 	if b.doubt != unlisted {
 		t.Errorf("in doubt because %q", b.doubt)
+	}
+}
+
+// TestBridgesPlaces: where a bridge's chains stand beside those of the IP families, whatever
+// the priorities: br_netfilter hands packets over at 0 of prerouting and forward, and is done
+// with them behind the bridge's input and before its postrouting.
+func TestBridgesPlaces(t *testing.T) {
+	for _, c := range []struct {
+		hook     model.Hook
+		priority model.Priority
+		first    bool // before the IP families' chains of the hook
+	}{
+		{model.HookPrerouting, -1, true}, {model.HookPrerouting, 0, false}, {model.HookPrerouting, 1, false},
+		{model.HookInput, -500, true}, {model.HookInput, 500, true},
+		{model.HookForward, 0, true}, {model.HookForward, 1, false},
+		{model.HookPostrouting, 500, true},
+	} {
+		at := placeOf(model.FamilyBridge, c.hook, c.priority)
+		for _, ip := range []model.Priority{-1000, 0, probePriority} {
+			if o := placeOf(model.FamilyIPv4, c.hook, ip); at.before(o) != c.first || o.before(at) == c.first {
+				t.Errorf("%s at %d: before priority %d of IP %v", c.hook, c.priority, ip, at.before(o))
+			}
+		}
+		if later := placeOf(model.FamilyBridge, c.hook, c.priority+1); !at.before(later) {
+			t.Errorf("%s: %d is not before %d", c.hook, c.priority, c.priority+1)
+		}
 	}
 }

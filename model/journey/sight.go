@@ -174,7 +174,7 @@ func (w *course) fits(t *trail, slack time.Duration) bool {
 	case t.left && !w.left(), !t.left && t.probed && w.left():
 		return false
 	}
-	return rank(w.seen().Hook) >= rank(t.reach.hook) && kin(w.head(), at, &t.packet, t.at)
+	return rank(w.seen().Hook) >= rank(t.reach.above().hook) && kin(w.head(), at, &t.packet, t.at)
 }
 
 // course finds the one course that a journey's packet can have gone; nil where there is none, or

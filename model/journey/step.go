@@ -28,7 +28,7 @@ type step struct {
 // step gives the i-th step of a walk as it is shown, but for what changed in the packet.
 func (w *walk) step(i int) Step {
 	s := &w.steps[i]
-	out := Step{Backend: w.backend, Hook: w.place.hook, Family: w.family, Table: w.table, Base: w.base,
+	out := Step{Backend: w.backend, Hook: kernels(w.place.hook), Family: w.family, Table: w.table, Base: w.base,
 		Chain: s.chain, Depth: s.depth, Kind: s.kind, Rule: s.num, Handle: s.handle, Verdict: s.verdict,
 		Target: s.target, Note: s.note, Time: s.at, RuleID: -1}
 	if r := s.rule; r != nil {

@@ -154,6 +154,7 @@ func (g *alikes) natted() (one, known bool) {
 		return false, true
 	}
 	reach, _ := which.reach()
+	reach = reach.above()
 	for _, c := range which.bases.nat {
 		if c.family.Carries(which.key.family) && c.place.before(reach) && which.passes(c.hook, reach) && !which.walked(&c) {
 			return false, false

@@ -27,6 +27,12 @@ func rank(h model.Hook) int {
 		return 4
 	case model.HookEgress:
 		return 5
+	case sentOutput:
+		return 6
+	case sentPostrouting:
+		return 7
+	case sentEgress:
+		return 8
 	}
 	return 0
 }

@@ -76,9 +76,6 @@ func (w *writes) rule(steps []Step, at int, told *uint32, nat bool) {
 func (w *writes) shown(steps []Step, at int, old, now *model.Packet, markOnly bool) (before, own Delta) {
 	seen := map[string]bool{}
 	for _, c := range Diff(old, now) {
-		if markOnly && c.Field != "mark" {
-			continue
-		}
 		seen[c.Field] = true
 		b, o := w.field(steps, at, c, old)
 		before, own = append(before, b...), append(own, o...)
