@@ -67,21 +67,41 @@ func (x *text) eval(p *model.Packet, f *fact.Facts) (fact.Answer, []fact.Because
 	return x.match.Eval(p, f)
 }
 
-// judge holds the rules of a gap against the packet.
-func (f *Finder) judge(s *state, g *gap, number int) []found {
+// judge holds the rules of a gap against the packet. unheard says of which of them nobody
+// knows whether it matched.
+func (f *Finder) judge(s *state, g *gap, number int) (_ []found, unheardOf string) {
 	p, facts := s.facts(g.table, g.chain)
+	if g.since.aside {
+		facts.Mark, facts.Connection = fact.Fact[uint32]{}, fact.Fact[*fact.Connection]{}
+	}
+	var open []int
 	out := make([]found, 0, g.to-g.from+1-g.skip)
 	for n := g.from + g.skip; n <= g.to; n++ {
 		if p.Unshown {
 			out = append(out, found{gap: number, rule: n, note: "nf_tables' trace shows no header of this fragment, so what failed is not known", failing: beyond})
 			continue
 		}
-		x := f.rule(g.table, &g.chain.Rules[n-1])
+		r := &g.chain.Rules[n-1]
+		x := f.rule(g.table, r)
+		if g.before && !ends(r) {
+			if x == nil || g.since.headers {
+				open = append(open, n)
+				continue
+			}
+			if a, _ := x.eval(p, facts); a != fact.No {
+				open = append(open, n)
+				continue
+			}
+		}
 		if x == nil {
 			out = append(out, found{gap: number, rule: n, note: "nobody could print this rule, so nobody knows what it asks", failing: beyond})
 			continue
 		}
 		a, why := x.eval(p, facts)
+		if a == fact.Yes && g.since.headers {
+			out = append(out, found{gap: number, rule: n, note: "its packet may have been rewritten since, before the trace began, so what failed is not known", failing: beyond})
+			continue
+		}
 		if a == fact.Unsure && f.known.InSet != nil {
 			then := true
 			if a, why, then = f.members(x, g.table, p, facts, a, why); !then {
@@ -90,7 +110,8 @@ func (f *Finder) judge(s *state, g *gap, number int) []found {
 		}
 		out = append(out, tell(found{gap: number, rule: n}, a, why))
 	}
-	return out
+	g.untold = len(open)
+	return out, unheard(g, open)
 }
 
 // step makes the step of a miss. next is the step before which the rule was looked at.

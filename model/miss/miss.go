@@ -82,11 +82,15 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 	states, odd := f.possible(j, gaps)
 	s := newState(f, j, states)
 	var all []found
+	var unknown []string
 	g := 0
 	for i := range j.Steps {
 		s.before(i)
 		for ; g < len(gaps) && gaps[g].at == i; g++ {
-			all = append(all, f.judge(s, &gaps[g], g)...)
+			l, open := f.judge(s, &gaps[g], g)
+			if all = append(all, l...); open != "" {
+				unknown = append(unknown, open)
+			}
 		}
 		s.after(i)
 	}
@@ -101,13 +105,16 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 		for ; at < len(all) && gaps[all[at].gap].at == i; at++ {
 			st := all[at].step(&gaps[all[at].gap], &j.Steps[i])
 			gap := &gaps[all[at].gap]
-			if n := gap.to - gap.from + 1 - told[all[at].gap]; n > 0 && (first || all[at-1].gap != all[at].gap) {
+			if n := gap.to - gap.from + 1 - gap.untold - told[all[at].gap]; n > 0 && (first || all[at-1].gap != all[at].gap) {
 				st.Beside = n
 			}
 			first = false
 			out.Steps = append(out.Steps, st)
 		}
 		out.Steps = append(out.Steps, j.Steps[i])
+	}
+	if len(unknown) > 0 {
+		out.Assumptions = append(slices.Clip(out.Assumptions), unknown...)
 	}
 	if s.now {
 		out.Assumptions = append(slices.Clip(out.Assumptions), ofNow)

@@ -141,6 +141,9 @@ func (f *Finder) narrow(j *journey.Journey, gaps []gap, left fact.State) fact.St
 		s.before(i)
 		for ; g < len(gaps) && gaps[g].at == i; g++ {
 			gap := &gaps[g]
+			if gap.before {
+				continue
+			}
 			for n := gap.from + gap.skip; n <= gap.to; n++ {
 				try(gap.table, gap.chain, &gap.chain.Rules[n-1], fact.Yes)
 			}

@@ -222,9 +222,6 @@ func (s *state) connection(h model.Hook, at model.Priority) fact.Fact[*fact.Conn
 	if s.notrack {
 		return fact.Of(&fact.Connection{State: fact.Untracked})
 	}
-	if s.left == fact.Invalid {
-		return fact.Of[*fact.Connection](nil)
-	}
 	c := &fact.Connection{State: s.left, Mark: s.connMark}
 	fresh := s.fresh && !(s.j.In == "lo" && (h == model.HookPrerouting || h == model.HookInput)) // it came round and was confirmed
 	s.ends(c, fresh && early && at < dstNAT)

@@ -1,9 +1,6 @@
 package miss
 
 import (
-	"slices"
-	"strings"
-
 	"nfscope/model"
 	"nfscope/model/journey"
 )
@@ -18,6 +15,15 @@ type gap struct {
 	// from and to are the numbers of the first and the last rule; of the first skip
 	// nothing is computed.
 	from, to, skip int
+	// before is true where the packet met them before a rule of the user's switched the trace
+	// on: one that did not end its way may have matched, and no event tells. untold counts
+	// those of them that are not told as misses.
+	before bool
+	untold int
+	// by is the rule behind them that led on to the next chain, or switched the trace on; nil
+	// where none is known.
+	by    *model.Rule
+	since writing
 }
 
 // level is a chain on the way down from a base chain.
@@ -31,12 +37,16 @@ type level struct {
 // gaps follows the steps of a journey through the chains.
 func (f *Finder) gaps(j *journey.Journey) []gap {
 	var out []gap
+	traced := j.Traced
 	for i := 0; i < len(j.Steps); {
 		end := i + 1
 		for end < len(j.Steps) && sameWalk(&j.Steps[i], &j.Steps[end]) {
 			end++
 		}
-		out = f.walk(out, j, i, end)
+		if j.Steps[i].Kind != journey.KindPassed {
+			out = f.walk(out, j, i, end, traced)
+			traced = true
+		}
 		i = end
 	}
 	return out
@@ -50,22 +60,25 @@ func sameWalk(a, b *journey.Step) bool {
 }
 
 // walk follows one walk. Where a step does not fit the ruleset, the rules after it are
-// not told: the ruleset is another one.
-func (f *Finder) walk(out []gap, j *journey.Journey, from, to int) []gap {
+// not told: the ruleset is another one. traced is true where the trace was on before.
+func (f *Finder) walk(out []gap, j *journey.Journey, from, to int, traced bool) []gap {
 	first := &j.Steps[from]
 	t, c := j.Rules.Chain(first.Backend, first.Family, first.Table, first.Base)
 	if c == nil || !c.Base() {
 		return out
 	}
-	stack := []level{{t, c, 1}}
+	stack := []level{{t, c, behindOurs(c)}}
+	if !traced {
+		var met []gap
+		stack, met = f.start(j, t, c, from)
+		if out = append(out, met...); stack == nil {
+			return out
+		}
+	}
 	add := func(at, depth int, l *level, last int) {
 		if l.next <= last {
 			out = append(out, gap{at: at, table: l.table, chain: l.chain, depth: depth, from: l.next, to: last})
 		}
-	}
-	// Before a rule that switches the trace on the kernel told nothing.
-	if from == 0 {
-		stack[0].next = begins(t, c, first)
 	}
 	for i := from; i < to; i++ {
 		s := &j.Steps[i]
@@ -119,42 +132,4 @@ func (f *Finder) walk(out []gap, j *journey.Journey, from, to int) []gap {
 		}
 	}
 	return out
-}
-
-// begins is the number of the first rule that was looked at under the trace's eyes: a
-// trace rule in the chain itself hides those before it. No event tells of that rule, or of
-// the jump to a chain that has it, where the legacy raw table switches the trace on (no other
-// takes -j TRACE, xt_TRACE.c); nf_tables tells of a rule when it has run.
-func begins(t *model.Table, c *model.Chain, first *journey.Step) int {
-	legacy := t.Backend == model.BackendLegacy
-	if legacy && t.Name != "raw" {
-		return 1
-	}
-	last := len(c.Rules)
-	if first.Chain == c.Name && first.Kind == journey.KindRule {
-		last = min(first.Rule, last)
-		if legacy {
-			last--
-		}
-	}
-	for i := last; i > 0; i-- {
-		switch r := &c.Rules[i-1]; {
-		case legacy && (traces(r) || r.Jump != "" && called(t, r)):
-			return i + 1
-		case !legacy && traces(r):
-			return i
-		}
-	}
-	return 1
-}
-
-// traces reports whether a rule switches the trace on.
-func traces(r *model.Rule) bool {
-	return r.Target == "TRACE" || strings.Contains(r.Text, "nftrace set 1")
-}
-
-// called reports whether the chain that a rule jumps to switches the trace on.
-func called(t *model.Table, r *model.Rule) bool {
-	to := t.Chain(r.Jump)
-	return to != nil && slices.ContainsFunc(to.Rules, func(r model.Rule) bool { return traces(&r) })
 }
