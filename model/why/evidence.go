@@ -212,8 +212,10 @@ func (a *Answer) where(s *Seen) {
 		at = "namespace " + s.Place
 	}
 	line := fmt.Sprintf("looked for %s in %s: both directions traced from prerouting and output on", span(s.Looked), at)
-	if w := s.Watch.Step.Words(); s.Watch.Step != "" {
-		line += "; drops: " + w
+	if s.Watch.Step == "" {
+		line += "; drops: nobody watched"
+	} else {
+		line += "; drops: " + s.Watch.Step.Words()
 	}
 	a.Evidence = append(a.Evidence, line)
 	if a.Kind == Nothing {
@@ -232,7 +234,7 @@ func (a *Answer) where(s *Seen) {
 	add(s.Lost, "events lost")
 	add(s.Gaps, "losses of unknown size")
 	add(s.Held, "packets held back by the rate limit")
-	add(s.Watch.Held+s.Watch.Lost, "drops told only by reason and place")
+	add(s.Watch.Untold(), "drops told only by reason and place")
 	if len(lost) > 0 {
 		a.Evidence = append(a.Evidence, "lost: "+strings.Join(lost, ", "))
 	} else {

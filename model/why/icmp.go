@@ -39,20 +39,20 @@ func tooLarge(p *model.Packet) bool {
 	return p.Proto == model.ProtoICMP && p.ICMPType == 3 && p.ICMPCode == 4 || p.Proto == model.ProtoICMPv6 && p.ICMPType == 2
 }
 
-// silenced finds an ICMP error that a rule or a policy kept from the client: the only answer to
-// it, or the one that says why its long packets are gone. Where another of them came through, as
-// past a limit, the client knows.
+// silenced finds an ICMP error that did not come to the client: the only answer to it, or the one
+// that says why its long packets are gone. Where another of them came through, as past a limit,
+// the client knows. Of an only answer whose end nobody told of it is not known that it came.
 func (t *talk) silenced() (found *sight) {
 	tells := refuses
 	if t.replies.Seen > 0 {
 		tells = tooLarge
 	}
 	for _, x := range t.about {
-		switch {
+		switch gone := x.fate == open && t.replies.Seen == 0 && x.over(); {
 		case !tells(x.packet) || !t.toClient(x):
 		case x.fate == arrived:
 			return nil
-		case found == nil && x.ruled() && x.lost():
+		case found == nil && (x.lost() || gone):
 			found = x
 		}
 	}
@@ -83,6 +83,10 @@ func (t *talk) heard() (out []string) {
 			w += ", " + x.journey.Outcome.Sentence
 		case x.lost() && x.ruled():
 			w += ", dropped by netfilter"
+		case x.lost():
+			w += ", dropped by the kernel"
+		case x.fate == open && x.over():
+			w += ", and what became of it is not known"
 		}
 		if n[w]++; n[w] == 1 {
 			order = append(order, w)

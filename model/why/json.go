@@ -49,7 +49,7 @@ type answerJSON struct {
 func (a *Answer) JSON(s *Seen, at time.Time) ([]byte, error) {
 	j := answerJSON{Schema: Schema, Time: at, Filter: s.Filter.String(), Kind: a.Kind, Side: a.Side, Dropped: a.Dropped(), Sentence: a.Sentence, Confidence: a.Confidence, Because: a.Because,
 		Flow: a.Flow, Reason: a.Reason, Evidence: a.Evidence, Do: a.Do, Requests: a.Requests, Replies: a.Replies, Journeys: []string{}, Simulated: a.Simulated != nil, Probe: s.Probe,
-		Looked: s.Looked, Drops: string(s.Watch.Step), Loss: lossJSON{s.Lost, s.Gaps, s.Held, s.Watch.Held + s.Watch.Lost}, Netns: s.Place}
+		Looked: s.Looked, Drops: string(s.Watch.Step), Loss: lossJSON{s.Lost, s.Gaps, s.Held, s.Watch.Untold()}, Netns: s.Place}
 	if a.By.Kind != "" {
 		j.By = &a.By
 	}

@@ -94,7 +94,12 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		return v
 	}
 	if x := t.silenced(); x != nil {
-		v.blame(s, x, Reply)
+		if x.fate == open {
+			v.unsure(s, x, words)
+			v.side = Reply
+		} else {
+			v.blame(s, x, Reply)
+		}
 		return v
 	}
 	switch x := t.refusal(); {
@@ -164,8 +169,6 @@ func (v *verdict) blame(s *Seen, x *sight, side Side) {
 		v.because = "the trace is whole, and the kernel says that netfilter dropped it in " + x.drop.Hook.String()
 	case x.fate == byRule:
 		v.because = "the trace is whole"
-	case x.fate == byQueue && x.drop == nil:
-		v.confidence, v.because = Likely, "what user space did with it was not seen"
 	case x.fate == byQueue && x.journey != nil:
 		v.because = "the trace shows the rule, and the kernel says that nobody took it from there"
 	case x.journey != nil:
@@ -182,8 +185,7 @@ func (x *sight) noRule() bool { return x.journey != nil && x.journey.Outcome.By.
 // the kernel told nothing; the first one of the request, else of the reply.
 func (t *talk) vanished() (found *sight) {
 	for _, x := range t.sights {
-		j := x.journey
-		if x.fate != open || j == nil || !j.Closed || t.bearable(x) {
+		if x.fate != open || !x.over() || t.bearable(x) {
 			continue
 		}
 		if found == nil || found.reply && !x.reply {
@@ -402,10 +404,11 @@ func (v *verdict) stranded(s *Seen) bool {
 // here reports whether a packet was for this host.
 func here(x *sight) bool { return x.journey != nil && x.journey.Path == journey.PathInput }
 
-// refusal finds what told the client that it is not wanted: a reset, or an ICMP error.
+// refusal finds what told the client that it is not wanted: a reset, or an ICMP error, which
+// came to it.
 func (t *talk) refusal() *sight {
 	for _, x := range t.sights {
-		if p := x.packet; x.reply && p.Proto == model.ProtoTCP && p.Flags&model.RST != 0 && !t.opened() {
+		if p := x.packet; x.reply && x.fate == arrived && p.Proto == model.ProtoTCP && p.Flags&model.RST != 0 && !t.opened() {
 			return x
 		}
 	}
@@ -413,7 +416,7 @@ func (t *talk) refusal() *sight {
 		return nil
 	}
 	for _, x := range t.about {
-		if refuses(x.packet) {
+		if x.fate == arrived && refuses(x.packet) && t.toClient(x) {
 			return x
 		}
 	}

@@ -32,9 +32,10 @@ type Look struct {
 	over  uint64 // drops of the flow that were not kept
 	probe *Probe
 	snap  *snapshot.Snapshot
-	// base and missed are what was lost when it began.
-	base   *snapshot.Loss
-	missed uint64
+	// base and then are what was known to be lost when it began: what comes to be known later
+	// may be of packets that it looks for.
+	base snapshot.Loss
+	then drop.Watch
 }
 
 // NewLook makes a Look. place names the namespace, "" for the one we run in.
@@ -42,11 +43,16 @@ func NewLook(f *filter.Filter, place string) *Look {
 	return &Look{filter: f, both: f.Both(), place: place}
 }
 
-// Begin says that from now on the flow is looked for: what was before does not count.
+// Begin says that from now on the flow is looked for: what was before does not count. Packets
+// from just before, of which the journeys are taken, keep their drops.
 func (l *Look) Begin(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.began, l.ended, l.drops, l.over, l.base = now, time.Time{}, nil, 0, nil
+	l.began, l.ended, l.over, l.base, l.then = now, time.Time{}, 0, snapshot.Loss{}, drop.Watch{}
+	l.drops = slices.DeleteFunc(l.drops, func(d *drop.Drop) bool { return !d.HasPacket() || d.Time.Before(now.Add(-early)) })
+	if l.snap != nil {
+		l.base, l.then = l.snap.Loss, l.snap.Drops.Watch
+	}
 }
 
 // End says that the trace is about to end. A packet that is only dropped after that has been
@@ -76,10 +82,6 @@ func (l *Look) Snapshot(s *snapshot.Snapshot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.snap = s
-	if l.base == nil && !l.began.IsZero() {
-		loss := s.Loss
-		l.base, l.missed = &loss, s.Drops.Watch.Missed
-	}
 }
 
 // Probe says how far the packet of our own is.
@@ -98,6 +100,9 @@ func (l *Look) Seen(now time.Time, over bool) *Seen {
 		s.Drops = nil
 		return s
 	}
+	if !l.ended.IsZero() { // what came later was traced no more
+		now = l.ended
+	}
 	s.Looked = now.Sub(l.began)
 	snap := l.snap
 	if snap == nil {
@@ -109,13 +114,10 @@ func (l *Look) Seen(now time.Time, over bool) *Seen {
 			s.Journeys = append(s.Journeys, j)
 		}
 	}
-	s.Watch, s.Held = snap.Drops.Watch, snap.Trace.Held
+	s.Watch, s.Held = snap.Drops.Watch.Since(l.then), snap.Trace.Held
 	s.Lost, s.Gaps = snap.Loss.Trace+snap.Loss.Dropped+snap.Loss.Drops, snap.Loss.Gaps
-	if l.base != nil {
-		s.Lost -= min(s.Lost, l.base.Trace+l.base.Dropped+l.base.Drops)
-		s.Gaps -= min(s.Gaps, l.base.Gaps)
-		s.Watch.Missed -= min(s.Watch.Missed, l.missed)
-	}
+	s.Lost -= min(s.Lost, l.base.Trace+l.base.Dropped+l.base.Drops)
+	s.Gaps -= min(s.Gaps, l.base.Gaps)
 	s.Lost += l.over
 	s.Notes, s.Routes = snap.Trace.Notes, snap.Routes
 	if over {

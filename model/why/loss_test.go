@@ -48,24 +48,29 @@ func (s *talking) vanish(p model.Packet) *talking {
 	return s
 }
 
+// seg is a segment from the client, ans one from the server; both count from 100 and 900.
+func seg(flags model.TCPFlags, seq, ack uint32) model.Packet {
+	p := tcp(flags, 100+seq, 0)
+	p.Ack = 900 + ack
+	return p
+}
+
+func ans(flags model.TCPFlags, seq, ack uint32) model.Packet {
+	p := back(tcp(flags, 900+seq, 0))
+	p.Ack = 100 + ack
+	return p
+}
+
+const push, fin, rst = model.PSH | model.ACK, model.FIN | model.ACK, model.RST | model.ACK
+
+// opened is a connection that is open.
+func opened() *talking {
+	return new(talking).pass(tcp(model.SYN, 100, 0)).pass(ans(model.SYN|model.ACK, 0, 1)).pass(seg(model.ACK, 1, 1))
+}
+
 // TestLosses: a flow that goes on after a loss works, and the loss is told; one that does not
 // go on is dropped, though other packets of it come through.
 func TestLosses(t *testing.T) {
-	// seg is a segment from the client, ans one from the server; both count from 100 and 900.
-	seg := func(flags model.TCPFlags, seq, ack uint32) model.Packet {
-		p := tcp(flags, 100+seq, 0)
-		p.Ack = 900 + ack
-		return p
-	}
-	ans := func(flags model.TCPFlags, seq, ack uint32) model.Packet {
-		p := back(tcp(flags, 900+seq, 0))
-		p.Ack = 100 + ack
-		return p
-	}
-	const push, fin, rst = model.PSH | model.ACK, model.FIN | model.ACK, model.RST | model.ACK
-	opened := func() *talking {
-		return new(talking).pass(tcp(model.SYN, 100, 0)).pass(ans(model.SYN|model.ACK, 0, 1)).pass(seg(model.ACK, 1, 1))
-	}
 	const by = " dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"
 	const flow9, flow80 = "udp 10.1.0.2 > 10.2.0.2:9", "tcp 10.1.0.2 > 10.2.0.2:80"
 	ask := func(id uint16) model.Packet { return udp(id) }
@@ -92,6 +97,14 @@ func TestLosses(t *testing.T) {
 			flow80 + ": the request was delivered (sent out of r1), the reply was" + by + " (1 of 2 packets; 1 came through)"},
 		{"numbers that begin anew", new(talking).pass(tcp(model.SYN, 1<<32-3, 0)).pass(ans(model.SYN|model.ACK, 0, 1<<32-102)).rule(seg(push, 1<<32-102, 1)).pass(seg(push, 1<<32-102, 1)).pass(ans(model.ACK, 1, 1<<32-80)), Lossy, Request, flow80 + " works, but 1 of 3 packets was" + by},
 		{"of datagrams, which go on", new(talking).pass(ask(1)).pass(reply(1)).rule(ask(2)).pass(ask(3)).pass(reply(3)), Lossy, Request, flow9 + " works, but 1 of 3 packets was" + by},
+		{"of datagrams, which go on and are answered no more", new(talking).pass(ask(1)).pass(reply(1)).rule(ask(2)).pass(ask(3)), Rule, Request, flow9 + " was" + by + " (1 of 3 packets; 2 came through)"},
+		{"of datagrams, most of the reply", new(talking).pass(ask(1)).rule(reply(1)).pass(ask(2)).rule(reply(2)).pass(ask(3)).pass(reply(3)), Rule, Reply, flow9 + ": the request was delivered (sent out of r1), the reply was" + by + " (2 of 3 packets; 1 came through)"},
+		{"the reply's, and no request was seen", new(talking).rule(ans(push, 1, 11)).pass(ans(push, 1, 11)), Rule, Reply, "the reply of " + flow80 + " was" + by + " (1 of 2 packets; 1 came through)"},
+		{"acknowledged, and that was lost too", opened().rule(seg(push, 1, 1)).rule(ans(model.ACK, 1, 11)), Rule, Request, flow80 + " was" + by + " (1 of 3 packets; 2 came through)"},
+		{"an acknowledgement, and an older one behind it", opened().rule(seg(model.ACK, 1, 50)).pass(seg(model.ACK, 1, 20)), Rule, Request, flow80 + " was" + by + " (1 of 4 packets; 3 came through)"},
+		{"what came before the last word", opened().rule(seg(push, 1, 1)).pass(seg(fin, 11, 1)).pass(ans(fin, 1, 1)), Rule, Request, flow80 + " was" + by + " (1 of 4 packets; 3 came through)"},
+		{"the last word of a connection that the other end reset", opened().pass(seg(fin, 1, 1)).pass(ans(rst, 1, 2)).rule(seg(model.ACK, 2, 2)), Lossy, Request, flow80 + " works, but 1 of 4 packets was" + by},
+		{"a reset acknowledges nothing", new(talking).pass(tcp(model.SYN, 1<<31, 0)).pass(ans(model.SYN|model.ACK, 0, 1<<31-99)).rule(seg(push, 1<<31-99, 1)).pass(back(tcp(model.RST, 901, 0))), Rule, Request, flow80 + " was" + by + " (1 of 2 packets; 1 came through)"},
 		{"of datagrams, the last", new(talking).pass(ask(1)).pass(reply(1)).rule(ask(2)), Rule, Request, flow9 + " was" + by + " (1 of 2 packets; 1 came through)"},
 		{"of datagrams, most", new(talking).rule(ask(1)).rule(ask(2)).rule(ask(3)).pass(ask(4)).pass(reply(4)).pass(ask(5)).pass(reply(5)), Rule, Request, flow9 + " was" + by + " (3 of 5 packets; 2 came through)"},
 		{"of datagrams, two of both sides", new(talking).pass(ask(1)).rule(reply(1)).rule(ask(2)).pass(ask(3)).pass(reply(3)).pass(ask(4)).pass(reply(4)), Lossy, Request, flow9 + " works, but 1 of 4 packets was" + by + " (1 more was dropped otherwise)"},

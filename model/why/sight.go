@@ -45,6 +45,9 @@ type sight struct {
 // lost reports whether the packet is surely gone.
 func (s *sight) lost() bool { return s.fate >= byRule && s.fate <= byKernel && !s.usual }
 
+// over reports whether the packet was traced, and nothing more comes of it.
+func (s *sight) over() bool { return s.journey != nil && s.journey.Closed }
+
 // early is how much before the looking a packet may seem to have come: the clocks are two.
 const early = 5 * time.Millisecond
 

@@ -68,12 +68,11 @@ func talks(list []*sight, f *filter.Filter) []*talk {
 				continue
 			}
 			t = &talk{family: x.packet.Family, orig: x.packet.Tuple()}
-			x.reply = answers(x, f, mirror)
-			if x.reply {
+			switch d := x.drop; {
+			case d != nil && d.Tracked():
+				t.orig = d.Orig
+			case answers(x, f, mirror):
 				t.orig = t.orig.Reverse()
-			}
-			if x.drop != nil && x.drop.Tracked() {
-				t.orig = x.drop.Orig
 			}
 			out = append(out, t)
 		}
@@ -115,14 +114,6 @@ func answers(x *sight, f, mirror *filter.Filter) bool {
 	}
 	p := x.packet
 	switch {
-	case x.drop != nil && x.drop.Tracked() && x.drop.Orig != x.drop.Reply:
-		t := p.Tuple()
-		if t == x.drop.Orig {
-			return false
-		}
-		if t == x.drop.Reply {
-			return true
-		}
 	case p.Proto == model.ProtoTCP && p.Flags&model.SYN != 0:
 		return p.Flags&model.ACK != 0
 	case p.Proto.ICMP() && p.Transport:

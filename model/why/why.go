@@ -13,8 +13,8 @@
 //     kernel where the kernel says so of it, for the kernel's reason.
 //   - A drop in another namespace, of another flow or from before is never taken; neither
 //     is what the kernel does to every healthy flow (drop.Usual), nor what befalls an ICMP
-//     error or a reset that answers the flow. But a rule that keeps from the client the ICMP
-//     error that is its only answer, or that asks for smaller packets, is to blame (silenced).
+//     error or a reset that answers the flow. But who keeps from the client the ICMP error
+//     that is its only answer, or that asks for smaller packets, is to blame (silenced).
 //   - Of packets that rules dropped the one whose trace is whole names the rule: it may have
 //     been made while it was looked (exact).
 //   - The request counts before the reply, a drop before all else. A request that came

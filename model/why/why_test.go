@@ -213,6 +213,21 @@ func TestJudge(t *testing.T) {
 		{name: "a rule that keeps some of the same answers from the client", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9)), reply(traced(12, icmpError, journey.Accepted, none)), reply(traced(13, icmpError, journey.Dropped, drops9))}},
 			kind: Refused, side: Reply, confidence: Certain, says: "dropped by rule 2",
 			sentence: flow9 + ": the request was delivered (sent out of r1), and an ICMP error came back from 10.1.0.1: port unreachable (nobody listens there, or a firewall rejects it)"},
+		{name: "the kernel keeps the only answer from the client", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(unknown(11, icmpError))}, Drops: []*drop.Drop{but(lost(11, icmpError, "IP_RPFILTER", "ip_rcv_finish_core", drop.StationRouting, 0), func(d *drop.Drop) { p := udp(1); d.Orig, d.Reply = p.Tuple(), p.Tuple().Reverse() })}},
+			kind: Kernel, side: Reply, confidence: Certain, dropped: true, says: "or a firewall rejects it), dropped by the kernel",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was dropped by the kernel, no rule did it: reverse path filter: the answer to its sender would not go out of the interface it came by (IP_RPFILTER)"},
+		{name: "nobody tells what became of the only answer", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(unknown(11, icmpError))}},
+			kind: Unknown, side: Reply, confidence: Open, says: "or a firewall rejects it), and what became of it is not known",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was last seen in the prerouting hook, no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"},
+		{name: "the only answer is still under way", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), but(reply(unknown(11, icmpError)), func(j *journey.Journey) { j.Closed = false })}},
+			kind: NoReply, side: Reply, confidence: Likely, says: "a reply may still come",
+			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
+		{name: "a reset that is still under way", seen: Seen{Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none), but(reply(unknown(11, back(tcp(model.RST|model.ACK, 0, 2)))), func(j *journey.Journey) { j.Closed = false })}},
+			kind: Unknown, side: Request, confidence: Open, sentence: flow80 + " was seen, and is still under way"},
+		{name: "of two answers the one that came is told", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9)), reply(unknown(12, icmpError)),
+			traced(13, with(icmpError, func(p *model.Packet) { p.Src, p.Dst = netip.MustParseAddr("10.1.0.9"), netip.MustParseAddr(there4) }), journey.Accepted, none), reply(traced(14, with(icmpError, func(p *model.Packet) { p.Src = netip.MustParseAddr(there4) }), journey.Accepted, none))}},
+			kind: Refused, side: Reply, confidence: Certain,
+			sentence: flow9 + ": the request was delivered (sent out of r1), and an ICMP error came back from 10.2.0.2: port unreachable (nobody listens there, or a firewall rejects it)"},
 		{name: "a redirect that came through is no answer", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, icmpError, journey.Dropped, drops9)), reply(traced(12, with(icmpError, func(p *model.Packet) { p.ICMPType = 5 }), journey.Accepted, none))}},
 			kind: Rule, side: Reply, confidence: Certain, dropped: true,
 			sentence: flow9 + ": the request was delivered (sent out of r1), and the ICMP error about it from 10.1.0.1, port unreachable (nobody listens there, or a firewall rejects it), was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
@@ -296,6 +311,10 @@ func TestJudge(t *testing.T) {
 		{name: "an ICMP redirect is no refusal", seen: Seen{Over: true, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, with(icmpError, func(p *model.Packet) { p.ICMPType, p.ICMPCode = 5, 1 }), journey.Accepted, none))}},
 			kind: NoReply, side: Reply, confidence: Certain, says: "an ICMP error about it came from 10.1.0.1: redirect code 1",
 			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
+		{name: "an ICMP quench is no refusal", seen: Seen{Over: true, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, with(icmpError, func(p *model.Packet) { p.ICMPType, p.ICMPCode = 4, 0 }), journey.Accepted, none))}},
+			kind: NoReply, side: Reply, confidence: Certain, sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
+		{name: "an ICMP error that the client's other address gets", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), reply(traced(11, with(icmpError, func(p *model.Packet) { p.Dst = masquerade }), journey.Accepted, none))}},
+			kind: Refused, side: Reply, confidence: Certain, sentence: flow9 + ": the request was delivered (sent out of r1), and an ICMP error came back from 10.1.0.1: port unreachable (nobody listens there, or a firewall rejects it)"},
 		{name: "the same ICMP error again and again", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Rejected, drops9), reply(traced(11, icmpError, journey.Accepted, none)), reply(traced(12, icmpError, journey.Accepted, none))}},
 			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "2 ICMP errors about it came from 10.1.0.1: port unreachable",
 			sentence: flow9 + " was rejected by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
@@ -327,6 +346,8 @@ func TestJudge(t *testing.T) {
 			kind: Backlog, side: Request, confidence: Likely, dropped: true, sentence: flow80 + kernel + "the queue of the listening socket is full"},
 		{name: "nothing, and a loss", seen: Seen{Over: true, Held: 4}, kind: Nothing, side: Request, confidence: Likely, says: "4 packets held back by the rate limit", sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
 		{name: "drops of the host that nobody was told of", seen: Seen{Over: true, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode, Missed: 3}}, kind: Nothing, side: Request, confidence: Certain, says: "lost: nothing\nof 3 drops in the whole host the kernel told nobody",
+			sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
+		{name: "nothing, without eBPF", seen: Seen{Over: true, Watch: drop.Watch{Step: drop.StepProc}}, kind: Nothing, side: Request, confidence: Likely, says: "dropped before prerouting",
 			sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
 		{name: "a probe that was not sent", seen: Seen{Over: true, Probe: &Probe{What: "UDP datagram to 10.2.0.2:9", Result: "network is unreachable", Refused: true, Unsent: true}}, kind: Kernel, side: Request, confidence: Certain, dropped: true,
 			sentence: "the probe (UDP datagram to 10.2.0.2:9) was not sent, the kernel of this host refused it: network is unreachable"},
@@ -385,6 +406,18 @@ func TestNotBegun(t *testing.T) {
 	a := Judge(l.Seen(begin, true))
 	if want := "nothing of this flow was seen here in 0 ms: udp and dst port 9"; a.Sentence != want || a.Confidence != Open {
 		t.Errorf("%s: %s, want %s", a.Confidence, a.Sentence, want)
+	}
+}
+
+// TestNobodyWatched: where nobody tells of drops, neither that nothing came is certain, and that is said.
+func TestNobodyWatched(t *testing.T) {
+	f, err := filter.Parse("udp and dst port 9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := Judge(&Seen{Filter: f, Began: begin, Looked: 2 * time.Second, Over: true})
+	if want := "looked for 2 s in this namespace: both directions traced from prerouting and output on; drops: nobody watched"; a.Confidence != Likely || !slices.Contains(a.Evidence, want) {
+		t.Errorf("%s: %q, want %q", a.Confidence, a.Evidence, want)
 	}
 }
 

@@ -145,7 +145,7 @@ func suspicion(list []*drop.Drop, words drop.Dictionary) string {
 	}
 	s := strings.Join(out, ", or ")
 	if n := len(list) - 2; n > 0 {
-		s += fmt.Sprintf(", or %d other causes", n)
+		s += ", or " + plural(n, "other cause", "other causes")
 	}
 	return s
 }
@@ -251,6 +251,8 @@ func nothing(s *Seen, words drop.Dictionary) *Answer {
 		a.Confidence, a.Because = Likely, "the rate limit held packets back"
 	case !s.Over:
 		a.Confidence, a.Because = Likely, "it may still come"
+	case s.Watch.Step != drop.StepBPF: // at a device, say
+		a.Confidence, a.Because = Likely, "nothing was lost, but of packets that are dropped before prerouting nothing is told here"
 	default:
 		a.Because = "nothing was lost"
 	}
