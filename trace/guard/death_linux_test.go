@@ -134,17 +134,17 @@ func TestLostGuard(t *testing.T) {
 	if err := g.Err(); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("it is lost because of %v", err)
 	}
+	path := g.note().path
+	if n, err := readNote(path); err != nil || len(n.Held) != 2 || n.By != Self() {
+		t.Errorf("note %+v, %v", n, err)
+	}
 	if _, err := g.Remove(filepath.Join(tmp, "3")); err == nil {
 		t.Error("a lost guard takes work")
 	}
 	if err := g.Undone(id); err != nil {
 		t.Error(err)
 	}
-	notes, _ := filepath.Glob(filepath.Join(dir, "*.json"))
-	if len(notes) != 1 {
-		t.Fatalf("notes %q", notes)
-	}
-	if n, err := readNote(notes[0]); err != nil || len(n.Held) != 1 || n.Held[0].Path != two || n.By != Self() {
+	if n, err := readNote(path); err != nil || len(n.Held) != 1 || n.Held[0].Path != two || n.By != Self() {
 		t.Errorf("note %+v, %v", n, err)
 	}
 	if err := g.Close(); err != nil {

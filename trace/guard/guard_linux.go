@@ -245,9 +245,6 @@ func (g *Guard) hold(e Entry, ns *netns.Handle) (int, error) {
 	if g == nil {
 		return 0, nil
 	}
-	if err := e.check(); err != nil {
-		return 0, err
-	}
 	h := held{Entry: e}
 	if ns != nil {
 		id, err := identify(ns)

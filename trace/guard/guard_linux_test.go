@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,6 +83,15 @@ func child() error {
 		return err
 	}
 	defer more.Close()
+	if os.Getenv("GUARD_TEST_CHILD") == "program" {
+		program := exec.Command("head", "-n", "1")
+		program.Stdin = os.Stdin
+		if err := program.Start(); err != nil {
+			return err
+		}
+		fmt.Println("ready", g.PID())
+		return program.Wait()
+	}
 	fmt.Println("ready", g.PID())
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	panic("the test wants it so")
@@ -235,6 +246,94 @@ func TestStruckGuard(t *testing.T) {
 	}
 }
 
+// TestNoGuard: a program that answers something else is not taken for a guard, nor its end, which
+// we made, for a signal's.
+func TestNoGuard(t *testing.T) {
+	t.Parallel()
+	exe := filepath.Join(t.TempDir(), "exe")
+	for answer, want := range map[string]string{
+		"x":                  `the guard answers "x"`,
+		`{\"id\":5}`:         "the guard answers for 5, asked was 0",
+		`{\"error\":\"no\"}`: ": no",
+	} {
+		nettest.Program(t, exe, []byte("#!/bin/sh\nprintf %s \""+answer+"\" >&0\nexec sleep 600\n"))
+		if _, err := startIn(exe, t.TempDir()); err == nil || !strings.Contains(err.Error(), want) || errors.Is(err, errStruck) {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}
+
+// TestReplacedWithoutTheProgram: the program's file may be gone when another guard is needed.
+func TestReplacedWithoutTheProgram(t *testing.T) {
+	t.Parallel()
+	real, err := os.Executable()
+	exe := filepath.Join(t.TempDir(), "exe")
+	if err = errors.Join(err, os.Symlink(real, exe)); err != nil {
+		t.Fatal(err)
+	}
+	g, err := startIn(exe, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = g.Close() })
+	first := g.PID()
+	if err := errors.Join(os.Remove(exe), syscall.Kill(first, syscall.SIGKILL)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Remove(exe); err != nil || g.PID() == first || g.PID() == 0 {
+		t.Errorf("the guard is %d, was %d: %v", g.PID(), first, err)
+	}
+}
+
+// TestProgramsHoldTheGuard: a program that we started keeps the guard from undoing where we are
+// killed, what it makes is made first; where we end in order it keeps nobody.
+func TestProgramsHoldTheGuard(t *testing.T) {
+	t.Parallel()
+	t.Run("end", func(t *testing.T) {
+		t.Parallel()
+		g, _ := start(t)
+		cat := exec.Command("cat")
+		in, err := cat.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cat.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = in.Close(); _ = cat.Wait() })
+		closed := make(chan error, 1)
+		go func() { closed <- g.Close() }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(nettest.InVain):
+			t.Error("it waits for the program")
+		}
+	})
+	t.Run("kill", func(t *testing.T) {
+		t.Parallel()
+		v := newVictim(t, "program")
+		if err := v.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		if state, err := v.cmd.Process.Wait(); err != nil {
+			t.Fatal(state, err)
+		}
+		// Its time to do it wrong: one that does it right never ends here.
+		if n, err := unix.Poll([]unix.PollFd{{Fd: int32(v.watch), Events: unix.POLLIN}}, 100); n != 0 && !errors.Is(err, unix.EINTR) {
+			t.Fatalf("the guard has ended: %d, %v", n, err)
+		}
+		v.expect(t, true)
+		if _, err := v.stdin.Write([]byte("\n")); err != nil {
+			t.Fatal(err)
+		}
+		v.guardEnds(t)
+		v.expect(t, false)
+	})
+}
+
 // A ctrl-C goes to the whole foreground group, a SIGTERM of a service manager to all
 // its processes: the guard must outlive both.
 func TestGuardOutlivesSignals(t *testing.T) {
@@ -243,9 +342,15 @@ func TestGuardOutlivesSignals(t *testing.T) {
 	if sid, err := unix.Getsid(v.guard); err != nil || sid != v.guard {
 		t.Errorf("the guard's session is %d, %v, not its own", sid, err)
 	}
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
-		if err := syscall.Kill(v.guard, s); err != nil {
+	g, _ := start(t)
+	pid := g.PID()
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTSTP} {
+		if err := errors.Join(syscall.Kill(v.guard, s), syscall.Kill(pid, s)); err != nil {
 			t.Fatal(err)
+		}
+		if _, err := g.Remove(filepath.Join(t.TempDir(), "none")); err != nil || g.PID() != pid {
+			t.Errorf("%v: the guard is %d, was %d: %v", s, g.PID(), pid, err)
+			pid = g.PID()
 		}
 	}
 	if err := v.cmd.Process.Kill(); err != nil {
@@ -292,6 +397,45 @@ func start(t *testing.T) (*Guard, string) {
 	}
 	t.Cleanup(func() { _ = g.Close() })
 	return g, dir
+}
+
+// TestNotesComeAndGo: who writes a note is not disturbed by others that remove theirs, and with
+// the last one the directory.
+func TestNotesComeAndGo(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	var all sync.WaitGroup
+	for pid := range 4 {
+		all.Go(func() {
+			n := newNote(dir, pid)
+			for range 500 {
+				if err := errors.Join(n.write(ledger{{}}), n.remove()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestNoteOfNoDirectory: where none can be made that is tried again, with pauses, for in use
+// another may be at work there, and then said.
+func TestNoteOfNoDirectory(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	if err := os.Symlink("nowhere", dir); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { // its clock moves only where somebody waits
+		began := time.Now()
+		if err := newNote(dir, 1).write(ledger{{}}); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("written into a directory that is none: %v", err)
+		}
+		if took := time.Since(began); took != 19*time.Millisecond { // between twenty tries
+			t.Errorf("it gave up after %s", took)
+		}
+	})
 }
 
 func TestCloseUndoesWhatIsLeftAndKeepsWhatIsUndone(t *testing.T) {
@@ -347,6 +491,7 @@ func TestSysctlOfSomebodyElseStays(t *testing.T) {
 func TestGuardRefuses(t *testing.T) {
 	t.Parallel()
 	g, dir := start(t)
+	first := g.PID()
 	_, e1 := g.Iptables(nil, "rm", "-rf", "x")
 	_, e2 := g.Remove("relative")
 	_, e3 := g.Netns("../x")
@@ -355,6 +500,9 @@ func TestGuardRefuses(t *testing.T) {
 		if err == nil {
 			t.Errorf("entry %d is taken", i)
 		}
+	}
+	if pid, err := g.PID(), g.Err(); pid != first || err != nil {
+		t.Errorf("the guard is %d, was %d: %v: who refuses is not dead", pid, first, err)
 	}
 	if _, err := Start("/bin/true"); err == nil {
 		t.Error("/bin/true is a guard")

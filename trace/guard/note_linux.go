@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,11 +44,20 @@ func (n *note) write(list ledger) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(n.path), 0o700); err != nil {
-		return err
-	}
 	tmp := n.path + ".new"
-	if err := os.WriteFile(tmp, b, 0o600); err != nil {
+	for try := range 20 {
+		if try > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if err = os.MkdirAll(filepath.Dir(n.path), 0o700); err == nil {
+			err = os.WriteFile(tmp, b, 0o600)
+		}
+		// Between two steps another, who has removed the last note, may remove the directory.
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return os.Rename(tmp, n.path)
