@@ -132,6 +132,61 @@ func TestPace(t *testing.T) {
 	}
 }
 
+// TestApart: snapshots are an Interval apart, more where flows alone change, and more where
+// they take long to make, that folding has its time. Between two calls of the clock stands
+// what one took, so these bounds hold however slow the machine is.
+func TestApart(t *testing.T) {
+	t.Parallel()
+	const slow = 10 * time.Millisecond
+	for _, c := range []struct {
+		name  string
+		took  time.Duration
+		item  feed.Item
+		least time.Duration
+	}{
+		{"changes", 0, feed.Item{Problem: "x"}, Interval},
+		{"flows alone", 0, feed.Item{Flows: &flow.Batch{Records: []flow.Record{{Type: flow.EventUpdate}}}}, calm * Interval},
+		{"long to make", slow, feed.Item{Problem: "x"}, share * slow},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			col := New(store.New(journey.Options{}), func() time.Time {
+				at := time.Now()
+				if c.took > 0 {
+					<-time.After(c.took)
+				}
+				return at
+			})
+			ctx, stop := context.WithCancel(context.Background())
+			made, ran := make(chan time.Time), make(chan struct{})
+			go func() {
+				defer close(ran)
+				col.Run(ctx, func(s *snapshot.Snapshot) {
+					select {
+					case made <- s.Time:
+					case <-ctx.Done():
+					}
+				})
+			}()
+			defer func() { stop(); <-ran }()
+			var last time.Time
+			for n := 0; n < 3; {
+				col.Put(c.item)
+				select {
+				case at := <-made:
+					// The clock was asked up to a share of the pause late.
+					if gap := at.Sub(last); n > 0 && gap < c.least*(share-1)/share {
+						t.Errorf("a snapshot %s after the one before, want %s", gap, c.least)
+					}
+					last = at
+					n++
+				case <-time.After(time.Millisecond):
+				}
+			}
+		})
+	}
+}
+
 // TestEnd: what waits when Run is told to end is in the last snapshot.
 func TestEnd(t *testing.T) {
 	t.Parallel()
@@ -240,7 +295,7 @@ func TestImmutable(t *testing.T) {
 	ruleset := rules(t, "*filter\n:INPUT ACCEPT [0:0]\n[0:0] -A INPUT -j DROP\nCOMMIT\n")
 	c.Put(ruleset)
 	c.Put(feed.Item{Host: &feed.Host{Name: "x", Local: []string{"10.0.0.1/8"}}})
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for i := 0; published.Load() < 8 && time.Now().Before(deadline); i++ {
 		now := time.Now()
 		c.Put(event(i, now, model.HookPrerouting, "raw", "PREROUTING", 1))

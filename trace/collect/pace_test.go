@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/feed"
 	"nfscope/model/journey"
 	"nfscope/model/store"
 )
@@ -62,14 +63,39 @@ func TestWaitingIsNotQuiet(t *testing.T) {
 	c.Put(rules(t, "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"))
 	c.Put(event(1, start, model.HookPrerouting, "raw", "PREROUTING", 1))
 	c.Drain()
-	c.Put(event(1, start.Add(time.Millisecond), model.HookInput, "filter", "INPUT", 1))
 	now = start.Add(time.Minute)
+	c.Put(feed.Item{Time: now, Problem: "newer than what is behind it"})
+	c.Put(event(1, start.Add(time.Millisecond), model.HookInput, "filter", "INPUT", 1))
 	c.tick(now)
 	c.Drain()
 	c.tick(now.Add(Interval))
 	list := st.Snapshot(now).Journeys
 	if len(list) != 1 || !list[0].Closed || len(list[0].Steps) != 2 {
 		t.Errorf("%d journeys, the first: %+v", len(list), list[0])
+	}
+}
+
+// TestHeldUpIsNotQuiet: a packet is not closed by a time in which this process was held up, and
+// is soon after.
+func TestHeldUpIsNotQuiet(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	st := store.New(journey.Options{})
+	c := New(st, func() time.Time { return now })
+	c.Put(rules(t, "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp\nCOMMIT\n"))
+	c.Put(event(1, now, model.HookPrerouting, "raw", "PREROUTING", 1))
+	c.Drain()
+	c.tick(now)
+	now = now.Add(400 * time.Millisecond)
+	if c.tick(now); st.Snapshot(now).Journeys[0].Closed {
+		t.Error("it is closed by a time in which nobody listened")
+	}
+	for range 30 {
+		now = now.Add(Interval)
+		c.tick(now)
+	}
+	if !st.Snapshot(now).Journeys[0].Closed {
+		t.Error("it is not closed a second later")
 	}
 }
 

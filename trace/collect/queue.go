@@ -272,7 +272,7 @@ func (q *queue) waiting() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := len(q.entries) - q.head - q.holes
-	if n == 0 && (q.ended || q.lost != lost{}) {
+	if n == 0 && q.ended { // what was lost needs no look of its own: something newer waits
 		n = 1
 	}
 	return n
