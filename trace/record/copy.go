@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"nfscope/model"
 	"nfscope/model/feed"
 	"nfscope/model/flow"
 )
@@ -105,6 +106,8 @@ func happened(it *feed.Item) time.Time {
 type state struct {
 	// newest are the last ones of their kinds, in the order in which a source tells them.
 	host, rules, counts, table, drops, trace, lab *feed.Item
+	// part are newer counters than counts, of some rules and chains.
+	part *part
 	// beside are those of other namespaces' rules, by name.
 	beside   map[string]*feed.Item
 	problems []*feed.Item
@@ -118,14 +121,16 @@ func (s *state) take(it *feed.Item) {
 	case it.Host != nil:
 		s.host = &c
 	case it.Rules != nil:
-		s.rules, s.counts = &c, nil // counters belong to a ruleset
+		s.rules, s.counts, s.part = &c, nil, nil // counters belong to a ruleset
 	case it.Beside != nil:
 		if s.beside == nil {
 			s.beside = map[string]*feed.Item{}
 		}
 		s.beside[it.Beside.Netns] = &c
 	case it.Counts != nil:
-		s.counts = &c
+		s.counts, s.part = &c, nil
+	case it.Partial != nil:
+		s.part = s.part.and(it.Partial)
 	case it.Table != nil:
 		s.table = &c
 	case it.Drops != nil:
@@ -142,9 +147,44 @@ func (s *state) take(it *feed.Item) {
 	}
 }
 
+// part is what the counters that were read apart from the others add up to.
+type part struct {
+	newest        *model.Partial
+	rules, chains map[int]model.Counters
+}
+
+// and adds a later reading; one of another ruleset begins anew.
+func (p *part) and(n *model.Partial) *part {
+	if p == nil || p.newest.Generation != n.Generation {
+		p = &part{rules: map[int]model.Counters{}, chains: map[int]model.Counters{}}
+	}
+	p.newest = n
+	for _, c := range n.Rules {
+		p.rules[c.ID] = c.Counters
+	}
+	for _, c := range n.Chains {
+		p.chains[c.ID] = c.Counters
+	}
+	return p
+}
+
+// item is all of it at once, nil where there is none.
+func (p *part) item() *feed.Item {
+	if p == nil {
+		return nil
+	}
+	list := func(m map[int]model.Counters) (out []model.Numbered) {
+		for _, id := range slices.Sorted(maps.Keys(m)) {
+			out = append(out, model.Numbered{ID: id, Counters: m[id]})
+		}
+		return out
+	}
+	return &feed.Item{Partial: &model.Partial{Generation: p.newest.Generation, Taken: p.newest.Taken, Rules: list(p.rules), Chains: list(p.chains)}}
+}
+
 // give puts the items that lead to the state at once.
 func (s *state) give(at time.Time, put func(*feed.Item) error) error {
-	list := append([]*feed.Item{s.host, s.rules, s.counts, s.table}, s.connections(at)...)
+	list := append([]*feed.Item{s.host, s.rules, s.counts, s.part.item(), s.table}, s.connections(at)...)
 	for _, netns := range slices.Sorted(maps.Keys(s.beside)) { // before the trace that goes through them
 		list = append(list, s.beside[netns])
 	}

@@ -3,6 +3,8 @@ package record
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/feed"
 	"nfscope/model/flow"
 	"nfscope/model/journey"
@@ -138,6 +141,125 @@ func TestCopyBeside(t *testing.T) {
 	in, err := g.Info(context.Background())
 	if err != nil || in.Items["rules of other namespaces"] != 2 || in.Items["other"] != 0 {
 		t.Errorf("%v, %v", in, err)
+	}
+}
+
+// TestCopyLate: what comes late and happened before the part is not in it; what only holds is, as of
+// its begin.
+func TestCopyLate(t *testing.T) {
+	t.Parallel()
+	list := []feed.Item{{Time: at(0), Host: &feed.Host{Name: "r"}}, {Time: at(1200), Problem: "it has begun"}}
+	for _, ms := range []int{900, 1400} {
+		when := at(ms)
+		for _, it := range []feed.Item{
+			{Event: &journey.Event{Source: journey.SourceNFT, Time: when}},
+			{Flow: &flow.Event{Type: flow.EventNew, Time: when, Flow: &flow.Flow{ID: 1}}},
+			{Drop: &drop.Drop{Time: when}},
+			{Sight: &journey.Sight{Time: when}},
+		} {
+			it.Time = at(1500)
+			list = append(list, it)
+		}
+	}
+	_, f := all(t, write(t, append(list, feed.Item{Time: at(800), Trace: &snapshot.Trace{Filter: "udp"}})))
+	var c bytes.Buffer
+	if err := f.Copy(context.Background(), &c, nil, Span{From: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	part, g := all(t, c.Bytes())
+	got := map[string]int{}
+	for i := range part {
+		switch it := &part[i]; {
+		case it.Trace != nil && !it.Time.Equal(at(1000)):
+			t.Errorf("the trace is as of %v", it.Time)
+		case it.Event != nil:
+			got["event"]++
+		case it.Flow != nil:
+			got["flow"]++
+		case it.Drop != nil:
+			got["drop"]++
+		case it.Sight != nil:
+			got["sight"]++
+		}
+		if h := happened(&part[i]); h.Before(at(1000)) {
+			t.Errorf("it happened before: %+v", part[i])
+		}
+	}
+	if d := cmp.Diff(map[string]int{"event": 1, "flow": 1, "drop": 1, "sight": 1}, got); d != "" {
+		t.Error(d)
+	}
+	if first, _ := g.Span(); !first.Equal(at(1000)) {
+		t.Errorf("it begins at %v", first)
+	}
+}
+
+// TestCopyPartial: counters that were read apart from the others hold at the begin of a part, the
+// newest of each, and no longer than until all are read again.
+func TestCopyPartial(t *testing.T) {
+	t.Parallel()
+	n := func(id int, packets uint64) model.Numbered {
+		return model.Numbered{ID: id, Counters: model.Counters{Packets: packets, Valid: true}}
+	}
+	counts := feed.Item{Time: at(1), Counts: &model.Counts{Generation: "g", Taken: at(1)}}
+	list := []feed.Item{{Time: at(0), Rules: &model.Ruleset{Generation: "g"}},
+		{Time: at(0), Partial: &model.Partial{Generation: "g", Taken: at(0), Rules: []model.Numbered{n(7, 9)}}}, counts,
+		{Time: at(2), Partial: &model.Partial{Generation: "g", Taken: at(2), Rules: []model.Numbered{n(3, 1), n(1, 1)}, Chains: []model.Numbered{n(2, 5)}}},
+		{Time: at(3), Partial: &model.Partial{Generation: "g", Taken: at(3), Rules: []model.Numbered{n(3, 8)}}}, {Time: at(2000), Problem: "p"}}
+	_, f := all(t, write(t, list))
+	var c bytes.Buffer
+	if err := f.Copy(context.Background(), &c, nil, Span{From: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	part, _ := all(t, c.Bytes())
+	var got []*model.Partial
+	for i := range part {
+		if part[i].Partial != nil {
+			got = append(got, part[i].Partial)
+		}
+	}
+	if d := cmp.Diff([]*model.Partial{{Generation: "g", Taken: at(3), Rules: []model.Numbered{n(1, 1), n(3, 8)}, Chains: []model.Numbered{n(2, 5)}}}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestCopyHeld: what did not work and the connections that stood hold at the begin of a part;
+// those that were gone do not, and a reading of the table that was not at its end is not made whole.
+func TestCopyHeld(t *testing.T) {
+	t.Parallel()
+	conn := func(ms int, e flow.EventType, id uint32) feed.Item {
+		f := &flow.Flow{ID: id, Orig: flow.Side{Tuple: model.Tuple{Proto: model.ProtoUDP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), SPort: uint16(id), DPort: 9}}}
+		return feed.Item{Time: at(ms), Flow: &flow.Event{Type: e, Time: at(ms), Flow: f}}
+	}
+	for _, whole := range []bool{false, true} {
+		list := []feed.Item{{Time: at(0), Problem: "no LOG here"}, {Time: at(1), Flow: &flow.Event{Type: flow.EventDumpBegin, Time: at(1)}}, conn(2, flow.EventDump, 1), conn(2, flow.EventDump, 2)}
+		if whole {
+			list = append(list, feed.Item{Time: at(3), Flow: &flow.Event{Type: flow.EventDumpEnd, Time: at(3), Flows: 2}}, conn(900, flow.EventDestroy, 2))
+		}
+		_, f := all(t, write(t, append(list, feed.Item{Time: at(1500), Problem: "later"})))
+		var c bytes.Buffer
+		if err := f.Copy(context.Background(), &c, nil, Span{From: time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		part, _ := all(t, c.Bytes())
+		var got []string
+		for _, it := range part {
+			switch {
+			case it.Flow == nil:
+				got = append(got, it.Problem)
+			case it.Flow.Flow != nil:
+				got = append(got, fmt.Sprint(it.Flow.Type, it.Flow.Flow.ID))
+			default:
+				got = append(got, fmt.Sprint(it.Flow.Type, it.Flow.Flows))
+			}
+		}
+		begin, dump, end := fmt.Sprint(flow.EventDumpBegin, 0), fmt.Sprint(flow.EventDump, 1), fmt.Sprint(flow.EventDumpEnd, 1)
+		want := []string{begin, dump, end, "no LOG here", "later"}
+		if !whole {
+			want = []string{begin, dump, fmt.Sprint(flow.EventDump, 2), "no LOG here", "later"}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("whole %v: %s", whole, d)
+		}
 	}
 }
 

@@ -128,6 +128,65 @@ func TestOldForm(t *testing.T) {
 	}
 }
 
+// TestScan: a recording lasts from its oldest item to its newest, in whatever block they are, and what is damaged
+// behind the last block is told.
+func TestScan(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	e, err := NewEncoder(&b, Header{Version: "v1", Created: t0}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range []feed.Item{{Problem: "at no time"}, {Time: at(2000), Problem: "the newest"}, {Time: at(5), Problem: "the oldest"}} {
+		if err := errors.Join(e.Put(&it), e.Flush()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.WriteString("seven b")
+	if err := e.Close(End{Why: "done"}); err != nil {
+		t.Fatal(err)
+	}
+	list, f := all(t, b.Bytes())
+	if first, last := f.Span(); !first.Equal(at(5)) || !last.Equal(at(2000)) {
+		t.Errorf("from %v to %v", first, last)
+	}
+	if len(list) != 4 || !strings.HasSuffix(list[3].Problem, ": 7 bytes were left out") || f.End == nil || f.Cut != "" {
+		t.Errorf("%d items, the last is %+v; %v, %q", len(list), list[len(list)-1], f.End, f.Cut)
+	}
+	// One of the first form says so, and ends with its newest item.
+	_, f = all(t, raw(t, header, `{"Time":"2026-11-20T10:00:09Z","Problem":"newest"}`, `{"Time":"2026-11-20T10:00:00Z","Problem":"x"}`))
+	if f.Schema != SchemaLines || f.Version != "v1" || f.End == nil || !f.End.Time.Equal(time.Date(2026, 11, 20, 10, 0, 9, 0, time.UTC)) {
+		t.Errorf("of the first form: %+v, %+v", f.Header.Schema, f.End)
+	}
+}
+
+// TestBlockLimits: a head that wants more memory than a block may have is none, a block of more is not
+// written, and one whose bytes were changed is not read.
+func TestBlockLimits(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[uint32]bool{blockLimit: true, blockLimit + 1: false} {
+		if _, ok := parseHead((&head{kind: kindItems, raw: raw}).append(nil)); ok != want {
+			t.Errorf("a head of %d bytes: %v", raw, ok)
+		}
+	}
+	e, err := NewEncoder(io.Discard, Header{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.write(kindItems, make([]byte, blockLimit+1)); err == nil || !strings.Contains(err.Error(), "an item of 64 MB, more than a recording may have") {
+		t.Errorf("of more than a block may have: %v", err)
+	}
+	stored := []byte{1, 3, 0, 0xfc, 0xff, 'a', 'b', 'c'} // stored, not compressed (RFC 1951, 3.2.4)
+	h := head{stored: uint32(len(stored)), raw: 3, sum: crc(stored)}
+	if b, err := h.unpack(stored); err != nil || string(b) != "abc" {
+		t.Errorf("%q, %v", b, err)
+	}
+	stored[7] = 'd'
+	if b, err := h.unpack(stored); !errors.Is(err, errBlock) {
+		t.Errorf("changed: %q, %v", b, err)
+	}
+}
+
 // TestBounded: a recording is neither read nor written with all of it in memory.
 func TestBounded(t *testing.T) {
 	var peak uint64

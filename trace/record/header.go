@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"nfscope/trace/record/wire"
@@ -48,6 +49,9 @@ type End struct {
 var ErrCut = errors.New("the recording is cut short; all that was whole has been read")
 
 func noRecording(name string, err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s is empty, or too short for an nfscope recording: expected a file made with `nfscope trace -w`", name)
+	}
 	return fmt.Errorf("%s is no nfscope recording: expected a file made with `nfscope trace -w`: %w", name, err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	stdnet "net"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,6 +129,7 @@ func TestRedactText(t *testing.T) {
 	net := func(s string) string { return r.prefix(netip.MustParsePrefix(s)).String() }
 	for _, c := range []struct{ text, want string }{
 		{"-A INPUT -s 10.1.2.0/24 -d 10.1.2.7/32 -p tcp -m tcp --dport 80 -j ACCEPT", "-A INPUT -s " + net("10.1.2.0/24") + " -d " + net("10.1.2.7/32") + " -p tcp -m tcp --dport 80 -j ACCEPT"},
+		{"inet 10.1.2.7/24 of eth0", "inet " + addr("10.1.2.7") + "/24 of eth0"},
 		{"-s 10.1.0.0/255.255.0.0", "-s " + strings.TrimSuffix(net("10.1.0.0/16"), "/16") + "/255.255.0.0"},
 		{"-j DNAT --to-destination 10.1.2.7:8080", "-j DNAT --to-destination " + addr("10.1.2.7") + ":8080"},
 		{"ip6 saddr { fd00:1::/64, fd00:2::7 } dnat to [fd00:2::7]:80", "ip6 saddr { " + net("fd00:1::/64") + ", " + addr("fd00:2::7") + " } dnat to [" + addr("fd00:2::7") + "]:80"},
@@ -152,6 +155,9 @@ func TestRedactText(t *testing.T) {
 		{"0.0.0.0/0 ::/0 127.0.0.1 255.255.255.255", "0.0.0.0/0 ::/0 127.0.0.1 255.255.255.255"},
 		{"ether ff:ff:ff:ff:ff:ff", "ether ff:ff:ff:ff:ff:ff"},
 		{"eth0.100", "eth0.100"},
+		{"1234.1.2.3", "1234.1.2.3"},
+		{"net.ipv4.conf.lan", "net.ipv4.conf.lan"}, // a sysctl of the interface lan
+		{"github.com", "github.com"},
 	} {
 		if got := r.Text(c.text); got != c.want {
 			t.Errorf("%q became\n%q, want\n%q", c.text, got, c.want)
@@ -176,6 +182,13 @@ func TestRedactText(t *testing.T) {
 		if got := mac(s); !strings.HasPrefix(got, same) || got == s && len(same) < len(s) {
 			t.Errorf("%s became %s, want %s and others behind", s, got, same)
 		}
+	}
+	var sums [8]string // of groups whose first byte is the address's own
+	for i := range sums {
+		sums[i] = mac(fmt.Sprintf("33:33:ff:00:00:%02x", i))[6:8]
+	}
+	if slices.Equal(sums[:], slices.Repeat([]string{"ff"}, len(sums))) {
+		t.Error("of the groups of IPv6 a byte of the address is left")
 	}
 	if got := r.Text("db1.corp.example.com"); strings.Contains(got, "corp") || !strings.HasSuffix(got, ".com") || !strings.HasSuffix(r.Text("db2.corp.example.com"), strings.SplitN(got, ".", 2)[1]) {
 		t.Errorf("a name became %q", got)
@@ -361,6 +374,9 @@ func TestRedactHost(t *testing.T) {
 	if got := r.Text("web01 is up"); got != "web01 is up" {
 		t.Errorf("before anybody named it: %q", got)
 	}
+	if got := r.Text("web01: up"); got != "web01: up" {
+		t.Errorf("before anybody named it: %q", got)
+	}
 	out := r.Item(&feed.Item{Host: &feed.Host{Name: "web01", Source: "live"}})
 	name := out.Host.Name
 	if name == "web01" || !strings.HasPrefix(name, "host-") {
@@ -369,8 +385,46 @@ func TestRedactHost(t *testing.T) {
 	if got := r.Item(&feed.Item{Problem: "web01 is up, web012 is not"}).Problem; got != name+" is up, web012 is not" {
 		t.Errorf("a text says %q", got)
 	}
+	if got := r.Text("web01: up"); got != name+": up" {
+		t.Errorf("what was said before it was named is %q", got)
+	}
+	if got := r.Item(&feed.Item{Host: &feed.Host{Name: "host", Source: "live"}}); got.Host.Name != "host" {
+		t.Errorf("the first namespace is %q", got.Host.Name)
+	}
 	if got := NewRedactor().Item(&feed.Item{Host: &feed.Host{Name: "gateway", Source: "lab gateway"}}); got.Host.Name != "gateway" {
 		t.Errorf("a lab's host is %q", got.Host.Name)
+	}
+}
+
+// TestRedactEnds: what stands before the items and behind them is redacted too.
+func TestRedactEnds(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	e, err := NewEncoder(&b, Header{Title: "trace: host 10.1.2.7"}, NewRedactor())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(End{Why: "10.1.2.7 is gone"}); err != nil {
+		t.Fatal(err)
+	}
+	_, f := all(t, b.Bytes())
+	if !f.Redacted || !strings.HasPrefix(f.Title, "trace: host 10.") || !strings.HasSuffix(f.End.Why, " is gone") || strings.Contains(f.Title+f.End.Why, "10.1.2.7") {
+		t.Errorf("%q, %q, redacted: %v", f.Title, f.End.Why, f.Redacted)
+	}
+}
+
+// TestRedactNamesInNames: a name that stands in another one is not replaced there.
+func TestRedactNamesInNames(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor()
+	name, text, want := "", "", ""
+	for range 6 {
+		name += "-lab"
+		r.name(name[1:])
+		text, want = text+" "+name[1:], want+" "+r.names[name[1:]]
+	}
+	if got := r.Text(text); got != want {
+		t.Errorf("%q became\n%q, want\n%q", text, got, want)
 	}
 }
 

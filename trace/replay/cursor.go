@@ -26,7 +26,6 @@ type cursor struct {
 }
 
 type read struct {
-	block int
 	items []feed.Item
 	err   error
 }
@@ -46,8 +45,7 @@ func (c *cursor) fill() error {
 		var r read
 		if c.ahead != nil {
 			r = <-c.ahead
-		}
-		if c.ahead == nil || r.block != c.block {
+		} else {
 			r.items, r.err = c.file.Block(c.block)
 		}
 		if c.ahead = nil; r.err != nil {
@@ -58,22 +56,20 @@ func (c *cursor) fill() error {
 			c.ahead = make(chan read, 1)
 			go func(ch chan read, n int) {
 				items, err := c.file.Block(n)
-				ch <- read{n, items, err}
+				ch <- read{items, err}
 			}(c.ahead, c.block)
 		}
 	}
 	return nil
 }
 
-// next is the time of the next item, and whether there is one.
+// next is the time of the next item, and whether there is one. One that has no time of its
+// own comes at once.
 func (c *cursor) next() (at time.Time, more bool, err error) {
 	if err := c.fill(); err != nil || len(c.items) == 0 {
 		return at, false, err
 	}
-	if at = c.items[0].Time; at.IsZero() { // it has no time of its own: at once
-		at = c.now
-	}
-	return at, true, nil
+	return c.items[0].Time, true, nil
 }
 
 // fold folds the next item.

@@ -227,7 +227,7 @@ func (p *Player) jump(ctx context.Context) {
 	for target := p.asked(); target != nil && ctx.Err() == nil; target = p.asked() {
 		to := *target
 		p.mu.Lock()
-		back := to.Before(p.pos) || to.Before(p.cur.now)
+		back := to.Before(p.pos)
 		p.mu.Unlock()
 		if k := p.index.before(to); k != nil && (back || k.block > p.cur.block) {
 			p.cur = k.from(p.cur)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -84,12 +86,18 @@ func flood(n int, put func(feed.Item)) {
 
 func recorded(tb testing.TB, n int) *record.File {
 	tb.Helper()
+	return opened(tb, bytes.NewReader(recording(tb, func(put func(feed.Item)) { flood(n, put) })))
+}
+
+// recording is one of what is put.
+func recording(tb testing.TB, of func(put func(feed.Item))) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	e, err := record.NewEncoder(&b, record.Header{Created: t0, Title: "a flood"}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	flood(n, func(it feed.Item) {
+	of(func(it feed.Item) {
 		if err == nil {
 			err = e.Put(&it)
 		}
@@ -100,7 +108,15 @@ func recorded(tb testing.TB, n int) *record.File {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f, err := record.Open("flood", bytes.NewReader(b.Bytes()), int64(b.Len()))
+	return b.Bytes()
+}
+
+func opened(tb testing.TB, in interface {
+	io.ReaderAt
+	Size() int64
+}) *record.File {
+	tb.Helper()
+	f, err := record.Open("flood", in, in.Size())
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -199,7 +215,7 @@ func TestSeek(t *testing.T) {
 	for range 12 {
 		places = append(places, time.Duration(rng.Int64N(span)))
 	}
-	frames := 0
+	frames, version := 0, uint64(0)
 	for i, to := range places {
 		p.Seek(to)
 		got := after(t, out, uint64(i+1))
@@ -213,6 +229,10 @@ func TestSeek(t *testing.T) {
 		}
 		p.index.mu.Lock()
 		frames = max(frames, len(p.index.frames))
+		if got.Version <= version { // however often it began anew
+			t.Errorf("version %d after %d", got.Version, version)
+		}
+		version = got.Version
 		p.index.mu.Unlock()
 	}
 	if frames < 2 || frames > keyframes {
@@ -375,6 +395,10 @@ func TestJourneysOfAMoment(t *testing.T) {
 	if to, ok := x.journey(at, -1); ok {
 		t.Errorf("before the first: %d", to.UnixNano())
 	}
+	x.done = false // what comes behind the last one is not known yet
+	if to, ok := x.journey(time.Unix(0, 25), 1); ok {
+		t.Errorf("behind the last one that is known: %d", to.UnixNano())
+	}
 }
 
 // TestTo: what came behind the end that was asked for is never shown.
@@ -423,5 +447,124 @@ func TestCutIsTold(t *testing.T) {
 	}
 	if s := c.store.Snapshot(t0.Add(time.Hour)); !slices.Contains(s.Problems, f.Cut) || changed < 100 {
 		t.Errorf("problems %q, %d items were changed", s.Problems, changed)
+	}
+}
+
+// dying is a file that cannot be read any more.
+type dying struct {
+	*bytes.Reader
+	dead bool
+}
+
+func (d *dying) ReadAt(b []byte, off int64) (int, error) {
+	if d.dead {
+		return 0, errors.New("the disk is gone")
+	}
+	return d.Reader.ReadAt(b, off)
+}
+
+// TestUnreadable: a file that cannot be read any more ends the playing, and that is said, once.
+// That nobody wants to see more is no such thing.
+func TestUnreadable(t *testing.T) {
+	t.Parallel()
+	d := &dying{Reader: bytes.NewReader(recording(t, func(put func(feed.Item)) { flood(100, put) }))}
+	p := New(opened(t, d), Options{})
+	p.failed(context.Canceled)
+	d.dead = true
+	for range 2 {
+		p.advance(t.Context(), time.Minute)
+	}
+	if s := p.cur.store.Snapshot(p.pos); !s.Ended || !slices.Equal(s.Problems, []string{"flood: the disk is gone"}) {
+		t.Errorf("ended: %v, problems %q", s.Ended, s.Problems)
+	}
+}
+
+// TestTimeGoesOn: an item that came late does not turn the time back, one that has no time of its
+// own comes at once, and what came at a moment is there at that moment.
+func TestTimeGoesOn(t *testing.T) {
+	t.Parallel()
+	second := t0.Add(time.Second)
+	f := opened(t, bytes.NewReader(recording(t, func(put func(feed.Item)) {
+		for _, at := range []time.Time{t0, second, t0, {}, second.Add(1)} {
+			put(feed.Item{Time: at, Problem: "x"})
+		}
+	})))
+	var times []time.Time
+	c := begin(f, func(it *feed.Item) { times = append(times, it.Time) }, journey.Options{})
+	if whole, err := c.to(t.Context(), second, nil); !whole || err != nil || !c.now.Equal(second) || c.over() {
+		t.Errorf("%v, %v: it is %v", whole, err, c.now)
+	}
+	if !slices.EqualFunc(times, []time.Time{t0, second, t0, second}, time.Time.Equal) {
+		t.Errorf("the items' times: %v", times)
+	}
+}
+
+// TestPlaces: one skip adds to another that is still under way, none goes beyond the ends, and
+// as long as it is not known where packets began, one packet back is the begin and one on is
+// nowhere.
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 2000)
+	first, last := f.Span()
+	p := New(f, Options{})
+	for i, c := range []struct {
+		move func()
+		want time.Time
+	}{
+		{func() { p.Skip(2 * time.Millisecond) }, first.Add(2 * time.Millisecond)},
+		{func() { p.Skip(-time.Millisecond) }, first.Add(time.Millisecond)},
+		{func() { p.Skip(-time.Hour) }, first},
+		{func() { p.Journey(1) }, first},
+		{func() { p.Skip(time.Hour) }, last},
+		{func() { p.Journey(-1) }, first},
+	} {
+		if c.move(); !p.asked().Equal(c.want) {
+			t.Errorf("move %d: to %v, want %v", i, p.asked(), c.want)
+		}
+	}
+}
+
+// TestPauses: nothing moves while it is paused, and on it goes; the screen is told of both, and
+// of the time that passes while nothing happens.
+func TestPauses(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 500) // few enough to be folded at once, however busy the machine is
+	first, last := f.Span()
+	p := New(f, Options{})
+	for _, paused := range []bool{true, false} {
+		p.Pause(paused)
+		before := p.pos
+		p.advance(t.Context(), time.Millisecond)
+		if moved := p.pos.Sub(before); (moved == 0) != paused || p.told(time.Second) == paused || p.told(0) {
+			t.Errorf("paused %v: it went %v", paused, moved)
+		}
+		p.show(func(s *snapshot.Snapshot) {
+			if s.Replay.Paused != paused || !s.Replay.Begin.Equal(first) || !s.Replay.End.Equal(last) {
+				t.Errorf("paused %v: the screen is told %+v", paused, s.Replay)
+			}
+		})
+	}
+	if p.advance(t.Context(), time.Hour); !p.pos.Equal(last) || p.told(time.Second) {
+		t.Errorf("it went on to %v of %v", p.pos, last)
+	}
+}
+
+// TestCalledAway: who is called to another place on the way to one goes there.
+func TestCalledAway(t *testing.T) {
+	t.Parallel()
+	f := recorded(t, 5000)
+	first, last := f.Span()
+	var p *Player
+	calls := 0
+	p = New(f, Options{Change: func(*feed.Item) {
+		if calls++; calls == 3000 {
+			p.Seek(time.Millisecond)
+		}
+	}})
+	p.Pause(true)
+	p.Seek(last.Sub(first))
+	p.advance(t.Context(), 0)
+	if want := first.Add(time.Millisecond); !p.pos.Equal(want) || p.asked() != nil || p.jumps != 2 || p.cur.now.After(want) {
+		t.Errorf("it is at %v after %d jumps, folded up to %v, want %v", p.pos, p.jumps, p.cur.now, want)
 	}
 }
