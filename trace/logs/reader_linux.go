@@ -20,13 +20,20 @@ import (
 // Reader reads the groups of one namespace and the kernel's log.
 type Reader struct {
 	groups  []group
-	kernel  *kmsg.Reader
+	kernel  kernelLog // nil where it is not read
 	missing []string
 
 	mu sync.Mutex // held while a line is handed over
 	// emit is nil once Run has ended.
 	emit func(logline.Line)
 	once sync.Once
+}
+
+// kernelLog is a kmsg.Reader.
+type kernelLog interface {
+	Run(emit func(kmsg.Record)) error
+	Lost() uint64
+	Close() error
 }
 
 type group struct {
@@ -69,7 +76,7 @@ func Open(ns *netns.Handle, o Options) (*Reader, error) {
 const allNetns = "/proc/sys/net/netfilter/nf_log_all_netns"
 
 // openKernel opens the kernel's log where lines of the namespace are written there.
-func (r *Reader) openKernel(ns *netns.Handle) (err error) {
+func (r *Reader) openKernel(ns *netns.Handle) error {
 	first := ns.Do(func() error { _, err := os.Stat(allNetns); return err }) == nil
 	if !first {
 		all, err := os.ReadFile(allNetns)
@@ -78,7 +85,10 @@ func (r *Reader) openKernel(ns *netns.Handle) (err error) {
 		}
 		r.missing = append(r.missing, "the kernel's log has the lines of all network namespaces, and does not say whose they are")
 	}
-	r.kernel, err = kmsg.Open()
+	k, err := kmsg.Open()
+	if err == nil {
+		r.kernel = k
+	}
 	return err
 }
 

@@ -201,6 +201,35 @@ func TestLossIsCounted(t *testing.T) {
 	}
 }
 
+// holed is a kernel's log that has a line of LOG, and of which more were overwritten.
+type holed struct{ closed chan struct{} }
+
+func (h holed) Run(emit func(kmsg.Record)) error {
+	emit(kmsg.Record{Level: 4, Seq: 10, Text: "x IN=eth0 OUT= SRC=10.0.0.1 DST=10.0.0.2 LEN=60 TOS=0x00 PREC=0x00 TTL=64 ID=1 PROTO=UDP SPT=1 DPT=2 LEN=40 "})
+	<-h.closed
+	return os.ErrClosed
+}
+
+func (h holed) Lost() uint64 { return 7 }
+
+func (h holed) Close() error {
+	close(h.closed)
+	return nil
+}
+
+// TestLossOfTheKernelsLog: what the kernel's log overwrote counts as lost too.
+func TestLossOfTheKernelsLog(t *testing.T) {
+	r := &Reader{kernel: holed{make(chan struct{})}}
+	ctx, stop := context.WithCancel(t.Context())
+	var got []string
+	if err := r.Run(ctx, func(l logline.Line) { got = append(got, l.Prefix); stop() }); err != nil {
+		t.Error(err)
+	}
+	if len(got) != 1 || got[0] != "x " || r.Lost() != 7 {
+		t.Errorf("lines of %q, lost %d", got, r.Lost())
+	}
+}
+
 // TestTheKernelsLogIsTheFirstNamespaces: of another namespace LOG writes nothing, and that
 // is what is said.
 func TestTheKernelsLogIsTheFirstNamespaces(t *testing.T) {

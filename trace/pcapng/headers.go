@@ -75,7 +75,7 @@ func ipv6(p *model.Packet) []byte {
 
 // transport makes the transport header, nil where none was seen.
 func transport(p *model.Packet) []byte {
-	if !p.Transport || p.FragOffset > 0 {
+	if !p.Transport {
 		return nil
 	}
 	switch {

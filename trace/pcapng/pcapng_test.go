@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"nfscope/model"
 )
@@ -44,7 +45,13 @@ func packets() []model.Packet {
 	later.FragOffset, later.Transport, later.SPort, later.DPort = 1480, false, 0, 0
 	later6 := v6(model.ProtoUDP)
 	later6.Extended, later6.FragOffset, later6.FragID, later6.Transport, later6.SPort, later6.DPort = true, 1448, 0xabcd, false, 0, 0
-	return []model.Packet{tcp, tcp6, echo, echo6, v4(model.ProtoUDP), v6(model.ProtoUDP), v4(model.ProtoSCTP), gre, first, later, later6}
+	first6 := v6(model.ProtoUDP)
+	first6.Extended, first6.MoreFragments, first6.FragID = true, true, 0xabcd
+	ece := v4(model.ProtoTCP)
+	ece.Flags = model.ACK | model.ECE | model.CWR
+	unreachable := v4(model.ProtoICMP)
+	unreachable.SPort, unreachable.DPort, unreachable.ICMPType, unreachable.ICMPCode = 0, 0, 3, 3
+	return []model.Packet{tcp, tcp6, echo, echo6, v4(model.ProtoUDP), v6(model.ProtoUDP), v4(model.ProtoSCTP), gre, first, later, later6, first6, ece, unreachable, v4(model.ProtoUDPLite)}
 }
 
 // TestHeaders: what was made is read as what it was made of.
@@ -62,6 +69,43 @@ func TestHeaders(t *testing.T) {
 	if b := Headers(&model.Packet{}); b != nil {
 		t.Errorf("a packet nobody saw has %d bytes", len(b))
 	}
+}
+
+// TestLengths: what a header says of lengths is the packet's own as far as it is known, and the
+// header of IPv4 adds up.
+func TestLengths(t *testing.T) {
+	t.Parallel()
+	far, far6, extended := v4(model.ProtoUDP), v6(model.ProtoUDP), v6(model.ProtoUDP)
+	far.Length, far6.Length, extended.Extended = 70_000, 70_000, true // what GRO has joined may be larger than any packet
+	for _, c := range []struct {
+		name          string
+		p             model.Packet
+		length, ofUDP uint16
+	}{
+		{"IPv4", v4(model.ProtoUDP), 1500, 1480}, {"IPv6", v6(model.ProtoUDP), 1460, 1460}, {"UDP-Lite", v4(model.ProtoUDPLite), 1500, 1480},
+		{"super-packet", far, 0xffff, 0xffff}, {"super-packet of IPv6", far6, 0xffff - 40, 0xffff}, {"extension headers", extended, 1460, 0},
+	} {
+		b := Headers(&c.p)
+		l3, at := 20, 2
+		if c.p.Src.Is6() {
+			l3, at = 40, 4
+		} else if sum := ones(b[:20]); sum != 0xffff {
+			t.Errorf("%s: the header adds up to %#x", c.name, sum)
+		}
+		if got, udp := binary.BigEndian.Uint16(b[at:]), binary.BigEndian.Uint16(b[l3+4:]); got != c.length || udp != c.ofUDP {
+			t.Errorf("%s: the lengths are %d and %d, want %d and %d", c.name, got, udp, c.length, c.ofUDP)
+		}
+	}
+}
+
+// ones is the sum in ones' complement of 16 bits each (RFC 1071).
+func ones(b []byte) (sum uint32) {
+	for ; len(b) > 0; b = b[2:] {
+		if sum += uint32(binary.BigEndian.Uint16(b)); sum > 0xffff {
+			sum -= 0xffff
+		}
+	}
+	return sum
 }
 
 // block is one of a file.
@@ -155,6 +199,32 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+// TestDirections: a packet that went out says so in its header and in its flags, one of which
+// nobody knows the way has no flags. What is no text becomes one.
+func TestDirections(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		way   Direction
+		kind  uint16
+		flags string
+	}{{In, 0, "\x01\x00\x00\x00"}, {Out, 4, "\x02\x00\x00\x00"}, {0, 0, ""}} {
+		var b bytes.Buffer
+		w, err := NewWriter(&b, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Packet(Packet{Time: at, Direction: c.way, Headers: v4(model.ProtoGRE), Comment: "a\xffb"}); err != nil {
+			t.Fatal(err)
+		}
+		body := read(t, b.Bytes())[2].body
+		size := binary.LittleEndian.Uint32(body[12:])
+		o := options(t, body[20+(size+3)/4*4:])
+		if flags, ok := o[optFlags]; binary.BigEndian.Uint16(body[20:]) != c.kind || flags != c.flags || ok != (c.way != 0) || o[optComment] != "a?b" {
+			t.Errorf("direction %d: %x, options %q", c.way, body[20:36], o)
+		}
+	}
+}
+
 // TestTcpdump: another program reads the file as we mean it.
 func TestTcpdump(t *testing.T) {
 	t.Parallel()
@@ -192,11 +262,11 @@ func TestLongComment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Packet(Packet{Headers: v4(model.ProtoUDP), Comment: strings.Repeat("ñ", 100_000)}); err != nil {
+	if err := w.Packet(Packet{Headers: v4(model.ProtoUDP), Comment: "x" + strings.Repeat("ñ", 100_000)}); err != nil {
 		t.Fatal(err)
 	}
 	list := read(t, b.Bytes())
-	if o := options(t, list[2].body[20+44:]); !strings.HasSuffix(o[optComment], "ñ...") || len(o[optComment]) > 65535 {
+	if o := options(t, list[2].body[20+44:]); !utf8.ValidString(o[optComment]) || !strings.HasSuffix(o[optComment], "ñ...") || len(o[optComment]) > 65535 {
 		t.Errorf("%d bytes", len(o[optComment]))
 	}
 }
