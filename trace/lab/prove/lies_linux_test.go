@@ -32,11 +32,15 @@ func lies(s *lab.Step, observed string) []lie {
 	if s.From != observed && path == journey.PathOutput {
 		path = journey.PathForward
 	}
+	family := "ip6"
+	if by := s.Expect.By; by != nil && by.Family == family {
+		family = "ip"
+	}
 	list := []lie{
 		expected("outcome", func(e *lab.Expect) { e.Outcome = journey.Rejected }),
 		expected("sentence", func(e *lab.Expect) { e.Sentence = "dropped by rule 99 of filter/NOWHERE" }),
 		expected("backend", func(e *lab.Expect) { e.By = &lab.Culprit{Backend: "ipchains"} }),
-		expected("family", func(e *lab.Expect) { e.By = &lab.Culprit{Family: "ip6"} }),
+		expected("family", func(e *lab.Expect) { e.By = &lab.Culprit{Family: family} }),
 		expected("decided in", func(e *lab.Expect) { e.By = &lab.Culprit{Table: "filter", Chain: "NOWHERE"} }),
 		expected("decided by", func(e *lab.Expect) { e.By = &lab.Culprit{Kind: "nobody"} }),
 		expected("decided by", func(e *lab.Expect) { e.By = &lab.Culprit{Rule: 99} }),
