@@ -31,6 +31,16 @@ type Frame struct {
 	Filter string
 	// Zoomed is true while the page shows only its main panel.
 	Zoomed bool
+	// Lang is the user's language, "en" or "zh".
+	Lang string
+}
+
+// Language is that of explanations: the lab's where one is shown, else the user's.
+func (f *Frame) Language() string {
+	if l := f.Snap.Lab; l != nil && l.Lang != "" {
+		return l.Lang
+	}
+	return f.Lang
 }
 
 // Page is one screen.

@@ -131,6 +131,9 @@ func (s Speech) Runs(live, recorded bool) string {
 	return s.pick("not here", "不可用")
 }
 
+// OwnLab stands for the title of a lab of the user's own.
+func (s Speech) OwnLab() string { return s.pick("a lab of your own", "你自己的实验") }
+
 // Running marks the lab that is shown.
 func (s Speech) Running() string { return s.pick("running", "进行中") }
 

@@ -6,31 +6,58 @@ import (
 	"nfscope/ui/component/ladder"
 )
 
-// maxSaid is how many phrases are kept said: a ladder is drawn again and again.
+// maxSaid is how many phrases are kept said: they are drawn again and again.
 const maxSaid = 1 << 12
 
 // Ladders says ladders in the language that was asked for last, and keeps what it said. It
 // is not safe for concurrent use.
-type Ladders struct {
+type Ladders struct{ sayer }
+
+// In gives a language's.
+func (l *Ladders) In(s Speech) ladder.Say { return l.of(s, Speech.Ladder) }
+
+// Connections is as Ladders is, of what is told of connections.
+type Connections struct{ sayer }
+
+// In gives a language's.
+func (c *Connections) In(s Speech) ladder.Say { return c.of(s, Speech.Connection) }
+
+// sayer keeps what one language said.
+type sayer struct {
 	in  Speech
 	say ladder.Say
 }
 
-// In gives a language's.
-func (l *Ladders) In(s Speech) ladder.Say {
+func (l *sayer) of(s Speech, makes func(Speech) ladder.Say) ladder.Say {
 	if l.in != s {
-		l.in, l.say = s, s.Ladder()
+		l.in, l.say = s, makes(s)
 	}
 	return l.say
 }
 
-// Ladder says the phrases of ladders: why rules did not match, and what is remarked beside
-// and below. nil in English. It keeps what it said and is not safe for concurrent use.
+// Ladder says the phrases of ladders: what became of a packet, why rules did not match, what
+// is remarked beside and below, and how two compare. nil in English. It keeps what it said and
+// is not safe for concurrent use.
 func (s Speech) Ladder() ladder.Say {
 	if s != "zh" {
 		return nil
 	}
 	put, condition := translator(slices.Concat(phrases(), nouns())), translator(slices.Concat(nouns(), conditions()))
+	tells, tell := told(), translator(slices.Concat(comparisons(), outcomes(), clauses(), [][2]string{{`(.+); (.+)`, `@$1@；@$2@`}}, nouns(), conditions()))
+	return kept(func(phrase string) string {
+		text := put(phrase)
+		switch {
+		case tells.MatchString(phrase):
+			text = tell(phrase)
+		case text == phrase:
+			text = condition(phrase)
+		}
+		return text
+	})
+}
+
+// kept keeps what was said.
+func kept(say ladder.Say) ladder.Say {
 	said := map[string]string{}
 	return func(phrase string) string {
 		text, ok := said[phrase]
@@ -38,9 +65,7 @@ func (s Speech) Ladder() ladder.Say {
 			if len(said) >= maxSaid {
 				clear(said)
 			}
-			if text = put(phrase); text == phrase {
-				text = condition(phrase)
-			}
+			text = say(phrase)
 			said[phrase] = text
 		}
 		return text
@@ -57,7 +82,21 @@ func phrases() [][2]string {
 		{`; `, `；`},
 		{`miss: `, `不匹配：`},
 		{`miss`, `不匹配`},
-		// Beside a step.
+		// Beside a step, and of the one that the packet stands at.
+		{`(step \d+ of \d+: .+); the packet now has (.+)`, `@$1@；报文现在有 $2`},
+		{`step (\d+) of (\d+): rule (\d+) of (.+ \([^()]*\)), (.+)`, `第 $1 步，共 $2 步：$4 的规则 $3，@$5@`},
+		{`step (\d+) of (\d+): policy of (.+ \([^()]*\)), (.+)`, `第 $1 步，共 $2 步：$3 的策略，@$4@`},
+		{`step (\d+) of (\d+): (\S+) of (.+ \([^()]*\)), (.+)`, `第 $1 步，共 $2 步：$4 的 $3，@$5@`},
+		{`(jump|goto) to (.+)`, `$1 到 $2`},
+		{`on its way`, `在途中`},
+		{`no match`, `不匹配`},
+		{` by user space`, `，由用户态`},
+		{` by forwarding`, `，由转发`},
+		{` by (.+)`, `，由 @$1@`},
+		{`one of the rules from rule (\d+) of (\S+) to rule (\d+) of (\S+)`, `$2 的规则 $1 到 $4 的规则 $3 之一`},
+		{`the packets: (.+)`, `两个报文：$1`},
+		{`comparing (#\d+) and (#\d+)`, `正在比较 $1 与 $2`},
+		{`no packet of the other direction was traced`, `没有跟踪到另一方向的报文`},
 		{`and (\d+) more did not match`, `另有 $1 条不匹配`},
 		{`(\d+) rules? looked at did not match`, `看过的 $1 条规则不匹配`},
 		{`(\d+) chains? can still drop`, `$1 条链还可能丢弃它`},
@@ -91,6 +130,9 @@ func phrases() [][2]string {
 		{`possible: (.+) or (.+)`, `可能：$1 或 $2`},
 		{`possible: (.+)`, `可能：$1`},
 		// What is incomplete, and what is assumed.
+		{`another packet had the same headers: which of them the kernel dropped is not known`, `另有报文头相同的报文：不知道内核丢弃的是哪一个`},
+		{`the rule that dropped it told nothing: it is not traced, or its event was lost`, `丢弃它的规则没有报告：没有被跟踪，或丢失了事件`},
+		{`what dropped it told nothing: a rule that is not traced or whose event was lost, or conntrack`, `丢弃它的没有报告：是没有被跟踪或丢失了事件的规则，或 conntrack`},
 		{`its end was not seen`, `没有看到它的结局`},
 		{`it is the first of a connection that conntrack did not tell of: behind the last chain conntrack drops what it cannot take .+`, `它是一个连接的首个报文，而 conntrack 没有报告该连接：在最后一条链之后，conntrack 丢弃它收不下的（地址或端口已被别的连接占用）`},
 		{`what user space did with it was not seen; without a listener on the queue the kernel drops it`, `没有看到用户态如何处理它；队列没有程序在读时内核会丢弃它`},
@@ -102,6 +144,7 @@ func phrases() [][2]string {
 		{`its beginning was not seen: events were lost, another's trace rule began here, or it waited long for user space`, `没有看到它的开头：丢失了事件，或别人的跟踪规则从这里开始，或它等了用户态很久`},
 		{`it goes on behind the rule that ended it: rules or packets were mistaken`, `它在终结它的规则之后还在继续：规则或报文认错了`},
 		{`the trace was switched on in a user chain, and its base chain was not seen`, `跟踪是在用户链里打开的，没有看到它的基本链`},
+		{`the rules changed while it was under way: numbers and texts may be those of other rules`, `它在途中时规则变了：编号与文本可能是别的规则的`},
 		{`under way`, `在途中`},
 		{`the end of its way through (.+) was not seen: events were lost or came too late`, `没有看到它怎样走完 $1：事件丢失或来得太晚`},
 		{`no event of (.+) was seen, which it met: events were lost or came too late`, `它遇到了 $1，却没有看到那里的事件：事件丢失或来得太晚`},

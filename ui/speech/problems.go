@@ -1,6 +1,13 @@
 package speech
 
-// Problem says why a lab cannot run here. What is not known in the language stays as it is.
+import (
+	"slices"
+
+	"nfscope/ui/component/ladder"
+)
+
+// Problem says why a lab cannot run here, or what does not work. What is not known in
+// the language stays as it is.
 func (s Speech) Problem(text string) string {
 	if s != "zh" {
 		return text
@@ -8,10 +15,24 @@ func (s Speech) Problem(text string) string {
 	return translator(problems())(text)
 }
 
+// Problems says what does not work, in the language that was asked for last, and keeps what it
+// said. It is not safe for concurrent use.
+type Problems struct{ sayer }
+
+// In gives a language's.
+func (p *Problems) In(s Speech) ladder.Say {
+	return p.of(s, func(s Speech) ladder.Say {
+		if s != "zh" {
+			return nil
+		}
+		return kept(translator(problems()))
+	})
+}
+
 // problems are those of package trace/lab, and of the list of labs, as patterns, and their
 // Chinese.
 func problems() [][2]string {
-	return [][2]string{
+	return slices.Concat(incomplete(), [][2]string{
 		{`the program (\S+) is missing, which loads the sets of (\S+) into host (\S+); install the package (\S+)`, `缺少程序 $1，主机 $3 的 $2 的集合要由它装入；请安装软件包 $4`},
 		{`the program (\S+) is missing, which loads the rules of (\S+) into host (\S+); install the package (\S+)`, `缺少程序 $1，主机 $3 的 $2 的规则要由它装入；请安装软件包 $4`},
 		{`the program (\S+) is missing, which loads (.+) into host (\S+); install the package (\S+)`, `缺少程序 $1，主机 $3 的 $2 要由它装入；请安装软件包 $4`},
@@ -29,5 +50,5 @@ func problems() [][2]string {
 		{`playing the recording, because the live demo cannot run here: (.+)`, `改放录像，因为现场演示在这里不能运行：@$1@`},
 		{`this is the recording, because the lab cannot run here: (.+)`, `这是录像，因为实验在这里不能运行：@$1@`},
 		{`lab (\S+): (.+)`, `实验 $1：@$2@`},
-	}
+	})
 }

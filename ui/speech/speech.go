@@ -10,7 +10,6 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/guess"
 	"nfscope/model/journey"
-	"nfscope/model/snapshot"
 	"nfscope/ui/component/ladder"
 )
 
@@ -19,14 +18,6 @@ type Speech string
 
 // In gives the sentences of a language.
 func In(lang string) Speech { return Speech(lang) }
-
-// Of is the language of the lab that is shown; English where none is.
-func Of(s *snapshot.Snapshot) Speech {
-	if s.Lab == nil {
-		return ""
-	}
-	return Speech(s.Lab.Lang)
-}
 
 // pick gives one of two texts.
 func (s Speech) pick(en, zh string) string {
@@ -141,6 +132,10 @@ func (s Speech) truth(t *guess.Truth) string {
 	switch {
 	case t.Verdict == guess.Unseen:
 		return s.pick("No hook of netfilter ever saw it.", "netfilter 的任何 hook 都没有见到它。")
+	case t.Asked && t.Verdict == guess.Unknown:
+		return fmt.Sprintf(s.pick("It was queued by %s; what became of it behind the queue is not known.", "%s 把它放进队列；它在队列另一头怎样了，不得而知。"), by)
+	case t.Verdict == guess.Unknown:
+		return s.pick("What became of it is not known: its end was not seen.", "它怎样了，不得而知：没有看到它的结局。")
 	case t.Asked && t.Verdict == guess.Accepted:
 		return fmt.Sprintf(s.pick("It was queued by %s, and let through by what decides behind the queue.", "%s 把它放进队列，队列另一头放行了它。"), by)
 	case t.Asked:
@@ -169,6 +164,11 @@ func (s Speech) Marked(verdict, where bool) string {
 		return s.pick("Half right: the verdict, but not who gave it. ", "对了一半：结果对，决定的规则不对。")
 	}
 	return s.pick("Not so. ", "不对。")
+}
+
+// Unmarked stands in the place of Marked where the truth is not known.
+func (s Speech) Unmarked() string {
+	return s.pick("Neither right nor wrong: nobody knows. ", "不算对，也不算错：结局不得而知。")
 }
 
 // Said repeats an answer.

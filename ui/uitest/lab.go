@@ -3,6 +3,7 @@ package uitest
 import (
 	"time"
 
+	"nfscope/model/journey"
 	"nfscope/model/snapshot"
 )
 
@@ -51,6 +52,13 @@ func Lab(lang string, current int) *snapshot.Snapshot {
 		}
 	}
 	s.Lab = l
+	for _, j := range s.Journeys { // as package journey says it
+		if o := &j.Outcome; o.Verdict == journey.Accepted {
+			o.Sentence = "sent out of " + j.Out + ", accepted by " + o.By.Words()
+		} else if o.By.Kind != "" {
+			o.Sentence = o.Verdict + " by " + o.By.Words()
+		}
+	}
 	s.Journeys = s.Journeys[:min(current, len(l.Steps))]
 	s.Trace.Until = s.Time.Add(time.Hour)
 	return s

@@ -69,12 +69,17 @@ func (h *Help) Found() []keys.Binding {
 // View draws the box for a screen of width x height cells.
 func (h *Help) View(th *theme.Theme, width, height int) []string {
 	found := h.Found()
-	w, high := min(66, width-2), min(len(keys.All())+8, height-2)
+	w, high := min(78, width-2), min(len(keys.All())+8, height-2)
 	if w < 12 || high < 4 {
 		w, high = width, height
 	}
 	inner := w - 4
 	body := []string{th.Accent.Render("? ") + h.in.View(th, inner-2, "type to search; esc closes")}
+	labels := 0
+	for _, b := range found {
+		labels = max(labels, len("  ")+line.Width(strings.Join(b.Keys, " ")))
+	}
+	labels = min(labels, inner/2)
 	var rows []string
 	scope := ""
 	for _, b := range found {
@@ -82,7 +87,7 @@ func (h *Help) View(th *theme.Theme, width, height int) []string {
 			scope = b.Scope
 			rows = append(rows, th.Title.Render(Scope(scope)))
 		}
-		rows = append(rows, th.Strong.Render(line.Fit("  "+strings.Join(b.Keys, " "), min(20, inner/2), th.Glyphs.Dots))+" "+b.Help)
+		rows = append(rows, th.Strong.Render(line.Fit("  "+strings.Join(b.Keys, " "), labels, th.Glyphs.Dots))+"  "+b.Help)
 	}
 	if len(found) == 0 {
 		rows = append(rows, th.Dim.Render("no key does that"))

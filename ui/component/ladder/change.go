@@ -11,7 +11,7 @@ import (
 
 // changed puts in words what belongs to a step: what its rule did, and what its event
 // shows that no rule before it did, with who did it where that is known.
-func changed(j *journey.Journey, i int) string {
+func (say Say) changed(j *journey.Journey, i int) string {
 	s := &j.Steps[i]
 	var parts []string
 	if did := Changes(s.Did); did != "" {
@@ -31,7 +31,7 @@ func changed(j *journey.Journey, i int) string {
 		}
 		w := Changes(left[:n])
 		if by != "" {
-			w += " by " + by
+			w += say.Of(" by " + by)
 		}
 		parts, left = append(parts, w), left[n:]
 	}

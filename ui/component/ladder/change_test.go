@@ -22,7 +22,7 @@ func TestChangesStandWithWhoMadeThem(t *testing.T) {
 		{Kind: journey.KindRule, Rule: 2, Packet: journey.Delta{dst}, Did: journey.Delta{dst}},
 	}}
 	for i, want := range []string{"dst 10.2.0.2", "ttl 63 by forwarding, src 10.2.0.1 by conntrack", "dst 10.9.9.9", "dst 10.2.0.2"} {
-		if got := changed(j, i); got != want {
+		if got := Say(nil).changed(j, i); got != want {
 			t.Errorf("step %d: %q, want %q", i, got, want)
 		}
 	}

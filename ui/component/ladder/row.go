@@ -83,7 +83,7 @@ func (say Say) Rows(j *journey.Journey) []Row {
 				r.Where, r.Badge = Place(s.Backend, s.Family, s.Table, s.Chain), Badge(s.Backend, s.Family)
 			}
 		}
-		r.Packet = say.beside(changed(j, i), more, s.Note)
+		r.Packet = say.beside(say.changed(j, i), more, s.Note)
 		rows = append(rows, r)
 		last = s
 	}

@@ -45,7 +45,7 @@ func measure(rows []Row, width int) columns {
 		for i := range rows {
 			s := rows[i].ruleText()
 			if canvas.Width(s) >= room {
-				s = noComment(s)
+				s = NoComment(s)
 			}
 			c.text = max(c.text, canvas.Width(s)+1)
 		}
@@ -93,7 +93,7 @@ func (r *Row) shown(c columns, dots string) string {
 		w -= canvas.Width(change)
 	}
 	if canvas.Width(s) > w {
-		s = noComment(s)
+		s = NoComment(s)
 	}
 	if i := strings.LastIndex(s, " -j "); i > 0 && canvas.Width(s) > w && canvas.Width(s[i:]) < w*2/3 {
 		s = canvas.Fit(s[:i], w-canvas.Width(s[i:]), dots) + s[i:]
@@ -101,8 +101,8 @@ func (r *Row) shown(c columns, dots string) string {
 	return canvas.Fit(canvas.Fit(s, max(w, 4), dots)+change, c.text-1, dots)
 }
 
-// noComment takes the comment out of an iptables rule.
-func noComment(s string) string {
+// NoComment takes the comment out of an iptables rule, where there is too little room for it.
+func NoComment(s string) string {
 	const mark = "-m comment --comment "
 	i := strings.Index(s, mark)
 	if i < 0 {
@@ -141,7 +141,7 @@ func (say Say) Text(j *journey.Journey, width int) []string {
 	c := measure(rows, inner)
 	lines := []string{Headline(j)}
 	if j.Outcome.Sentence != "" {
-		lines = append(lines, say.Wrap("  "+j.Outcome.Sentence, width)...)
+		lines = append(lines, say.Wrap("  "+say.Of(j.Outcome.Sentence), width)...)
 	}
 	for i := range rows {
 		r, c := &rows[i], c

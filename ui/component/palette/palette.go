@@ -120,7 +120,7 @@ func Score(want, text string) (score int, ok bool) {
 
 // View draws the box for a screen of width x height cells.
 func (p *Palette) View(th *theme.Theme, width, height int) []string {
-	w, h := min(64, width-2), min(len(p.items)+4, height-2, 20)
+	w, h := min(78, width-2), min(len(p.items)+4, height-2, 20)
 	if w < 12 || h < 4 {
 		w, h = width, height
 	}

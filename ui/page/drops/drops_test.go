@@ -1,6 +1,7 @@
 package drops
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"slices"
@@ -136,6 +137,52 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestOrders: each column orders the rows by what it shows; amounts and times begin with the highest.
+func TestOrders(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	p.usual = true
+	p.sync(f)
+	for name, less := range map[string]func(a, b *drop.Row) int{
+		"packets, highest first":   func(a, b *drop.Row) int { return cmp.Compare(b.Count, a.Count) },
+		"rate, highest first":      func(a, b *drop.Row) int { return cmp.Compare(b.Rate, a.Rate) },
+		"last seen, highest first": func(a, b *drop.Row) int { return b.Seen.Compare(a.Seen) },
+		"reason":                   func(a, b *drop.Row) int { return cmp.Compare(a.Key.Reason, b.Key.Reason) },
+		"flow":                     func(a, b *drop.Row) int { return cmp.Compare(a.Key.Flow.String(), b.Key.Flow.String()) },
+	} {
+		for range columns {
+			if p.order.name() == name {
+				break
+			}
+			p.Do(keys.Sort, f)
+		}
+		if p.order.name() != name || !slices.IsSortedFunc(p.order.list, less) {
+			t.Errorf("%s is ordered by %s", name, p.order.name())
+		}
+	}
+}
+
+// TestInto: enter leads into a row and back out of it, where there is one; a click selects the row
+// under the mouse.
+func TestInto(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	p := New()
+	p.View(f)
+	if p.Do(keys.Enter, f); !p.Deep() {
+		t.Error("enter leads nowhere")
+	}
+	if p.Do(keys.Back, f); p.Deep() {
+		t.Error("back leads nowhere")
+	}
+	if p.Click(0, 3, f); p.Selected() != p.order.list[1] {
+		t.Errorf("row %d is selected", p.Selected().Number)
+	}
+	f.Filter = "no such thing"
+	if p.Do(keys.Enter, f); p.Deep() {
+		t.Error("enter leads into no row")
+	}
+}
+
 func TestFilter(t *testing.T) {
 	f := frame(theme.Options{}, 160, 40)
 	p := New()
@@ -184,7 +231,7 @@ func TestRule(t *testing.T) {
 	if !strings.Contains(got, rule) || !strings.Contains(got, "traced #77") || strings.Contains(got, "nfscope trace") {
 		t.Errorf("%s", text(p, f))
 	}
-	if c, ok := p.Do(keys.Copy, f)().(page.CopyRequest); !ok || !strings.HasSuffix(c.Text, "> 203.0.113.10:8080 SYN: "+rule) {
+	if c, ok := p.Do(keys.Copy, f)().(page.CopyRequest); !ok || !strings.HasPrefix(c.Text, "NETFILTER_DROP tcp ") || !strings.HasSuffix(c.Text, "> 203.0.113.10:8080 SYN: "+rule) {
 		t.Errorf("copied: %+v", c)
 	}
 	s.Journeys[len(s.Journeys)-1] = nil // lists never change: that a frame looks again would be a panic
@@ -240,13 +287,19 @@ func TestTrace(t *testing.T) {
 		f.Filter = ""
 		p.sync(f)
 		p.cursor.Select(r.Number, p.at)
-		if a, ok := p.Do(keys.TraceThis, f)().(page.ArmRequest); !ok || a.Filter != text {
+		if a, ok := p.Do(keys.TraceThis, f)().(page.ArmRequest); !ok || a.Filter != text || a.Both {
+			t.Errorf("%+v, want %q", a, text)
+		}
+		if a, ok := p.Do(keys.Why, f)().(page.WhyRequest); !ok || a.Filter != text {
 			t.Errorf("%+v, want %q", a, text)
 		}
 	}
 	f.Filter = "reason TcpExtListenOverflows"
 	if s, ok := New().Do(keys.TraceThis, f)().(page.Say); !ok || !s.Bad {
 		t.Error("a counter can be traced")
+	}
+	if s, ok := New().Do(keys.Why, f)().(page.Say); !ok || !s.Bad {
+		t.Error("a counter can be looked for")
 	}
 }
 
@@ -258,12 +311,16 @@ func TestSteps(t *testing.T) {
 		"looking at what the kernel":   {Source: "live"},
 		"nobody watched":               {Source: "recording x"},
 		"nothing was thrown away yet":  {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF}}},
+		"refuses it to everybody; run": {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepProc, Lift: refused}}},
+		"  6 in rows that made room":   {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF}, Forgotten: 6}},
 		"no eBPF: in a user namespace": {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepProc, Lift: refused}}},
 		"counters only: no eBPF":       {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepProc, Lift: refused}}},
 		"reasons of the whole host":    {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepPerf, Lift: refused}}},
 		"7 of an unknown namespace":    {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Homeless: 7}}},
 		"  2 told to nobody":           {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Missed: 2}}},
 		"7 of an unknown namespace, 2": {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Homeless: 7, Missed: 2}}},
+		"host: no eBPF, lost 5":        {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepPerf, Lift: refused, Lost: 5, Merged: 5}}},
+		"4 counted without headers":    {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Held: 3, Lost: 1}}},
 		"lost 5":                       {Drops: snapshot.Drops{Watch: drop.Watch{Step: drop.StepBPF, Merged: 5}}},
 	} {
 		f.Snap = s

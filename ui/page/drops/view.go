@@ -114,10 +114,13 @@ func (p *Page) title(f *page.Frame, width, from, to int) string {
 		right, style = "counters only: no eBPF", th.Warn
 	case w.Step == drop.StepPerf:
 		right, style = "reasons of the whole host: no eBPF", th.Warn
+		if w.Merged > 0 {
+			right += ", lost " + units.Count(w.Merged, 7)
+		}
 	case w.Merged > 0:
 		right, style = fmt.Sprintf("lost %s", units.Count(w.Merged, 7)), th.Bad
-	case w.Held+w.Lost > 0:
-		right = fmt.Sprintf("%s counted without headers", units.Count(w.Held+w.Lost, 7))
+	case w.Untold() > 0:
+		right = fmt.Sprintf("%s counted without headers", units.Count(w.Untold(), 7))
 	case w.Homeless+w.Missed > 0: // of the host, and perhaps of this namespace
 		var parts []string
 		if w.Homeless > 0 {

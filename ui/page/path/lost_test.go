@@ -25,20 +25,26 @@ func TestLosses(t *testing.T) {
 		d.Count = n
 		s.Drops.Rows = append(s.Drops.Rows, &drop.Row{Number: uint64(len(s.Drops.Rows) + 1), Key: drop.KeyOf(&d), Last: &d, Count: n})
 	}
-	row(2, drop.Drop{Source: drop.StepBPF, Reason: "OTHERHOST", Station: drop.StationDeviceIn})
+	row(1, drop.Drop{Source: drop.StepBPF, Reason: "OTHERHOST", Station: drop.StationDeviceIn})
+	row(1, drop.Drop{Source: drop.StepBPF, Reason: "BRIDGE_INGRESS_STP_STATE", Station: drop.StationBridge})
 	row(3, drop.Drop{Source: drop.StepBPF, Reason: "IP_RPFILTER", Station: drop.StationRouting})
 	row(4, drop.Drop{Source: drop.StepBPF, Reason: "IP_INHDR", Place: "ip_forward", Station: drop.StationForward})
-	row(5, drop.Drop{Source: drop.StepBPF, Reason: "NO_SOCKET", Station: drop.StationSocket})
+	row(2, drop.Drop{Source: drop.StepBPF, Reason: "NO_SOCKET", Station: drop.StationSocket})
+	row(3, drop.Drop{Source: drop.StepBPF, Reason: "IP_OUTNOROUTES", Station: drop.StationRouteOut})
 	row(6, drop.Drop{Source: drop.StepBPF, Reason: "QDISC_DROP", Station: drop.StationDeviceOut})
 	row(100, drop.Drop{Source: drop.StepBPF, Reason: "NETFILTER_DROP", Station: drop.StationNetfilter})
 	row(200, drop.Drop{Source: drop.StepBPF, Reason: "NOT_SPECIFIED", Place: "ip6_mc_input", Station: drop.StationSocket}) // usual
 	row(400, drop.Drop{Source: drop.StepProc, Reason: "TcpExtListenOverflows"})
 	row(800, drop.Drop{Source: drop.StepPerf, Reason: "NO_SOCKET", Station: drop.StationSocket}) // of the whole host
+	row(1000, drop.Drop{Source: drop.StepBPF, Reason: "NOT_SPECIFIED", Place: "nowhere"})
+	row(1600, drop.Drop{Source: drop.StepBPF, Reason: "NETFILTER_DROP", Station: drop.StationRouting})
 	for _, size := range [][2]int{{80, 24}, {110, 40}, {120, 40}, {200, 60}} {
 		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) {
 			f := uitest.Frame(theme.Options{}, size[0], size[1], 0)
+			pg := New()
+			pg.View(f) // another snapshot's are not kept
 			f.Snap = s
-			lines := strings.Split(ansi.Strip(New().View(f)), "\n")
+			lines := strings.Split(ansi.Strip(pg.View(f)), "\n")
 			head := strings.Join(lines[:5], "\n")
 			dead := f.Theme.Glyphs.Dead
 			for _, want := range []string{dead + "2", dead + "7", dead + "5"} {
@@ -53,9 +59,14 @@ func TestLosses(t *testing.T) {
 			if size[0] >= fullWidth && (!strings.Contains(head, dead+"7 routing") || !strings.Contains(head, dead+"5 local process")) {
 				t.Errorf("not at its station:\n%s", head)
 			}
-			for _, not := range []string{"100", "200", "205", "400", "800", "805"} {
+			for _, not := range []string{"100", "160", "200", "205", "400", "800", "805"} {
 				if strings.Contains(all, dead+not) {
 					t.Errorf("%s is counted:\n%s", not, all)
+				}
+			}
+			for least, want := range map[int]int{8: 8, 9: 11} { // 2 and a cell between
+				if got := pg.view(f).lossBefore(11, 0, least, 5); got != want {
+					t.Errorf("with room from %d the mark begins at %d, want %d", least, got, want)
 				}
 			}
 		})

@@ -385,3 +385,25 @@ func TestVisible(t *testing.T) {
 		t.Errorf("rules %v of another ruleset", s.Rules)
 	}
 }
+
+// TestChineseGolden: in a lab whose language is Chinese the step and the end are told in it.
+func TestChineseGolden(t *testing.T) {
+	t.Parallel()
+	for _, s := range [][2]int{{80, 24}, {200, 60}} {
+		for _, end := range []bool{false, true} {
+			f := uitest.Frame(theme.Options{}, s[0], s[1], 0)
+			f.Snap, f.Player = uitest.Lab("zh", 3), player.New()
+			f.Player.Feed(f.Snap.Journeys)
+			j := f.Snap.Journeys[0]
+			name := fmt.Sprintf("path-zh-step-%dx%d", s[0], s[1])
+			f.Player.Focus(j.Number)
+			if f.Player.Step(3); end {
+				name = fmt.Sprintf("path-zh-end-%dx%d", s[0], s[1])
+				f.Player.Step(len(j.Steps))
+			}
+			text := New().View(f)
+			uitest.Fits(t, text, s[0], s[1])
+			uitest.Golden(t, name, text)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type view struct {
 	w  *world
 	c  *canvas.Canvas
 
+	say     ladder.Say
 	focus   *journey.Journey
 	step    int
 	entries [5][]entryView
@@ -67,7 +68,7 @@ type geo struct {
 
 func (pg *Page) view(f *page.Frame) *view {
 	pg.prepare(f)
-	v := &view{pg: pg, f: f, p: pg.palette, w: pg.world, c: &pg.canvas}
+	v := &view{pg: pg, f: f, p: pg.palette, w: pg.world, c: &pg.canvas, say: pg.ladders.In(speech.In(f.Language()))}
 	v.focus, v.step = f.Player.Focused()
 	v.deaths = f.Player.Deaths()
 	entering := false
@@ -175,7 +176,7 @@ func (v *view) ladder(w, h int) {
 	for x := range w {
 		v.c.Put(x, v.used+1, v.p.Glyphs.H, v.p.Border)
 	}
-	ladder.DrawRows(v.c, ladder.Area{X: 0, Y: v.used + 2, W: w, H: h - v.used - 2}, v.pg.ladders.In(speech.Of(v.f.Snap)).Rows(v.focus), v.step, v.p)
+	ladder.DrawRows(v.c, ladder.Area{X: 0, Y: v.used + 2, W: w, H: h - v.used - 2}, v.say.Rows(v.focus), v.step, v.p)
 }
 
 // note is a body of one sentence.
@@ -218,7 +219,7 @@ func (v *view) head() []string {
 	v.c.Put(1, 0, sign, ink)
 	lines := []string{words}
 	if n > 1 {
-		lines = ladder.Wrap(words, room)
+		lines = v.say.Wrap(words, room)
 	}
 	for i, l := range lines {
 		if i == n-1 { // the last line there is
@@ -236,8 +237,8 @@ func (v *view) narrate() (sign, words string, ink *canvas.Ink) {
 	j := v.focus
 	fate, ink := v.p.Fate(j.Outcome.Verdict)
 	ended := j.Closed && v.step == len(j.Steps)-1
-	if ended && canvas.Width(ladder.Headline(j))+canvas.Width(j.Outcome.Sentence)+6 > v.f.Width {
-		return fate, j.Outcome.Sentence, ink
+	if says := v.say.Of(j.Outcome.Sentence); ended && canvas.Width(ladder.Headline(j))+canvas.Width(says)+6 > v.f.Width {
+		return fate, says, ink
 	}
 	s := &j.Steps[v.step]
 	where := s.Chain
@@ -259,6 +260,7 @@ func (v *view) narrate() (sign, words string, ink *canvas.Ink) {
 	if len(s.Packet) > 0 {
 		words += "; the packet now has " + ladder.Changes(s.Packet)
 	}
+	words = v.say.Of(words)
 	if ended {
 		return fate, words, ink
 	}

@@ -136,13 +136,13 @@ func (pg *Page) drawCompare(f *page.Frame, a ladder.Area) {
 		return
 	}
 	if pg.compare.got == nil || pg.compare.of != two {
-		c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit("comparing #"+itoa(two[0].Number)+" and #"+itoa(two[1].Number)+p.Glyphs.Dots, a.W-1, p.Glyphs.Dots), p.Dim)
+		c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit(pg.say.Of("comparing #"+itoa(two[0].Number)+" and #"+itoa(two[1].Number))+p.Glyphs.Dots, a.W-1, p.Glyphs.Dots), p.Dim)
 		return
 	}
 	cm := pg.compare.got
 	y, end := a.Y, a.Y+a.H
 	put := func(s string, ink *canvas.Ink, most int) {
-		lines := ladder.Wrap(s, a.W-2)
+		lines := pg.say.Wrap(pg.say.Of(s), a.W-2)
 		if len(lines) > most {
 			lines = append(lines[:most-1], strings.Join(lines[most-1:], " "))
 		}
@@ -209,7 +209,7 @@ type cmpSide struct {
 
 // compareRows makes the lines. Rows in which both looked at a rule in vain are left out.
 func (pg *Page) compareRows(cm *compare.Comparison, wide bool) []cmpRow {
-	sides := [2]func(int) *cmpSide{sideOf(cm.A), sideOf(cm.B)}
+	sides := [2]func(int) *cmpSide{sideOf(pg.say, cm.A), sideOf(pg.say, cm.B)}
 	var out []cmpRow
 	for i := range cm.Rows {
 		r := &cm.Rows[i]
@@ -241,9 +241,9 @@ func missed(j *journey.Journey, i int) bool { return i < 0 || j.Steps[i].Kind ==
 
 // sideOf gives the sides of a journey's steps, nil for none. The place is named where it is
 // another than that of the side given before.
-func sideOf(j *journey.Journey) func(int) *cmpSide {
+func sideOf(say ladder.Say, j *journey.Journey) func(int) *cmpSide {
 	byStep := make([]ladder.Row, len(j.Steps))
-	for _, r := range ladder.Rows(j) {
+	for _, r := range say.Rows(j) {
 		if r.Step >= 0 {
 			byStep[r.Step] = r
 		}
@@ -309,7 +309,7 @@ func (s *cmpSide) draw(c *canvas.Canvas, x, y, w int, pg *Page) {
 	put(3, s.badge, p.Backend(s.row.Backend))
 	word := s.row.Word
 	if s.row.Miss {
-		word = "no match"
+		word = pg.say.Of("no match")
 	}
 	text := strings.TrimSpace(s.row.Rule + "  " + s.row.Text)
 	if s.row.Packet != "" {

@@ -128,7 +128,7 @@ func (pg *Page) entry(f *page.Frame, a ladder.Area, y, i int, selected bool) {
 			c.PutMax(col, y, right-col-1, canvas.Fit(way, right-col-1, p.Glyphs.Dots), p.Dim)
 		}
 		c.PutMax(x, y, room, canvas.Fit(pk, room, p.Glyphs.Dots), nil)
-		c.PutMax(right, y, end-right, canvas.Fit(fateWords(j, wide), wide-1, p.Glyphs.Dots), ink)
+		c.PutMax(right, y, end-right, canvas.Fit(pg.say.Of(fateWords(j, wide)), wide-1, p.Glyphs.Dots), ink)
 	}
 	if selected {
 		c.Ground(a.X, y, a.W, p.Selected, p)

@@ -184,6 +184,52 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+// TestManyRules: of the rules that may have written a line those without room are counted, and a
+// text that is cut is marked.
+func TestManyRules(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		rules, w, long int // of a rule's comment
+		told           int
+		more           string
+		cut            bool
+	}{
+		{1, 140, 0, 1, "", false},
+		{4, 140, 0, 4, "", false},
+		{5, 140, 0, 4, "and 1 rule more that may have written it", false},
+		{9, 140, 0, 4, "and 5 rules more that may have written it", false},
+		{4, 60, 100, 1, "and 3 rules more that may have written it", true},
+		{3, 60, 900, 1, "and 2 rules more that may have written it", true},
+		{1, 60, 900, 1, "", true},
+		{2, 38, 0, 1, "  and 1 rule more that may have", true},
+		{4, 38, 0, 0, "\n  4 rules that may have written it", false}, // none is named
+		{2, 10, 0, 0, "\n  2 rules", true},
+	} {
+		f, lines := logFrame(c.w+2, 30, theme.Options{})
+		save := "*filter\n:FORWARD ACCEPT [0:0]\n"
+		for i := range c.rules {
+			save += fmt.Sprintf("-A FORWARD -m comment --comment \"%d%s\" -j NFLOG --nflog-prefix \"fwd\" --nflog-group 7\n", i, strings.Repeat(" abcd", c.long/5))
+		}
+		rs, _, _ := ruleset.ParseFile("test", []byte(save+"COMMIT\n"))
+		rs.Number()
+		f.Snap.Rules = rs
+		pg := NewLive(Options{})
+		pg.prepare(f)
+		pg.logs.know(f)
+		got := pg.lineDetail([]shownLine{{1, &lines[2]}}, 0, c.w)
+		all := strings.Join(got, "\n")
+		told := strings.Count(all, "/FORWARD: -A FORWARD")
+		if len(got) > mostDetail || told != c.told || strings.Contains(all, "more that") != strings.Contains(c.more, "more that") || !strings.Contains(all, c.more) || strings.Contains(all, pg.palette.Glyphs.Dots) != c.cut {
+			t.Errorf("%+v: %d told in %d lines:\n%s", c, told, len(got), all)
+		}
+		for _, l := range got {
+			if w := ansi.StringWidth(l); w > c.w && c.w > 10 {
+				t.Errorf("%+v: %d cells: %s", c, w, l)
+			}
+		}
+	}
+}
+
 func TestLogsThatCannotBeRead(t *testing.T) {
 	f, _ := logFrame(100, 30, theme.Options{})
 	if got := said(New(), keys.Logs, f); !strings.Contains(got, "no log can be read here") {

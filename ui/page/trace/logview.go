@@ -121,7 +121,7 @@ func (pg *Page) lineWords(l *logline.Line) string {
 // Hints are the actions that the lines are for.
 func (pg *Page) Hints() []keys.Action {
 	if pg.mode != logging {
-		return []keys.Action{keys.Follow, keys.Enter, keys.Compare, keys.Talk, keys.Export}
+		return []keys.Action{keys.Why, keys.Follow, keys.Enter, keys.Compare, keys.Talk, keys.Export}
 	}
 	return []keys.Action{keys.Logs, keys.Back, keys.Follow, keys.Enter, keys.TraceThis}
 }
@@ -220,18 +220,44 @@ func (pg *Page) logRow(a ladder.Area, y int, l *logline.Line) {
 	put(rule, logline.Words(l.Candidates(pg.logs.rules)), p.Dim)
 }
 
-// lineDetail is all that is known of the selected line, in lines of at most w cells.
+// The room of the selected line: lines, and rules that may have written it.
+const (
+	mostDetail = 8
+	mostRules  = 4
+)
+
+// lineDetail is all that is known of the selected line, in lines of at most w cells. What there
+// is no room for is marked: how many rules, or that a text goes on.
 func (pg *Page) lineDetail(list []shownLine, at, w int) (out []string) {
 	if at < 0 {
 		return nil
 	}
+	put := func(text string, room int) {
+		lines := ladder.Wrap(text, w)
+		if len(lines) > room {
+			lines = lines[:room]
+			lines[room-1] = canvas.Fit(lines[room-1], w-canvas.Width(pg.palette.Glyphs.Dots), "") + pg.palette.Glyphs.Dots
+		}
+		out = append(out, lines...)
+	}
 	l := list[at].Line
-	out = ladder.Wrap(pg.lineWords(l), w)
-	for i, r := range l.Candidates(pg.logs.rules) {
-		if i == 4 {
+	rules := l.Candidates(pg.logs.rules)
+	put(pg.lineWords(l), mostDetail-min(len(rules), 1))
+	for i, r := range rules {
+		text := "  " + r.String() + ": " + line.Clean(r.Rule.Text)
+		room := mostDetail - len(out)
+		if i < len(rules)-1 {
+			room-- // for how many more there are
+		}
+		if i == mostRules || room < 1 || i > 0 && len(ladder.Wrap(text, w)) > room {
+			words := "  " + units.Plural(uint64(len(rules)), 6, "rule") + " that may have written it"
+			if i > 0 {
+				words = "  and " + units.Plural(uint64(len(rules)-i), 6, "rule") + " more that may have written it"
+			}
+			put(words, mostDetail-len(out))
 			break
 		}
-		out = append(out, ladder.Wrap("  "+r.String()+": "+line.Clean(r.Rule.Text), w)...)
+		put(text, room)
 	}
-	return out[:min(len(out), 8)]
+	return out
 }

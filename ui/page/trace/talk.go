@@ -36,7 +36,7 @@ func (pg *Page) drawTalk(f *page.Frame, a ladder.Area) {
 	}
 	other := journey.Partner(j, pg.list)
 	if other == nil {
-		c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit("no packet of the other direction was traced", a.W-1, p.Glyphs.Dots), p.Dim)
+		c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit(pg.say.Of("no packet of the other direction was traced"), a.W-1, p.Glyphs.Dots), p.Dim)
 		a.Y, a.H = a.Y+1, a.H-1
 		pg.detail(a, j, step)
 		return

@@ -96,7 +96,7 @@ func (pg *Page) prepare(f *page.Frame) {
 	if pg.theme != f.Theme {
 		pg.theme, pg.palette = f.Theme, canvas.NewPalette(f.Theme)
 	}
-	pg.say = pg.ladders.In(speech.Of(f.Snap))
+	pg.say = pg.ladders.In(speech.In(f.Language()))
 	if pg.sync(f, pg.talk) {
 		pg.strip.stale = true
 	}

@@ -2,6 +2,7 @@ package trace
 
 import (
 	"flag"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -316,5 +317,30 @@ func TestMissIsLookedAt(t *testing.T) {
 	}
 	if misses == 0 {
 		t.Error("the packet has no misses")
+	}
+}
+
+// TestChineseGolden: in a lab whose language is Chinese, and for a user of that language
+// outside of one, packets and their comparison are told in it.
+func TestChineseGolden(t *testing.T) {
+	t.Parallel()
+	for _, s := range [][2]int{{80, 24}, {200, 60}} {
+		f := uitest.Frame(theme.Options{}, s[0], s[1], 0)
+		f.Snap, f.Player = uitest.Lab("zh", 3), player.New()
+		f.Player.Feed(f.Snap.Journeys)
+		f.Player.Focus(14)
+		f.Player.Step(6)
+		golden := func(name, text string) {
+			uitest.Fits(t, text, s[0], s[1])
+			uitest.Golden(t, fmt.Sprintf("%s-zh-%dx%d", name, s[0], s[1]), text)
+		}
+		golden("trace", New().View(f))
+		f = talked(s[0], s[1], theme.Options{})
+		f.Lang = "zh"
+		pg := New()
+		pg.selected = 21
+		pg.Do(keys.Compare, f)
+		work(pg, f)
+		golden("compare", pg.View(f))
 	}
 }

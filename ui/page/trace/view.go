@@ -126,7 +126,7 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 		y++
 	}
 	c.PutMax(a.X+1, y, a.W-1, fate, ink)
-	lines := ladder.Wrap(sentence, a.W-4)
+	lines := pg.say.Wrap(pg.say.Of(sentence), a.W-4)
 	if most := max(a.H/5, 1); len(lines) > most {
 		lines = append(lines[:most-1], canvas.Fit(strings.Join(lines[most-1:], " "), a.W-4, p.Glyphs.Dots))
 	}
@@ -159,8 +159,12 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 	if keep > 0 && y+keep < end {
 		y++
 	}
-	for _, r := range remarks[:keep] {
-		c.PutMax(a.X+2, y, a.W-2, canvas.Fit(r.text, a.W-3, p.Glyphs.Dots), r.ink)
+	for i, r := range remarks[:keep] {
+		text := canvas.Fit(r.text, a.W-3, p.Glyphs.Dots)
+		if i == keep-1 && keep < len(remarks) { // there is more, and no room
+			text = canvas.Fit(r.text, a.W-5, "") + " " + p.Glyphs.Dots
+		}
+		c.PutMax(a.X+2, y, a.W-2, text, r.ink)
 		y++
 	}
 }
