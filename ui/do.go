@@ -239,10 +239,17 @@ func (m *Model) openText(r page.TypeRequest) {
 
 // what names the source in a sentence.
 func (m *Model) what() string {
-	if s := m.latest; s.Replay == nil && s.Source != "" {
-		return s.Source
+	s := m.latest.Source
+	kind, _, named := strings.Cut(s, " ")
+	switch {
+	case m.latest.Replay != nil || s == "":
+		return "a recording"
+	case kind == "recording:":
+		return "a " + s
+	case named: // "recording a.nfs", "file rules.v4", "lab snat"
+		return "the " + s
 	}
-	return "a recording"
+	return s
 }
 
 func (m *Model) lesson() tea.Cmd {
@@ -303,7 +310,7 @@ func (m *Model) problems() tea.Cmd {
 	m.open = &overlay.Text{Title: "what does not work here", Wide: 90, Lines: func(th *theme.Theme, w int) []string {
 		var out []string
 		for _, p := range append(append([]string(nil), m.latest.Problems...), m.latest.Trace.Notes...) {
-			for i, l := range line.Wrap(line.Clean(strings.TrimSpace(p)), w-2) {
+			for i, l := range line.Wrap(line.Clean(m.trouble(m.latest, strings.TrimSpace(p))), w-2) {
 				mark := "  "
 				if i == 0 {
 					mark = th.Warn.Render("!") + " "

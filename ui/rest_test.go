@@ -91,7 +91,7 @@ func (s seen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // The real program, the real renderer: while nothing changes nothing is written.
 func TestNothingIsWrittenAtRest(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	m := New(Options{Pages: []page.Page{rules.New()}, Theme: theme.Options{Color: true, Dark: true}})
 	out := &screenful{}

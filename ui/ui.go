@@ -16,6 +16,7 @@ import (
 	"nfscope/ui/component/filterbar"
 	"nfscope/ui/component/player"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
@@ -57,6 +58,8 @@ type Options struct {
 	Why func(ctx context.Context, filter string, tell func(*why.Answer)) (*why.Answer, error)
 	// Bounds are those of an armed trace, in words; "" means "30 s at 100 packets/s".
 	Bounds string
+	// Lang is the language of explanations where no lab has one, "en" or "zh".
+	Lang string
 	// Version stands in the help.
 	Version string
 	// Now is the clock, time.Now where nil.
@@ -100,6 +103,9 @@ type Model struct {
 	// paused. got is when latest came.
 	snap, latest *snapshot.Snapshot
 	got          time.Time
+
+	ladders  speech.Ladders
+	troubles speech.Problems
 
 	bar  *filterbar.Bar
 	open box
@@ -181,7 +187,7 @@ func (m *Model) frame() *page.Frame { return m.frameOf(m.page()) }
 func (m *Model) frameOf(p page.Page) *page.Frame {
 	_, height := m.areas()
 	f := &page.Frame{Snap: m.snap, Player: m.player, Theme: m.th, Width: m.width, Height: height,
-		Now: m.clock(), Zoomed: m.zoomed}
+		Now: m.clock(), Zoomed: m.zoomed, Lang: m.opt.Lang}
 	if p == nil {
 		return f
 	}

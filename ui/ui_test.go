@@ -158,6 +158,46 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestChineseSentence: what became of the packet is told in the language of the lab, and of
+// the user where there is none.
+func TestChineseSentence(t *testing.T) {
+	t.Parallel()
+	const want = "被丢弃，由 filter/FORWARD (iptables-legacy) 的策略"
+	for lang, snap := range map[string]*snapshot.Snapshot{"": uitest.Lab("zh", 3), "zh": uitest.Lab("", 3), "en": uitest.Lab("en", 3)} {
+		s := newScreen(t, theme.Options{}, 160, 40)
+		s.opt.Lang = lang
+		s.send(SnapshotMsg{snap})
+		s.settle()
+		s.player.Focus(15)
+		if got := strings.Contains(strings.Join(s.Lines(), "\n"), want); got != (lang != "en") {
+			t.Errorf("%q: %v:\n%s", lang, got, strings.Join(s.Lines(), "\n"))
+		}
+	}
+}
+
+// TestProblemsInLanguage: what does not work is said in the user's language, or the lab's, when it
+// comes and in the list.
+func TestProblemsInLanguage(t *testing.T) {
+	t.Parallel()
+	const want, noted = "接收缓冲区是 416 kB 而不是 8192 kB", "看不到链与链之间的报文：operation not permitted"
+	for lang, snap := range map[string]*snapshot.Snapshot{"": uitest.Lab("zh", 3), "zh": uitest.Lab("", 3), "en": uitest.Lab("en", 3)} {
+		s := newScreen(t, theme.Options{}, 160, 40)
+		s.opt.Lang = lang
+		snap.Problems = []string{"conntrack events: the receive buffer is 416 kB and not 8192 kB, so bursts may be lost"}
+		snap.Trace.Notes = []string{"packets are not seen between the chains: operation not permitted"}
+		s.send(SnapshotMsg{snap})
+		if got := strings.Contains(strings.Join(s.Lines(), "\n"), want); got != (lang != "en") {
+			t.Errorf("%q, as it comes: %v:\n%s", lang, got, strings.Join(s.Lines(), "\n"))
+		}
+		s.settle()
+		s.press("!")
+		all := strings.Join(s.Lines(), "\n")
+		if strings.Contains(all, want) != (lang != "en") || strings.Contains(all, noted) != (lang != "en") {
+			t.Errorf("%q:\n%s", lang, all)
+		}
+	}
+}
+
 func TestEverySizeIsExact(t *testing.T) {
 	for i, open := range []string{"", "?", ":", "a", "/", "!", "L", "1", "3", "4"} {
 		s := newScreen(t, theme.Options{Color: true, Dark: true}, 80, 24)
@@ -433,7 +473,7 @@ func TestNothingToTraceInARecording(t *testing.T) {
 	s.opt.Actions = nil
 	s.send(SnapshotMsg{&snapshot.Snapshot{Source: "recording a.nfs", Ended: true}})
 	s.press("a")
-	s.wants("nothing can be traced here: this is recording a.nfs")
+	s.wants("nothing can be traced here: this is the recording a.nfs")
 }
 
 func TestNothingToTraceInAFile(t *testing.T) {
@@ -445,7 +485,7 @@ func TestNothingToTraceInAFile(t *testing.T) {
 			t.Errorf("page %s of a file of rules offers to trace:\n%s", page, text)
 		}
 		s.press("a")
-		s.wants("nothing can be traced here: this is file rules.v4")
+		s.wants("nothing can be traced here: this is the file rules.v4")
 	}
 	s := newScreen(t, theme.Options{}, 100, 20)
 	s.send(SnapshotMsg{&snapshot.Snapshot{Source: "lab gateway", Replay: &snapshot.Replay{}}})

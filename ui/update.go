@@ -9,6 +9,7 @@ import (
 	"nfscope/model/snapshot"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
@@ -123,7 +124,7 @@ func (m *Model) swap(s *snapshot.Snapshot) tea.Cmd {
 	}
 	var cmd tea.Cmd
 	if n, old := len(s.Problems), len(m.latest.Problems); n > old {
-		cmd = m.complain(s.Problems[n-1])
+		cmd = m.complain(m.trouble(s, s.Problems[n-1]))
 	}
 	if s.Rules != m.latest.Rules {
 		for i, p := range m.opt.Pages {
@@ -187,6 +188,12 @@ func (m *Model) moving() bool {
 func (m *Model) say(text string) tea.Cmd {
 	m.said = message{text: text, id: m.said.id + 1}
 	return m.after(messageTime, forgetMsg{m.said.id})
+}
+
+// trouble is a problem of a snapshot in the language of what that shows.
+func (m *Model) trouble(s *snapshot.Snapshot, problem string) string {
+	f := page.Frame{Snap: s, Lang: m.opt.Lang}
+	return m.troubles.In(speech.In(f.Language())).Of(problem)
 }
 
 // complain is say for what went wrong.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -13,6 +14,7 @@ import (
 	"nfscope/ui/component/units"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // The smallest screen that shows a page.
@@ -169,6 +171,7 @@ func (m *Model) sentence() string {
 	if says == "" {
 		glyph, style, says = m.th.Glyphs.Packet, m.th.Moving, "on its way"
 	}
+	says = m.ladders.In(speech.In(m.frame().Language())).Of(says)
 	who := fmt.Sprintf("#%d %s", j.Number, j.Packet.String())
 	head := " " + style.Render(glyph) + " "
 	room := m.width - 3
@@ -234,7 +237,9 @@ func (m *Model) hints() []keys.Action {
 	case "Drops":
 		out = append(out, keys.Enter, keys.Why, keys.TraceThis, keys.Sort, keys.Usual)
 	case "Labs":
-		return []keys.Action{keys.GoOn, keys.Down, keys.Up, keys.Pause, keys.StepOn, keys.StepBack, keys.Slower, keys.Lesson, keys.Back, keys.Zoom, keys.Quit}
+		if h, ok := m.page().(page.Hinter); ok {
+			return h.Hints()
+		}
 	default:
 		if h, ok := m.page().(page.Hinter); ok {
 			out = append(out, h.Hints()...)
@@ -255,5 +260,8 @@ func (m *Model) hints() []keys.Action {
 	if !m.latest.Trace.Armed && len(m.snap.Journeys) > 0 {
 		out = append(out, keys.Pause, keys.StepOn)
 	}
-	return append(out, keys.Zoom, keys.Quit)
+	out = append(out, keys.Zoom, keys.Quit)
+	return slices.DeleteFunc(out, func(a keys.Action) bool { // nothing is named that would only say that it cannot be done
+		return a == keys.TraceThis && !now || a == keys.Why && (!now || m.opt.Why == nil)
+	})
 }

@@ -2,8 +2,10 @@ package connections
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/model/filter"
 	"nfscope/model/flow"
@@ -60,5 +62,101 @@ func TestActions(t *testing.T) {
 	}
 	if s, _ := New().Do(keys.Export, f)().(page.Say); !s.Bad {
 		t.Error("nobody writes files, and a name is asked for")
+	}
+}
+
+// TestMoreActions: d asks for the connection's end, and nothing is done to it here; a file's name
+// that is empty, or asked for by nobody, writes nothing, and neither does an empty list.
+func TestMoreActions(t *testing.T) {
+	f, to := frame(theme.Options{}, 160, 40), &fakeFiles{}
+	p := NewLive(to)
+	p.sync(f)
+	fl := p.Selected()
+	if got := p.Do(keys.Delete, f)(); got != (page.DeleteRequest{Flow: fl}) {
+		t.Errorf("d: %+v", got)
+	}
+	if r, _ := p.Do(keys.Export, f)().(page.TypeRequest); r.Text != fmt.Sprintf("nfscope-connection-%d.txt", fl.ID) {
+		t.Errorf("its file is %q", r.Text)
+	}
+	if p.Take(" ", f) != nil || p.Take("a.txt", f) != nil {
+		t.Error("a file is written without a name, or without a question")
+	}
+	p.Do(keys.ExportAll, f)
+	p.Take("a.txt", f)
+	if p.Take("b.txt", f) != nil {
+		t.Error("a second file is written")
+	}
+	p.Do(keys.ExportAll, f)
+	p.order.made.table.Apply(flow.Event{Type: flow.EventDumpBegin})
+	p.order.made.table.Apply(flow.Event{Type: flow.EventDumpEnd, Time: f.Now})
+	p.order.made.table.Expire(f.Now.Add(time.Hour))
+	if s, _ := p.Take("c.txt", f)().(page.Say); s.Text != "there is no connection to write" || to.name == "c.txt" {
+		t.Errorf("all left, and %q, %+v", s.Text, to)
+	}
+}
+
+// TestClick: a click chooses the line under it, of the list and of groups; not a head, not what is
+// below the list, and nothing behind the pools.
+func TestClick(t *testing.T) {
+	f := frame(theme.Options{}, 160, 40)
+	f.Zoomed = true
+	p := New()
+	for _, groups := range []bool{false, true} {
+		at := p.cursor.Index
+		if groups {
+			p.Do(keys.Group, f)
+			at = p.groups.Index
+		}
+		lines := strings.Split(text(p, f), "\n")
+		name := func(y int) string { return strings.Fields(lines[y])[1] }
+		if !strings.Contains(lines[1], "rate") || strings.Contains(lines[2], "rate") {
+			t.Fatalf("the heads are not where they were:\n%s\n%s", lines[1], lines[2])
+		}
+		for _, y := range []int{5, 3, 1, 0, len(lines) - 1} {
+			before := at()
+			p.Click(4, y, f)
+			if want := map[bool]int{true: y - 2, false: before}[y >= 2 && y < 7]; at() != want {
+				t.Errorf("a click on line %d, %s: row %d is chosen, expected %d", y, name(min(y, 3)), at(), want)
+			}
+		}
+		p.Do(keys.Pools, f)
+		p.View(f)
+		before := at()
+		p.Click(4, 3, f)
+		p.Click(4, 4, f)
+		if p.Do(keys.Pools, f); at() != before || p.pools.open {
+			t.Errorf("a click on the pools chooses %d, or P does not close them", at())
+		}
+	}
+}
+
+// TestOut: esc and the left arrow lead out of the inspector, then of the group; out of the groups
+// esc alone.
+func TestOut(t *testing.T) {
+	f := frame(theme.Options{}, 80, 40)
+	p := New()
+	p.Do(keys.Group, f)
+	for _, leave := range []keys.Action{keys.Back, keys.Left} {
+		p.Do(keys.Enter, f)
+		p.Do(keys.Enter, f)
+		if got := text(p, f); !p.detail || strings.Contains(got, "client to service") {
+			t.Fatalf("enter does not lead to the inspector:\n%s", got)
+		}
+		if p.Do(leave, f); p.detail || p.order.made.groups() {
+			t.Errorf("%s leads out of more than the inspector", leave)
+		}
+		if p.Do(leave, f); !p.order.made.groups() || !p.order.made.down {
+			t.Errorf("%s leads to %s", leave, p.order.made.words())
+		}
+	}
+	if p.Do(keys.Left, f); !p.order.made.groups() {
+		t.Error("the left arrow leads out of the groups")
+	}
+	if p.Do(keys.Back, f); p.order.made.kind != flow.NoGroups || p.order.made.down {
+		t.Errorf("esc leads to %s", p.order.made.words())
+	}
+	p.Do(keys.Enter, f)
+	if p.Do(keys.Group, f); p.detail {
+		t.Error("groups stand behind the inspector")
 	}
 }

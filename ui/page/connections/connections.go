@@ -13,6 +13,7 @@ import (
 	"nfscope/ui/component/list"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // Page is the Connections page. Make it with New.
@@ -43,6 +44,7 @@ type Page struct {
 	// writing makes the connections that a file's name is asked for.
 	writing func() []*flow.Flow
 	export  Exporter // nil where nothing can be written
+	says    speech.Connections
 }
 
 // ghost is a chosen connection that the list has no more, at the place where it was; -1

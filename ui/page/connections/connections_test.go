@@ -10,6 +10,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/filter"
 	"nfscope/model/flow"
+	"nfscope/model/health"
 	"nfscope/model/snapshot"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
@@ -188,5 +189,18 @@ func TestNothingYet(t *testing.T) {
 		if got := text(p, f); !strings.Contains(got, want) {
 			t.Errorf("want %q:\n%s", want, got)
 		}
+	}
+}
+
+// Where there is little room the title says less, and cuts nothing in the middle.
+func TestTitleNarrow(t *testing.T) {
+	f := frame(theme.Options{}, 80, 24)
+	s := *f.Snap
+	s.Flows.Accounting = false
+	s.Health = new(health.Follower).Next(&health.Reading{Time: s.Time, Count: 7, Max: 262144})
+	f.Snap = &s
+	head, _, _ := strings.Cut(text(New(), f), "\n")
+	if !strings.Contains(head, "] 7 of 262144") || !strings.Contains(head, "no counters") || strings.Contains(head, "…") {
+		t.Errorf("%q", head)
 	}
 }

@@ -8,11 +8,14 @@ import (
 	"nfscope/ui/component/inspector"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
-// explain is the selected flow in words.
+// explain is the selected flow in words. What explains is in the user's language; what conntrack
+// keeps of it has the kernel's words.
 func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspector.Item {
+	say := p.says.In(speech.In(f.Language()))
 	k, ok := p.nature.known[fl.Key()]
 	if ok {
 		fl = k.judged(fl)
@@ -24,12 +27,12 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspecto
 	if !fl.Gone.IsZero() {
 		head += fmt.Sprintf(", gone for %s", units.Span(f.Now.Sub(fl.Gone)))
 	}
-	items := []inspector.Item{{Value: head, Style: th.Title}}
+	items := []inspector.Item{{Value: say.Of(head), Style: th.Title}}
 	if ok && k.stale.Kind != "" && fl.Gone.IsZero() {
-		items = append(items, inspector.Item{Value: "stale: " + k.stale.Words, Style: th.Warn})
+		items = append(items, inspector.Item{Value: say.Of("stale: " + k.stale.Words), Style: th.Warn})
 	}
 	for _, s := range fl.Explain() {
-		items = append(items, inspector.Item{Value: s, Style: th.Text})
+		items = append(items, inspector.Item{Value: say.Of(s), Style: th.Text})
 	}
 	add := func(name, value string) {
 		if value != "" {
@@ -38,10 +41,10 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspecto
 	}
 	if ok {
 		for _, l := range k.lines(fl) {
-			add(l[0], l[1])
+			add(say.Of(l[0]), say.Of(l[1]))
 		}
 		if k.packets > 0 {
-			add("packets", units.Plural(uint64(k.packets), 6, "packet")+" of it traced (p shows them)")
+			add("packets", say.Of(units.Plural(uint64(k.packets), 6, "packet")+" of it traced (p shows them)"))
 		}
 	}
 	add("original", fl.Orig.Tuple.String()+count(fl.Orig))
@@ -68,10 +71,10 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspecto
 	}
 	add("entry", more)
 	for _, x := range rare(f, fl) {
-		add(x[0], x[1])
+		add(x[0], say.Of(x[1]))
 	}
 	if !f.Snap.Flows.Accounting {
-		add("counters", "n/a: sysctl -w net.netfilter.nf_conntrack_acct=1 switches them on for new connections")
+		add("counters", say.Of("n/a: sysctl -w net.netfilter.nf_conntrack_acct=1 switches them on for new connections"))
 	}
 	return items
 }

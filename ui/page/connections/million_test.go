@@ -3,6 +3,7 @@ package connections
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/model/flow"
 	"nfscope/model/flow/flowtest"
@@ -33,6 +34,9 @@ func BenchmarkMillion(b *testing.B) {
 			if j.view.Len()+len(j.groups.List) == 0 && f.Filter != "stale" && f.Filter != "no such text" {
 				b.Fatal("nothing was found")
 			}
+		}
+		if each := b.Elapsed() / time.Duration(b.N); each > 150*time.Millisecond {
+			b.Errorf("it took %v", each)
 		}
 	}
 	for _, text := range []string{"tcp", "tcp and dst port 443 and mark 1", "src net 10.0.16.0/20", "host 198.0.7.7 or port 80", "masquerade and state established", "not (mark 1 or mark 2)", "zone 0 and portrange 1024-2048",

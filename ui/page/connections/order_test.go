@@ -1,6 +1,7 @@
 package connections
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -40,5 +41,20 @@ func TestTurnoverIsShown(t *testing.T) {
 	f.Snap = &s
 	if got := text(New(), f); !strings.Contains(got, "+12/s -34/s") {
 		t.Errorf("%s", got)
+	}
+}
+
+// TestShortListIsNew: a short list is made anew with each snapshot, without a wait.
+func TestShortListIsNew(t *testing.T) {
+	f, p := frame(theme.Options{}, 160, 40), New()
+	p.sync(f)
+	n := p.len()
+	s := *f.Snap
+	s.Version++
+	f.Snap = &s
+	s.Flows.Table.Apply(flow.Event{Type: flow.EventNew, Time: f.Now, Flow: &flow.Flow{ID: 1 << 30, Family: model.FamilyIPv4,
+		Orig: flow.Side{Tuple: model.Tuple{Proto: model.ProtoUDP, Src: netip.MustParseAddr("192.0.2.1"), Dst: netip.MustParseAddr("192.0.2.2"), SPort: 1, DPort: 2}}}})
+	if p.sync(f); p.len() != n+1 {
+		t.Errorf("%d connections are listed of %d", p.len(), n+1)
 	}
 }

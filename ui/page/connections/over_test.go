@@ -37,7 +37,7 @@ func TestTraceOfAConnectionThatIsOver(t *testing.T) {
 		}
 	}
 	r, ok := p.Do(keys.TraceThis, f)().(page.ArmRequest)
-	if !ok || !strings.Contains(r.Why, "is over") {
+	if !ok || !r.Both || !strings.Contains(r.Why, "is over") {
 		t.Fatalf("t gives %v", r)
 	}
 	flt, err := filter.Parse(r.Filter)

@@ -149,7 +149,10 @@ func (p *pools) row(th *theme.Theme, x *nat.Pool, bar int, selected bool) table.
 	if x.Growth > 0.05 || x.Growth < -0.05 {
 		growth = fmt.Sprintf("%+.1f/s", x.Growth)
 	}
-	if x.Full > 0 && x.Full < 365*24*time.Hour {
+	switch {
+	case x.Share() >= 1:
+		full = "full"
+	case x.Full > 0:
 		full = units.Span(x.Full)
 	}
 	style := th.Text

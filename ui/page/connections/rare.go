@@ -21,7 +21,11 @@ func rare(f *page.Frame, fl *flow.Flow) (out [][2]string) {
 		add("master", "a helper expected it because of "+fl.Master.String())
 	}
 	for _, x := range fl.Expects {
-		add("expects", fmt.Sprintf("%s, for %d s, by helper %s", awaited(&x), int(x.Timeout.Seconds()), x.Helper))
+		s := fmt.Sprintf("%s, for %d s, by helper %s", awaited(&x), int(x.Timeout.Seconds()), x.Helper)
+		if !x.ZoneKnown {
+			s += " (perhaps that of a connection with these ends in another zone: which one was not told)"
+		}
+		add("expects", s)
 	}
 	if fl.Orig.Zone != 0 || fl.Reply.Zone != 0 {
 		add("zones", fmt.Sprintf("%d in the original direction, %d in the reply's", fl.Orig.Zone, fl.Reply.Zone))

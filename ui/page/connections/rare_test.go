@@ -22,16 +22,20 @@ func TestRareAndGroups(t *testing.T) {
 	mask := model.Tuple{Src: netip.MustParseAddr("0.0.0.0"), Dst: netip.MustParseAddr("255.255.255.255"), DPort: 0xffff}
 	tab := flow.TableOf(l...)
 	tab.SetTimeouts(flow.Timeouts{"tcp_timeout_established": 432000})
-	tab.SetExpectations([]flow.Expectation{{Master: l[0].Orig.Tuple, Tuple: l[2].Orig.Tuple, Mask: mask, Timeout: time.Minute, Helper: "ftp"}})
+	tab.SetExpectations([]flow.Expectation{{Master: l[0].Orig.Tuple, Tuple: l[2].Orig.Tuple, Mask: mask, Timeout: time.Minute, Helper: "ftp", ZoneKnown: true},
+		{Master: l[0].Orig.Tuple, Tuple: l[3].Orig.Tuple, Mask: mask, Timeout: time.Minute, Helper: "sip"}})
 	f.Snap = &snapshot.Snapshot{Version: 43, Time: uitest.Now(), ConntrackInUse: true,
 		Flows: snapshot.Flows{Table: tab, Ready: true, Accounting: true, Timeouts: flow.Timeouts{"tcp_timeout_established": 432000}}}
 	p := New()
 	got := strings.Join(strings.Fields(text(p, f)), " ")
-	for _, want := range []string{"of 432000 s", "labels", "ab", "expected it because of tcp", "tcp from anyone to", "60 s, by helper ftp", "moved: original -5",
+	for _, want := range []string{"of 432000 s", "labels", "ab", "expected it because of tcp", "tcp from anyone to", "60 s, by helper ftp", "by helper sip (perhaps that of a", "zone: which one was not told)", "moved: original -5",
 		"answered for the server", "numbers from 123456", "attribute 99: 07"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not shown:\n%s", want, text(p, f))
 		}
+	}
+	if strings.Count(got, "(perhaps") != 1 {
+		t.Errorf("what is known to be its own is said to be perhaps another's:\n%s", text(p, f))
 	}
 	p.Do("group", f)
 	total := 0
@@ -74,19 +78,44 @@ func TestEveryKindOfGroup(t *testing.T) {
 		if total != tab.Live() {
 			t.Errorf("by %s: %d of %d flows", k, total, tab.Live())
 		}
-		g := p.order.groups[0]
+		if !p.Deep() {
+			t.Error("esc would clear the filter")
+		}
+		p.Do("sort", f)
+		g := p.order.groups[p.groups.Index()]
 		p.Do("open", f)
+		if p.order.made.by != flow.ByAge || p.order.made.down {
+			t.Errorf("in a group they are %s", p.order.made.words())
+		}
 		got, twice := text(p, f), k.String()+" "+k.String()+" "
 		if !strings.Contains(got, k.String()+" "+strings.TrimPrefix(g.Key.String(), k.String()+" ")) || strings.Contains(got+p.order.made.words(), twice) {
 			t.Errorf("in %s %s:\n%s", k, g.Key, got)
 		}
-		if n := p.len(); n < g.Flows || n > tab.Len() {
-			t.Errorf("%d flows in %s %s, a group of %d", n, k, g.Key, g.Flows)
+		list := p.listed()()
+		for _, fl := range list {
+			if l := fl.Look(); k.Of(&l) != g.Key {
+				t.Errorf("%s is not in %s %s", fl.Line(), k, g.Key)
+			}
 		}
+		if len(list) < g.Flows {
+			t.Errorf("%d flows in %s %s, a group of %d", len(list), k, g.Key, g.Flows)
+		}
+		f.Filter = "src port 1 and " + strings.ToLower(list[0].Orig.Tuple.Proto.String())
+		if p.sync(f); p.len() != 0 {
+			t.Errorf("in %s %s the filter leaves %d flows", k, g.Key, p.len())
+		}
+		f.Filter = ""
+		p.sync(f)
 		p.Do("back", f)
 	}
-	if p.Do("group", f); p.order.made.kind != flow.NoGroups {
+	if p.Do("group", f); p.order.made.kind != flow.NoGroups || p.Deep() {
 		t.Errorf("behind the last kind b groups by %s", p.order.made.kind)
+	}
+	if p.Do("group-back", f); p.order.made.kind != flow.Kinds-1 {
+		t.Errorf("B groups by %s, not by the last kind", p.order.made.kind)
+	}
+	if p.Do("group-back", f); p.order.made.kind != flow.Kinds-2 {
+		t.Errorf("B groups by %s, not by the kind before", p.order.made.kind)
 	}
 }
 

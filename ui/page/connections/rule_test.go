@@ -100,8 +100,62 @@ func TestRuleOfAConnection(t *testing.T) {
 		t.Errorf("p: %v", got)
 	}
 	got := sent(p.Do(keys.ToRule, f))
-	if len(got) != 2 || got[0] != (page.GotoRule{RuleID: rule.ID}) || !strings.Contains(got[1].(page.Say).Text, "traced") {
+	if len(got) != 2 || got[0] != (page.GotoRule{RuleID: rule.ID}) || got[1].(page.Say).Text != "the rule that translates it (traced)" {
 		t.Errorf("r: %v", got)
+	}
+}
+
+// TestRulesInTurn: of several rules that may have made a translation r goes to one after another,
+// and begins anew with another connection; where none is known yet, or none is left, it says so.
+func TestRulesInTurn(t *testing.T) {
+	t.Parallel()
+	p, f, fl := translated(t, "-A POSTROUTING -p tcp -m length --length 1400:1500 -j SNAT --to-source 10.2.0.1\n-A POSTROUTING -s 10.1.0.0/24 -p tcp -j MASQUERADE\n")
+	other := *fl
+	other.ID, other.Orig.Tuple.SPort, other.Reply.Tuple.DPort = 78, 51001, 51001
+	f.Snap.Flows.Table = flow.TableOf(fl, &other)
+	rules := f.Snap.Rules.Tables[0].Chains[1].Rules
+	goes := func(id int, says string) {
+		t.Helper()
+		if got := sent(p.Do(keys.ToRule, f)); len(got) != 2 || got[0] != (page.GotoRule{RuleID: id}) || got[1] != (page.Say{Text: says}) {
+			t.Errorf("%v, expected rule %d, %q", got, id, says)
+		}
+	}
+	says := func(want string) {
+		t.Helper()
+		if got := sent(p.Do(keys.ToRule, f)); len(got) != 1 || got[0] != (page.Say{Text: want}) {
+			t.Errorf("%v, expected %q", got, want)
+		}
+	}
+	says("its rules are being looked for")
+	work(p, f)
+	text(p, f)
+	work(p, f)
+	goes(rules[0].ID, "rule 1 of 2 that translate it, or may (inferred)")
+	goes(rules[1].ID, "rule 2 of 2 that translate it, or may (inferred)")
+	goes(rules[0].ID, "rule 1 of 2 that translate it, or may (inferred)")
+	p.Do(keys.Down, f)
+	goes(rules[0].ID, "rule 1 of 2 that translate it, or may (inferred)")
+	if text(p, f); p.nature.stale != 0 || p.nature.looked != 2 {
+		t.Errorf("%d of %d are stale", p.nature.stale, p.nature.looked)
+	}
+	_, without, _ := translated(t, "")
+	s := *f.Snap
+	s.Version++
+	s.Rules, s.Index = without.Snap.Rules, without.Snap.Index
+	f.Snap = &s
+	work(p, f)
+	says("no rule of now made its translation")
+	if got := text(p, f); !strings.Contains(got, "source by  a rule that is not there any more") || !strings.Contains(got, "! 2 connections stale") {
+		t.Errorf("with other rules:\n%s", got)
+	}
+	s.Version++
+	s.Rules, s.Index = f.Snap.Rules, nil // read anew
+	again := *s.Rules
+	s.Rules = &again
+	f.Snap = &s
+	p.Work(f) // nobody has looked yet
+	if got := text(p, f); strings.Contains(got, "stale") || strings.Contains(got, "source by") {
+		t.Errorf("what other rules said stands there:\n%s", got)
 	}
 }
 
@@ -188,6 +242,12 @@ func TestDoubtfulClasses(t *testing.T) {
 		finish(p, f)
 		if got := text(p, f); strings.Contains(got, note) != want {
 			t.Errorf("%s\n%s", rules, got)
+		}
+		for f.Height = 20; p.height >= 3; f.Height-- {
+			text(p, f)
+		}
+		if got := text(p, f); strings.Contains(got, note) {
+			t.Errorf("where the groups have hardly room:\n%s", got)
 		}
 	}
 }

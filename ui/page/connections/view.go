@@ -13,6 +13,7 @@ import (
 	"nfscope/ui/component/table"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
@@ -195,8 +196,12 @@ func (p *Page) title(f *page.Frame, width int) string {
 		left += "  " + style.Render(use)
 	}
 	right := ""
-	if !t.Accounting {
-		right = "no counters: sysctl net.netfilter.nf_conntrack_acct=1"
+	if !t.Accounting { // the inspector names the sysctl too
+		for _, right = range []string{"no counters: sysctl net.netfilter.nf_conntrack_acct=1", "no counters: nf_conntrack_acct=0", "no counters"} {
+			if line.Width(left)+2+line.Width(right) <= width {
+				break
+			}
+		}
 	}
 	return line.Spread(left, th.Warn.Render(right), width, th.Glyphs.Dots)
 }
@@ -231,7 +236,7 @@ func (p *Page) alarms(f *page.Frame, width int) (out []string) {
 		if p.nature.pass >= 0 && p.nature.looked < p.nature.total {
 			text += fmt.Sprintf(" (%s of %s looked at)", units.Count(uint64(p.nature.looked), 7), units.Count(uint64(p.nature.total), 7))
 		}
-		out = append(out, th.Warn.Render(line.Cut(text, width, th.Glyphs.Dots)))
+		out = append(out, th.Warn.Render(line.Cut(p.says.In(speech.In(f.Language())).Of(text), width, th.Glyphs.Dots)))
 	}
 	if f.Height < 12 && len(out) > 1 {
 		out = out[:1]
