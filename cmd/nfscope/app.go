@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -87,22 +88,66 @@ func (a *app) command() *cobra.Command {
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.prepare() }
 	root.AddCommand(a.demoCommand(), a.labCommand(), a.rulesCommand(), a.tablesCommand(), a.setsCommand(), a.connsCommand(), a.logCommand(), a.dropsCommand(), a.whyCommand(), a.traceCommand(), a.replayCommand(),
 		a.doctorCommand(), a.cleanCommand(), manCommand(), versionCommand())
+	strictHelp(root)
 	for _, c := range append(root.Commands(), root) {
-		c.Args = usageArgs(c.Args)
+		if c.Name() != "help" {
+			c.Args = usageArgs(c.Args)
+		}
 	}
 	return root
 }
 
-// usageArgs gives a bad argument the exit status of bad usage.
+// strictHelp has cobra's own commands refuse what they do not know: they would print
+// some help, with status 0.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(c *cobra.Command, args []string) error {
+				if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+					return usagef("there is no command %q; see `%s --help`", strings.Join(args, " "), root.Name())
+				}
+				return nil
+			}
+		case "completion":
+			c.Args = cobra.ArbitraryArgs
+			c.RunE = func(c *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usagef("completion: there is none for %q; expected bash, fish, powershell or zsh", args[0])
+				}
+				return c.Help()
+			}
+			for _, s := range c.Commands() {
+				s.Args = usageArgs(s.Args)
+			}
+		}
+	}
+}
+
+// usageArgs gives a bad argument the exit status of bad usage; of a bad number of them it
+// says what the command takes.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	if check == nil {
 		return nil
 	}
 	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usagef("%w; see `%s --help`", err, c.CommandPath())
+		err := check(c, args)
+		if err == nil {
+			return nil
 		}
-		return nil
+		if c.HasParent() {
+			name, want, found := strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" "), "no argument", "nothing"
+			if _, form, ok := strings.Cut(c.Use, " "); ok {
+				want = form
+			}
+			if len(args) > 0 {
+				found = strings.Trim(fmt.Sprintf("%q", args), "[]")
+			}
+			err = fmt.Errorf("%s: expected %s, found %s", name, want, found)
+		}
+		return usagef("%w; see `%s --help`", err, c.CommandPath())
 	}
 }
 

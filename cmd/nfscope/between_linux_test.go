@@ -31,3 +31,23 @@ func TestBetweenWithoutBPF(t *testing.T) {
 	tm.keys("q")
 	tm.ended(exitDone)
 }
+
+// TestBetweenOnScreen: with --between a trace of the UI sees the packets before and behind each
+// chain, and so names the one whose drop no tracer tells of, since a rule before it ended the trace.
+func TestBetweenOnScreen(t *testing.T) {
+	nettest.Kernel(t, "nft")
+	t.Parallel()
+	ns := nettest.New(t, "between")
+	nettest.Feed(t, ns, "table ip w { chain c { type filter hook output priority 0; udp dport 99 meta nftrace set 0; udp dport 99 drop; }; }", "nft", "-f", "-")
+	tm := inTerminal(t, 200, 40, "nfscope --netns "+ns.Name()+" --between")
+	tm.see("drop udp dport 99")
+	tm.keys("4")
+	tm.see("no trace armed")
+	tm.keys("a")
+	tm.keys("udp and dst port 99", "Enter")
+	tm.see("waiting for a packet")
+	datagram(t, ns, "127.0.0.1:99")
+	tm.see("dropped by ip w/c (nftables) in the output hook: it was seen before and not behind")
+	tm.keys("q")
+	tm.ended(exitDone)
+}

@@ -55,7 +55,7 @@ func (a *app) connHost(ns *netns.Handle, say func(string)) *connHost {
 		a.later(func() { _ = h.rules.Close() })
 		rs, err = h.rules.Snapshot(a.ctx)
 	}
-	if err != nil {
+	if err != nil && a.ctx.Err() == nil {
 		say(err.Error())
 	}
 	h.stand(rs, around)

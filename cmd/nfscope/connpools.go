@@ -25,7 +25,6 @@ func (a *app) connPools(fl *filter.Filter, follow, asJSON bool) error {
 	t := newConnTable(h)
 	wanted := h.wanted(fl)
 	out := bufio.NewWriter(a.out)
-	st := stats{start: time.Now()}
 	var growth nat.Growth
 	first := true
 	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
@@ -39,7 +38,7 @@ func (a *app) connPools(fl *filter.Filter, follow, asJSON bool) error {
 			printPools(out, pools, follow)
 		}
 		for i := range pools {
-			st.events++
+			t.stats.events++
 			if asJSON {
 				b, err := pools[i].JSON(at, !first)
 				if err != nil {
@@ -55,7 +54,7 @@ func (a *app) connPools(fl *filter.Filter, follow, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		if err := st.print(out); err != nil {
+		if err := t.stats.print(out); err != nil {
 			return err
 		}
 	}

@@ -27,13 +27,14 @@ func (a *app) connsCommand() *cobra.Command {
 			"conntrack itself is doing; each also with --follow and --json.",
 		Example: "  nfscope conns dnat\n  nfscope conns --follow tcp and dst port 443\n  nfscope conns --json | jq .nat\n" +
 			"  nfscope conns --top=service tcp\n  nfscope conns --pools --follow\n  nfscope conns --stats",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
+			top := c.Flags().Changed("top")
 			fl, err := parseFilter(args, filter.Flows)
 			if err != nil {
 				return err
 			}
 			switch {
-			case pools && health || by != "" && (pools || health):
+			case pools && health || top && (pools || health):
 				return usagef("--top, --pools and --stats are three answers: ask for one")
 			case health && len(args) > 0:
 				return usagef("--stats tells of the table as a whole and takes no FILTER")
@@ -41,7 +42,7 @@ func (a *app) connsCommand() *cobra.Command {
 				return a.connStats(follow, asJSON)
 			case pools:
 				return a.connPools(fl, follow, asJSON)
-			case by != "":
+			case top:
 				b, err := flow.ParseKind(by)
 				if err != nil {
 					return usagef("--top: %w", err)
@@ -71,6 +72,9 @@ func parseFilter(args []string, k filter.Kind) (*filter.Filter, error) {
 	return f, usage(err)
 }
 
+// uncounted says why there are no counters, and how there will be.
+const uncounted = "packets and bytes are not counted: sysctl -w net.netfilter.nf_conntrack_acct=1 counts those of new connections"
+
 // connPrinter prints flow events as text or JSON.
 type connPrinter struct {
 	out    *bufio.Writer
@@ -80,7 +84,9 @@ type connPrinter struct {
 	say    func(problem string)
 	table  flow.Table // what is known
 	stats  stats
-	err    error
+	// off is true where accounting is, bare once a line without counters was printed.
+	off, bare bool
+	err       error
 }
 
 func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
@@ -102,19 +108,14 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 		return err
 	}
 	defer r.Close()
+	a.live = true
 	if follow {
-		a.live = true
 		ctx, stop := context.WithCancel(a.ctx)
 		defer stop()
 		defer h.follow(ctx, &p.table)()
 		err = r.Watch(ctx, conntrack.Options{}, func(it feed.Item) { p.item(it, stop) })
-		if a.ctx.Err() != nil {
-			err = nil
-		}
-	} else {
-		if err = r.List(a.ctx, func(it feed.Item) { p.item(it, nil) }); err == nil {
-			p.all()
-		}
+	} else if err = r.List(a.ctx, func(it feed.Item) { p.item(it, nil) }); err == nil && a.ctx.Err() == nil {
+		p.all()
 	}
 	if p.err != nil {
 		return p.err
@@ -138,6 +139,8 @@ func (p *connPrinter) item(it feed.Item, stop func()) {
 	if it.Table != nil {
 		p.table.SetTimeouts(it.Table.Timeouts)
 		p.table.SetExpectations(it.Table.Expected)
+		p.off = !it.Table.Accounting
+		p.tellUncounted()
 	}
 	if it.Flows != nil && !p.follow {
 		p.stats.events += uint64(len(it.Flows.Records))
@@ -196,8 +199,7 @@ func (p *connPrinter) told(e flow.Event) []flow.Event {
 	var before *flow.Flow
 	switch e.Type {
 	case flow.EventGap:
-		p.stats.lost += e.Lost
-		p.stats.gaps++
+		p.stats.miss(e.Lost)
 		return []flow.Event{e}
 	case flow.EventDumpBegin:
 	case flow.EventDumpEnd:
@@ -255,11 +257,21 @@ func (p *connPrinter) print(e *flow.Event) {
 	if p.follow {
 		what = fmt.Sprintf("%-8s", e.Type)
 	}
-	bytes := ""
-	if f.Orig.Count.Valid && f.Reply.Count.Valid {
+	bytes := "  n/a"
+	if counted := f.Orig.Count.Valid && f.Reply.Count.Valid; !counted {
+		p.bare = true
+		p.tellUncounted()
+	} else {
 		bytes = "  " + plural(f.Orig.Count.Packets+f.Reply.Count.Packets, "packet") + " " + plural(f.Orig.Count.Bytes+f.Reply.Count.Bytes, "byte")
 	}
 	_, p.err = fmt.Fprintf(p.out, "%s%-7s %-11s %s  %s  %ds%s\n", what, f.Orig.Tuple.Proto, f.Word(), f.Line(), f.NAT, int(f.Timeout.Seconds()), bytes)
+}
+
+// tellUncounted says why there are no counters where some were to be printed.
+func (p *connPrinter) tellUncounted() {
+	if p.off && p.bare {
+		p.say(uncounted)
+	}
 }
 
 func unknownIfZero(n uint64) string {

@@ -20,10 +20,11 @@ type connTable struct {
 	ready chan struct{} // closed when the first reading is done
 	once  sync.Once
 	say   func(string)
+	stats stats
 }
 
 func newConnTable(h *connHost) *connTable {
-	t := &connTable{host: h, ready: make(chan struct{}), say: h.say}
+	t := &connTable{host: h, ready: make(chan struct{}), say: h.say, stats: stats{start: time.Now()}}
 	if f := h.now.Load().flows; f != nil {
 		t.table.SetHost(*f)
 	}
@@ -39,7 +40,10 @@ func (t *connTable) item(it feed.Item) {
 		it.Flows.Release()
 	case it.Flow != nil:
 		t.table.Apply(*it.Flow)
-		if it.Flow.Type == flow.EventDumpEnd {
+		switch it.Flow.Type {
+		case flow.EventGap:
+			t.stats.miss(it.Flow.Lost)
+		case flow.EventDumpEnd:
 			t.table.Expire(it.Time)
 			t.once.Do(func() { close(t.ready) })
 		}
@@ -56,13 +60,13 @@ func (t *connTable) looks(wanted func(*flow.Look) bool) iter.Seq[*flow.Look] {
 // eachReading calls show with the table when it was read, and with follow every so often
 // until the user interrupts or show fails.
 func (a *app) eachReading(r *conntrack.Reader, t *connTable, follow bool, every time.Duration, show func(at time.Time) error) error {
+	a.live = true
 	if !follow {
-		if err := r.List(a.ctx, t.item); err != nil {
+		if err := r.List(a.ctx, t.item); err != nil || a.ctx.Err() != nil {
 			return err
 		}
 		return show(time.Now())
 	}
-	a.live = true
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	defer t.host.follow(ctx, &t.table)()

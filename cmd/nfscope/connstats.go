@@ -18,7 +18,7 @@ func (a *app) connStats(follow, asJSON bool) error {
 	}
 	defer r.Close()
 	a.live = true
-	out := bufio.NewWriter(a.out)
+	out, say := bufio.NewWriter(a.out), a.sayer()
 	st := stats{start: time.Now()}
 	var f health.Follower
 	for n := 0; ; n++ {
@@ -28,6 +28,9 @@ func (a *app) connStats(follow, asJSON bool) error {
 		}
 		if err != nil {
 			return err
+		}
+		if p := r.Gone(); p != "" {
+			say(p)
 		}
 		v := f.Next(h)
 		st.events++
@@ -65,7 +68,7 @@ func printHealth(w *bufio.Writer, v *health.View, follow bool) {
 		fmt.Fprintf(w, "%s  ", v.Time.Format("15:04:05"))
 	}
 	share := ""
-	if v.Max > 0 {
+	if v.Max > 0 && v.Count >= 0 {
 		share = fmt.Sprintf(" (%.1f %%)", 100*v.Full())
 	}
 	fmt.Fprintf(w, "%s of %s entries%s, %s buckets\n", orUnknown(v.Count), limit(v.Max), share, orUnknown(v.Buckets))

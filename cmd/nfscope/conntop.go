@@ -23,7 +23,6 @@ func (a *app) connTop(fl *filter.Filter, by flow.Kind, follow, asJSON bool) erro
 	h := a.connHost(ns, say)
 	t, wanted := newConnTable(h), h.wanted(fl)
 	out := bufio.NewWriter(a.out)
-	st := stats{start: time.Now()}
 	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
 		rows, of := t.table.Top(by, func() func(*flow.Look) bool { return wanted }, mostRows)
 		if !asJSON {
@@ -34,7 +33,7 @@ func (a *app) connTop(fl *filter.Filter, by flow.Kind, follow, asJSON bool) erro
 			return out.Flush()
 		}
 		for i := range rows {
-			st.events++
+			t.stats.events++
 			b, err := rows[i].JSON(at, i+1)
 			if err != nil {
 				return err
@@ -47,7 +46,7 @@ func (a *app) connTop(fl *filter.Filter, by flow.Kind, follow, asJSON bool) erro
 		return err
 	}
 	if asJSON {
-		if err := st.print(out); err != nil {
+		if err := t.stats.print(out); err != nil {
 			return err
 		}
 	}
@@ -71,6 +70,6 @@ func printTop(w *bufio.Writer, rows []*flow.Group, of int, by flow.Kind) {
 		fmt.Fprintf(w, "%-*s %11d %9d %12s %14s %12s\n", width, r.Key, r.Flows, r.Unreplied, packets, bytes, rate)
 	}
 	if len(rows) > 0 && rows[0].Counted == 0 {
-		fmt.Fprintln(w, "packets and bytes are not counted: sysctl -w net.netfilter.nf_conntrack_acct=1 counts those of new connections")
+		fmt.Fprintln(w, uncounted)
 	}
 }

@@ -56,9 +56,10 @@ func contracts() map[string]string {
 		"nfscope/tables/1":          "netns string\nfamily ip|ip6\nuser_chains number\nchains[].hook " + hooks + "\nchains[].priority number\nchains[].table TEXT\nchains[].chain TEXT\n",
 		"nfscope/lab/1":             "name TEXT\ntitle TEXT\nlive bool\nrecorded bool\nstands list\n",
 		"nfscope/comparison/1":      under("a.", journey) + under("b.", journey) + "part number\nrows list\nfields list\nat list\nsentence TEXT\n",
-		"nfscope/recording-info/1":  "title string\nform TEXT\nversion string\ncreated time\nredacted bool\nitems object\nlost number\ngaps number\n",
-		"nfscope/doctor/1":          "feature TEXT\nstate works|off|missing|unknown|note\nsays TEXT\n",
-		"nfscope/stats/1":           "events number\njourneys number\nlost number\ngaps number\nmissed? number\nduration_ns number\n",
+		"nfscope/recording-info/1": "title string\nform TEXT\nversion string\ncreated time\nredacted bool\nitems object\nlost number\ngaps number\n" +
+			"namespace?.name TEXT\nnamespace?.source string\nnamespace?.kernel TEXT\nnamespace?.local list\nnamespace?.routes[]?.to TEXT\nnamespace?.facts[].name TEXT\nnamespace?.facts[].value string\nhost?.Name TEXT\nhost?.Kernel TEXT\nhost?.Local list\nhost?.Facts[]?.Name TEXT\n",
+		"nfscope/doctor/1": "feature TEXT\nstate works|off|missing|unknown|note\nsays TEXT\n",
+		"nfscope/stats/1":  "events number\njourneys number\nlost number\ngaps number\nmissed? number\nduration_ns number\n",
 	}
 }
 
@@ -76,6 +77,27 @@ func breaches(o map[string]any) (out []string) {
 	for line := range strings.Lines(text) {
 		path, want, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		out = append(out, breach(o, path, strings.Split(path, "."), want)...)
+	}
+	if o["schema"] == "nfscope/recording-info/1" {
+		delete(o, "host") // its names were there first, and stay
+	}
+	return append(out, capitals(o)...)
+}
+
+// capitals are the names of fields that are not lower-case.
+func capitals(at any) (out []string) {
+	switch x := at.(type) {
+	case []any:
+		for _, v := range x {
+			out = append(out, capitals(v)...)
+		}
+	case map[string]any:
+		for name, v := range x {
+			if name != strings.ToLower(name) {
+				out = append(out, name+" is not lower-case")
+			}
+			out = append(out, capitals(v)...)
+		}
 	}
 	return out
 }
@@ -149,6 +171,7 @@ func TestBreaches(t *testing.T) {
 		strings.Replace(good, `"y"`, `""`, 1):     `says is "", want TEXT`,
 		strings.Replace(good, "says", "sais", 1):  "says is absent",
 		`{"schema":"nfscope/conntrack-stats/1","time":"2026-11-20T22:00:00Z","interval_ns":1,"cpus":[],"warnings":[{"bad":true}]}`: "warnings[].words is absent",
+		strings.Replace(good, `"y"`, `"y","more":[{"Name":1}]`, 1):                                                                 "Name is not lower-case",
 		`{"schema":"nfscope/none/1"}`: "no contract for nfscope/none/1",
 	} {
 		var o map[string]any

@@ -15,7 +15,6 @@ import (
 	"nfscope/model/feed"
 	"nfscope/model/filter"
 	"nfscope/trace/drops"
-	"nfscope/trace/netns"
 )
 
 // dropOptions are what `nfscope drops` was asked.
@@ -69,9 +68,6 @@ func (a *app) drops(o *dropOptions) error {
 		return err
 	}
 	r, err := drops.Open(ns, drops.Options{Rate: o.rate, Burst: max(1, o.rate/4), Proto: uint8(o.filter.OnlyProto())})
-	if errors.Is(err, netns.ErrUnsupported) || errors.Is(err, drops.ErrUnsupported) {
-		err = lacking(err)
-	}
 	if err != nil {
 		return err
 	}
@@ -90,15 +86,11 @@ func (a *app) drops(o *dropOptions) error {
 	p := &dropPrinter{out: bufio.NewWriter(a.out), o: o, words: drop.Meanings(), netns: a.netns, said: map[drop.Key]bool{}, stats: stats{start: time.Now()}, full: stop}
 	err = r.Run(ctx, p.item)
 	w = r.Watch()
-	p.stats.lost, p.stats.missed = w.Merged, w.Missed
 	if err = errors.Join(err, p.err, r.Close()); errors.Is(err, os.ErrClosed) {
 		err = nil
 	}
-	if err == nil && o.json {
-		err = p.stats.print(p.out)
-	}
 	if err == nil {
-		err = p.out.Flush()
+		err = p.end(w)
 	}
 	if err == nil {
 		fmt.Fprintln(a.err, p.summary(w))
@@ -208,20 +200,39 @@ func (p *dropPrinter) text(d *drop.Drop, e drop.Explanation) {
 	}
 }
 
+// end prints what comes last on stdout.
+func (p *dropPrinter) end(w drop.Watch) error {
+	if p.o.json {
+		p.stats.lost, p.stats.missed = w.Merged, w.Missed
+		if err := p.stats.print(p.out); err != nil {
+			return err
+		}
+	}
+	return p.out.Flush()
+}
+
 // summary is the last line on stderr.
 func (p *dropPrinter) summary(w drop.Watch) string {
 	s := fmt.Sprintf("%s in %v, lost %d", plural(p.packets, "packet"), time.Since(p.stats.start).Round(10*time.Millisecond), w.Merged)
-	if n := w.Held + w.Lost; n > 0 {
-		s += fmt.Sprintf("; %s above the rate were counted by reason and place", plural(n, "drop"))
+	if n := w.Untold(); n > 0 {
+		s += fmt.Sprintf("; %s above the rate %s counted by reason and place", plural(n, "drop"), wordFor(n, "was", "were"))
 	}
 	if w.Homeless > 0 {
-		s += fmt.Sprintf("; of %s in the whole host nobody can tell whose they were", plural(w.Homeless, "drop"))
+		s += fmt.Sprintf("; of %s in the whole host nobody can tell whose %s", plural(w.Homeless, "drop"), wordFor(w.Homeless, "it was", "they were"))
 	}
 	if w.Missed > 0 {
 		s += fmt.Sprintf("; of %s in the whole host the kernel told nobody: another was being told of", plural(w.Missed, "drop"))
 	}
 	if p.usual > 0 {
-		s += fmt.Sprintf("; %s left out that happens on every host (--all)", plural(p.usual, "drop"))
+		s += fmt.Sprintf("; %s left out that %s on every host (--all)", plural(p.usual, "drop"), wordFor(p.usual, "happens", "happen"))
 	}
 	return s
+}
+
+// wordFor gives the word for one, or for any other number.
+func wordFor(n uint64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }

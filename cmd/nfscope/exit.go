@@ -67,7 +67,7 @@ func report(w io.Writer, err error) int {
 	case errors.As(err, &s):
 		fmt.Fprintln(w, "nfscope:", s.err)
 		return s.status
-	case errors.Is(err, os.ErrPermission):
+	case errors.Is(err, os.ErrPermission), errors.Is(err, errors.ErrUnsupported):
 		fmt.Fprintln(w, "nfscope:", err)
 		return exitPrivilege
 	}

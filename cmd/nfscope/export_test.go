@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +32,9 @@ func TestExport(t *testing.T) {
 		if err != nil || !bytes.HasPrefix(b, []byte(c.begins)) || !bytes.Contains(b, []byte(c.holds)) {
 			t.Errorf("%s: %.200q, %v", c.name, b, err)
 		}
+		if bytes.Contains(b, []byte("as it left")) {
+			t.Errorf("%s has packets twice", c.name)
+		}
 		if _, err := (exporter{}).Export(name, list[:1], snap); err == nil || !strings.Contains(err.Error(), "left as it is") {
 			t.Errorf("a file that is there: %v", err)
 		}
@@ -41,6 +46,23 @@ func TestExport(t *testing.T) {
 		if _, err := (exporter{}).Export(name, list, snap); err == nil {
 			t.Errorf("%q was written", name)
 		}
+	}
+}
+
+// TestExportFails: of what cannot be written whole nothing is left, and that is said.
+func TestExportFails(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "a.txt")
+	full := errors.New("the disk is full")
+	err := writeNew(name, func(w io.Writer) error {
+		_, err := io.WriteString(w, "half")
+		return errors.Join(err, full)
+	})
+	if !errors.Is(err, full) || !strings.HasPrefix(err.Error(), "nothing was written: ") {
+		t.Error(err)
+	}
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half a file is left: %v", err)
 	}
 }
 

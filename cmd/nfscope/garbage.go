@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nfscope/model/snapshot"
 	"nfscope/trace/netns"
 )
 
@@ -60,6 +61,34 @@ func collectFor(rules, flows int, packets bool) {
 	}
 	debug.SetGCPercent(percent)
 	debug.SetMemoryLimit(limit)
+}
+
+// room fits the memory to what is shown.
+type room struct {
+	rules, flows int // flows in steps
+	packets      bool
+	most         int // of flows, since memory was last given back
+}
+
+// fit sets how much garbage is waited for beside what a snapshot has, where that is other than
+// before.
+func (r *room) fit(s *snapshot.Snapshot) {
+	rules, flows, packets := r.rules, s.Flows.Table.Len()/flowStep, s.Trace.Armed || len(s.Journeys) > 0
+	switch {
+	case s.Rules != nil:
+		_, rules = s.Rules.Size()
+	case s.Reading != nil:
+		rules = s.Reading.Total // known before they are there
+	}
+	if rules == r.rules && flows == r.flows && packets == r.packets {
+		return
+	}
+	r.rules, r.flows, r.packets = rules, flows, packets
+	collectFor(rules, flows, packets)
+	if r.most = max(r.most, flows); flows <= r.most-fewerFlows {
+		r.most = flows
+		go debug.FreeOSMemory()
+	}
 }
 
 // tracked is how many connections there are, 0 where that cannot be read.

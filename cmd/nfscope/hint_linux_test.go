@@ -29,6 +29,7 @@ func TestTraceHints(t *testing.T) {
 				args = []string{"-f", "-"}
 			}
 			nettest.Feed(t, n.Router, c.rules, c.program, args...)
+			datagram(t, n.Client, "10.1.0.1:80") // whose entry is there, however late the next one is
 			r := tracing(t, n.Router, "--for", "700ms", "udp and dst port 99")
 			datagram(t, n.Client, "10.1.0.1:80")
 			_, errs := r.ends(exitDone)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"nfscope/model/feed"
 	"nfscope/trace/record"
 )
 
@@ -28,7 +29,8 @@ func (a *app) replayInfo(name string, asJSON bool) error {
 		err = json.NewEncoder(out).Encode(struct {
 			Schema string `json:"schema"`
 			*record.Info
-		}{"nfscope/recording-info/1", in})
+			Namespace *namespaceJSON `json:"namespace"`
+		}{"nfscope/recording-info/1", in, newNamespaceJSON(in.Host)})
 	} else {
 		err = printInfo(out, in)
 	}
@@ -36,6 +38,47 @@ func (a *app) replayInfo(name string, asJSON bool) error {
 		return err
 	}
 	return out.Flush()
+}
+
+// namespaceJSON is a recording's host in nfscope/recording-info/1, by the names that other
+// objects have. Its `host` says the same with Go's names: what has landed stays.
+type namespaceJSON struct {
+	Name   string      `json:"name"`
+	Source string      `json:"source"`
+	Kernel string      `json:"kernel"`
+	Local  []string    `json:"local"`
+	Routes []routeJSON `json:"routes,omitzero"` // not there where they were not read
+	Policy bool        `json:"routes_policy,omitempty"`
+	Facts  []factJSON  `json:"facts"`
+}
+
+type routeJSON struct {
+	To     string `json:"to"`
+	Device string `json:"device"`
+	Metric int    `json:"metric"`
+}
+
+type factJSON struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+func newNamespaceJSON(h *feed.Host) *namespaceJSON {
+	if h == nil {
+		return nil
+	}
+	out := &namespaceJSON{Name: h.Name, Source: h.Source, Kernel: h.Kernel, Local: append([]string{}, h.Local...), Facts: []factJSON{}}
+	if h.Routes != nil {
+		out.Policy = h.Routes.Policy
+		out.Routes = []routeJSON{}
+		for _, r := range h.Routes.List {
+			out.Routes = append(out.Routes, routeJSON{r.To.String(), r.Device, r.Metric})
+		}
+	}
+	for _, f := range h.Facts {
+		out.Facts = append(out.Facts, factJSON(f))
+	}
+	return out
 }
 
 func printInfo(w *bufio.Writer, in *record.Info) error {

@@ -103,8 +103,10 @@ func TestLabUp(t *testing.T) {
 	if out := nfscope(t, exitError, "lab", "up", dir); !strings.Contains(out, "stands already") {
 		t.Errorf("a second up: %s", out)
 	}
-	if out := nfscope(t, exitDone, "lab", "list"); !strings.Contains(out, name) {
-		t.Errorf("the list does not have it:\n%s", out)
+	for _, args := range [][]string{{"lab", "list"}, {"lab", "list", "--json"}} {
+		if out := nfscope(t, exitDone, args...); !strings.Contains(out, name) || !strings.Contains(out, "namespaces nfs-"+name) {
+			t.Errorf("%v does not have it:\n%s", args, out)
+		}
 	}
 	// Its services live: they are in the process that keeps it.
 	h, err := netns.Open(s[0].Hosts["client"])
@@ -112,7 +114,7 @@ func TestLabUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if c, err := nettest.Dial(t, h, "tcp", "", "203.0.113.10:22", 5e9); err != nil {
+	if c, err := nettest.Dial(t, h, "tcp", "", "203.0.113.10:22", nettest.InVain); err != nil {
 		t.Errorf("ssh of the lab that stands: %v", err)
 	} else {
 		c.Close()
@@ -205,7 +207,7 @@ func TestLabKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for { // it is gone when its descriptor is ready
-		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10000); !errors.Is(err, unix.EINTR) {
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(nettest.InVain.Milliseconds())); !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,13 +41,16 @@ func (a *app) labList(asJSON bool) error {
 		return err
 	}
 	able := canRunLabs()
-	enc, st := json.NewEncoder(a.out), stats{start: time.Now()}
+	var lines []labLine
 	for _, name := range labs.Names() {
 		l, err := lab.Load(labs.FS, name)
 		if err != nil {
 			return err
 		}
-		line := a.labLine(l, able, standing)
+		lines = append(lines, a.labLine(l, able, standing))
+	}
+	enc, st := json.NewEncoder(a.out), stats{start: time.Now()}
+	for _, line := range append(lines, a.ownLines(able, standing)...) {
 		if asJSON {
 			if err := enc.Encode(line); err != nil {
 				return err
@@ -55,7 +58,7 @@ func (a *app) labList(asJSON bool) error {
 			st.events++
 			continue
 		}
-		fmt.Fprintf(a.out, "%-18s %-9s %s\n", name, how(line), line.Title)
+		fmt.Fprintf(a.out, "%-18s %-9s %s\n", line.Name, how(line), line.Title)
 		if line.Why != "" {
 			fmt.Fprintf(a.out, "%-18s %-9s > %s\n", "", "", speech.In(a.lang).Problem(line.Why))
 		}
@@ -66,12 +69,25 @@ func (a *app) labList(asJSON bool) error {
 	if asJSON {
 		return st.print(a.out)
 	}
-	for _, s := range standing { // the user's own
-		if !isName(s.Lab) {
-			fmt.Fprintf(a.out, "%-18s %-9s stands: %s\n", s.Lab, "your own", s)
-		}
-	}
 	return nil
+}
+
+// ownLines are the labs of the user's own that stand: where their folders are, and so what
+// they are called and need, nobody knows here. able is as in labLine.
+func (a *app) ownLines(able error, standing []lab.Stand) (lines []labLine) {
+	for _, s := range standing { // by name
+		if slices.Contains(labs.Names(), s.Lab) {
+			continue
+		}
+		if n := len(lines); n == 0 || lines[n-1].Name != s.Lab {
+			own := labLine{Schema: "nfscope/lab/1", Name: s.Lab, Title: speech.In(a.lang).OwnLab()}
+			own.can(able)
+			lines = append(lines, own)
+		}
+		l := &lines[len(lines)-1]
+		l.Stands = append(l.Stands, s.String())
+	}
+	return lines
 }
 
 // labLine says of a lab whether it can run here, and where it stands; able is why no lab
@@ -83,9 +99,7 @@ func (a *app) labLine(l *lab.Lab, able error, standing []lab.Stand) labLine {
 	if err = able; err == nil {
 		err = lab.Lacks(l)
 	}
-	if line.Live = err == nil; !line.Live {
-		line.Why = err.Error()
-	}
+	line.can(err)
 	for _, s := range standing {
 		if s.Lab == l.Name {
 			line.Stands = append(line.Stands, s.String())
@@ -94,8 +108,11 @@ func (a *app) labLine(l *lab.Lab, able error, standing []lab.Stand) labLine {
 	return line
 }
 
-func isName(name string) bool {
-	return strings.Contains(" "+strings.Join(labs.Names(), " ")+" ", " "+name+" ")
+// can says whether it can run live here; err is why not.
+func (l *labLine) can(err error) {
+	if l.Live = err == nil; err != nil {
+		l.Why = err.Error()
+	}
 }
 
 func how(l labLine) string {

@@ -110,6 +110,16 @@ func TestLabLine(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
+	for why, able := range map[string]error{"": nil, "why not": errors.New("why not")} {
+		own := func(name string, stands ...string) labLine {
+			return labLine{Schema: "nfscope/lab/1", Name: name, Title: "你自己的实验", Live: able == nil, Why: why, Stands: stands}
+		}
+		if d := cmp.Diff([]labLine{own("mine", "1 hosts, kept by a running nfscope (process 5), namespaces nfs-mine-5-*", "1 hosts, kept by a running nfscope (process 6), namespaces nfs-mine-6-*"),
+			own("net", "1 hosts, kept by a running nfscope (process 8), namespaces nfs-net-8-*")},
+			a.ownLines(able, []lab.Stand{stand("dnat", 7), stand("mine", 5), stand("mine", 6), stand("net", 8), stand("snat", 8)})); d != "" {
+			t.Error(d)
+		}
+	}
 	for word, line := range map[string]labLine{"live": {Live: true}, "recorded": {Recorded: true}, "not here": {}} {
 		if how(line) != word {
 			t.Errorf("%+v is %q, not %q", line, how(line), word)
@@ -160,7 +170,11 @@ func TestLabLeftBehind(t *testing.T) {
 	if err := os.WriteFile("/run/netns/"+left, nil, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	nfscope(t, exitDone, "clean")
+	func() {
+		sweeping.Lock()
+		defer sweeping.Unlock()
+		nfscope(t, exitDone, "clean")
+	}()
 	names, err := netns.List("nfs-" + name + "-")
 	if err != nil || len(names) != 3 || strings.Contains(strings.Join(names, " "), left) {
 		t.Errorf("behind clean there are %v, %v", names, err)

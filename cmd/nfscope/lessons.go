@@ -59,7 +59,7 @@ func (a *app) lessons(first *show, on string) error {
 func (a *app) lesson(s *show, on string) (*show, error) {
 	var next atomic.Pointer[show] // built beside the screen
 	var err error
-	o := tuiOptions{page: on, labs: page.Options{Lang: a.lang, List: a.labEntries, Open: func(name string) error {
+	o := tuiOptions{page: on, labs: page.Options{List: a.labEntries, Open: func(name string) error {
 		s, err := a.choose(name)
 		next.Store(s)
 		return err

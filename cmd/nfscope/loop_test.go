@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -179,6 +182,27 @@ func TestCutRecordingSaysSo(t *testing.T) {
 		err := a.replayPlain("case.nfs", bytes.NewReader(data[:n]), replayFlags{})
 		if cut := n < len(data); cut != (err != nil) || cut != strings.HasSuffix(out.String(), "; the recording is cut short\n") {
 			t.Errorf("%d of %d bytes: %v, at the end %q", n, len(data), err, out.String()[max(0, out.Len()-100):])
+		}
+	}
+	// Whatever is made of it, what there is is made, and the status says that it is not all.
+	dir := t.TempDir()
+	name, made := filepath.Join(dir, "cut.nfs"), filepath.Join(dir, "made")
+	if err := os.WriteFile(name, data[:len(data)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []replayFlags{{plain: true}, {json: true}, {write: made + ".nfs"}, {pcapng: made + ".pcapng", keep: manyKept}} {
+		var out, errs bytes.Buffer
+		a := &app{ctx: context.Background(), out: &out, err: &errs}
+		if err := a.replay(name, o); report(io.Discard, err) != exitUsage || !strings.Contains(err.Error(), "cut short") {
+			t.Errorf("%+v: %v", o, err)
+		}
+		if o.json && !strings.Contains(out.String(), `{"schema":"nfscope/stats/1"`) {
+			t.Errorf("no statistics behind %.200s", out.String())
+		}
+		for _, file := range []string{o.write, o.pcapng} {
+			if file != "" && (len(mustRead(t, file)) < 1000 || !strings.Contains(errs.String(), " "+file+"\n")) {
+				t.Errorf("%s: it said %s", file, errs.String())
+			}
 		}
 	}
 }

@@ -67,8 +67,12 @@ func TestLossIsTold(t *testing.T) {
 		t.Errorf("the replay says %v lost, the trace %v", s["lost"], lost)
 	}
 	b, err := exec.Command("nfscope", "replay", "--info", "--json", file).Output()
-	var info struct{ Lost, Dropped float64 }
-	if err != nil || json.Unmarshal(b, &info) != nil || info.Lost+info.Dropped < lost {
+	var info struct {
+		Lost, Dropped float64
+		Ended         string
+		Host          struct{ Facts []any }
+	}
+	if err != nil || json.Unmarshal(b, &info) != nil || info.Lost+info.Dropped < lost || info.Ended != "interrupted" || len(info.Host.Facts) == 0 {
 		t.Errorf("the recording says %+v, %v; lost were %v", info, err, lost)
 	}
 }

@@ -15,7 +15,7 @@ const pcapngNote = "Headers as netfilter's trace told of them: no payload, no TC
 
 // capture writes journeys as packets.
 type capture struct {
-	w *pcapng.Writer
+	w interface{ Packet(pcapng.Packet) error }
 	// left has packets written a second time, as they went out.
 	left bool
 }

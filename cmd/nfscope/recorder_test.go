@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"nfscope/model/feed"
+	"nfscope/model/flow"
+	"nfscope/model/journey"
 	"nfscope/trace/record"
 )
 
@@ -56,6 +58,9 @@ func TestRecorder(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if bytes.Contains(b, []byte("precious")) {
+					t.Errorf("%d bytes: behind the recording stands what was there before", len(b))
+				}
 				in, err := f.Info(context.Background())
 				if err != nil || strings.Join(in.Problems, " ") != "early late" || in.Ended != "it is enough" || f.Cut != "" {
 					t.Errorf("%+v, %v", in, err)
@@ -65,6 +70,40 @@ func TestRecorder(t *testing.T) {
 				t.Errorf("begun %v: %q, %v", begun, said.String(), a.failed)
 			}
 		}
+	}
+}
+
+// TestRecorderFlows: connections are recorded as they were when they were put, for their reader
+// fills their batch again; more of them than may wait for the disk are missing, and counted.
+func TestRecorderFlows(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "x.nfs")
+	a := &app{ctx: context.Background(), out: io.Discard, err: io.Discard}
+	r, err := a.recordTo(name, "a test", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &flow.Batch{Time: time.Now()}
+	*b.Add() = flow.Record{Type: flow.EventNew, ID: 7}
+	r.Put(feed.Item{Time: b.Time, Flows: b})
+	b.Records[0].ID = 8
+	r.begin(func(it feed.Item) { t.Error(it.Problem) })
+	b.Records = make([]flow.Record, 1<<17+1)
+	r.Put(feed.Item{Time: b.Time, Flows: b})
+	a.close()
+	if a.failed == nil || !strings.HasSuffix(a.failed.Error(), "x.nfs: 131073 items came faster than the disk took them, and are missing in the recording") {
+		t.Errorf("of what is missing it says %v", a.failed)
+	}
+	rr, err := record.NewReader(name, bytes.NewReader(mustRead(t, name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := rr.Next()
+	if err != nil || first.Flow == nil || first.Flow.Flow.ID != 7 {
+		t.Errorf("recorded is %+v, %v", first.Flow, err)
+	}
+	if gap, err := rr.Next(); err != nil || gap.Event == nil || gap.Event.Source != journey.SourceGap || gap.Event.Lost != 1<<17+1 {
+		t.Errorf("behind it %+v, %v", gap.Event, err)
 	}
 }
 

@@ -37,9 +37,12 @@ type recorder struct {
 	why   string
 }
 
+// commandOver is what ended a recording where nobody says more.
+const commandOver = "the command is over"
+
 // recordTo opens the file of a recording, which is closed when the command is over.
 func (a *app) recordTo(name, title string, redact bool) (*recorder, error) {
-	r := &recorder{name: name, to: a.out, left: make(chan struct{}), why: "the command is over",
+	r := &recorder{name: name, to: a.out, left: make(chan struct{}), why: commandOver,
 		header: record.Header{Version: version(), Created: time.Now(), Title: strings.TrimSpace(title)}}
 	if name == stdio {
 		if err := a.noTerminal("-w"); err != nil {

@@ -191,7 +191,7 @@ func (a *app) replayPlain(name string, r io.Reader, o replayFlags) error {
 		return err
 	}
 	loss := st.Loss()
-	s := stats{events: st.Events(), journeys: uint64(p.printed), lost: loss.Trace + loss.Dropped, gaps: loss.Gaps, start: start}
+	s := stats{events: st.Events(), journeys: uint64(p.printed), lost: loss.Trace, gaps: loss.Gaps, start: start}
 	if o.json {
 		err = s.print(p.out)
 	} else {

@@ -55,6 +55,11 @@ func TestReplayMoves(t *testing.T) {
 	tm.see(fmt.Sprintf("%.0f s of %s", place.Seconds(), long), "#1 tcp 10.1.0.2")
 	tm.keys("q")
 	tm.ended(0)
+	// A part of it begins at --from and ends at --to.
+	tm = inTerminal(t, 170, 40, "nfscope replay --speed 0.125 --from 14s --to 14s "+file)
+	tm.see("14 s of 14 s")
+	tm.keys("q")
+	tm.ended(0)
 }
 
 // TestReplayMakes: what replay makes of a recording beside playing it.

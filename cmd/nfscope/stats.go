@@ -9,6 +9,7 @@ import (
 
 // stats is the last line of every --json stream, nfscope/stats/1.
 type stats struct {
+	// gaps are losses that nobody could count; what could be is in lost.
 	events, journeys, lost, gaps uint64
 	// missed are drops of the whole host, whoever's they are, that the kernel told nobody.
 	missed uint64
@@ -25,6 +26,13 @@ func (s *stats) print(w io.Writer) error {
 		Missed   uint64 `json:"missed,omitempty"`
 		Duration int64  `json:"duration_ns"`
 	}{"nfscope/stats/1", s.events, s.journeys, s.lost, s.gaps, s.missed, int64(time.Since(s.start))})
+}
+
+// miss counts events that were lost, an unknown number of them where it is 0.
+func (s *stats) miss(lost uint64) {
+	if s.lost += lost; lost == 0 {
+		s.gaps++
+	}
 }
 
 // words is what was lost, as the closing line in plain text says it.

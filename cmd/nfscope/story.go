@@ -9,7 +9,6 @@ import (
 
 	"nfscope/model/drop"
 	"nfscope/model/feed"
-	"nfscope/model/guess"
 	"nfscope/model/journey"
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
@@ -113,13 +112,11 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 		switch {
 		case first:
 			first = false
-			told := *j
-			told.Outcome.Sentence = s.outcome(j, st.Reached())
-			for _, line := range s.ladder.Text(&told, s.width) {
+			for _, line := range s.ladder.Text(j, s.width) {
 				s.printf("%s\n", line)
 			}
 		case j.Outcome.Verdict != journey.Accepted:
-			s.printf("%s\n  %s\n", ladder.Headline(j), s.outcome(j, st.AllReached()))
+			s.printf("%s\n  %s\n", ladder.Headline(j), s.ladder.Of(j.Outcome.Sentence))
 		default:
 			more++
 		}
@@ -129,19 +126,6 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 		s.printf("%s\n", s.say.More(more))
 	}
 	s.printf("%s\n\n", st.Says)
-}
-
-// outcome is what became of a packet, of which reached says whether something answered it.
-func (s *story) outcome(j *journey.Journey, reached bool) string {
-	if s.say != "zh" {
-		return j.Outcome.Sentence
-	}
-	t := guess.Of(j, reached)
-	told := s.say.Truth(&t)
-	if t.Asked && j.Drop != nil { // the drops below are without those behind a rule
-		told += s.say.Explained(s.words.Explain(j.Drop)) + "。"
-	}
-	return told
 }
 
 // dropped prints what the kernel threw away by itself.

@@ -16,7 +16,8 @@ import (
 )
 
 // Where some packets of a step were answered, one that a rule queued is not told as let
-// through: neither one that the kernel dropped, nor one behind the first.
+// through: of one that the kernel dropped that is told, of one behind the first that what user
+// space did is not known.
 func TestStoryOfSeveralEnds(t *testing.T) {
 	t.Parallel()
 	data, err := fs.ReadFile(labs.FS, "nfqueue/"+lab.RecordingFile)
@@ -24,18 +25,23 @@ func TestStoryOfSeveralEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	const unread = 3 // the step whose queue nobody reads: one packet
-	for name, leave := range map[string]func(*feed.Item) bool{
-		"dropped":          func(*feed.Item) bool { return false },
-		"behind the first": func(it *feed.Item) bool { return it.Drop != nil || it.Lab != nil && it.Lab.Current == unread },
+	for _, c := range []struct {
+		name  string
+		leave func(*feed.Item) bool
+		want  string
+	}{
+		{"dropped", func(*feed.Item) bool { return false }, "被丢弃：input 的一条规则把它交给用户态（NFQUEUE），而没有程序读那个队列"},
+		{"behind the first", func(it *feed.Item) bool { return it.Drop != nil || it.Lab != nil && it.Lab.Current == unread },
+			"由 filter/INPUT (iptables-legacy) 的规则 2：-A INPUT -p udp -m udp --dport 123 -j NFQUEUE --queue-num 99；用户态怎样处理它，不得而知"},
 	} {
 		var out bytes.Buffer
 		s := newStory(&out, 0, "zh")
-		r, err := record.NewReader(name, bytes.NewReader(data))
+		r, err := record.NewReader(c.name, bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
 		}
 		err = r.Play(context.Background(), record.NewClock(0), func(it feed.Item) {
-			if leave(&it) {
+			if c.leave(&it) {
 				return
 			}
 			if it.Lab != nil {
@@ -55,8 +61,8 @@ func TestStoryOfSeveralEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "filter/INPUT 的规则 2 把它放进队列，队列另一头没有放行它。"; !strings.Contains(out.String(), want) {
-			t.Errorf("%s: the story does not say %q:\n%s", name, want, out.String())
+		if !strings.Contains(out.String(), c.want) {
+			t.Errorf("%s: the story does not say %q:\n%s", c.name, c.want, out.String())
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nfscope/model"
 	"nfscope/model/feed"
 	"nfscope/model/filter"
 	"nfscope/model/journey"
@@ -56,8 +57,10 @@ func (a *app) traceCommand() *cobra.Command {
 				return usagef("--for %v: expected a time between 1ms and 1h", o.span)
 			case o.rate < 1 || o.rate > 1_000_000:
 				return usagef("--rate %d: expected 1 to 1000000 packets a second", o.rate)
-			case o.programs && (o.between || o.misses || o.method != "auto"):
-				return usagef("--programs: nothing is traced, so leave out --between, --misses and --method")
+			case o.programs && (o.between || o.misses):
+				return usagef("--programs: nothing is traced, so leave out --between and --misses")
+			case o.programs && o.method != "auto":
+				return usagef("--programs: no rule is armed, so leave out --method %s", o.method)
 			case len(o.through) > 0 && !o.programs:
 				return usagef("--through: it is for --programs, which follows packets into other namespaces")
 			case o.redact && o.file == "":
@@ -117,23 +120,13 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		return err
 	}
 	c.Hear(s.Heard)
-	if rs, err := s.Rules(a.ctx); err != nil { // what is traced is named by them
-		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
-	} else {
+	if rs := a.rulesOf(s, put); rs != nil {
 		_, n := rs.Size()
 		collectFor(n, tracked(ns)/flowStep, true)
 	}
 	s.Watch(a.ctx)
-	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both, Between: o.between, Programs: o.programs, Misses: o.misses}
-	if t.Through, err = a.through(o.through, ns); err != nil {
+	if err := a.arm(s, ns, f, o); err != nil {
 		return err
-	}
-	if o.count > 0 {
-		// Over loopback a packet is traced twice, and some may be lost on their way to us.
-		t.Most = 2*o.count + o.rate
-	}
-	if err := s.Arm(a.ctx, t); err != nil {
-		return lacking(err)
 	}
 	var left chan struct{} // nobody reads the recording any more
 	if rec != nil {        // not before: a trace that cannot be armed leaves the file alone
@@ -141,29 +134,9 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		left = rec.left
 	}
 	over := s.Done()
-	ways := ""
-	if o.both {
-		ways = ", both directions,"
-	}
-	fmt.Fprintf(a.err, "tracing %s%s for %v, at most %s a second\n", f, ways, o.span, plural(uint64(o.rate), "packet"))
-
-	if a.armed != nil {
-		a.armed()
-	}
-	out := a.out
-	if o.file == stdio {
-		out = io.Discard
-	}
-	p := newJourneyPrinter(out, o.json, a.width())
-	p.limit = o.count
-	if o.misses {
-		var in inSet
-		if r, err := sets.Open(ns); err == nil {
-			defer r.Close()
-			in = sets.NewLookup(r).In
-		}
-		p.ask(in)
-	}
+	a.tellArmed(f, o)
+	p, done := a.tracePrinter(ns, o)
+	defer done()
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	go func() {
@@ -183,14 +156,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		page.print()
 	})
 	if rec != nil {
-		switch full := o.count > 0 && p.printed >= o.count; {
-		case a.ctx.Err() != nil:
-			rec.ended("interrupted")
-		case full:
-			rec.ended(plural(uint64(o.count), "packet") + " were traced")
-		case page.err == nil:
-			rec.ended("the trace is over")
-		}
+		rec.ended(a.whyEnded(&page, o))
 	}
 	if err := s.Close(); page.err == nil {
 		page.err = err
@@ -205,11 +171,84 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 		err = a.traceEnd(p, o, last, start, st.Events())
 	}
 	if err == nil && p.printed == 0 {
-		for _, h := range filter.Hints(f, last.Rules, last.Flows.Table.All()) {
-			fmt.Fprintln(a.err, "nfscope:", h)
-		}
+		a.hints(f, last)
 	}
 	return err
+}
+
+// rulesOf reads the rules that what is traced is named by; nil where they cannot be read, and
+// then that is said.
+func (a *app) rulesOf(s *live.Session, put func(feed.Item)) *model.Ruleset {
+	rs, err := s.Rules(a.ctx)
+	if err != nil {
+		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
+		return nil
+	}
+	return rs
+}
+
+// arm has a session trace what is asked for in a namespace.
+func (a *app) arm(s *live.Session, ns *netns.Handle, f *filter.Filter, o traceFlags) (err error) {
+	t := live.Trace{Filter: f, For: o.span, Rate: o.rate, Method: o.method, Both: o.both, Between: o.between, Programs: o.programs, Misses: o.misses}
+	if t.Through, err = a.through(o.through, ns); err != nil {
+		return err
+	}
+	if o.count > 0 {
+		// Over loopback a packet is traced twice, and some may be lost on their way to us.
+		t.Most = 2*o.count + o.rate
+	}
+	return lacking(s.Arm(a.ctx, t))
+}
+
+// tellArmed tells that packets are traced from now on.
+func (a *app) tellArmed(f *filter.Filter, o traceFlags) {
+	ways := ""
+	if o.both {
+		ways = ", both directions,"
+	}
+	fmt.Fprintf(a.err, "tracing %s%s for %v, at most %s a second\n", f, ways, o.span, plural(uint64(o.rate), "packet"))
+	if a.armed != nil {
+		a.armed()
+	}
+}
+
+// tracePrinter prints what a trace of a namespace is asked for, until done is called.
+func (a *app) tracePrinter(ns *netns.Handle, o traceFlags) (p *journeyPrinter, done func()) {
+	out, done := a.out, func() {}
+	if o.file == stdio {
+		out = io.Discard
+	}
+	p = newJourneyPrinter(out, o.json, a.width())
+	p.limit = o.count
+	if o.misses {
+		var in inSet
+		if r, err := sets.Open(ns); err == nil {
+			done = func() { _ = r.Close() }
+			in = sets.NewLookup(r).In
+		}
+		p.ask(in)
+	}
+	return p, done
+}
+
+// whyEnded is what a recording says of its end.
+func (a *app) whyEnded(page *closedPage, o traceFlags) string {
+	switch full := o.count > 0 && page.to.printed >= o.count; {
+	case a.ctx.Err() != nil:
+		return "interrupted"
+	case full:
+		return plural(uint64(o.count), "packet") + " were traced"
+	case page.err == nil:
+		return "the trace is over"
+	}
+	return commandOver // nothing more could be printed
+}
+
+// hints says why nothing may have matched a filter.
+func (a *app) hints(f *filter.Filter, s *snapshot.Snapshot) {
+	for _, h := range filter.Hints(f, s.Rules, s.Flows.Table.All()) {
+		fmt.Fprintln(a.err, "nfscope:", h)
+	}
 }
 
 // through opens the namespaces that packets are followed into, beside ns; they are closed

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
@@ -79,7 +78,7 @@ func (a *app) tui(c runner, o tuiOptions) error {
 			return err
 		}
 	}
-	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Why: o.why, Version: version()})
+	m := ui.New(ui.Options{Pages: pages(o), Theme: th, Actions: o.actions, Transport: o.transport, Start: o.page, Look: o.look, Delete: o.remove, Why: o.why, Lang: a.lang, Version: version()})
 	ctx, stop := context.WithCancel(a.ctx)
 	defer stop()
 	procs := runtime.GOMAXPROCS(0)
@@ -102,29 +101,14 @@ func (a *app) tui(c runner, o tuiOptions) error {
 	}()
 	go func() {
 		defer running.Done()
-		last, many, packets := 0, 0, false
-		most := 0 // of many, since memory was last given back
+		var room room
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case <-box.full:
 				s := box.take()
-				n := last
-				switch {
-				case s.Rules != nil:
-					_, n = s.Rules.Size()
-				case s.Reading != nil:
-					n = s.Reading.Total // known before they are there
-				}
-				if traced := s.Trace.Armed || len(s.Journeys) > 0; n != last || traced != packets || many != s.Flows.Table.Len()/flowStep {
-					last, many, packets = n, s.Flows.Table.Len()/flowStep, traced
-					collectFor(last, many, packets)
-					if most = max(most, many); many <= most-fewerFlows {
-						most = many
-						go debug.FreeOSMemory()
-					}
-				}
+				room.fit(s)
 				p.Send(ui.SnapshotMsg{Snapshot: s})
 			}
 		}

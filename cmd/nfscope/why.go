@@ -99,9 +99,7 @@ func (a *app) why(f *filter.Filter, o whyFlags) error {
 		return err
 	}
 	c.Hear(w.session.Heard)
-	if _, err := w.session.Rules(a.ctx); err != nil { // what is traced is named by them
-		put(feed.Item{Time: time.Now(), Problem: "the rules could not be read: " + err.Error()})
-	}
+	a.rulesOf(w.session, put)
 	w.session.Watch(a.ctx)
 	w.ready = func() {
 		fmt.Fprintf(a.err, "looking for %s, both directions, for %v at most\n", f, o.span)
@@ -134,9 +132,7 @@ func (a *app) why(f *filter.Filter, o whyFlags) error {
 		fmt.Fprintln(a.err, "nfscope:", p)
 	}
 	if ans.Kind == why.Nothing {
-		for _, h := range filter.Hints(f, last.Rules, last.Flows.Table.All()) {
-			fmt.Fprintln(a.err, "nfscope:", h)
-		}
+		a.hints(f, last)
 	}
 	p := &whyPrinter{out: bufio.NewWriter(a.out), netns: a.netns, width: a.width(), words: drop.Meanings(), color: a.colored()}
 	if o.json {

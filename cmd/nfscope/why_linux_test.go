@@ -128,9 +128,9 @@ func TestWhyKernel(t *testing.T) {
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	n.FixNeighbours(t)
-	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.r0.rp_filter=1", "net.ipv4.neigh.r1.mcast_solicit=1", "net.ipv4.neigh.r1.retrans_time_ms=100",
-		"net.ipv6.neigh.r1.mcast_solicit=1", "net.ipv6.neigh.r1.retrans_time_ms=100")
-	nettest.Feed(t, n.Router, "link set r1 mtu 1280\nroute add blackhole 198.51.100.0/24\nroute add blackhole fd98::/64\n", "ip", "-batch", "-")
+	nettest.Run(t, n.Router, "sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.r0.rp_filter=1", "net.ipv4.neigh.r1.retrans_time_ms=600000", "net.ipv6.neigh.r1.retrans_time_ms=600000")
+	nettest.Feed(t, n.Router, "link set r1 mtu 1280\nroute add blackhole 198.51.100.0/24\nroute add blackhole fd98::/64\nrule add from 10.2.0.45 ipproto icmp blackhole\n", "ip", "-batch", "-")
+	nettest.Run(t, n.Router, "ip", "-6", "rule", "add", "from", "fd02::45", "ipproto", "ipv6-icmp", "blackhole")
 	nettest.Feed(t, n.Router, `table inet w {
 	chain through {
 		type filter hook forward priority 10
@@ -157,7 +157,7 @@ func TestWhyKernel(t *testing.T) {
 	}
 	silent(t, n.Server, 1041, 1)
 	silent(t, n.Server, 1042, 2)
-	nettest.Feed(t, n.Server, "route del default\nroute add 10.1.0.0/24 via 10.2.0.1\nroute del default via fd02::1\nroute add fd01::/64 via fd02::1\n", "ip", "-batch", "-")
+	nettest.Feed(t, n.Server, "addr add 10.2.0.45/24 dev s0\naddr add fd02::45/64 dev s0 nodad preferred_lft 0\nroute del default\nroute add 10.1.0.0/24 via 10.2.0.1\nroute del default via fd02::1\nroute add fd01::/64 via fd02::1\n", "ip", "-batch", "-")
 	var list []whyCase
 	for _, e := range whyFamilies() {
 		n.FillBacklog(t, e.v6, 1052)
@@ -192,6 +192,10 @@ func TestWhyKernel(t *testing.T) {
 			sentence: flow(1044) + " was dropped by netfilter in the ingress hook, likely by rule 1 of netdev w/early (nftables): udp dport 1044 drop"})
 		add(whyCase{name: "the only answer dropped", filter: to(1043), fire: sends(t, n, frame(1043)), kind: "rule", status: exitDropped,
 			sentence: flow(1043) + ": the request was delivered (sent out of r1), and the ICMP error about it from " + e.server + ", port unreachable (nobody listens there, or a firewall rejects it), was dropped by rule 8 of inet w/through (nftables): meta l4proto { icmp, ipv6-icmp } ct state related drop"})
+		shut := e.pick("10.2.0.45", "fd02::45")
+		add(whyCase{name: "the only answer dropped by the kernel", filter: "udp and dst host " + shut, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: shut}), kind: "kernel", status: exitDropped,
+			sentence: "udp " + e.client + " > " + e.of(shut, 9) + ": the request was delivered (sent out of r1), and the ICMP error about it from " + shut + ", port unreachable (nobody listens there, or a firewall rejects it), was dropped by the kernel, no rule did it: " +
+				e.pick("its route says that it is to be thrown away: blackhole, prohibit or unreachable (NOT_SPECIFIED in ip_error)", "a route of kind blackhole throws away what goes to fd01::2 (NOT_SPECIFIED in dst_discard_out)")})
 		add(whyCase{name: "works", filter: to(1017), fire: asks(n.Client, e.of(e.server, 1017)), kind: "works",
 			sentence: "nothing is wrong here: the request " + flow(1017) + " was delivered (sent out of r1), and the reply came back"})
 		add(whyCase{name: "works, a datagram lost", filter: to(1018), fire: says(n.Client, "udp", e.of(e.server, 1018), "a", "no", "c"), stopped: true, kind: "lossy",
@@ -207,7 +211,12 @@ func TestWhyKernel(t *testing.T) {
 			sentence: flow(1030) + kernel + "its " + e.pick("TTL", "hop limit") + " ran out: it came with 1 and this host would have to send it on (IP_INHDR)"})
 		add(whyCase{name: "MTU", filter: to(1031), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40031, DPort: 1031, Size: 1400, DF: true}), kind: "kernel", status: exitDropped,
 			sentence: flow(1031) + kernel + "it has " + e.pick("1428", "1448") + " bytes, the MTU of r1 is 1280, and it may not be cut into fragments (PKT_TOO_BIG)"})
-		add(whyCase{name: "neighbour", filter: "udp and dst host " + e.missing, fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.missing}), kind: "kernel", status: exitDropped,
+		lost := sends(t, n, nettest.Frame{Src: e.client, Dst: e.missing})
+		add(whyCase{name: "neighbour", filter: "udp and dst host " + e.missing, kind: "kernel", status: exitDropped,
+			fire: func(t *testing.T) {
+				lost(t)
+				nettest.GiveUp(t, n.Router, "r1", e.missing)
+			},
 			sentence: "udp " + e.client + " > " + e.of(e.missing, 9) + kernel + "the next hop " + e.missing + " on r1 does not answer " + e.pick("ARP (NEIGH_FAILED)", "neighbour discovery (NOT_SPECIFIED in neigh_invalidate)")})
 		add(whyCase{name: "wrong MAC", filter: to(1032), fire: sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, SPort: 40032, DPort: 1032, ToMAC: "02:00:00:00:00:99"}), kind: "kernel", status: exitDropped,
 			sentence: flow(1032) + kernel + "its destination MAC address is not this interface's: the frame was meant for another machine (OTHERHOST)"})
@@ -286,6 +295,26 @@ COMMIT
 	}
 }
 
+// TestWhySentIntoBridge: what a bridge's chain drops of what the host itself sends there is one
+// packet, and the chain's rule is named.
+func TestWhySentIntoBridge(t *testing.T) {
+	nettest.Kernel(t, "nft", "ip")
+	t.Parallel()
+	host, peer := nettest.New(t, "host"), nettest.New(t, "peer")
+	nettest.Feed(t, host, "link add br0 type bridge\nlink add p1 type veth peer name e0 netns "+peer.Name()+"\nlink set p1 master br0 up\nlink set br0 up\n"+
+		"addr add 10.9.0.1/24 dev br0\nneigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev br0\n", "ip", "-batch", "-")
+	nettest.Run(t, peer, "ip", "link", "set", "e0", "up")
+	nettest.AwaitUp(t, host, peer)
+	nettest.Feed(t, host, "table bridge b {\n chain out { type filter hook output priority 0; udp dport 1018 drop; }\n chain post { type filter hook postrouting priority 0; udp dport 1019 drop; }\n}\n", "nft", "-f", "-")
+	var list []whyCase
+	for port, chain := range map[int]string{1018: "out", 1019: "post"} {
+		to := fmt.Sprintf("10.9.0.2:%d", port)
+		list = append(list, whyCase{name: chain, at: host, filter: fmt.Sprintf("udp and dst port %d", port), fire: asks(host, to), kind: "rule", confidence: "certain", status: exitDropped,
+			sentence: fmt.Sprintf("udp 10.9.0.1 > %s was dropped by rule 1 of bridge b/%s (nftables): udp dport %d drop", to, chain, port)})
+	}
+	answers(t, list)
+}
+
 // TestWhyMidway: a rule that is made while a connection works is named, and so are those of
 // its packets that it dropped before anybody could read it.
 func TestWhyMidway(t *testing.T) {
@@ -355,7 +384,7 @@ func TestWhyText(t *testing.T) {
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	nettest.Echo(t, n.Server, 7)
-	nettest.Feed(t, n.Client, "table inet w { chain out { type filter hook output priority 0; tcp dport 22 accept; tcp dport 81 drop; }; }", "nft", "-f", "-")
+	nettest.Feed(t, n.Client, "table inet w { chain out { type filter hook output priority 0; tcp dport 22 accept; tcp dport 81 drop; udp dport 81 drop; }; }", "nft", "-f", "-")
 	probe := func(args ...string) *running {
 		return launch(t, "nfscope", append([]string{"--netns", n.Client.Name(), "why", "--probe"}, args...)...)
 	}
@@ -386,6 +415,13 @@ func TestWhyText(t *testing.T) {
 	if out, errs := quiet.ends(exitInterrupted); !strings.HasPrefix(out, "nothing of this flow was seen here in ") {
 		t.Errorf("%s%s", out, errs)
 	}
+	cut := launch(t, "nfscope", "--netns", n.Client.Name(), "why", "udp", "and", "dst", "port", "81")
+	cut.hears("looking for")
+	nettest.Stop(t, cut.cmd.Process.Pid) // else it may have ended by itself, with the status of a drop
+	datagram(t, n.Client, "10.2.0.2:81")
+	cut.signal(os.Interrupt)
+	cut.signal(unix.SIGCONT)
+	begins(cut, exitInterrupted, "udp 10.1.0.2 > 10.2.0.2:81 was dropped by rule 3 of inet w/out (nftables): udp dport 81 drop")
 	for _, c := range []struct{ filter, says string }{
 		{"tcp and dst port 80", "--probe: the filter names no destination: expected `dst host ADDRESS`"},
 		{"tcp and dst host 10.2.0.2", "--probe: the filter names no destination port: expected `dst port N`"},

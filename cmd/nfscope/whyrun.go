@@ -29,8 +29,9 @@ const (
 	whyAgain = 1500 * time.Millisecond
 	// whyPace is how often it is judged anew.
 	whyPace = 50 * time.Millisecond
-	// whyReady is how long the watching of drops may take to begin: of a machine that has no
-	// processor to spare the kernel's check of the program takes seconds.
+	// whyReady is how long the watching of drops may take to begin, and what was traced to be
+	// told: of a machine that has no processor to spare the kernel's check of a program takes
+	// seconds.
 	whyReady = 10 * time.Second
 	// whySocket is how long a socket's answer is taken for that of now.
 	whySocket = time.Second
@@ -275,7 +276,7 @@ func (a *app) whyAsked(ctx context.Context, s *live.Session, ns *netns.Handle, t
 
 // disarmed waits for a snapshot that knows all of the trace that is over.
 func (t *whyTap) disarmed(ctx context.Context) *snapshot.Snapshot {
-	ctx, stop := context.WithTimeout(ctx, time.Second)
+	ctx, stop := context.WithTimeout(ctx, whyReady)
 	defer stop()
 	for {
 		t.mu.Lock()

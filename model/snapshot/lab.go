@@ -98,17 +98,6 @@ func (s *LabStep) Reached() bool {
 	return false
 }
 
-// AllReached is Reached of each end where the result counts several ("2 answered, 1 timed out").
-func (s *LabStep) AllReached() bool {
-	head, _, _ := strings.Cut(s.Result, ": ")
-	for end := range strings.SplitSeq(head, ", ") {
-		if one := (LabStep{Result: end}); !one.Reached() {
-			return false
-		}
-	}
-	return true
-}
-
 // Answered reports whether what the packets were sent to answered: nothing on the way did
 // in its place, as a rule with REJECT may.
 func (s *LabStep) Answered() bool {

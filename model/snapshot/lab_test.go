@@ -38,9 +38,4 @@ func TestLabStepReached(t *testing.T) {
 			t.Errorf("%q: %v", result, !want)
 		}
 	}
-	for result, want := range map[string]bool{"connected: hello, you": true, "3 answered by one, 1 refused": true, "3 answered by one, 1 timed out": false, "timed out": false, "": false} {
-		if s := (LabStep{Result: result}); s.AllReached() != want {
-			t.Errorf("all of %q: %v", result, !want)
-		}
-	}
 }

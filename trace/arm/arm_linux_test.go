@@ -14,6 +14,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/filter"
 	"nfscope/trace/arm"
+	"nfscope/trace/guard"
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
@@ -25,11 +26,14 @@ func TestKernelTracesWhatTheFilterSays(t *testing.T) {
 	filters := []string{"", "udp", "not udp", "ip6", "port 7", "not port 7", "udp and dst port 7", "src port 5007", "not src port 5007",
 		"dst portrange 90-8000", "not dst portrange 8-98", "src net 10.0.0.0/8", "not src net 10.0.0.0/9", "dst host fd02::2",
 		"not dst host fd02::2", "net fd01::/16", "not host 10.1.0.2 or port 99", "icmp", "proto 99", "in r0", "not in r0", "in r*",
-		"in eth0", "mark 0", "not mark 0", "mark 0/0xff", "not proto 99 and not icmp and not port 99", "tcp", "out r1", "state new and udp"}
+		"in eth0", "mark 0", "not mark 0", "mark 0/0xff", "mark 0x101", "mark 1/0xff", "not mark 0x100/0xff00", "mark 0x100", "not proto 99 and not icmp and not port 99", "tcp", "out r1", "state new and udp",
+		"not dst host fd01::2", "dst host 10.2.0.2 and (dst port 7 or icmp)", "dst host fd02::2 and (dst port 7 or dst port 99)", "src net fd01::/16 and (dst port 7 or src port 6000)"}
 	for _, method := range []string{arm.MethodOwner, arm.MethodRaw} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			n := nettest.NewRouted(t)
+			// What comes to port 7 comes with a mark.
+			nettest.Feed(t, n.Router, "table netdev marks { chain c { type filter hook ingress device r0 priority 0; udp dport 7 meta mark set 0x101; }; }\n", "nft", "-f", "-")
 			w := newWatch(t, n.Router, "prerouting")
 			yes := 0
 			for _, text := range filters {
@@ -215,6 +219,7 @@ func TestLegacyOnlyNamespace(t *testing.T) {
 func TestTraceEndsByItself(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "nft", "iptables-legacy", "ip6tables-legacy")
+	begins := map[string]model.Priority{arm.MethodOwner: -350, arm.MethodRaw: -300}
 	for _, method := range []string{arm.MethodOwner, arm.MethodRaw} {
 		for _, way := range []string{"deadline", "context", "close"} {
 			t.Run(method+" "+way, func(t *testing.T) {
@@ -226,9 +231,21 @@ func TestTraceEndsByItself(t *testing.T) {
 				if way == "deadline" {
 					o.For = 100 * time.Millisecond
 				}
+				start := time.Now()
 				a, err := arm.Arm(ctx, ns, o)
 				if err != nil {
 					t.Fatal(err)
+				}
+				if until := a.State().Until; until.Before(start.Add(o.For)) || until.After(time.Now().Add(o.For)) {
+					t.Errorf("armed at %v for %v, it says until %v", start, o.For, until)
+				}
+				if pre, out := a.Begins(); pre != begins[method] || out != begins[method] {
+					t.Errorf("it begins at %d and %d", pre, out)
+				}
+				sent := uint64(0)
+				if way != "deadline" { // which may be over by now
+					send(t, ns, "127.0.0.1:9", 1)
+					sent = 1
 				}
 				switch way {
 				case "context":
@@ -240,6 +257,9 @@ func TestTraceEndsByItself(t *testing.T) {
 				case <-a.Done():
 				case <-time.After(nettest.InVain):
 					t.Fatal("it does not end")
+				}
+				if traced, held, err := a.Held(t.Context()); err != nil || traced+held < sent {
+					t.Errorf("the last count: %d traced, %d held, %v; sent were %d", traced, held, err, sent)
 				}
 				if err := errors.Join(err, a.Close()); err != nil {
 					t.Error(err)
@@ -260,6 +280,10 @@ func TestTwoTracesAtOnce(t *testing.T) {
 	for _, method := range []string{arm.MethodOwner, arm.MethodRaw} {
 		a := arming(t, ns, arm.Options{Filter: parse(t, "udp dst port 9 and in lo"), Method: method})
 		b := arming(t, ns, arm.Options{Filter: parse(t, "udp dst port 10 and in lo"), Method: method})
+		pre, out := a.Begins()
+		if p, o := b.Begins(); p != pre || o != out {
+			t.Errorf("%s: the second begins at %d and %d, before the first at %d and %d", method, p, o, pre, out)
+		}
 		send(t, ns, "127.0.0.1:10", 3)
 		if traced, _ := counted(t, b, 3); traced != 3 {
 			t.Errorf("%s: b traced %d", method, traced)
@@ -312,6 +336,38 @@ func TestEnableLogPutsBack(t *testing.T) {
 	}
 }
 
+// TestEnableLogLeavesOthers: what somebody sets while a trace is armed stays, and so does what
+// somebody sets behind it: the guard was told that nothing is left to undo.
+func TestEnableLogLeavesOthers(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "sysctl")
+	ns := nettest.New(t, "others")
+	g, err := guard.Start(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sysctl := func(value string) string {
+		return strings.TrimSpace(nettest.Run(t, ns, "sysctl", "-n", "net.netfilter.nf_log.2"+value))
+	}
+	during, err := arm.EnableLog(ns, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sysctl("=NONE"); during.Close() != nil || sysctl("") != "NONE" {
+		t.Errorf("set meanwhile, and it is %s", sysctl(""))
+	}
+	before, err := arm.EnableLog(ns, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := before.Close(); err != nil {
+		t.Error(err)
+	}
+	if sysctl("=nfnetlink_log"); g.Close() != nil || sysctl("") != "nfnetlink_log" {
+		t.Errorf("set afterwards, and it is %s", sysctl(""))
+	}
+}
+
 func TestArmRefuses(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t)
@@ -322,6 +378,10 @@ func TestArmRefuses(t *testing.T) {
 	}{
 		{arm.Options{Filter: parse(t, "tcp and udp")}, "can match no packet"},
 		{arm.Options{Rate: -1}, "trace rate -1"},
+		{arm.Options{Rate: 1<<30 + 1, Burst: 1}, "trace rate 1073741825"},
+		{arm.Options{Burst: -1}, "burst -1"},
+		{arm.Options{Burst: 1<<30 + 1}, "burst 1073741825"},
+		{arm.Options{Most: -1}, "trace of -1 packets in all"},
 		{arm.Options{For: -1}, "expected a duration"},
 		{arm.Options{Method: "magic"}, `trace method "magic"`},
 		{arm.Options{Filter: parse(t, many(80))}, "simplify"},

@@ -96,6 +96,26 @@ func TestBothOnlyWhereItIs(t *testing.T) {
 	}
 }
 
+// TestBothWithoutAFamily: where the connections of one family cannot be looked at, that is said,
+// and the other's are.
+func TestBothWithoutAFamily(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "nft")
+	ns := nettest.New(t, "taken")
+	nettest.Run(t, ns, "nft", "add", "table", "ip", fmt.Sprintf("nfscope_%d_1", os.Getpid())) // the name is taken
+	a := arming(t, ns, bothOptions())
+	notes := strings.Join(a.State().Notes, "\n")
+	if !strings.Contains(notes, "ICMP errors of routers, are not traced for IPv4: ") || strings.Contains(notes, "for IPv6") {
+		t.Errorf("notes:\n%s", notes)
+	}
+	if tables := nettest.Run(t, ns, "nft", "list", "tables"); !strings.Contains(tables, "table ip6 nfscope_") {
+		t.Errorf("tables:\n%s", tables)
+	}
+	if _, _, err := a.Held(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestBothRulesSayWhatTheFilterSays holds the rules that look at connections against
 // the kernel: of every shot the packet itself is armed by its headers or by its
 // connection when the filter of both directions matches it, and else not.
@@ -109,12 +129,17 @@ func TestBothRulesSayWhatTheFilterSays(t *testing.T) {
 			n := nettest.NewRouted(t)
 			w := newWatch(t, n.Router, "forward")
 			f := parse(t, text)
-			arming(t, n.Router, arm.Options{Filter: f, Both: true, Tracked4: true, Tracked6: true, Rate: 10000})
+			a := arming(t, n.Router, arm.Options{Filter: f, Both: true, Tracked4: true, Tracked6: true, Rate: 10000})
 			for _, s := range shots() {
 				s.fire(t, n.Client)
 				traced, p := w.traced(t, func(p *model.Packet) bool { return s.is(p) })
 				if want := f.Both().Packet(&p, "r0", "r1") == filter.Yes; traced != want {
 					t.Errorf("%s: traced %v, want %v", s.name, traced, want)
+				}
+			}
+			if text == "dst port 7" { // two, and what is known by its connection: that nobody listens there
+				if traced, held := counted(t, a, 4); traced != 4 || held != 0 {
+					t.Errorf("traced %d, held %d, want 4", traced, held)
 				}
 			}
 		})
@@ -145,6 +170,9 @@ func TestStates(t *testing.T) {
 				if i > 0 && list[i-1] == "chain" && strings.HasSuffix(w, "_199") {
 					got = append(got, w)
 				}
+			}
+			if sent := slices.Contains(list, "output"); sent == strings.Contains(c.filter, "in r0") {
+				t.Errorf("a chain for what is sent from here: %v", sent)
 			}
 			slices.Sort(got)
 			if strings.Join(got, " ") != c.want {

@@ -63,7 +63,7 @@ func TestRawWithoutTime(t *testing.T) {
 	}{
 		{[]string{"libxt_quota.so"}, "", "--datestop", 1, 3},
 		{[]string{"libxt_time.so"}, "no match `time` here (xt_time), so the kernel of a stopped nfscope traces on until 0 MB", "--quota 65535", 1, 1},
-		{[]string{"libxt_time.so"}, "until 45 MB have passed", "--quota 45874500", 0, 3}, // 100 * (1 + 5 s) + 100
+		{[]string{"libxt_time.so"}, "until 3945 MB have passed", "--quota 3945207000", 0, 3}, // 100 * (1 + 600 s) + 100
 		{[]string{"libxt_time.so", "libxt_quota.so"}, "has neither of the matches `time` and `quota`", "", 1, 3},
 	} {
 		lib := t.TempDir()
@@ -76,7 +76,7 @@ func TestRawWithoutTime(t *testing.T) {
 			}
 		}
 		t.Setenv("XTABLES_LIBDIR", lib)
-		a := arming(t, ns, arm.Options{Filter: parse(t, "udp and dst port 9 and in lo"), For: 5 * time.Second, Most: int(c.most), Method: arm.MethodRaw})
+		a := arming(t, ns, arm.Options{Filter: parse(t, "udp and dst port 9 and in lo"), For: 10 * time.Minute, Most: int(c.most), Method: arm.MethodRaw})
 		notes := strings.Join(a.State().Notes, "\n")
 		if has := strings.Count(notes, "xt_time"); c.note == "" && has != 0 || c.note != "" && (has != 1 || !strings.Contains(notes, c.note)) {
 			t.Errorf("without %v it notes:\n%s", c.without, notes)
@@ -98,15 +98,18 @@ func TestRawWithoutTime(t *testing.T) {
 	nothingLeft(t, ns)
 }
 
-// TestRawRate: iptables cannot count above 10,000 packets a second, so that is the limit there,
-// and said.
+// TestRawRate: iptables cannot count above 10,000 packets a second, so that is the limit there;
+// what the method cannot do is said.
 func TestRawRate(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy")
 	ns := nettest.New(t, "rate")
-	a := arming(t, ns, arm.Options{Filter: parse(t, "ip and udp"), Rate: 20000, Burst: 30000, Method: arm.MethodRaw})
-	if !slices.Contains(a.State().Notes, "iptables can limit to 10000 packets a second at most, and that is the limit") {
-		t.Errorf("notes %q", a.State().Notes)
+	a := arming(t, ns, arm.Options{Filter: parse(t, "ip and udp"), Rate: 20000, Burst: 30000, Both: true, Method: arm.MethodRaw})
+	for _, want := range []string{"iptables can limit to 10000 packets a second at most, and that is the limit",
+		"-j TRACE knows what comes back by its addresses and ports alone: translated packets and ICMP errors of routers are not among it"} {
+		if !slices.Contains(a.State().Notes, want) {
+			t.Errorf("no %q among the notes %q", want, a.State().Notes)
+		}
 	}
 	if got := nettest.Run(t, ns, "iptables-legacy", "-t", "raw", "-S"); !strings.Contains(got, "--limit 10000/sec --limit-burst 10000 ") {
 		t.Errorf("rules:\n%s", got)

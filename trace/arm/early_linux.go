@@ -47,10 +47,11 @@ func tableFlags(t *nftables.Table) uint32 {
 
 // earlier looks for the chains at or before a priority.
 func earlier(ns *netns.Handle, priority nftables.ChainPriority) (e early) {
-	conn, err := nftables.New(nftables.WithNetNSFd(ns.NetNS()))
+	conn, err := open(ns)
 	if err != nil {
 		return early{err: err}
 	}
+	defer func() { _ = conn.CloseLasting() }()
 	tables, err := conn.ListTables()
 	if err != nil {
 		return early{err: err}

@@ -20,11 +20,18 @@ import (
 	"nfscope/trace/nettest"
 )
 
+// unguarded is a child that nobody cleans up after, which sets nf_log alone.
+const unguarded = "unguarded"
+
 // child arms as nfscope would, says so, and waits for its end.
 func child(method string) {
 	err := func() error {
 		ns, err := netns.Open(os.Getenv("ARM_TEST_NS"))
 		if err != nil {
+			return err
+		}
+		if method == unguarded {
+			_, err := arm.EnableLog(ns, nil)
 			return err
 		}
 		exe, err := os.Executable()
@@ -39,13 +46,21 @@ func child(method string) {
 			return err
 		}
 		o := arm.Options{Method: method, Guard: g}
-		if method == both {
+		switch method {
+		case both:
 			o = bothOptions()
+		case fallback:
+			o.Method, err = arm.MethodAuto, withoutNFTables()
 		}
-		if _, err := arm.Arm(context.Background(), ns, o); err != nil {
+		if err != nil {
+			return err
+		}
+		a, err := arm.Arm(context.Background(), ns, o)
+		if err != nil {
 			return err
 		}
 		fmt.Println("ready", g.PID())
+		fmt.Println(a.State().Method, a.State().Notes)
 		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 		panic("the test wants it so")
 	}()
@@ -57,8 +72,11 @@ func child(method string) {
 func TestNothingOutlivesUs(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "nft", "iptables-legacy", "ip6tables-legacy")
-	for _, method := range []string{arm.MethodOwner, arm.MethodRaw, both} {
+	for _, method := range []string{arm.MethodOwner, arm.MethodRaw, both, fallback} {
 		for _, way := range []string{"kill", "term", "interrupt", "panic"} {
+			if method == fallback && way != "kill" {
+				continue // it is raw
+			}
 			t.Run(method+" "+way, func(t *testing.T) {
 				t.Parallel()
 				ns := nettest.New(t, "child")
@@ -74,7 +92,8 @@ func TestNothingOutlivesUs(t *testing.T) {
 					t.Fatal(err)
 				}
 				t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-				line, err := bufio.NewReader(out).ReadString('\n')
+				said := bufio.NewReader(out)
+				line, err := said.ReadString('\n')
 				pid, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
 				if err != nil || !ok {
 					t.Fatalf("the child says %q, %v", line, err)
@@ -88,8 +107,12 @@ func TestNothingOutlivesUs(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer unix.Close(fd)
+				if state, err := said.ReadString('\n'); err != nil || strings.HasPrefix(state, "raw ") != (method == arm.MethodRaw || method == fallback) ||
+					strings.Contains(state, "nf_tables cannot hold the trace (open nf_tables: ") != (method == fallback) {
+					t.Errorf("its state is %q, %v", state, err)
+				}
 				rules := nettest.Run(t, ns, "nft", "list", "ruleset")
-				if method == arm.MethodRaw {
+				if method == arm.MethodRaw || method == fallback {
 					rules = nettest.Run(t, ns, "iptables-legacy", "-t", "raw", "-S")
 				}
 				if !strings.Contains(rules, "nfscope_") || sysctls() == before {

@@ -103,7 +103,7 @@ func (w *watch) event(t *testing.T, attrs []byte) *watched {
 	}
 	d.ByteOrder = binary.BigEndian
 	var table string
-	var id uint32
+	var id, mark uint32
 	var network, transport []byte
 	for d.Next() {
 		switch d.Type() {
@@ -115,6 +115,8 @@ func (w *watch) event(t *testing.T, attrs []byte) *watched {
 			network = d.Bytes()
 		case 9:
 			transport = d.Bytes()
+		case 14:
+			mark = d.Uint32()
 		}
 	}
 	q := w.ids[id]
@@ -124,7 +126,7 @@ func (w *watch) event(t *testing.T, attrs []byte) *watched {
 	}
 	if network != nil {
 		if p, err := model.DecodePacket(0, network, transport); err == nil {
-			q.packet = p
+			q.packet, q.packet.Mark = p, mark
 		}
 	}
 	switch table {

@@ -94,6 +94,11 @@ func (l *Log) swap(path, have, want string) (now string, err error) {
 		}
 		return os.WriteFile(file, []byte(want+"\n"), 0)
 	})
+	return now, advise(err, want)
+}
+
+// advise says what would help where a sysctl cannot be read or set to want.
+func advise(err error, want string) error {
 	switch {
 	case errors.Is(err, unix.ENOENT) && want == logger:
 		err = fmt.Errorf("%w: the kernel module is not loaded; `modprobe nfnetlink_log` loads it", err)
@@ -102,7 +107,7 @@ func (l *Log) swap(path, have, want string) (now string, err error) {
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS):
 		err = fmt.Errorf("%w: /proc/sys must be writable, so run nfscope as root and, in a container, with /proc/sys mounted rw", err)
 	}
-	return now, err
+	return err
 }
 
 // Close puts back what was there, unless somebody has changed it since.

@@ -57,12 +57,16 @@ type owner struct {
 	known []*nftables.Table // those behind conntrack, one of a family
 }
 
+// open opens nf_tables in a namespace, until CloseLasting.
+func open(ns *netns.Handle, o ...nftables.ConnOption) (*nftables.Conn, error) {
+	return netns.In(ns, func() (*nftables.Conn, error) { return nftables.New(append(o, nftables.AsLasting())...) })
+}
+
 func armOwner(ns *netns.Handle, p *plan, o Options) (_ *owner, notes []string, err error) {
 	// google/nftables v0.3.0 does not send a table's flags, so the table is made by
 	// hand on the library's own lasting socket; all the rest belongs to that socket.
 	var socket *netlink.Conn
-	conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(ns.NetNS()),
-		nftables.WithSockOptions(func(c *netlink.Conn) error { socket = c; return nil }))
+	conn, err := open(ns, nftables.WithSockOptions(func(c *netlink.Conn) error { socket = c; return nil }))
 	if err != nil {
 		return nil, nil, fmt.Errorf("open nf_tables: %w", err)
 	}
@@ -213,10 +217,11 @@ func (w *owner) probes() {
 
 // counters reads the two counters of each table over a socket of its own.
 func (w *owner) counters() (traced, held uint64, err error) {
-	conn, err := nftables.New(nftables.WithNetNSFd(w.ns.NetNS()))
+	conn, err := open(w.ns)
 	if err != nil {
 		return 0, 0, err
 	}
+	defer func() { _ = conn.CloseLasting() }()
 	traced, held, err = count(conn, w.table, w.trace)
 	for _, t := range w.known {
 		more, over, e := count(conn, t, knownTrace)

@@ -1,6 +1,8 @@
 package arm
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +58,7 @@ func TestPlanLeavesOutWhatAHookCannotKnow(t *testing.T) {
 		{"not in eth0 and tcp", 1, 1, ""},
 		{"out eth1 and tcp", 1, 1, "filtered afterwards: out eth1"},
 		{"out eth0 or out eth1", 1, 2, "out eth0, out eth1"},
+		{"tcp and out eth0 or tcp and out eth1", 1, 2, "out eth0, out eth1"},
 		{"dropped and state new", 1, 1, "dropped, state new"},
 		{"mark 1", 1, 1, "mark a packet comes with"},
 	} {
@@ -67,6 +70,34 @@ func TestPlanLeavesOutWhatAHookCannotKnow(t *testing.T) {
 		if err != nil || len(p.prerouting) != c.pre || len(p.output) != c.output || !strings.Contains(strings.Join(p.notes, "\n"), c.note) ||
 			c.note == "" && len(p.notes) > 0 {
 			t.Errorf("%q: %+v, %v", c.text, p, err)
+		}
+	}
+}
+
+// TestPlanOfConnections: what comes back is known by its connection where that tells it from
+// others, whatever the interfaces; and a filter has twice the room for it.
+func TestPlanOfConnections(t *testing.T) {
+	t.Parallel()
+	var hosts []string
+	for i := range 40 {
+		hosts = append(hosts, fmt.Sprintf("src host 10.0.0.%d", i))
+	}
+	for _, c := range []struct {
+		text  string
+		known int
+	}{{"udp and in eth0", 0}, {"udp", 1}, {"udp and in eth0 and src host 10.0.0.1", 2}, {"in eth0", 0}, {"ip or ip6", 0}, {strings.Join(hosts, " or "), 80}} {
+		f, err := filter.Parse(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := newPlan(f, true)
+		if err != nil || len(p.known) != c.known {
+			t.Fatalf("%q: %v, %+v", c.text, err, p)
+		}
+		for _, k := range p.known {
+			if slices.ContainsFunc(k.Conds, func(d filter.Cond) bool { return d.Field == filter.FieldIn || d.Field == filter.FieldOut }) {
+				t.Errorf("%q: a connection has no interface: %+v", c.text, k)
+			}
 		}
 	}
 }

@@ -63,10 +63,14 @@ var ours = regexp.MustCompile(`^` + Prefix + `([0-9]+)_[0-9]+$`)
 // sweepTables deletes our tables that no socket owns; it gives all tables' names. No
 // trace lives in such a table: it is a copy, from a ruleset that was saved and loaded.
 func sweepTables(ns *netns.Handle) (did []string, all []nftRaw, err error) {
-	conn, err := nftables.New(nftables.WithNetNSFd(ns.NetNS()))
+	conn, err := open(ns)
+	if missing(err) {
+		return nil, nil, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() { _ = conn.CloseLasting() }()
 	tables, err := conn.ListTables()
 	if missing(err) {
 		return nil, nil, nil

@@ -44,7 +44,9 @@ func FollowAround(ctx context.Context, ns *netns.Handle, was Around, tell func(A
 		}
 		return fmt.Errorf("follow the addresses and routes of namespace %q: %w", ns.Name(), err)
 	}
-	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: ns.NetNS(), Groups: aroundGroups})
+	conn, err := netns.In(ns, func() (*netlink.Conn, error) {
+		return netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: aroundGroups})
+	})
 	if err != nil {
 		return fail(err)
 	}

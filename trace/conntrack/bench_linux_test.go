@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -16,13 +17,15 @@ import (
 
 	"nfscope/model/feed"
 	"nfscope/model/flow"
+	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 )
 
 const million = 1_000_000
 
 // BenchmarkMillion reads a million connections into a flow.Table, beside what a dump costs
-// that only counts its messages, conntrack -L, and ti-mo/conntrack's Dump.
+// that only counts its messages, conntrack -L, and ti-mo/conntrack's Dump. It may take 1.25
+// times as long as that dump.
 func BenchmarkMillion(b *testing.B) {
 	nettest.Kernel(b, "conntrack")
 	nettest.TrackedRoom(b, 1_100_000)
@@ -44,7 +47,7 @@ func BenchmarkMillion(b *testing.B) {
 		fn(b)
 		return time.Since(began).Seconds()
 	}
-	run := func(name string, fn func(b *testing.B)) {
+	run := func(name string, most float64, fn func(b *testing.B)) {
 		b.Run(name, func(b *testing.B) {
 			least := [2]float64{1e9, 1e9}
 			var each []string
@@ -58,9 +61,12 @@ func BenchmarkMillion(b *testing.B) {
 			b.ReportMetric(least[0], "s-bare")
 			b.ReportMetric(least[1], "s")
 			b.ReportMetric(least[1]/least[0], "x-bare")
+			if least[1] > most*least[0] {
+				b.Errorf("%.2f s, and a dump that only counts %.2f s", least[1], least[0])
+			}
 		})
 	}
-	run("table", func(b *testing.B) {
+	run("table", 1.25, func(b *testing.B) {
 		before := heap()
 		tab := intoTable(b, r)
 		b.ReportMetric(float64(heap()-before)/million, "B/flow")
@@ -68,7 +74,7 @@ func BenchmarkMillion(b *testing.B) {
 			b.Fatal(tab.Live())
 		}
 	})
-	run("conntrack-L", func(b *testing.B) {
+	run("conntrack-L", math.Inf(1), func(b *testing.B) {
 		cmd := exec.Command("conntrack", "-L", "-o", "extended,id")
 		cmd.Stdout = io.Discard
 		if err := ns.Start(cmd); err != nil {
@@ -78,8 +84,8 @@ func BenchmarkMillion(b *testing.B) {
 			b.Fatal(err)
 		}
 	})
-	run("ti-mo-Dump", func(b *testing.B) {
-		c, err := conntrack.Dial(&netlink.Config{NetNS: ns.NetNS()})
+	run("ti-mo-Dump", math.Inf(1), func(b *testing.B) {
+		c, err := netns.In(ns, func() (*conntrack.Conn, error) { return conntrack.Dial(nil) })
 		if err != nil {
 			b.Fatal(err)
 		}

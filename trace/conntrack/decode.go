@@ -56,6 +56,8 @@ const (
 type decoder struct {
 	// strange counts the attributes that it has no word for.
 	strange atomic.Uint64
+	// zones are those that flows are in.
+	zones zones
 }
 
 // kind is what a message says; 0 for one that is about no flow.
@@ -115,6 +117,7 @@ func (d *decoder) record(b *flow.Batch, r *flow.Record, data []byte) error {
 			r.ID = u32(v)
 		case ctaZone:
 			r.Zone = u16(v)
+			d.zones.add(r.Zone)
 		case ctaCountOrig:
 			r.Counted = true
 			err = d.counters(b, r, typ, v, &r.Orig)
@@ -187,6 +190,7 @@ func (d *decoder) tuple(b *flow.Batch, r *flow.Record, nest uint16, v []byte, e 
 			p, err = d.ports(b, r, nest, v, e)
 		case 3:
 			e.Zone = u16(v)
+			d.zones.add(e.Zone)
 		default:
 			d.unknown(b, r, uint32(nest), typ, v)
 		}

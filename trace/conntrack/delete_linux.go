@@ -57,7 +57,18 @@ func deletion(f *flow.Flow) ([]byte, error) {
 	}
 	e := netlink.NewAttributeEncoder()
 	e.ByteOrder = binary.BigEndian
-	e.Nested(ctaOrig, func(e *netlink.AttributeEncoder) error {
+	putTuple(e, ctaOrig, t, f.Orig.Zone)
+	if f.Zone != 0 {
+		e.Uint16(ctaZone, f.Zone)
+	}
+	e.Uint32(ctaID, f.ID)
+	b, err := e.Encode()
+	return append([]byte{family, 0, 0, 0}, b...), err
+}
+
+// putTuple writes a tuple as an attribute, with a zone of its direction alone where that is not 0.
+func putTuple(e *netlink.AttributeEncoder, typ uint16, t model.Tuple, zone uint16) {
+	e.Nested(typ, func(e *netlink.AttributeEncoder) error {
 		e.Nested(ctaTupleIP, func(e *netlink.AttributeEncoder) error {
 			src, dst := uint16(ctaIPv4Src), uint16(ctaIPv4Dst)
 			if t.Src.Is6() {
@@ -83,15 +94,9 @@ func deletion(f *flow.Flow) ([]byte, error) {
 			e.Uint16(ctaProtoDst, t.DPort)
 			return nil
 		})
-		if f.Orig.Zone != 0 {
-			e.Uint16(ctaTupleZone, f.Orig.Zone)
+		if zone != 0 {
+			e.Uint16(ctaTupleZone, zone)
 		}
 		return nil
 	})
-	if f.Zone != 0 {
-		e.Uint16(ctaZone, f.Zone)
-	}
-	e.Uint32(ctaID, f.ID)
-	b, err := e.Encode()
-	return append([]byte{family, 0, 0, 0}, b...), err
 }

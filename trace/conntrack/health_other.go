@@ -20,5 +20,8 @@ func (*Reader) WatchHealth(context.Context, time.Duration, func(feed.Item)) erro
 	return netns.ErrUnsupported
 }
 
+// Gone says nothing.
+func (*Reader) Gone() string { return "" }
+
 // Delete fails with netns.ErrUnsupported.
 func (*Reader) Delete(*flow.Flow) error { return netns.ErrUnsupported }

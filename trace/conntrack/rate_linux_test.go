@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdlayher/netlink"
 	"github.com/ti-mo/conntrack"
 	"golang.org/x/sys/unix"
 
@@ -191,7 +190,7 @@ func (l *printed) count() int { return int(l.n.Load()) }
 // library is ti-mo/conntrack's Listen with the buffer that a Reader has. It ends at the first
 // loss.
 func library(b *testing.B, ns *netns.Handle, rate int) stormed {
-	c, err := conntrack.Dial(&netlink.Config{NetNS: ns.NetNS()})
+	c, err := netns.In(ns, func() (*conntrack.Conn, error) { return conntrack.Dial(nil) })
 	if err != nil {
 		b.Fatal(err)
 	}

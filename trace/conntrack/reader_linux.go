@@ -136,7 +136,7 @@ func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) err
 			return r.ended(ctx, err)
 		}
 		took := time.Since(began)
-		if p := r.gone(); p != "" {
+		if p := r.Gone(); p != "" {
 			emit(problem(p))
 		}
 		next := time.Now().Add(max(o.resync(), apart*took))
@@ -226,7 +226,7 @@ func (r *Reader) follow(ctx context.Context, s *subscription, next, soon time.Ti
 		}
 		if now.Sub(named) >= goneAgain {
 			named = now
-			if p := r.gone(); p != "" {
+			if p := r.Gone(); p != "" {
 				emit(problem(p))
 			}
 		}
@@ -327,8 +327,8 @@ func (r *Reader) tell(what string) bool {
 	return true
 }
 
-// gone says that the namespace was deleted; "" where it was not, or that was said.
-func (r *Reader) gone() string {
+// Gone says that the namespace was deleted; "" where it was not, or that was said, by Watch too.
+func (r *Reader) Gone() string {
 	if !r.ns.Gone() || !r.tell("") {
 		return ""
 	}
@@ -355,7 +355,7 @@ func (r *Reader) refused(doing string, err error) error {
 }
 
 func (r *Reader) dial() (*netlink.Conn, error) {
-	return netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: r.ns.NetNS()})
+	return netns.In(r.ns, func() (*netlink.Conn, error) { return netlink.Dial(unix.NETLINK_NETFILTER, nil) })
 }
 
 // table tells what is known of the table as a whole.

@@ -429,6 +429,34 @@ func TestLossWhileItReads(t *testing.T) {
 	}
 }
 
+// TestLossWhileTheTableIsRead: what was lost meanwhile may be the end of a flow that the reading
+// tells: the next one comes soon.
+func TestLossWhileTheTableIsRead(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t)
+	ns := nettest.New(t, "lossread")
+	made := nettest.NewTracked(t, ns)
+	r := open(t, ns)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tables, lost := 0, 0
+	err := r.Watch(ctx, Options{Resync: time.Hour, Buffer: 4096}, func(i feed.Item) {
+		switch {
+		case i.Flow != nil && i.Flow.Type == flow.EventDumpBegin && tables == 0:
+			made.Make(t, 0, 500)
+		case i.Flow != nil && i.Flow.Type == flow.EventGap:
+			lost += int(i.Flow.Lost)
+		case i.Table != nil:
+			if tables++; tables == 2 {
+				cancel()
+			}
+		}
+	})
+	if err != nil || tables != 2 || lost == 0 {
+		t.Errorf("%v, %d readings, %d lost", err, tables, lost)
+	}
+}
+
 // TestClose: Close unblocks a Watch that waits, and later calls say so.
 func TestClose(t *testing.T) {
 	t.Parallel()

@@ -209,20 +209,14 @@ func (r *Reader) dump(ctx context.Context, emit func(feed.Item), between func())
 	d := dumping{reader: r, seq: 1, emit: emit}
 	p := newPump(conn, raw, netlink.Message{Header: netlink.Header{Type: msgGet, Flags: dumpBits, Sequence: d.seq}, Data: make([]byte, 4)})
 	defer p.close()
-	for !d.done {
-		got := p.next(between)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		err := got.err
-		if err == nil {
-			err = d.datagram(got.buf[:got.n])
-		}
-		if err != nil {
-			return r.refused(doing, err)
-		}
-		p.give(got)
-		between()
+	r.decoder.zones.begin()
+	err = d.all(ctx, p, between)
+	r.decoder.zones.end(err == nil)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return r.refused(doing, err)
 	}
 	now = time.Now()
 	emit(feed.Item{Time: now, Flow: &flow.Event{Type: flow.EventDumpEnd, Time: now, Flows: d.flows}})
@@ -243,6 +237,25 @@ type dumping struct {
 // together is how many flows of a dump are put at once, at least: to wake who folds them
 // costs as much as to fold some.
 const together = 256
+
+// all takes what a pump reads, to the end or until the context ends.
+func (d *dumping) all(ctx context.Context, p *pump, between func()) error {
+	for !d.done {
+		got := p.next(between)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if got.err != nil {
+			return got.err
+		}
+		if err := d.datagram(got.buf[:got.n]); err != nil {
+			return err
+		}
+		p.give(got)
+		between()
+	}
+	return nil
+}
 
 // datagram takes the messages of one datagram.
 func (d *dumping) datagram(b []byte) error {

@@ -5,18 +5,26 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"nfscope/model/drop"
+	"nfscope/model/feed"
 	"nfscope/trace/nettest"
 )
 
 // What finds no room in a full ring is counted at once, not with the next record.
 func TestPerfLost(t *testing.T) {
 	nettest.Kernel(t)
-	p, err := openPerf(tracefs(t), 1) // so that few drops fill it: others read those of the whole host too
+	fs := tracefs(t)
+	p, err := openPerf(fs, 1) // so that few drops fill it: others read those of the whole host too
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Close()
 	ns := nettest.New(t, "lost")
+	closed := false
+	defer func() {
+		if !closed {
+			_ = p.Close()
+		}
+	}()
 	err = ns.Do(func() error {
 		s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 		if err != nil {
@@ -55,5 +63,21 @@ func TestPerfLost(t *testing.T) {
 	}
 	if t.Log(p.told, p.lost, told); p.lost <= told {
 		t.Errorf("lost %d, of which the ring told %d, beside %d told", p.lost, told, p.told)
+	}
+	// A Reader says so, and that nothing is known of them.
+	r, err := Open(ns, Options{Most: drop.StepPerf, NoFacts: true, Tracefs: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.perf.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.perf, closed = p, true
+	if err := r.counted(func(feed.Item) {}); err != nil {
+		t.Fatal(err)
+	}
+	if w := r.watch; w.Told != p.told || w.Lost != p.lost || w.Merged != p.lost || w.Untold() != 0 {
+		t.Errorf("%+v of %d told and %d lost", w, p.told, p.lost)
 	}
 }

@@ -289,7 +289,7 @@ func (r *Reader) counted(emit func(feed.Item)) error {
 		}
 	}
 	if r.perf != nil {
-		r.watch.Told, r.watch.Lost = r.perf.told, r.perf.lost
+		r.watch.Told, r.watch.Lost, r.watch.Merged = r.perf.told, r.perf.lost, r.perf.lost
 	}
 	now, err := r.proc.read()
 	if err != nil {

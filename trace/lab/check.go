@@ -136,7 +136,7 @@ func (c *checker) counter(s Counter) {
 	table, chain, rule, _ := splitPlace(s.At)
 	var have *model.Counters
 	for _, t := range c.ev.Rules.Tables {
-		if t.Name != table || t.Family == model.FamilyIPv6 {
+		if t.Name != table || (t.Family == model.FamilyIPv6) != (s.Family == "ip6") {
 			continue
 		}
 		ch := t.Chain(chain)

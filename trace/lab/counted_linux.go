@@ -8,8 +8,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mdlayher/netlink"
 	"github.com/ti-mo/conntrack"
+
+	"nfscope/trace/netns"
 )
 
 // Counted reads the kernel's counters of all hosts.
@@ -108,7 +109,7 @@ func (n *Network) rewind() error {
 		}
 	}
 	for host, h := range n.hosts {
-		c, err := conntrack.Dial(&netlink.Config{NetNS: h.NetNS()})
+		c, err := netns.In(h, func() (*conntrack.Conn, error) { return conntrack.Dial(nil) })
 		if err == nil {
 			err = errors.Join(c.Flush(), c.Close())
 		}

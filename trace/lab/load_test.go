@@ -194,6 +194,7 @@ func TestLoadErrors(t *testing.T) {
 		{"result: answered", "result: answered\n    expect: {drop: {at: routing}}", `lab.yaml:28: step "ping": a drop without a reason`},
 		{"result: answered", "result: answered\n    expect: {flow: {reply: {dst: there}}}", `lab.yaml:28: step "ping": "there" is no address and no address:port`},
 		{"result: answered", "result: answered\ncounters:\n  - {at: filter/INPUT first}", `lab.yaml:29: counter at "filter/INPUT first"`},
+		{"result: answered", "result: answered\ncounters:\n  - {at: filter/INPUT 1, family: ip}", `lab.yaml:29: counter at filter/INPUT 1 of family "ip": expected ip6, or none`},
 	} {
 		if !strings.Contains(small, c.old) {
 			t.Fatalf("%q is not in the file", c.old)

@@ -236,7 +236,7 @@ func TestWords(t *testing.T) {
 		{Step{Do: "ping", To: "192.0.2.1"}, Unreachable}, // the router has no route
 		{Step{Do: "nothing", To: "203.0.113.10"}, Failed},
 	} {
-		c.step.From, c.step.Timeout = "client", 3*time.Second
+		c.step.From, c.step.Timeout = "client", nettest.InVain
 		if r := n.Run(t.Context(), c.step); r.Word != c.want || len(r.Attempts) != max(1, c.step.Count) {
 			t.Errorf("%s to %s: %v, expected %s", c.step.Do, c.step.To, r, c.want)
 		}

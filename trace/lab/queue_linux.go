@@ -36,7 +36,7 @@ type queueWorker struct {
 
 // queues starts the worker of a service.
 func (n *Network) queues(ctx context.Context, h *netns.Handle, s Service) error {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: h.NetNS()})
+	conn, err := netns.In(h, func() (*netlink.Conn, error) { return netlink.Dial(unix.NETLINK_NETFILTER, nil) })
 	if err != nil {
 		return err
 	}

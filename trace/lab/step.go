@@ -129,6 +129,8 @@ type Ends struct {
 type Counter struct {
 	// At is "table/chain number" or "table/chain policy".
 	At string `yaml:"at"`
+	// Family is ip6 for a table of IPv6; "" is any other.
+	Family string `yaml:"family"`
 	// Packets is the exact number; where it is absent Least is the smallest.
 	Packets *uint64 `yaml:"packets"`
 	Least   uint64  `yaml:"least"`

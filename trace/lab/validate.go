@@ -54,6 +54,9 @@ func Validate(l *Lab) error {
 		if _, _, rule, ok := splitPlace(c.At); !ok || rule < 0 {
 			v.bad(w, "counter at %q: expected \"table/chain 2\" or \"table/chain policy\"", c.At)
 		}
+		if c.Family != "" && c.Family != "ip6" {
+			v.bad(fmt.Sprintf("$.counters[%d].family", i), "counter at %s of family %q: expected ip6, or none", c.At, c.Family)
+		}
 	}
 	v.measures()
 	return errors.Join(v.errs...)

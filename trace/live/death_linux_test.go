@@ -23,6 +23,12 @@ func TestLostGuardEndsTheTrace(t *testing.T) {
 	if sysctl() == before {
 		t.Fatal("the trace has changed nothing, so there is nothing to guard")
 	}
+	s.wait("the armed trace", func(snap *snapshot.Snapshot) bool {
+		if snap.Trace.Armed && snap.Trace.NoLegacy {
+			t.Error("legacy tables do not count as traced")
+		}
+		return snap.Trace.Armed
+	})
 	g := s.session.guard
 	deadline := time.After(nettest.InVain)
 	tick := time.NewTicker(time.Millisecond)

@@ -18,6 +18,7 @@ func TestEarlyChains(t *testing.T) {
 	nettest.Kernel(t, "nft", "iptables-legacy-restore")
 	for _, c := range []struct {
 		name, native, method string
+		legacy               string // loaded before native
 		from                 string // client or router
 		sentence, note       string // either, a part of it
 		not                  string // no note has this
@@ -38,6 +39,9 @@ func TestEarlyChains(t *testing.T) {
 		{name: "ingress", from: "client",
 			native: "table netdev fw { chain in { type filter hook ingress device \"r0\" priority 0; policy accept; udp dport 9 drop\n}\n}\n",
 			note:   "packets that netdev fw/in (ingress) drops are not seen: it runs before the trace is armed"},
+		{name: "ingress of inet", from: "client",
+			native: "table inet fw { chain in { type filter hook ingress device \"r0\" priority 0; policy accept; udp dport 9 drop\n}\n}\n",
+			note:   "packets that inet fw/in (ingress) drops are not seen: it runs before the trace is armed"},
 		{name: "a bridge, before it hands packets to the IP families", from: "client",
 			native: "table bridge fw { chain pre { type filter hook prerouting priority -5; policy accept; udp dport 9 drop\n}\n}\n",
 			note:   "packets that bridge fw/pre (priority -5) drops are not seen: it runs before the trace is armed"},
@@ -51,10 +55,16 @@ func TestEarlyChains(t *testing.T) {
 		{name: "raw method", from: "client", method: arm.MethodRaw,
 			native: "table ip fw { chain pre { type filter hook prerouting priority -400; policy accept; udp dport 9 drop\n}\n}\n",
 			note:   "packets that ip fw/pre (priority -400) drops are not seen: it runs before the trace is armed"},
+		{name: "raw method, in the same place", from: "client", method: arm.MethodRaw, legacy: "*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n",
+			native: "table ip fw { chain pre { type filter hook prerouting priority -300; policy accept; udp dport 9 drop\n}\n}\n",
+			note:   "packets that ip fw/pre (priority -300) drops are not seen: it runs before the trace is armed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			n := nettest.NewRouted(t)
+			if c.legacy != "" {
+				nettest.Feed(t, n.Router, c.legacy, "iptables-legacy-restore")
+			}
 			nettest.Feed(t, n.Router, c.native, "nft", "-f", "-")
 			s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9"), Method: c.method})
 			var notes string

@@ -23,7 +23,6 @@ type following struct {
 	state snapshot.Trace
 	done  chan struct{}
 	once  sync.Once
-	stop  []func() bool
 }
 
 func (f *following) Begins() (prerouting, output model.Priority) { return 0, 0 }
@@ -34,13 +33,20 @@ func (f *following) Held(context.Context) (traced, held uint64, err error) { ret
 
 // Close says that it is over; the programs go with their Reader.
 func (f *following) Close() error {
-	f.once.Do(func() {
-		for _, stop := range f.stop {
-			stop()
-		}
-		close(f.done)
-	})
+	f.once.Do(func() { close(f.done) })
 	return nil
+}
+
+// bound ends it when its time is over or its Session is, whichever comes first.
+func (f *following) bound(ctx context.Context, d time.Duration) {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	select {
+	case <-over.C:
+	case <-ctx.Done():
+	case <-f.done:
+	}
+	_ = f.Close()
 }
 
 // accompany has packets followed by programs in the hooks of this namespace, and of others.
@@ -80,8 +86,7 @@ func (s *Session) accompany(ctx, rctx context.Context, tr *tracing, t Trace) err
 	tr.notes = append(tr.notes, notes...)
 	f := &following{seats: seats, done: make(chan struct{}), state: snapshot.Trace{Armed: true, Filter: t.Filter.String(), Both: t.Both,
 		Until: time.Now().Add(t.For), Rate: t.Rate, Method: snapshot.MethodPrograms}}
-	end := func() { _ = f.Close() }
-	f.stop = append(f.stop, time.AfterFunc(t.For, end).Stop, context.AfterFunc(ctx, end))
+	go f.bound(ctx, t.For)
 	tr.armed = f
 	s.put(feed.Item{Trace: &f.state}) // what is seen from now on makes journeys
 	s.watchSeats(rctx, tr, seats)

@@ -22,6 +22,7 @@ import (
 	"nfscope/model/filter"
 	"nfscope/trace/arm"
 	"nfscope/trace/guard"
+	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
 	"nfscope/trace/rcvbuf"
 )
@@ -306,7 +307,7 @@ func (f *flood) program(word string, name string, args ...string) *contender {
 // bare reads a netlink group with a large buffer and counts messages, no more.
 func (f *flood) bare(group func(*netlink.Conn) error) *contender {
 	f.b.Helper()
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: f.net.Router.NetNS()})
+	conn, err := netns.In(f.net.Router, func() (*netlink.Conn, error) { return netlink.Dial(unix.NETLINK_NETFILTER, nil) })
 	if err != nil {
 		f.b.Fatal(err)
 	}

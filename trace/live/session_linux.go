@@ -33,8 +33,12 @@ type Session struct {
 	// conntrack opens it; again is how long after a refusal it is tried again.
 	conntrack func(*netns.Handle) (*conntrack.Reader, error)
 	again     time.Duration
+	// drops opens what tells of packets that the kernel drops.
+	drops func(*netns.Handle) (*drops.Reader, error)
 	// every is the time between two looks at the counters of rules.
 	every time.Duration
+	// watched is how long a trace waits for the kernel to tell of drops.
+	watched time.Duration
 
 	order sync.Mutex // held while a ruleset is put
 
@@ -43,6 +47,9 @@ type Session struct {
 	armed  *tracing
 	legacy bool // the namespace has legacy tables
 	latest *model.Ruleset
+	// falls is closed once the kernel tells of what it drops, or will not; nil where nobody
+	// asks it to.
+	falls  chan struct{}
 	done   sync.WaitGroup
 	stop   context.CancelFunc // ends Watch
 	closed sync.Once
@@ -55,7 +62,8 @@ func Open(ns *netns.Handle, g *guard.Guard, about About, put func(feed.Item)) (*
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{ns: ns, guard: g, log: about.Log, rules: r, ears: map[hearer]bool{}, stop: func() {}, conntrack: conntrack.Open, again: again, every: time.Second}
+	s := &Session{ns: ns, guard: g, log: about.Log, rules: r, ears: map[hearer]bool{}, stop: func() {}, conntrack: conntrack.Open, again: again, every: time.Second, watched: watched,
+		drops: func(ns *netns.Handle) (*drops.Reader, error) { return drops.Open(ns, drops.Options{}) }}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -138,6 +146,10 @@ func (s *Session) surroundings(ctx context.Context) error {
 // closed. What does not work becomes a Problem, and the rest goes on.
 func (s *Session) Watch(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
+	falls := make(chan struct{})
+	s.mu.Lock()
+	s.falls = falls
+	s.mu.Unlock()
 	s.done.Add(4)
 	go func() {
 		defer s.done.Done()
@@ -155,20 +167,22 @@ func (s *Session) Watch(ctx context.Context) {
 	}()
 	go func() {
 		defer s.done.Done()
-		if err := s.dropped(ctx); err != nil && ctx.Err() == nil {
+		if err := s.dropped(ctx, sync.OnceFunc(func() { close(falls) })); err != nil && ctx.Err() == nil {
 			s.put(feed.Item{Problem: fmt.Sprintf("what the kernel drops is not followed: %v", err)})
 		}
 	}()
 }
 
 // dropped follows what the kernel throws away. A step that is refused is no problem: the
-// items say which one is at work.
-func (s *Session) dropped(ctx context.Context) error {
-	r, err := drops.Open(s.ns, drops.Options{})
+// items say which one is at work. begun is called when the kernel tells, or will not.
+func (s *Session) dropped(ctx context.Context, begun func()) error {
+	defer begun()
+	r, err := s.drops(s.ns)
 	if err != nil {
 		return err
 	}
 	defer s.attend(r)()
+	begun()
 	return errors.Join(r.Run(ctx, s.put), r.Close())
 }
 
@@ -176,6 +190,10 @@ func (s *Session) dropped(ctx context.Context) error {
 // by Rule.ID, of a ruleset that was put. Their counters are read every second even where
 // there are too many rules for that. It keeps the slices and does not block.
 func (s *Session) Focus(of *model.Ruleset, chains, rules []int) { s.rules.Focus(of, chains, rules) }
+
+// watched is how long the watching of drops may take to begin: of a machine that has no
+// processor to spare the kernel's check of the program takes seconds.
+const watched = 10 * time.Second
 
 // again is how long after conntrack was refused it is asked for again.
 const again = 2 * time.Second

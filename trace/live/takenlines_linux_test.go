@@ -56,6 +56,9 @@ func TestTakenLines(t *testing.T) {
 						note = n
 					}
 				}
+				if note != "" && !snap.Trace.NoLegacy {
+					t.Error("legacy tables count as traced")
+				}
 				return note != ""
 			})
 			if strings.Contains(note, gets) != c.lines {

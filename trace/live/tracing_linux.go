@@ -43,6 +43,7 @@ type tracing struct {
 	notes []string
 	held  uint64 // packets that matched and were over the rate
 	told  []string
+	lost  []lossy
 
 	stop    context.CancelFunc
 	readers sync.WaitGroup
@@ -82,7 +83,7 @@ func (s *Session) Arm(ctx context.Context, t Trace) error {
 	s.log.Info("trace armed", "filter", st.Filter, "method", st.Method, "rate", st.Rate, "until", st.Until)
 	s.tell(tr, true)
 	s.done.Add(1)
-	go s.mind(ctx, tr)
+	go s.mind(tr)
 	return nil
 }
 
@@ -99,8 +100,34 @@ func (s *Session) sweep() []string {
 	return did
 }
 
+// begun waits until the kernel tells of what it drops, where that is watched: else the first
+// packet that is traced may pass for delivered though it was dropped before anybody looked.
+// Where that takes too long the trace goes on, and notes it.
+func (s *Session) begun(ctx context.Context, tr *tracing) error {
+	s.mu.Lock()
+	falls := s.falls
+	s.mu.Unlock()
+	if falls == nil {
+		return nil
+	}
+	late := time.NewTimer(s.watched)
+	defer late.Stop()
+	select {
+	case <-falls:
+		return nil
+	case <-late.C:
+		tr.notes = append(tr.notes, fmt.Sprintf("after %v the kernel does not yet tell of what it drops: until it does, a packet that it dropped may pass for delivered or sent", s.watched))
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the trace waited for what the kernel tells of drops: %w", ctx.Err())
+	}
+}
+
 // start opens the readers before it arms, so that no packet is traced unheard.
 func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
+	if err := s.begun(ctx, tr); err != nil {
+		return err
+	}
 	if t.Programs {
 		return s.accompany(ctx, rctx, tr, t)
 	}
@@ -124,7 +151,10 @@ func (s *Session) start(ctx, rctx context.Context, tr *tracing, t Trace) error {
 		}
 		tr.notes = append(tr.notes, "nf_tables is not traced: "+err.Error())
 	} else {
-		s.listen(rctx, tr, "nf_tables trace", tr.nft)
+		s.listen(rctx, tr, "nf_tables trace", tr.nft, func() (uint64, string, error) {
+			st := tr.nft.Stats()
+			return st.Lost, st.Note, st.First
+		})
 	}
 	if legacy {
 		if err := s.startLegacy(rctx, tr); err != nil {
@@ -228,7 +258,10 @@ func (s *Session) startLegacy(ctx context.Context, tr *tracing) (err error) {
 	if tr.nflog, err = nflog.Open(s.ns, nflog.TraceGroup, nflog.Options{StampLate: true}); err != nil {
 		return err
 	}
-	s.listen(ctx, tr, "legacy trace", tr.nflog)
+	s.listen(ctx, tr, "legacy trace", tr.nflog, func() (uint64, string, error) {
+		st := tr.nflog.Stats()
+		return st.Lost, st.Note, st.First
+	})
 	tr.log, err = arm.EnableLog(s.ns, s.guard)
 	return err
 }
@@ -257,8 +290,16 @@ func (s *Session) attend(h hearer) (done func()) {
 	}
 }
 
-// listen runs a reader until ctx is done.
-func (s *Session) listen(ctx context.Context, tr *tracing, name string, e ear) {
+// lossy is a tracer's reader, by what it is called, and how to ask for the events that it lost,
+// for what would help, and for the first message that it could not read.
+type lossy struct {
+	name string
+	ask  func() (lost uint64, note string, malformed error)
+}
+
+// listen runs a reader until ctx is done. ask is as of lossy.
+func (s *Session) listen(ctx context.Context, tr *tracing, name string, e ear, ask func() (uint64, string, error)) {
+	tr.lost = append(tr.lost, lossy{name, ask})
 	done := s.attend(e)
 	tr.readers.Add(1)
 	go func() {
@@ -303,8 +344,8 @@ func (s *Session) Heard() time.Time {
 	return at
 }
 
-// mind keeps the trace's state up to date and ends it in time.
-func (s *Session) mind(ctx context.Context, tr *tracing) {
+// mind keeps the trace's state up to date and ends it when what is armed has ended.
+func (s *Session) mind(tr *tracing) {
 	defer s.done.Done()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -313,7 +354,6 @@ func (s *Session) mind(ctx context.Context, tr *tracing) {
 		case <-tick.C:
 			s.tell(tr, true)
 			continue
-		case <-ctx.Done():
 		case <-tr.armed.Done():
 		case <-s.guard.Lost():
 			s.put(feed.Item{Problem: fmt.Sprintf("the trace ends early, so that it cannot outlive a killed nfscope: %v", s.guard.Err())})
@@ -405,13 +445,9 @@ func (s *Session) tell(tr *tracing, armed bool) {
 // complain tells once of messages that could not be read, and of what would help where
 // events are lost.
 func (s *Session) complain(tr *tracing) {
-	if tr.nft != nil {
-		st := tr.nft.Stats()
-		s.trouble(tr, "nf_tables trace", st.First, st.Lost, st.Note)
-	}
-	if tr.nflog != nil {
-		st := tr.nflog.Stats()
-		s.trouble(tr, "legacy trace", st.First, st.Lost, st.Note)
+	for _, l := range tr.lost {
+		lost, note, malformed := l.ask()
+		s.trouble(tr, l.name, malformed, lost, note)
 	}
 }
 

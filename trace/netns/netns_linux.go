@@ -157,15 +157,6 @@ func (h *Handle) Name() string { return h.name }
 // Fd is the file descriptor.
 func (h *Handle) Fd() int { return int(h.ns) }
 
-// NetNS is the namespace as mdlayher/netlink's Config and the libraries on it take
-// it: 0, which changes nothing, for the one we are in.
-func (h *Handle) NetNS() int {
-	if h.here {
-		return 0
-	}
-	return int(h.ns)
-}
-
 // Rtnetlink opens an rtnetlink socket in the namespace.
 func (h *Handle) Rtnetlink() (*netlink.Handle, error) {
 	ns := h.ns
@@ -194,6 +185,17 @@ func (h *Handle) Do(fn func() error) error {
 		}
 		return fn()
 	})
+}
+
+// In opens something in the namespace, a socket above all: it stays there. Libraries that can
+// do so themselves rest on mdlayher/socket, which up to v0.5.1 forgets why it could not open a
+// socket in another namespace (withNetNS) and falls over the one that is not there.
+func In[T any](h *Handle, open func() (T, error)) (opened T, err error) {
+	err = h.Do(func() (err error) {
+		opened, err = open()
+		return err
+	})
+	return opened, err
 }
 
 // Scratch runs fn in a new namespace without a name, with lo up, that goes away with

@@ -2,10 +2,13 @@ package nettest
 
 import (
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"nfscope/trace/netns"
@@ -31,6 +34,40 @@ func (n *Routed) FixNeighbours(t testing.TB) {
 		}
 		Feed(t, l.ns, batch.String(), "ip", "-batch", "-")
 	}
+}
+
+// GiveUp waits until a host asks for a neighbour by an interface, and has it give the neighbour
+// up at once: what waited for it is dropped by this call, not by a timer, of whose drops the
+// kernel does not always tell (docs/drop-events.md). The host should be patient
+// (retrans_time_ms). It does not forget the entry that failed, as it may where it has many.
+func GiveUp(t testing.TB, ns *netns.Handle, dev, addr string) {
+	t.Helper()
+	links(t, ns, func(h *netlink.Handle) error {
+		link, err := h.LinkByName(dev)
+		if err != nil {
+			return err
+		}
+		ip := net.ParseIP(addr)
+		family := netlink.FAMILY_V6
+		if ip.To4() != nil {
+			family = netlink.FAMILY_V4
+		}
+		again := time.NewTicker(time.Millisecond)
+		defer again.Stop()
+		for deadline := time.Now().Add(InVain); ; <-again.C {
+			list, err := h.NeighList(link.Attrs().Index, family)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(list, func(n netlink.Neigh) bool { return n.IP.Equal(ip) && n.State == netlink.NUD_INCOMPLETE }) {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("nobody asks for %s by %s: %v", addr, dev, list)
+			}
+		}
+		return h.NeighSet(&netlink.Neigh{LinkIndex: link.Attrs().Index, Family: family, IP: ip, State: netlink.NUD_FAILED, Flags: unix.NTF_EXT_LEARNED})
+	})
 }
 
 // FillBacklog has the server listen at a TCP port and accept nothing, and connects from

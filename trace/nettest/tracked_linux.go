@@ -29,7 +29,7 @@ type Tracked struct {
 // NewTracked makes one for a namespace.
 func NewTracked(t testing.TB, ns *netns.Handle) *Tracked {
 	t.Helper()
-	c, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: ns.NetNS()})
+	c, err := netns.In(ns, func() (*netlink.Conn, error) { return netlink.Dial(unix.NETLINK_NETFILTER, nil) })
 	if err != nil {
 		t.Fatal(err)
 	}

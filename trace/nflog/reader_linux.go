@@ -86,8 +86,9 @@ func (r *Reader) open(ns *netns.Handle, group uint16, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	r.log, err = nflog.Open(&nflog.Config{NetNS: ns.NetNS(), Group: group, Copymode: nflog.CopyPacket,
-		Bufsize: CopyRange, QThresh: 1, Flags: nflog.FlagSeq})
+	r.log, err = netns.In(ns, func() (*nflog.Nflog, error) {
+		return nflog.Open(&nflog.Config{Group: group, Copymode: nflog.CopyPacket, Bufsize: CopyRange, QThresh: 1, Flags: nflog.FlagSeq})
+	})
 	if err != nil {
 		return fmt.Errorf("open NFLOG in namespace %q: %w", ns.Name(), err)
 	}

@@ -51,7 +51,7 @@ type stats struct {
 // socket's buffer from here on until Run takes them. The handle may be closed
 // afterwards.
 func Open(ns *netns.Handle, o Options) (*Reader, error) {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: ns.NetNS()})
+	conn, err := netns.In(ns, func() (*netlink.Conn, error) { return netlink.Dial(unix.NETLINK_NETFILTER, nil) })
 	if err != nil {
 		return nil, fmt.Errorf("open the nf_tables trace in namespace %q: %w", ns.Name(), err)
 	}

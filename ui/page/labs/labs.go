@@ -37,8 +37,6 @@ type Pace interface {
 type Options struct {
 	// Pace is nil where the steps go by themselves.
 	Pace Pace
-	// Lang is the language of what is said while no lab is there.
-	Lang string
 	// List gives the labs that can be chosen, and may block; nil where none can. Open
 	// builds one, and may block; where it gives no error the screen is left soon.
 	List func() []snapshot.LabEntry
@@ -77,6 +75,7 @@ type Page struct {
 	seen  *journey.Journey
 	whyOf *drop.Drop
 	why   string
+	words drop.Dictionary
 	// told is what became of the steps that were shown, and what was answered.
 	told []told
 	// counted is the lab with the counts of what was shown so far.
@@ -93,7 +92,7 @@ type Page struct {
 }
 
 // New makes the page.
-func New(o Options) *Page { return &Page{opt: o} }
+func New(o Options) *Page { return &Page{opt: o, words: drop.Meanings()} }
 
 // Name is Labs.
 func (*Page) Name() string { return "Labs" }
@@ -103,10 +102,7 @@ func (p *Page) held() bool { return p.opt.Pace != nil && p.opt.Pace.Held() }
 
 // speech is the language that is spoken.
 func (p *Page) speech(f *page.Frame) speech.Speech {
-	if l := f.Snap.Lab; l != nil && l.Lang != "" {
-		return speech.In(l.Lang)
-	}
-	return speech.In(p.opt.Lang)
+	return speech.In(f.Language())
 }
 
 // sync takes what is new in the snapshot.
@@ -116,7 +112,7 @@ func (p *Page) sync(f *page.Frame) *snapshot.Lab {
 		return nil
 	}
 	if p.lab != l.Name {
-		*p = Page{opt: p.opt, lab: l.Name, round: l.Round, list: p.list}
+		*p = Page{opt: p.opt, words: p.words, lab: l.Name, round: l.Round, list: p.list}
 		p.list.open = false
 		p.begin(l, 0)
 		p.phase = intro
@@ -200,10 +196,11 @@ type told struct {
 	answer guess.Answer
 }
 
-// marks are how many of the answers were right, of how many.
+// marks are how many of the answers were right, of how many: of those that are known to be
+// right or wrong.
 func (p *Page) marks() (right, of int) {
 	for _, t := range p.told {
-		if t.answer.Verdict == "" {
+		if t.answer.Verdict == "" || t.truth.Verdict == guess.Unknown {
 			continue
 		}
 		of++
@@ -388,7 +385,8 @@ type drawn struct {
 	m   *network.Map
 }
 
-// fell finds the drop that ended the step's packet; nil where none is known.
+// fell finds the drop that ended the step's packet; nil where none is known. What
+// happens on every healthy host, such as to what is left of a closed connection, is none.
 func (p *Page) fell(f *page.Frame) *drop.Drop {
 	j := p.stage.first()
 	if j != nil && j.Drop != nil {
@@ -400,6 +398,7 @@ func (p *Page) fell(f *page.Frame) *drop.Drop {
 		case d == nil || !d.HasPacket() || d.Netfilter() || d.Packet.Dst.IsMulticast():
 		case j != nil && (d.Packet.Src != j.Packet.Src || d.Packet.Dst != j.Packet.Dst || d.Packet.DPort != j.Packet.DPort || d.Time.Before(j.Start.Add(-time.Second))):
 		case j == nil && p.stage.net.Host(d.Packet.Src) != p.stage.step.From:
+		case p.words.Explain(d).Grade == drop.Usual:
 		default:
 			return d
 		}
@@ -417,7 +416,7 @@ func (p *Page) reason(f *page.Frame) string {
 		return ""
 	}
 	if d != p.whyOf {
-		x := drop.Meanings().Explain(d)
+		x := p.words.Explain(d)
 		if x.Without != "" && p.truth.By.Kind == guess.Kernel { // no rule did it
 			x.Words = x.Without
 		}

@@ -326,7 +326,7 @@ func TestWatching(t *testing.T) {
 
 func TestList(t *testing.T) {
 	var opened []string
-	p := New(Options{Lang: "en", List: func() []snapshot.LabEntry {
+	p := New(Options{List: func() []snapshot.LabEntry {
 		return []snapshot.LabEntry{{Name: "one", Title: "the first", Live: true, Stands: []string{"3 hosts"}}, {Name: "two", Title: "the second", Recorded: true, Why: "no ipset here"},
 			{Name: "three", Title: "the third", Why: "no kernel here"}}
 	}, Open: func(name string) error {
@@ -353,7 +353,7 @@ func TestList(t *testing.T) {
 		t.Errorf("opened %v", opened)
 	}
 	uitest.Golden(t, "list-80x24", p.View(f))
-	p.opt.Lang, p.list.failed, p.list.entries[2].Why = "zh", "", "this kernel has no user namespaces (CONFIG_USER_NS); run as root instead"
+	f.Lang, p.list.failed, p.list.entries[2].Why = "zh", "", "this kernel has no user namespaces (CONFIG_USER_NS); run as root instead"
 	wants(t, p, f, "内核没有用户命名空间（CONFIG_USER_NS）；请以 root 运行")
 	do(p, f, keys.GoOn)
 	wants(t, p, f, "内核没有用户命名空间（CONFIG_USER_NS）；请以 root 运行")
@@ -368,8 +368,7 @@ func TestList(t *testing.T) {
 	}
 
 	f.Snap = &snapshot.Snapshot{}
-	none := New(Options{Lang: "zh"})
-	wants(t, none, f, "没有正在进行的实验")
+	wants(t, New(Options{}), f, "没有正在进行的实验")
 }
 
 func TestEverySizeIsExact(t *testing.T) {

@@ -108,6 +108,14 @@ func (p *Page) doList(a keys.Action, f *page.Frame) tea.Cmd {
 	return nil
 }
 
+// Hints are the keys for the steps; where no lab is there, nor a list, there are none.
+func (p *Page) Hints() []keys.Action {
+	if p.lab == "" && p.opt.List == nil {
+		return []keys.Action{keys.NextPage, keys.Palette, keys.Quit}
+	}
+	return []keys.Action{keys.GoOn, keys.Down, keys.Up, keys.Pause, keys.StepOn, keys.StepBack, keys.Slower, keys.Lesson, keys.Back, keys.Zoom, keys.Quit}
+}
+
 // viewList draws the list.
 func (p *Page) viewList(f *page.Frame) []string {
 	th, say, l := f.Theme, p.speech(f), &p.list

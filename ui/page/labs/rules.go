@@ -69,7 +69,11 @@ func (p *Page) rules(f *page.Frame, w, h int) []string {
 		for i := range c.Rules {
 			r := &c.Rules[i]
 			at.Kind, at.Rule, at.Text = guess.Rule, r.Index, r.Text
-			put(at, fmt.Sprintf("%3d  %s%s", r.Index, p.hits(f, r), line.Clean(strings.TrimPrefix(r.Text, "-A "+c.Name+" "))))
+			text, lead := line.Clean(strings.TrimPrefix(r.Text, "-A "+c.Name+" ")), fmt.Sprintf("%3d  %s", r.Index, p.hits(f, r))
+			if 2+line.Width(lead+text) > w { // what the rule does matters more
+				text = ladder.NoComment(text)
+			}
+			put(at, lead+text)
 		}
 	})
 	if len(out) > h {

@@ -9,6 +9,7 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/guess"
 	"nfscope/model/journey"
+	"nfscope/model/snapshot"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
 	"nfscope/ui/theme"
@@ -52,6 +53,25 @@ func TestDropSentence(t *testing.T) {
 			if !strings.Contains(strings.ReplaceAll(flat, " ", ""), strings.ReplaceAll(x, " ", "")) {
 				t.Errorf("%s: %q is not on the screen:\n%s", lang, x, text(p, f))
 			}
+		}
+	}
+}
+
+// What the kernel says of the step's flow is told, though no journey has it; but not what
+// it does on every healthy host, as with the rest of a closed connection.
+func TestUsualDrop(t *testing.T) {
+	t.Parallel()
+	for reason, told := range map[string]bool{"NO_SOCKET": true, "QUEUE_PURGE": false} {
+		p := New(Options{Pace: &pace{held: true}})
+		f := frame(uitest.Lab("en", 0), theme.Options{}, 120, 35)
+		do(p, f, keys.GoOn, keys.Bottom, keys.GoOn)
+		f.Snap = uitest.Lab("en", 1)
+		j := f.Snap.Journeys[0]
+		d := &drop.Drop{Source: drop.StepBPF, Reason: reason, Station: drop.StationSocket, Packet: j.Packet, Time: j.Start, Count: 1}
+		f.Snap.Drops.Rows = []*drop.Row{{Last: d, Count: 1}}
+		run(t, p, f)
+		if got := text(p, f); strings.Contains(got, "The kernel says: "+reason) != told {
+			t.Errorf("%s: told %t\n%s", reason, !told, got)
 		}
 	}
 }
@@ -217,6 +237,50 @@ func TestSaysPlain(t *testing.T) {
 	wants(t, p, f, "See ip route there.")
 }
 
+// A packet whose end was not seen is not told as dropped: it is marked as not known, and no
+// answer about it is right or wrong.
+func TestEndNotKnown(t *testing.T) {
+	t.Parallel()
+	const unmarked, marked = "? Neither right nor wrong: nobody knows. You said: ", "? 不算对，也不算错：结局不得而知。你的回答："
+	for _, c := range []struct {
+		lang, outcome string
+		answer        int // of accepted, dropped, ...
+		want          []string
+	}{
+		{"en", journey.Unknown, 0, []string{unmarked + "accepted", "? What became of it is not known: its end was not seen."}},
+		{"en", journey.Unknown, 1, []string{unmarked + "dropped", "? What became of it is not known: its end was not seen."}},
+		{"en", journey.Queued, 1, []string{unmarked + "dropped", "? It was queued by rule 7 of filter/FORWARD; what became of it behind the ", "queue is not known."}},
+		{"zh", journey.Unknown, 1, []string{marked + "dropped", "? 它怎样了，不得而知：没有看到它的结局。"}},
+		{"zh", journey.Queued, 0, []string{marked + "accepted", "? filter/FORWARD 的规则 7 把它放进队列；它在队列另一头怎样了，不得而知。"}},
+	} {
+		p := New(Options{Pace: &pace{held: true}})
+		f := frame(uitest.Lab(c.lang, 0), theme.Options{}, 200, 55)
+		do(p, f, keys.GoOn)
+		for range c.answer {
+			do(p, f, keys.Down)
+		}
+		do(p, f, keys.GoOn, keys.GoOn) // the first rule
+		f.Snap = uitest.Lab(c.lang, 1)
+		j := *f.Snap.Journeys[0]
+		j.Drop, j.Outcome = nil, journey.Outcome{Verdict: c.outcome}
+		if c.outcome == journey.Queued {
+			j.Outcome.By = journey.Culprit{Kind: "rule", Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "FORWARD", Rule: 7}
+		}
+		f.Snap.Journeys, f.Snap.Lab.Steps[0].Result = []*journey.Journey{&j}, "timed out"
+		run(t, p, f)
+		wants(t, p, f, c.want...)
+		screen := text(p, f)
+		for _, bad := range []string{"Right.", "Not so.", "dropped it", "It was dropped", "It did meet", "It never came", "没有到过", "没有走到", "答对了", "不对。", "没有规则丢弃它", "它确实"} {
+			if strings.Contains(screen, bad) {
+				t.Errorf("%+v: %q is on the screen:\n%s", c, bad, screen)
+			}
+		}
+		if right, of := p.marks(); right != 0 || of != 0 {
+			t.Errorf("%+v: %d of %d answers are right", c, right, of)
+		}
+	}
+}
+
 // The right verdict by the wrong rule is half an answer, and no right one.
 func TestHalfRight(t *testing.T) {
 	t.Parallel()
@@ -308,5 +372,18 @@ func TestNoRuleAsked(t *testing.T) {
 		f.Snap.Journeys[0] = &j
 		run(t, p, f)
 		wants(t, p, f, want)
+	}
+}
+
+// Where no lab is there and none can be chosen, no key for steps is named.
+func TestHintsWithoutLab(t *testing.T) {
+	t.Parallel()
+	p := New(Options{})
+	f := frame(&snapshot.Snapshot{}, theme.Options{}, 80, 24)
+	if wants(t, p, f, "No lab is running"); slices.Contains(p.Hints(), keys.GoOn) {
+		t.Errorf("without a lab: %v", p.Hints())
+	}
+	if text(p, frame(uitest.Lab("en", 0), theme.Options{}, 80, 24)); !slices.Contains(p.Hints(), keys.GoOn) {
+		t.Errorf("with a lab: %v", p.Hints())
 	}
 }

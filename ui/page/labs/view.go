@@ -278,12 +278,15 @@ func (p *Page) explain(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 	}
 	if p.answer.Verdict != "" {
 		v, where := t.Fits(p.answer)
-		glyph, style := th.Glyphs.Passed, th.Good
-		if !v || !where {
+		glyph, style, mark := th.Glyphs.Passed, th.Good, say.Marked(v, where)
+		switch {
+		case t.Verdict == guess.Unknown:
+			glyph, style, mark = th.Glyphs.Unknown, th.Warn, say.Unmarked()
+		case !v || !where:
 			glyph, style = th.Glyphs.Dead, th.Bad
 		}
-		put(style, glyph+" "+say.Marked(v, where)+say.Said(p.answer))
-		if !v || !where {
+		put(style, glyph+" "+mark+say.Said(p.answer))
+		if t.Verdict != guess.Unknown && (!v || !where) {
 			put(th.Text, say.About(t, p.answer.Where, p.ladders.In(say)))
 		}
 	}
