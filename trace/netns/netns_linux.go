@@ -84,14 +84,46 @@ func Create(name string) (*Handle, error) {
 		return nil, fmt.Errorf("network namespace %q exists already; `nfscope clean` removes what a killed run left", name)
 	}
 	h := &Handle{name: name, path: filepath.Join(runDir, name)}
-	err := onThread(func() (err error) {
-		h.ns, err = netns.NewNamed(name)
-		return err
-	})
+	err := share()
+	if err == nil {
+		err = onThread(func() (err error) {
+			h.ns, err = netns.NewNamed(name)
+			return err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("make network namespace %q: %w", name, err)
 	}
 	return h, nil
+}
+
+// share makes runDir a shared mount of its own, as the first `ip netns add` of a machine does
+// (netns_add in iproute2, ip/ipnetns.c): else one that comes later lays such a mount over the
+// names that are there, and none of them can be deleted any more (EBUSY: its file is still
+// mounted upon underneath). The lock is iproute2's.
+func share() error {
+	if err := os.MkdirAll(runDir, 0o755); err != nil {
+		return err
+	}
+	dir, err := os.Open(runDir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("lock %s: %w", runDir, err)
+	}
+	err = unix.Mount("", runDir, "none", unix.MS_SHARED|unix.MS_REC, "")
+	if errors.Is(err, unix.EINVAL) { // it is no mount yet
+		if err := unix.Mount(runDir, runDir, "none", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("mount %s on itself: %w", runDir, err)
+		}
+		err = unix.Mount("", runDir, "none", unix.MS_SHARED|unix.MS_REC, "")
+	}
+	if err != nil {
+		return fmt.Errorf("share the mount %s: %w", runDir, err)
+	}
+	return nil
 }
 
 // Remove closes the handle and deletes the name. Processes inside keep the
