@@ -35,6 +35,7 @@ type Network struct {
 	agents []*agent
 	// played is true once Play was called.
 	played bool
+	ports  ports
 
 	mu      sync.Mutex
 	closers map[io.Closer]bool

@@ -32,7 +32,7 @@ func (n *Network) Run(ctx context.Context, s Step) Result {
 		if h := n.hosts[s.From]; h == nil {
 			a.Err = fmt.Errorf("step %s comes from host %q, which is not there", s.Name, s.From)
 		} else {
-			a.Err = h.Do(func() error { return a.send(ctx, &s) })
+			a.Err = h.Do(func() error { return a.send(ctx, &s, &n.ports) })
 		}
 		a.Took = time.Since(a.Start)
 		if a.Word == "" || ctx.Err() != nil {
@@ -66,10 +66,10 @@ func word(ctx context.Context, err error) Word {
 
 // send makes one attempt on the calling thread, which is in the sender's namespace. The time
 // it is given begins when its first packet is sent: what is given up was sent.
-func (a *Attempt) send(ctx context.Context, s *Step) error {
+func (a *Attempt) send(ctx context.Context, s *Step, p *ports) error {
 	switch s.Do {
 	case "tcp", "http", "udp", "dns":
-		return a.exchange(ctx, s)
+		return a.exchange(ctx, s, p)
 	case "ping":
 		return a.ping(ctx, s)
 	}
@@ -83,7 +83,7 @@ type timeoutError struct{ error }
 func (timeoutError) Timeout() bool { return true }
 
 // exchange opens a connection or a connected UDP socket, says one line and reads one.
-func (a *Attempt) exchange(ctx context.Context, s *Step) error {
+func (a *Attempt) exchange(ctx context.Context, s *Step, p *ports) error {
 	to, err := netip.ParseAddrPort(s.To)
 	if err != nil {
 		return err
@@ -98,6 +98,12 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 		network, proto = "udp", model.ProtoUDP
 	}
 	a.Tuple = model.Tuple{Proto: proto, Src: src, Dst: to.Addr(), DPort: to.Port()}
+	port := s.SPort
+	if port == 0 {
+		if port, err = p.unused(s.From, proto, src); err != nil {
+			return err
+		}
+	}
 	timed, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	late := time.AfterFunc(math.MaxInt64, func() { giveUp(context.DeadlineExceeded) })
@@ -110,7 +116,7 @@ func (a *Attempt) exchange(ctx context.Context, s *Step) error {
 				_ = unix.Close(twin)
 				twin = -1
 			}
-			a.Tuple.SPort, err = bind(int(fd), src, s.SPort)
+			a.Tuple.SPort, err = bind(int(fd), src, port)
 			if datagram {
 				tellErrors(int(fd))
 			} else {
@@ -181,34 +187,6 @@ func resent(fd int) int {
 func tellErrors(fd int) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1)
-}
-
-// bind binds a socket to an address and a port, 0 for one of the kernel's choice, and
-// gives the port. A port that the step names may have been used a moment ago.
-func bind(fd int, src netip.Addr, port uint16) (uint16, error) {
-	var sa unix.Sockaddr = &unix.SockaddrInet6{Addr: src.As16(), Port: int(port)}
-	if src.Is4() {
-		sa = &unix.SockaddrInet4{Addr: src.As4(), Port: int(port)}
-	}
-	if port != 0 {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-			return 0, err
-		}
-	}
-	if err := unix.Bind(fd, sa); err != nil {
-		return 0, fmt.Errorf("bind to %s: %w", netip.AddrPortFrom(src, port), err)
-	}
-	got, err := unix.Getsockname(fd)
-	if err != nil {
-		return 0, err
-	}
-	switch got := got.(type) {
-	case *unix.SockaddrInet4:
-		return uint16(got.Port), nil
-	case *unix.SockaddrInet6:
-		return uint16(got.Port), nil
-	}
-	return 0, fmt.Errorf("a socket of unknown family")
 }
 
 // sourceFor is the address that the kernel would send from; connecting a UDP socket
