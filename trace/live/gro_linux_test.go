@@ -94,7 +94,7 @@ func TestJoined(t *testing.T) {
 }
 
 // offload switches an offload of a device, as `ethtool -K` does (struct ethtool_value).
-func offload(t *testing.T, ns *netns.Handle, dev string, command uint32, on bool) {
+func offload(t testing.TB, ns *netns.Handle, dev string, command uint32, on bool) {
 	t.Helper()
 	value := struct{ command, data uint32 }{command: command}
 	if on {
