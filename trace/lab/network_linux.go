@@ -206,11 +206,26 @@ func (n *Network) baseline(context.Context) error {
 	return nil
 }
 
+// lasting is how long, in seconds, conntrack keeps what UDP packets began. By default it
+// forgets that after half a minute, and a class talks longer than that between two steps of
+// which the second stands on the first one's connection; on a busy machine all the steps may
+// take as long.
+const lasting = "3600"
+
 // lateSysctls sets those of netfilter, which appear when the rules that need conntrack
-// are loaded, and those of one interface.
+// are loaded, and those of one interface. A host without conntrack has none to last, nor
+// has one of an ordinary user before Linux 5.16.
 func (n *Network) lateSysctls(context.Context) error {
 	for _, host := range n.lab.Hosts {
-		err := n.hosts[host.Name].Do(func() error { return setSysctls(host.Sysctls, true) })
+		err := n.hosts[host.Name].Do(func() error {
+			for _, key := range []string{"udp_timeout", "udp_timeout_stream"} {
+				err := setSysctl("net.netfilter.nf_conntrack_"+key, lasting)
+				if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+					return err
+				}
+			}
+			return setSysctls(host.Sysctls, true)
+		})
 		if err != nil {
 			return fmt.Errorf("host %s: %w", host.Name, err)
 		}

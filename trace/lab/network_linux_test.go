@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -340,6 +341,30 @@ func TestSent(t *testing.T) {
 		if r := n.Run(gone, step); r.Word != Failed {
 			t.Errorf("%s, cancelled: %v", c.do, r)
 		}
+	}
+}
+
+// TestTalk: what a step began is there for the next one, however long a class talks between
+// them: longer than the half minute after which conntrack forgets what UDP packets began, and
+// the two minutes where more of them came later.
+func TestTalk(t *testing.T) {
+	t.Parallel()
+	nettest.Kernel(t, "iptables-legacy-restore", "conntrack")
+	n := up(t, load(t, "port-exhaustion"))
+	for _, s := range n.lab.Steps[:2] {
+		n.Run(t.Context(), s)
+	}
+	list := strings.Split(strings.TrimSpace(nettest.Run(t, n.Observed(), "conntrack", "-L", "-p", "udp")), "\n")
+	if len(list) != 4 {
+		t.Errorf("want the four of the first step:\n%s", strings.Join(list, "\n"))
+	}
+	for _, line := range list {
+		if left, err := strconv.Atoi(strings.Fields(line)[2]); err != nil || left < 1800 {
+			t.Errorf("%d s are left: %s", left, line)
+		}
+	}
+	if got := nettest.Run(t, n.Observed(), "sysctl", "-n", "net.netfilter.nf_conntrack_udp_timeout_stream"); strings.TrimSpace(got) != lasting {
+		t.Errorf("later packets make it last %s", got)
 	}
 }
 
