@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"nfscope/model/drop"
+	"nfscope/model/feed"
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
 	"nfscope/trace/drops"
@@ -51,7 +53,7 @@ func TestFirstDrop(t *testing.T) {
 	s.wait("the note", func(snap *snapshot.Snapshot) bool {
 		return snap.Trace.Armed && strings.Contains(strings.Join(snap.Trace.Notes, "; "), "does not yet tell of what it drops")
 	})
-	s.session.watched = watched
+	s.session.watched = nettest.InVain
 	close(slow)
 	if err := s.session.Arm(t.Context(), trace); err != nil {
 		t.Fatal(err)
@@ -63,5 +65,37 @@ func TestFirstDrop(t *testing.T) {
 	j := s.journey("the packet that came in", func(j *journey.Journey) bool { return j.Path == journey.PathInput })
 	if !strings.Contains(j.Outcome.Sentence, "nobody listens at udp port 9 of 127.0.0.1") {
 		t.Errorf("%s", describe(j))
+	}
+}
+
+// TestFirstDropIsTold: drops are watched only when their reader tells of them: before that it
+// reads the kernel's symbols, on a busy machine for longer than a packet's end is waited for.
+func TestFirstDropIsTold(t *testing.T) {
+	nettest.Kernel(t)
+	t.Parallel()
+	ns := nettest.New(t, "told-drop")
+	tells, on := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() { close(tells); <-on })
+	s, err := Open(ns, guarded(t), About{Name: ns.Name(), Source: "test"}, func(it feed.Item) {
+		if it.Drops != nil {
+			first()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.watched = nettest.InVain
+	s.Watch(t.Context())
+	<-tells
+	trace := Trace{Filter: parse(t, "udp and dst port 9")}
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := s.Arm(short, trace); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("armed before drops are told: %v", err)
+	}
+	close(on)
+	if err := s.Arm(t.Context(), trace); err != nil {
+		t.Error(err)
 	}
 }

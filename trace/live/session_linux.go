@@ -182,8 +182,12 @@ func (s *Session) dropped(ctx context.Context, begun func()) error {
 		return err
 	}
 	defer s.attend(r)()
-	begun()
-	return errors.Join(r.Run(ctx, s.put), r.Close())
+	return errors.Join(r.Run(ctx, func(it feed.Item) {
+		s.put(it)
+		if it.Drops != nil { // the first one says that it tells: until then it reads the kernel's symbols
+			begun()
+		}
+	}), r.Close())
 }
 
 // Focus tells what is on the screen, whenever that changes: chains by Chain.ID and rules
