@@ -29,6 +29,7 @@ type story struct {
 
 	say    speech.Speech
 	ladder ladder.Say
+	why    ladder.Say // of a drop
 
 	rules   bool // the rules are printed
 	lab     *snapshot.Lab
@@ -43,7 +44,7 @@ type story struct {
 
 // newStory tells a story in a language, on lines of a width.
 func newStory(w io.Writer, width int, lang string) *story {
-	return &story{out: bufio.NewWriter(w), width: width, say: speech.In(lang), ladder: speech.In(lang).Ladder(), store: store.New(journey.Options{}), printed: map[int]bool{}, words: drop.Meanings()}
+	return &story{out: bufio.NewWriter(w), width: width, say: speech.In(lang), ladder: speech.In(lang).Ladder(), why: speech.In(lang).Drop(), store: store.New(journey.Options{}), printed: map[int]bool{}, words: drop.Meanings()}
 }
 
 // mostDrops is how many drops of a step are told one by one.
@@ -135,7 +136,7 @@ func (s *story) dropped() {
 			s.printf("%s\n", s.say.MoreDropped(len(s.drops)-i))
 			break
 		}
-		s.printf("%s\n", s.say.Dropped(d.What(), d.Reason, d.Where(), s.words.Explain(d)))
+		s.printf("%s\n", s.say.Dropped(d.What(), d.Reason, d.Where(), s.words.Explain(d), s.why))
 	}
 	s.drops = nil
 }

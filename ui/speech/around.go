@@ -5,6 +5,7 @@ import (
 
 	"nfscope/model/drop"
 	"nfscope/model/guess"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/units"
 )
 
@@ -93,9 +94,9 @@ func (s Speech) Sum(packets int, events, lost uint64) string {
 }
 
 // Dropped says of a packet that the kernel threw away what, for which of its reasons,
-// where, and in nfscope's own words why.
-func (s Speech) Dropped(what, reason, where string, x drop.Explanation) string {
-	return fmt.Sprintf(s.pick("the kernel dropped %s: %s, at %s: %s", "内核丢弃了 %s：%s，在 %s：%s"), what, reason, where, s.Explained(x))
+// where, and in nfscope's own words why. say is the language's Drop.
+func (s Speech) Dropped(what, reason, where string, x drop.Explanation, say ladder.Say) string {
+	return fmt.Sprintf(s.pick("the kernel dropped %s: %s, at %s: %s", "内核丢弃了 %s：%s，在 %s：%s"), what, reason, where, s.Explained(x, say))
 }
 
 // MoreDropped counts further ones.

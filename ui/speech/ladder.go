@@ -43,7 +43,7 @@ func (s Speech) Ladder() ladder.Say {
 		return nil
 	}
 	put, condition := translator(slices.Concat(phrases(), nouns())), translator(slices.Concat(nouns(), conditions()))
-	tells, tell := told(), translator(slices.Concat(comparisons(), outcomes(), clauses(), [][2]string{{`(.+); (.+)`, `@$1@；@$2@`}}, nouns(), conditions()))
+	tells, tell := told(), worded(meanings(), slices.Concat(comparisons(), outcomes(), clauses(), [][2]string{{`(.+); (.+)`, `@$1@；@$2@`}}, nouns(), conditions()))
 	return kept(func(phrase string) string {
 		text := put(phrase)
 		switch {

@@ -28,7 +28,7 @@ func outcomes() [][2]string {
 		{`(dropped by netfilter.*), and no rule that was traced did it: (.+)`, `@$1, and no rule that was traced did it@：@$2@`},
 		{`dropped by netfilter in the (\S+) hook, and no rule that was traced did it`, `在 $1 被 netfilter 丢弃，而跟踪到的规则都没有丢弃它`},
 		{`dropped by netfilter, and no rule that was traced did it`, `被 netfilter 丢弃，而跟踪到的规则都没有丢弃它`},
-		{`dropped by the kernel (.+?) \(([\w ]+)\): (.+)`, `被内核丢弃，@$1@（$2）：@$3@`},
+		{`dropped by the kernel (.+?) \(([\w. ]+)\): (.+)`, `被内核丢弃，@$1@（$2）：@$3@`},
 		{`dropped: (.+); (rule \d+ of .+|a rule of .+|the policy of .+)`, `被丢弃：@$1@；@$2@`},
 		{`it refused the packet or its connection`, `它拒收这个报文或它的连接`},
 		// A drop that a rule told of.

@@ -232,9 +232,10 @@ func (s Speech) Saw(result string) string {
 	return s.pick("the sender saw: ", "发送方看到：") + head + answer
 }
 
-// Reason is the kernel's own word for a drop, where it was, and what nfscope says of it.
-func (s Speech) Reason(word, where string, x drop.Explanation) string {
-	return fmt.Sprintf(s.pick("The kernel says: %s, at %s: %s.", "内核的说法：%s，在 %s：%s。"), word, where, s.Explained(x))
+// Reason is the kernel's own word for a drop, where it was, and what nfscope says of it. say is
+// the language's Drop.
+func (s Speech) Reason(word, where string, x drop.Explanation, say ladder.Say) string {
+	return fmt.Sprintf(s.pick("The kernel says: %s, at %s: %s.", "内核的说法：%s，在 %s：%s。"), word, where, s.Explained(x, say))
 }
 
 // Became says what address translation did to a packet, a line for each end; nil where

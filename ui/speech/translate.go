@@ -1,6 +1,7 @@
 package speech
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -9,13 +10,19 @@ import (
 // translator puts English phrases into Chinese by a list of patterns and what stands for
 // them: $1 is the first group as it is, and what stands between two @ is itself put into
 // Chinese. The first pattern that fits a whole phrase counts; a phrase that none fits stays.
-func translator(list [][2]string) func(string) string {
+func translator(list [][2]string) func(string) string { return worded(nil, list) }
+
+// worded is a translator that looks whole phrases up in texts first; "" there is one that stays.
+func worded(texts map[string]string, list [][2]string) func(string) string {
 	patterns := make([]*regexp.Regexp, len(list))
 	for i := range list {
 		patterns[i] = regexp.MustCompile("^(?:" + list[i][0] + ")$")
 	}
 	var put func(string) string
 	put = func(text string) string {
+		if said, ok := texts[text]; ok {
+			return cmp.Or(said, text)
+		}
 		for i, re := range patterns {
 			m := re.FindStringSubmatch(text)
 			if m == nil {

@@ -89,6 +89,7 @@ type Page struct {
 	drawn   drawn
 	list    list
 	ladders speech.Ladders
+	drops   speech.Drops
 }
 
 // New makes the page.
@@ -420,7 +421,7 @@ func (p *Page) reason(f *page.Frame) string {
 		if x.Without != "" && p.truth.By.Kind == guess.Kernel { // no rule did it
 			x.Words = x.Without
 		}
-		p.whyOf, p.why = d, p.speech(f).Reason(d.Reason, d.Where(), x)
+		p.whyOf, p.why = d, p.speech(f).Reason(d.Reason, d.Where(), x, p.drops.In(p.speech(f)))
 	}
 	return p.why
 }
