@@ -127,7 +127,7 @@ func (pg *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	switch a {
 	case keys.Copy:
 		if j, _ := f.Player.Focused(); j != nil {
-			return page.Send(page.CopyRequest{Text: j.Outcome.Sentence})
+			return page.Send(page.CopyRequest{Text: pg.ladders.In(speech.In(f.Language())).Of(j.Outcome.Sentence)})
 		}
 	case keys.Enter:
 		return pg.enter()

@@ -3,6 +3,7 @@ package path
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,32 @@ func TestChineseLadder(t *testing.T) {
 	f.Snap.Lab = &snapshot.Lab{Lang: "zh"}
 	if v := ansi.Strip(pg.View(f)); !strings.Contains(v, "2 条链还可能丢弃它") || strings.Contains(v, "can still drop") {
 		t.Error(v)
+	}
+}
+
+// TestChineseDrop: what the kernel dropped at a station is explained in Chinese, with what the host
+// says of it, and copied as it is read.
+func TestChineseDrop(t *testing.T) {
+	t.Parallel()
+	f := uitest.Frame(theme.Options{}, 160, 40, 3*time.Second)
+	f.Lang = "zh"
+	i := slices.IndexFunc(f.Snap.Journeys, func(j *journey.Journey) bool { return j.Number == 14 })
+	j := *f.Snap.Journeys[i]
+	j.Outcome = journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "kernel", Reason: "IP_RPFILTER", Station: "routing"},
+		Sentence: "dropped by the kernel at the routing decision (IP_RPFILTER): reverse path filter, loose: no route at all leads back to its sender; net.ipv4.conf.eth0.rp_filter is 2; no route leads back to 10.0.0.1"}
+	s := *f.Snap
+	s.Journeys = []*journey.Journey{&j}
+	f.Snap, f.Player = &s, player.New()
+	f.Player.Feed(s.Journeys)
+	f.Player.Focus(14)
+	f.Player.Step(len(j.Steps))
+	pg := New()
+	const want = "被内核丢弃，在路由决定处（IP_RPFILTER）：反向路径过滤（宽松）：没有任何回发送者的路由；net.ipv4.conf.eth0.rp_filter 为 2；没有回 10.0.0.1 的路由"
+	if v := ansi.Strip(pg.View(f)); !strings.Contains(v, "被内核丢弃，在路由决定处（IP_RPFILTER）：反向路径过滤") {
+		t.Error(v)
+	}
+	if c, ok := pg.Do(keys.Copy, f)().(page.CopyRequest); !ok || c.Text != want {
+		t.Errorf("copied: %+v", c)
 	}
 }
 
