@@ -9,9 +9,12 @@ import (
 
 	"nfscope/model/drop"
 	"nfscope/model/filter"
+	"nfscope/model/journey"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/list"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // Page is the Drops page. Make it with New.
@@ -24,6 +27,9 @@ type Page struct {
 	// usual lists also what happens on every healthy host.
 	usual  bool
 	detail bool // the inspector has the screen, where there is no room for both
+	// says tells of drops, ladders of what became of packets.
+	says    speech.Drops
+	ladders speech.Ladders
 }
 
 // New makes the page.
@@ -38,8 +44,15 @@ func (p *Page) Filters() (filter.Kind, bool) { return filter.Drops, true }
 // Deep reports whether Back leads somewhere.
 func (p *Page) Deep() bool { return p.detail }
 
+// speaks is the language of what explains, and its words of drops.
+func (p *Page) speaks(f *page.Frame) (speech.Speech, ladder.Say) {
+	s := speech.In(f.Language())
+	return s, p.says.In(s)
+}
+
 func (p *Page) sync(f *page.Frame) {
-	p.order.sync(f, p.words, p.usual)
+	_, say := p.speaks(f)
+	p.order.sync(f, p.words, say, p.usual)
 	p.cursor.Sync(p.order.version, len(p.order.list), p.at)
 }
 
@@ -56,6 +69,7 @@ func (p *Page) Selected() *drop.Row {
 // Do carries out an action.
 func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	p.sync(f)
+	s, say := p.speaks(f)
 	by := map[keys.Action]int{keys.Up: -1, keys.Down: 1, keys.PageUp: -max(1, p.height-1), keys.PageDown: max(1, p.height-1),
 		keys.Top: -1 << 30, keys.Bottom: 1 << 30}[a]
 	if by != 0 {
@@ -74,10 +88,7 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	case keys.Usual:
 		p.usual = !p.usual
 		p.sync(f)
-		if p.usual {
-			return page.Send(page.Say{Text: "also what happens on every healthy host"})
-		}
-		return page.Send(page.Say{Text: "without what happens on every healthy host"})
+		return page.Send(page.Say{Text: s.Usual(p.usual)})
 	case keys.Enter, keys.Right:
 		p.detail = p.Selected() != nil
 	case keys.Back, keys.Left:
@@ -90,20 +101,22 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	switch a {
 	case keys.TraceThis:
 		if !r.Last.HasPacket() {
-			return page.Send(page.Say{Text: "no packet of this is known, so there is nothing to trace", Bad: true})
+			return page.Send(page.Say{Text: s.NothingTo(true), Bad: true})
 		}
-		return page.Send(page.ArmRequest{Filter: drop.Filter(&r.Last.Packet), Why: "it is gone: this catches the next one", Both: false})
+		return page.Send(page.ArmRequest{Filter: drop.Filter(&r.Last.Packet), Why: s.NextOne(), Both: false})
 	case keys.Why:
 		if !r.Last.HasPacket() {
-			return page.Send(page.Say{Text: "no packet of this is known, so there is nothing to look for", Bad: true})
+			return page.Send(page.Say{Text: s.NothingTo(false), Bad: true})
 		}
 		return page.Send(page.WhyRequest{Filter: drop.Filter(&r.Last.Packet)})
 	case keys.Copy:
 		e := p.words.Explain(r.Last)
+		said := s.Explained(e, say)
 		if traced, _ := p.ruled.by(f.Snap.Journeys, r.Last); traced != nil {
-			e.Words = traced.Outcome.Sentence
+			e.Words = p.became(f, traced)
+			said = s.Explained(e, say)
 		}
-		return page.Send(page.CopyRequest{Text: strings.TrimSpace(r.Key.Reason+" "+r.Last.What()) + ": " + e.Sentence()})
+		return page.Send(page.CopyRequest{Text: strings.TrimSpace(r.Key.Reason+" "+r.Last.What()) + ": " + said})
 	}
 	return nil
 }
@@ -118,8 +131,15 @@ func (p *Page) Click(_, y int, f *page.Frame) tea.Cmd {
 	return nil
 }
 
-// match turns the text of the filter bar into a test; nil for an empty one.
-func match(text string, words drop.Dictionary) func(*drop.Row) bool {
+// became says what became of a traced packet.
+func (p *Page) became(f *page.Frame, j *journey.Journey) string {
+	return p.ladders.In(speech.In(f.Language())).Of(j.Outcome.Sentence)
+}
+
+// match turns the text of the filter bar into a test; nil for an empty one. In another language
+// than English a row is also found by what the reason means in it, which is looked up and not
+// put together anew for each row.
+func match(text string, words drop.Dictionary, say ladder.Say) func(*drop.Row) bool {
 	if text == "" {
 		return nil
 	}
@@ -128,6 +148,10 @@ func match(text string, words drop.Dictionary) func(*drop.Row) bool {
 	}
 	low := strings.ToLower(text)
 	return func(r *drop.Row) bool {
-		return strings.Contains(strings.ToLower(strings.Join([]string{r.Key.Reason, r.Last.What(), r.Last.Where(), r.Key.In, words.Explain(r.Last).Sentence()}, " ")), low)
+		said := []string{r.Key.Reason, r.Last.What(), r.Last.Where(), r.Key.In, words.Explain(r.Last).Sentence()}
+		if say != nil {
+			said = append(said, say.Of(words.Of(r.Key.Reason).Says))
+		}
+		return strings.Contains(strings.ToLower(strings.Join(said, " ")), low)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"nfscope/model/drop"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/page"
 )
 
@@ -44,6 +45,7 @@ type order struct {
 type made struct {
 	snapshot uint64
 	filter   string
+	language string
 	by       column
 	down     bool
 	usual    bool
@@ -63,15 +65,15 @@ func (o *order) next() {
 	o.down = o.by == byPackets || o.by == byRate || o.by == bySeen
 }
 
-func (o *order) sync(f *page.Frame, words drop.Dictionary, usual bool) {
-	m := made{f.Snap.Version, f.Filter, o.by, o.down, usual, true}
+func (o *order) sync(f *page.Frame, words drop.Dictionary, say ladder.Say, usual bool) {
+	m := made{f.Snap.Version, f.Filter, f.Language(), o.by, o.down, usual, true}
 	if m == o.made {
 		return
 	}
 	o.made = m
 	o.version++
 	o.list, o.packets, o.counters, o.hidden = nil, 0, 0, 0
-	test := match(f.Filter, words)
+	test := match(f.Filter, words, say)
 	for _, r := range f.Snap.Drops.Rows {
 		switch {
 		case test != nil && !test(r):

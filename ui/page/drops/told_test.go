@@ -130,7 +130,7 @@ func TestFind(t *testing.T) {
 		{"no_SOCK", row, true}, {"2.0.2.2:40", row, true}, {"udp4_lib", row, true}, {"th7", row, true}, {"Nobody listens", row, true}, {"no such thing", row, false},
 		{"chain X", row, false}, {"chain X", chain, true}, // as a filter it is one for traced packets
 	} {
-		if got := match(c.text, p.words)(c.row); got != c.want {
+		if got := match(c.text, p.words, nil)(c.row); got != c.want {
 			t.Errorf("%q: %v", c.text, got)
 		}
 	}

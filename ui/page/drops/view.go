@@ -12,6 +12,7 @@ import (
 	"nfscope/ui/component/table"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
@@ -65,29 +66,25 @@ func (p *Page) table(f *page.Frame, width, height int) []string {
 // none says why nothing is listed.
 func (p *Page) none(f *page.Frame) []string {
 	w := f.Snap.Drops.Watch
+	s, say := p.speaks(f)
 	switch {
 	case f.Filter != "":
-		return []string{fmt.Sprintf("nothing dropped is found by %q (esc clears the filter)", f.Filter)}
+		return []string{s.Unfound(f.Filter)}
 	case p.order.hidden > 0:
-		return []string{fmt.Sprintf("nothing but what happens on every healthy host: * shows %s of that", units.Plural(uint64(p.order.hidden), 5, "row"))}
-	case w.Step == "" && f.Snap.Source == "live":
-		return []string{"looking at what the kernel throws away" + f.Theme.Glyphs.Dots}
+		return []string{s.OnlyUsual(p.order.hidden)}
 	case w.Step == "":
-		return []string{"nobody watched what the kernel threw away"}
+		return []string{s.NoDrops("", f.Snap.Source == "live", f.Theme.Glyphs.Dots, say)}
 	}
-	return append([]string{"nothing was thrown away yet; watching " + w.Step.Words()}, lifts(w)...)
+	return append([]string{s.NoDrops(w.Step, true, "", say)}, p.lifts(f)...)
 }
 
 // lifts say what would show more.
-func lifts(w drop.Watch) (s []string) {
-	for _, l := range w.Lift {
-		text := "no " + map[drop.Step]string{drop.StepBPF: "eBPF", drop.StepPerf: "perf"}[l.Step] + ": " + l.Why
-		if l.Fix != "" {
-			text += "; " + l.Fix
-		}
-		s = append(s, text)
+func (p *Page) lifts(f *page.Frame) (list []string) {
+	s, say := p.speaks(f)
+	for _, l := range f.Snap.Drops.Watch.Lift {
+		list = append(list, s.Lift(l, say))
 	}
-	return s
+	return list
 }
 
 // title counts, and says which rows are in sight and what is not seen.
@@ -108,32 +105,14 @@ func (p *Page) title(f *page.Frame, width, from, to int) string {
 	if p.order.hidden > 0 {
 		left += "  " + th.Dim.Render(fmt.Sprintf("%d usual (*)", p.order.hidden))
 	}
-	right, style := "", th.Dim
+	style := th.Dim
 	switch w := d.Watch; {
-	case w.Step == drop.StepProc:
-		right, style = "counters only: no eBPF", th.Warn
-	case w.Step == drop.StepPerf:
-		right, style = "reasons of the whole host: no eBPF", th.Warn
-		if w.Merged > 0 {
-			right += ", lost " + units.Count(w.Merged, 7)
-		}
+	case w.Step == drop.StepProc, w.Step == drop.StepPerf:
+		style = th.Warn
 	case w.Merged > 0:
-		right, style = fmt.Sprintf("lost %s", units.Count(w.Merged, 7)), th.Bad
-	case w.Untold() > 0:
-		right = fmt.Sprintf("%s counted without headers", units.Count(w.Untold(), 7))
-	case w.Homeless+w.Missed > 0: // of the host, and perhaps of this namespace
-		var parts []string
-		if w.Homeless > 0 {
-			parts = append(parts, units.Count(w.Homeless, 7)+" of an unknown namespace")
-		}
-		if w.Missed > 0 {
-			parts = append(parts, units.Count(w.Missed, 7)+" told to nobody")
-		}
-		right = strings.Join(parts, ", ")
+		style = th.Bad
 	}
-	if d.Forgotten > 0 {
-		right = strings.TrimSpace(right + fmt.Sprintf("  %s in rows that made room", units.Count(d.Forgotten, 7)))
-	}
+	right := speech.In(f.Language()).Untold(d.Watch, d.Forgotten)
 	return line.Spread(left, style.Render(right), width, th.Glyphs.Dots)
 }
 
@@ -186,12 +165,8 @@ func (p *Page) draw(f *page.Frame, r *drop.Row, selected bool) table.Row {
 	switch {
 	case flow == "" && r.Key.ARP != "":
 		flow = r.Key.ARP
-	case flow == "" && r.Key.Source == drop.StepProc:
-		flow = "(a counter)"
-	case flow == "" && r.Key.Source == drop.StepPerf:
-		flow = "(whole host)"
 	case flow == "":
-		flow = "(counted)"
+		flow = speech.In(f.Language()).Unpacked(r.Key.Source)
 	}
 	where := r.Last.Hook.String()
 	if where == "" {
@@ -232,31 +207,31 @@ func spark(th *theme.Theme, rates []float64, width int) string {
 	return s
 }
 
-// explain is the selected row in words.
+// explain is the selected row in words: what explains in the user's language, what is known of
+// the packet in the kernel's.
 func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.Item {
 	d := r.Last
 	e := p.words.Explain(d)
-	who := map[drop.By]string{drop.ByKernel: "no rule did it: the kernel", drop.ByNetfilter: "netfilter", drop.ByConntrack: "conntrack", drop.ByUnknown: "netfilter or the kernel"}[e.By]
-	if e.Grade == drop.Usual {
-		who += ", as on every healthy host"
-	}
+	s, say := p.speaks(f)
+	here, do, unseen := s.Heads()
+	words := say.Of(e.Words)
 	traced, like := p.ruled.by(f.Snap.Journeys, d)
 	if traced != nil { // the kernel names no rule
-		e.Words, e.Do = traced.Outcome.Sentence, ""
+		words, e.Do = p.became(f, traced), ""
 	}
-	items := []inspector.Item{{Value: r.Key.Reason + "  " + who, Style: th.Title}, {Value: e.Words, Style: th.Strong}}
+	items := []inspector.Item{{Value: r.Key.Reason + "  " + s.Culprit(e.By, e.Grade), Style: th.Title}, {Value: words, Style: th.Strong}}
 	add := func(name, value string, style lipgloss.Style) {
 		if value != "" {
 			items = append(items, inspector.Item{Name: name, Value: value, Style: style})
 		}
 	}
 	if like != nil { // of the newest one no rule is known, of one that was traced it is
-		add("rule", fmt.Sprintf("one like it, #%d at %s, was %s", like.Number, like.Start.Format("15:04:05"), like.Outcome.Sentence), th.Strong)
+		add("rule", s.Like(like.Number, like.Start.Format("15:04:05"), p.became(f, like)), th.Strong)
 	}
-	for i, s := range e.Facts {
-		add(map[bool]string{true: "here", false: " "}[i == 0], s, th.Text)
+	for i, text := range e.Facts {
+		add(map[bool]string{true: here, false: " "}[i == 0], say.Of(text), th.Text)
 	}
-	add("to do", e.Do, th.Accent)
+	add(do, say.Of(e.Do), th.Accent)
 	add("packet", d.What(), th.Text)
 	if traced != nil {
 		add("traced", fmt.Sprintf("#%d", traced.Number), th.Text)
@@ -279,8 +254,8 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.
 	add("place", strings.TrimPrefix(way, ", "), th.Text)
 	add("callers", strings.Join(d.Callers, " < "), th.Dim)
 	add("seen", fmt.Sprintf("%s, first %s, last %s", units.Plural(r.Count, 9, "packet"), r.First.Format("15:04:05"), r.Seen.Format("15:04:05.000")), th.Text)
-	for _, s := range lifts(f.Snap.Drops.Watch) {
-		add("not seen", s, th.Dim)
+	for _, text := range p.lifts(f) {
+		add(unseen, text, th.Dim)
 	}
 	return items
 }
