@@ -93,7 +93,7 @@ func sentences(t *testing.T, pattern, names string) (list []string) {
 }
 
 // TestSaidInChinese: the sentences of the code that a learner meets in a ladder, below it, or
-// in the list of labs are known to package speech: one that is changed or added without it
+// in the list of labs (what does not work is TestReachesInChinese's) are known to package speech: one that is changed or added without it
 // would be English.
 func TestSaidInChinese(t *testing.T) {
 	t.Parallel()
@@ -107,10 +107,6 @@ func TestSaidInChinese(t *testing.T) {
 	}{
 		{"../../trace/lab/*_linux.go", "Lacks|noBridge|CanUserns|refused|resolve", all, 10, "", problem},
 		{"../../cmd/nfscope/lessons.go", "canBuild", all, 1, "", problem},
-		{"../../trace/rcvbuf/rcvbuf.go", "grown", "^the ", 1, "conntrack events: ", problem},
-		{"../../trace/conntrack/*_linux.go", "silent|Gone", " ", 3, "", problem},
-		{"../../trace/live/*_linux.go", "flows|follow|statistics|trouble|unseen|others", " (?:are|is|were|could)\\b", 6, "", problem},
-		{"../../trace/arm/*.go", "plan|addKnown|early|armRaw", " (?:are|is|were|could|cannot|can)\\b", 1, "", problem},
 		{"../../model/journey/*.go", "complete|unseen|untaken|unsent|twins|unlisted|rulesMoved", all, 12, "incomplete: ", ladder},
 		{"../../model/journey/*.go", "unordered|evenly|byConnection", all, 4, "assumed: ", ladder},
 		{"../../model/miss/*.go", "ofNow|rulesGone|oddState|Look", all, 4, "assumed: ", ladder},

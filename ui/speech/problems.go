@@ -32,7 +32,7 @@ func (p *Problems) In(s Speech) ladder.Say {
 // problems are those of package trace/lab, and of the list of labs, as patterns, and their
 // Chinese.
 func problems() [][2]string {
-	return slices.Concat(incomplete(), [][2]string{
+	return slices.Concat(incomplete(), reading(), [][2]string{
 		{`the program (\S+) is missing, which loads the sets of (\S+) into host (\S+); install the package (\S+)`, `缺少程序 $1，主机 $3 的 $2 的集合要由它装入；请安装软件包 $4`},
 		{`the program (\S+) is missing, which loads the rules of (\S+) into host (\S+); install the package (\S+)`, `缺少程序 $1，主机 $3 的 $2 的规则要由它装入；请安装软件包 $4`},
 		{`the program (\S+) is missing, which loads (.+) into host (\S+); install the package (\S+)`, `缺少程序 $1，主机 $3 的 $2 要由它装入；请安装软件包 $4`},
