@@ -95,12 +95,14 @@ func (a *app) why(f *filter.Filter, o whyFlags) error {
 	st := store.New(journey.Options{Keep: whyKept})
 	c := collect.New(st, time.Now)
 	put := func(it feed.Item) { w.tap.item(&it); c.Put(it) }
-	if w.session, err = a.session(ns, put, false); err != nil {
+	session, err := a.session(ns, put, false)
+	if err != nil {
 		return err
 	}
-	c.Hear(w.session.Heard)
-	a.rulesOf(w.session, put)
-	w.session.Watch(a.ctx)
+	w.session = session
+	c.Hear(session.Heard)
+	a.rulesOf(session, put)
+	session.Watch(a.ctx)
 	w.ready = func() {
 		fmt.Fprintf(a.err, "looking for %s, both directions, for %v at most\n", f, o.span)
 		if a.armed != nil {
@@ -114,7 +116,7 @@ func (a *app) why(f *filter.Filter, o whyFlags) error {
 		c.Run(ctx, w.tap.snapshot)
 	}()
 	err = w.run(a.ctx, func(*why.Answer) {})
-	if cerr := w.session.Close(); err == nil { // the readers tell the last they have
+	if cerr := session.Close(); err == nil { // the readers tell the last they have
 		err = cerr
 	}
 	stop()

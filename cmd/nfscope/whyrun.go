@@ -29,9 +29,8 @@ const (
 	whyAgain = 1500 * time.Millisecond
 	// whyPace is how often it is judged anew.
 	whyPace = 50 * time.Millisecond
-	// whyReady is how long the watching of drops may take to begin, and what was traced to be
-	// told: of a machine that has no processor to spare the kernel's check of a program takes
-	// seconds.
+	// whyReady is how long what was traced may take to be told: a machine may have no processor
+	// to spare.
 	whyReady = 10 * time.Second
 	// whySocket is how long a socket's answer is taken for that of now.
 	whySocket = time.Second
@@ -47,25 +46,17 @@ type whyTap struct {
 	mu    sync.Mutex
 	look  *why.Look // nil while nothing is looked for
 	last  *snapshot.Snapshot
-	watch chan struct{} // closed once it is known how drops are found out
 	fresh chan struct{}
 }
 
 func newWhyTap() *whyTap {
-	return &whyTap{watch: make(chan struct{}), fresh: make(chan struct{}, 1)}
+	return &whyTap{fresh: make(chan struct{}, 1)}
 }
 
 // item takes what a source says, before the collector does.
 func (t *whyTap) item(it *feed.Item) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if it.Drops != nil {
-		select {
-		case <-t.watch:
-		default:
-			close(t.watch)
-		}
-	}
 	if it.Drop != nil && t.look != nil {
 		t.look.Drop(it.Drop)
 	}
@@ -94,9 +85,17 @@ func (t *whyTap) attach(l *why.Look) {
 	}
 }
 
+// armer is a session, as far as a search needs it.
+type armer interface {
+	// Arm returns when packets are traced and drops are watched, as far as they will be.
+	Arm(context.Context, live.Trace) error
+	Disarm() error
+	Done() <-chan struct{}
+}
+
 // whyRun is one search.
 type whyRun struct {
-	session *live.Session
+	session armer
 	ns      *netns.Handle
 	tap     *whyTap
 	look    *why.Look
@@ -122,13 +121,11 @@ type whyRun struct {
 // tell is given each answer that says something else than the one before.
 func (w *whyRun) run(ctx context.Context, tell func(*why.Answer)) error {
 	w.tap.attach(w.look)
-	select {
-	case <-w.tap.watch:
-	case <-time.After(whyReady): // the answer says then that nobody watched
-	case <-ctx.Done():
+	err := w.session.Arm(ctx, live.Trace{Filter: w.filter, For: w.span + 2*time.Second, Both: true, Method: w.method})
+	switch {
+	case err != nil && ctx.Err() != nil: // while it waited for drops to be watched: nothing was looked for
 		return nil
-	}
-	if err := w.session.Arm(ctx, live.Trace{Filter: w.filter, For: w.span + 2*time.Second, Both: true, Method: w.method}); err != nil {
+	case err != nil:
 		return err
 	}
 	begin := time.Now()

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"nfscope/model/filter"
 	"nfscope/model/snapshot"
+	"nfscope/model/why"
+	"nfscope/trace/live"
 )
 
 // TestDisarmed: what a screen says of a search waits for the end of its trace to be told, however
@@ -25,4 +29,68 @@ func TestDisarmed(t *testing.T) {
 			told.Stop()
 		})
 	}
+}
+
+// slowArmer is a session in which it takes a while until a trace is armed.
+type slowArmer struct {
+	after time.Duration
+	asked time.Time
+	trace live.Trace
+	err   error
+}
+
+func (s *slowArmer) Arm(ctx context.Context, t live.Trace) error {
+	s.asked, s.trace = time.Now(), t
+	select {
+	case <-time.After(s.after):
+		return s.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *slowArmer) Disarm() error         { return nil }
+func (s *slowArmer) Done() <-chan struct{} { return nil }
+
+// TestWhyWaitsOnce: that drops are watched is waited for where a trace is armed, and nowhere
+// else; --for begins behind that. Who does not want to wait is told that nothing was looked for.
+func TestWhyWaitsOnce(t *testing.T) {
+	f, err := filter.Parse("udp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := func(ctx context.Context, s *slowArmer) (took time.Duration, seen *why.Seen, err error) {
+		w := &whyRun{session: s, tap: newWhyTap(), look: why.NewLook(f, ""), filter: f, span: time.Second}
+		at := time.Now()
+		err = w.run(ctx, func(*why.Answer) {})
+		took = time.Since(at)
+		w.tap.snapshot(&snapshot.Snapshot{})
+		if !s.asked.Equal(at) {
+			t.Errorf("it was armed %v later", s.asked.Sub(at))
+		}
+		return took, w.look.Seen(time.Now(), true), err
+	}
+	const stuck = 10 * time.Second
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowArmer{after: stuck}
+		if took, seen, err := begin(t.Context(), s); took != stuck+time.Second || seen.Looked != time.Second || err != nil {
+			t.Errorf("after %v, looked for %v, %v", took, seen.Looked, err)
+		}
+		if s.trace.For < time.Second || !s.trace.Both {
+			t.Errorf("the trace is over before the looking is: %+v", s.trace)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
+		defer stop()
+		if took, seen, err := begin(ctx, &slowArmer{after: stuck}); took != time.Millisecond || seen.Looked != 0 || err != nil {
+			t.Errorf("interrupted: after %v, looked for %v, %v", took, seen.Looked, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("refused")
+		if _, _, err := begin(t.Context(), &slowArmer{err: refused}); !errors.Is(err, refused) {
+			t.Errorf("a trace that is refused: %v", err)
+		}
+	})
 }

@@ -31,8 +31,8 @@ type Reader struct {
 	names *ifname.Table
 	atlas *drop.Atlas
 	words drop.Dictionary
-	// symbols is read when the first place is named.
-	symbols *symbols
+	// symbols gives the kernel's functions, and reads them when it is asked first.
+	symbols func() *symbols
 	facts   *factFinder
 
 	// heard is when the kernel's buffer was last begun to be read to its end.
@@ -53,7 +53,10 @@ func Open(ns *netns.Handle, o Options) (_ *Reader, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch drops in namespace %q: %w", ns.Name(), err)
 	}
-	r := &Reader{o: o, ns: own, atlas: drop.NewAtlas(), words: drop.Meanings(), watched: drop.CounterNames(), done: make(chan struct{})}
+	r := &Reader{o: o, ns: own, atlas: drop.NewAtlas(), words: drop.Meanings(), symbols: sync.OnceValue(loadSymbols), watched: drop.CounterNames(), done: make(chan struct{})}
+	if o.Most != drop.StepProc { // the program is made and checked meanwhile
+		go r.symbols()
+	}
 	defer func() {
 		if err != nil {
 			_ = r.close()
@@ -112,7 +115,7 @@ func (r *Reader) Watch() drop.Watch { return r.watch }
 // (os.ErrClosed). emit is called from this goroutine alone.
 func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
 	if r.probe != nil || r.perf != nil { // it takes a while: the first drop would come behind the end of its packet's journey, and perf's rings would fill
-		r.symbols = loadSymbols()
+		r.symbols()
 	}
 	told := r.watch
 	emit(feed.Item{Time: time.Now(), Drops: &told})
@@ -238,9 +241,7 @@ func (r *Reader) drop(e raw) *drop.Drop {
 
 // path names the place and who called it, as far as it is one packet's way.
 func (r *Reader) path(place uint64, stack []uint64) (string, []string) {
-	if r.symbols == nil {
-		r.symbols = loadSymbols()
-	}
+	names := r.symbols()
 	var callers []string
 	past := false
 	for _, a := range stack {
@@ -248,9 +249,9 @@ func (r *Reader) path(place uint64, stack []uint64) (string, []string) {
 			past = a == place
 			continue
 		}
-		callers = append(callers, r.symbols.at(a))
+		callers = append(callers, names.at(a))
 	}
-	return r.symbols.at(place), drop.Trim(callers)
+	return names.at(place), drop.Trim(callers)
 }
 
 // without is a drop of which no packet is known.
