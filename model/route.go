@@ -51,6 +51,26 @@ func (r *Routes) Device(to netip.Addr) string {
 	return r.List[best].Device
 }
 
+// Together reports whether surely the same network, which is no default route, holds both
+// addresses.
+func (r *Routes) Together(a, b netip.Addr) bool {
+	net := r.network(a)
+	return net.IsValid() && net.Bits() > 0 && net == r.network(b)
+}
+
+// network is the longest prefix that holds an address, of those that a route leads to.
+func (r *Routes) network(to netip.Addr) (net netip.Prefix) {
+	if r == nil || r.Policy {
+		return net
+	}
+	for i := range r.List {
+		if p := r.List[i].To; p.Contains(to) && (!net.IsValid() || p.Bits() > net.Bits()) {
+			net = p
+		}
+	}
+	return net
+}
+
 // Lack reports whether surely none of the routes leads to an address.
 func (r *Routes) Lack(to netip.Addr) bool {
 	if r == nil || r.Policy {

@@ -55,7 +55,9 @@ type whyCase struct {
 	// stopped has it see nothing until all is over, so that it does not answer before.
 	stopped bool
 	// sentence is exact; a * stands for what differs from run to run.
-	sentence         string
+	sentence string
+	// says is among the evidence.
+	says             string
 	kind, confidence string
 	status           int
 }
@@ -98,6 +100,9 @@ func (c *whyCase) answer(t *testing.T) {
 	}
 	if got := a["sentence"].(string); !fits(c.sentence, got) || a["kind"] != c.kind || a["confidence"] != c.confidence {
 		t.Errorf("%s %s:\n%s\nwant %s %s:\n%s\n%v\n%s%s", a["kind"], a["confidence"], got, c.kind, c.confidence, c.sentence, a["because"], out, errs)
+	}
+	if e := fmt.Sprint(a["evidence"]); !strings.Contains(e, c.says) {
+		t.Errorf("it does not say %q: %s", c.says, e)
 	}
 	if (c.status == exitDropped) != a["dropped"].(bool) {
 		t.Errorf("status %d, dropped %v", c.status, a["dropped"])

@@ -6,7 +6,7 @@ func counterMeanings() Dictionary {
 	const acceptQueue = "the program that listens accepts too slowly: ss -ltn shows Recv-Q at Send-Q; raise its backlog and net.core.somaxconn, or make it accept faster"
 	return Dictionary{
 		"TcpExtListenOverflows":      {Says: "connections came to a listening socket whose queue of finished connections is full", Do: acceptQueue},
-		"TcpExtListenDrops":          {Says: "SYNs to a listening socket were dropped, because a queue is full or memory is short", Do: acceptQueue},
+		"TcpExtListenDrops":          {Says: "SYNs to a listening socket were dropped, because a queue is full, memory is short, or no route leads back to who sent them", Do: acceptQueue + "; where that is not it, ip route get the client"},
 		"TcpExtTCPReqQFullDrop":      {Says: "SYNs were dropped: the queue of half-open connections is full and SYN cookies are off", Do: "sysctl net.ipv4.tcp_syncookies=1, net.ipv4.tcp_max_syn_backlog"},
 		"TcpExtTCPDeferAcceptDrop":   {Says: "an ACK without data was ignored, as TCP_DEFER_ACCEPT asks", Grade: Usual},
 		"TcpExtSyncookiesFailed":     {Says: "answers came to SYN cookies that were never sent, or too late"},

@@ -58,6 +58,8 @@ type Drop struct {
 	SrcMAC, DstMAC string
 	// Orig and Reply are the connection's tuples, zero where the packet had none.
 	Orig, Reply model.Tuple
+	// About is the tuple of the packet that an ICMP error is about; zero of other packets.
+	About model.Tuple
 	// State is the packet's in its connection, as ctstate names it: NEW, ESTABLISHED,
 	// RELATED, UNTRACKED; "" where it had no connection.
 	State string

@@ -249,3 +249,34 @@ func TestJSON(t *testing.T) {
 		t.Errorf("a counter: %s", b)
 	}
 }
+
+// TestNamesAsItCame: what a rule dropped behind translation is traced as it came, for there a trace
+// begins; so is what comes back to it.
+func TestNamesAsItCame(t *testing.T) {
+	t.Parallel()
+	tuple := func(src string, sport uint16, dst string, dport uint16) model.Tuple {
+		return model.Tuple{Proto: model.ProtoUDP, Src: netip.MustParseAddr(src), Dst: netip.MustParseAddr(dst), SPort: sport, DPort: dport}
+	}
+	// The client's 10.1.0.2:40000 > 192.0.2.1:80 becomes 203.0.113.1:50000 > 10.2.0.2:8080.
+	orig, reply := tuple("10.1.0.2", 40000, "192.0.2.1", 80), tuple("10.2.0.2", 8080, "203.0.113.1", 50000)
+	const request, answer = "udp and src host 10.1.0.2 and dst host 192.0.2.1 and dst port 80", "udp and src host 10.2.0.2 and dst host 203.0.113.1 and src port 8080"
+	for _, c := range []struct {
+		at        model.Tuple
+		untracked bool
+		want      string
+	}{
+		{orig, false, request}, {tuple("10.1.0.2", 40000, "10.2.0.2", 8080), false, request}, {reply.Reverse(), false, request},
+		{reply, false, answer}, {tuple("10.2.0.2", 8080, "10.1.0.2", 40000), false, answer}, {orig.Reverse(), false, answer},
+		{tuple("10.1.0.2", 40000, "10.2.0.2", 8080), true, "udp and src host 10.1.0.2 and dst host 10.2.0.2 and dst port 8080"},
+	} {
+		p := udp("10.1.0.2", "10.2.0.2", 0)
+		p.Src, p.SPort, p.Dst, p.DPort = c.at.Src, c.at.SPort, c.at.Dst, c.at.DPort
+		d := &Drop{Reason: "NETFILTER_DROP", Station: StationNetfilter, Hook: model.HookForward, Source: StepBPF, Packet: p, Orig: orig, Reply: reply, Count: 1}
+		if c.untracked {
+			d.Orig, d.Reply = model.Tuple{}, model.Tuple{}
+		}
+		if got := Meanings().Explain(d).Do; got != "`nfscope trace "+c.want+"` names the rule, when the next one comes" {
+			t.Errorf("%v: %s", c.at, got)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package drop
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,7 +113,7 @@ func netfilter(p *Drop, e *Explanation) {
 	}
 	e.Words = "a rule or a policy of netfilter" + at + " dropped it"
 	if p.HasPacket() {
-		e.Do = "`nfscope trace " + Filter(&p.Packet) + "` names the rule, when the next one comes"
+		e.Do = "`nfscope trace " + Filter(p.came()) + "` names the rule, when the next one comes"
 	}
 	ruled := stem(p.Place) == "nft_do_chain" // conntrack's verdicts end in nf_hook_slow, as those of iptables do
 	if p.Hook == model.HookNone && !ruled {
@@ -167,6 +168,25 @@ func Filter(p *model.Packet) string {
 		s += fmt.Sprintf(" and dst port %d", f.Dst.Port())
 	}
 	return s
+}
+
+// came is the packet as it came to this host, or was made here: a trace begins there, before it
+// is translated.
+func (d *Drop) came() *model.Packet {
+	p, k := d.Packet, d.Packet.Tuple()
+	if !d.Tracked() || d.Orig.Proto != p.Proto || p.Proto.ICMP() {
+		return &p
+	}
+	from := func(a model.Tuple) netip.AddrPort { return netip.AddrPortFrom(a.Src, a.SPort) }
+	to := func(a model.Tuple) netip.AddrPort { return netip.AddrPortFrom(a.Dst, a.DPort) }
+	switch {
+	case from(k) == from(d.Orig) || to(k) == from(d.Reply):
+		k = d.Orig
+	case from(k) == from(d.Reply) || to(k) == from(d.Orig):
+		k = d.Reply
+	}
+	p.Src, p.Dst, p.SPort, p.DPort = k.Src, k.Dst, k.SPort, k.DPort
+	return &p
 }
 
 // Queued reports whether the packet was dropped where netfilter gives it to user space.

@@ -31,6 +31,12 @@ func dropViews(d *drop.Drop) []view {
 				Transport: t.Proto.Ports(), Mark: d.Packet.Mark}, in: d.In, out: d.Out})
 		}
 	}
+	if t := d.About; t.Src.IsValid() {
+		for _, t := range []model.Tuple{t, t.Reverse()} {
+			views = append(views, view{p: &model.Packet{Family: d.Packet.Family, Proto: t.Proto, Src: t.Src, Dst: t.Dst, SPort: t.SPort, DPort: t.DPort,
+				Transport: t.Proto.Ports(), Mark: d.Packet.Mark}, in: d.In, out: d.Out})
+		}
+	}
 	return views
 }
 

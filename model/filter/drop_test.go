@@ -25,6 +25,15 @@ func TestDrop(t *testing.T) {
 			t.Errorf("%q: %v, want %v", s, got, want)
 		}
 	}
+	about := &drop.Drop{Reason: "NETFILTER_DROP", In: "eth0", Count: 1, About: tuple(6, "10.0.0.5:51000", "10.2.0.2:8443"),
+		Packet: model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoICMP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.5"), Transport: true, ICMPType: 3}}
+	for s, want := range map[string]filter.Truth{ // what it says is of the flow that it is about
+		"icmp": filter.Yes, "src host 10.0.0.1": filter.Yes, "tcp and dst host 10.2.0.2 and dst port 8443": filter.Yes, "tcp and src port 8443": filter.Yes, "udp": filter.No, "dst port 80": filter.No, "in eth0 and tcp": filter.Yes,
+	} {
+		if got := parse(t, s).Drop(about); got != want {
+			t.Errorf("an ICMP error: %q: %v, want %v", s, got, want)
+		}
+	}
 	counter := &drop.Drop{Source: drop.StepProc, Reason: "TcpExtListenOverflows", Count: 4}
 	for s, want := range map[string]filter.Truth{
 		"": filter.Yes, "reason tcpextlistenoverflows": filter.Yes, "tcp": filter.Unknown, "not tcp": filter.Unknown, "mark 0": filter.Unknown, "in eth0": filter.Unknown,

@@ -52,6 +52,7 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 		a.take(x)
 	}
 	a.Evidence = append(a.Evidence, v.talk.heard()...)
+	a.halves(s, v)
 	// What packets of the other side met, or of both where none decides: the first of each.
 	for _, reply := range []bool{false, true} {
 		if v.by != nil && v.by.reply == reply {
@@ -74,6 +75,22 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 	a.others(all)
 	a.asks(v)
 	a.where(s)
+}
+
+// halves tells of a flow of which this host, or its conntrack, has only one direction.
+func (a *Answer) halves(s *Seen, v *verdict) {
+	if line := v.talk.parted(); line != "" {
+		a.Evidence = append(a.Evidence, line)
+	}
+	if v.talk.oneWay() && s.Lost == 0 && s.Gaps == 0 && s.Held == 0 {
+		a.Evidence = append(a.Evidence, "the client goes on, though no reply came by here: the replies take another way, so conntrack sees half of the connection")
+		if v.kind == Rule || v.kind == Policy {
+			a.Do = "ip route get " + v.by.packet.Src.String() + " on the server: have the replies come back by this host, or do not ask for a state here"
+		}
+	}
+	if v.kind == NoReply && v.hairpin(s) {
+		a.Do = "masquerade it: have what comes from " + v.by.journey.Out + " and goes out there again, translated, leave with this host's address"
+	}
 }
 
 // suspects tells of the counters that make a cause likely.

@@ -89,11 +89,12 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		v.unsure(s, x, words)
 		return v
 	}
-	if borne != nil {
+	silenced := t.silenced()
+	if borne != nil && (silenced == nil || !tooLarge(silenced.packet)) { // what is too long is sent again and again
 		v.bear(s, borne)
 		return v
 	}
-	if x := t.silenced(); x != nil {
+	if x := silenced; x != nil {
 		if x.fate == open {
 			v.unsure(s, x, words)
 			v.side = Reply
@@ -399,6 +400,20 @@ func (v *verdict) waitsFor(x *sight, s *Seen) bool {
 // so that no rule, no drop and often no counter tells of it.
 func (v *verdict) stranded(s *Seen) bool {
 	return here(v.by) && v.by.journey.In != "lo" && s.Routes.Lack(v.by.packet.Src)
+}
+
+// hairpin reports whether a request came from the network that it was sent back to, with another
+// destination and its own source: who got it answers past this host.
+func (v *verdict) hairpin(s *Seen) bool {
+	if v.by == nil || v.by.journey == nil || v.by.reply {
+		return false
+	}
+	j := v.by.journey
+	n := j.NAT
+	if n == nil || len(n.Dst) != 2 || n.Dst[0] == n.Dst[1] || len(n.Src) == 2 && n.Src[0] != n.Src[1] || j.In == "" || j.In != j.Out {
+		return false
+	}
+	return s.Routes.Together(v.by.packet.Src, v.by.to().Addr())
 }
 
 // here reports whether a packet was for this host.

@@ -195,6 +195,7 @@ func (s *simulation) run() {
 		case s.muddled:
 			s.unsure = true
 			s.j.Assumptions = append(s.j.Assumptions, "where it is sent to is not known: its destination is translated")
+			s.anywhere()
 		case s.host.own(s.packet.Dst):
 			hooks, s.j.Path = append(hooks, model.HookInput), journey.PathInput
 		default:
@@ -256,6 +257,21 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 		s.track()
 	}
 	return false
+}
+
+// anywhere notes what may become of a packet that may be for this host or for another: its
+// steps are not known, but every chain that it may come to can end it.
+func (s *simulation) anywhere() {
+	before, j := *s, *s.j
+	for _, way := range [][]model.Hook{{model.HookInput}, {model.HookForward, model.HookPostrouting}} {
+		for _, h := range way {
+			if s.through(h) {
+				break
+			}
+		}
+		s.packet, s.facts, s.muddled, s.tracked = before.packet, before.facts, before.muddled, before.tracked
+		*s.j = j
+	}
 }
 
 // devices sets the interfaces that a hook has.

@@ -1,6 +1,9 @@
 package why
 
 import (
+	"cmp"
+	"slices"
+
 	"nfscope/model"
 	"nfscope/model/drop"
 	"nfscope/model/filter"
@@ -61,6 +64,10 @@ func talks(list []*sight, f *filter.Filter) []*talk {
 		return nil
 	}
 	mirror := f.Mirror()
+	// A drop has the kernel's own time, a traced packet the one at which it was told: an error may
+	// seem to come before what it is about.
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b *sight) int { return cmp.Compare(last(a.about), last(b.about)) })
 	for _, x := range list {
 		t := find(x)
 		if t == nil {
@@ -97,12 +104,23 @@ func talks(list []*sight, f *filter.Filter) []*talk {
 	return out
 }
 
+// last orders what is so behind what is not.
+func last(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 // tuplesOf are the tuples by which packets of the same flow may go.
 func tuplesOf(x *sight) []model.Tuple {
 	k := x.packet.Tuple()
 	out := []model.Tuple{k, k.Reverse()}
 	if d := x.drop; d != nil && d.Tracked() {
 		out = append(out, d.Orig, d.Reply)
+	}
+	if d := x.drop; d != nil && d.About.Src.IsValid() {
+		out = append(out, d.About)
 	}
 	return out
 }
@@ -128,10 +146,10 @@ func answers(x *sight, f, mirror *filter.Filter) bool {
 
 // isReply reports whether a packet of the flow is one that came back.
 func (t *talk) isReply(x *sight) bool {
-	if j := x.journey; j != nil && j.Direction != "" {
+	k := x.packet.Tuple()
+	if j := x.journey; j != nil && j.Direction != "" && !(k == t.orig.Reverse() && t.apart(j)) {
 		return j.Direction == journey.Reply
 	}
-	k := x.packet.Tuple()
 	switch {
 	case k == t.orig:
 		return false
@@ -142,6 +160,52 @@ func (t *talk) isReply(x *sight) bool {
 		return k == d.Reply
 	}
 	return x.packet.Src != t.orig.Src
+}
+
+// apart reports whether conntrack does not know that a packet belongs to the first one of the
+// flow: that was not tracked, or it is in another zone. Then it takes the reply for a new
+// connection of the server's.
+func (t *talk) apart(j *journey.Journey) bool {
+	if len(t.sights) == 0 || t.sights[0].journey == nil {
+		return false
+	}
+	first := t.sights[0].journey
+	return first.CTState == untracked || first.Flow != 0 && j.Flow != 0 && first.Flow != j.Flow
+}
+
+// untracked is the state of a packet that a rule took out of conntrack's hands.
+const untracked = "UNTRACKED"
+
+// parted says that conntrack has the two directions apart, "" where it has not.
+func (t *talk) parted() string {
+	for _, x := range t.sights {
+		j := x.journey
+		if !x.reply || j == nil || j.Direction != journey.Original || !t.apart(j) {
+			continue
+		}
+		if t.sights[0].journey.CTState == untracked {
+			return "conntrack takes the reply for a new connection: it was told not to track the request (NOTRACK)"
+		}
+		return "conntrack takes the reply for a new connection: it has the request in another entry, as where the zones of the two directions differ"
+	}
+	return ""
+}
+
+// oneWay reports whether the client goes on with a TCP connection of which nothing came back by
+// here: the replies take another way, and conntrack sees half of it.
+func (t *talk) oneWay() bool {
+	opened := false
+	for _, x := range t.sights {
+		switch p := x.packet; {
+		case x.reply || p.Proto != model.ProtoTCP || !p.Transport:
+			return false
+		case p.Flags&(model.SYN|model.ACK) == model.SYN:
+			opened = true
+		case opened && p.Flags&(model.SYN|model.ACK|model.RST) == model.ACK:
+			return true
+		}
+	}
+	return false
 }
 
 // count counts what became of the packets, and those that were sent again.

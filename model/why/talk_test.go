@@ -41,6 +41,17 @@ func TestTalks(t *testing.T) {
 	broken := icmp(model.FamilyIPv4, model.ProtoICMP, 3)
 	ack := func(flags model.TCPFlags, seq uint32) *sight { return tracked(tcp(flags, seq, 1)) }
 	nat := func(x *sight, dst ...string) *sight { x.journey.NAT = &journey.NAT{Dst: dst}; return x }
+	bare := func(p model.Packet) *sight { x := loose(p); x.journey.CTState = "UNTRACKED"; return x }
+	of := func(flow uint32, p model.Packet) *sight {
+		x := loose(p)
+		x.journey.Flow, x.journey.Direction = flow, journey.Original
+		return x
+	}
+	quoting := func(p, q model.Packet) *sight {
+		d := netfilter(9, p)
+		d.About = q.Tuple()
+		return &sight{drop: d, packet: &d.Packet, at: d.Time, fate: byNetwork}
+	}
 	for _, c := range []struct {
 		name, filter string
 		list         []*sight
@@ -61,6 +72,9 @@ func TestTalks(t *testing.T) {
 		{"neither by the filter nor by its mirror", "udp and dst port 9", []*sight{loose(moved)}, "udp 10.1.0.2 > 10.3.0.3:53", "q", 0, 0, ""},
 		{"by the interface", "out r0", []*sight{loose(back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "r", 0, 0, ""},
 		{"by its source, where only the connection is the same", "ip", []*sight{tracked(udp(1)), tracked(with(back(moved), func(p *model.Packet) { p.Dst = masquerade }))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
+		{"of another connection, the first one's reply where that was not tracked", "udp and dst port 9", []*sight{bare(udp(1)), of(8, back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
+		{"of another connection, the first one's reply", "udp and dst port 9", []*sight{of(7, udp(1)), of(8, back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
+		{"an ICMP error that is told before what it is about", "udp", []*sight{about(loose(broken)), about(quoting(broken, udp(1))), loose(udp(1))}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 1, 0, ""},
 		{"a SYN again", "tcp", []*sight{ack(model.SYN, 1), ack(model.SYN, 1)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 1, ""},
 		{"a SYN of another number", "tcp", []*sight{ack(model.SYN, 1), ack(model.SYN, 2)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 0, ""},
 		{"an acknowledgement again", "tcp", []*sight{ack(model.ACK, 1), ack(model.ACK, 1)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 0, ""},

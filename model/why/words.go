@@ -189,6 +189,9 @@ func (v *verdict) silence(s *Seen, name string) string {
 		if n := v.by.journey.NAT; n != nil && len(n.Dst) == 2 {
 			to = n.Dst[1]
 		}
+		if v.hairpin(s) {
+			return fmt.Sprintf("%s back in %s: hairpin without SNAT, %s answers %s on %s directly, so that the reply comes from an address that was not asked", head, span(s.Looked), v.by.to().Addr(), v.by.packet.Src, v.by.journey.Out)
+		}
 		return fmt.Sprintf("%s back in %s: look at %s and at the way there", head, span(s.Looked), to)
 	}
 	k := s.Socket

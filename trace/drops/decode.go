@@ -27,6 +27,7 @@ type raw struct {
 	Ether              uint16 // the protocol that the link layer named
 	ARP                string // an ARP packet in words
 	Orig, Reply        model.Tuple
+	About              model.Tuple // of the packet that an ICMP error quotes
 	State              string
 	Zone               uint16
 	Stack              []uint64
@@ -54,6 +55,7 @@ func decode(b []byte, t tupleLayout, pktTypeShift uint) (raw, error) {
 	}
 	n := min(int(u16(b[evHeaders:])), packetBytes)
 	r.Packet = packet(r.Ether, b[evPacket:evPacket+n])
+	r.About = quoted(&r.Packet, b[evPacket:evPacket+n])
 	r.Packet.Mark = u32(b[evMark:])
 	if r.Ether == 0x0806 {
 		r.ARP = arp(b[evPacket : evPacket+n])
@@ -82,6 +84,27 @@ func packet(ether uint16, b []byte) model.Packet {
 		return model.Packet{}
 	}
 	return p
+}
+
+// quoted is the tuple of the packet whose beginning an ICMP error holds, zero of other packets.
+func quoted(p *model.Packet, b []byte) (t model.Tuple) {
+	if !p.ICMPError() {
+		return t
+	}
+	at := 40 + 8
+	switch {
+	case p.Family == model.FamilyIPv4:
+		at = int(b[0]&15)*4 + 8
+	case b[6] != byte(model.ProtoICMPv6): // behind other headers
+		return t
+	}
+	if at >= len(b) {
+		return t
+	}
+	if q, err := model.DecodePacket(p.Family, b[at:], nil); err == nil {
+		return q.Tuple()
+	}
+	return t
 }
 
 // arp words an ARP packet of IPv4 over Ethernet (RFC 826), "arp" for another.

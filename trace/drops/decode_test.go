@@ -3,6 +3,7 @@ package drops
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -33,6 +34,36 @@ func TestDecode(t *testing.T) {
 		binary.NativeEndian.PutUint16(b[evHeaders:], uint16(copy(b[evPacket:], p)))
 		if r, err := decode(b, tupleLayout{}, 0); err != nil || r.ARP != words || r.Packet.Family != 0 {
 			t.Errorf("%q, %v, want %q", r.ARP, err, words)
+		}
+	}
+	for _, c := range []struct {
+		name, packet string
+		ether        uint16
+		want         string
+	}{ // RFC 792, RFC 4443: the packet that it is about begins behind eight bytes
+		{"port unreachable", "4500003800000000 40010000 0a000001 0a000002 0303000000000000 4500001d00000000 40110000 0a000002 0a090002 9c400035", 0x0800, "10.0.0.2 40000 10.9.0.2 53 17"},
+		{"with options", "4600003c00000000 40010000 0a000001 0a000002 01010101 0304000000000500 4500001d00000000 40060000 0a000002 0a090002 9c400050", 0x0800, "10.0.0.2 40000 10.9.0.2 80 6"},
+		{"packet too big", "6000000000103a40 fd010000000000000000000000000001 fd010000000000000000000000000002 0200000000000500 6000000000081140 fd010000000000000000000000000002 fd020000000000000000000000000002 9c400035", 0x86dd, "fd01::2 40000 fd02::2 53 17"},
+		{"behind another header", "6000000000183c40 fd010000000000000000000000000001 fd010000000000000000000000000002 3a00000000000000 0200000000000500 6000000000081140 fd010000000000000000000000000002", 0x86dd, ""},
+		{"cut", "4500003800000000 40010000 0a000001 0a000002 0303000000000000", 0x0800, ""},
+		{"an echo", "4500003800000000 40010000 0a000001 0a000002 0800000000000000 4500001d00000000 40110000 0a000002 0a090002 9c400035", 0x0800, ""},
+	} {
+		b := make([]byte, evSize)
+		p, err := hex.DecodeString(strings.ReplaceAll(c.packet, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		binary.BigEndian.PutUint16(b[evProtocol:], c.ether)
+		binary.NativeEndian.PutUint16(b[evHeaders:], uint16(copy(b[evPacket:], p)))
+		got, r := "", raw{}
+		if r, err = decode(b, tupleLayout{}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if a := r.About; a.Src.IsValid() {
+			got = fmt.Sprint(a.Src, a.SPort, " ", a.Dst, a.DPort, int(a.Proto))
+		}
+		if got != c.want {
+			t.Errorf("%s: about %q, want %q", c.name, got, c.want)
 		}
 	}
 	// enum ip_conntrack_info: 0 and 3 established, 1 and 4 related, 2 new, 7 untracked.

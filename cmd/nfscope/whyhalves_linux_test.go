@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"nfscope/trace/netns"
+	"nfscope/trace/nettest"
+)
+
+// TestWhyHalves: of a flow of which conntrack has one direction, or each for itself, the answer
+// says which direction it is, and why conntrack is at a loss.
+func TestWhyHalves(t *testing.T) {
+	nettest.Kernel(t, "nft", "ip")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Feed(t, n.Router, `table inet w {
+	chain early {
+		type filter hook prerouting priority -300
+		udp dport 1071 notrack
+		iifname "r0" udp dport 1072 ct zone set 7
+	}
+	chain through {
+		type filter hook forward priority 0
+		udp sport { 1071, 1072 } ct state != established drop
+		tcp dport 1073 ct state invalid drop
+	}
+}
+`, "nft", "-f", "-")
+	nettest.Echo(t, n.Server, 1071)
+	nettest.Echo(t, n.Server, 1072)
+	nettest.Feed(t, n.Router, "neigh add 10.2.0.98 lladdr 02:00:00:00:00:98 dev r1\nneigh add fd02::98 lladdr 02:00:00:00:00:98 dev r1\n", "ip", "-batch", "-")
+	var list []whyCase
+	for _, e := range whyFamilies() {
+		for port, says := range map[int]string{
+			1071: "conntrack takes the reply for a new connection: it was told not to track the request (NOTRACK)",
+			1072: "conntrack takes the reply for a new connection: it has the request in another entry, as where the zones of the two directions differ",
+		} {
+			list = append(list, whyCase{name: fmt.Sprintf("%d %s", port, e.name), at: n.Router, filter: fmt.Sprintf("udp and dst host %s and dst port %d", e.server, port), fire: asks(n.Client, e.of(e.server, port)),
+				kind: "rule", confidence: "certain", status: exitDropped, says: says,
+				sentence: "udp " + e.client + " > " + e.of(e.server, port) + ": the request was delivered (sent out of r1), the reply was dropped by rule 1 of inet w/through (nftables): udp sport { 1071, 1072 } ct state != established drop"})
+		}
+		far := e.pick("10.2.0.98", "fd02::98") // its answers take another way
+		segment := func(flags uint8) func(*testing.T) {
+			return sends(t, n, nettest.Frame{Src: e.client, Dst: far, Proto: unix.IPPROTO_TCP, SPort: 40000, DPort: 1073, TCPFlags: flags})
+		}
+		opens, goesOn := segment(0x02), segment(0x10)
+		list = append(list, whyCase{name: "one way " + e.name, at: n.Router, filter: "tcp and dst host " + far + " and dst port 1073", fire: func(t *testing.T) { opens(t); goesOn(t) }, stopped: true,
+			kind: "rule", confidence: "certain", status: exitDropped, says: "the replies take another way, so conntrack sees half of the connection",
+			sentence: "tcp " + e.client + " > " + e.of(far, 1073) + " was dropped by rule 2 of inet w/through (nftables): tcp dport 1073 ct state invalid drop (1 of 2 packets; 1 came through)"})
+	}
+	answers(t, list)
+}
+
+// TestWhyTooLongUnheard: a host that drops ICMP's word of a packet that is too long, by a rule
+// that conntrack has no part in, is told so, though nothing traces that word.
+func TestWhyTooLongUnheard(t *testing.T) {
+	nettest.Kernel(t, "nft", "ip")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Run(t, n.Router, "ip", "link", "set", "r1", "mtu", "1280")
+	nettest.Feed(t, n.Client, "table inet w { chain in { type filter hook input priority 0; icmp type destination-unreachable drop; icmpv6 type packet-too-big drop; }; }", "nft", "-f", "-")
+	var list []whyCase
+	for _, e := range whyFamilies() {
+		long := e.pick("icmp type destination-unreachable drop", "icmpv6 type packet-too-big drop")
+		list = append(list, whyCase{name: e.name, at: n.Client, filter: "udp and dst host " + e.server + " and dst port 1074", fire: talks(n.Client, e.of(e.server, 1074), 1400), args: []string{"--for", "4s"},
+			kind: "netfilter", confidence: "likely", status: exitDropped,
+			sentence: "udp " + e.client + " > " + e.of(e.server, 1074) + ": the request was sent out of c0, and the ICMP error about it from " + e.router + ", it is too large for the next link" +
+				e.pick(", and may not be cut into fragments", "") + ", was dropped by netfilter in the input hook, likely by rule " + e.pick("1", "2") + " of inet w/in (nftables): " + long})
+	}
+	answers(t, list)
+}
+
+// TestWhyHairpin: of a connection that is sent back into the network that it came from, with its
+// own source, the answer to it goes past this host.
+func TestWhyHairpin(t *testing.T) {
+	nettest.Kernel(t, "nft", "ip", "sysctl")
+	t.Parallel()
+	host, peer := nettest.New(t, "host"), nettest.New(t, "peer")
+	nettest.Feed(t, host, "link add e0 type veth peer name p0 netns "+peer.Name()+"\nlink set e0 up\naddr add 10.9.0.1/24 dev e0\naddr add fd09::1/64 dev e0 nodad\n"+
+		"neigh add 10.9.0.3 lladdr 02:00:00:00:00:03 dev e0\nneigh add fd09::3 lladdr 02:00:00:00:00:03 dev e0\n"+
+		"neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev e0\nneigh add fd09::2 lladdr 02:00:00:00:00:02 dev e0\n", "ip", "-batch", "-")
+	nettest.Run(t, peer, "ip", "link", "set", "p0", "up")
+	nettest.AwaitUp(t, host, peer)
+	nettest.Run(t, host, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.e0.send_redirects=0")
+	nettest.Feed(t, host, "table inet w { chain pre { type nat hook prerouting priority -100; ip daddr 192.0.2.1 tcp dport 1075 dnat ip to 10.9.0.3:80; ip6 daddr 2001:db8::1 tcp dport 1075 dnat ip6 to [fd09::3]:80; }; }", "nft", "-f", "-")
+	to := nettest.MAC(t, host, "e0")
+	var list []whyCase
+	for _, c := range []struct{ name, client, public, server string }{{"4", "10.9.0.2", "192.0.2.1", "10.9.0.3"}, {"6", "fd09::2", "2001:db8::1", "fd09::3"}} {
+		e := whyEnds{}
+		list = append(list, whyCase{name: c.name, at: host, filter: "tcp and dst host " + c.public + " and dst port 1075", args: []string{"--for", "4s"}, kind: "no-reply", confidence: "certain",
+			fire: func(t *testing.T) {
+				nettest.SendFrame(t, peer, "p0", nettest.Frame{Src: c.client, Dst: c.public, Proto: unix.IPPROTO_TCP, SPort: 40000, DPort: 1075, TCPFlags: 2, ToMAC: to})
+			},
+			sentence: "tcp " + c.client + " > " + e.of(c.public, 1075) + " (translated to " + e.of(c.server, 80) + "): the request was delivered (sent out of e0), and no reply came back in *: hairpin without SNAT, " +
+				c.server + " answers " + c.client + " on e0 directly, so that the reply comes from an address that was not asked"})
+	}
+	answers(t, list)
+}
+
+// talks gives a function that sends a datagram of a length.
+func talks(ns *netns.Handle, to string, length int) func(*testing.T) {
+	return func(t *testing.T) {
+		c, err := nettest.Dial(t, ns, "udp", "", to, nettest.InVain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(make([]byte, length)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
