@@ -234,18 +234,18 @@ func (m *Model) traces() bool { return m.opt.Actions != nil && !m.latest.Fixed()
 // openText opens the bar where a text for the page is typed.
 func (m *Model) openText(r page.TypeRequest) {
 	m.bar = filterbar.New(filterbar.Text, m.name(), r.Text, func(string) error { return nil })
-	m.bar.Prompt, m.bar.Hint, m.bar.Why = r.Prompt, r.Hint, r.Says
+	m.bar.Prompt, m.bar.Hint, m.bar.Why = r.Prompt, r.Hint, m.tell(r.Says)
 }
 
 // what names the source in a sentence.
 func (m *Model) what() string {
 	s := m.latest.Source
-	kind, _, named := strings.Cut(s, " ")
+	kind, rest, named := strings.Cut(s, " ")
 	switch {
 	case m.latest.Replay != nil || s == "":
 		return "a recording"
 	case kind == "recording:":
-		return "a " + s
+		return "a recording: " + rest
 	case named: // "recording a.nfs", "file rules.v4", "lab snat"
 		return "the " + s
 	}
@@ -266,7 +266,7 @@ func (m *Model) lesson() tea.Cmd {
 		if len(lab.Steps) == 0 {
 			return out
 		}
-		out = append(out, "", th.Title.Render("What happens"))
+		out = append(out, "", th.Title.Render(m.tell("What happens")))
 		for i, s := range lab.Steps {
 			mark, style := "  ", th.Text
 			switch {
@@ -307,7 +307,7 @@ func (m *Model) problems() tea.Cmd {
 	if len(m.latest.Problems) == 0 && len(m.latest.Trace.Notes) == 0 {
 		return m.say("nothing is known not to work")
 	}
-	m.open = &overlay.Text{Title: "what does not work here", Wide: 90, Lines: func(th *theme.Theme, w int) []string {
+	m.open = &overlay.Text{Title: m.tell("what does not work here"), Wide: 90, Lines: func(th *theme.Theme, w int) []string {
 		var out []string
 		for _, p := range append(append([]string(nil), m.latest.Problems...), m.latest.Trace.Notes...) {
 			for i, l := range line.Wrap(line.Clean(m.trouble(m.latest, strings.TrimSpace(p))), w-2) {

@@ -104,8 +104,8 @@ type Model struct {
 	snap, latest *snapshot.Snapshot
 	got          time.Time
 
-	ladders  speech.Ladders
-	troubles speech.Problems
+	ladders speech.Ladders
+	notices speech.Notices
 
 	bar  *filterbar.Bar
 	open box

@@ -198,6 +198,35 @@ func TestProblemsInLanguage(t *testing.T) {
 	}
 }
 
+// TestNoticesInLanguage: what an action came to, and what an empty screen waits for, is said in the
+// user's language.
+func TestNoticesInLanguage(t *testing.T) {
+	t.Parallel()
+	s := newScreen(t, theme.Options{}, 120, 24)
+	s.opt.Lang = "zh"
+	last := func() string { l := s.Lines(); return strings.TrimSpace(ansi.Strip(l[len(l)-1])) }
+	for _, c := range []struct{ key, want string }{
+		{"x", "没有正在进行的跟踪"},
+		{"L", "没有正在进行的实验：课文属于实验（nfscope demo）"},
+		{"!", "没有发现不能工作的"},
+		{"m", "鼠标已打开；按住 shift 选择文本"},
+		{">", "这是录像：只有录像可以前后移动（nfscope replay）"},
+	} {
+		if s.press(c.key); last() != c.want {
+			t.Errorf("%s: %q, want %q", c.key, last(), c.want)
+		}
+	}
+	for page, want := range map[string]string{"1": "没有在跟踪：按 a，输入过滤器，例如 tcp and dst port 80", "4": "内核就会告知每个报文命中了哪些规则"} {
+		s.press(page)
+		all := strings.Join(s.Lines(), "\n")
+		for _, w := range []string{want, "还没有跟踪到报文：按 a 开始跟踪"} {
+			if !strings.Contains(all, w) {
+				t.Errorf("page %s: %q is not there:\n%s", page, w, all)
+			}
+		}
+	}
+}
+
 func TestEverySizeIsExact(t *testing.T) {
 	for i, open := range []string{"", "?", ":", "a", "/", "!", "L", "1", "3", "4"} {
 		s := newScreen(t, theme.Options{Color: true, Dark: true}, 80, 24)

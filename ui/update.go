@@ -91,7 +91,7 @@ func (m *Model) take(msg tea.Msg) tea.Cmd {
 		if cmd := m.openArm(msg.Filter, msg.Both); cmd != nil {
 			return cmd
 		}
-		m.bar.Why = msg.Why
+		m.bar.Why = m.tell(msg.Why)
 	case page.DeleteRequest:
 		return m.askDelete(msg)
 	case confirmedDelete:
@@ -193,7 +193,12 @@ func (m *Model) say(text string) tea.Cmd {
 // trouble is a problem of a snapshot in the language of what that shows.
 func (m *Model) trouble(s *snapshot.Snapshot, problem string) string {
 	f := page.Frame{Snap: s, Lang: m.opt.Lang}
-	return m.troubles.In(speech.In(f.Language())).Of(problem)
+	return m.notices.In(speech.In(f.Language())).Of(problem)
+}
+
+// tell is a sentence of the screen's own in the language of explanations.
+func (m *Model) tell(text string) string {
+	return m.notices.In(speech.In(m.frame().Language())).Of(text)
 }
 
 // complain is say for what went wrong.

@@ -164,7 +164,7 @@ func (m *Model) sentence() string {
 		j = m.snap.Journeys[n-1]
 	}
 	if j == nil {
-		return m.th.Dim.Render(line.Fit(" "+line.Clean(m.idle()), m.width, m.th.Glyphs.Dots))
+		return m.th.Dim.Render(line.Fit(" "+line.Clean(m.tell(m.idle())), m.width, m.th.Glyphs.Dots))
 	}
 	glyph, style := m.th.Fate(j.Outcome.Verdict)
 	says := j.Outcome.Sentence
@@ -204,14 +204,14 @@ func (m *Model) bottom() string {
 		if m.said.bad {
 			style = m.th.Bad
 		}
-		return style.Render(line.Fit(" "+line.Clean(m.said.text), m.width, m.th.Glyphs.Dots))
+		return style.Render(line.Fit(" "+line.Clean(m.tell(m.said.text)), m.width, m.th.Glyphs.Dots))
 	}
 	right, style := "? help", m.th.Dim
 	if n := len(m.latest.Problems); n > 0 {
 		right, style = "! "+units.Plural(uint64(n), 3, "problem"), m.th.Warn
 	}
 	if m.busy != "" {
-		right, style = line.Clean(m.busy)+m.th.Glyphs.Dots, m.th.Moving
+		right, style = line.Clean(m.tell(m.busy))+m.th.Glyphs.Dots, m.th.Moving
 	}
 	return status.Hints(m.th, m.width, m.name(), m.hints(), right, style)
 }

@@ -418,7 +418,7 @@ func (p *program) written() (list []string) {
 						list = append(list, s)
 					}
 				}
-				return made == nil
+				return p.info.Types[x].Value == nil
 			})
 		}
 	}
@@ -594,8 +594,11 @@ func (w *walk) call(x *ast.CallExpr, result int) (list []string) {
 		return []string{"x"}
 	}
 	if fn != nil && fn.Pkg() != nil {
-		if fn.Pkg().Path() == "nfscope/ui/speech" && len(x.Args) > 0 { // it is put into Chinese already
+		switch path := fn.Pkg().Path(); { // what is put into Chinese already
+		case path == "nfscope/ui/speech" && fn.Name() == "Problem":
 			return w.expr(x.Args[0], 0)
+		case path == "nfscope/ui/speech", path == "nfscope/ui/component/ladder" && fn.Name() == "Of":
+			return []string{"x"}
 		}
 		switch fn.Pkg().Path() + "." + fn.Name() {
 		case "fmt.Sprintf":

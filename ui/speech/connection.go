@@ -1,14 +1,18 @@
 package speech
 
-import "nfscope/ui/component/ladder"
+import (
+	"slices"
 
-// Connection says what is told of a connection: how its reply gets back, who translated it, and
-// why it is stale. nil in English. It keeps what it said and is not safe for concurrent use.
+	"nfscope/ui/component/ladder"
+)
+
+// Connection says what is told of connections: how a reply gets back, who translated it, why it
+// is stale, and how conntrack itself is doing. nil in English. It keeps what it said and is not safe for concurrent use.
 func (s Speech) Connection() ladder.Say {
 	if s != "zh" {
 		return nil
 	}
-	return kept(translator(connections()))
+	return kept(translator(slices.Concat(healths(), connections())))
 }
 
 // connections are the sentences of model/flow and model/nat that explain a connection, and those

@@ -2,6 +2,7 @@ package connections
 
 import (
 	"fmt"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/flow"
+	"nfscope/model/health"
+	"nfscope/model/nat"
 	"nfscope/ui/keys"
 	"nfscope/ui/theme"
 	"nfscope/ui/uitest"
@@ -31,6 +34,33 @@ func TestChineseGolden(t *testing.T) {
 			got := p.View(f)
 			uitest.Exact(t, got, f.Width, f.Height)
 			uitest.Golden(t, fmt.Sprintf("connections-zh-%s-%dx%d", name, s[0], s[1]), got)
+		}
+	}
+}
+
+// TestChinesePools: how conntrack is doing, and where a pool's range comes from, is told in Chinese;
+// statistics and sysctls keep their names.
+func TestChinesePools(t *testing.T) {
+	t.Parallel()
+	for _, s := range [][2]int{{80, 24}, {200, 60}} {
+		f := frame(theme.Options{}, s[0], s[1]-5)
+		f.Lang = "zh"
+		v := &health.View{Reading: health.Reading{Count: 97, Max: 100, Buckets: 16, Shared: true}, Has: 1<<16 - 1}
+		for k := range v.Rates {
+			v.Rates[k] = 2.5
+		}
+		f.Snap.Health = v
+		p := New()
+		text(p, f)
+		p.pools.open = true
+		all := nat.Ports{First: 1024, Last: 65535}
+		p.Done(poolsCounted{list: []nat.Pool{{Addr: netip.MustParseAddr("203.0.113.1"), Proto: model.ProtoTCP, To: netip.MustParseAddr("198.51.100.7"), ToPort: 80, Ports: all, Used: 60000, Closing: 7}}, at: f.Now, of: f.Snap.Rules}, f)
+		got := p.View(f)
+		uitest.Exact(t, got, f.Width, f.Height)
+		uitest.Golden(t, fmt.Sprintf("connections-zh-pools-%dx%d", s[0], s[1]), got)
+		p.pools.open = false
+		if got := text(p, f); !strings.Contains(got, "! conntrack ") && !strings.Contains(got, "! 连接表") {
+			t.Errorf("the alarm:\n%s", got)
 		}
 	}
 }

@@ -8,14 +8,13 @@ import (
 	"nfscope/ui/component/inspector"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
-	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
 // explain is the selected flow in words. What explains is in the user's language; what conntrack
 // keeps of it has the kernel's words.
 func (p *Page) explain(th *theme.Theme, f *page.Frame, fl *flow.Flow) []inspector.Item {
-	say := p.says.In(speech.In(f.Language()))
+	say := p.say(f)
 	k, ok := p.nature.known[fl.Key()]
 	if ok {
 		fl = k.judged(fl)

@@ -9,6 +9,7 @@ import (
 	"nfscope/model/health"
 	"nfscope/model/nat"
 	"nfscope/ui/component/gauge"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/list"
 	"nfscope/ui/component/table"
@@ -99,11 +100,11 @@ func (p *pools) filter() string {
 	return s
 }
 
-func (p *pools) view(f *page.Frame) string {
+func (p *pools) view(f *page.Frame, say ladder.Say) string {
 	th, w := f.Theme, f.Width
-	out := healthLines(th, f.Snap.Health, w, f.Height/2)
-	out = append(out, "", th.Strong.Render("NAT ports")+"  "+th.Dim.Render("an address has its range for each destination anew"))
-	foot := p.foot(th, w)
+	out := healthLines(th, say, f.Snap.Health, w, f.Height/2)
+	out = append(out, "", th.Strong.Render("NAT ports")+"  "+th.Dim.Render(say.Of("an address has its range for each destination anew")))
+	foot := p.foot(th, say, w)
 	if len(foot) > f.Height/3 || w < 40 {
 		foot = nil
 	}
@@ -126,7 +127,7 @@ func (p *pools) view(f *page.Frame) string {
 	case p.at.IsZero():
 		out = append(out, "", th.Dim.Render("  counting"+th.Glyphs.Dots))
 	default:
-		out = append(out, "", th.Dim.Render("  no rule translates sources, and no connection's source is translated"))
+		out = append(out, "", th.Dim.Render("  "+say.Of("no rule translates sources, and no connection's source is translated")))
 	}
 	out = line.Block(out, w, max(0, f.Height-len(foot)), th.Glyphs.Dots)
 	return strings.Join(line.Block(append(out, foot...), w, f.Height, th.Glyphs.Dots), "\n")
@@ -173,7 +174,7 @@ func (p *pools) row(th *theme.Theme, x *nat.Pool, bar int, selected bool) table.
 }
 
 // foot says of the chosen pool where its range comes from.
-func (p *pools) foot(th *theme.Theme, width int) []string {
+func (p *pools) foot(th *theme.Theme, say ladder.Say, width int) []string {
 	x := p.selected()
 	if x == nil {
 		return nil
@@ -193,12 +194,15 @@ func (p *pools) foot(th *theme.Theme, width int) []string {
 		text = append(text, fmt.Sprintf("%d of them are closing, and newer kernels take those back", x.Closing))
 	}
 	out := []string{th.Border.Render(strings.Repeat(th.Glyphs.H, width))}
-	for _, s := range line.Wrap(strings.Join(text, "; "), width) {
+	for i := range text {
+		text[i] = say.Of(text[i])
+	}
+	for _, s := range line.Wrap(strings.Join(text, say.Of("; ")), width) {
 		out = append(out, th.Dim.Render(s))
 	}
 	for i, r := range x.Rules {
 		if i == 2 {
-			out = append(out, th.Dim.Render(fmt.Sprintf("and %d rules more", len(x.Rules)-2)))
+			out = append(out, th.Dim.Render(say.Of(fmt.Sprintf("and %d rules more", len(x.Rules)-2))))
 			break
 		}
 		out = append(out, th.Text.Render(line.Cut(line.Clean(fmt.Sprintf("rule %d of %s %s: %s", r.Rule.Index, r.Table.Name, r.Chain.Name, r.Rule.Text)), width, th.Glyphs.Dots)))
@@ -207,18 +211,18 @@ func (p *pools) foot(th *theme.Theme, width int) []string {
 }
 
 // healthLines say how conntrack is doing, in at most so many lines.
-func healthLines(th *theme.Theme, v *health.View, width, most int) []string {
+func healthLines(th *theme.Theme, say ladder.Say, v *health.View, width, most int) []string {
 	if v == nil {
-		return []string{th.Strong.Render("conntrack") + "  " + th.Dim.Render("its statistics are not known here")}
+		return []string{th.Strong.Render("conntrack") + "  " + th.Dim.Render(say.Of("its statistics are not known here"))}
 	}
-	out := []string{th.Strong.Render("conntrack") + "  " + healthGauge(th, v) + th.Dim.Render("  "+buckets(v))}
+	out := []string{th.Strong.Render("conntrack") + "  " + healthGauge(th, say, v) + th.Dim.Render("  "+buckets(v))}
 	var rates []string
 	for _, k := range []health.Kind{health.InsertFailed, health.Drop, health.EarlyDrop, health.SearchRestart, health.ClashResolve, health.ChainTooLong, health.Invalid, health.Error} {
 		if v.Knows(k) {
 			rates = append(rates, k.String()+" "+units.Rate(v.Rates[k])+" ("+units.Count(v.Ever[k], 6)+")")
 		}
 	}
-	for _, l := range line.Wrap("a second, and ever: "+strings.Join(rates, ", "), width) {
+	for _, l := range line.Wrap(say.Of("a second, and ever: "+strings.Join(rates, ", ")), width) {
 		out = append(out, th.Dim.Render(l))
 	}
 	for _, w := range v.Warnings() {
@@ -226,11 +230,11 @@ func healthLines(th *theme.Theme, v *health.View, width, most int) []string {
 		if w.Bad {
 			style = th.Bad
 		}
-		for _, l := range line.Wrap("! "+w.Words, width) {
+		for _, l := range line.Wrap("! "+say.Of(w.Words), width) {
 			out = append(out, style.Render(l))
 		}
 		if w.Do != "" {
-			for _, l := range line.Wrap("  "+w.Do, width) {
+			for _, l := range line.Wrap("  "+say.Of(w.Do), width) {
 				out = append(out, th.Dim.Render(l))
 			}
 		}
@@ -249,13 +253,13 @@ func buckets(v *health.View) string {
 }
 
 // healthGauge is the table's gauge with its numbers.
-func healthGauge(th *theme.Theme, v *health.View) string {
+func healthGauge(th *theme.Theme, say ladder.Say, v *health.View) string {
 	if v.Count < 0 {
-		return th.Dim.Render("the number of entries is not known")
+		return th.Dim.Render(say.Of("the number of entries is not known"))
 	}
 	n := units.Count(uint64(v.Count), 7)
 	if v.Max <= 0 {
-		return th.Dim.Render(n + " entries, no maximum known")
+		return th.Dim.Render(say.Of(n + " entries, no maximum known"))
 	}
 	style := th.Dim
 	switch {
@@ -264,7 +268,7 @@ func healthGauge(th *theme.Theme, v *health.View) string {
 	case v.Full() >= health.Filling:
 		style = th.Warn
 	}
-	return gauge.View(th, v.Full(), 12, health.Filling, health.Full) + " " + style.Render(fmt.Sprintf("%s of %s entries, %.0f %%", n, units.Count(uint64(v.Max), 7), 100*v.Full()))
+	return gauge.View(th, v.Full(), 12, health.Filling, health.Full) + " " + style.Render(say.Of(fmt.Sprintf("%s of %s entries, %.0f %%", n, units.Count(uint64(v.Max), 7), 100*v.Full())))
 }
 
 // alarm is the worst that is wrong with conntrack now, "" where nothing is.

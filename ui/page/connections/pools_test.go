@@ -178,7 +178,7 @@ func TestHealthLines(t *testing.T) {
 	th := frame(theme.Options{}, 120, 40).Theme
 	lines := func(v *health.View, most int) string {
 		var l []string
-		for _, s := range healthLines(th, v, 200, most) {
+		for _, s := range healthLines(th, nil, v, 200, most) {
 			l = append(l, ansi.Strip(s))
 		}
 		return strings.Join(l, "\n")

@@ -9,6 +9,7 @@ import (
 
 	"nfscope/model/flow"
 	"nfscope/ui/component/inspector"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/table"
 	"nfscope/ui/component/units"
@@ -58,7 +59,7 @@ func parts(f *flow.Flow) (client, service, backend string) {
 func (p *Page) View(f *page.Frame) string {
 	p.sync(f)
 	if p.pools.open {
-		return p.pools.view(f)
+		return p.pools.view(f, p.say(f))
 	}
 	th := f.Theme
 	fl := p.Selected()
@@ -98,13 +99,13 @@ func (p *Page) table(f *page.Frame, width, height int) []string {
 		p.height -= len(notes)
 		out, rows = append(out, p.groupRows(f, width)...), len(p.order.groups)
 		for _, n := range notes {
-			out = append(out, th.Dim.Render(line.Cut(n, width, th.Glyphs.Dots)))
+			out = append(out, th.Dim.Render(line.Cut(p.say(f).Of(n), width, th.Glyphs.Dots)))
 		}
 	} else {
 		out, rows = append(out, p.rows(f, width)...), p.len()
 	}
 	if rows == 0 {
-		out = append(out, "", th.Dim.Render("  "+line.Clean(p.none(f))))
+		out = append(out, "", th.Dim.Render("  "+line.Clean(p.say(f).Of(p.none(f)))))
 	}
 	return line.Block(out, width, height, th.Glyphs.Dots)
 }
@@ -186,7 +187,7 @@ func (p *Page) title(f *page.Frame, width int) string {
 		left += "  " + th.Text.Render("+"+units.Rate(t.Began)+"/s -"+units.Rate(t.Went)+"/s")
 	}
 	if f.Snap.Health != nil && f.Snap.Health.Max > 0 {
-		left += "  " + healthGauge(th, f.Snap.Health)
+		left += "  " + healthGauge(th, p.say(f), f.Snap.Health)
 	} else if t.Max > 0 {
 		use := fmt.Sprintf("table %s of %s", units.Count(uint64(t.Count), 7), units.Count(uint64(t.Max), 7))
 		style := th.Dim
@@ -198,6 +199,7 @@ func (p *Page) title(f *page.Frame, width int) string {
 	right := ""
 	if !t.Accounting { // the inspector names the sysctl too
 		for _, right = range []string{"no counters: sysctl net.netfilter.nf_conntrack_acct=1", "no counters: nf_conntrack_acct=0", "no counters"} {
+			right = p.say(f).Of(right)
 			if line.Width(left)+2+line.Width(right) <= width {
 				break
 			}
@@ -205,6 +207,9 @@ func (p *Page) title(f *page.Frame, width int) string {
 	}
 	return line.Spread(left, th.Warn.Render(right), width, th.Glyphs.Dots)
 }
+
+// say is what explanations are said in.
+func (p *Page) say(f *page.Frame) ladder.Say { return p.says.In(speech.In(f.Language())) }
 
 // fewer says how many groups are listed where there are too many.
 func (p *Page) fewer() string {
@@ -223,10 +228,10 @@ func (p *Page) alarms(f *page.Frame, width int) (out []string) {
 		if bad {
 			style = th.Bad
 		}
-		out = append(out, style.Render(line.Cut("! "+line.Clean(text)+" (P says more)", width, th.Glyphs.Dots)))
+		out = append(out, style.Render(line.Cut(p.say(f).Of("! "+line.Clean(text)+" (P says more)"), width, th.Glyphs.Dots)))
 	}
 	if p.order.least {
-		out = append(out, th.Warn.Render(line.Cut("! sets were not asked about all of them: there may be more (1000 questions a second are asked)", width, th.Glyphs.Dots)))
+		out = append(out, th.Warn.Render(line.Cut(p.say(f).Of("! sets were not asked about all of them: there may be more (1000 questions a second are asked)"), width, th.Glyphs.Dots)))
 	}
 	if n := p.nature.stale; n > 0 {
 		text := fmt.Sprintf("! %s stale: today's rules would drop or translate it otherwise", units.Plural(uint64(n), 7, "connection"))
@@ -236,7 +241,7 @@ func (p *Page) alarms(f *page.Frame, width int) (out []string) {
 		if p.nature.pass >= 0 && p.nature.looked < p.nature.total {
 			text += fmt.Sprintf(" (%s of %s looked at)", units.Count(uint64(p.nature.looked), 7), units.Count(uint64(p.nature.total), 7))
 		}
-		out = append(out, th.Warn.Render(line.Cut(p.says.In(speech.In(f.Language())).Of(text), width, th.Glyphs.Dots)))
+		out = append(out, th.Warn.Render(line.Cut(p.say(f).Of(text), width, th.Glyphs.Dots)))
 	}
 	if f.Height < 12 && len(out) > 1 {
 		out = out[:1]

@@ -23,6 +23,7 @@ type Page struct {
 	theme   *theme.Theme
 	world   *world
 	ladders speech.Ladders
+	notices speech.Notices
 
 	sel selection
 	// open holds the chains that the user unfolded, true, or folded, false.

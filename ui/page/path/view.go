@@ -129,7 +129,7 @@ func (v *view) draw() []string {
 	var body []string
 	switch room := h - len(head); {
 	case v.w.rules == nil || room <= 0:
-		body = v.note("reading the rules" + v.p.Glyphs.Dots)
+		body = v.note(v.tell("reading the rules" + v.p.Glyphs.Dots))
 	default:
 		body = v.body(w, room)
 	}
@@ -206,7 +206,7 @@ func (v *view) head() []string {
 		return append([]string{far}, v.c.Lines(1, n-1)...)
 	}
 	if v.focus == nil {
-		v.c.Put(1, 0, canvas.Fit(v.idle(), w-1, g.Dots), v.p.Dim)
+		v.c.Put(1, 0, canvas.Fit(v.tell(v.idle()), w-1, g.Dots), v.p.Dim)
 		return v.c.Lines(0, n)
 	}
 	sign, words, ink := v.narrate()
@@ -275,6 +275,11 @@ func (v *view) waits(c *model.Chain) int {
 	return v.f.Snap.Reading.Waits(c)
 }
 
+// tell is a sentence of the page's own in the language of explanations.
+func (v *view) tell(text string) string {
+	return v.pg.notices.In(speech.In(v.f.Language())).Of(text)
+}
+
 // idle says what to do while there is no packet to show.
 func (v *view) idle() string {
 	if t := &v.f.Snap.Trace; t.Armed {
@@ -327,7 +332,7 @@ func (v *view) legend(w int) string {
 		x = c.Put(x, 0, s.sign, s.ink)
 		x = c.Put(x+1, 0, s.word, p.Dim) + 3
 	}
-	if s := v.w.also; s != "" && x+canvas.Width(s) < w {
+	if s := v.tell(v.w.also); s != "" && x+canvas.Width(s) < w {
 		c.Put(w-canvas.Width(s)-1, 0, s, p.Dim)
 	}
 	return c.Lines(0, 1)[0]

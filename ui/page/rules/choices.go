@@ -44,6 +44,6 @@ func (p *Page) choices(r row) (tea.Cmd, bool) {
 	if len(unread) > 0 {
 		title = fmt.Sprintf("rule %s calls by %s, and by others of %s that were not read", number(r.rule), count(len(rows), "element", "elements"), strings.Join(unread, ", "))
 	}
-	p.menu = newMenu(title, "", []table.Column{{Min: name}, {Min: 4}, {Min: 16, Flex: 1}}, rows)
+	p.menu = newMenu(p.say.Of(title), "", []table.Column{{Min: name}, {Min: 4}, {Min: 16, Flex: 1}}, rows)
 	return nil, true
 }

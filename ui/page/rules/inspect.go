@@ -118,7 +118,7 @@ func (b *inspect) view(p *Page, f *page.Frame, width, height int) []string {
 	inner := max(1, w-4)
 	r, ok := p.index.find(b.rule)
 	if !ok {
-		return overlay.Box(th, "rule", []string{th.Warn.Render("this rule is not there any more")}, w, 3)
+		return overlay.Box(th, "rule", []string{th.Warn.Render(p.say.Of("this rule is not there any more"))}, w, 3)
 	}
 	row := p.index.row(r)
 	var body []string
@@ -147,13 +147,13 @@ func (b *inspect) view(p *Page, f *page.Frame, width, height int) []string {
 	body = append(body, "")
 	const names = 12
 	for _, it := range p.facts(f, r, row) {
-		put(it.style, names, th.Dim.Render(it.name), it.value)
+		put(it.style, names, th.Dim.Render(it.name), p.said(it))
 	}
 	b.ways, b.at = p.ways(f, row), b.at[:0]
 	b.chosen = max(0, min(b.chosen, len(b.ways)-1))
 	for i, way := range b.ways {
 		b.at = append(b.at, len(body))
-		text := line.Fit(th.Glyphs.Jump+" "+line.Clean(way.name), names, th.Glyphs.Dots) + line.Clean(way.value)
+		text := line.Fit(th.Glyphs.Jump+" "+line.Clean(way.name), names, th.Glyphs.Dots) + line.Clean(p.say.Of(way.value))
 		if i == b.chosen {
 			body = append(body, th.Selected.Render(line.Fit(text, inner, th.Glyphs.Dots)))
 		} else {
@@ -237,6 +237,14 @@ func (p *Page) facts(f *page.Frame, at ref, r row) []fact {
 		out = append(out, fact{"handle", strconv.FormatUint(r.rule.Handle, 10), th.Dim})
 	}
 	return append(out, fact{"counter", p.counterWords(f, r), th.Text})
+}
+
+// said is what a fact says: of the counter in the language of explanations, else in the user's words.
+func (p *Page) said(it fact) string {
+	if it.name == "counter" {
+		return p.say.Of(it.value)
+	}
+	return it.value
 }
 
 // counterWords says what the rule has counted, how fast, and how old that is.

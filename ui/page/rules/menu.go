@@ -188,7 +188,7 @@ func (p *Page) callers() tea.Cmd {
 	if words := mayCall(x.names.Graph().Unread(c)); words != "" {
 		title = fmt.Sprintf("%s %s; there may be more: %s", count(len(rows), "rule jumps to", "rules jump to"), c.Name, words)
 	}
-	p.menu = newMenu(title, keys.Callers,
+	p.menu = newMenu(p.say.Of(title), keys.Callers,
 		[]table.Column{{Min: name, Drop: 1}, {Min: 5, Right: true}, {Min: 4, Drop: 2}, {Min: 16, Flex: 1}}, rows)
 	return nil
 }

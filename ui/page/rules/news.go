@@ -167,18 +167,18 @@ func (p *Page) changes(f *page.Frame) tea.Cmd {
 	var rows []choice
 	for i := len(p.news) - 1; i >= 0; i-- {
 		b := &p.news[i]
-		rows = append(rows, choice{note: true, style: f.Theme.Title, cells: just(b.at.Format("15:04:05") + "  " + b.words)})
+		rows = append(rows, choice{note: true, style: f.Theme.Title, cells: just(b.at.Format("15:04:05") + "  " + p.say.Of(b.words))})
 		for _, l := range b.authors.lines() {
-			rows = append(rows, choice{note: true, style: f.Theme.Dim, cells: just("  " + l)})
+			rows = append(rows, choice{note: true, style: f.Theme.Dim, cells: just("  " + p.say.Of(l))})
 		}
 		for k := range b.changes {
 			rows = append(rows, p.change(f.Theme, &b.changes[k]))
 		}
 		if b.more > 0 {
-			rows = append(rows, choice{note: true, style: f.Theme.Dim, cells: just(fmt.Sprintf("and %d more", b.more))})
+			rows = append(rows, choice{note: true, style: f.Theme.Dim, cells: just(p.say.Of(fmt.Sprintf("and %d more", b.more)))})
 		}
 	}
-	p.menu = newMenu("changes of the rules; enter goes there", keys.Changes,
+	p.menu = newMenu(p.say.Of("changes of the rules; enter goes there"), keys.Changes,
 		[]table.Column{{Min: 1}, {Min: 22, Drop: 1}, {Min: 5, Right: true}, {Min: 16, Flex: 1}}, rows)
 	return nil
 }
@@ -198,27 +198,27 @@ func (p *Page) change(th *theme.Theme, c *diff.Change) choice {
 			says = plainText(c.Old, c.Chain)
 			text = ""
 		case diff.Moved:
-			says = "moved: " + says
+			says = p.say.Of("moved: " + says)
 		case diff.Changed:
 			if c.Old != "" {
 				says += "   (before: " + plainText(c.Old, c.Chain) + ")"
 			}
 		}
 		if says == "" {
-			says = "(a text too many to keep)"
+			says = p.say.Of("(a text too many to keep)")
 		}
 	case diff.Policy:
-		says = "policy " + c.Old + " is now " + c.New
+		says = p.say.Of("policy " + c.Old + " is now " + c.New)
 	case diff.Chain:
-		says = "the chain was " + c.Kind.String() + ", " + count(c.Rules, "rule", "rules")
+		says = p.say.Of("the chain was " + c.Kind.String() + ", " + count(c.Rules, "rule", "rules"))
 	case diff.Table:
-		says = "the table was " + c.Kind.String() + ", " + count(c.Rules, "rule", "rules")
+		says = p.say.Of("the table was " + c.Kind.String() + ", " + count(c.Rules, "rule", "rules"))
 	case diff.Object:
 		says = c.New
 		if says == "" {
 			says = c.Old
 		}
-		says += " was " + c.Kind.String()
+		says = p.say.Of(says + " was " + c.Kind.String())
 	}
 	out.cells = just(mark, placeOf(c), num, says)
 	out.to = func() (chainKey, ref, bool) {

@@ -9,10 +9,12 @@ import (
 	"nfscope/model/filter"
 	"nfscope/model/ruleset"
 	"nfscope/model/snapshot"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/list"
 	"nfscope/ui/component/tree"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // Page is the Rules page. Make it with New.
@@ -39,6 +41,8 @@ type Page struct {
 	hot              bool
 	back             []spot
 	trail            history
+	notices          speech.Notices
+	say              ladder.Say
 	dead             deaths
 	// version grows with every new list of rows; the cursor looks for its row then.
 	version int

@@ -43,6 +43,40 @@ func do(t *testing.T, p *Page, f *page.Frame, pressed ...string) {
 // text is the page without colours.
 func text(p *Page, f *page.Frame) string { return ansi.Strip(p.View(f)) }
 
+// TestChineseGolden: what the list says of itself is Chinese, the rules' texts stay.
+func TestChineseGolden(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*Page, *page.Frame){
+		"changes": func(p *Page, f *page.Frame) {
+			p.ShowRule(ruleID(f, "-A FORWARD -o br0 -j DOCKER"), f)
+			shift(f)
+			text(p, f)
+			do(t, p, f, "D")
+		},
+		"callers": func(p *Page, f *page.Frame) {
+			p.ShowRule(ruleID(f, "-A LOGDROP -j DROP"), f)
+			text(p, f)
+			do(t, p, f, "u")
+		},
+		"inspect": func(p *Page, f *page.Frame) {
+			p.ShowRule(ruleID(f, "-A LOGDROP -j DROP"), f)
+			text(p, f)
+			do(t, p, f, "i")
+		},
+	} {
+		for _, s := range [][2]int{{80, 24}, {200, 60}} {
+			f := frame(theme.Options{}, s[0], s[1]-5)
+			f.Lang = "zh"
+			p := New()
+			text(p, f)
+			open(p, f)
+			got := p.View(f)
+			uitest.Exact(t, got, f.Width, f.Height)
+			uitest.Golden(t, fmt.Sprintf("rules-zh-%s-%dx%d", name, s[0], s[1]), got)
+		}
+	}
+}
+
 func TestGolden(t *testing.T) {
 	uitest.Looks(t, func(t *testing.T, name string, o theme.Options, w, h int) {
 		f := frame(o, w, h-5)

@@ -38,7 +38,7 @@ func (p *Page) setPanel(f *page.Frame, width int) []string {
 		out = append(out, lay.Row(th, p.memberRow(th, i)))
 	}
 	if m.rows() == 0 {
-		out = append(out, th.Dim.Render("  there are no members"))
+		out = append(out, th.Dim.Render("  "+p.say.Of("there are no members")))
 	}
 	out = line.Block(out, width, f.Height-foot, th.Glyphs.Dots)
 	if foot > 0 {
@@ -49,7 +49,7 @@ func (p *Page) setPanel(f *page.Frame, width int) []string {
 		case m.said != "":
 			style = th.Warn
 		}
-		out = append(out, style.Render(line.Fit(line.Clean(says), width, th.Glyphs.Dots)))
+		out = append(out, style.Render(line.Fit(line.Clean(p.say.Of(says)), width, th.Glyphs.Dots)))
 	}
 	return out
 }
@@ -98,13 +98,13 @@ func (p *Page) setTitle(th *theme.Theme, width int) string {
 	if k.Backend == set.NFT {
 		name = k.Table + "/" + k.Name
 	}
-	words := []string{setType(m.set), m.countWords()}
+	words := []string{setType(m.set), p.say.Of(m.countWords())}
 	switch n := p.uses.of(k); {
 	case p.uses == nil:
 	case n > 0:
-		words = append(words, "named by "+count(n, "rule", "rules"))
+		words = append(words, p.say.Of("named by "+count(n, "rule", "rules")))
 	default:
-		words = append(words, "no rule names it")
+		words = append(words, p.say.Of("no rule names it"))
 	}
 	words = append(words, m.headerWords()...)
 	if k.Backend == set.NFT {
@@ -291,7 +291,7 @@ func (p *Page) setsOfRule() tea.Cmd {
 				return to, ref{n: headOf}, ok
 			}})
 	}
-	p.menu = newMenu(fmt.Sprintf("rule %s names %d sets; enter goes there", number(r.rule), len(named)), keys.ToSet,
+	p.menu = newMenu(p.say.Of(fmt.Sprintf("rule %s names %d sets; enter goes there", number(r.rule), len(named))), keys.ToSet,
 		[]table.Column{{Min: 24, Flex: 1}, {Min: 6, Right: true}, {Min: 16, Flex: 1}}, rows)
 	return nil
 }
@@ -321,7 +321,7 @@ func (p *Page) users(k set.Key) tea.Cmd {
 				return at, r, ok
 			}})
 	}
-	p.menu = newMenu(fmt.Sprintf("%s %s; enter goes there", count(len(rows), "rule names", "rules name"), k), keys.Callers,
+	p.menu = newMenu(p.say.Of(fmt.Sprintf("%s %s; enter goes there", count(len(rows), "rule names", "rules name"), k)), keys.Callers,
 		[]table.Column{{Min: 20, Drop: 1}, {Min: 5, Right: true}, {Min: 16, Flex: 1}}, rows)
 	return nil
 }

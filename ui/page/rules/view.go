@@ -18,11 +18,13 @@ import (
 	"nfscope/ui/component/tree"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
 // View draws the tree beside the rules, or one of them where there is no room for both.
 func (p *Page) View(f *page.Frame) string {
+	p.say = p.notices.In(speech.In(f.Language()))
 	if !p.sync(f) {
 		return strings.Join(p.waiting(f), "\n")
 	}
@@ -47,7 +49,7 @@ func (p *Page) View(f *page.Frame) string {
 		lines = overlay.Center(lines, p.box.view(p, &body, f.Width, body.Height), f.Width)
 	}
 	if news != "" {
-		lines = append(lines, f.Theme.Warn.Render(line.Fit(line.Clean(news), f.Width, f.Theme.Glyphs.Dots)))
+		lines = append(lines, f.Theme.Warn.Render(line.Fit(line.Clean(p.say.Of(news)), f.Width, f.Theme.Glyphs.Dots)))
 	}
 	if far != "" {
 		lines = append(lines, far)
@@ -62,14 +64,14 @@ func (p *Page) waiting(f *page.Frame) []string {
 	if f.Snap.Netns != "" {
 		where = " of " + line.Clean(f.Snap.Netns)
 	}
-	out := []string{"", th.Moving.Render("  reading the rules" + where + th.Glyphs.Dots),
-		th.Dim.Render("  every table of every backend once; a large host takes some seconds")}
+	out := []string{"", th.Moving.Render("  " + p.say.Of("reading the rules"+where+th.Glyphs.Dots)),
+		th.Dim.Render("  " + p.say.Of("every table of every backend once; a large host takes some seconds"))}
 	if far := progress.Line(th, f.Snap, f.Now, f.Width-1); far != "" {
 		out = append(out, " "+far)
 	}
 	for i, s := range f.Snap.Problems {
 		if i >= len(f.Snap.Problems)-3 {
-			out = append(out, th.Warn.Render("  ! "+line.Clean(s)))
+			out = append(out, th.Warn.Render("  ! "+line.Clean(p.say.Of(s))))
 		}
 	}
 	return line.Block(out, f.Width, f.Height, th.Glyphs.Dots)
@@ -118,7 +120,7 @@ func (p *Page) panel(f *page.Frame, width int) []string {
 	}
 	out = append(out, p.table(f, from, to, width)...)
 	if len(p.rows) == 0 {
-		out = append(out, th.Dim.Render("  "+p.none(f)))
+		out = append(out, th.Dim.Render("  "+p.say.Of(p.none(f))))
 	}
 	out = line.Block(out, width, f.Height-len(detail), th.Glyphs.Dots)
 	return append(out, line.Block(detail, width, len(detail), th.Glyphs.Dots)...)
@@ -185,7 +187,7 @@ func (p *Page) title(f *page.Frame, rows []ref, width int) string {
 	}
 	right := th.Warn.Render(strings.Join(modes, ", "))
 	if p.search != nil {
-		right = th.Moving.Render(fmt.Sprintf("looking for %s: %d %%", strconv.Quote(line.Cut(line.Clean(p.search.hits.text), 20, th.Glyphs.Dots)), int(p.searched*100)))
+		right = th.Moving.Render(p.say.Of(fmt.Sprintf("looking for %s: %d %%", strconv.Quote(line.Cut(line.Clean(p.search.hits.text), 20, th.Glyphs.Dots)), int(p.searched*100))))
 	}
 	left := badge.Bold(true).Render(line.Cut(line.Clean(name), width, th.Glyphs.Dots)) + "  "
 	if rates != "" && width >= roomy {

@@ -24,6 +24,7 @@ type Page struct {
 	// say is of the language of the lab that is shown.
 	say     ladder.Say
 	ladders speech.Ladders
+	notices speech.Notices
 
 	// selected is a journey's number, 0 while the selection goes with the player's focus.
 	selected int

@@ -9,6 +9,7 @@ import (
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 const (
@@ -99,7 +100,7 @@ func (pg *Page) empty(f *page.Frame) {
 	if pg.logs.from != nil {
 		lines = append(lines, "N reads what your own rules log (NFLOG, LOG)")
 	}
-	y := 0
+	y, tell := 0, pg.notices.In(speech.In(f.Language()))
 	if f.Height > 8 {
 		y = 1
 	}
@@ -108,7 +109,7 @@ func (pg *Page) empty(f *page.Frame) {
 		if i == 0 {
 			ink = pg.palette.Strong
 		}
-		pg.canvas.Put(1, y+i, canvas.Fit(l, f.Width-1, pg.palette.Glyphs.Dots), ink)
+		pg.canvas.Put(1, y+i, canvas.Fit(tell.Of(l), f.Width-1, pg.palette.Glyphs.Dots), ink)
 	}
 }
 
