@@ -46,9 +46,6 @@ func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
 	if l.shown != nil {
 		l.wrote.end(j.Steps, l.shown)
 	}
-	if j.Path == PathUnknown && b.sent && b.inside() != "" {
-		j.Path = PathForward // what came in and is sent out
-	}
 	return l.first, l.last
 }
 
@@ -66,8 +63,8 @@ func (l *layer) enter(w *walk) {
 		l.j.Path = PathForward
 	case model.HookOutput:
 		l.j.Path = PathOutput
-	case sentOutput:
-		if l.j.Path == PathUnknown && l.b.inside() != "" { // only routing brings what came in there
+	case model.HookPostrouting, sentOutput, sentPostrouting:
+		if l.j.Path == PathUnknown && l.b.inside() != "" { // what came in is sent on
 			l.j.Path = PathForward
 		}
 	}

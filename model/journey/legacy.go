@@ -44,6 +44,8 @@ func (f *Fold) legacy(e *Event) {
 	if w.out == "" {
 		w.out = e.Out
 	}
+	w.port = w.port || e.PhysOut != ""
+	b.framed()
 	f.legacyStep(b, w, e)
 	b.origin(e)
 	f.fragment(b, e)

@@ -21,7 +21,7 @@ func (f *Fold) nft(e *Event) {
 		w = f.nftWalk(e)
 		if b != nil {
 			first := w.place
-			if w.place = b.onward(w); !b.takesNFT(w, e) {
+			if w.place = b.onward(w); !b.takesNFT(w, e) && !b.forwarded(w, e) {
 				// The id is another packet's now. The journey stays open: the legacy
 				// tracer's events of its packet may still be on their way.
 				b, w.place = nil, first
@@ -33,6 +33,7 @@ func (f *Fold) nft(e *Event) {
 		f.linkFlooded(b, e, w.place)
 		b.nft = w
 		b.insert(w)
+		b.framed()
 	case b != nil && b.nft != nil && b.nft.goesWith(e):
 		w = b.nft
 	default:
@@ -118,7 +119,9 @@ func (f *Fold) nftWalk(e *Event) *walk {
 			w.backend = t.Backend
 		}
 		if c != nil && c.Base() {
-			w.place = placeOf(e.Family, c.Hook, c.Priority)
+			if w.place = placeOf(e.Family, c.Hook, c.Priority); w.bridgeSends() && f.sendsUnseen(e) {
+				w.place.hook = sentPostrouting
+			}
 			return w
 		}
 	}

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"math"
+	"slices"
 
 	"nfscope/model"
 )
@@ -233,7 +234,7 @@ func (b *builder) apart(h model.Hook, e *Event) bool {
 	}
 	switch h {
 	case model.HookIngress, model.HookPrerouting:
-		return b.way == model.HookOutput || b.sent && inside == ""
+		return b.way == model.HookOutput || b.sent && inside == "" && !b.turnsBack(in)
 	case model.HookInput:
 		return b.way != model.HookNone && b.way != h || b.sent
 	case model.HookForward:
@@ -252,6 +253,15 @@ func (b *builder) apart(h model.Hook, e *Event) bool {
 		return b.way == model.HookOutput
 	}
 	return false
+}
+
+// turnsBack reports whether the packet was sent by a device that it may have come in by: what comes
+// from one network of a bridge may be routed to another, or the bridge forwards it.
+func (b *builder) turnsBack(dev string) bool {
+	frame := slices.ContainsFunc(b.walks, (*walk).bridgeSends)
+	return slices.ContainsFunc(b.walks, func(w *walk) bool {
+		return w.place.hook == model.HookPostrouting && (w.in == dev || frame) && w.out == dev && !below(w.family)
+	})
 }
 
 // stranger reports whether no event of the packet can be of the one that begins with e,

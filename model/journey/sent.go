@@ -2,6 +2,7 @@ package journey
 
 import (
 	"math"
+	"slices"
 
 	"nfscope/model"
 )
@@ -50,12 +51,61 @@ func wayEnd() place { return place{sentEgress, math.MaxInt32} }
 func (b *builder) onward(w *walk) place {
 	p := w.place
 	switch {
-	case p.hook == model.HookPostrouting && w.family == model.FamilyBridge && b.sentAbove():
+	case w.bridgeSends() && b.sentAbove():
 		p.hook = sentPostrouting
+	case p.hook == sentPostrouting && slices.ContainsFunc(b.walks, func(o *walk) bool { return o.family == model.FamilyBridge && o.place.hook == model.HookForward }):
+		p.hook = model.HookPostrouting
 	case p.hook == model.HookEgress && b.nft != nil && b.nft.place.inBridge():
 		p.hook = sentEgress
 	}
 	return p
+}
+
+// bridgeSends reports whether the walk is in the bridge's postrouting hook, where frames come
+// that it forwards.
+func (w *walk) bridgeSends() bool {
+	return w.family == model.FamilyBridge && w.place.hook == model.HookPostrouting
+}
+
+// sendsUnseen reports whether a packet may come to the bridge's postrouting hook from the IP
+// families without an event of nf_tables that tells so: there is no probe, and none of their
+// chains that each packet meets. Then it is taken to come from there, until forwarded or framed
+// know better: of what the host sends, translation may have changed the ends meanwhile, and of
+// what the bridge forwards the order of chains would be the same.
+func (f *Fold) sendsUnseen(e *Event) bool {
+	return !f.opt.Probes && (f.bases == nil || e.Packet == nil || !slices.ContainsFunc(f.bases.at[model.HookPostrouting], func(c base) bool {
+		return c.backend != model.BackendLegacy && c.family.Carries(e.Packet.Family)
+	}))
+}
+
+// forwarded reports whether an event of the IP families' postrouting hook, as of a chain of nat,
+// is the packet's behind that of the bridge: then the bridge forwards it.
+func (b *builder) forwarded(w *walk, e *Event) bool {
+	if w.place.hook != model.HookPostrouting || b.nft == nil || b.nft.place.hook != sentPostrouting || !b.key.is(keyOf(e.Packet)) ||
+		slices.ContainsFunc(b.walks, func(o *walk) bool { return o.place.hook == sentOutput }) {
+		return false
+	}
+	b.asFrame()
+	return b.takesNFT(w, e)
+}
+
+// framed puts the bridge's postrouting right where the legacy tracer told, before or behind it,
+// that the bridge forwards the packet.
+func (b *builder) framed() {
+	if slices.ContainsFunc(b.walks, func(w *walk) bool { return w.port }) {
+		b.asFrame()
+	}
+}
+
+// asFrame puts the bridge's postrouting where frames meet it that the bridge forwards.
+func (b *builder) asFrame() {
+	for _, w := range slices.Clone(b.walks) {
+		if w.place.hook == sentPostrouting {
+			b.walks = slices.DeleteFunc(b.walks, func(o *walk) bool { return o == w })
+			w.place.hook = model.HookPostrouting
+			b.insert(w)
+		}
+	}
 }
 
 // sentAbove reports whether the packet is through the IP families' hooks, as far as

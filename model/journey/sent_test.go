@@ -107,7 +107,7 @@ func TestSentIntoBridge(t *testing.T) {
 		{"another hop limit, no table of IP's shows it", short, and(local[:1], is("out", accept, p), is("post", accept, p)), lower, "out post", PathOutput, "last seen in the postrouting hook; nothing would show it after that", "br0", "its end was not seen"},
 		{"routed, no table shows it, dropped at the port", short, came[:1], lower, "", PathUnknown, "dropped by the kernel", "", ""},
 		{"routed, no table of IP's shows it", short, and(came[:1], is("out", accept, &routed), is("post", dropped, &routed)), nil, "out post", PathForward, "dropped by the policy of bridge b/post", "p1", ""},
-		{"routed, the bridge's egress shows it", rules, and(came[:1], dev("br", "br0", &routed), is("post", dropped, &routed)), nil, "br post", PathUnknown, "dropped by the policy of bridge b/post", "br0", "no event of fw/f was seen"},
+		{"routed, the bridge's egress shows it", rules, and(came[:1], dev("br", "br0", &routed), is("post", dropped, &routed)), nil, "br post", PathForward, "dropped by the policy of bridge b/post", "br0", "no event of fw/f was seen"},
 		{"postrouting of IP's told nothing", rules, and(local[:2], is("out", accept, p), is("post", dropped, p)), nil, "o out post", PathOutput, "dropped by the policy of bridge b/post", "br0", "no event of fw/p was seen"},
 		{"postrouting's headers are lost", rules, and(local, is("out", accept, p), bare(is("post", dropped, p))), nil, "o p out post", PathOutput, "dropped by the policy of bridge b/post", "br0", "events in its middle are missing"},
 		{"the id is another's whose headers are lost", rules, and(local, is("out", dropped, p), bare(is("post", accept, p)), ip("p", p, "", "br0")), nil, "o p out; post p", PathOutput, "dropped by the policy of bridge b/out", "br0", ""},

@@ -71,6 +71,9 @@ type walk struct {
 	verdict model.Verdict
 	lastNum int
 	in, out string
+	// port is true where the legacy tracer named the port of a bridge that the packet leaves
+	// by: the bridge forwards it (br_nf_forward).
+	port bool
 }
 
 // lastPacket is the newest header the walk has shown, nil where it showed none.
