@@ -84,11 +84,11 @@ func (f *Finder) judge(s *state, g *gap, number int) (_ []found, unheardOf strin
 		r := &g.chain.Rules[n-1]
 		x := f.rule(g.table, r)
 		if g.before && !ends(r) {
-			if x == nil || g.since.headers {
+			if x == nil {
 				open = append(open, n)
 				continue
 			}
-			if a, _ := x.eval(p, facts); a != fact.No {
+			if a, why := x.eval(p, facts); a != fact.No || len(g.since.failed(why)) == 0 {
 				open = append(open, n)
 				continue
 			}
@@ -98,9 +98,11 @@ func (f *Finder) judge(s *state, g *gap, number int) (_ []found, unheardOf strin
 			continue
 		}
 		a, why := x.eval(p, facts)
-		if a == fact.Yes && g.since.headers {
-			out = append(out, found{gap: number, rule: n, note: "its packet may have been rewritten since, before the trace began, so what failed is not known", failing: beyond})
-			continue
+		if g.since.touches(why) {
+			if why = g.since.failed(why); a != fact.No || len(why) == 0 {
+				out = append(out, found{gap: number, rule: n, note: "its packet may have been rewritten since, before the trace began, so what failed is not known", failing: beyond})
+				continue
+			}
 		}
 		if a == fact.Unsure && f.known.InSet != nil {
 			then := true
