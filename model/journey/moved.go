@@ -91,41 +91,55 @@ func (m *moved) touchesUnderWay(b *builder, confirmed time.Time) bool {
 	})
 }
 
-// The beginnings of what another says.
-const (
-	wasBefore = "before the rules changed it was "
-	madeSince = "it was made since the rules were read before, and is now "
-)
+// texts are what a rule that was told by its number alone was before the rules changed and has
+// been since each change, "" where there was none. Which of them a packet met nobody knows: its
+// text is none then.
+type texts []string
 
-// another says of a rule that was told by its number alone what it was before and is now; "" where
-// that is the same. Which of the two a packet met nobody knows: its text is neither then. noted is
-// what stands beside the packet; where that is of a change before, it goes on.
-func (m *moved) another(key chainKey, num int, noted string) string {
+// another gives what the rule of a number was before the two rulesets differed and is now, behind
+// the texts of earlier changes; nil where that is the same.
+func (m *moved) another(key chainKey, num int, had texts) texts {
 	c, ok := m.is[key]
 	if !ok || num < 1 {
-		return ""
+		return nil
 	}
 	text := func(c *model.Chain) string {
 		if c == nil || num > len(c.Rules) {
 			return ""
 		}
-		return c.Rules[num-1].Text
+		return strings.Clone(c.Rules[num-1].Text) // it would keep the whole ruleset's alive
 	}
 	was, is := text(m.was[key]), text(c)
-	now := "there is none now"
-	if is != "" {
-		now = "now it is " + is
+	if was == is {
+		return nil
 	}
-	switch {
-	case was == is:
-		return ""
-	case strings.HasPrefix(noted, wasBefore), strings.HasPrefix(noted, madeSince):
-		return noted + "; they changed again, and " + now
-	case was == "":
-		return madeSince + is
-	default:
-		return wasBefore + was + ", and " + now
+	if had == nil {
+		had = texts{was}
 	}
+	return append(slices.Clip(had), is)
+}
+
+// words say what the rule was and is.
+func (l texts) words() string {
+	var s strings.Builder
+	for i, text := range l {
+		now := "now it is " + text
+		if text == "" {
+			now = "there is none now"
+		}
+		switch {
+		case i == 0 && text == "":
+		case i == 0:
+			s.WriteString("before the rules changed it was " + text)
+		case i == 1 && l[0] == "":
+			s.WriteString("it was made since the rules were read before, and is now " + text)
+		case i == 1:
+			s.WriteString(", and " + now)
+		default:
+			s.WriteString("; they changed again, and " + now)
+		}
+	}
+	return s.String()
 }
 
 // forget takes from a journey under way the texts of rules that may be others.
@@ -140,8 +154,8 @@ func (m *moved) forget(b *builder, confirmed time.Time) {
 			if s.kind != KindRule || w.backend != model.BackendLegacy || !s.at.After(confirmed) {
 				continue
 			}
-			if note := m.another(chainKey{w.backend, w.family, w.table, s.chain}, num, s.note); note != "" {
-				s.rule, s.num, s.note, b.dirty = nil, num, note, true
+			if l := m.another(chainKey{w.backend, w.family, w.table, s.chain}, num, s.texts); l != nil {
+				s.rule, s.num, s.texts, b.dirty = nil, num, l, true
 			}
 		}
 	}
@@ -155,18 +169,18 @@ func (m *moved) forgotten(j *Journey, confirmed time.Time) ([]Step, Outcome) {
 		if s.Kind != KindRule || s.Backend != model.BackendLegacy || !s.Time.After(confirmed) {
 			continue
 		}
-		note := m.another(chainKey{s.Backend, s.Family, s.Table, s.Chain}, s.Rule, s.Note)
-		if note == "" {
+		l := m.another(chainKey{s.Backend, s.Family, s.Table, s.Chain}, s.Rule, s.texts)
+		if l == nil {
 			continue
 		}
 		was, words := CulpritOf(s), CulpritOf(s).Words()
 		if noted := words + " (" + s.Note + ")"; strings.Contains(o.Sentence, noted) {
 			words = noted
 		}
-		s.Text, s.Comment, s.Target, s.RuleID, s.Note = "", "", "", -1, note
+		s.Text, s.Comment, s.Target, s.RuleID, s.texts, s.Note = "", "", "", -1, l, l.words()
 		if o.By == was {
 			o.By = CulpritOf(s)
-			o.Sentence = strings.Replace(o.Sentence, words, o.By.Words()+" ("+note+")", 1)
+			o.Sentence = strings.Replace(o.Sentence, words, o.By.Words()+" ("+s.Note+")", 1)
 		}
 	}
 	return steps, o

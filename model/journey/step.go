@@ -23,6 +23,7 @@ type step struct {
 	// event.
 	mark   uint32
 	marked bool
+	texts  texts // what the rule of its number may have been, where the rules changed
 }
 
 // step gives the i-th step of a walk as it is shown, but for what changed in the packet.
@@ -31,6 +32,9 @@ func (w *walk) step(i int) Step {
 	out := Step{Backend: w.backend, Hook: kernels(w.place.hook), Family: w.family, Table: w.table, Base: w.base,
 		Chain: s.chain, Depth: s.depth, Kind: s.kind, Rule: s.num, Handle: s.handle, Verdict: s.verdict,
 		Target: s.target, Note: s.note, Time: s.at, RuleID: -1}
+	if s.texts != nil {
+		out.texts, out.Note = s.texts, s.texts.words()
+	}
 	if r := s.rule; r != nil {
 		out.Rule, out.Text, out.Comment, out.RuleID = r.Index, r.Text, r.Comment, r.ID
 		if r.Target != "" {
