@@ -53,8 +53,6 @@ func (b *builder) onward(w *walk) place {
 	switch {
 	case w.bridgeSends() && b.sentAbove():
 		p.hook = sentPostrouting
-	case p.hook == sentPostrouting && slices.ContainsFunc(b.walks, func(o *walk) bool { return o.family == model.FamilyBridge && o.place.hook == model.HookForward }):
-		p.hook = model.HookPostrouting
 	case p.hook == model.HookEgress && b.nft != nil && b.nft.place.inBridge():
 		p.hook = sentEgress
 	}
