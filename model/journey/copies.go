@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"slices"
 	"strings"
 
 	"nfscope/model"
@@ -72,8 +73,7 @@ func (b *builder) looked(p *model.Packet) bool {
 // linkFlooded links a journey that begins behind a bridge's flooding with the packet that
 // it is a copy of: one frame to several ports is as many packets, of which one keeps the id
 // (br_flood, net/bridge/br_forward.c). The bridge names itself as both devices in forward,
-// and as the one to send by in postrouting, where the other is missing. What the host sends out of the bridge is another matter: its copies
-// did not meet the forward hook, nor is known which packet they are of. e is the event at a
+// and as the one to send by in postrouting, where the other is missing. Copies of what the host sends out of the bridge linkSent knows. e is the event at a
 // place that the journey begins with, or the first of nf_tables.
 func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
 	if b.began || b.copyOf != 0 || !f.opt.Probes || at.hook != model.HookForward && at.hook != model.HookPostrouting {
@@ -99,4 +99,56 @@ func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
 		b.copyOf, b.flooded = of.number, of.inside()
 		b.went(model.HookForward)
 	}
+}
+
+// linkSent links a journey that begins in a bridge's own hooks, behind those of the IP families,
+// with the packet of the host's that it is a copy of: the bridge floods what it does not know the
+// port of, each port has a copy with an id of its own, and the last has the packet (br_dev_xmit).
+// The packet has come to the end of postrouting by then. Where two look the same nobody knows
+// whose copy it is. The legacy tracer tells nothing of the copies.
+func (f *Fold) linkSent(b *builder, e *Event, w *walk) bool {
+	if !f.opt.Probes || w.place.hook != sentOutput && !w.bridgeSends() {
+		return false
+	}
+	at := place{sentPostrouting, w.place.priority}
+	var of *builder
+	dev := ""
+	for o := f.byKey[b.key]; o != nil; o = o.same {
+		out := o.leftBy()
+		if o == b || !o.began || out == "" {
+			continue
+		}
+		if p, seen := o.shown(at); p != nil && kin(p, seen.place, e.Packet, at) && o.alike(p, seen, at, e) {
+			if of != nil {
+				return false
+			}
+			of, dev = o, out
+		}
+	}
+	if of == nil {
+		return false
+	}
+	if w.bridgeSends() {
+		w.place = at
+	}
+	b.copyOf, b.sentBy, b.way = of.number, dev, of.way
+	return true
+}
+
+// leftBy is the device that the packet left the IP families' hooks by, "" where it was not seen
+// there.
+func (b *builder) leftBy() string {
+	for _, w := range b.walks {
+		if w.probe == model.HookPostrouting {
+			return w.out
+		}
+	}
+	return ""
+}
+
+// throughBridge reports whether all chains of bridges that the host sends by let the packet on.
+func (b *builder) throughBridge() bool {
+	return b.bases != nil && !slices.ContainsFunc(b.bases.below, func(c base) bool {
+		return c.family == model.FamilyBridge && (kernels(c.hook) == model.HookOutput || c.hook == model.HookPostrouting) && !b.done(&c)
+	})
 }

@@ -46,6 +46,12 @@ func (b *builder) lay(j *Journey, ch *changes) (first, last *model.Packet) {
 	if l.shown != nil {
 		l.wrote.end(j.Steps, l.shown)
 	}
+	if b.sentBy != "" {
+		j.Path = PathForward
+		if b.way == model.HookOutput {
+			j.Path = PathOutput
+		}
+	}
 	return l.first, l.last
 }
 

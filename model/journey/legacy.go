@@ -164,7 +164,7 @@ func (b *builder) stamped(at time.Time) {
 
 // takesLegacy reports whether the event can be the packet's next.
 func (b *builder) takesLegacy(at place, e *Event) bool {
-	if !b.fits(at, e) || b.flooded != "" && at.hook == model.HookPrerouting {
+	if !b.fits(at, e) || b.flooded != "" && at.hook == model.HookPrerouting || b.sentBy != "" {
 		return false
 	}
 	w := b.legacy

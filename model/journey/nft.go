@@ -79,9 +79,11 @@ func (f *Fold) nftHome(w *walk, e *Event) *builder {
 		b = f.begin(e)
 		f.room(k)
 		f.key(b, k)
-		f.compare(b, e, w.place)
-		f.link(b, e, w.place)
-		f.linkCopy(b, e, w.place)
+		if !f.linkSent(b, e, w) {
+			f.compare(b, e, w.place)
+			f.link(b, e, w.place)
+			f.linkCopy(b, e, w.place)
+		}
 	} else {
 		b.assume(w.place, e)
 	}

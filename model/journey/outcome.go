@@ -71,6 +71,9 @@ func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 	case !b.closed:
 		o.By.Kind = "kernel"
 		o.Sentence = "under way"
+	case b.sentBy != "" && !undecided(j) && b.throughBridge(): // no probe stands there
+		accepted(j, arrived(j, model.HookPostrouting))
+		return ""
 	case undecided(j):
 		s := &j.Steps[len(j.Steps)-1]
 		o.By = CulpritOf(s)

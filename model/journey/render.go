@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,8 +48,8 @@ func (f *Fold) render(b *builder) *Journey {
 	} else if b.half != 0 && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it was sent as #%d", b.half)
 	}
-	if b.flooded != "" && b.closed {
-		j.Outcome.Sentence += fmt.Sprintf("; it is a copy of #%d, which %s sends out of several ports: what it met before that is told there", b.copyOf, b.flooded)
+	if by := cmp.Or(b.flooded, b.sentBy); by != "" && b.closed {
+		j.Outcome.Sentence += fmt.Sprintf("; it is a copy of #%d, which %s sends out of several ports: what it met before that is told there", b.copyOf, by)
 	} else if b.copyOf != 0 && b.closed {
 		j.Outcome.Sentence += fmt.Sprintf("; it is a copy of #%d", b.copyOf)
 	}
@@ -202,7 +203,7 @@ func (f *Fold) unbegun(b *builder) bool {
 	if b.late && b.mixed {
 		return true // one tracer's beginning says nothing of the other's
 	}
-	if b.began || b.flooded != "" {
+	if b.began || b.flooded != "" || b.sentBy != "" {
 		return false
 	}
 	if b.late || f.opt.Probes || len(b.walks) == 0 {

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,39 +111,61 @@ func TestSentIntoBridgeHeld(t *testing.T) {
 	}
 }
 
-// TestSentIntoBridgeFloods: what a bridge copies of a packet that the host sent there is a packet
-// of which neither beginning nor end is seen; of a frame that it forwards the copies are known.
+// TestSentIntoBridgeFloods: what a bridge copies of a packet is linked to it, be it a frame that
+// the bridge forwards or a packet that the host sends there and that came to the end of its way
+// through the IP families; not where another may be meant.
 func TestSentIntoBridgeFloods(t *testing.T) {
 	p := udp("10.1.0.1", 5)
-	lower := *p
+	lower, low, other := *p, *p, *p
 	lower.TTL--
+	low.TTL -= 2
+	other.Dst = p.Dst.Next()
 	bridge := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{
 		chainOf("fwd", model.HookForward, 0, "accept"), chainOf("out", model.HookOutput, 0, "accept"), chainOf("post", model.HookPostrouting, 0, "accept")}}
+	mangle := legacyTable("mangle", builtin("mangle", "POSTROUTING", "ACCEPT"))
 	at := func(chain string, p *model.Packet, in string) Event {
 		return between(bridgeChain(chain, model.VerdictAccept, p, in, "p1"), in, "p1", 8)
 	}
+	both := func(p *model.Packet) []Event { return []Event{at("out", p, ""), at("post", p, "")} }
 	local, routed := sentIntoBridge(p)
+	alike := slices.Clone(local)
+	for i := range alike {
+		alike[i].ID += 100
+	}
 	frame := []Event{between(arming(p), "br0", "", 0)}
-	const unseen = "last seen in the postrouting hook; nothing would show it after that"
+	line := between(line("mangle", "POSTROUTING", EventPolicy, 1, model.HookPostrouting, p), "", "br0", 0)
+	const sent, unseen = "sent out of p1, accepted by the policy of bridge b/post", "last seen in the postrouting hook; nothing would show it after that"
 	for _, c := range []struct {
-		name   string
-		events []Event // of the packet
-		copied []Event // of its copy
-		path   string
-		of     int
-		want   string // the copy's sentence begins with
+		name    string
+		unarmed bool
+		events  []Event // of the packet
+		copied  []Event // of its copy, and then of the packet
+		path    string
+		of, n   int
+		want    string // the copy's sentence begins with
 	}{
-		{"made here", local, []Event{at("out", p, ""), at("post", p, "")}, PathUnknown, 0, unseen},
-		{"routed", routed, []Event{at("out", &lower, ""), at("post", &lower, "")}, PathUnknown, 0, unseen},
-		{"routed, output has no chain", routed, []Event{at("post", &lower, "")}, PathUnknown, 0, "last seen in the postrouting hook"},
-		{"forwarded by the bridge", frame, []Event{between(probe(model.HookForward, p), "br0", "br0", 8), at("post", p, "")}, PathForward, 1, "last seen in the postrouting hook"},
+		{"made here", false, local, both(p), PathOutput, 1, 2, sent},
+		{"routed", false, routed, both(&lower), PathForward, 1, 2, sent},
+		{"routed, output told nothing", false, routed, []Event{at("post", &lower, "")}, PathForward, 1, 2, unseen},
+		{"made here, the legacy tracer is late", false, local, append(both(p), line), PathOutput, 1, 2, sent},
+		{"another destination", false, local, both(&other), PathUnknown, 0, 2, unseen},
+		{"another hop limit", false, local, both(&low), PathUnknown, 0, 2, unseen},
+		{"two are alike", false, append(slices.Clone(local), alike...), both(p), PathUnknown, 0, 3, unseen},
+		{"not at the end of postrouting", false, local[:len(local)-1], both(p), PathUnknown, 0, 2, unseen},
+		{"its own beginning was not seen", false, local[1:], both(p), PathUnknown, 0, 2, unseen},
+		{"without probes", true, local, both(p), PathUnknown, 0, 2, "accepted by every chain that was traced"},
+		{"forwarded by the bridge", false, frame, []Event{between(probe(model.HookForward, p), "br0", "br0", 8), at("post", p, "")}, PathForward, 1, 2, "last seen in the postrouting hook"},
 	} {
-		_, list := folded(rulesOf(bridge), Options{Probes: true}, append(c.events[:len(c.events):len(c.events)], c.copied...)...)
-		if len(list) != 2 {
+		rules := rulesOf(bridge)
+		if strings.Contains(c.name, "legacy") {
+			rules = rulesOf(bridge, mangle)
+		}
+		_, list := folded(rules, Options{Probes: !c.unarmed}, append(c.events[:len(c.events):len(c.events)], c.copied...)...)
+		if len(list) != c.n {
 			t.Errorf("%s: %d journeys", c.name, len(list))
 			continue
 		}
-		if j := list[1]; j.Path != c.path || j.CopyOf != c.of || !strings.HasPrefix(j.Outcome.Sentence, c.want) || j.Complete || (c.want == unseen) != (len(j.Possible) == 2) {
+		if j := list[c.n-1]; j.Path != c.path || j.CopyOf != c.of || !strings.HasPrefix(j.Outcome.Sentence, c.want) || j.Complete != (c.want == sent) || (c.want == unseen) != (len(j.Possible) == 2) {
 			t.Errorf("%s: %s, copy of #%d, %d steps: %s (%v: %s)", c.name, j.Path, j.CopyOf, len(j.Steps), j.Outcome.Sentence, j.Possible, j.Why)
 		}
 	}

@@ -209,6 +209,7 @@ type builder struct {
 	half        int     // the journey of its other half, over loopback
 	copyOf      int     // the journey that a rule made it of
 	flooded     string  // the bridge that made it, of a packet that it sends out of several ports
+	sentBy      string  // the bridge that made it, of a packet that the host sends out of several of its ports
 	piece       piece   // of a datagram
 	doubled     bool    // a rule made a copy of it
 	doubt       string  // why its steps may be another packet's
