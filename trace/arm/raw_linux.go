@@ -34,6 +34,8 @@ type raw struct {
 	sides []*rawSide
 	undo  []undoStep // in the order things were made
 	notes []string   // on what bounds it
+	// awake keeps nf_tables telling, nil where it cannot.
+	awake *nftables.Conn
 }
 
 // rawSide is the iptables of one family.
@@ -93,6 +95,10 @@ func armRaw(ns *netns.Handle, p *plan, o Options) (_ *raw, notes []string, err e
 	case len(r.sides) == 2:
 		notes = append(notes, "IPv4 and IPv6 are limited each for itself")
 	}
+	if r.awake, err = wake(); err != nil && !missing(err) {
+		notes = append(notes, "of what nf_tables' chains do nothing may be told: "+err.Error())
+	}
+	err = nil
 	slices.Sort(r.notes)
 	notes = append(notes, slices.Compact(r.notes)...) // both families mostly say the same
 	if n := rawUnseen(ns); n != "" {
@@ -255,5 +261,9 @@ func (r *raw) close() error {
 		errs = append(errs, r.guard.Undone(u.id))
 	}
 	r.undo = nil
+	if r.awake != nil {
+		errs = append(errs, r.awake.CloseLasting())
+		r.awake = nil
+	}
 	return errors.Join(errs...)
 }
