@@ -71,7 +71,7 @@ func (w *walk) bridgeSends() bool {
 // know better: of what the host sends, translation may have changed the ends meanwhile, and of
 // what the bridge forwards the order of chains would be the same.
 func (f *Fold) sendsUnseen(e *Event) bool {
-	return !f.opt.Probes && (f.bases == nil || e.Packet == nil || !slices.ContainsFunc(f.bases.at[model.HookPostrouting], func(c base) bool {
+	return !f.opt.Probes && (e.Packet == nil || !slices.ContainsFunc(f.bases.at[model.HookPostrouting], func(c base) bool {
 		return c.backend != model.BackendLegacy && c.family.Carries(e.Packet.Family)
 	}))
 }

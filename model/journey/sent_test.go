@@ -153,3 +153,19 @@ func TestSentIntoBridge(t *testing.T) {
 		})
 	}
 }
+
+// TestSentHeadersLost: of an event of the bridge's postrouting hook without headers, which were
+// lost, nobody knows the family whose chains would have told of the packet before.
+func TestSentHeadersLost(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	f := NewFold(Options{})
+	f.SetRules(rulesOf(nftTable("fw", chainOf("p", model.HookPostrouting, 0, "accept")),
+		&model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{chainOf("post", model.HookPostrouting, 0, "accept")}}), time.Time{})
+	e := bridgeChain("post", model.VerdictAccept, p, "", "p1")
+	e.Packet = nil
+	f.Event(&e)
+	f.Flush()
+	if j := f.Journeys()[0]; j.Complete || j.Why != "events in its middle are missing" || len(j.Steps) != 1 {
+		t.Errorf("%d steps, complete %v: %s", len(j.Steps), j.Complete, j.Why)
+	}
+}
