@@ -90,7 +90,7 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		return v
 	}
 	silenced := t.silenced()
-	if borne != nil && (silenced == nil || !tooLarge(silenced.packet)) { // what is too long is sent again and again
+	if borne != nil && silenced == nil { // else what is too long is sent again and again
 		v.bear(s, borne)
 		return v
 	}

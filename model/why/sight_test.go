@@ -37,6 +37,7 @@ func TestSights(t *testing.T) {
 		{"dropped by a rule", drops(udp(1)), nil, []fate{byRule}},
 		{"a copy that a rule made", but(drops(udp(1)), func(j *journey.Journey) { j.CopyOf = 7 }), nil, nil},
 		{"sent to itself, to be seen again", half(passes(udp(1))), nil, nil},
+		{"sent to itself, as it comes in", but(half(passes(udp(1))), func(j *journey.Journey) { j.Path = journey.PathInput }), nil, []fate{arrived}},
 		{"sent to itself, and dropped there", half(drops(udp(1))), nil, []fate{byRule}},
 		{"neighbour discovery", drops(icmpv6(135)), nil, nil},
 		{"a report of groups", drops(icmpv6(143)), nil, nil},

@@ -228,7 +228,7 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 	}
 	s.devices(h)
 	for _, b := range ruleset.Pipeline(s.host.Index.Ruleset(), s.packet.Family, h) {
-		if b.Table.Family == model.FamilyBridge || b.Table.Family == model.FamilyNetdev || strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
+		if b.Table.Family == model.FamilyBridge || strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
 			continue
 		}
 		if !seen && b.Priority > ruleset.ConntrackPriority {

@@ -34,6 +34,8 @@ func TestSimulate(t *testing.T) {
 			journey.Dropped, "dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -m conntrack --ctstate NEW -j DROP", nil, journey.PathForward},
 		{"translated", nat + "10.2.0.2:8080\nCOMMIT\n" + begin + "-A FORWARD -d 10.2.0.2 -p tcp --dport 8080 -j DROP\nCOMMIT\n",
 			"tcp and dst host 10.1.0.1 and dst port 80", journey.Dropped, "dropped by rule 1 of filter/FORWARD (iptables-legacy): -A FORWARD -d 10.2.0.2 -p tcp --dport 8080 -j DROP", nil, journey.PathForward},
+		{"not tracked, so not translated", "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j NOTRACK\nCOMMIT\n" + nat + "10.2.0.2:8080\nCOMMIT\n" + begin + "-A INPUT -p tcp --dport 80 -j DROP\nCOMMIT\n",
+			"tcp and dst host 10.1.0.1 and dst port 80", journey.Dropped, "dropped by rule 1 of filter/INPUT (iptables-legacy): -A INPUT -p tcp --dport 80 -j DROP", nil, journey.PathInput},
 		{"translated to one of several, which a chain may drop", nat + "10.2.0.2-10.2.0.9\nCOMMIT\n" + begin + "-A INPUT -j REJECT\n-A FORWARD -d 10.2.0.3 -j DROP\nCOMMIT\n", "tcp and dst host 10.1.0.1 and dst port 80",
 			journey.Unknown, "what becomes of it depends on what is not known", []string{journey.Accepted, journey.Dropped, journey.Rejected}, journey.PathUnknown},
 		{"translated to one of several", nat + "10.2.0.2-10.2.0.9\nCOMMIT\n", "tcp and dst host 10.1.0.1 and dst port 80", journey.Unknown, "what becomes of it depends on what is not known", []string{journey.Accepted}, journey.PathUnknown},

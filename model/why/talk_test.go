@@ -74,6 +74,8 @@ func TestTalks(t *testing.T) {
 		{"by its source, where only the connection is the same", "ip", []*sight{tracked(udp(1)), tracked(with(back(moved), func(p *model.Packet) { p.Dst = masquerade }))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
 		{"of another connection, the first one's reply where that was not tracked", "udp and dst port 9", []*sight{bare(udp(1)), of(8, back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
 		{"of another connection, the first one's reply", "udp and dst port 9", []*sight{of(7, udp(1)), of(8, back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
+		{"of a connection, behind one of which conntrack told nothing", "ip", []*sight{loose(back(udp(1))), of(7, udp(1))}, "udp 10.2.0.2:9 > 10.1.0.2", "qq", 0, 0, ""},
+		{"a FIN again", "tcp", []*sight{ack(model.FIN|model.ACK, 1), ack(model.FIN|model.ACK, 1)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 1, ""},
 		{"an ICMP error that is told before what it is about", "udp", []*sight{about(loose(broken)), about(quoting(broken, udp(1))), loose(udp(1))}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 1, 0, ""},
 		{"a SYN again", "tcp", []*sight{ack(model.SYN, 1), ack(model.SYN, 1)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 1, ""},
 		{"a SYN of another number", "tcp", []*sight{ack(model.SYN, 1), ack(model.SYN, 2)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 0, ""},
