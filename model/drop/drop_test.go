@@ -279,4 +279,26 @@ func TestNamesAsItCame(t *testing.T) {
 			t.Errorf("%v: %s", c.at, got)
 		}
 	}
+	// An echo has no ports, and an ICMP error is another packet than what it is about.
+	echo := udp("10.1.0.2", "10.2.0.2", 0)
+	echo.Proto, echo.SPort, echo.DPort, echo.ICMPType, echo.ICMPID = model.ProtoICMP, 0, 0, 8, 7
+	wrong := echo
+	wrong.Src, wrong.Dst, wrong.ICMPType, wrong.ICMPCode, wrong.ICMPID = netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("10.1.0.2"), 3, 3, 0
+	sent := echo.Tuple()
+	sent.Dst = netip.MustParseAddr("192.0.2.1")
+	returned := echo.Tuple()
+	returned.Src, returned.Dst = echo.Dst, echo.Src
+	for _, c := range []struct {
+		p           model.Packet
+		orig, reply model.Tuple
+		want        string
+	}{
+		{echo, sent, returned, "icmp and src host 10.1.0.2 and dst host 192.0.2.1"},
+		{wrong, tuple("10.1.0.2", 3<<8|3, "192.0.2.1", 80), tuple("10.2.0.2", 8080, "10.1.0.2", 3<<8|3), "icmp and src host 10.1.0.1 and dst host 10.1.0.2"},
+	} {
+		d := &Drop{Reason: "NETFILTER_DROP", Station: StationNetfilter, Hook: model.HookForward, Source: StepBPF, Packet: c.p, Orig: c.orig, Reply: c.reply, Count: 1}
+		if got := Meanings().Explain(d).Do; got != "`nfscope trace "+c.want+"` names the rule, when the next one comes" {
+			t.Errorf("%v: %s", c.p, got)
+		}
+	}
 }

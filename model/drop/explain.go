@@ -174,7 +174,7 @@ func Filter(p *model.Packet) string {
 // is translated.
 func (d *Drop) came() *model.Packet {
 	p, k := d.Packet, d.Packet.Tuple()
-	if !d.Tracked() || d.Orig.Proto != p.Proto || p.Proto.ICMP() {
+	if !d.Tracked() || d.Orig.Proto != p.Proto { // an ICMP error is its own flow
 		return &p
 	}
 	from := func(a model.Tuple) netip.AddrPort { return netip.AddrPortFrom(a.Src, a.SPort) }

@@ -114,3 +114,29 @@ func TestLookForgets(t *testing.T) {
 		t.Errorf("%d drops, %v", len(s.Drops), s.Looked)
 	}
 }
+
+// TestHalvesAdvice: what to do is said of what was dropped half seen, by a rule or a policy, and
+// of a hairpin that came through, not of one that a rule dropped.
+func TestHalvesAdvice(t *testing.T) {
+	f, err := filter.Parse("ip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := drops9
+	policy.Kind, policy.Rule, policy.Text = "policy", 0, ""
+	for by, want := range map[journey.Culprit]string{drops9: "ip route get 10.1.0.2", policy: "ip route get 10.1.0.2"} {
+		a := Judge(&Seen{Filter: f, Began: begin, Looked: time.Second, Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, journey.Culprit{}), traced(12, tcp(model.ACK, 2, 3), journey.Dropped, by)}})
+		if !strings.HasPrefix(a.Do, want) {
+			t.Errorf("%s: %q", by.Kind, a.Do)
+		}
+	}
+	routes := &model.Routes{List: []model.Route{{To: netip.MustParsePrefix("10.1.0.0/24"), Device: "r0"}}}
+	for verdict, want := range map[string]string{journey.Accepted: "masquerade it", journey.Dropped: ""} {
+		j := traced(10, udp(1), verdict, drops9)
+		j.Out, j.NAT = "r0", &journey.NAT{Dst: []string{"192.0.2.1:9", "10.1.0.3:53"}}
+		a := Judge(&Seen{Filter: f, Began: begin, Looked: time.Second, Over: true, Routes: routes, Journeys: []*journey.Journey{j}})
+		if !strings.HasPrefix(a.Do, want) || want == "" && a.Do != "" {
+			t.Errorf("%s: %q", verdict, a.Do)
+		}
+	}
+}

@@ -228,7 +228,7 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 	}
 	s.devices(h)
 	for _, b := range ruleset.Pipeline(s.host.Index.Ruleset(), s.packet.Family, h) {
-		if b.Table.Family == model.FamilyBridge || strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
+		if strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
 			continue
 		}
 		if !seen && b.Priority > ruleset.ConntrackPriority {
@@ -269,7 +269,7 @@ func (s *simulation) anywhere() {
 				break
 			}
 		}
-		s.packet, s.facts, s.muddled, s.tracked = before.packet, before.facts, before.muddled, before.tracked
+		s.packet, s.facts, s.tracked = before.packet, before.facts, before.tracked
 		*s.j = j
 	}
 }

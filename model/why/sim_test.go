@@ -3,6 +3,7 @@ package why
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"nfscope/model"
@@ -36,6 +37,8 @@ func TestSimulate(t *testing.T) {
 			"tcp and dst host 10.1.0.1 and dst port 80", journey.Dropped, "dropped by rule 1 of filter/FORWARD (iptables-legacy): -A FORWARD -d 10.2.0.2 -p tcp --dport 8080 -j DROP", nil, journey.PathForward},
 		{"not tracked, so not translated", "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j NOTRACK\nCOMMIT\n" + nat + "10.2.0.2:8080\nCOMMIT\n" + begin + "-A INPUT -p tcp --dport 80 -j DROP\nCOMMIT\n",
 			"tcp and dst host 10.1.0.1 and dst port 80", journey.Dropped, "dropped by rule 1 of filter/INPUT (iptables-legacy): -A INPUT -p tcp --dport 80 -j DROP", nil, journey.PathInput},
+		{"translated to one of several, which the last chain may drop", nat + "10.2.0.2-10.2.0.9\nCOMMIT\n*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -d 10.2.0.3 -j DROP\nCOMMIT\n", "tcp and dst host 10.1.0.1 and dst port 80",
+			journey.Unknown, "what becomes of it depends on what is not known", []string{journey.Accepted, journey.Dropped}, journey.PathUnknown},
 		{"translated to one of several, which a chain may drop", nat + "10.2.0.2-10.2.0.9\nCOMMIT\n" + begin + "-A INPUT -j REJECT\n-A FORWARD -d 10.2.0.3 -j DROP\nCOMMIT\n", "tcp and dst host 10.1.0.1 and dst port 80",
 			journey.Unknown, "what becomes of it depends on what is not known", []string{journey.Accepted, journey.Dropped, journey.Rejected}, journey.PathUnknown},
 		{"translated to one of several", nat + "10.2.0.2-10.2.0.9\nCOMMIT\n", "tcp and dst host 10.1.0.1 and dst port 80", journey.Unknown, "what becomes of it depends on what is not known", []string{journey.Accepted}, journey.PathUnknown},
@@ -55,6 +58,9 @@ func TestSimulate(t *testing.T) {
 			t.Errorf("%s: nothing is reckoned", c.name)
 			continue
 		}
+		if beyond := func(st journey.Step) bool { return st.Hook != model.HookPrerouting }; c.path == journey.PathUnknown && (slices.ContainsFunc(j.Steps, beyond) || j.Out != "") {
+			t.Errorf("%s: where it is sent to is not known, and it goes out of %q: %+v", c.name, j.Out, j.Steps)
+		}
 		if o := j.Outcome; o.Verdict != c.verdict || o.Sentence != c.sentence || !slices.Equal(j.Possible, c.possible) || j.Path != c.path || j.Origin != "sim" || len(j.Assumptions) == 0 {
 			t.Errorf("%s: %s, %s, possible %v, path %s\nwant %s, %s, %v, %s", c.name, o.Verdict, o.Sentence, j.Possible, j.Path, c.verdict, c.sentence, c.possible, c.path)
 		}
@@ -66,6 +72,44 @@ func TestSimulate(t *testing.T) {
 		}
 		if m, ok := AimOf(f); ok {
 			t.Errorf("%s names %s", none, &m.Packet)
+		}
+	}
+}
+
+// TestSimulateOnce: of two tables of nat the first that translates counts; what is translated to is
+// no destination where it is the source's; and what a bridge would do is not asked.
+func TestSimulateOnce(t *testing.T) {
+	parse := func(b model.Backend, text string) []*model.Table {
+		d, found := ruleset.ParseSave("test", []byte(text), ruleset.Options{Backend: b, Family: model.FamilyIPv4})
+		if len(found) > 0 {
+			t.Fatal(found)
+		}
+		return d.Tables()
+	}
+	const nat = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp --dport 80 -j DNAT --to-destination "
+	snat := parse(model.BackendLegacy, "*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j SNAT --to-source 10.2.0.1\nCOMMIT\n")
+	late := parse(model.BackendIptablesNFT, "*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -d 10.2.0.2 -j DROP\nCOMMIT\n")
+	late[0].Chains[0].Priority = 300
+	bridge := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{{Name: "f", Hook: model.HookForward, Policy: "drop"}}}
+	for _, c := range []struct {
+		name     string
+		tables   []*model.Table
+		sentence string
+	}{
+		{"two tables", slices.Concat(parse(model.BackendLegacy, nat+"10.2.0.2:8080\nCOMMIT\n*filter\n:FORWARD DROP [0:0]\n-A FORWARD -d 10.2.0.2 -p tcp --dport 8080 -j DROP\nCOMMIT\n"), parse(model.BackendIptablesNFT, strings.ReplaceAll(nat, " --dport 80", "")+"10.2.0.9:9090\nCOMMIT\n")),
+			"dropped by rule 1 of filter/FORWARD (iptables-legacy): -A FORWARD -d 10.2.0.2 -p tcp --dport 8080 -j DROP"},
+		{"the source", slices.Concat(snat, late), "dropped by rule 1 of mangle/POSTROUTING (iptables-nft): -A POSTROUTING -d 10.2.0.2 -j DROP"},
+		{"a bridge", []*model.Table{bridge}, "let through by all rules"},
+	} {
+		rs := &model.Ruleset{Tables: c.tables}
+		rs.Number()
+		f, err := filter.Parse("tcp and src host 10.1.0.2 and dst host 10.2.0.2 and dst port 80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := Simulate(f, Host{Index: ruleset.NewIndex(rs), Local: []netip.Prefix{netip.MustParsePrefix("10.1.0.1/24"), netip.MustParsePrefix("10.2.0.1/24")}})
+		if j == nil || j.Outcome.Sentence != c.sentence {
+			t.Errorf("%s: %+v", c.name, j)
 		}
 	}
 }
