@@ -26,7 +26,7 @@ func TestReason(t *testing.T) {
 			j.Drop = lost(10, tcp(model.ACK, 2, 3), "TCP_OLD_ACK", "tcp_ack", drop.StationSocket, 0)
 		})}}},
 		{"no way back", "", "ip route get 10.1.0.2; add a route back", Seen{Over: true, Routes: &model.Routes{}, Journeys: []*journey.Journey{but(traced(10, udp(1), journey.Accepted, journey.Culprit{}), func(j *journey.Journey) { j.Path, j.Out = journey.PathInput, "" })}}},
-		{"a full backlog", "TcpExtListenOverflows", drop.Meanings().Of("TcpExtListenOverflows").Do, Seen{Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 1)}, Socket: &Socket{Proto: model.ProtoTCP, Waiting: 2, Most: 1},
+		{"a full backlog", "TcpExtListenOverflows", drop.Meanings().Of("TcpExtListenOverflows").Do, Seen{Drops: []*drop.Drop{rose(900, "TcpExtListenOverflows", 1)}, Socket: &Socket{Proto: model.ProtoTCP, At: "tcp 0.0.0.0:80", Waiting: 2, Most: 1},
 			Journeys: []*journey.Journey{but(traced(10, tcp(model.SYN, 1, 1), journey.Accepted, journey.Culprit{}), func(j *journey.Journey) { j.Path, j.Out = journey.PathInput, "" })}}},
 		{"the first of two counters", "UdpNoPorts", "ss -lnu", Seen{Watch: drop.Watch{Step: drop.StepProc}, Drops: []*drop.Drop{rose(900, "UdpRcvbufErrors", 1), rose(900, "UdpNoPorts", 1)}, Journeys: []*journey.Journey{traced(10, udp(1), journey.Unknown, journey.Culprit{})}}},
 		{"a neighbour that does not answer", "", "ip neigh show 10.2.0.2 dev r1: is the address right, is that host up and on this link?", Seen{Over: true, HopOf: Hop{To: netip.MustParseAddr(there4), Out: "r1"},
@@ -38,7 +38,7 @@ func TestReason(t *testing.T) {
 		if s.Filter, err = filter.Parse("dst host 10.2.0.2"); err != nil {
 			t.Fatal(err)
 		}
-		if a := Judge(&s); a.Reason != c.reason || a.Do != c.do {
+		if a := judged(t, &s); a.Reason != c.reason || a.Do != c.do {
 			t.Errorf("%s: %q, %q, want %q, %q: %s", c.name, a.Reason, a.Do, c.reason, c.do, a.Sentence)
 		}
 	}

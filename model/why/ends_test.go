@@ -39,13 +39,13 @@ func TestEnds(t *testing.T) {
 	second := func(j *journey.Journey) { j.Flow, j.Packet.SPort = 8, 41000 } // another flow's
 	unclosed := func(j *journey.Journey) { j.Closed = false }
 	partly := func(j *journey.Journey) {
-		j.Possible, j.Complete, j.Why = []string{journey.Accepted, journey.Dropped}, false, "events were lost"
+		j.Possible, j.Complete, j.Why = []string{journey.Accepted, journey.Dropped}, false, "events in its middle are missing"
 	}
 	queued := func(j *journey.Journey) {
-		j.Outcome = journey.Outcome{Verdict: journey.Queued, By: rule(1, "-j NFQUEUE"), Sentence: "queued to user space"}
+		j.Outcome = journey.Outcome{Verdict: journey.Queued, By: rule(1, "-j NFQUEUE"), Sentence: "queued to user space by " + rule(1, "-j NFQUEUE").Words()}
 	}
 	policy := func(j *journey.Journey) { j.Outcome.By.Kind = "policy" }
-	unsure := func(j *journey.Journey) { j.Complete, j.Why = false, "events were lost" }
+	unsure := func(j *journey.Journey) { j.Complete, j.Why = false, "events in its middle are missing" }
 	untold := func(j *journey.Journey) { j.Outcome.By.Kind = "unknown" }
 	perf := func(s *talking) *talking {
 		s.seen.Watch = drop.Watch{Step: drop.StepPerf, Netns: inode}
@@ -91,7 +91,7 @@ func TestEnds(t *testing.T) {
 		{"nobody told", one().vanish(udp(1)), Unknown, Request, Open, "the kernel told of no drop of it"},
 		{"nobody told, nor watched", by("")(one().vanish(udp(1))), Unknown, Request, Open, "nobody told of its end"},
 		{"nobody told of the reply's", one().pass(udp(1)).vanish(back(udp(1))), Unknown, Reply, Open, "the request was delivered (sent out of r1), the reply was last seen in the prerouting hook"},
-		{"it may have gone on", one().vanish(udp(1)).last(partly), Unknown, Request, Open, "it may have gone on unseen: events were lost"},
+		{"it may have gone on", one().vanish(udp(1)).last(partly), Unknown, Request, Open, "it may have gone on unseen: events in its middle are missing"},
 		{"it may have gone on, beside one that did", over(one().vanish(udp(1)).last(partly).pass(udp(2))), NoReply, Reply, Certain, "and no reply came back"},
 		{"nobody told, beside one that came through", over(one().vanish(udp(1)).pass(udp(2))), Unknown, Request, Open, "last seen in the prerouting hook"},
 		{"the reply may have gone on, and none came", one().pass(udp(1)).vanish(back(udp(1))).last(partly), Unknown, Reply, Open, "it may have gone on unseen"},
@@ -133,7 +133,7 @@ func TestEnds(t *testing.T) {
 			if s.Watch.Netns == 0 {
 				s.Watch = drop.Watch{Step: drop.StepBPF, Netns: inode}
 			}
-			a := Judge(&s)
+			a := judged(t, &s)
 			all := a.Sentence + "\n" + a.Because + "\n" + strings.Join(a.Evidence, "\n")
 			if a.Kind != c.kind || a.Side != c.side || a.Confidence != c.confidence || !strings.Contains(all, c.says) {
 				t.Errorf("%s, %s, %s, want %s, %s, %s, and %q:\n%s", a.Kind, a.Side, a.Confidence, c.kind, c.side, c.confidence, c.says, all)

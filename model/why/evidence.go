@@ -164,10 +164,14 @@ func (a *Answer) others(all []*verdict) {
 	}
 	n := map[Kind]int{}
 	for _, v := range all[1:] {
-		n[v.answer()]++
+		k := v.answer()
+		if k == Backlog { // said in the same words
+			k = Kernel
+		}
+		n[k]++
 	}
 	var parts []string
-	for _, k := range []Kind{Rule, Policy, Queue, Conntrack, Kernel, Netfilter, Backlog, NoReply, Refused, Lossy, Works, Unknown} {
+	for _, k := range []Kind{Rule, Policy, Queue, Conntrack, Kernel, Netfilter, NoReply, Refused, Lossy, Works, Unknown} {
 		if n[k] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[k], k.words()))
 		}
@@ -186,7 +190,7 @@ func (k Kind) words() string {
 		return "dropped for want of a program on their queue"
 	case Conntrack:
 		return "dropped by conntrack"
-	case Kernel, Backlog:
+	case Kernel:
 		return "dropped by the kernel"
 	case Netfilter:
 		return "dropped by netfilter"

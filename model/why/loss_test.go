@@ -118,7 +118,7 @@ func TestLosses(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Filter, s.Began, s.Looked, s.Watch = f, begin, 2*time.Second, drop.Watch{Step: drop.StepBPF, Netns: inode}
-			a := Judge(&s)
+			a := judged(t, &s)
 			if a.Sentence != c.sentence || a.Kind != c.kind || a.Side != c.side || a.Confidence != Certain || a.Dropped() != (c.kind == Rule || c.kind == Kernel) {
 				t.Errorf("%s, %s, %s, dropped %v (%s):\n%s\nwant %s, %s:\n%s", a.Kind, a.Side, a.Confidence, a.Dropped(), a.Because, a.Sentence, c.kind, c.side, c.sentence)
 			}

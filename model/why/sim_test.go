@@ -61,6 +61,7 @@ func TestSimulate(t *testing.T) {
 		if beyond := func(st journey.Step) bool { return st.Hook != model.HookPrerouting }; c.path == journey.PathUnknown && (slices.ContainsFunc(j.Steps, beyond) || j.Out != "") {
 			t.Errorf("%s: where it is sent to is not known, and it goes out of %q: %+v", c.name, j.Out, j.Steps)
 		}
+		reckonedSo(t, j)
 		if o := j.Outcome; o.Verdict != c.verdict || o.Sentence != c.sentence || !slices.Equal(j.Possible, c.possible) || j.Path != c.path || j.Origin != "sim" || len(j.Assumptions) == 0 {
 			t.Errorf("%s: %s, %s, possible %v, path %s\nwant %s, %s, %v, %s", c.name, o.Verdict, o.Sentence, j.Possible, j.Path, c.verdict, c.sentence, c.possible, c.path)
 		}

@@ -127,7 +127,7 @@ func TestUntraced(t *testing.T) {
 		{"another packet's", &Suspects{List: one}, netfilter(9, udp(2)), vague, "the rule is not known"},
 	} {
 		s := Seen{Filter: f, Began: begin, Looked: 1, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode}, Drops: []*drop.Drop{d}, Suspects: c.suspects, Untraced: c.of}
-		a := Judge(&s)
+		a := judged(t, &s)
 		a.Near(&miss.Finder{}, 0) // no packet was traced that could have missed a rule
 		var by journey.Culprit
 		if strings.Contains(c.sentence, "likely by") {
@@ -136,6 +136,7 @@ func TestUntraced(t *testing.T) {
 		if a.By != by {
 			t.Errorf("%s: by %v, want %v", c.name, a.By, by)
 		}
+		said(t, a.Evidence...)
 		all := a.Because + "\n" + strings.Join(a.Evidence, "\n")
 		if a.Kind != Netfilter || a.Confidence != Likely || a.Untraced != d || a.Sentence != c.sentence || !strings.Contains(all, c.says) || strings.Count(all, "may have been") > mostSuspects {
 			t.Errorf("%s: %s %s\n%s\n%s", c.name, a.Kind, a.Confidence, a.Sentence, all)

@@ -186,8 +186,8 @@ func TestJudge(t *testing.T) {
 		{name: "two fates", seen: Seen{Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none), traced(20, udp(2), journey.Accepted, none), traced(30, udp(3), journey.Dropped, drops9)}},
 			kind: Rule, side: Request, confidence: Certain, dropped: true,
 			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (1 of 3 packets; 2 came through)"},
-		{name: "not whole", seen: Seen{Journeys: []*journey.Journey{but(traced(10, udp(1), journey.Dropped, drops9), func(j *journey.Journey) { j.Complete, j.Why = false, "events were lost" })}},
-			kind: Rule, side: Request, confidence: Likely, dropped: true, says: "its trace is not whole: events were lost",
+		{name: "not whole", seen: Seen{Journeys: []*journey.Journey{but(traced(10, udp(1), journey.Dropped, drops9), func(j *journey.Journey) { j.Complete, j.Why = false, "events in its middle are missing" })}},
+			kind: Rule, side: Request, confidence: Likely, dropped: true, says: "its trace is not whole: events in its middle are missing",
 			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
 		{name: "a rule that was made while it was looked: its packets before it was read", seen: Seen{Journeys: []*journey.Journey{traced(5, udp(1), journey.Accepted, none), byHandle(unread(traced(10, udp(2), journey.Dropped, none)), 7, journey.Culprit{}), byHandle(traced(20, udp(3), journey.Dropped, none), 7, drops9), byHandle(traced(30, udp(4), journey.Dropped, none), 8, rule(3, "-A FORWARD -j DROP"))}},
 			kind: Rule, side: Request, confidence: Certain, dropped: true,
@@ -243,12 +243,12 @@ func TestJudge(t *testing.T) {
 			sentence: flow80 + " was dropped by netfilter in the forward hook, by a rule or a policy that was not traced (1 of 4 packets; 2 came through; 1 had another end)"},
 		{name: "the end of the request counts before that of the reply", seen: Seen{Journeys: []*journey.Journey{reply(unknown(10, back(udp(1)))), unknown(20, udp(2))}},
 			kind: Unknown, side: Request, confidence: Open, sentence: flow9 + " was last seen in the prerouting hook, no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it"},
-		{name: "no reply, and a gap", seen: Seen{Over: true, Gaps: 1, Notes: []string{"not all is seen"}, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}}, kind: NoReply, side: Reply, confidence: Likely, says: "1 losses of unknown size\nnot all is seen",
+		{name: "no reply, and a gap", seen: Seen{Over: true, Gaps: 1, Notes: []string{"IPv4 and IPv6 are limited each for itself"}, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}}, kind: NoReply, side: Reply, confidence: Likely, says: "1 losses of unknown size\nIPv4 and IPv6 are limited each for itself",
 			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
 		{name: "no reply, and packets were held back", seen: Seen{Over: true, Held: 2, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, none)}}, kind: NoReply, side: Reply, confidence: Likely, says: "2 packets held back by the rate limit",
 			sentence: flow9 + ": the request was delivered (sent out of r1), and no reply came back in 2 s: look at 10.2.0.2 and at the way there"},
-		{name: "what a server does not read", seen: Seen{Over: true, Notes: []string{"not all is seen"}, Journeys: []*journey.Journey{local(traced(10, udp(1), journey.Accepted, none))}, Socket: &Socket{Proto: model.ProtoUDP, At: "udp 0.0.0.0:9", Waiting: 832}},
-			kind: NoReply, side: Reply, confidence: Certain, silent: "not all is seen", sentence: flow9 + ": the request was delivered, and no reply came: the server's socket udp 0.0.0.0:9 holds 832 bytes that its program does not read"},
+		{name: "what a server does not read", seen: Seen{Over: true, Notes: []string{"IPv4 and IPv6 are limited each for itself"}, Journeys: []*journey.Journey{local(traced(10, udp(1), journey.Accepted, none))}, Socket: &Socket{Proto: model.ProtoUDP, At: "udp 0.0.0.0:9", Waiting: 832}},
+			kind: NoReply, side: Reply, confidence: Certain, silent: "IPv4 and IPv6 are limited each for itself", sentence: flow9 + ": the request was delivered, and no reply came: the server's socket udp 0.0.0.0:9 holds 832 bytes that its program does not read"},
 		{name: "beside other flows", seen: Seen{Journeys: []*journey.Journey{but(traced(5, with(udp(7), func(p *model.Packet) { p.SPort = 41000 }), journey.Accepted, none), func(j *journey.Journey) { j.Flow = 8 }), traced(10, udp(1), journey.Dropped, drops9)}},
 			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "1 other flow matches the filter: 1 without a reply",
 			sentence: flow9 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"},
@@ -269,8 +269,8 @@ func TestJudge(t *testing.T) {
 			sentence: flow9 + ": the request was delivered, and no reply came in 2 s: no socket of a program is known to have taken it"},
 		{name: "no reply over lo needs no route", seen: Seen{Over: true, Routes: &model.Routes{}, Journeys: []*journey.Journey{but(local(traced(10, udp(1), journey.Accepted, none)), func(j *journey.Journey) { j.In = "lo" })}}, kind: NoReply, side: Reply, confidence: Certain,
 			sentence: flow9 + ": the request was delivered, and no reply came in 2 s: no socket of a program is known to have taken it"},
-		{name: "of two replies that are gone the first counts", seen: Seen{Journeys: []*journey.Journey{traced(5, udp(1), journey.Accepted, none), reply(but(unknown(10, back(udp(1))), func(j *journey.Journey) { j.Outcome.Sentence = "seen first" })), reply(but(unknown(20, back(udp(2))), func(j *journey.Journey) { j.Outcome.Sentence = "seen last" }))}},
-			kind: Unknown, side: Reply, confidence: Open, sentence: flow9 + ": the request was delivered (sent out of r1), the reply was seen first (1 of 2 packets; what became of 1 is not known)"},
+		{name: "of two replies that are gone the first counts", seen: Seen{Journeys: []*journey.Journey{traced(5, udp(1), journey.Accepted, none), reply(but(unknown(10, back(udp(1))), func(j *journey.Journey) { j.Outcome.Sentence = "last seen in the input hook" })), reply(but(unknown(20, back(udp(2))), func(j *journey.Journey) { j.Outcome.Sentence = "seen last" }))}},
+			kind: Unknown, side: Reply, confidence: Open, sentence: flow9 + ": the request was delivered (sent out of r1), the reply was last seen in the input hook (1 of 2 packets; what became of 1 is not known)"},
 		{name: "half of a connection", seen: Seen{Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, none), traced(12, tcp(model.ACK, 2, 3), journey.Dropped, drops9)}},
 			kind: Rule, side: Request, confidence: Certain, dropped: true, says: "the replies take another way",
 			sentence: flow80 + " was dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP (1 of 2 packets; 1 came through)"},
@@ -391,7 +391,7 @@ func TestJudge(t *testing.T) {
 			if s.Watch.Step == "" {
 				s.Watch = drop.Watch{Step: drop.StepBPF, Netns: inode}
 			}
-			a := Judge(&s)
+			a := judged(t, &s)
 			if a.Sentence != c.sentence || a.Kind != c.kind || a.Side != c.side || a.Confidence != c.confidence || a.Dropped() != c.dropped {
 				t.Errorf("%s, %s, %s, dropped %v (%s):\n%s\nwant %s, %s, %s, dropped %v:\n%s", a.Kind, a.Side, a.Confidence, a.Dropped(), a.Because, a.Sentence, c.kind, c.side, c.confidence, c.dropped, c.sentence)
 			}
@@ -424,7 +424,7 @@ func TestNotBegun(t *testing.T) {
 	l := NewLook(f, "")
 	d := lost(10, udp(1), "NO_SOCKET", "__udp4_lib_rcv", drop.StationSocket, 0)
 	l.Drop(d)
-	a := Judge(l.Seen(begin, true))
+	a := judged(t, l.Seen(begin, true))
 	if want := "nothing of this flow was seen here in 0 ms: udp and dst port 9"; a.Sentence != want || a.Confidence != Open {
 		t.Errorf("%s: %s, want %s", a.Confidence, a.Sentence, want)
 	}
@@ -436,7 +436,7 @@ func TestNobodyWatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := Judge(&Seen{Filter: f, Began: begin, Looked: 2 * time.Second, Over: true})
+	a := judged(t, &Seen{Filter: f, Began: begin, Looked: 2 * time.Second, Over: true})
 	if want := "looked for 2 s in this namespace: both directions traced from prerouting and output on; drops: nobody watched"; a.Confidence != Likely || !slices.Contains(a.Evidence, want) {
 		t.Errorf("%s: %q, want %q", a.Confidence, a.Evidence, want)
 	}
@@ -466,7 +466,7 @@ func TestFilterSaysMore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a := Judge(&Seen{Filter: f, Began: begin, Over: true, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode}, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, journey.Culprit{})}})
+		a := judged(t, &Seen{Filter: f, Began: begin, Over: true, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode}, Journeys: []*journey.Journey{traced(10, udp(1), journey.Accepted, journey.Culprit{})}})
 		if a.Kind != NoReply || a.Confidence != want {
 			t.Errorf("%s: %s %s: %s", text, a.Kind, a.Confidence, a.Because)
 		}

@@ -105,14 +105,14 @@ func (v *verdict) end(s *Seen, words drop.Dictionary) string {
 		}
 		return "dropped by conntrack, no rule did it: " + x.words.Without
 	case Netfilter:
-		at := ""
+		who := "netfilter"
 		if h := x.drop.Hook; h != model.HookNone {
-			at = " in the " + h.String() + " hook"
+			who += " in the " + h.String() + " hook"
 		}
 		if c := v.only(s); c != nil {
-			return "dropped by netfilter" + at + ", likely by " + c.Words()
+			return "dropped by " + who + ", likely by " + c.Words()
 		}
-		return "dropped by netfilter" + at + ", by a rule or a policy that was not traced"
+		return "dropped by " + who + ", by a rule or a policy that was not traced"
 	case Kernel:
 		if n := v.waits; n != nil {
 			asked := "ARP"
