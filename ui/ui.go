@@ -106,6 +106,7 @@ type Model struct {
 
 	ladders speech.Ladders
 	notices speech.Notices
+	answers speech.Answers
 
 	bar  *filterbar.Bar
 	open box

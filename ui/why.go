@@ -11,6 +11,7 @@ import (
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/overlay"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
@@ -31,6 +32,8 @@ type whyBox struct {
 	answer *why.Answer
 	over   bool
 	err    error
+	// says is the language of what is said here, ladders that of its ladders; nil for English.
+	says, ladders ladder.Say
 	// stop ends the looking; after its end it does nothing.
 	stop context.CancelFunc
 }
@@ -64,7 +67,8 @@ func (m *Model) why(filter string) tea.Cmd {
 			return x
 		}
 	}
-	b := &whyBox{id: id, filter: filter, stop: stop}
+	lang := speech.In(m.frame().Language())
+	b := &whyBox{id: id, filter: filter, stop: stop, says: m.answers.In(lang), ladders: m.ladders.In(lang)}
 	b.Text = overlay.Text{Title: "why", Wide: 110, Lines: func(th *theme.Theme, w int) []string { return b.lines(th, w, int(m.left().Seconds())) }}
 	m.open = b
 	run := m.opt.Why
@@ -93,16 +97,17 @@ func (m *Model) answeredWhy(x whyMsg) tea.Cmd {
 	return x.news
 }
 
-// copy puts the sentence on the clipboard.
+// copy puts the sentence on the clipboard, as it is shown.
 func (b *whyBox) copy() tea.Cmd {
 	if b.answer == nil {
 		return nil
 	}
-	return page.Send(page.CopyRequest{Text: b.answer.Sentence})
+	return page.Send(page.CopyRequest{Text: b.says.Of(b.answer.Sentence)})
 }
 
 // lines draws the answer; left is how many seconds the trace goes on at most.
 func (b *whyBox) lines(th *theme.Theme, w, left int) (out []string) {
+	say := b.says.Of
 	put := func(style func(...string) string, text string) {
 		for _, l := range line.Wrap(line.Clean(text), w) {
 			out = append(out, style(l))
@@ -111,9 +116,9 @@ func (b *whyBox) lines(th *theme.Theme, w, left int) (out []string) {
 	a := b.answer
 	switch {
 	case b.err != nil:
-		put(th.Bad.Render, "it could not be looked for: "+sentence(b.err))
+		put(th.Bad.Render, say("it could not be looked for: "+sentence(b.err)))
 	case a == nil:
-		put(th.Text.Render, "looking for "+b.filter+", both directions")
+		put(th.Text.Render, say("looking for "+b.filter+", both directions"))
 	default:
 		style := th.Moving
 		switch {
@@ -122,15 +127,15 @@ func (b *whyBox) lines(th *theme.Theme, w, left int) (out []string) {
 		case a.Kind == why.Works:
 			style = th.Good
 		}
-		put(style.Render, a.Sentence)
-		put(th.Text.Render, string(a.Confidence)+": "+a.Because)
+		put(style.Render, say(a.Sentence))
+		put(th.Text.Render, say(string(a.Confidence)+": "+a.Because))
 	}
 	switch {
 	case !b.over && left == 0:
-		put(th.Dim.Render, "arming; esc ends it")
+		put(th.Dim.Render, say("arming; esc ends it"))
 		return out
 	case !b.over:
-		put(th.Dim.Render, fmt.Sprintf("still looking, %d s left at most; esc ends it", left))
+		put(th.Dim.Render, say(fmt.Sprintf("still looking, %d s left at most; esc ends it", left)))
 		return out
 	}
 	if a == nil {
@@ -138,14 +143,14 @@ func (b *whyBox) lines(th *theme.Theme, w, left int) (out []string) {
 	}
 	out = append(out, "")
 	for _, e := range a.Evidence {
-		put(th.Text.Render, "- "+e)
+		put(th.Text.Render, "- "+say(e))
 	}
 	if a.Do != "" {
-		put(th.Strong.Render, "> "+a.Do)
+		put(th.Strong.Render, "> "+say(a.Do))
 	}
 	for _, j := range a.Shown() {
 		out = append(out, "")
-		for _, l := range ladder.Text(j, w) {
+		for _, l := range b.ladders.Text(j, w) {
 			out = append(out, th.Text.Render(line.Clean(l)))
 		}
 	}

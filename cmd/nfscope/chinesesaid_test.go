@@ -182,12 +182,12 @@ func TestOutcomesInChinese(t *testing.T) {
 	}
 }
 
-// TestOutcomeWords: the words of every sentence that says what became of a packet, how two
-// differ, or how a connection goes, stand in package speech: one that is changed or added without it would be English.
+// TestOutcomeWords: the words of every sentence that says what became of a packet or of a flow, how
+// two differ, or how a connection goes, stand in package speech: one that is changed or added without it would be English.
 func TestOutcomeWords(t *testing.T) {
 	t.Parallel()
 	known := ""
-	for _, file := range []string{"outcome.go", "ladder.go", "connection.go"} {
+	for _, file := range []string{"outcome.go", "ladder.go", "connection.go", "why.go"} {
 		source, err := os.ReadFile("../../ui/speech/" + file)
 		if err != nil {
 			t.Fatal(err)
@@ -201,6 +201,9 @@ func TestOutcomeWords(t *testing.T) {
 		{"../../model/journey/*.go", "outcome|falls|render|walked|ending|arrived|left|accepted|vanished|either|fate", 40},
 		{"../../model/drop/place.go", "At", 7},
 		{"../../model/compare/sentence.go", "sentence|parting|matched|why|apart|unsure", 20},
+		{"../../model/why/*.go", ".*", 180},
+		{"../../ui/why.go", "lines", 4},
+		{"../../model/journey/conversation.go", "About", 2},
 		{"../../model/flow/nat.go", "Explain|sourceNote", 15},
 		{"../../model/nat/stale.go", "Stale|dropped|otherwise", 12},
 		{"../../model/nat/finder.go", "Look|beyond", 4},

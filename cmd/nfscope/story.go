@@ -117,7 +117,7 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 				s.printf("%s\n", line)
 			}
 		case j.Outcome.Verdict != journey.Accepted:
-			s.printf("%s\n  %s\n", ladder.Headline(j), s.ladder.Of(j.Outcome.Sentence))
+			s.printf("%s\n  %s\n", s.ladder.Headline(j), s.ladder.Of(j.Outcome.Sentence))
 		default:
 			more++
 		}

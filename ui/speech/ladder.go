@@ -42,7 +42,7 @@ func (s Speech) Ladder() ladder.Say {
 	if s != "zh" {
 		return nil
 	}
-	put, condition := translator(slices.Concat(phrases(), nouns())), translator(slices.Concat(nouns(), conditions()))
+	put, condition := translator(slices.Concat(phrases(), simulations(), nouns())), translator(slices.Concat(nouns(), conditions()))
 	tells, tell := told(), worded(meanings(), slices.Concat(comparisons(), outcomes(), clauses(), [][2]string{{`(.+); (.+)`, `@$1@；@$2@`}}, nouns(), conditions()))
 	return kept(func(phrase string) string {
 		text := put(phrase)
@@ -116,6 +116,9 @@ func phrases() [][2]string {
 		{`(\S+): source (\S+) became (\S+)`, `$1：源 $2 变成 $3`},
 		{`(\S+): destination (\S+) became (\S+)`, `$1：目的 $2 变成 $3`},
 		{`conntrack: (.+)`, `conntrack：@$1@`},
+		{`answers (#\d+)`, `应答 $1`},
+		{`ICMP error about (#\d+)`, `关于 $1 的 ICMP 错误`},
+		{`REJECT's answer to (#\d+)`, `REJECT 对 $1 的应答`},
 		{`(.+), answers (#\d+)`, `@$1@，应答 $2`},
 		{`(.+), a reply`, `@$1@，是应答`},
 		{`(.+) \(told by the kernel\)`, `@$1@（内核告知）`},
@@ -127,8 +130,8 @@ func phrases() [][2]string {
 		{`incomplete: (.+)`, `不完整：@$1@`},
 		{`gaps while it was traced: (\d+)`, `跟踪期间丢失事件的次数：$1`},
 		{`assumed: (.+)`, `假定：@$1@`},
-		{`possible: (.+) or (.+)`, `可能：$1 或 $2`},
-		{`possible: (.+)`, `可能：$1`},
+		{`possible: (.+)`, `可能：@$1@`},
+		{`(accepted|dropped|rejected|queued) or (.+)`, `$1 或 @$2@`},
 		// What is incomplete, and what is assumed.
 		{`another packet had the same headers: which of them the kernel dropped is not known`, `另有报文头相同的报文：不知道内核丢弃的是哪一个`},
 		{`the rule that dropped it told nothing: it is not traced, or its event was lost`, `丢弃它的规则没有报告：没有被跟踪，或丢失了事件`},

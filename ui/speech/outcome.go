@@ -20,6 +20,7 @@ func outcomes() [][2]string {
 		{`(.+); it came as (#\d+)`, `@$1@；它来时是 $2`},
 		{`(.+); the kernel dropped one or some of (\d+) packets with these headers \((.+)\): which of them is not known`, `@$1@；报文头相同的 $2 个报文中，内核丢弃了一个或几个（$3）：不知道是哪些`},
 		{`(dropped by netfilter.*, and no rule that was traced did it(?:: .+)?); it was (.+)`, `@$1@；在那之前：@$2@`},
+		{`((?:dropped|rejected|queued) .+), or a rule behind it`, `@$1@，或其后的规则`},
 		// A drop that the kernel told of.
 		{`dropped by conntrack in the (\S+) hook, by no rule: (.+)`, `在 $1 被 conntrack 丢弃，不是规则丢的：@$2@`},
 		{`dropped by (.+) in the (\S+) hook: it was seen before and not behind; which rule it was, nothing told`, `在 $2 被 $1 丢弃：之前看到过它，之后没有；没有得知是哪条规则`},

@@ -177,7 +177,10 @@ func Changes(d journey.Delta) string {
 var found = map[string]string{journey.FlowByID: " (told by the kernel)", journey.FlowByTuple: " (found by its tuple)"}
 
 // Headline names a journey: its number, the packet, where it came in.
-func Headline(j *journey.Journey) string {
+func Headline(j *journey.Journey) string { return Say(nil).Headline(j) }
+
+// Headline is Headline in that language.
+func (say Say) Headline(j *journey.Journey) string {
 	s := "#" + strconv.Itoa(j.Number) + " " + j.Packet.String()
 	if j.In != "" {
 		s += "  in " + j.In
@@ -186,7 +189,7 @@ func Headline(j *journey.Journey) string {
 		s += "  out " + j.Out
 	}
 	if a := j.About(); a != "" {
-		s += "  " + a
+		s += "  " + say.Of(a)
 	}
 	return s
 }

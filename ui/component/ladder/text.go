@@ -139,7 +139,7 @@ func (say Say) Text(j *journey.Journey, width int) []string {
 		inner = max(width-2, 1) // all is indented
 	}
 	c := measure(rows, inner)
-	lines := []string{Headline(j)}
+	lines := []string{say.Headline(j)}
 	if j.Outcome.Sentence != "" {
 		lines = append(lines, say.Wrap("  "+say.Of(j.Outcome.Sentence), width)...)
 	}

@@ -32,7 +32,7 @@ func (p *Page) others(f *page.Frame, w, h int) []string {
 	long := slices.Clone(short)
 	for _, j := range shown {
 		glyph, style := th.Fate(j.Outcome.Verdict)
-		head := line.Cut(" "+style.Render(glyph)+" "+line.Clean(ladder.Headline(j)), w, th.Glyphs.Dots)
+		head := line.Cut(" "+style.Render(glyph)+" "+line.Clean(p.ladders.In(say).Headline(j)), w, th.Glyphs.Dots)
 		short = append(short, head)
 		if long = append(long, head); len(long) > h {
 			continue

@@ -237,7 +237,7 @@ func (v *view) narrate() (sign, words string, ink *canvas.Ink) {
 	j := v.focus
 	fate, ink := v.p.Fate(j.Outcome.Verdict)
 	ended := j.Closed && v.step == len(j.Steps)-1
-	if says := v.say.Of(j.Outcome.Sentence); ended && canvas.Width(ladder.Headline(j))+canvas.Width(says)+6 > v.f.Width {
+	if says := v.say.Of(j.Outcome.Sentence); ended && canvas.Width(v.say.Headline(j))+canvas.Width(says)+6 > v.f.Width {
 		return fate, says, ink
 	}
 	s := &j.Steps[v.step]

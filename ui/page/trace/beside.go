@@ -164,8 +164,8 @@ func (pg *Page) drawCompare(f *page.Frame, a ladder.Area) {
 	rows := pg.compareRows(cm, a.W >= twoLadders)
 	if a.W >= twoLadders && y < end {
 		half := (a.W - 5) / 2
-		c.PutMax(a.X+2, y, half, canvas.Fit(ladder.Headline(cm.A), half, p.Glyphs.Dots), p.Title)
-		c.PutMax(a.X+5+half, y, half, canvas.Fit(ladder.Headline(cm.B), half, p.Glyphs.Dots), p.Title)
+		c.PutMax(a.X+2, y, half, canvas.Fit(pg.say.Headline(cm.A), half, p.Glyphs.Dots), p.Title)
+		c.PutMax(a.X+5+half, y, half, canvas.Fit(pg.say.Headline(cm.B), half, p.Glyphs.Dots), p.Title)
 		y++
 	}
 	h := end - y

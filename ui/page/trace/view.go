@@ -123,7 +123,7 @@ func (pg *Page) detail(a ladder.Area, j *journey.Journey, step int) {
 	}
 	y, end := a.Y, a.Y+a.H
 	if a.H >= 6 {
-		c.PutMax(a.X+1, y, a.W-1, canvas.Fit(ladder.Headline(j), a.W-1, p.Glyphs.Dots), p.Strong)
+		c.PutMax(a.X+1, y, a.W-1, canvas.Fit(pg.say.Headline(j), a.W-1, p.Glyphs.Dots), p.Strong)
 		y++
 	}
 	c.PutMax(a.X+1, y, a.W-1, fate, ink)
