@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 
 	"nfscope/trace/netns"
 	"nfscope/trace/nettest"
+	"nfscope/ui/speech"
 )
 
 // ends6 and ends4 are the addresses of a nettest.Routed, and of nobody.
@@ -104,8 +106,28 @@ func (c *whyCase) answer(t *testing.T) {
 	if e := fmt.Sprint(a["evidence"]); !strings.Contains(e, c.says) {
 		t.Errorf("it does not say %q: %s", c.says, e)
 	}
+	chineseToo(t, a)
 	if (c.status == exitDropped) != a["dropped"].(bool) {
 		t.Errorf("status %d, dropped %v", c.status, a["dropped"])
+	}
+}
+
+// chineseToo holds an answer against its Chinese: without a word of English but for rules, filters,
+// commands and names.
+func chineseToo(t *testing.T, a map[string]any) {
+	t.Helper()
+	english := regexp.MustCompile(`\b(?:the|was|were|of|it|its|by|a|no|not|seen|dropped|which|likely|came|this|that|with)\b`)
+	rule := regexp.MustCompile(`(?:的规则 \d+|的一条规则)[^：]*：[^；（]*`)
+	say := speech.In("zh").Why()
+	said := []any{a["sentence"], fmt.Sprint(a["confidence"], ": ", a["because"]), a["do"]}
+	for _, s := range append(said, a["evidence"].([]any)...) {
+		if s == nil || s == "" {
+			continue
+		}
+		zh := say(s.(string))
+		if left := english.FindString(rule.ReplaceAllString(zh, "")); left != "" {
+			t.Errorf("%q is %q: %q", s, zh, left)
+		}
 	}
 }
 
