@@ -41,6 +41,7 @@ func incomplete() [][2]string {
 		{`-j TRACE knows what comes back by its addresses and ports alone: translated packets and ICMP errors of routers are not among it`, `-j TRACE 只按地址和端口认出回来的报文：被转换的报文和路由器的 ICMP 错误不在其中`},
 		{`-j TRACE stands in the raw table; where there was no raw table it now exists, and stays, empty, until the namespace ends`, `-j TRACE 放在 raw 表里；原来没有 raw 表的，现在有了，并会空着留到命名空间结束`},
 		{`iptables can limit to (\d+) packets a second at most, and that is the limit`, `iptables 最多限到每秒 $1 个报文，就以此为限`},
+		{`of what nf_tables' chains do nothing may be told: (.+)`, `nf_tables 各链所做的可能什么也不报告：$1`},
 		{`one iptables rule cannot say all that the filter says, so more is traced and filtered afterwards`, `一条 iptables 规则说不全过滤器的条件，所以多跟踪一些，之后再过滤`},
 		{`what comes back translated, and ICMP errors of routers, are not traced for (\S+): (.+)`, `对 $1 没有跟踪转换后回来的报文和路由器的 ICMP 错误：$2`},
 		{`no rule is known that has conntrack at work here, so what comes back is known by its addresses and ports alone`, `不知道有哪条规则让 conntrack 在这里工作，所以回来的报文只按地址和端口识别`},
