@@ -31,7 +31,6 @@ func incomplete() [][2]string {
 		{`the rules in force could not be read, so connections are not looked at: packets that come back are known by their addresses and ports: (.+)`, `读不到现行的规则，所以不查看连接：回来的报文按地址和端口识别：$1`},
 		{`nf_tables is not traced: (.+)`, `没有跟踪 nf_tables：@$1@`},
 		{`legacy tables are not traced: (.+); until then it gets a line for each rule of theirs that a traced packet meets, since net\.netfilter\.nf_log is nfnetlink_log`, `没有跟踪 legacy 表：@$1@；在那之前，被跟踪的报文每遇到这些表的一条规则，它就得到一行，因为 net.netfilter.nf_log 是 nfnetlink_log`},
-		{`of what nf_tables' chains do nothing may be told: (.+)`, `nf_tables 的链做了什么，可能得不到报告：@$1@`},
 		{`legacy tables are not traced: (.+)`, `没有跟踪 legacy 表：@$1@`},
 		{`which packet a legacy table's event is of is told by headers and order: (.+)`, `legacy 表的事件属于哪个报文，按报文头和次序判断：@$1@`},
 		{`the trace ends early, so that it cannot outlive a killed nfscope: (.+)`, `跟踪提前结束，以免 nfscope 被杀之后它还留着：@$1@`},
