@@ -28,6 +28,8 @@ type bases struct {
 	// alters is what the rules write into packets.
 	alters alters
 	ahead  map[aheadKey]stops
+	// tied are the chains whose place is that of another table's chain too.
+	tied map[base]model.Called
 }
 
 // mute is a rule that says "meta nftrace set 0": what a packet meets behind it is not
@@ -75,6 +77,7 @@ func basesOf(rs *model.Ruleset) *bases {
 			}
 		}
 	}
+	all.tie(rs)
 	return all
 }
 

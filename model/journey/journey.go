@@ -213,6 +213,8 @@ type Journey struct {
 	Drop *drop.Drop `json:"-"`
 	// Devices are those of the hooks behind which it is sent.
 	Devices Devices `json:"-"`
+	// Orders are what its way proves of chains at one priority.
+	Orders []Order `json:"-"`
 	// Closed is true once no more steps are expected.
 	Closed bool `json:"-"`
 	// MissesLeftOut counts the rules that were looked at and did not match, and that are not

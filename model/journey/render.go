@@ -62,6 +62,7 @@ func (f *Fold) render(b *builder) *Journey {
 	}
 	j.NAT = b.nat(j, fl, first, last)
 	f.complete(b, j, why)
+	j.Orders = b.orders(f, j)
 	j.Owner, j.Link, j.Traced = b.owner, b.link, b.traced()
 	b.pub, b.dirty = j, false
 	return j

@@ -4,14 +4,17 @@ import (
 	"slices"
 
 	"nfscope/model"
+	"nfscope/model/journey"
 	"nfscope/model/ruleset"
 )
 
 // bases lists the base chains that packets of either IP family meet at a hook, in the
-// kernel's order; ingress goes before prerouting, egress behind postrouting.
-func bases(rs *model.Ruleset, h model.Hook) []ruleset.Base {
+// kernel's order, as far as the text tells it or packets were seen to meet it; ingress goes
+// before prerouting, egress behind postrouting.
+func bases(rs *model.Ruleset, h model.Hook, o *orders) []ruleset.Base {
 	at := func(h model.Hook) []ruleset.Base {
-		return merge(ruleset.Pipeline(rs, model.FamilyIPv4, h), ruleset.Pipeline(rs, model.FamilyIPv6, h))
+		of := func(f model.Family) []ruleset.Base { return ruleset.Settle(ruleset.Pipeline(rs, f, h), o.first) }
+		return merge(of(model.FamilyIPv4), of(model.FamilyIPv6))
 	}
 	out := at(h)
 	switch h {
@@ -46,4 +49,63 @@ func merge(a, b []ruleset.Base) []ruleset.Base {
 		}
 	}
 	return append(append(out, a...), b...)
+}
+
+// orders are the orders of chains at one priority that packets proved; the newest stands.
+type orders struct {
+	seen map[[2]model.Called]bool
+	next int // the number of the first journey that is not looked at
+}
+
+// first reports whether one chain was seen to be called before another.
+func (o *orders) first(a, b model.Called) bool { return o.seen[[2]model.Called{a, b}] }
+
+// look takes what journeys prove that are new, and reports whether anything is new of that.
+func (o *orders) look(list []*journey.Journey) (news bool) {
+	if n := len(list); n == 0 || list[n-1].Number < o.next-1 { // another session, or one that was rewound
+		news, *o = len(o.seen) > 0, orders{}
+	}
+	from := len(list)
+	for from > 0 && list[from-1].Number >= o.next {
+		from--
+	}
+	open := false
+	for _, j := range list[from:] {
+		if open = open || !j.Closed; !open {
+			o.next = j.Number + 1
+		}
+		for _, p := range j.Orders {
+			is, not := [2]model.Called{p.First, p.Then}, [2]model.Called{p.Then, p.First}
+			if o.seen[is] {
+				continue
+			}
+			if o.seen == nil {
+				o.seen = map[[2]model.Called]bool{}
+			}
+			delete(o.seen, not)
+			o.seen[is], news = true, true
+		}
+	}
+	return news
+}
+
+// forget lets go of what was proved of chains that are gone: when they come again they are
+// registered anew.
+func (o *orders) forget(rs *model.Ruleset) {
+	if len(o.seen) == 0 || rs == nil {
+		return
+	}
+	here := map[model.Called]bool{}
+	for _, h := range append(model.Hooks(), model.HookIngress, model.HookEgress) {
+		for _, f := range []model.Family{model.FamilyIPv4, model.FamilyIPv6} {
+			for _, b := range ruleset.Pipeline(rs, f, h) {
+				here[model.CalledOf(b.Table, b.Chain)] = true
+			}
+		}
+	}
+	for p := range o.seen {
+		if !here[p[0]] || !here[p[1]] {
+			delete(o.seen, p)
+		}
+	}
 }

@@ -40,6 +40,8 @@ type Page struct {
 	// lost are the kernel's own drops, words what they mean.
 	lost  losses
 	words drop.Dictionary
+	// orders are those of chains at one priority that packets proved.
+	orders orders
 	// leaves caches the unfolded rules of chains no packet is in, by Chain.ID.
 	leaves map[int][]leaf
 }
@@ -73,9 +75,11 @@ func (pg *Page) prepare(f *page.Frame) {
 	}
 	s := f.Snap
 	pg.lose(s)
+	news := pg.orders.look(s.Journeys)
 	switch w := pg.world; {
-	case w == nil || w.rules != s.Shown() || w.inUse != s.ConntrackInUse:
-		pg.world, pg.leaves = build(s), map[int][]leaf{}
+	case w == nil || w.rules != s.Shown() || w.inUse != s.ConntrackInUse || news:
+		pg.orders.forget(s.Shown())
+		pg.world, pg.leaves = build(s, &pg.orders), map[int][]leaf{}
 		pg.keep()
 	case w.counts != s.Counts:
 		pg.world = w.recount(s)

@@ -197,7 +197,7 @@ func TestSelectionFollowsTheRule(t *testing.T) {
 
 // A rule that is not in the rules any more is marked nowhere, not on another rule.
 func TestAnOldRuleIsNotMistaken(t *testing.T) {
-	w := build(uitest.Snapshot())
+	w := build(uitest.Snapshot(), &orders{})
 	s := journey.Step{Kind: journey.KindRule, Backend: model.BackendLegacy, Family: model.FamilyIPv4, Hook: model.HookInput,
 		Table: "filter", Base: "INPUT", Chain: "INPUT", Rule: 2, RuleID: 3, Text: "-A INPUT -j NOSUCH"}
 	if id := w.resolve(&s); id != -1 {
@@ -219,7 +219,7 @@ func TestFamiliesKeepTheirOrder(t *testing.T) {
 	table(model.BackendNFTables, model.FamilyNetdev, "in", 0)
 	rs.Tables[5].Chains[0].Hook = model.HookIngress
 	rs.Number()
-	w := build(&snapshot.Snapshot{Rules: rs, Counts: rs.Counts(), ConntrackInUse: true})
+	w := build(&snapshot.Snapshot{Rules: rs, Counts: rs.Counts(), ConntrackInUse: true}, &orders{})
 	var got []string
 	for _, e := range w.stations[0].entries {
 		s := e.name
@@ -243,7 +243,7 @@ func TestMergeOfContraryOrders(t *testing.T) {
 }
 
 func TestChainPackets(t *testing.T) {
-	w := build(uitest.Snapshot())
+	w := build(uitest.Snapshot(), &orders{})
 	find := func(st int, b model.Backend, table string) *entry {
 		for i := range w.stations[st].entries {
 			if e := &w.stations[st].entries[i]; e.key.backend == b && e.key.table == table {

@@ -39,7 +39,7 @@ func TestVerdictMap(t *testing.T) {
 		rs := mapped(n)
 		f := uitest.Frame(theme.Options{}, 120, 40, 0)
 		f.Snap.Rules, f.Snap.Counts, f.Snap.Sparks, f.Snap.Journeys = rs, rs.Counts(), nil, nil
-		w := build(f.Snap)
+		w := build(f.Snap, &orders{})
 		e := w.stations[index(model.HookInput)].entries[0]
 		if e.chain == nil || len(e.calls) != n || e.packets != uint64(n*(n-1)/2) {
 			t.Fatalf("%d chains: %d are called, %d packets", n, len(e.calls), e.packets)

@@ -87,7 +87,7 @@ func index(h model.Hook) int {
 	return int(h - model.HookPrerouting)
 }
 
-func build(s *snapshot.Snapshot) *world {
+func build(s *snapshot.Snapshot, o *orders) *world {
 	w := &world{rules: s.Shown(), counts: s.Counts, inUse: s.ConntrackInUse}
 	for i, h := range model.Hooks() {
 		w.stations[i] = station{hook: h, name: names[i]}
@@ -116,7 +116,7 @@ func build(s *snapshot.Snapshot) *world {
 	}
 	for i := range w.stations {
 		st := &w.stations[i]
-		for _, b := range bases(w.rules, st.hook) {
+		for _, b := range bases(w.rules, st.hook, o) {
 			if w.tracks(st) && b.Chain.Hook == st.hook && b.Priority > ruleset.ConntrackPriority {
 				st.entries = append(st.entries, entry{name: "conntrack", sure: true})
 			}
