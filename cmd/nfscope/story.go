@@ -104,13 +104,15 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 	st := l.Steps[i]
 	s.printf("%s\n", s.say.Saw(st.Result))
 	first := true
-	more := 0
+	more, unmet := 0, 0
 	for _, j := range s.store.Journeys() {
-		if s.printed[j.Number] || !j.Closed || len(j.Steps) == 0 {
+		if s.printed[j.Number] || !j.Closed {
 			continue
 		}
 		s.printed[j.Number] = true
 		switch {
+		case len(j.Steps) == 0:
+			unmet++
 		case first:
 			first = false
 			for _, line := range s.ladder.Text(j, s.width) {
@@ -123,6 +125,9 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 		}
 	}
 	s.dropped()
+	if first && unmet > 0 { // else those that met one are the step's
+		s.printf("%s\n", s.say.Unmet(unmet))
+	}
 	if more > 0 {
 		s.printf("%s\n", s.say.More(more))
 	}

@@ -66,3 +66,29 @@ func TestStoryOfSeveralEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestStoryUnmet: of a step whose packets met no rule it is told that they came.
+func TestStoryUnmet(t *testing.T) {
+	t.Parallel()
+	data, err := fs.ReadFile(labs.FS, "load-balance/"+lab.RecordingFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for lang, want := range map[string]string{"en": "\n3 packets of it seen: no rule is asked\n", "zh": "\n看到它的 3 个报文：不问任何规则\n"} {
+		var out bytes.Buffer
+		s := newStory(&out, 0, lang)
+		r, err := record.NewReader("load-balance", bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Play(context.Background(), record.NewClock(0), func(it feed.Item) { s.put(it) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.end(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(out.String(), want); got != 1 {
+			t.Errorf("%s: %d times %q:\n%s", lang, got, want, out.String())
+		}
+	}
+}

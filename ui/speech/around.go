@@ -85,6 +85,11 @@ func (s Speech) More(n int) string {
 	return s.pick(fmt.Sprintf("and %s of it %s accepted", units.Plural(uint64(n), 20, "more packet"), was), fmt.Sprintf("另有 %d 个报文被放行", n))
 }
 
+// Unmet counts the packets of a step where none met a rule.
+func (s Speech) Unmet(n int) string {
+	return s.pick(fmt.Sprintf("%s of it seen: %s", units.Plural(uint64(n), 20, "packet"), s.Unasked("")), fmt.Sprintf("看到它的 %d 个报文：%s", n, s.Unasked("")))
+}
+
 // Sum counts what a story told.
 func (s Speech) Sum(packets int, events, lost uint64) string {
 	if s == "zh" {

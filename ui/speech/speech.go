@@ -136,6 +136,8 @@ func (s Speech) truth(t *guess.Truth) string {
 		return fmt.Sprintf(s.pick("It was queued by %s; what became of it behind the queue is not known.", "%s 把它放进队列；它在队列另一头怎样了，不得而知。"), by)
 	case t.Verdict == guess.Unknown:
 		return s.pick("What became of it is not known: its end was not seen.", "它怎样了，不得而知：没有看到它的结局。")
+	case t.Asked && t.Verdict == guess.Accepted && strings.Contains(t.By.Text, "bypass"):
+		return fmt.Sprintf(s.pick("%s is for a queue: what decides behind that let it through, or nobody reads it, and bypass did.", "%s 要把它放进队列：队列另一头放行了它，或没有程序读那个队列，由 bypass 放行。"), s.upper(by))
 	case t.Asked && t.Verdict == guess.Accepted:
 		return fmt.Sprintf(s.pick("It was queued by %s, and let through by what decides behind the queue.", "%s 把它放进队列，队列另一头放行了它。"), by)
 	case t.Asked:

@@ -1,6 +1,11 @@
 package speech
 
-import "testing"
+import (
+	"testing"
+
+	"nfscope/model"
+	"nfscope/model/guess"
+)
 
 // TestSaw: how often is counted in Chinese; a number in the name of who answered stays.
 func TestSaw(t *testing.T) {
@@ -11,6 +16,27 @@ func TestSaw(t *testing.T) {
 	} {
 		if got := In("zh").Saw(result); got != "发送方看到："+zh {
 			t.Errorf("%s is %s", result, got)
+		}
+	}
+}
+
+// TestBypass: of a packet that passed a rule for a queue with bypass nobody knows whether a
+// program let it by, or none was there; of one without bypass a program did.
+func TestBypass(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{
+		"-A INPUT -j NFQUEUE --queue-num 99 --queue-bypass": {
+			"Rule 3 of filter/INPUT is for a queue: what decides behind that let it through, or nobody reads it, and bypass did.",
+			"filter/INPUT 的规则 3 要把它放进队列：队列另一头放行了它，或没有程序读那个队列，由 bypass 放行。"},
+		"-A INPUT -j NFQUEUE --queue-num 99": {
+			"It was queued by rule 3 of filter/INPUT, and let through by what decides behind the queue.",
+			"filter/INPUT 的规则 3 把它放进队列，队列另一头放行了它。"},
+	} {
+		truth := &guess.Truth{Verdict: guess.Accepted, Asked: true, By: guess.Place{Kind: guess.Rule, Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "INPUT", Rule: 3, Text: text}}
+		for i, lang := range []string{"en", "zh"} {
+			if got := In(lang).Truth(truth); got != want[i] {
+				t.Errorf("%s: %q, want %q", text, got, want[i])
+			}
 		}
 	}
 }
