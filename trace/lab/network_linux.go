@@ -183,7 +183,8 @@ func (n *Network) forget(c io.Closer) {
 func (n *Network) baseline(context.Context) error {
 	for _, host := range n.lab.Hosts {
 		err := n.hosts[host.Name].Do(func() error {
-			base := [][2]string{{"net.ipv4.ip_forward", "0"}, {"net.bridge.bridge-nf-call-iptables", "0"}, {"net.bridge.bridge-nf-call-ip6tables", "0"}}
+			base := [][2]string{{"net.ipv4.ip_forward", "0"}, {"net.bridge.bridge-nf-call-iptables", "0"}, {"net.bridge.bridge-nf-call-ip6tables", "0"},
+				{"net.ipv4.igmp_link_local_mcast_reports", "0"}} // what a bridge sends when it comes up is no lab's matter
 			for _, of := range []string{"all", "default"} {
 				base = append(base,
 					[2]string{"net.ipv4.conf." + of + ".rp_filter", "0"},

@@ -242,6 +242,12 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s to %s: %v, expected %s", c.step.Do, c.step.To, r, c.want)
 		}
 	}
+	// No host tells routers of its groups when its devices come up: rules would count that.
+	for name, h := range n.hosts {
+		if got := strings.TrimSpace(nettest.Run(t, h, "sysctl", "-n", "net.ipv4.igmp_link_local_mcast_reports")); got != "0" {
+			t.Errorf("%s reports its groups: %s", name, got)
+		}
+	}
 	// A step that was cancelled ends: nobody would wait for these 100 hours.
 	ctx, cancel := context.WithCancel(t.Context())
 	nettest.Feed(t, n.Observed(), "*filter\n:INPUT DROP [0:0]\nCOMMIT\n", "iptables-legacy-restore")

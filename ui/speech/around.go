@@ -68,8 +68,13 @@ func (s Speech) Over(right, of int) string {
 // Before is the head of what the step before taught.
 func (s Speech) Before() string { return s.pick("before:", "上一步：") }
 
-// NoEntries is said of an empty conntrack table.
-func (s Speech) NoEntries() string { return s.pick("no entry yet", "还没有记录") }
+// NoEntries is said of an empty conntrack table: where it is not in use none will come.
+func (s Speech) NoEntries(inUse bool) string {
+	if !inUse {
+		return s.pick("not in use: no rule needs it", "未启用：没有规则需要它")
+	}
+	return s.pick("no entry yet", "还没有记录")
+}
 
 // Rules is the head of a host's rules.
 func (s Speech) Rules(host string) string {

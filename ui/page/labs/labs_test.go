@@ -200,6 +200,12 @@ func TestConnectionsAppear(t *testing.T) {
 		// What hosts say when a link comes up is no lab's matter.
 		&flow.Flow{ID: j.Flow + 1, Family: model.FamilyIPv4, Orig: flow.Side{Tuple: model.Tuple{Proto: 2, Src: netip.MustParseAddr("10.2.0.2"), Dst: netip.MustParseAddr("224.0.0.22")}},
 			Reply: flow.Side{Tuple: model.Tuple{Proto: 2, Src: netip.MustParseAddr("224.0.0.22"), Dst: netip.MustParseAddr("10.2.0.2")}}})
+	for inUse, want := range map[bool]string{false: "not in use: no rule needs it", true: "no entry yet"} {
+		if f.Snap.ConntrackInUse = inUse; !strings.Contains(text(p, f), want) {
+			t.Errorf("conntrack in use %v: not %q:\n%s", inUse, want, text(p, f))
+		}
+	}
+	f.Snap.ConntrackInUse = true
 	const line = "198.51.100.7:40312 > 203.0.113.1:443"
 	for p.stage == nil || p.stage.part != inside {
 		p.Move(33*time.Millisecond, f)

@@ -270,7 +270,7 @@ func (p *Page) connections(f *page.Frame, w, most int) []string {
 		list = list[n:]
 	}
 	if len(list) == 0 {
-		out[0] += "  " + th.Dim.Render(say.NoEntries())
+		out[0] += "  " + th.Dim.Render(say.NoEntries(f.Snap.ConntrackInUse))
 	}
 	for _, fl := range list {
 		o, r := fl.Orig.Tuple, fl.Reply.Tuple
