@@ -106,7 +106,8 @@ func (s *story) finish(l *snapshot.Lab, i int) {
 	first := true
 	more, unmet := 0, 0
 	for _, j := range s.store.Journeys() {
-		if s.printed[j.Number] || !j.Closed {
+		// One that waits for user space may wait long, and the step is over.
+		if s.printed[j.Number] || !j.Closed && j.Outcome.Verdict != journey.Queued {
 			continue
 		}
 		s.printed[j.Number] = true

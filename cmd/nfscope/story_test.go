@@ -92,3 +92,35 @@ func TestStoryUnmet(t *testing.T) {
 		}
 	}
 }
+
+// TestStoryQueued: where nobody tells what the kernel dropped, a packet that waits for user
+// space when its step is over is told there all the same, and once.
+func TestStoryQueued(t *testing.T) {
+	t.Parallel()
+	data, err := fs.ReadFile(labs.FS, "nfqueue/"+lab.RecordingFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	s := newStory(&out, 0, "en")
+	r, err := record.NewReader("nfqueue", bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Play(context.Background(), record.NewClock(0), func(it feed.Item) {
+		if it.Drop == nil {
+			s.put(it)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.end(); err != nil {
+		t.Fatal(err)
+	}
+	_, step, _ := strings.Cut(out.String(), "\n== 4. ")
+	step, later, _ := strings.Cut(step, "\n== 5. ")
+	const want = "--dport 123 -j NFQUEUE --queue-num 99"
+	if !strings.Contains(step, want) || strings.Contains(later, want) {
+		t.Errorf("step 4 and behind it:\n%s\n--\n%s", step, later)
+	}
+}
