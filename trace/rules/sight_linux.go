@@ -88,16 +88,19 @@ func (w *watcher) due(since time.Time) (chains, rules []int) {
 	return chains, rules[:n]
 }
 
-// look emits the counters of what is on the screen and was last read longer ago than age.
+// look emits the counters of what is on the screen and was last read longer ago than age. However
+// late it is when it has found what to ask for, it asks once: else a machine that is too slow for
+// that would never read anything.
 func (w *watcher) look(ctx context.Context, now time.Time, age time.Duration) error {
 	since, end := now.Add(-age), now.Add(spend)
-	for w.more = false; ; {
+	w.more = false
+	for asked := false; ; asked = true {
 		chains, rules := w.due(since)
 		if len(chains)+len(rules) == 0 {
 			return nil
 		}
 		left := time.Until(end)
-		if left <= 0 {
+		if left <= 0 && asked {
 			w.more = true
 			return nil
 		}
