@@ -92,6 +92,9 @@ func ForAll(t testing.TB, program string) string {
 	}
 	to := filepath.Join(dir, "nfscope")
 	Program(t, to, data)
+	if err := os.Chmod(to, 0o755); err != nil { // whatever the umask is
+		t.Fatal(err)
+	}
 	return to
 }
 
