@@ -56,6 +56,11 @@ func (p *ports) unused(host string, proto model.Proto, src netip.Addr) (port uin
 			return 0, err
 		}
 		port = got
+		// A program that is just being started holds a copy of the socket until its exec; the
+		// attempt's own is bound beside it.
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return 0, err
+		}
 		if !p.used[usedPort{host, proto, port}] {
 			break
 		}
