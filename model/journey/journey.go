@@ -65,8 +65,9 @@ type Step struct {
 	Time time.Time `json:"time"`
 	// RuleID is Rule.ID in the ruleset the event saw, -1 where it was not found.
 	RuleID int `json:"-"`
-	// texts are what the rule of its number may have been, where the rules changed.
-	texts texts
+	// Texts are what the rule of its number may have been, where the rules changed: the Note has
+	// them in words.
+	Texts []string `json:"-"`
 }
 
 // Because is one condition of a rule, held against the packet.

@@ -169,7 +169,7 @@ func (m *moved) forgotten(j *Journey, confirmed time.Time) ([]Step, Outcome) {
 		if s.Kind != KindRule || s.Backend != model.BackendLegacy || !s.Time.After(confirmed) {
 			continue
 		}
-		l := m.another(chainKey{s.Backend, s.Family, s.Table, s.Chain}, s.Rule, s.texts)
+		l := m.another(chainKey{s.Backend, s.Family, s.Table, s.Chain}, s.Rule, s.Texts)
 		if l == nil {
 			continue
 		}
@@ -177,7 +177,7 @@ func (m *moved) forgotten(j *Journey, confirmed time.Time) ([]Step, Outcome) {
 		if noted := words + " (" + s.Note + ")"; strings.Contains(o.Sentence, noted) {
 			words = noted
 		}
-		s.Text, s.Comment, s.Target, s.RuleID, s.texts, s.Note = "", "", "", -1, l, l.words()
+		s.Text, s.Comment, s.Target, s.RuleID, s.Texts, s.Note = "", "", "", -1, l, l.words()
 		if o.By == was {
 			o.By = CulpritOf(s)
 			o.Sentence = strings.Replace(o.Sentence, words, o.By.Words()+" ("+s.Note+")", 1)

@@ -33,7 +33,7 @@ func (w *walk) step(i int) Step {
 		Chain: s.chain, Depth: s.depth, Kind: s.kind, Rule: s.num, Handle: s.handle, Verdict: s.verdict,
 		Target: s.target, Note: s.note, Time: s.at, RuleID: -1}
 	if s.texts != nil {
-		out.texts, out.Note = s.texts, s.texts.words()
+		out.Texts, out.Note = s.texts, s.texts.words()
 	}
 	if r := s.rule; r != nil {
 		out.Rule, out.Text, out.Comment, out.RuleID = r.Index, r.Text, r.Comment, r.ID
