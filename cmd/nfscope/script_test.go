@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -13,7 +14,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"nfscope": main, "nfscope-panics": panics})
+	testscript.Main(neutral{m}, map[string]func(){"nfscope": main, "nfscope-panics": panics})
+}
+
+// neutral are tests that see nothing of the language and the time zone of who runs them: what
+// they compare is in English, and of UTC.
+type neutral struct{ *testing.M }
+
+func (n neutral) Run() int {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG", "LANGUAGE"} {
+		os.Unsetenv(name)
+	}
+	os.Setenv("TZ", "UTC")
+	time.Local = time.UTC
+	return n.M.Run()
 }
 
 // panics is nfscope with a defect that shows when a trace is armed.

@@ -7,9 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/ui/theme"
 )
+
+// Golden files tell the time of UTC, wherever they are compared.
+func init() { time.Local = time.UTC }
 
 // Golden holds got against testdata/name.golden. Under -update, a flag that the test
 // package declares, the file is written instead.
