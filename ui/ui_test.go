@@ -198,6 +198,23 @@ func TestProblemsInLanguage(t *testing.T) {
 	}
 }
 
+// TestProblemKeepsRules: of a problem that comes, what is said is Chinese once: the rules that it
+// names stay as they are.
+func TestProblemKeepsRules(t *testing.T) {
+	t.Parallel()
+	const rule = `-A OUTPUT --comment "a: nothing more is recorded: b"`
+	s := newScreen(t, theme.Options{}, 200, 24)
+	s.opt.Lang = "zh"
+	snap := uitest.Snapshot()
+	snap.Problems = []string{"rules that are not nfscope's trace too, and are left as they are (what they trace is shown where the filter asks for it): rule 1 of raw/OUTPUT (iptables-legacy): " + rule + " -j TRACE"}
+	s.send(SnapshotMsg{snap})
+	got := strings.Join(s.Lines(), "\n")
+	uitest.Golden(t, "problem-zh-200x24", got)
+	if !strings.Contains(got, rule) {
+		t.Error("the rule is not there as it is")
+	}
+}
+
 // TestNoticesInLanguage: what an action came to, and what an empty screen waits for, is said in the
 // user's language.
 func TestNoticesInLanguage(t *testing.T) {

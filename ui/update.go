@@ -124,7 +124,7 @@ func (m *Model) swap(s *snapshot.Snapshot) tea.Cmd {
 	}
 	var cmd tea.Cmd
 	if n, old := len(s.Problems), len(m.latest.Problems); n > old {
-		cmd = m.complain(m.trouble(s, s.Problems[n-1]))
+		cmd = m.complain(s.Problems[n-1])
 	}
 	if s.Rules != m.latest.Rules {
 		for i, p := range m.opt.Pages {

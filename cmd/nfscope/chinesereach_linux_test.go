@@ -85,25 +85,27 @@ func TestReachesInChinese(t *testing.T) {
 	t.Parallel()
 	p := read(t)
 	zh, written := speech.In("zh"), p.written()
+	notice := zh.Notice()
 	for _, c := range []struct {
-		phrases []string // those of say
-		checked int      // of how many of these lists each phrase must be of use here
-		say     func(string) string
-		places  []place
+		phrases  []string // those of say
+		checked  int      // of how many of these lists each phrase must be of use here
+		problems bool     // the screen says them too, as they come
+		say      func(string) string
+		places   []place
 	}{
-		{[]string{"incomplete", "reading", "problems"}, 3, zh.Problem, []place{
+		{[]string{"incomplete", "reading", "problems"}, 3, true, zh.Problem, []place{
 			{"nfscope/model/feed", "Item.Problem", 50},
 			{"nfscope/model/snapshot", "Trace.Notes", 40},
 			{"nfscope/trace/rcvbuf", "Grown.Note", 2},
 		}},
-		{[]string{"actions", "waits", "incomplete", "reading", "problems", "listings"}, 1, zh.Notice(), []place{
+		{[]string{"actions", "waits", "incomplete", "reading", "problems", "sources", "listings"}, 1, false, notice, []place{
 			{"nfscope/ui", "message.text", 20},
 			{"nfscope/ui/page", "Say.Text", 30},
 			{"nfscope/ui/page", "TypeRequest.Says", 4},
 			{"nfscope/ui/page", "ArmRequest.Why", 2},
 			{"nfscope/ui/page", "FilterRequest.Says", 1},
 		}},
-		{[]string{"healths", "connections"}, 1, zh.Connection(), []place{
+		{[]string{"healths", "connections"}, 1, false, zh.Connection(), []place{
 			{"nfscope/model/health", "Warning.Words", 8},
 			{"nfscope/model/health", "Warning.Do", 5},
 		}},
@@ -119,6 +121,9 @@ func TestReachesInChinese(t *testing.T) {
 				book.say(s)
 				if said := c.say(s); !han.MatchString(said) || english(said) != "" {
 					t.Errorf("%s: %q is %q: %q", at.field, s, said, english(said))
+				}
+				if said := notice(s); c.problems && said != c.say(s) {
+					t.Errorf("%s: %q is %q when it comes, and %q in the list", at.field, s, said, c.say(s))
 				}
 			}
 			if n < at.least {

@@ -5,7 +5,7 @@ package speech
 func listings() [][2]string {
 	return [][2]string{
 		// What is listed, and why nothing is.
-		{`reading the rules of (.+?)(\S+)`, `正在读取 $1 的规则$2`},
+		{`reading the rules of (.+?)(…|\.+)`, `正在读取 $1 的规则$2`},
 		{`reading the rules(\S+)`, `正在读取规则$1`},
 		{`every table of every backend once; a large host takes some seconds`, `每个 backend 的每张表各一次；规则多的主机要几秒`},
 		{`looking for (".+")(\S+)`, `正在查找 $1$2`},
@@ -57,14 +57,15 @@ func listings() [][2]string {
 		{`more than (\S+) members?`, `多于 $1 个成员`},
 		{`number of members unknown`, `成员数不得而知`},
 		{`(\S+) members?`, `$1 个成员`},
-		{`(.+) has (.+)`, `$1 的成员：@$2@`},
+		{`counted: (.+)`, `已计数：@$1@`},
+		{`(x|(?:ipset|nft \S+ \S+) \S+) has (.+)`, `$1 的成员：@$2@`},
 		{`there are no members`, `没有成员`},
 		{`(?:its|the) members are not known here: (.+)`, `这里不知道它的成员：@$1@`},
 		{`a recording or a file of rules does not hold them`, `录像和规则文件里没有成员`},
 		{`the ruleset kept changing while this was read: members may be missing or be here twice`, `读取期间规则集一直在变：成员可能有缺漏或重复`},
 		{`yes: (.+) is in (.+)`, `是：$1 在 $2 里`},
 		{`no: (.+) is not in (.+)`, `否：$1 不在 $2 里`},
-		{`looking for (.+?)(\S+)`, `正在查找 $1$2`},
+		{`looking for (.+?)(…|\.+)`, `正在查找 $1$2`},
 		{`enter: the kernel looks it up, nothing is read   esc: don't`, `enter：由内核查找，不读取成员   esc：放弃`},
 		{`the first (\d+) elements; the others were not read`, `前 $1 个元素；其余没有读取`},
 		// Changes.
@@ -92,7 +93,6 @@ func listings() [][2]string {
 		{`removed`, `已删除`},
 		{`changed`, `已改变`},
 		{`moved`, `已移动`},
-		{`moved: (.+)`, `已移动：$1`},
 		{`\(a text too many to keep\)`, `（文本太多，没有保留）`},
 		// A rule in words.
 		{`not known: the text was printed without numbers`, `不得而知：打印的文本没有计数`},

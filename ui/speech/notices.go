@@ -20,23 +20,21 @@ func (s Speech) Notice() ladder.Say {
 	if s != "zh" {
 		return nil
 	}
-	return kept(translator(slices.Concat(actions(), waits(), problems(), listings())))
+	return kept(translator(slices.Concat(actions(), waits(), problems(), sources(), listings())))
 }
 
 // actions are what came of an action, or why nothing did, as patterns, and their Chinese.
 func actions() [][2]string {
 	return [][2]string{
+		// What was written elsewhere, and stays: before all that fits any beginning.
+		{`copied: (.+)`, `已复制：$1`},
+		{`moved: (.+)`, `已移动：$1`},
 		// Arming.
 		{`nothing can be (traced|looked for|deleted) here: this is (.+?)(; run .+)?`, `这里不能@$1@：这是@$2@@$3@`},
 		{"; run `nfscope` on the host", "；请在主机上运行 `nfscope`"},
 		{`traced`, `跟踪`},
 		{`looked for`, `查找`},
 		{`deleted`, `删除`},
-		{`a recording`, `录像`},
-		{`a recording: (.+)`, `录像：$1`},
-		{`the recording (.+)`, `录像 $1`},
-		{`the file (.+)`, `文件 $1`},
-		{`the lab (.+)`, `实验 $1`},
 		{`a trace needs a filter`, `跟踪需要过滤器`},
 		{`this can't be traced: (.+)`, `不能这样跟踪：$1`},
 		{`no trace is armed`, `没有正在进行的跟踪`},
@@ -56,7 +54,6 @@ func actions() [][2]string {
 		{`mouse on; hold shift to select text`, `鼠标已打开；按住 shift 选择文本`},
 		{`mouse off`, `鼠标已关闭`},
 		{`filter cleared`, `过滤器已清除`},
-		{`copied: (.+)`, `已复制：$1`},
 		{`no lab is running: a lesson belongs to a lab \(nfscope demo\)`, `没有正在进行的实验：课文属于实验（nfscope demo）`},
 		{`nothing is known not to work`, `没有发现不能工作的`},
 		{`ordered by (.+?)(, highest first)?`, `按 $1 排序@$2@`},
@@ -97,6 +94,18 @@ func actions() [][2]string {
 		{`rule (\d+) of (\d+) that translate it, or may \((.+)\)`, `转换它或可能转换它的 $2 条规则中的第 $1 条（@$3@）`},
 		{`inferred`, `推断`},
 		{`connections that this rule translates, or may \(inferred from today's rules\)`, `这条规则转换或可能转换的连接（由现在的规则推断）`},
+	}
+}
+
+// sources are what a session looks at where that is no host, as patterns, and their Chinese. They fit
+// the beginning of problems, which come first.
+func sources() [][2]string {
+	return [][2]string{
+		{`a recording`, `录像`},
+		{`a recording: (.+)`, `录像：$1`},
+		{`the recording (.+)`, `录像 $1`},
+		{`the file (.+)`, `文件 $1`},
+		{`the lab (.+)`, `实验 $1`},
 	}
 }
 

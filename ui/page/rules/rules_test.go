@@ -3,6 +3,7 @@ package rules
 import (
 	"flag"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,28 @@ func TestChineseGolden(t *testing.T) {
 			p.ShowRule(ruleID(f, "-A LOGDROP -j DROP"), f)
 			text(p, f)
 			do(t, p, f, "u")
+		},
+		"moved": func(p *Page, f *page.Frame) {
+			name := func(rs *model.Ruleset) *model.Chain {
+				c := chainNamed(rs, "FORWARD")
+				c.Rules[2].Text = `-A FORWARD --comment "host has no agent" -j DROP`
+				return c
+			}
+			change(f, func(rs *model.Ruleset) { name(rs) })
+			*p = *New()
+			text(p, f)
+			change(f, func(rs *model.Ruleset) {
+				c := name(rs)
+				rs.Generation += "y"
+				c.Rules = append([]model.Rule{c.Rules[2]}, append(slices.Clone(c.Rules[:2]), c.Rules[3:]...)...)
+			})
+			text(p, f)
+			do(t, p, f, "D")
+			wants(t, text(p, f), `1 已移动：--comment "host has no agent"`)
+		},
+		"waiting": func(p *Page, f *page.Frame) {
+			f.Snap = &snapshot.Snapshot{Netns: "edge", Source: "live", Problems: []string{
+				"the rules could not be read: reading the rules of network namespace edge needs CAP_NET_ADMIN there and CAP_SYS_ADMIN to enter it: run nfscope as root, or with sudo (operation not permitted)"}}
 		},
 		"inspect": func(p *Page, f *page.Frame) {
 			p.ShowRule(ruleID(f, "-A LOGDROP -j DROP"), f)
