@@ -4,6 +4,8 @@ package speech
 // trace/conntrack and trace/rcvbuf, as patterns, and their Chinese. What the kernel answered, at
 // the end, stays.
 func incomplete() [][2]string {
+	// A semicolon within quotes is a comment's own.
+	const place, named = `(x|(?:\S+ )?\S+ \([^()]*\))`, `((?:rule|and) \d+ (?:[^"]|"(?:[^"\\]|\\.)*")*?)`
 	return [][2]string{
 		{`the lab's steps ended: (.+)`, `实验的步骤中断了：@$1@`},
 		{`the rules could not be read: (.+)`, `读不到规则：@$1@`},
@@ -57,8 +59,8 @@ func incomplete() [][2]string {
 		{`that is ended`, ` nfscope 结束`},
 		{`the chains that run before priority (\S+) could not be listed \((.+)\): packets that they drop are not seen`, `列不出优先级 $1 之前的链（$2）：看不到它们丢弃的报文`},
 		{`the trace is armed at priority (\S+), before (.+): IP fragments are not put together there, so each counts for itself, only the first has ports, and the packet that they become is a journey of its own`, `跟踪设在优先级 $1，在 @$2@ 之前：IP 分片在那里还没有重组，所以每片单独计数，只有首片有端口，重组后的报文另算一次旅程`},
-		{`(.+); (rule \d+ of .+|and \d+ more)`, `@$1@；@$2@`},
-		{`rule (\d+) of (.+?): (.+)`, `$2 的规则 $1：$3`},
+		{named + `; (rule \d+ of .+|and \d+ more)`, `@$1@；@$2@`},
+		{`rule (\d+) of ` + place + `: (.+)`, `$2 的规则 $1：$3`},
 		{`and (\d+) more`, `另有 $1 条`},
 		{`rules that are not nfscope's trace too, and are left as they are \(what they trace is shown where the filter asks for it\): (.+)`, `还有不属于 nfscope 的规则也在跟踪，它们保持原样（它们跟踪的，过滤器要时才显示）：@$1@`},
 		// Names.

@@ -81,7 +81,7 @@ func listings() [][2]string {
 		{`(\S+) transactions? of which nobody heard who made them`, `$1 个事务，没有得知是谁做的`},
 		{`what each of them changed is not told`, `没有告知各自改了什么`},
 		{`who changed the legacy tables is not known: x_tables does not tell`, `不知道是谁改了 legacy 表：x_tables 不告知`},
-		{`and (\d+) more`, `另有 $1 处`},
+		{`and (\S+) more changes?`, `另有 $1 处`},
 		{`policy (\S+) is now (\S+)`, `策略由 $1 改为 $2`},
 		{`the (chain|table) was (added|removed|changed|moved), (\S+) rules?`, `@$1@@$2@，$3 条规则`},
 		{`(chain|table) (\S.*) (added|removed|changed|moved), without a rule`, `@$1@ $2 @$3@，没有规则`},

@@ -17,6 +17,7 @@ func TestNotices(t *testing.T) {
 		"nft inet fw bad has counting":                          "nft inet fw bad 的成员：正在计数",
 		"nft inet fw bad has number of members unknown":         "nft inet fw bad 的成员：成员数不得而知",
 		"counted: 12 members":                                   "已计数：12 个成员",
+		"and 1 more change":                                     "另有 1 处",
 		"somebody has what nobody knows":                        "somebody has what nobody knows",
 		`moved: accept comment "host has no agent"`:             `已移动：accept comment "host has no agent"`,
 		`copied: accept comment "a, both directions"`:           `已复制：accept comment "a, both directions"`,

@@ -11,7 +11,14 @@ func told() *regexp.Regexp {
 // outcomes are the sentences of journey.Outcome, as patterns, and their Chinese. What was
 // added behind comes first, then what became of the packet, then who did it.
 func outcomes() [][2]string {
+	const place = `((?:\S+ )?\S+ \([^()]*\))`
+	const went = `(delivered to this host|sent out(?: of \S+)?|accepted by every chain that was traced)`
 	return [][2]string{
+		// Who it was, with the rule's own text: before all that its text could fit.
+		{`rule (\d+) of ` + place + `: (.+)`, `$2 的规则 $1：$3`},
+		{`a rule of ` + place + `: (.+)`, `$1 的一条规则：$2`},
+		// What was added behind.
+		{`(.+) \((the ACK was taken by the SYN proxy, which opens the connection to the server itself|the SYN was answered by the SYN proxy|it answers nothing that the SYN proxy sent, or is malformed|no socket took it)\)`, `@$1@（@$2@）`},
 		{`(.+); it comes in again over (\S+) as (#\d+)`, `@$1@；它又从 $2 进来，那是 $3`},
 		{`(.+); it was sent as (#\d+)`, `@$1@；它发出时是 $2`},
 		{`(.+); it is a copy of (#\d+), which (\S+) sends out of several ports: what it met before that is told there`, `@$1@；它是 $2 的副本，$3 从几个端口发出：在那之前遇到的由 $2 说明`},
@@ -30,7 +37,7 @@ func outcomes() [][2]string {
 		{`dropped by netfilter in the (\S+) hook, and no rule that was traced did it`, `在 $1 被 netfilter 丢弃，而跟踪到的规则都没有丢弃它`},
 		{`dropped by netfilter, and no rule that was traced did it`, `被 netfilter 丢弃，而跟踪到的规则都没有丢弃它`},
 		{`dropped by the kernel (.+?) \(([\w. ]+)\): (.+)`, `被内核丢弃，@$1@（$2）：@$3@`},
-		{`dropped: (.+); (rule \d+ of .+|a rule of .+|the policy of .+)`, `被丢弃：@$1@；@$2@`},
+		{`dropped: (.+?); (rule \d+ of .+|a rule of .+|the policy of .+)`, `被丢弃：@$1@；@$2@`},
 		{`it refused the packet or its connection`, `它拒收这个报文或它的连接`},
 		// A drop that a rule told of.
 		{`dropped by (rule \d+ of .+|a rule of .+|the policy of .+)`, `被丢弃，由 @$1@`},
@@ -38,7 +45,6 @@ func outcomes() [][2]string {
 		{`dropped: (\S+)`, `被丢弃：$1`},
 		{`queued by (.+)`, `被放进队列，由 @$1@`},
 		{`taken over by (.+)`, `被接管，由 @$1@`},
-		{`(.+) \((the ACK was taken by the SYN proxy, which opens the connection to the server itself|the SYN was answered by the SYN proxy|it answers nothing that the SYN proxy sent, or is malformed|no socket took it)\)`, `@$1@（@$2@）`},
 		{`the ACK was taken by the SYN proxy, .+`, `ACK 被 SYN proxy 收走，由它自己与服务器建立连接`},
 		{`the SYN was answered by the SYN proxy`, `SYN 由 SYN proxy 应答`},
 		{`it answers nothing that the SYN proxy sent, or is malformed`, `它没有应答 SYN proxy 发过的报文，或者格式有错`},
@@ -67,17 +73,15 @@ func outcomes() [][2]string {
 		{`(.+?): no rule and no policy decided`, `@$1@：没有规则或策略作过决定`},
 		{`(.+?): which rules let it on nothing told, it was not traced`, `@$1@：没有得知哪些规则放行了它，它没有被跟踪`},
 		{`accepted by every chain that was traced`, `被跟踪的每条链都放行`},
+		{went + `, accepted by (.+)`, `@$1@，放行它的是 @$2@`},
+		{went + `, let on by user space, or past it by --queue-bypass, at (.+)`, `@$1@，用户态放行了它，或因 --queue-bypass 没有经过用户态，在 @$2@`},
+		{went + `, let on by user space at (.+)`, `@$1@，用户态放行了它，在 @$2@`},
 		{`accepted by (.+)`, `被放行，由 @$1@`},
-		{`(.+?), accepted by (.+)`, `@$1@，放行它的是 @$2@`},
-		{`(.+?), let on by user space, or past it by --queue-bypass, at (.+)`, `@$1@，用户态放行了它，或因 --queue-bypass 没有经过用户态，在 @$2@`},
-		{`(.+?), let on by user space at (.+)`, `@$1@，用户态放行了它，在 @$2@`},
 		{`delivered to this host`, `送达本机`},
 		{`sent out of (\S+)`, `从 $1 发出`},
 		{`sent out`, `已发出`},
 		// Who it was.
-		{`rule (\d+) of (.+? \([^()]*\)): (.+)`, `$2 的规则 $1：$3`},
 		{`rule (\d+) of (.+)`, `$2 的规则 $1`},
-		{`a rule of (.+? \([^()]*\)): (.+)`, `$1 的一条规则：$2`},
 		{`a rule of (.+)`, `$1 的一条规则`},
 		{`the policy of (.+)`, `$1 的策略`},
 		// Stations.

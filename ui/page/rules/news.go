@@ -175,7 +175,7 @@ func (p *Page) changes(f *page.Frame) tea.Cmd {
 			rows = append(rows, p.change(f.Theme, &b.changes[k]))
 		}
 		if b.more > 0 {
-			rows = append(rows, choice{note: true, style: f.Theme.Dim, cells: just(p.say.Of(fmt.Sprintf("and %d more", b.more)))})
+			rows = append(rows, choice{note: true, style: f.Theme.Dim, cells: just(p.say.Of("and " + count(b.more, "more change", "more changes")))})
 		}
 	}
 	p.menu = newMenu(p.say.Of("changes of the rules; enter goes there"), keys.Changes,

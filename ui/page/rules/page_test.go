@@ -443,9 +443,9 @@ func TestEveryChangeIsNamed(t *testing.T) {
 	})
 	p.View(f)
 	do(t, p, f, "D")
-	want := fmt.Sprintf("and %d more", p.news[len(p.news)-1].more)
+	want := fmt.Sprintf("and %d more changes", p.news[len(p.news)-1].more)
 	p.menu.cursor.Move(keptChanges, p.menu.at)
-	if got := text(p, f); want == "and 0 more" || !strings.Contains(got, want) {
+	if got := text(p, f); want == "and 0 more changes" || !strings.Contains(got, want) {
 		t.Errorf("%q is not in\n%s", want, got)
 	}
 }
