@@ -48,13 +48,13 @@ func TestEveryConnection(t *testing.T) {
 		t.Errorf("%d kinds of sentences: %v", len(kinds), kinds)
 	}
 	for s, want := range map[string]string{
-		"the client 10.1.0.5:51000 speaks to 203.0.113.1:443; DNAT sends it to 10.2.0.2:8443": "客户 10.1.0.5:51000 与 203.0.113.1:443 通信；DNAT 把它送到 10.2.0.2:8443",
+		"the client 10.1.0.5:51000 speaks to 203.0.113.1:443; DNAT sends it to 10.2.0.2:8443": "客户端 10.1.0.5:51000 与 203.0.113.1:443 通信；DNAT 把它送到 10.2.0.2:8443",
 		"TIME_WAIT, gone for 3 min 4 s": "TIME_WAIT，已结束 3 min 4 s",
 		"UDP, gone for 12 s":            "UDP，已结束 12 s",
 		"stale: it leaves as 10.0.0.1:5, and today rule 3 of nat POSTROUTING (iptables-legacy ip) would make it this host, port 80-90: -j REDIRECT":                               "stale：它以 10.0.0.1:5 离开，而现在 nat POSTROUTING (iptables-legacy ip) 的规则 3 会让它成为本机，端口 80-90：-j REDIRECT",
 		"rule 3 of nat POSTROUTING (iptables-legacy), traced: -j SNAT":                                                                                                            "nat POSTROUTING (iptables-legacy) 的规则 3，跟踪得知：-j SNAT",
 		"SNAT lets it leave as 10.2.0.1:40001 (port rewritten)":                                                                                                                   "SNAT 让它以 10.2.0.1:40001 离开（端口被改写）",
-		"the reply comes as 10.2.0.2:8443 > 10.2.0.1:40001; conntrack knows it by this tuple and turns it back into 203.0.113.1:443 > 10.1.0.5:51000, which the client waits for": "应答以 10.2.0.2:8443 > 10.2.0.1:40001 到来；conntrack 按这个 tuple 认出它，把它变回客户所等的 203.0.113.1:443 > 10.1.0.5:51000",
+		"the reply comes as 10.2.0.2:8443 > 10.2.0.1:40001; conntrack knows it by this tuple and turns it back into 203.0.113.1:443 > 10.1.0.5:51000, which the client waits for": "应答以 10.2.0.2:8443 > 10.2.0.1:40001 到来；conntrack 按这个 tuple 认出它，把它变回客户端所等的 203.0.113.1:443 > 10.1.0.5:51000",
 	} {
 		if said := say(s); said != want {
 			t.Errorf("%q is %q, want %q", s, said, want)

@@ -91,7 +91,7 @@ func outcomes() [][2]string {
 		{`where it was to be sent on`, `在转发处`},
 		{`at the socket`, `在 socket 处`},
 		{`at the routing of what is sent`, `在发送的路由处`},
-		{`at the interface it should leave by`, `在它该离开的网卡处`},
+		{`at the interface it should leave by`, `在它该离开的接口处`},
 		{`in netfilter`, `在 netfilter 里`},
 		{`somewhere`, `在某处`},
 	}

@@ -17,7 +17,7 @@ func TestBeginning(t *testing.T) {
 			t.Errorf("%s begins with %q, want %q", pattern, got, want)
 		}
 	}
-	all := slices.Concat(phrases(), nouns(), conditions(), outcomes(), comparisons(), clauses(), blanks(meanings()), advice(), connections(), problems(), simulations(), verdicts(), certainties(), findings(), suspicions())
+	all := slices.Concat(phrases(), nouns(), conditions(), outcomes(), comparisons(), clauses(), blanks(meanings()), advice(), connections(), problems(), simulations(), verdicts(), certainties(), findings(), suspicions(), actions(), waits(), sources(), listings(), healths(), lifts())
 	some := 0
 	for _, p := range all {
 		begins, _ := regexp.MustCompile(p[0]).LiteralPrefix()

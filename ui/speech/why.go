@@ -238,7 +238,7 @@ func findings() [][2]string {
 		{`dropped by the kernel`, `被内核丢弃`},
 		{`and what became of it is not known`, `的结局不得而知`},
 		// Halves of a connection.
-		{`the client goes on, though no reply came by here: the replies take another way, so conntrack sees half of the connection`, `没有应答经过这里，客户却继续发送：应答走了别的路，所以 conntrack 只看到连接的一半`},
+		{`the client goes on, though no reply came by here: the replies take another way, so conntrack sees half of the connection`, `没有应答经过这里，客户端却继续发送：应答走了别的路，所以 conntrack 只看到连接的一半`},
 		{`conntrack takes the reply for a new connection: it was told not to track the request \(NOTRACK\)`, `conntrack 把应答当成新连接：请求被要求不跟踪（NOTRACK）`},
 		{`conntrack takes the reply for a new connection: it has the request in another entry, as where the zones of the two directions differ`, `conntrack 把应答当成新连接：请求在另一个表项里，例如两个方向的 zone 不同`},
 		// Other flows.
@@ -281,7 +281,7 @@ func findings() [][2]string {
 		{`ip route get (\S+); add a route back`, `ip route get $1；添加回去的路由`},
 		{`ip route get (\S+) on the server: have the replies come back by this host, or do not ask for a state here`, `在服务器上看 ip route get $1：让应答经本机回来，或在这里不要检查状态`},
 		{`masquerade it: have what comes from (\S+) and goes out there again, translated, leave with this host's address`, `给它做 masquerade：从 $1 进来、转换后又从那里出去的，让它以本机的地址离开`},
-		{`ip route get the destination; ip rule; an interface that is down has no routes`, `ip route get 目的地址；ip rule；没有启用的网卡没有路由`},
+		{`ip route get the destination; ip rule; an interface that is down has no routes`, `ip route get 目的地址；ip rule；没有启用的接口没有路由`},
 		{`ip neigh show (\S+) dev (\S+): is the address right, is that host up and on this link\?`, `ip neigh show $1 dev $2：地址对吗，那台主机开着并在这条链路上吗？`},
 		// While it is looked.
 		{`looking for (.+), both directions`, `正在寻找两个方向的报文：$1`},

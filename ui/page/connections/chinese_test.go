@@ -96,7 +96,7 @@ func TestChineseExplained(t *testing.T) {
 			x.Timeout, x.TimeoutMax, x.Unknown = time.Second, 9*time.Second, []flow.Attribute{{Type: 77, Data: []byte{1}}}
 			x.Expects = []flow.Expectation{{Tuple: x.Orig.Tuple, Timeout: 9 * time.Second, Helper: "ftp"}}
 		}, "synproxy: 替服务器应答，序号从 11 起，时间戳从 22 起"},
-		{"", func(x *flow.Flow) { x.Orig.Tuple.Proto = model.ProtoGRE }, "PPTP 的呼叫标识：客户 0xc738，服务器 0x1bb"},
+		{"", func(x *flow.Flow) { x.Orig.Tuple.Proto = model.ProtoGRE }, "PPTP 的呼叫标识：客户端 0xc738，服务器 0x1bb"},
 		{"", func(x *flow.Flow) { x.Orig.VTag = 7 }, "验证标签 0x7，反方向 0x0"},
 	} {
 		p, f, fl := translated(t, c.rules)
