@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -123,7 +124,7 @@ func (w *whyRun) run(ctx context.Context, tell func(*why.Answer)) error {
 	w.tap.attach(w.look)
 	err := w.session.Arm(ctx, live.Trace{Filter: w.filter, For: w.span + 2*time.Second, Both: true, Method: w.method})
 	switch {
-	case err != nil && ctx.Err() != nil: // while it waited for drops to be watched: nothing was looked for
+	case err != nil && ctx.Err() != nil && interruptedAlone(err): // while it waited for drops to be watched: nothing was looked for
 		return nil
 	case err != nil:
 		return err
@@ -174,6 +175,18 @@ func (w *whyRun) run(ctx context.Context, tell func(*why.Answer)) error {
 			}
 		}
 	}
+}
+
+// interruptedAlone reports whether an error says nothing but that its context is over: beside that
+// it may say that what was armed could not be taken back.
+func interruptedAlone(err error) bool {
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !interruptedAlone(err) })
+	case interface{ Unwrap() error }:
+		return interruptedAlone(e.Unwrap())
+	}
+	return err == context.Canceled || err == context.DeadlineExceeded
 }
 
 // end ends the trace.

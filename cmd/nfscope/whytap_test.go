@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,3 +95,38 @@ func TestWhyWaitsOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestInterruptedAlone: who ends a search before it began is told where what was armed could not
+// be taken back.
+func TestInterruptedAlone(t *testing.T) {
+	f, err := filter.Parse("udp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stuck := errors.New("the rule stays")
+	waited := fmt.Errorf("the trace waited: %w", context.Canceled)
+	for name, c := range map[string]struct{ err, want error }{
+		"alone":           {context.Canceled, nil},
+		"in words":        {fmt.Errorf("arm the trace: %w", waited), nil},
+		"twice":           {errors.Join(waited, context.DeadlineExceeded), nil},
+		"and undone":      {errors.Join(waited, nil), nil},
+		"and not undone":  {fmt.Errorf("arm the trace: %w", errors.Join(waited, stuck)), stuck},
+		"in another join": {errors.Join(errors.Join(stuck, waited), context.Canceled), stuck},
+		"in one sentence": {fmt.Errorf("%w, and %w", waited, stuck), stuck},
+		"something else":  {stuck, stuck},
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		w := &whyRun{session: refusing{c.err}, tap: newWhyTap(), look: why.NewLook(f, ""), filter: f, span: time.Second}
+		if got := w.run(ctx, func(*why.Answer) {}); c.want == nil && got != nil || !errors.Is(got, c.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// refusing is a session that arms nothing.
+type refusing struct{ err error }
+
+func (r refusing) Arm(context.Context, live.Trace) error { return r.err }
+func (r refusing) Disarm() error                         { return nil }
+func (r refusing) Done() <-chan struct{}                 { return nil }
