@@ -59,7 +59,11 @@ type whyCase struct {
 	// sentence is exact; a * stands for what differs from run to run.
 	sentence string
 	// says is among the evidence.
-	says             string
+	says string
+	// because is part of why it is so sure.
+	because string
+	// do begins what to do; where that is empty nothing is asked, and - is for nothing to do.
+	do               string
 	kind, confidence string
 	status           int
 }
@@ -105,6 +109,12 @@ func (c *whyCase) answer(t *testing.T) {
 	}
 	if e := fmt.Sprint(a["evidence"]); !strings.Contains(e, c.says) {
 		t.Errorf("it does not say %q: %s", c.says, e)
+	}
+	if b := fmt.Sprint(a["because"]); !strings.Contains(b, c.because) {
+		t.Errorf("because %q, want %q", b, c.because)
+	}
+	if do, _ := a["do"].(string); c.do == "-" && do != "" || c.do != "-" && !strings.HasPrefix(do, c.do) {
+		t.Errorf("to do: %q, want %q", do, c.do)
 	}
 	chineseToo(t, a)
 	if (c.status == exitDropped) != a["dropped"].(bool) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -28,6 +29,10 @@ func TestWhyHalves(t *testing.T) {
 		udp sport { 1071, 1072 } ct state != established drop
 		tcp dport 1073 ct state invalid drop
 	}
+	chain blind {
+		type filter hook prerouting priority -250
+		tcp dport 1076 tcp flags ack drop
+	}
 }
 `, "nft", "-f", "-")
 	nettest.Echo(t, n.Server, 1071)
@@ -44,15 +49,59 @@ func TestWhyHalves(t *testing.T) {
 				sentence: "udp " + e.client + " > " + e.of(e.server, port) + ": the request was delivered (sent out of r1), the reply was dropped by rule 1 of inet w/through (nftables): udp sport { 1071, 1072 } ct state != established drop"})
 		}
 		far := e.pick("10.2.0.98", "fd02::98") // its answers take another way
-		segment := func(flags uint8) func(*testing.T) {
-			return sends(t, n, nettest.Frame{Src: e.client, Dst: far, Proto: unix.IPPROTO_TCP, SPort: 40000, DPort: 1073, TCPFlags: flags})
+		for port, c := range map[uint16]struct{ rule, do string }{
+			1073: {"rule 2 of inet w/through (nftables): tcp dport 1073 ct state invalid drop", "ip route get " + e.client + " on the server"},
+			1076: {"rule 1 of inet w/blind (nftables): tcp dport 1076 tcp flags ack drop", "-"}, // asks for no state
+		} {
+			segment := func(flags uint8) func(*testing.T) {
+				return sends(t, n, nettest.Frame{Src: e.client, Dst: far, Proto: unix.IPPROTO_TCP, SPort: 40000, DPort: port, TCPFlags: flags})
+			}
+			opens, goesOn := segment(0x02), segment(0x10)
+			list = append(list, whyCase{name: fmt.Sprintf("one way %d %s", port, e.name), at: n.Router, filter: fmt.Sprintf("tcp and dst host %s and dst port %d", far, port), fire: func(t *testing.T) { opens(t); goesOn(t) }, stopped: true,
+				kind: "rule", confidence: "certain", status: exitDropped, says: "the replies take another way, so conntrack sees half of the connection", do: c.do,
+				sentence: "tcp " + e.client + " > " + e.of(far, int(port)) + " was dropped by " + c.rule + " (1 of 2 packets; 1 came through)"})
 		}
-		opens, goesOn := segment(0x02), segment(0x10)
-		list = append(list, whyCase{name: "one way " + e.name, at: n.Router, filter: "tcp and dst host " + far + " and dst port 1073", fire: func(t *testing.T) { opens(t); goesOn(t) }, stopped: true,
-			kind: "rule", confidence: "certain", status: exitDropped, says: "the replies take another way, so conntrack sees half of the connection",
-			sentence: "tcp " + e.client + " > " + e.of(far, 1073) + " was dropped by rule 2 of inet w/through (nftables): tcp dport 1073 ct state invalid drop (1 of 2 packets; 1 came through)"})
 	}
 	answers(t, list)
+}
+
+// TestWhyUntracedReplies: -j TRACE does not trace what comes back to a translated request: of one
+// that works nobody is blamed, and of one that gets no reply only that none was traced is said.
+func TestWhyUntracedReplies(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "ip")
+	t.Parallel()
+	const public, port = "192.0.2.1", "10.2.0.2:1078"
+	for _, c := range []struct {
+		name, filter, to, network, rule     string
+		kind, confidence, sentence, because string
+	}{
+		{"DNAT", "dst host " + public, public + ":80", "tcp", "-A PREROUTING -d " + public + " -j DNAT --to-destination " + port,
+			"works", "likely", "nothing is wrong here: the request tcp 10.1.0.2 > " + public + ":80 (translated to " + port + ") was delivered (sent out of r1), and the reply came back", "and the client went on after it"},
+		{"SNAT", "src host 10.1.0.2", port, "tcp", "-A POSTROUTING -o r1 -j SNAT --to-source 10.2.0.1",
+			"works", "likely", "nothing is wrong here: the request tcp 10.1.0.2 > " + port + " was delivered (sent out of r1), and the reply came back", "and the client went on after it"},
+		{"MASQUERADE", "src host 10.1.0.2", port, "tcp", "-A POSTROUTING -o r1 -j MASQUERADE",
+			"works", "likely", "nothing is wrong here: the request tcp 10.1.0.2 > " + port + " was delivered (sent out of r1), and the reply came back", "and the client went on after it"},
+		{"a datagram", "dst host " + public, public + ":80", "udp", "-A PREROUTING -d " + public + " -j DNAT --to-destination " + port,
+			"unknown", "unknown", "udp 10.1.0.2 > " + public + ":80 (translated to " + port + "): the request was delivered (sent out of r1), and a reply came, which was not traced", "its end is not known"},
+		{"no reply", "dst host " + public, public + ":80", "udp", "-A PREROUTING -d " + public + " -j DNAT --to-destination 10.2.0.98:80",
+			"no-reply", "likely", "udp 10.1.0.2 > " + public + ":80 (translated to 10.2.0.98:80): the request was delivered (sent out of r1), and no reply was traced in *", "so that a reply may have come"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n := nettest.NewRouted(t)
+			n.FixNeighbours(t)
+			nettest.Feed(t, n.Router, "neigh add 10.2.0.98 lladdr 02:00:00:00:00:98 dev r1\n", "ip", "-batch", "-")
+			rule := strings.Replace(c.rule, " -j ", " -p "+c.network+" -j ", 1)
+			nettest.Feed(t, n.Router, "*nat\n"+rule+"\nCOMMIT\n", "iptables-legacy-restore")
+			nettest.Echo(t, n.Server, 1078)
+			text := "hello"
+			if c.name == "no reply" {
+				text = "no"
+			}
+			answers(t, []whyCase{{name: "why", at: n.Router, filter: c.network + " and " + c.filter, args: []string{"--method", "raw", "--for", "2s"}, fire: says(n.Client, c.network, c.to, text),
+				kind: c.kind, confidence: c.confidence, sentence: c.sentence, because: c.because, do: "-"}})
+		})
+	}
 }
 
 // TestWhyTooLongUnheard: a host that drops ICMP's word of a packet that is too long, by a rule

@@ -82,9 +82,9 @@ func (a *Answer) halves(s *Seen, v *verdict) {
 	if line := v.talk.parted(); line != "" {
 		a.Evidence = append(a.Evidence, line)
 	}
-	if v.talk.oneWay() && s.Lost == 0 && s.Gaps == 0 && s.Held == 0 {
+	if v.talk.oneWay() && !v.talk.unheard(s) && s.Lost == 0 && s.Gaps == 0 && s.Held == 0 {
 		a.Evidence = append(a.Evidence, "the client goes on, though no reply came by here: the replies take another way, so conntrack sees half of the connection")
-		if v.kind == Rule || v.kind == Policy {
+		if (v.kind == Rule || v.kind == Policy) && v.by.asksState() {
 			a.Do = "ip route get " + v.by.packet.Src.String() + " on the server: have the replies come back by this host, or do not ask for a state here"
 		}
 	}
@@ -210,7 +210,9 @@ func (k Kind) words() string {
 func (a *Answer) asks(v *verdict) {
 	switch {
 	case v.kind == Works:
-		a.Hop = v.talk.lastReply().hop()
+		if x := v.talk.lastReply(); x != nil {
+			a.Hop = x.hop()
+		}
 	case v.asks:
 		p := v.by.packet
 		a.Asks = &Call{Proto: p.Proto, From: netip.AddrPortFrom(p.Src, p.SPort), To: v.by.to(), In: v.by.journey.In}

@@ -124,10 +124,34 @@ func TestHalvesAdvice(t *testing.T) {
 	}
 	policy := drops9
 	policy.Kind, policy.Rule, policy.Text = "policy", 0, ""
-	for by, want := range map[journey.Culprit]string{drops9: "ip route get 10.1.0.2", policy: "ip route get 10.1.0.2"} {
-		a := Judge(&Seen{Filter: f, Began: begin, Looked: time.Second, Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, journey.Culprit{}), traced(12, tcp(model.ACK, 2, 3), journey.Dropped, by)}})
-		if !strings.HasPrefix(a.Do, want) {
-			t.Errorf("%s: %q", by.Kind, a.Do)
+	const way = "ip route get 10.1.0.2"
+	for _, c := range []struct {
+		by          journey.Culprit
+		state, told string // as the trace has it, as the kernel does that dropped it
+		want        string
+	}{
+		{drops9, "", "", ""},
+		{drops9, "ESTABLISHED", "ESTABLISHED", ""},
+		{drops9, "INVALID", "", way},
+		{drops9, "", "INVALID", way},
+		{policy, "ESTABLISHED", "", ""},
+		{policy, "INVALID", "", way},
+		{rule(3, "-A FORWARD -m length --length 53 -j DROP"), "", "", ""},
+		{rule(3, `-A FORWARD -m comment --comment "no ct state here" -j DROP`), "", "", ""},
+		{rule(3, `-A FORWARD -m comment --comment "odd \" one" -m conntrack ! --ctstate ESTABLISHED -j DROP`), "", "", way},
+		{rule(3, "-A FORWARD -m conntrack --ctstate INVALID -j DROP"), "", "", way},
+		{rule(3, "-A FORWARD -m state --state INVALID -j DROP"), "", "", way},
+		{rule(3, `tcp dport 80 ct state != established drop comment "half"`), "", "", way},
+	} {
+		gone := traced(12, tcp(model.ACK, 2, 3), journey.Dropped, c.by)
+		gone.CTState = c.state
+		s := &Seen{Filter: f, Began: begin, Looked: time.Second, Journeys: []*journey.Journey{traced(10, tcp(model.SYN, 1, 1), journey.Accepted, journey.Culprit{}), gone}}
+		if c.told != "" {
+			gone.Drop = netfilter(12, gone.Packet)
+			gone.Drop.State = c.told
+		}
+		if a := Judge(s); a.Do != "" && c.want == "" || !strings.HasPrefix(a.Do, c.want) || !strings.Contains(strings.Join(a.Evidence, "; "), "the client goes on") {
+			t.Errorf("%s %s %s %s: %q, %q", c.by.Kind, c.by.Text, c.state, c.told, a.Do, a.Evidence)
 		}
 	}
 	routes := &model.Routes{List: []model.Route{{To: netip.MustParsePrefix("10.1.0.0/24"), Device: "r0"}}}

@@ -28,6 +28,8 @@ type verdict struct {
 	asks bool
 	// borne is true where the flow works all the same: kind is what some of its packets met.
 	borne bool
+	// came is true where conntrack alone says that a reply came: nobody traced it.
+	came bool
 }
 
 // answer is the kind of the whole answer.
@@ -314,10 +316,15 @@ func (v *verdict) unanswered(s *Seen, words drop.Dictionary) {
 	case s.Probe != nil && s.Probe.Refused:
 		v.kind, v.because = Refused, "the probe's socket was told so"
 		return
+	case v.talk.unheard(s) && v.talk.answered(s):
+		v.untracedReply()
+		return
 	case s.Lost > 0 || s.Gaps > 0 || s.Held > 0:
 		v.confidence, v.because = Likely, "packets were not seen, a reply may be among them"
 	case !s.Over:
 		v.confidence, v.because = Likely, "a reply may still come"
+	case v.talk.unheard(s):
+		v.confidence, v.because = Likely, "-j TRACE does not trace what comes back to a translated request, so that a reply may have come"
 	case len(s.Filter.After()) > 0:
 		v.confidence, v.because = Likely, "the filter says more than addresses and ports, so that replies may not be matched"
 	case !here(v.by) && v.by.journey.Flow == 0:

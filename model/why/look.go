@@ -119,6 +119,7 @@ func (l *Look) Seen(now time.Time, over bool) *Seen {
 	s.Lost -= min(s.Lost, l.base.Trace+l.base.Dropped+l.base.Drops)
 	s.Gaps -= min(s.Gaps, l.base.Gaps)
 	s.Lost += l.over
+	s.Mirrored = snap.Trace.Method == snapshot.MethodRaw
 	s.Notes, s.Routes = snap.Trace.Notes, snap.Routes
 	if over {
 		s.Flows = flowsOf(s, snap.Flows.Table)

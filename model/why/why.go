@@ -114,6 +114,9 @@ type Seen struct {
 	Lost, Held, Gaps uint64
 	// Notes say what the trace could not see.
 	Notes []string
+	// Mirrored says that what comes back is traced by its addresses and ports alone, as -j TRACE
+	// does: of what is translated the replies are not.
+	Mirrored bool
 	// Place names the namespace, "" for the one we run in.
 	Place string
 	// Probe is the packet that was sent from here, nil where none was.

@@ -17,6 +17,9 @@ func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
 	if v.borne {
 		return v.losses(name) + v.end(s, words) + v.besides()
 	}
+	if v.came {
+		return name + ": the request was " + v.arrival() + ", and a reply came, which was not traced"
+	}
 	switch v.kind {
 	case Works:
 		if v.talk.requests.Seen == 0 {
@@ -192,12 +195,17 @@ func (v *verdict) silence(s *Seen, name string) string {
 		if v.hairpin(s) {
 			return fmt.Sprintf("%s back in %s: hairpin without SNAT, %s answers %s on %s directly, so that the reply comes from an address that was not asked", head, span(s.Looked), v.by.to().Addr(), v.by.packet.Src, v.by.journey.Out)
 		}
+		if v.talk.unheard(s) {
+			return v.untraced(s, name)
+		}
 		return fmt.Sprintf("%s back in %s: look at %s and at the way there", head, span(s.Looked), to)
 	}
 	k := s.Socket
 	switch {
 	case v.stranded(s):
 		return head + ": no route of this host leads back to " + v.by.packet.Src.String()
+	case v.talk.unheard(s):
+		return v.untraced(s, name)
 	case k == nil:
 		return head + " in " + span(s.Looked) + ": no socket of a program is known to have taken it"
 	case k.Proto == model.ProtoUDP && k.Waiting > 0:
@@ -207,6 +215,11 @@ func (v *verdict) silence(s *Seen, name string) string {
 		return fmt.Sprintf("%s: the socket %s listens, and the kernel of this host did not answer the SYN", head, k.At)
 	}
 	return fmt.Sprintf("%s: the server's socket %s took it, and its program sends nothing back", head, k.At)
+}
+
+// untraced says no more of what came back than that it was not traced.
+func (v *verdict) untraced(s *Seen, name string) string {
+	return fmt.Sprintf("%s: the request was %s, and no reply was traced in %s", name, v.arrival(), span(s.Looked))
 }
 
 // mixed says where packets of the same side had other ends.
