@@ -185,10 +185,11 @@ func placeOf(f model.Family, h model.Hook, p model.Priority) place {
 
 // renamed finds the journey whose packet nftrace has given another id: the id is a hash
 // of the device the packet came in by too (nft_trace_init), and for a packet that is
-// delivered to the bridge's own device that changes from the port to the bridge. Our
-// traces never begin behind prerouting.
+// delivered to the bridge's own device, or routed on from there, that changes from the port to
+// the bridge. Our traces never begin behind prerouting.
 func (f *Fold) renamed(w *walk, e *Event, k packetKey) *builder {
-	if !f.opt.Probes || w.place.hook != model.HookInput && (w.place.hook != model.HookForward || e.In == e.Out) {
+	on := w.place.hook == model.HookForward || w.place.hook == model.HookPostrouting && e.In != ""
+	if !f.opt.Probes || w.place.hook != model.HookInput && (!on || e.In == e.Out) {
 		return nil // copies of a packet that is flooded have ids of their own too
 	}
 	var same *builder

@@ -34,11 +34,13 @@ func fieldOf(words string) fields {
 		return 0
 	}
 	for w := range strings.FieldsSeq(words) {
-		switch w {
-		case "ttl", "hl", "hoplimit":
+		switch {
+		case w == "ttl" || w == "hl" || w == "hoplimit":
 			return hopLimit
-		case "tos", "dscp", "ecn":
+		case w == "tos" || w == "dscp" || w == "ecn":
 			return serviceType
+		case strings.HasPrefix(w, "@") && strings.Contains(w, ","): // by place and length, not a set
+			return allFields
 		}
 	}
 	return rest
@@ -106,9 +108,7 @@ func rewrites(b model.Backend, r *model.Rule) fields {
 	w := strings.Fields(r.Text)
 	for i := 1; i < len(w); i++ {
 		if w[i] == "set" && (i == 1 || w[i-2] != "meta" && w[i-2] != "ct") {
-			if out |= fieldOf(w[i-1]); strings.HasPrefix(w[i-1], "@") { // by place and length
-				out = allFields
-			}
+			out |= fieldOf(w[i-1])
 		}
 	}
 	return out

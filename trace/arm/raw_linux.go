@@ -63,6 +63,9 @@ func armRaw(ns *netns.Handle, p *plan, o Options) (_ *raw, notes []string, err e
 		o.Rate, o.Burst = min(o.Rate, xtLimit), min(o.Burst, xtLimit)
 		notes = append(notes, fmt.Sprintf("iptables can limit to %d packets a second at most, and that is the limit", xtLimit))
 	}
+	// Before the first rule traces: else of its first packets nf_tables would tell nothing.
+	var asleep error
+	r.awake, asleep = wake()
 	partly := false
 	need4, need6 := p.families()
 	for _, f := range []struct {
@@ -95,10 +98,9 @@ func armRaw(ns *netns.Handle, p *plan, o Options) (_ *raw, notes []string, err e
 	case len(r.sides) == 2:
 		notes = append(notes, "IPv4 and IPv6 are limited each for itself")
 	}
-	if r.awake, err = wake(); err != nil && !missing(err) {
-		notes = append(notes, "of what nf_tables' chains do nothing may be told: "+err.Error())
+	if asleep != nil && !missing(asleep) {
+		notes = append(notes, "of what nf_tables' chains do nothing may be told: "+asleep.Error())
 	}
-	err = nil
 	slices.Sort(r.notes)
 	notes = append(notes, slices.Compact(r.notes)...) // both families mostly say the same
 	if n := rawUnseen(ns); n != "" {

@@ -115,6 +115,8 @@ func TestBridged(t *testing.T) {
 		{"all", accept, accept, inet, "10.9.0.2:9", "accepted", "forward", "sent out of br0, accepted by rule 1 of", nil},
 		{"to the bridge itself", accept, "", inet, "10.9.0.3:9", "accepted", "input", "delivered to this host", []string{"L filter/INPUT policy accept"}},
 		{"to the bridge itself, native", "", "", strings.ReplaceAll(inet, "hook forward", "hook input"), "10.9.0.3:9", "accepted", "input", "delivered to this host, accepted by rule 1 of inet fw/f", []string{"N fw/f 1 accept"}},
+		{"routed from the bridge, legacy alone", accept, "", "", "10.8.0.2:9", "accepted", "forward", "sent out of x0, accepted by rule 1 of filter/FORWARD (iptables-legacy)", []string{"L filter/FORWARD 1 accept"}},
+		{"routed from the bridge, postrouting alone", "", "", strings.Split(inet, "\n")[0] + "\n chain p { type filter hook postrouting priority 0; }\n}\n", "10.8.0.2:9", "accepted", "forward", "sent out of x0", []string{"N fw/p policy accept"}},
 		{"routed from the bridge", accept, accept, inet, "10.8.0.2:9", "accepted", "forward", "sent out of x0, accepted by rule 1 of", nil},
 		{"a bridge's own chains", "", "", inet + bridge, "10.9.0.2:9", "accepted", "forward", "sent out of br0, accepted by rule 1 of inet fw/f",
 			[]string{"N b/pre policy accept", "N b/f policy accept", "N fw/f 1 accept", "N b/late policy accept", "N b/post policy accept", "N fw/p policy accept"}},
