@@ -97,6 +97,7 @@ func TestReachesInChinese(t *testing.T) {
 			{"nfscope/model/feed", "Item.Problem", 50},
 			{"nfscope/model/snapshot", "Trace.Notes", 40},
 			{"nfscope/trace/rcvbuf", "Grown.Note", 2},
+			{"nfscope/ui/page/trace", "Lines.Missing", 3},
 		}},
 		{[]string{"actions", "waits", "incomplete", "reading", "problems", "sources", "listings"}, 1, false, notice, []place{
 			{"nfscope/ui", "message.text", 20},

@@ -63,7 +63,8 @@ func (x *sight) asksState() bool {
 		return true
 	}
 	for i, part := range strings.Split(strings.ReplaceAll(x.journey.Outcome.By.Text, `\"`, ""), `"`) { // between quotes are comments
-		if i%2 == 0 && (strings.Contains(part, "ct state ") || strings.Contains(part, "--ctstate ") || strings.Contains(part, "--state ")) {
+		w := strings.Fields(part)
+		if i%2 == 0 && (slices.Contains(w, "--ctstate") || slices.Contains(w, "--state") || slices.Contains(w, "ct") && slices.Contains(w, "state")) {
 			return true
 		}
 	}

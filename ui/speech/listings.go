@@ -5,6 +5,7 @@ package speech
 func listings() [][2]string {
 	return [][2]string{
 		// What is listed, and why nothing is.
+		{`the filter is not used: (.+)`, `没有使用过滤器：$1`},
 		{`reading the rules of (.+?)(…|\.+)`, `正在读取 $1 的规则$2`},
 		{`reading the rules(\S+)`, `正在读取规则$1`},
 		{`every table of every backend once; a large host takes some seconds`, `每个 backend 的每张表各一次；规则多的主机要几秒`},

@@ -250,6 +250,11 @@ func TestLogsThatCannotBeRead(t *testing.T) {
 	if v := ansi.Strip(pg.View(f)); !strings.Contains(v, "ulogd (process 712)") {
 		t.Errorf("%s", v)
 	}
+	f.Lang = "zh"
+	pg.logs.told.Missing = []string{`LOG rules of namespace "a" write nothing: the kernel logs for the first network namespace only, as long as net.netfilter.nf_log_all_netns is 0; NFLOG works everywhere`}
+	if v := ansi.Strip(pg.View(f)); !strings.Contains(v, "命名空间 a 的 LOG 规则什么也不写") {
+		t.Errorf("%s", v)
+	}
 	// What was opened when nobody wanted it any more is closed.
 	l.err = nil
 	pg.asked = request{logs: true}

@@ -13,6 +13,7 @@ import (
 	"nfscope/ui/component/units"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // shownLine is a line of the log as the filter lets it through, with its number from 1.
@@ -154,8 +155,9 @@ func (pg *Page) drawLogs(f *page.Frame, a ladder.Area) {
 	if why != "" {
 		notes = append([]string{why}, notes...)
 	}
+	tell := pg.notices.In(speech.In(f.Language()))
 	for _, n := range notes {
-		for _, l := range ladder.Wrap(line.Clean(n), a.W-2) {
+		for _, l := range tell.Wrap(line.Clean(tell.Of(n)), a.W-2) {
 			if y < end {
 				c.PutMax(a.X+1, y, a.W-1, canvas.Fit(l, a.W-2, p.Glyphs.Dots), p.Warn)
 			}
