@@ -73,8 +73,9 @@ func (b *builder) looked(p *model.Packet) bool {
 // linkFlooded links a journey that begins behind a bridge's flooding with the packet that
 // it is a copy of: one frame to several ports is as many packets, of which one keeps the id
 // (br_flood, net/bridge/br_forward.c). The bridge names itself as both devices in forward,
-// and as the one to send by in postrouting, where the other is missing. Copies of what the host sends out of the bridge linkSent knows. e is the event at a
-// place that the journey begins with, or the first of nf_tables.
+// and as the one to send by in postrouting, where the other is missing. Copies of what the
+// host sends out of the bridge linkSent knows. e is the event at a place that the journey
+// begins with, or the first of nf_tables.
 func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
 	if b.began || b.copyOf != 0 || !f.opt.Probes || at.hook != model.HookForward && at.hook != model.HookPostrouting {
 		return
