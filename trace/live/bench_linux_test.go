@@ -90,7 +90,11 @@ func floodThrough(b *testing.B, nft, legacy string) *flood {
 func (f *flood) answered() {
 	f.b.Helper()
 	b := make([]byte, 64)
-	_, from, err := unix.Recvfrom(f.sink, b, 0)
+	_, err := unix.Write(f.fd, b)
+	var from unix.Sockaddr
+	if err == nil {
+		_, from, err = unix.Recvfrom(f.sink, b, 0)
+	}
 	if err == nil {
 		err = unix.Sendto(f.sink, []byte("yes"), 0, from)
 	}

@@ -46,7 +46,7 @@ func BenchmarkHook(b *testing.B) {
 			nets := []*flood{floodThrough(b, "", ""), floodThrough(b, "", "")}
 			ps := []*cpuSender{nets[0].pin(runtime.NumCPU() - 1), nets[1].pin(runtime.NumCPU() - 1)}
 			round := func() (first, second float64) {
-				const bursts, packets = 15, 250
+				const bursts, packets = 15, 300
 				var took [2][]float64
 				for range bursts {
 					for i, p := range ps {
