@@ -118,6 +118,16 @@ func TestChineseMarks(t *testing.T) {
 	}
 }
 
+// TestChineseClient: a client is no customer, in lessons as in explanations.
+func TestChineseClient(t *testing.T) {
+	t.Parallel()
+	for where, text := range spokenChinese(t) {
+		if strings.Contains(strings.ReplaceAll(text, "客户端", ""), "客户") {
+			t.Errorf("%s: a client is called a customer: %q", where, text)
+		}
+	}
+}
+
 // TestChineseLines: of whatever width, no line of a Chinese text begins with a mark that
 // closes or ends with one that opens.
 func TestChineseLines(t *testing.T) {

@@ -36,7 +36,7 @@ func Lab(lang string, current int) *snapshot.Snapshot {
 				{Ends: [2]snapshot.LabEnd{end("switch", "p1", "br0"), end("gateway", "br0", "", "10.2.0.1/24")}},
 				{Ends: [2]snapshot.LabEnd{end("switch", "p2", "br0"), end("web", "eth0", "", "10.2.0.2/24")}}}},
 		Steps: []snapshot.LabStep{
-			{Title: pick("the client opens the public port", "客户访问公网端口"), From: "client", Do: "tcp", To: "203.0.113.1:443", Count: 1, Asks: pick("The gateway itself has no web server. Who answers?", "网关上没有网页服务。谁来应答？")},
+			{Title: pick("the client opens the public port", "客户端访问公网端口"), From: "client", Do: "tcp", To: "203.0.113.1:443", Count: 1, Asks: pick("The gateway itself has no web server. Who answers?", "网关上没有网页服务。谁来应答？")},
 			{Title: pick("a packet to port 9000", "发往 9000 端口"), From: "pc", Do: "tcp", To: "10.2.0.3:9000", Count: 1, Asks: pick("Will it get through?", "能通吗？")},
 			{Title: pick("mail goes out directly", "直接发信"), From: "pc", Do: "tcp", To: "192.0.2.25:25", Count: 1, Asks: pick("Silence, or an answer?", "沉默还是答复？")},
 		}}
