@@ -18,10 +18,12 @@ type base struct {
 
 // bases are the base chains of each hook, and the rules that switch a trace off.
 type bases struct {
-	at    [model.HookPostrouting + 1][]base
-	nat   []base // of legacy tables; at leaves out all of nat
-	below []base // of bridges and devices
-	mutes []mute
+	at  [model.HookPostrouting + 1][]base
+	nat []base // of legacy tables; at leaves out all of nat
+	// natNFT are those of nf_tables.
+	natNFT []base
+	below  []base // of bridges and devices
+	mutes  []mute
 	// stops are the base chains that can end a packet's way; ahead is what of them is
 	// still to come, as far as it was asked for.
 	stops [model.HookPostrouting + 1][]stop
@@ -66,6 +68,8 @@ func basesOf(rs *model.Ruleset) *bases {
 				all.at[c.Hook] = append(all.at[c.Hook], at)
 			} else if t.Backend == model.BackendLegacy {
 				all.nat = append(all.nat, at)
+			} else {
+				all.natNFT = append(all.natNFT, at)
 			}
 		}
 		if t.Backend == model.BackendNFTables {

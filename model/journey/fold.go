@@ -57,6 +57,8 @@ type Fold struct {
 	flows Flows
 	// noLegacy is true where rules of legacy tables tell nothing.
 	noLegacy bool
+	// noNFT is true where nf_tables may tell nothing.
+	noNFT bool
 	// chose tells which closed journeys are kept; nil keeps all. Those that began after
 	// number since and that ours, a table of nfscope, traced are chosen.
 	chose func(*Journey) bool
@@ -206,6 +208,19 @@ func (f *Fold) SetNoLegacy(on bool) {
 	}
 	f.drawAll()
 	f.noLegacy, f.view = on, nil
+	for b := range f.underWay {
+		b.dirty = true
+	}
+}
+
+// SetNoNFT says whether nf_tables may tell nothing of its chains, nothing keeping its tracer
+// awake: what a packet met there is not known then.
+func (f *Fold) SetNoNFT(on bool) {
+	if on == f.noNFT {
+		return
+	}
+	f.drawAll()
+	f.noNFT, f.view = on, nil
 	for b := range f.underWay {
 		b.dirty = true
 	}

@@ -79,7 +79,7 @@ func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 		o.By = CulpritOf(s)
 		o.Sentence = "last seen at " + o.By.Words() + either(s.Target)
 		j.Possible = eitherWay()
-	case !f.opt.Probes && last != nil && last.verdict == model.VerdictAccept && b.throughAll(last.place.hook):
+	case !f.opt.Probes && last != nil && last.verdict == model.VerdictAccept && b.throughAll(last.place.hook) && f.asleep(b) == nil:
 		// Without probe chains the last word of the last chain is all there is.
 		accepted(j, "accepted by every chain that was traced")
 		return ""
@@ -236,6 +236,9 @@ func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 	}
 	if at.inBridge() { // as of a copy that a bridge floods of what the host sends
 		return where + "; nothing would show it after that", true
+	}
+	if c := f.asleep(b); c != nil {
+		return where + "; what " + Where(c.backend, c.family, c.table, c.name) + " did with it, if it came there, is not known: nf_tables' chains are not traced", true
 	}
 	if c := b.untold(at); c != nil {
 		return where + "; " + Where(c.backend, c.family, c.table, c.name) + ", which it met there, told nothing: it is not traced, or its event was lost", true

@@ -262,6 +262,8 @@ func (f *Fold) complete(b *builder, j *Journey, why string) {
 	default:
 		if w := b.unfinished(at); w != nil {
 			j.Why = "the end of its way through " + w.table + "/" + w.base + " was not seen: events were lost or came too late"
+		} else if c := f.asleep(b); c != nil {
+			j.Why = "what " + c.table + "/" + c.name + " did with it, if it came there, is not known: nf_tables' chains are not traced"
 		} else if c := b.missing(at); c != nil {
 			j.Why = "no event of " + c.table + "/" + c.name + " was seen, which it met: events were lost or came too late"
 			if f.noLegacy && c.backend == model.BackendLegacy {

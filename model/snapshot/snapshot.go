@@ -148,6 +148,9 @@ type Trace struct {
 	// NoLegacy says that rules of legacy tables tell nothing: their tracer is not at work,
 	// such as where another program reads its NFLOG group.
 	NoLegacy bool
+	// NoNFT says that chains of nf_tables may tell nothing: with -j TRACE nf_tables looks for the
+	// trace only while a rule of its own keeps it awake, and none could be made.
+	NoNFT bool
 	// Notes say what the kernel could not match and is filtered afterwards, or which
 	// tracer is missing.
 	Notes []string

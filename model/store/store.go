@@ -250,6 +250,7 @@ func (s *Store) setTrace(t *snapshot.Trace) {
 	s.trace = *t
 	s.fold.SetProbes(t.Method == snapshot.MethodOwner)
 	s.fold.SetNoLegacy(t.NoLegacy)
+	s.fold.SetNoNFT(t.NoNFT)
 	s.fold.SetArmed(t.Armed)
 	s.fold.SetFollowing(t.Method == snapshot.MethodPrograms)
 }

@@ -162,6 +162,7 @@ func (a *Armed) Held(ctx context.Context) (traced, held uint64, err error) {
 func (a *Armed) State() snapshot.Trace {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return snapshot.Trace{Armed: !a.ended, Filter: a.opts.Filter.String(), Both: a.opts.Both, Table: a.table, Until: a.until, Rate: a.opts.Rate, Held: a.held,
+	r, raw := a.how.(*raw)
+	return snapshot.Trace{Armed: !a.ended, NoNFT: raw && r.asleep, Filter: a.opts.Filter.String(), Both: a.opts.Both, Table: a.table, Until: a.until, Rate: a.opts.Rate, Held: a.held,
 		Method: a.says, Notes: slices.Clone(a.notes)}
 }

@@ -30,6 +30,9 @@ func child(method string) {
 		if err != nil {
 			return err
 		}
+		if method == asleep {
+			return armAsleep(ns)
+		}
 		if method == unguarded {
 			_, err := arm.EnableLog(ns, nil)
 			return err

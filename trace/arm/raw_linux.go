@@ -36,6 +36,8 @@ type raw struct {
 	notes []string   // on what bounds it
 	// awake keeps nf_tables telling, nil where it cannot.
 	awake *nftables.Conn
+	// asleep is true where nothing does.
+	asleep bool
 }
 
 // rawSide is the iptables of one family.
@@ -66,6 +68,7 @@ func armRaw(ns *netns.Handle, p *plan, o Options) (_ *raw, notes []string, err e
 	// Before the first rule traces: else of its first packets nf_tables would tell nothing.
 	var asleep error
 	r.awake, asleep = wake()
+	r.asleep = asleep != nil
 	partly := false
 	need4, need6 := p.families()
 	for _, f := range []struct {

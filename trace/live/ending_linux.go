@@ -103,7 +103,7 @@ func (tr *tracing) queued() (bytes uint64) {
 // tell puts the trace's state.
 func (s *Session) tell(tr *tracing, armed bool) {
 	st := tr.armed.State()
-	st.Armed, st.NoLegacy = armed, tr.log == nil
+	st.Armed, st.NoLegacy, st.NoNFT = armed, tr.log == nil, st.NoNFT || tr.nft == nil
 	st.Notes = append(st.Notes, tr.notes...)
 	if armed {
 		if _, held, err := tr.armed.Held(context.Background()); err == nil {

@@ -57,7 +57,7 @@ func items() []feed.Item {
 		{Time: at(0), Host: &feed.Host{Name: "r", Kernel: "6.18", Local: []string{"10.0.0.1/24"}, Source: "lab x"}},
 		{Time: at(0), Rules: rs},
 		{Time: at(1), Counts: &model.Counts{Generation: "g1", Taken: at(1), Rules: []model.Counters{{Packets: 9, Bytes: 8, Valid: true}, {}}, Chains: []model.Counters{{}, {}, {Valid: true}}}},
-		{Time: at(2), Trace: &snapshot.Trace{Armed: true, Filter: "ip or ip6", Both: true, Table: "nfscope_1_1", Until: at(99), Rate: 5, Held: 6, Method: snapshot.MethodOwner, NoLegacy: true, Notes: []string{"n"}}},
+		{Time: at(2), Trace: &snapshot.Trace{Armed: true, Filter: "ip or ip6", Both: true, Table: "nfscope_1_1", Until: at(99), Rate: 5, Held: 6, Method: snapshot.MethodOwner, NoLegacy: true, NoNFT: true, Notes: []string{"n"}}},
 		{Time: at(3), Event: &journey.Event{Source: journey.SourceNFT, Time: at(3), Seq: 3, Family: model.FamilyInet, Table: "fw", Chain: "in", Kind: journey.EventRule, ID: 0xdeadbeef, Handle: 12,
 			Verdict: model.VerdictJump, To: "sub", Packet: p, In: "eth0", Out: "eth1", PhysIn: "p0", PhysOut: "p1", Mark: 5, HasMark: true, CT: &journey.CT{ID: 42, Direction: 1, Status: 8, State: 2}}},
 		{Time: at(3), Event: &journey.Event{Source: journey.SourceLegacy, Time: at(3), Seq: 4, Family: model.FamilyIPv6, Table: "raw", Chain: "PREROUTING", Kind: journey.EventPolicy,

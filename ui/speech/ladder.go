@@ -151,6 +151,7 @@ func phrases() [][2]string {
 		{`under way`, `在途中`},
 		{`the end of its way through (.+) was not seen: events were lost or came too late`, `没有看到它怎样走完 $1：事件丢失或来得太晚`},
 		{`no event of (.+) was seen, which it met: events were lost or came too late`, `它遇到了 $1，却没有看到那里的事件：事件丢失或来得太晚`},
+		{`what (.+) did with it, if it came there, is not known: nf_tables' chains are not traced`, `它若到过 $1，那里怎样处理它不得而知：nf_tables 的链没有被跟踪`},
 		{`what (.+) did with it, which it met, is not known: legacy tables are not traced`, `它遇到了 $1，那里怎样处理它不得而知：legacy 表没有被跟踪`},
 		{`known by its connection: chains before conntrack are not shown`, `是从它的连接得知的：conntrack 之前的链不显示`},
 		{`(.+) and (.+) stand at the same priority: which ran first is not known`, `$1 与 $2 优先级相同：不知道哪个先执行`},

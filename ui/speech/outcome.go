@@ -59,6 +59,7 @@ func outcomes() [][2]string {
 		{`(last seen in .+?); nothing would show it after that`, `@$1@；此后没有什么能显示它`},
 		{`(last seen in .+?); (.+) may have ended its trace: what came after is not known`, `@$1@；对它的跟踪可能到 @$2@ 为止：此后的情况不得而知`},
 		{`(last seen in .+?); (.+), which it met there, told nothing: it is not traced, or its event was lost`, `@$1@；它在那里遇到了 $2，那里没有报告：没有被跟踪，或丢失了事件`},
+		{`(last seen in .+?); what (.+) did with it, if it came there, is not known: nf_tables' chains are not traced`, `@$1@；它若到过 $2，那里怎样处理它不得而知：nf_tables 的链没有被跟踪`},
 		{`(last seen in .+?); (.+), or the kernel, may have dropped it: legacy tables are not traced`, `@$1@；可能被 $2 或内核丢弃：legacy 表没有被跟踪`},
 		{`(last seen in .+?), no rule of the IP families dropped it: the kernel did \(routing, rp_filter, conntrack, \.\.\.\), or holds it, or a chain below did, such as (.+)`, `@$1@，没有 IP 协议族的规则丢弃它：是内核丢的（路由、rp_filter、conntrack 等），或还在内核手里，或被下层的链丢弃，例如 $2`},
 		{`(last seen in .+?), no rule dropped it: the kernel did \(routing, rp_filter, conntrack, \.\.\.\), or holds it`, `@$1@，没有规则丢弃它：是内核丢的（路由、rp_filter、conntrack 等），或还在内核手里`},

@@ -1,0 +1,87 @@
+package journey
+
+import (
+	"testing"
+	"time"
+
+	"nfscope/model"
+)
+
+// TestAsleep: where nothing keeps nf_tables' tracer awake, a journey that the legacy tracer
+// alone told of is not whole if the packet may have met a chain of nf_tables, of nat and of
+// bridges among them, and such a chain may have had the last word; chains that it did not come
+// to say nothing, nor does it matter where nf_tables told of the packet all the same.
+func TestAsleep(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	raw := legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT"), builtin("raw", "OUTPUT", "ACCEPT"))
+	filter := legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT", target("DROP")), builtin("filter", "INPUT", "ACCEPT"))
+	inet := func(c *model.Chain) *model.Table { return nftTable("fw", c) }
+	nat := func(c *model.Chain) *model.Table {
+		return &model.Table{Backend: model.BackendIptablesNFT, Family: model.FamilyIPv4, Name: "nat", Chains: []*model.Chain{c}}
+	}
+	bridge := func(h model.Hook, at model.Priority) *model.Table {
+		return &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{chainOf("c", h, at, "accept")}}
+	}
+	six := inet(chainOf("f", model.HookForward, 0, "accept"))
+	six.Family = model.FamilyIPv6
+	begun := line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p)
+	made := line("raw", "OUTPUT", EventPolicy, 1, model.HookOutput, p)
+	passes := []Event{begun, line("filter", "FORWARD", EventPolicy, 2, model.HookForward, p)}
+	drops := []Event{begun, line("filter", "FORWARD", EventRule, 1, model.HookForward, p)}
+	delivered := []Event{begun, line("filter", "INPUT", EventPolicy, 1, model.HookInput, p)}
+	local := []Event{made}
+	told := append(passes[:2:2], message("f", EventPolicy, 0, model.VerdictAccept, p))
+	told[2].Out = "r1"
+	const unknown, not = "what fw/f did with it, if it came there, is not known: nf_tables' chains are not traced", "what b/c did with it, if it came there, is not known: nf_tables' chains are not traced"
+	forward := func(at model.Priority) *model.Table { return inet(chainOf("f", model.HookForward, at, "accept")) }
+	for _, c := range []struct {
+		name   string
+		table  *model.Table
+		events []Event
+		end    string
+		why    string
+	}{
+		{"a chain of inet", forward(5), passes, Unknown, unknown},
+		{"one before the table that drops", forward(-5), drops, Dropped, unknown},
+		{"one beside it", forward(0), drops, Dropped, unknown},
+		{"one behind it", forward(5), drops, Dropped, ""},
+		{"one before the trace", inet(chainOf("f", model.HookPrerouting, -301, "accept")), passes, Accepted, ""},
+		{"another family's", six, passes, Accepted, ""},
+		{"another hook's", inet(chainOf("f", model.HookInput, 5, "accept")), passes, Accepted, ""},
+		{"iptables-nft's nat", nat(builtin("nat", "POSTROUTING", "ACCEPT")), passes, Unknown, "what nat/POSTROUTING did with it, if it came there, is not known: nf_tables' chains are not traced"},
+		{"nat of another way", nat(builtin("nat", "OUTPUT", "ACCEPT")), passes, Accepted, ""},
+		{"nat behind the drop", nat(builtin("nat", "POSTROUTING", "ACCEPT")), drops, Dropped, ""},
+		{"a bridge's forward", bridge(model.HookForward, 0), passes, Unknown, not},
+		{"a bridge's forward, and it is delivered", bridge(model.HookForward, 0), delivered, Accepted, ""},
+		{"a bridge's forward, and it is made here", bridge(model.HookForward, 0), local, Accepted, ""},
+		{"a bridge's prerouting, before it", bridge(model.HookPrerouting, -1), passes, Accepted, ""},
+		{"a bridge's prerouting, behind it", bridge(model.HookPrerouting, 1), passes, Unknown, not},
+		{"a bridge's prerouting, and it is made here", bridge(model.HookPrerouting, 1), local, Accepted, ""},
+		{"a bridge's input, and it is routed on", bridge(model.HookInput, 0), passes, Unknown, not},
+		{"a bridge's output", bridge(model.HookOutput, 0), passes, Unknown, not},
+		{"a bridge's output, made here", bridge(model.HookOutput, 0), local, Unknown, not},
+		{"a bridge's output, and it is delivered", bridge(model.HookOutput, 0), delivered, Accepted, ""},
+		{"a bridge's output behind the drop", bridge(model.HookOutput, 0), drops, Dropped, ""},
+		{"something else keeps it awake", forward(5), told, Accepted, ""},
+	} {
+		for _, asleep := range []bool{true, false} {
+			f := NewFold(Options{})
+			f.SetNoNFT(asleep)
+			f.SetRules(rulesOf(raw, filter, c.table), time.Time{})
+			for i := range c.events {
+				f.Event(&c.events[i])
+			}
+			f.Flush()
+			j := f.Journeys()[0]
+			if !asleep {
+				if j.Why == c.why && c.why != "" {
+					t.Errorf("%s, awake: %q", c.name, j.Why)
+				}
+				continue
+			}
+			if j.Outcome.Verdict != c.end || j.Complete != (c.why == "") || j.Why != c.why || (len(j.Possible) == 2) != (c.end == Unknown) {
+				t.Errorf("%s: %s (%s), possible %v, complete %v %q, want %s, %q", c.name, j.Outcome.Verdict, j.Outcome.Sentence, j.Possible, j.Complete, j.Why, c.end, c.why)
+			}
+		}
+	}
+}
