@@ -59,7 +59,7 @@ func (a *app) traceCommand() *cobra.Command {
 				return usagef("--rate %d: expected 1 to 1000000 packets a second", o.rate)
 			case o.programs && (o.between || o.misses):
 				return usagef("--programs: nothing is traced, so leave out --between and --misses")
-			case o.programs && o.method != "auto":
+			case o.programs && o.method != arm.MethodAuto:
 				return usagef("--programs: no rule is armed, so leave out --method %s", o.method)
 			case len(o.through) > 0 && !o.programs:
 				return usagef("--through: it is for --programs, which follows packets into other namespaces")
@@ -69,6 +69,9 @@ func (a *app) traceCommand() *cobra.Command {
 				return usagef("-w -: the recording is what is written to stdout, so no packets are printed: leave out --json and --misses")
 			case o.count < 0:
 				return usagef("--count %d: expected 0 or more", o.count)
+			}
+			if err := checkMethod(o.method); err != nil {
+				return err
 			}
 			return a.trace(f, o)
 		},
@@ -84,9 +87,22 @@ func (a *app) traceCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.misses, "misses", false, "print the rules that were looked at and did not match, with what failed")
 	c.Flags().StringVarP(&o.file, "write", "w", "", "write a recording to `FILE`; - for stdout, and then no packets are printed")
 	c.Flags().BoolVar(&o.redact, "redact", false, "with -w: replace addresses and names in the recording, each by always the same other one")
-	c.Flags().StringVar(&o.method, "method", "auto", "arm by auto, owner (a table that the kernel removes with us) or raw (-j TRACE)")
-	_ = c.Flags().MarkHidden("method")
+	methodFlag(c, &o.method)
 	return c
+}
+
+// methodFlag lets a command that traces be told how to arm.
+func methodFlag(c *cobra.Command, method *string) {
+	c.Flags().StringVar(method, "method", arm.MethodAuto, "arm by `HOW`: auto, owner (a table of nf_tables that the kernel removes with us) or raw (-j TRACE)")
+}
+
+// checkMethod refuses a way to arm that there is not.
+func checkMethod(method string) error {
+	switch method {
+	case arm.MethodAuto, arm.MethodOwner, arm.MethodRaw:
+		return nil
+	}
+	return usagef("--method %s: expected auto, owner or raw", method)
 }
 
 // fewKept is how many packets are kept to be drawn or printed: each is printed when its

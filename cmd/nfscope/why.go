@@ -57,6 +57,9 @@ func (a *app) whyCommand() *cobra.Command {
 			if o.span <= 0 || o.span > time.Hour {
 				return usagef("--for %v: expected a time between 1ms and 1h", o.span)
 			}
+			if err := checkMethod(o.method); err != nil {
+				return err
+			}
 			return a.why(f, o)
 		},
 	}
@@ -64,8 +67,7 @@ func (a *app) whyCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.json, "json", false, "print nfscope/journey/1, drop/1 and flow/1 objects as evidence, and one nfscope/why/1 object, one a line")
 	c.Flags().BoolVar(&o.probe, "probe", false, "send a packet from here: a TCP SYN, a UDP datagram or an ICMP echo to the destination that FILTER names, three at most")
 	c.Flags().BoolVar(&o.misses, "misses", false, "show of each packet the rules that were looked at and did not match, with what failed")
-	c.Flags().StringVar(&o.method, "method", "auto", "arm by auto, owner (a table that the kernel removes with us) or raw (-j TRACE)")
-	_ = c.Flags().MarkHidden("method")
+	methodFlag(c, &o.method)
 	return c
 }
 
