@@ -151,7 +151,7 @@ func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) err
 }
 
 // Heard is the time before which the kernel told of no flow that Watch has not emitted: now,
-// unless some of it waits in the socket or is being read; two seconds ago where it never ends.
+// unless some of it waits in the socket or is being read.
 func (r *Reader) Heard() time.Time {
 	if s := r.following.Load(); s != nil {
 		return s.heard()
@@ -258,7 +258,9 @@ func (r *Reader) drain(s *subscription, emit func(feed.Item)) (many, lost bool) 
 			break
 		}
 		total += n
+		s.progress.Took(n)
 		r.events(s.got[:n], emit)
+		s.progress.Done(0)
 	}
 	if n := s.lost(); n > 0 {
 		emit(gap(n))

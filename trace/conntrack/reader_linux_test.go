@@ -148,7 +148,7 @@ func TestHeard(t *testing.T) {
 	<-met
 	begun := time.Now()
 	for range 100 {
-		if at := r.Heard(); !at.Before(begun) && time.Since(begun) < behind {
+		if at := r.Heard(); !at.Before(begun) {
 			t.Fatalf("a flow is in hand, and all was heard up to %v after it", at.Sub(begun))
 		}
 	}

@@ -34,6 +34,8 @@ type subscription struct {
 	turns atomic.Int64
 	began time.Time
 	dry   atomic.Int64
+	// progress tells it in a storm, in which nothing is there never.
+	progress rcvbuf.Progress
 }
 
 // subscribe joins the groups of new, changed and destroyed flows. The socket is told
@@ -123,11 +125,8 @@ func (s *subscription) poll() (n int, err error) {
 	return n, err
 }
 
-// behind is how far heard is behind at most: in a storm that the reader never comes to the
-// end of, packets end all the same.
-const behind = 2 * time.Second
-
-// heard is the time before which no event came that was not emitted.
+// heard is the time before which no event came that was not emitted; in a storm that the
+// reader never comes to the end of, the moment up to which it has come.
 func (s *subscription) heard() time.Time {
 	now := time.Now()
 	if turn := s.turns.Load(); turn%2 == 1 {
@@ -136,8 +135,11 @@ func (s *subscription) heard() time.Time {
 		}
 	}
 	dry := s.began.Add(time.Duration(s.dry.Load()))
-	if bound := now.Add(-behind); dry.Before(bound) {
-		return bound
+	if at := s.progress.Heard(now, len(s.many.heads), func() (uint32, error) {
+		st, err := rcvbuf.Read(s.raw)
+		return st.Queued, err
+	}); at.After(dry) {
+		return at
 	}
 	return dry
 }

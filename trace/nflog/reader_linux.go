@@ -282,6 +282,7 @@ func (r *Reader) gap(emit func([]journey.Event), lost, before uint64) {
 
 // flush hands over what is decoded.
 func (r *Reader) flush(emit func([]journey.Event)) {
+	defer r.sock.Passed()
 	l := r.got.Events()
 	if len(l) == 0 {
 		return

@@ -195,6 +195,7 @@ func (r *Reader) gap(emit func([]journey.Event), n uint64) {
 
 // flush hands over what is decoded.
 func (r *Reader) flush(emit func([]journey.Event)) {
+	defer r.sock.Passed()
 	if l := r.got.Events(); len(l) > 0 {
 		emit(l)
 		r.got.Reset()

@@ -16,6 +16,8 @@ const (
 	// pause is how long Wait lets messages gather in a flood: some hundred are then read
 	// for one time that we are woken.
 	pause = time.Millisecond
+	// largestRead is how many messages are read by a call at most.
+	largestRead = 64
 	// sparse is how far apart messages are, on average, that are no flood.
 	sparse = 50 * time.Microsecond
 )
@@ -40,6 +42,9 @@ type Socket struct {
 	began time.Time
 	dry   atomic.Int64
 	turns atomic.Uint64
+	// In a flood it never has: then it is told by how far its reader has come.
+	progress Progress
+	last     int // messages of the last Read
 
 	asked time.Time // Read was called last
 	got   int       // datagrams read since
@@ -93,10 +98,15 @@ func (s *Socket) Read(m *Messages, most int) (n int, err error) {
 		return 0, os.ErrClosed
 	}
 	s.asked = time.Now()
-	n, err = m.Read(s.fd, most)
+	n, err = m.Read(s.fd, min(most, largestRead))
+	s.last = max(0, n)
+	s.progress.Took(s.last)
 	s.got += n
 	return n, err
 }
+
+// Passed says that the reader is done with all that it read before the last Read.
+func (s *Socket) Passed() { s.progress.Done(s.last) }
 
 // Wait waits until there may be something to read, or for a while in a flood. It gives
 // os.ErrDeadlineExceeded after Stop, and when it has waited for so long (0: for ever), and
@@ -167,7 +177,7 @@ func (s *Socket) State() (State, error) {
 }
 
 // Heard is the time before which nothing came that the reader is not done with: now, while
-// it waits and nothing else does.
+// it waits and nothing else does; in a flood the moment up to which the reader has come.
 func (s *Socket) Heard() time.Time {
 	now := time.Now()
 	if turn := s.turns.Load(); turn%2 == 1 {
@@ -176,14 +186,20 @@ func (s *Socket) Heard() time.Time {
 			return now
 		}
 	}
+	if at := s.progress.Heard(now, largestRead, func() (uint32, error) {
+		st, err := s.State()
+		return st.Queued, err
+	}); !at.IsZero() {
+		s.dried(at)
+	}
 	return s.Dry()
 }
 
-// Dry is a time after which everything came that was read since Wait: the latest at which
-// the socket was known to have nothing.
+// Dry is a time after which everything came that the last Read read: the latest of which the
+// socket was known to have nothing left.
 func (s *Socket) Dry() time.Time { return s.began.Add(time.Duration(s.dry.Load())) }
 
-// dried notes that there was nothing at a time.
+// dried notes that nothing was left of a time.
 func (s *Socket) dried(at time.Time) {
 	for d := int64(at.Sub(s.began)); ; {
 		if old := s.dry.Load(); d <= old || s.dry.CompareAndSwap(old, d) {

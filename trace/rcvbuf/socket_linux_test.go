@@ -91,33 +91,7 @@ func TestSocket(t *testing.T) {
 // and had nothing; also what was read and is not done with is not heard.
 func TestHeard(t *testing.T) {
 	t.Parallel()
-	// What waits in one of AF_UNIX is its sender's, that of netlink is not.
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_USERSOCK)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		t.Fatal(err)
-	}
-	to, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	from, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(from)
-	out := os.NewFile(uintptr(fd), "out")
-	raw, err := out.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Take(raw, out.Close)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s, from, to := netlinks(t)
 	got, next := make(chan bool), make(chan bool)
 	go func() {
 		for m := NewMessages(4, 8); ; {
@@ -167,5 +141,85 @@ func TestHeard(t *testing.T) {
 		}
 		next <- true
 		upTo(time.Now())
+	}
+}
+
+// netlinks gives a socket, and one that sends to an address, the first's: what waits in those of
+// AF_UNIX is their sender's, that of netlink is not.
+func netlinks(t *testing.T) (s *Socket, from int, to unix.Sockaddr) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_USERSOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		t.Fatal(err)
+	}
+	if to, err = unix.Getsockname(fd); err != nil {
+		t.Fatal(err)
+	}
+	if from, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.NETLINK_USERSOCK); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(from) })
+	out := os.NewFile(uintptr(fd), "out")
+	raw, err := out.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Take(raw, out.Close); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, from, to
+}
+
+// TestHeardInFlood: of a socket that is never empty what was read is heard, when it is done with
+// and not before, however long that takes.
+func TestHeardInFlood(t *testing.T) {
+	t.Parallel()
+	s, from, to := netlinks(t)
+	const more = 4       // messages wait always
+	var sent []time.Time // of what is not done with
+	send := func(n int) {
+		t.Helper()
+		for range n {
+			if err := unix.Sendto(from, []byte("m"), 0, to); err != nil {
+				t.Fatal(err)
+			}
+			sent = append(sent, time.Now())
+		}
+	}
+	began := time.Now()
+	send(more)
+	if st, err := s.State(); err != nil || st.Queued < more*least {
+		t.Fatalf("%d messages take %+v, %v: less than %d each", more, st, err, least)
+	}
+	m, last := NewMessages(1, 8), began
+	read := func(passes bool) {
+		t.Helper()
+		if n, err := s.Read(m, 1); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+		at := s.Heard()
+		if at.Before(last) && last != began || at.After(sent[0]) {
+			t.Fatalf("heard is %v before it was, or %v after what is in hand was sent", last.Sub(at), at.Sub(sent[0]))
+		}
+		if at.After(last) {
+			last = at
+		}
+		if send(1); passes {
+			s.Passed()
+			sent = sent[1:]
+		}
+	}
+	for range 2000 {
+		read(true)
+	}
+	if !last.After(began) {
+		t.Fatal("what was read is never heard")
+	}
+	for range 500 { // read, and not done with
+		read(false)
 	}
 }
