@@ -34,7 +34,7 @@ type Reader struct {
 	seats  []place // as they could be taken, by number; written under mu
 	spaces []*ifname.Table
 
-	// heard is when the sights were last begun to be read to their end.
+	// heard is the moment up to which all sights were told.
 	heard atomic.Pointer[time.Time]
 	// lost are sights that are missing and were told of, bad those that could not be read.
 	lost, bad uint64
@@ -182,7 +182,7 @@ func (r *Reader) Name(l []journey.Event) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.ring.Drain(func(b []byte) error {
+	if err := r.ring.Drain(func(time.Time) {}, func(b []byte) error {
 		seq, n, err := decodeLine(b)
 		if err == nil {
 			r.line(seq, n)
@@ -217,7 +217,6 @@ func (r *Reader) drain(put func(feed.Item)) error {
 	if r.closed {
 		return os.ErrClosed
 	}
-	begin := time.Now()
 	boot, err := kprog.Boot()
 	if err != nil {
 		return err
@@ -226,7 +225,7 @@ func (r *Reader) drain(put func(feed.Item)) error {
 	if err != nil {
 		return err
 	}
-	err = r.kit.Ring.Drain(func(b []byte) error {
+	return r.kit.Ring.Drain(func(at time.Time) { r.heard.Store(&at) }, func(b []byte) error {
 		e, err := decode(b)
 		if err != nil || int(e.Seat) >= len(r.seats) {
 			r.bad++ // no header of IP: it counts as one that is missing
@@ -240,10 +239,6 @@ func (r *Reader) drain(put func(feed.Item)) error {
 		put(feed.Item{Time: s.Time, Sight: s})
 		return nil
 	})
-	if err == nil {
-		r.heard.Store(&begin)
-	}
-	return err
 }
 
 // Heard is the time before which no packet was at a seat that Run has not told of.

@@ -3,6 +3,7 @@ package drops
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -67,8 +68,8 @@ func openProbe(inode uint32, o Options) (_ *probe, err error) {
 }
 
 // drain hands over the events that wait now. It gives os.ErrClosed after Close.
-func (p *probe) drain(emit func(raw)) error {
-	return p.Ring.Drain(func(b []byte) error {
+func (p *probe) drain(passed func(time.Time), emit func(raw)) error {
+	return p.Ring.Drain(passed, func(b []byte) error {
 		r, err := decode(b, p.tuples, p.l.skb.pktTypeShift)
 		if err == nil {
 			emit(r)

@@ -35,7 +35,7 @@ type Reader struct {
 	symbols func() *symbols
 	facts   *factFinder
 
-	// heard is when the kernel's buffer was last begun to be read to its end.
+	// heard is the moment up to which all that was in the kernel's buffer was told.
 	heard   atomic.Pointer[time.Time]
 	watch   drop.Watch
 	last    counters
@@ -157,11 +157,7 @@ func (r *Reader) read(all bool, emit func(feed.Item)) error {
 		return os.ErrClosed
 	default:
 	}
-	begin := time.Now()
 	err := r.packets(emit)
-	if err == nil {
-		r.heard.Store(&begin)
-	}
 	if all {
 		err = errors.Join(err, r.counted(emit))
 	}
@@ -177,6 +173,9 @@ func (r *Reader) Heard() time.Time {
 	return *r.heard.Load()
 }
 
+// hear notes that all drops up to a moment were told.
+func (r *Reader) hear(at time.Time) { r.heard.Store(&at) }
+
 // clock learns how the kernel's clock stands to ours; where it cannot be read, it stays.
 func (r *Reader) clock() {
 	if boot, err := kprog.Boot(); err == nil {
@@ -188,7 +187,7 @@ func (r *Reader) clock() {
 func (r *Reader) packets(emit func(feed.Item)) error {
 	switch {
 	case r.probe != nil:
-		return r.probe.drain(func(e raw) {
+		return r.probe.drain(r.hear, func(e raw) {
 			d := r.drop(e)
 			if question(d.Place) {
 				return

@@ -32,6 +32,10 @@ type Kit struct {
 	rings []*Ring
 }
 
+// recordHead is what an event takes in a ring beside its bytes, which are filled up to eight
+// (BPF_RINGBUF_HDR_SZ, linux/bpf.h).
+const recordHead = 8
+
 // Ring is a ring buffer with its reader.
 type Ring struct {
 	*ebpf.Map
@@ -109,15 +113,19 @@ func Plain(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// Drain hands over the events that wait now; what it is handed is good until it returns. It
-// gives os.ErrClosed after Close. An event waits for those before it that another CPU is
-// still writing.
-func (g *Ring) Drain(emit func([]byte) error) error {
+// Drain hands over the events that wait, until none does; what emit is handed is good until it
+// returns. It gives os.ErrClosed after Close. An event waits for those before it that another
+// CPU is still writing. passed is told the moment up to which all events were handed over, again
+// and again in a flood that has no end.
+func (g *Ring) Drain(passed func(time.Time), emit func([]byte) error) error {
+	at := time.Now()
+	left := g.r.AvailableBytes()
 	g.r.SetDeadline(time.Now()) // nobody wakes us: the buffer is looked through
 	var rec ringbuf.Record
 	for {
 		err := g.r.ReadInto(&rec)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
+			passed(at)
 			return nil
 		}
 		if err == nil {
@@ -125,6 +133,11 @@ func (g *Ring) Drain(emit func([]byte) error) error {
 		}
 		if err != nil {
 			return err
+		}
+		if left -= recordHead + (len(rec.RawSample)+7)&^7; left <= 0 {
+			passed(at)
+			at = time.Now()
+			left = g.r.AvailableBytes()
 		}
 	}
 }
