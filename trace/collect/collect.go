@@ -51,8 +51,10 @@ func (c *Collector) Put(it feed.Item) {
 }
 
 // Hear says how to ask a live source for the time before which nothing happened that was
-// not Put: a packet of which events wait in the source's sockets is not quiet. It may be
-// called at any time.
+// not Put: a packet of which events wait in the source's sockets is not quiet, however long
+// they wait. No time of ours bounds that: a reader that has no processor cannot be told by the
+// clock from one that never comes to an end, so a source says in a flood, too, how far it has
+// come. It may be called at any time.
 func (c *Collector) Hear(heard func() time.Time) { c.heard.Store(&heard) }
 
 // End says that nothing more will come.
@@ -99,23 +101,17 @@ func (c *Collector) Run(ctx context.Context, publish func(*snapshot.Snapshot)) {
 // tick tells the store what time it is: by the clock, but not before what waits, here or
 // in a source, and not as if a process that was held up had listened.
 func (c *Collector) tick(now time.Time) {
-	clock := c.clock()
-	at := clock.Add(-c.pace.tick(now))
+	at := c.clock().Add(-c.pace.tick(now))
 	earliest := func(t time.Time) {
 		if !t.IsZero() && t.Before(at) {
 			at = t
 		}
 	}
-	live := false
 	if heard := c.heard.Load(); heard != nil { // asked before the queue: what was there has come here
-		live = true
 		earliest((*heard)())
 	}
 	oldest, came := c.queue.since()
 	earliest(came)
-	if bound := clock.Add(-deaf); live && at.Before(bound) {
-		at = bound
-	}
 	earliest(oldest)
 	c.store.Tick(at)
 }

@@ -7,9 +7,6 @@ const (
 	late = 2 * Interval
 	// longest is how much of being held up is believed.
 	longest = time.Second
-	// deaf is how long what waits in the sources' sockets keeps packets from being closed: a
-	// source that never comes to the end of it is in a flood, of which packets end all the same.
-	deaf = 5 * time.Second
 )
 
 // pace says how far the time by which quiet is judged is behind the clock. A tick that
