@@ -215,7 +215,7 @@ func (l *loop) settle() time.Duration {
 		select {
 		case msg := <-l.msgs:
 			l.take(msg)
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			l.b.Fatalf("the list is not made:\n%s", l.m.View().Content)
 		}
 		if !waits.MatchString(ansi.Strip(l.m.View().Content)) {
