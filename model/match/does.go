@@ -65,20 +65,20 @@ var targetPhrases = map[string]string{
 }
 
 // part says what the target does, and with what.
-func (t *Target) part() model.Part {
+func (t *Target) part(say model.Say) model.Part {
 	p := model.Part{Text: t.String(), Does: true}
 	switch {
 	case t.Name == "" && len(t.Options) > 0:
 		p.Text = optionsText(t.Options)
 	case t.Name == "":
-		p.Words = "only count: the next rule goes on"
+		p.Words = say.Of("only count: the next rule goes on")
 		return p
 	case t.Chain && t.Goto:
-		p.Words = "go on in chain " + t.Name + "; where that decides nothing, do not come back here"
+		p.Words = say.Of("go on in chain %s; where that decides nothing, do not come back here", t.Name)
 	case t.Chain:
-		p.Words = "go on in chain " + t.Name + ", and come back where that decides nothing"
+		p.Words = say.Of("go on in chain %s, and come back where that decides nothing", t.Name)
 	case does[t.Name] != "":
-		p.Words = does[t.Name]
+		p.Words = say.Word(does[t.Name])
 	default:
 		p.Unknown = "a target that nfscope does not know"
 	}
@@ -89,31 +89,27 @@ func (t *Target) part() model.Part {
 			p.Unknown = optionText(o) + ": " + o.Unknown
 			continue
 		}
-		say, ok := targetPhrases[t.Name+" "+o.Name]
-		if !ok {
-			say = strings.TrimLeft(o.Name, "-") + " %"
-		}
 		v := ""
 		switch {
 		case o.Name == "--set-xmark" || o.Name == "--tproxy-mark" || o.Name == "--set-tos":
-			v = bitsWords(o.Value, o.Name == "--set-tos")
+			v = bitsWords(say, o.Value, o.Name == "--set-tos")
 		case o.Value != nil:
-			v = valueWords(o.Value)
+			v = valueWords(say, o.Value)
 		}
-		l = append(l, strings.TrimSpace(strings.ReplaceAll(say, "%", v)))
+		l = append(l, filled(say, targetPhrases[t.Name+" "+o.Name], o.Name, v))
 	}
 	if p.Words != "" && len(l) > 0 {
-		p.Words += ": " + strings.Join(l, ", ")
+		p.Words = say.Of("%s: %s", p.Words, strings.Join(l, say.Of(", ")))
 	}
 	if p.Words != "" && !t.Chain && model.TargetVerdict(t.Name) == model.VerdictContinue {
-		p.Words += "; then the next rule"
+		p.Words = say.Of("%s; then the next rule", p.Words)
 	}
 	return p
 }
 
 // bitsWords says what becomes of a mark or a type of service: the bits of the mask are
 // cleared, then those of the value turned over (xt_mark.c, mark_tg).
-func bitsWords(v Value, small bool) string {
+func bitsWords(say model.Say, v Value, small bool) string {
 	m, ok := v.(Masked)
 	if !ok {
 		return v.String()
@@ -125,15 +121,15 @@ func bitsWords(v Value, small bool) string {
 	value, mask := Number{uint64(m.Value), m.Form}.String(), Number{uint64(m.Mask), m.Form}.String()
 	switch {
 	case m.Mask == full:
-		return "to " + value
+		return say.Of("to %s", value)
 	case m.Mask == 0 && m.Value == 0:
-		return "left as it is"
+		return say.Of("left as it is")
 	case m.Mask == 0:
-		return "with the bits " + value + " turned over"
+		return say.Of("with the bits %s turned over", value)
 	case m.Value == 0:
-		return "with the bits " + mask + " cleared"
+		return say.Of("with the bits %s cleared", mask)
 	case m.Value&^m.Mask == 0:
-		return "to " + value + " in the bits " + mask
+		return say.Of("to %s in the bits %s", value, mask)
 	}
-	return "with the bits " + mask + " cleared, then " + value + " turned over"
+	return say.Of("with the bits %s cleared, then %s turned over", mask, value)
 }

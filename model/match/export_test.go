@@ -16,6 +16,18 @@ func OptionNames() []string {
 	return l
 }
 
+// NamesICMP reports, for the tests, whether a word is one of the names of a type of ICMP.
+func NamesICMP(word string) bool {
+	for _, types := range []map[string]ICMPType{icmpTypes(), icmp6Types()} {
+		for n := range types {
+			if strings.Contains(n, word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // HasPhrase reports, for the tests, whether an option "module --option" has words.
 func HasPhrase(name string) bool {
 	return phrases[name] != "" || targetPhrases[name] != ""

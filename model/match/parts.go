@@ -8,24 +8,27 @@ import (
 )
 
 // Parts says the rule piece by piece, in its order: each condition, then what it does.
-func (r *Rule) Parts() []model.Part {
+func (r *Rule) Parts() []model.Part { return r.PartsIn(nil) }
+
+// PartsIn says it in another language.
+func (r *Rule) PartsIn(say model.Say) []model.Part {
 	var l []model.Part
 	for i := range r.Conds {
 		m := &r.Conds[i]
 		if m.Name != "" {
-			l = append(l, m.part())
+			l = append(l, m.part(say))
 			continue
 		}
 		for j := range m.Options {
 			o := &m.Options[j]
-			l = append(l, model.Part{Text: optionText(o), Words: o.words(""), Unknown: o.Unknown})
+			l = append(l, model.Part{Text: optionText(o), Words: o.words(say, ""), Unknown: o.Unknown})
 		}
 	}
-	return append(l, r.Target.part())
+	return append(l, r.Target.part(say))
 }
 
 // part says a whole module in one line.
-func (m *Match) part() model.Part {
+func (m *Match) part(say model.Say) model.Part {
 	p := model.Part{Text: m.String(), Unknown: m.Unknown}
 	if m.Unknown != "" {
 		return p
@@ -36,7 +39,7 @@ func (m *Match) part() model.Part {
 		if m.Name == "statistic" && o.Name == "--mode" && o.Unknown == "" && len(m.Options) > 1 {
 			continue // the others tell
 		}
-		if w := o.words(m.Name); w != "" {
+		if w := o.words(say, m.Name); w != "" {
 			l = append(l, w)
 		}
 		if o.Unknown != "" {
@@ -44,13 +47,14 @@ func (m *Match) part() model.Part {
 		}
 	}
 	if m.Name == "rpfilter" && m.Option("--loose") == nil || m.Name == "socket" && m.Option("--transparent") == nil {
-		l = append([]string{bare[m.Name]}, l...) // what the options only add to
+		l = append([]string{say.Word(bare[m.Name])}, l...) // what the options only add to
 	}
-	if p.Words = strings.Join(l, ", "); p.Words == "" && p.Unknown == "" {
-		p.Words = bare[m.Name]
-	}
-	if p.Words == "" && p.Unknown == "" {
-		p.Words = "the match " + m.Name + ", with nothing that could say no"
+	switch p.Words = strings.Join(l, say.Of(", ")); {
+	case p.Words != "" || p.Unknown != "":
+	case bare[m.Name] != "":
+		p.Words = say.Word(bare[m.Name])
+	default:
+		p.Words = say.Of("the match %s, with nothing that could say no", m.Name)
 	}
 	return p
 }
@@ -68,58 +72,68 @@ var bare = map[string]string{
 }
 
 // words says an option; "" where it is not understood.
-func (o *Option) words(module string) string {
+func (o *Option) words(say model.Say, module string) string {
 	if o.Unknown != "" {
 		return ""
 	}
-	if s := o.special(module); s != "" {
+	if s := o.special(say, module); s != "" {
 		return s
-	}
-	say, ok := phrases[module+" "+o.Name]
-	if !ok {
-		say = strings.TrimLeft(o.Name, "-") + " %"
 	}
 	v := ""
 	if o.Value != nil {
-		v = valueWords(o.Value)
+		v = valueWords(say, o.Value)
 	}
-	s := strings.TrimSpace(strings.ReplaceAll(say, "%", v))
+	phrase := phrases[module+" "+o.Name]
+	if o.Negated && strings.Contains(phrase, " is ") {
+		return filled(say, strings.Replace(phrase, " is ", " is not ", 1), o.Name, v)
+	}
+	return negated(say, o.Negated, filled(say, phrase, o.Name, v))
+}
+
+// filled says a phrase with a value for its %, and of an option that has no phrase its name.
+func filled(say model.Say, phrase, option, value string) string {
 	switch {
-	case !o.Negated:
-		return s
-	case strings.Contains(say, " is "):
-		return strings.Replace(s, " is ", " is not ", 1)
+	case phrase == "%":
+		return value
+	case phrase == "":
+		return strings.TrimSpace(strings.TrimLeft(option, "-") + " " + value)
+	case strings.Contains(phrase, "%"):
+		return strings.TrimSpace(say.Of(strings.ReplaceAll(phrase, "%", "%s"), value))
 	}
-	return "not " + s
+	return say.Word(phrase)
+}
+
+// negated turns a phrase round where it is.
+func negated(say model.Say, is bool, text string) string {
+	if is {
+		return say.Of("not %s", text)
+	}
+	return text
 }
 
 // special says what no phrase can, "" where one does.
-func (o *Option) special(module string) string {
-	not := ""
-	if o.Negated {
-		not = "not "
-	}
+func (o *Option) special(say model.Say, module string) string {
 	switch v := o.Value.(type) {
 	case Flags:
-		set := "none"
+		set := say.Of("none")
 		if v.Set != 0 {
-			set = "only " + flagNames(v.Set)
+			set = say.Of("only %s", flagNames(v.Set))
 		}
-		mask := "the flags " + flagNames(v.Mask)
+		mask := say.Of("the flags %s", flagNames(v.Mask))
 		if v.Mask == 0x3f {
-			mask = "all six flags"
+			mask = say.Of("all six flags")
 		}
-		return not + "with " + set + " set of " + mask
+		return negated(say, o.Negated, say.Of("with %s set of %s", set, mask))
 	case ICMPType:
 		if v.Any() {
-			return not + "any ICMP"
+			return negated(say, o.Negated, say.Of("any ICMP"))
 		}
-		return not + "ICMP type " + icmpText(v, icmpTypes())
+		return negated(say, o.Negated, say.Of("ICMP type %s", icmpText(say, v, icmpTypes())))
 	case ICMP6Type:
-		return not + "ICMPv6 type " + icmpText(ICMPType(v), icmp6Types())
+		return negated(say, o.Negated, say.Of("ICMPv6 type %s", icmpText(say, ICMPType(v), icmp6Types())))
 	case Chunks:
-		w := map[string]string{"any": "with a chunk of %", "all": "with a chunk of each of %", "only": "with chunks of % alone"}[v.Mode]
-		return not + strings.ReplaceAll(w, "%", strings.TrimPrefix(v.String(), v.Mode+" "))
+		w := map[string]string{"any": "with a chunk of %s", "all": "with a chunk of each of %s", "only": "with chunks of %s alone"}[v.Mode]
+		return negated(say, o.Negated, say.Of(w, strings.TrimPrefix(v.String(), v.Mode+" ")))
 	}
 	switch module + " " + o.Name {
 	case "statistic --probability":
@@ -128,36 +142,33 @@ func (o *Option) special(module string) string {
 			if o.Negated {
 				share = 1 - share
 			}
-			return "by chance, " + strconv.FormatFloat(share*100, 'g', 4, 64) + " % of the packets"
+			return say.Of("by chance, %s %% of the packets", strconv.FormatFloat(share*100, 'g', 4, 64))
 		}
 	case "recent --set":
 		if o.Negated {
-			return "noted on the list, and this rule never goes on"
+			return say.Of("noted on the list, and this rule never goes on")
 		}
 	case "quota --quota":
 		if o.Negated {
-			return "once " + valueWords(o.Value) + " bytes have passed here"
+			return say.Of("once %s bytes have passed here", valueWords(say, o.Value))
 		}
 	case "hashlimit --hashlimit-mode":
 		if v, ok := o.Value.(Names); ok {
-			return "each " + strings.Join(v.List(), " with ") + " for itself"
+			return say.Of("each %s for itself", say.Between("%s with %s", v.List()))
 		}
 	case "time --datestop":
 		if o.Value == lastDate {
-			return "without an end"
+			return say.Of("without an end")
 		}
 	}
 	return ""
 }
 
 // icmpText prints a type with the name that iptables has for it.
-func icmpText(t ICMPType, called map[string]ICMPType) string {
+func icmpText(say model.Say, t ICMPType, called map[string]ICMPType) string {
 	s := strconv.Itoa(int(t.Type))
 	if t.CodeLo != 0 || t.CodeHi != 255 {
-		s += " code " + strconv.Itoa(int(t.CodeLo))
-		if t.CodeHi != t.CodeLo {
-			s += " to " + strconv.Itoa(int(t.CodeHi))
-		}
+		s = say.Of("%s code %s", s, rangeWords(say, Range{Lo: uint64(t.CodeLo), Hi: uint64(t.CodeHi)}))
 	}
 	name := ""
 	for n, v := range called { // of several names the longest, which says most
@@ -166,67 +177,59 @@ func icmpText(t ICMPType, called map[string]ICMPType) string {
 		}
 	}
 	if name != "" {
-		s += " (" + name + ")"
+		s = say.Of("%s (%s)", s, name)
 	}
 	return s
 }
 
 // valueWords prints a value for a sentence.
-func valueWords(v Value) string {
+func valueWords(say model.Say, v Value) string {
 	switch v := v.(type) {
 	case Range:
-		return rangeWords(v)
+		return rangeWords(say, v)
 	case Ranges:
 		l := make([]string, len(v))
 		for i := range v {
-			l[i] = rangeWords(v[i])
+			l[i] = rangeWords(say, v[i])
 		}
-		return or(l)
+		return say.Or(l)
 	case Names:
 		if l := v.List(); len(l) > 0 {
-			return or(l)
+			return say.Or(l)
 		}
 	case Nets:
 		l := make([]string, len(v))
 		for i := range v {
 			l[i] = v[i].String()
 		}
-		return or(l)
+		return say.Or(l)
 	case Iface:
 		if p, ok := strings.CutSuffix(string(v), "+"); ok {
-			return "an interface that begins with " + p
+			return say.Of("an interface that begins with %s", p)
 		}
 	case AddrRange:
 		if v.Lo == v.Hi {
 			return addrText(v.Lo)
 		}
-		return "one of " + addrText(v.Lo) + " to " + addrText(v.Hi)
+		return say.Of("one of %s", say.Of("%s to %s", addrText(v.Lo), addrText(v.Hi)))
 	case Masked:
 		if v.Mask != ^uint32(0) && (v.Form != Hex2 || v.Mask != 0xff) {
-			return Number{uint64(v.Value), v.Form}.String() + " under the mask " + Number{uint64(v.Mask), v.Form}.String()
+			return say.Of("%s under the mask %s", Number{uint64(v.Value), v.Form}, Number{uint64(v.Mask), v.Form})
 		}
 		return Number{uint64(v.Value), v.Form}.String()
 	case Set:
-		return v.Name + " (by " + strings.Join(v.Dirs, " and ") + ")"
+		return say.Of("%s (by %s)", v.Name, say.Between("%s and %s", v.Dirs))
 	case OpenRange:
-		return v.String() + " or more"
+		return say.Of("%s or more", v)
 	case Account:
 		return string(v)
 	}
 	return strings.TrimSpace(v.String())
 }
 
-func rangeWords(r Range) string {
+func rangeWords(say model.Say, r Range) string {
 	if r.Lo == r.Hi {
 		return strconv.FormatUint(r.Lo, 10)
 	}
-	return strconv.FormatUint(r.Lo, 10) + " to " + strconv.FormatUint(r.Hi, 10)
-}
-
-// or joins with commas, and "or" before the last.
-func or(l []string) string {
-	if len(l) < 2 {
-		return strings.Join(l, "")
-	}
-	return strings.Join(l[:len(l)-1], ", ") + " or " + l[len(l)-1]
+	return say.Of("%s to %s", strconv.FormatUint(r.Lo, 10), strconv.FormatUint(r.Hi, 10))
 }

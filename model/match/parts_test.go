@@ -1,7 +1,9 @@
 package match_test
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +51,55 @@ func TestParts(t *testing.T) {
 		if got := strings.Join(said(text, model.FamilyIPv4), "|"); got != want {
 			t.Errorf("%s\n  want %s\n  have %s", text, want, got)
 		}
+	}
+}
+
+// elsewhere puts what a model.Say is asked for into signs, and what is filled in beside them.
+func elsewhere(phrase string, with ...any) string {
+	signs := regexp.MustCompile(`%(?:\[\d\])?[sd%]|[A-Za-z']+`).ReplaceAllStringFunc(phrase, func(s string) string {
+		if s[0] == '%' {
+			return s
+		}
+		return "#"
+	})
+	if len(with) == 0 {
+		return signs
+	}
+	return fmt.Sprintf(signs, with...)
+}
+
+// Whatever the rule: all that its words say of themselves is asked for, so that it can be said in
+// another language, and nothing of the rule's own is.
+func TestEveryWordIsAskedFor(t *testing.T) {
+	words := regexp.MustCompile(`[A-Za-z][A-Za-z]+`)
+	seen := 0
+	for seed := range uint64(2000) {
+		g := &gen{Rand: rand.New(rand.NewPCG(seed, 9)), v6: seed%2 == 1}
+		f := model.FamilyIPv4
+		if g.v6 {
+			f = model.FamilyIPv6
+		}
+		ms, ts := matchForms(), targetForms()
+		m, tg := &ms[g.IntN(len(ms))], &ts[g.IntN(len(ts))]
+		if !g.fits(m) || !g.fits(tg) {
+			continue
+		}
+		_, text := g.rule(m, tg)
+		r := match.Parse(text, f)
+		own := r.String() + text
+		for _, p := range r.PartsIn(elsewhere) {
+			if words.MatchString(p.Words) {
+				seen++
+			}
+			for _, w := range words.FindAllString(p.Words, -1) {
+				if !strings.Contains(own, w) && !match.NamesICMP(w) {
+					t.Errorf("%s\n  %q was not asked for: %s", text, w, p.Words)
+				}
+			}
+		}
+	}
+	if seen < 500 {
+		t.Errorf("%d parts with words of their own", seen)
 	}
 }
 

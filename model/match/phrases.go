@@ -88,7 +88,7 @@ var phrases = map[string]string{
 	"statistic --probability": "by chance, %",
 	"statistic --mode":        "picked by %", "statistic --every": "one packet in every %", "statistic --packet": "beginning with number %",
 	"time --timestart": "from % each day", "time --timestop": "until % each day", "time --monthdays": "on the month's day %", "time --weekdays": "on %",
-	"time --datestart": "from %", "time --datestop": "until %", "time --kerneltz": "by the kernel's time zone, not UTC",
+	"time --datestart": "not before %", "time --datestop": "until %", "time --kerneltz": "by the kernel's time zone, not UTC",
 	"time --contiguous":    "one span across midnight",
 	"nfacct --nfacct-name": "counted by the accounting object %",
 	"quota --quota":        "as long as fewer than % bytes have passed here",

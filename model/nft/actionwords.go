@@ -1,179 +1,179 @@
 package nft
 
 import (
-	"strconv"
 	"strings"
+
+	"nfscope/model"
 )
 
 // actionWords says what a statement does.
-func actionWords(s Statement) string {
+func actionWords(say model.Say, s Statement) string {
 	switch s := s.(type) {
 	case *Verdict:
-		return verdictWords(s)
+		return verdictWords(say, s)
 	case *VerdictMap:
-		return askedWords(s) + ": " + verdictMapWords(s)
+		return say.Of("%s: %s", askedWords(say, s), verdictMapWords(say, s))
 	case *Assign:
-		return "set " + exprWords(s.To) + " to " + exprWords(s.Value)
+		return say.Of("set %s to %s", exprWords(say, s.To), exprWords(say, s.Value))
 	case *Counter:
-		return "count it"
+		return say.Of("count it")
 	case *Last:
-		return "note when a packet was last here"
+		return say.Of("note when a packet was last here")
 	case *Object:
-		return objectWords(s)
+		return objectWords(say, s)
 	case *Timeout:
-		return s.Name + " " + s.D.String()
+		return s.Name + " " + s.D.String() // as nft prints it
 	case *SetUpdate:
-		verb := map[string]string{"add": "add to the set ", "update": "add or renew in the set ", "delete": "take out of the set "}[s.Op]
-		return verb + s.Set + ": " + elemWords(s.Elem)
+		verb := map[string]string{"add": "add to the set %s: %s", "update": "add or renew in the set %s: %s", "delete": "take out of the set %s: %s"}[s.Op]
+		return say.Of(verb, s.Set, elemWords(say, s.Elem))
 	case *Meter:
-		return "for each value of " + elemWords(s.Elem) + ", kept in the meter " + s.Name
+		return say.Of("for each value of %s, kept in the meter %s", elemWords(say, s.Elem), s.Name)
 	case *FlowAdd:
-		return "hand the connection to the flowtable " + s.Table + ": its next packets pass no rules"
+		return say.Of("hand the connection to the flowtable %s: its next packets pass no rules", s.Table)
 	case *StripOption:
-		return "take the TCP option " + s.Option + " out"
+		return say.Of("take the TCP option %s out", s.Option)
 	case *Notrack:
-		return "leave it out of connection tracking"
+		return say.Of("leave it out of connection tracking")
 	case *NAT:
-		return natWords(s)
+		return natWords(say, s)
 	case *TProxy:
-		return "give it to a local socket without changing it" + to(s.Addr, s.Port)
+		return say.Of("give it to a local socket without changing it") + to(say, s.Addr, s.Port)
 	case *Reject:
-		return rejectWords(s)
+		return rejectWords(say, s)
 	case *Queue:
-		w := "give it to a program, which decides: queue "
+		to := "0"
 		if s.To != nil {
-			w += exprWords(s.To)
-		} else {
-			w += "0"
+			to = exprWords(say, s.To)
 		}
+		w := say.Of("give it to a program, which decides: queue %s", to)
 		for _, f := range s.Flags {
-			w += map[string]string{"bypass": ", accepted where no program listens", "fanout": ", by processor"}[f]
+			w += map[string]string{"bypass": say.Of(", accepted where no program listens"), "fanout": say.Of(", by processor")}[f]
 		}
 		return w
 	case *Log:
-		return logWords(s)
+		return logWords(say, s)
 	case *Dup:
-		return "send a copy to " + exprWords(s.To) + device(s.Device)
+		return say.Of("send a copy to %s", exprWords(say, s.To)) + device(say, s.Device)
 	case *Fwd:
-		return "send it to " + exprWords(s.To) + device(s.Device) + ", past the stack"
+		return say.Of("send it to %s", exprWords(say, s.To)) + device(say, s.Device) + say.Of(", past the stack")
 	case *Synproxy:
 		if o := s.options(); o != "" {
-			return "answer the handshake in the server's place, with " + o
+			return say.Of("answer the handshake in the server's place, with %s", o)
 		}
-		return "answer the handshake in the server's place"
+		return say.Of("answer the handshake in the server's place")
 	}
 	return s.String()
 }
 
-func device(e Expr) string {
+func device(say model.Say, e Expr) string {
 	if e == nil {
 		return ""
 	}
-	return " out by " + exprWords(e)
+	return say.Of(" out by %s", exprWords(say, e))
 }
 
-func verdictWords(v *Verdict) string {
+func verdictWords(say model.Say, v *Verdict) string {
 	if v.Chain == "" && len(v.Rules) > 0 {
-		return "go on with " + strconv.Itoa(len(v.Rules)) + " rules in braces"
+		return say.Of("go on with %d rules in braces", len(v.Rules))
 	}
 	switch v.Name {
 	case "accept":
-		return "accept: no further rule of this base chain is asked; later chains may still drop it"
+		return say.Of("accept: no further rule of this base chain is asked; later chains may still drop it")
 	case "drop":
-		return "drop: the packet is gone and nobody is told"
+		return say.Of("drop: the packet is gone and nobody is told")
 	case "continue":
-		return "the next rule"
+		return say.Of("the next rule")
 	case "return":
-		return "go back to behind the rule that led into this chain; in a base chain the policy decides"
+		return say.Of("go back to behind the rule that led into this chain; in a base chain the policy decides")
 	case "jump":
-		return "go on in chain " + v.Chain + ", and come back where that decides nothing"
+		return say.Of("go on in chain %s, and come back where that decides nothing", v.Chain)
 	case "goto":
-		return "go on in chain " + v.Chain + "; where that decides nothing, do not come back here"
+		return say.Of("go on in chain %s; where that decides nothing, do not come back here", v.Chain)
 	}
 	return v.String()
 }
 
-func objectWords(o *Object) string {
-	name := exprWords(o.Name)
+func objectWords(say model.Say, o *Object) string {
+	name := exprWords(say, o.Name)
 	switch o.Kind {
 	case "counter":
-		return "count it in the counter " + name
+		return say.Of("count it in the counter %s", name)
 	case "quota":
-		return "held against the quota " + name
+		return say.Of("held against the quota %s", name)
 	case "limit":
-		return "held against the limit " + name
+		return say.Of("held against the limit %s", name)
 	case "synproxy":
-		return "answer the handshake in the server's place, as " + name + " says"
+		return say.Of("answer the handshake in the server's place, as %s says", name)
 	case "secmark":
-		return "set its security mark to " + name
+		return say.Of("set its security mark to %s", name)
 	}
 	if k, ok := strings.CutPrefix(o.Kind, "ct "); ok {
-		return "set its connection's " + k + " to " + name
+		return say.Of("set its connection's %s to %s", k, name)
 	}
-	return "use the " + o.Kind + " " + name
+	return say.Of("use the %s %s", o.Kind, name)
 }
 
 // to says an address and a port.
-func to(addr, port Expr) string {
+func to(say model.Say, addr, port Expr) string {
 	s := ""
 	if addr != nil {
-		s += ", address " + exprWords(addr)
+		s += say.Of(", address %s", exprWords(say, addr))
 	}
 	if port != nil {
-		s += ", port " + exprWords(port)
+		s += say.Of(", port %s", exprWords(say, port))
 	}
 	return s
 }
 
-func natWords(n *NAT) string {
-	s := map[string]string{"snat": "rewrite the source of the connection", "dnat": "rewrite the destination of the connection",
+func natWords(say model.Say, n *NAT) string {
+	s := say.Word(map[string]string{"snat": "rewrite the source of the connection", "dnat": "rewrite the destination of the connection",
 		"masquerade": "rewrite the source of the connection to the outgoing interface's address",
-		"redirect":   "rewrite the destination of the connection to this host"}[n.Kind]
+		"redirect":   "rewrite the destination of the connection to this host"}[n.Kind])
 	if n.Prefix {
-		s += ", network to network"
+		s += say.Of(", network to network")
 	}
-	s += to(n.Addr, n.Port)
+	s += to(say, n.Addr, n.Port)
 	for _, f := range n.Flags {
 		if w := map[string]string{"random": ", ports by chance", "fully-random": ", ports wholly by chance", "persistent": ", the same for the same client"}[f]; w != "" {
-			s += w
+			s += say.Word(w)
 		} else {
-			s += ", " + f
+			s += say.Of(", ") + f
 		}
 	}
 	return s
 }
 
-func rejectWords(r *Reject) string {
+func rejectWords(say model.Say, r *Reject) string {
 	switch {
 	case r.With == "":
-		return "drop it and tell the sender that the port is unreachable"
+		return say.Of("drop it and tell the sender that the port is unreachable")
 	case r.Code == nil:
-		return "drop it and tell the sender with " + r.With
+		return say.Of("drop it and tell the sender with %s", r.With)
 	}
-	return "drop it and tell the sender with " + r.With + " " + exprWords(r.Code)
+	return say.Of("drop it and tell the sender with %s", r.With+" "+exprWords(say, r.Code))
 }
 
-func logWords(l *Log) string {
-	s := "write a line to the kernel's log"
+func logWords(say model.Say, l *Log) string {
+	s := say.Of("write a line to the kernel's log")
 	if l.Group != nil {
-		s = "send a copy to a program that logs, group " + strconv.FormatUint(*l.Group, 10)
+		s = say.Of("send a copy to a program that logs, group %d", *l.Group)
 	}
 	if l.Level == "audit" {
-		s = "write it to the audit log"
+		s = say.Of("write it to the audit log")
 	} else if l.Level != "" {
-		s += ", level " + l.Level
+		s += say.Of(", level %s", l.Level)
 	}
 	if l.Prefix != nil {
-		s += `, beginning with "` + *l.Prefix + `"`
+		s += say.Of(", beginning with %s", `"`+*l.Prefix+`"`)
 	}
 	if l.Snaplen != nil {
-		s += ", the first " + strconv.FormatUint(*l.Snaplen, 10) + " bytes"
+		s += say.Of(", the first %d bytes", *l.Snaplen)
 	}
 	if l.Threshold != nil {
-		s += ", " + strconv.FormatUint(*l.Threshold, 10) + " at a time"
+		s += say.Of(", %d at a time", *l.Threshold)
 	}
 	if len(l.Flags) > 0 {
-		s += ", with " + strings.Join(l.Flags, ", ")
+		s += say.Of(", with %s", say.List(l.Flags))
 	}
 	return s
 }

@@ -1,80 +1,81 @@
 package nft
 
 import (
-	"strconv"
 	"strings"
+
+	"nfscope/model"
 )
 
 // fieldWords says a field in plain words, and where it has none, by nft's name.
-func fieldWords(f Field) string {
+func fieldWords(say model.Say, f Field) string {
 	name := f.String()
 	if w := fieldNames[name]; w != "" {
-		return w
+		return say.Word(w)
 	}
 	switch f := f.(type) {
 	case *Payload:
 		// The header is said too: in an inet table it is a condition of its own.
-		of := ""
-		if f.Header != "th" {
-			of = strings.ToUpper(f.Header) + " "
+		switch th := f.Header == "th"; {
+		case f.Name == "sport" && th:
+			return say.Of("the source port")
+		case f.Name == "sport":
+			return say.Of("the %s source port", strings.ToUpper(f.Header))
+		case f.Name == "dport" && th:
+			return say.Of("the destination port")
+		case f.Name == "dport":
+			return say.Of("the %s destination port", strings.ToUpper(f.Header))
 		}
-		switch f.Name {
-		case "sport":
-			return "the " + of + "source port"
-		case "dport":
-			return "the " + of + "destination port"
-		}
-		return "the " + f.Header + " header's " + f.Name
+		return say.Of("the %s header's %s", f.Header, f.Name)
 	case *Raw:
 		base := map[string]string{"ll": "link-layer header", "nh": "network header", "th": "transport header", "ih": "data"}[f.Base]
-		return strconv.Itoa(int(f.Len)) + " bits at bit " + strconv.Itoa(int(f.Offset)) + " of the " + base
+		return say.Of("%d bits at bit %d of the %s", f.Len, f.Offset, say.Word(base))
 	case *Exthdr:
 		if f.Name == "" {
-			return "the extension header " + f.Header
+			return say.Of("the extension header %s", f.Header)
 		}
-		return "the extension header " + f.Header + "'s " + f.Name
+		return say.Of("the extension header %s's %s", f.Header, f.Name)
 	case *Option:
-		of := map[string]string{"tcp": "TCP option ", "ip": "IP option ", "dccp": "DCCP option ", "sctp": "SCTP chunk "}[f.Of]
+		of := say.Of(map[string]string{"tcp": "the TCP option %s", "ip": "the IP option %s", "dccp": "the DCCP option %s", "sctp": "the SCTP chunk %s"}[f.Of], f.Kind)
 		if f.Name == "" {
-			return "the " + of + f.Kind
+			return of
 		}
-		return "the " + of + f.Kind + "'s " + f.Name
+		return say.Of("%s's %s", of, f.Name)
 	case *Meta:
-		return "the packet's " + f.Key
+		return say.Of("the packet's %s", f.Key)
 	case *CT:
-		return ctWords(f)
+		return ctWords(say, f)
 	case *FIB:
-		return fibWords(f)
+		return fibWords(say, f)
 	case *Route:
-		return "the route's " + words(f.Family, f.Key)
+		return say.Of("the route's %s", words(f.Family, f.Key))
 	case *Socket:
 		if f.Level != "" {
-			return "its socket's " + f.Key + " at level " + f.Level
+			return say.Of("its socket's %s at level %s", f.Key, f.Level)
 		}
-		return "its socket's " + f.Key
+		return say.Of("its socket's %s", f.Key)
 	case *OSF:
 		if f.Key == "version" {
-			return "the operating system's version, guessed from the SYN"
+			return say.Of("the operating system's version, guessed from the SYN")
 		}
-		return "the operating system, guessed from the SYN"
+		return say.Of("the operating system, guessed from the SYN")
 	case *IPsec:
-		w := "the IPsec policy's " + words(f.Family, f.Key) + " on the way " + f.Dir
+		w := say.Of("the IPsec policy's %s on the way %s", words(f.Family, f.Key), f.Dir)
 		if f.Num != "" {
-			w += ", number " + f.Num
+			w += say.Of(", number %s", f.Num)
 		}
 		return w
 	case *Numgen:
-		w := "a number that goes round from "
+		w := "a number that goes round from %d to %d"
 		if f.Mode == "random" {
-			w = "a random number from "
+			w = "a random number from %d to %d"
 		}
-		return w + strconv.FormatUint(uint64(f.Offset), 10) + " to " + strconv.FormatUint(uint64(f.Offset)+max(uint64(f.Mod), 1)-1, 10)
+		return say.Of(w, uint64(f.Offset), uint64(f.Offset)+max(uint64(f.Mod), 1)-1)
 	case *Hash:
-		w := "a hash over the packet"
+		w := say.Of("a hash over the packet")
 		if f.Of != nil {
-			w = "a hash over " + exprWords(f.Of)
+			w = say.Of("a hash over %s", exprWords(say, f.Of))
 		}
-		return w + ", from " + strconv.FormatUint(uint64(f.Offset), 10) + " to " + strconv.FormatUint(uint64(f.Offset)+max(uint64(f.Mod), 1)-1, 10)
+		return say.Of("%s, from %d to %d", w, uint64(f.Offset), uint64(f.Offset)+max(uint64(f.Mod), 1)-1)
 	}
 	return name
 }
@@ -97,34 +98,41 @@ var fieldNames = map[string]string{
 	"socket transparent": "a transparent socket for it", "symhash": "a hash over the packet",
 }
 
-func ctWords(c *CT) string {
-	key := map[string]string{"state": "connection's state", "mark": "connection's mark", "status": "connection's status", "direction": "direction within the connection",
+func ctWords(say model.Say, c *CT) string {
+	key, ok := map[string]string{"state": "connection's state", "mark": "connection's mark", "status": "connection's status", "direction": "direction within the connection",
 		"helper": "connection's helper", "zone": "connection tracking zone", "label": "connection's set of labels", "bytes": "connection's bytes",
 		"packets": "connection's packets", "avgpkt": "connection's bytes a packet", "expiration": "connection's time left", "id": "connection's id",
 		"saddr": "source", "daddr": "destination", "proto-src": "source port", "proto-dst": "destination port", "protocol": "connection's protocol", "l3proto": "connection's IP version",
 		"count": "number of connections", "event": "connection's events", "secmark": "connection's security mark"}[c.Key]
-	if key == "" {
-		key = "connection's " + c.Key
+	if key = say.Word(key); !ok {
+		key = say.Of("connection's %s", c.Key)
 	}
 	switch c.Dir {
 	case "original":
-		return "the " + key + " of the connection's first direction"
+		return say.Of("the %s of the connection's first direction", key)
 	case "reply":
-		return "the " + key + " of the connection's replies"
+		return say.Of("the %s of the connection's replies", key)
 	}
-	return "its " + key
+	return say.Of("its %s", key)
 }
 
-func fibWords(f *FIB) string {
-	by := strings.Join(f.Keys, ", ")
-	for _, w := range []struct{ from, to string }{{"saddr", "the source"}, {"daddr", "the destination"}} {
-		by = strings.ReplaceAll(by, w.from, w.to)
+func fibWords(say model.Say, f *FIB) string {
+	var keys []string
+	for _, k := range f.Keys {
+		switch k {
+		case "saddr":
+			k = say.Of("the source")
+		case "daddr":
+			k = say.Of("the destination")
+		}
+		keys = append(keys, k)
 	}
+	by := say.List(keys)
 	switch f.Result {
 	case "type":
-		return "the type of address (by " + by + ")"
+		return say.Of("the type of address (by %s)", by)
 	case "oif", "oifname":
-		return "the interface of the route (by " + by + ")"
+		return say.Of("the interface of the route (by %s)", by)
 	}
-	return "the route's " + f.Result + " (by " + by + ")"
+	return say.Of("the route's %s (by %s)", f.Result, by)
 }

@@ -1,27 +1,27 @@
 package nft
 
 import (
-	"strconv"
-	"strings"
-
 	"nfscope/model"
 )
 
 // Parts says the rule piece by piece, in its order.
-func (r *Rule) Parts() []model.Part {
+func (r *Rule) Parts() []model.Part { return r.PartsIn(nil) }
+
+// PartsIn says it in another language.
+func (r *Rule) PartsIn(say model.Say) []model.Part {
 	l := make([]model.Part, 0, len(r.Statements)+1)
 	ends := false
 	for _, s := range r.Statements {
 		p := model.Part{Text: s.String()}
 		if v, ok := s.(*VerdictMap); ok { // a condition as well: where the map says nothing, the next rule
-			p.Words, p.Unknown = askedWords(v), inside(s)
-			l, ends = append(l, p, model.Part{Words: verdictMapWords(v), Does: true}), true
+			p.Words, p.Unknown = askedWords(say, v), inside(s)
+			l, ends = append(l, p, model.Part{Words: verdictMapWords(say, v), Does: true}), true
 			continue
 		}
 		if u, ok := s.(*Unknown); ok {
 			p.Unknown = u.Why
 		} else {
-			p.Words, p.Does = statementWords(s)
+			p.Words, p.Does = statementWords(say, s)
 			p.Unknown = inside(s)
 		}
 		switch s.(type) {
@@ -31,7 +31,7 @@ func (r *Rule) Parts() []model.Part {
 		l = append(l, p)
 	}
 	if !ends {
-		l = append(l, model.Part{Words: "then the next rule", Does: true})
+		l = append(l, model.Part{Words: say.Of("then the next rule"), Does: true})
 	}
 	return l
 }
@@ -119,215 +119,212 @@ func walk(v any, fn func(any)) {
 }
 
 // statementWords says a statement; does is true for what acts on the packet.
-func statementWords(s Statement) (words string, does bool) {
+func statementWords(say model.Say, s Statement) (words string, does bool) {
 	switch s := s.(type) {
 	case *Match:
-		return matchWords(s), false
+		return matchWords(say, s), false
 	case *Limit:
-		return limitWords(s), false
+		return limitWords(say, s), false
 	case *Quota:
 		if s.Over {
-			return "once " + s.Size.String() + " have passed here", false
+			return say.Of("once %s have passed here", s.Size), false
 		}
-		return "as long as no more than " + s.Size.String() + " have passed here", false
+		return say.Of("as long as no more than %s have passed here", s.Size), false
 	case *ConnLimit:
 		if s.Over {
-			return "more than " + strconv.FormatUint(s.N, 10) + " connections at once", false
+			return say.Of("more than %d connections at once", s.N), false
 		}
-		return "at most " + strconv.FormatUint(s.N, 10) + " connections at once", false
+		return say.Of("at most %d connections at once", s.N), false
 	case *Comment:
-		return "a note: " + s.Text, false
+		return say.Of("a note: %s", s.Text), false
 	}
-	return actionWords(s), true
+	return actionWords(say, s), true
 }
 
 // askedWords says which packets a verdict map has something for.
-func askedWords(v *VerdictMap) string {
-	key := exprWords(v.Key)
+func askedWords(say model.Say, v *VerdictMap) string {
+	key := exprWords(say, v.Key)
 	switch in := v.In.(type) {
 	case SetRef:
-		return key + " is in the map " + string(in)
+		return say.Of("%s is in the map %s", key, string(in))
 	case Set:
 		keys := make(Set, len(in))
 		for i := range in {
 			if _, all := in[i].Key.(Any); all {
-				return key + ", whatever it is"
+				return say.Of("%s, whatever it is", key)
 			}
 			keys[i].Key = in[i].Key
 		}
-		return key + " is " + among(keys)
+		return say.Of("%s is %s", key, among(say, keys))
 	}
-	return key + " is in " + exprWords(v.In)
+	return say.Of("%s is in %s", key, exprWords(say, v.In))
 }
 
 // verdictMapWords says what a verdict map does.
-func verdictMapWords(v *VerdictMap) string {
+func verdictMapWords(say model.Say, v *VerdictMap) string {
 	if n, ok := v.In.(SetRef); ok {
-		return "what the map " + string(n) + " says of it"
+		return say.Of("what the map %s says of it", string(n))
 	}
-	return "by it: " + exprWords(v.In)
+	return say.Of("by it: %s", exprWords(say, v.In))
 }
 
-func limitWords(l *Limit) string {
-	s := "no more than "
+func limitWords(say model.Say, l *Limit) string {
+	s := "no more than %s a %s"
 	if l.Over {
-		s = "what is over "
+		s = "what is over %s a %s"
 	}
-	s += l.Rate.String() + " a " + l.Per
+	s = say.Of(s, l.Rate, say.Word(l.Per))
 	if l.Burst != nil {
-		s += ", at first " + l.Burst.String() + " at once"
+		s = say.Of("%s, at first %s at once", s, l.Burst)
 	}
 	return s
 }
 
-func matchWords(m *Match) string {
-	left := exprWords(m.Left)
-	right := exprWords(m.Right)
+func matchWords(say model.Say, m *Match) string {
+	left := exprWords(say, m.Left)
+	right := exprWords(say, m.Right)
 	if n, ok := m.Right.(Masked); ok { // tcp flags syn / syn,ack
-		is := " is "
+		is := "%s is %s"
 		if m.Op == Ne {
-			is = " is not "
+			is = "%s is not %s"
 		}
-		return left + " under the mask " + exprWords(n.Mask) + is + exprWords(n.Value)
+		return say.Of(is, say.Of("%s under the mask %s", left, exprWords(say, n.Mask)), exprWords(say, n.Value))
 	}
 	if sym, ok := m.Right.(Symbol); ok && typeOf(m.Left) == Bool || ok && (sym.Name == "exists" || sym.Name == "missing") {
 		there := (sym.Name != "missing") == (m.Op != Ne)
 		if there {
-			return left + " is there"
+			return say.Of("%s is there", left)
 		}
-		return left + " is not there"
+		return say.Of("%s is not there", left)
 	}
 	switch m.Op {
 	case Ne:
 		if _, ok := m.Right.(Range); ok {
-			return left + " is not in " + right
+			return say.Of("%s is not in %s", left, right)
 		}
-		return left + " is not " + right
+		return say.Of("%s is not %s", left, right)
 	case Lt:
-		return left + " is below " + right
+		return say.Of("%s is below %s", left, right)
 	case Gt:
-		return left + " is above " + right
+		return say.Of("%s is above %s", left, right)
 	case Le:
-		return left + " is at most " + right
+		return say.Of("%s is at most %s", left, right)
 	case Ge:
-		return left + " is at least " + right
+		return say.Of("%s is at least %s", left, right)
 	case In:
-		return left + " is " + among(m.Right)
+		return say.Of("%s is %s", left, among(say, m.Right))
 	case NotIn:
-		return left + " is not " + among(m.Right)
+		return say.Of("%s is not %s", left, among(say, m.Right))
 	case Has, Lacks:
-		verb := map[bool]string{true: " is ", false: " includes "}
+		verb := map[bool]string{true: "%s is %s", false: "%s includes %s"}
 		if m.Op == Lacks {
-			verb = map[bool]string{true: " is not ", false: " does not include "}
+			verb = map[bool]string{true: "%s is not %s", false: "%s does not include %s"}
 		}
-		return left + verb[typeOf(m.Left) == CTState || typeOf(m.Left) == CTStatus] + anyOf(m.Right)
+		return say.Of(verb[typeOf(m.Left) == CTState || typeOf(m.Left) == CTStatus], left, anyOf(say, m.Right))
 	}
 	if _, ok := m.Right.(Range); ok {
-		return left + " is in " + right
+		return say.Of("%s is in %s", left, right)
 	}
-	return left + " is " + right
+	return say.Of("%s is %s", left, right)
 }
 
 // among says where something is looked for.
-func among(e Expr) string {
+func among(say model.Say, e Expr) string {
 	switch e := e.(type) {
 	case SetRef:
-		return "in the set " + string(e)
+		return say.Of("in the set %s", string(e))
 	case Set:
 		if len(e) == 1 {
-			return exprWords(e[0].Key)
+			return exprWords(say, e[0].Key)
 		}
 	}
-	return "one of " + exprWords(e)
+	return say.Of("one of %s", exprWords(say, e))
 }
 
 // anyOf joins flags with "or".
-func anyOf(e Expr) string {
+func anyOf(say model.Say, e Expr) string {
 	l, ok := e.(List)
 	if !ok {
-		return exprWords(e)
+		return exprWords(say, e)
 	}
 	w := make([]string, len(l))
 	for i := range l {
-		w[i] = exprWords(l[i])
+		w[i] = exprWords(say, l[i])
 	}
-	if len(w) < 2 {
-		return strings.Join(w, "")
-	}
-	return strings.Join(w[:len(w)-1], ", ") + " or " + w[len(w)-1]
+	return say.Or(w)
 }
 
 // manyElements is how many elements of a set without a name are said.
 const manyElements = 8
 
 // exprWords says a field or a value.
-func exprWords(e Expr) string {
+func exprWords(say model.Say, e Expr) string {
 	switch e := e.(type) {
 	case nil:
-		return "nothing"
+		return say.Of("nothing")
 	case Field:
-		return fieldWords(e)
+		return fieldWords(say, e)
 	case *Binary:
 		if e.Op == "&" {
-			return exprWords(e.Left) + " under the mask " + exprWords(e.Right)
+			return say.Of("%s under the mask %s", exprWords(say, e.Left), exprWords(say, e.Right))
 		}
 		if _, field := e.Left.(Field); e.Op == "|" && !field { // flags
-			return exprWords(e.Left) + " and " + exprWords(e.Right)
+			return say.Of("%s and %s", exprWords(say, e.Left), exprWords(say, e.Right))
 		}
-		op := map[string]string{"|": "with the bits set", "^": "with the bits turned over", "<<": "shifted left by", ">>": "shifted right by"}[e.Op]
-		return exprWords(e.Left) + " " + op + " " + exprWords(e.Right)
+		op := map[string]string{"|": "%s with the bits set %s", "^": "%s with the bits turned over %s", "<<": "%s shifted left by %s", ">>": "%s shifted right by %s"}[e.Op]
+		return say.Of(op, exprWords(say, e.Left), exprWords(say, e.Right))
 	case Concat:
 		l := make([]string, len(e))
 		for i := range e {
-			l[i] = exprWords(e[i])
+			l[i] = exprWords(say, e[i])
 		}
-		return strings.Join(l, " with ")
+		return say.Between("%s with %s", l)
 	case *MapLookup:
-		return "what the map " + in(e.In) + " has for " + exprWords(e.Key)
+		return say.Of("what the map %s has for %s", in(say, e.In), exprWords(say, e.Key))
 	case Range:
-		return exprWords(e.Lo) + " to " + exprWords(e.Hi)
+		return say.Of("%s to %s", exprWords(say, e.Lo), exprWords(say, e.Hi))
 	case Quoted:
 		if p, ok := e.Prefix(); ok {
-			return "a name that begins with " + p
+			return say.Of("a name that begins with %s", p)
 		}
 		return string(e)
 	case Any:
-		return "anything else"
+		return say.Of("anything else")
 	case Set:
 		l := make([]string, 0, min(len(e), manyElements+1))
 		for i := range e {
 			if i == manyElements && len(e) > manyElements+1 {
-				l = append(l, "and "+strconv.Itoa(len(e)-i)+" more")
+				l = append(l, say.Of("and %d more", len(e)-i))
 				break
 			}
-			l = append(l, elemWords(e[i]))
+			l = append(l, elemWords(say, e[i]))
 		}
 		if len(l) == 0 {
-			return "an empty set"
+			return say.Of("an empty set")
 		}
-		return strings.Join(l, ", ")
+		return say.List(l)
 	case SetRef:
-		return "the set " + string(e)
+		return say.Of("the set %s", string(e))
 	}
 	return e.String()
 }
 
 // in names a map, or tells what is in one without a name.
-func in(e Expr) string {
+func in(say model.Say, e Expr) string {
 	if s, ok := e.(SetRef); ok {
 		return string(s)
 	}
-	return "{" + exprWords(e) + "}"
+	return "{" + exprWords(say, e) + "}"
 }
 
-func elemWords(e Elem) string {
-	s := exprWords(e.Key)
+func elemWords(say model.Say, e Elem) string {
+	s := exprWords(say, e.Key)
 	for _, o := range e.Options {
-		w, _ := statementWords(o)
+		w, _ := statementWords(say, o)
 		s += " (" + w + ")"
 	}
 	if e.Data != nil {
-		s += " > " + exprWords(e.Data)
+		s += " > " + exprWords(say, e.Data)
 	}
 	return s
 }

@@ -1,8 +1,10 @@
 package nft_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -56,5 +58,44 @@ func TestStatementsHaveWords(t *testing.T) {
 		if !seen["*nft."+n] {
 			t.Errorf("no form has a %s", n)
 		}
+	}
+}
+
+// elsewhere puts what a model.Say is asked for into signs, and what is filled in beside them.
+func elsewhere(phrase string, with ...any) string {
+	signs := regexp.MustCompile(`%(?:\[\d\])?[sd%]|[A-Za-z']+`).ReplaceAllStringFunc(phrase, func(s string) string {
+		if s[0] == '%' {
+			return s
+		}
+		return "#"
+	})
+	if len(with) == 0 {
+		return signs
+	}
+	return fmt.Sprintf(signs, with...)
+}
+
+// Of every form that the kernel takes: all that its words say of themselves is asked for, so that it
+// can be said in another language, and nothing of the rule's own is.
+func TestEveryWordIsAskedFor(t *testing.T) {
+	words := regexp.MustCompile(`[A-Za-z][A-Za-z]+`)
+	check := func(text string, f model.Family) {
+		rule := nft.Parse(text, f)
+		own := strings.ToLower(text + rule.String())
+		for _, p := range rule.PartsIn(elsewhere) {
+			for _, w := range words.FindAllString(p.Words, -1) {
+				if !strings.Contains(own, strings.ToLower(w)) {
+					t.Errorf("%s\n  %q was not asked for: %s", text, w, p.Words)
+				}
+			}
+		}
+	}
+	for _, r := range allForms() {
+		check(r.text, family(r.where))
+	}
+	for seed := range uint64(3000) {
+		g := &generator{Rand: rand.New(rand.NewPCG(seed, 5))}
+		r := g.rule()
+		check(r.text, family(r.where))
 	}
 }

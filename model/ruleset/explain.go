@@ -10,7 +10,10 @@ import (
 
 // Explain says a rule piece by piece, in its order: what a packet is held against, then
 // what the rule does. A rule without text has one part that is not understood.
-func Explain(t *model.Table, r *model.Rule) []model.Part {
+func Explain(t *model.Table, r *model.Rule) []model.Part { return ExplainIn(t, r, nil) }
+
+// ExplainIn says it in another language; why a part is not understood stays.
+func ExplainIn(t *model.Table, r *model.Rule, say model.Say) []model.Part {
 	switch {
 	case strings.HasPrefix(r.Text, "#"):
 		why := r.Marked
@@ -19,7 +22,7 @@ func Explain(t *model.Table, r *model.Rule) []model.Part {
 		}
 		return []model.Part{{Text: r.Text, Unknown: why}}
 	case t.Backend == model.BackendNFTables:
-		return nft.Parse(r.Text, t.Family).Parts()
+		return nft.Parse(r.Text, t.Family).PartsIn(say)
 	}
-	return match.Parse(r.Text, t.Family).Parts()
+	return match.Parse(r.Text, t.Family).PartsIn(say)
 }

@@ -17,6 +17,8 @@ func TestNotices(t *testing.T) {
 		"nft inet fw bad has counting":                          "nft inet fw bad 的成员：正在计数",
 		"nft inet fw bad has number of members unknown":         "nft inet fw bad 的成员：成员数不得而知",
 		"counted: 12 members":                                   "已计数：12 个成员",
+		"by packet #14 tcp 10.0.0.1:9 > 10.0.0.2:80 SYN, drop":  "由报文 #14 tcp 10.0.0.1:9 > 10.0.0.2:80 SYN，drop",
+		"by nft (pid 7)":                                        "由 nft (pid 7)",
 		"and 1 more change":                                     "另有 1 处",
 		"somebody has what nobody knows":                        "somebody has what nobody knows",
 		`moved: accept comment "host has no agent"`:             `已移动：accept comment "host has no agent"`,

@@ -19,6 +19,7 @@ import (
 	"nfscope/ui/component/units"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // inspect is a box above the page that says all that is known of one rule, and leads on
@@ -35,6 +36,7 @@ type inspect struct {
 	// explained is what the rule says, made once for the index.
 	explained struct {
 		index *index
+		lang  string
 		parts []model.Part
 	}
 }
@@ -42,6 +44,7 @@ type inspect struct {
 // way is a line of the box that leads on.
 type way struct {
 	name, value string
+	text        string // in place of value: a filter or a name, which stays
 	to          func(f *page.Frame) tea.Cmd
 }
 
@@ -133,13 +136,14 @@ func (b *inspect) view(p *Page, f *page.Frame, width, height int) []string {
 	}
 	put(th.Strong, 0, "", row.rule.Text)
 	body = append(body, "")
-	b.explain(p.index, row)
-	for _, l := range partLines(b.explained.parts) {
+	say := p.inWords.In(speech.In(f.Language()))
+	b.explain(p.index, row, f.Language(), say)
+	for _, l := range partLines(b.explained.parts, say) {
 		style := th.Text
 		if l.unknown {
 			style = th.Warn
 		}
-		put(style, 6, th.Dim.Render(l.label), l.text)
+		put(style, 6, th.Dim.Render(p.say.Of(l.label)), l.text)
 	}
 	if row.rule.Marked != "" {
 		put(th.Warn, 6, th.Warn.Render("?"), row.rule.Marked)
@@ -147,13 +151,13 @@ func (b *inspect) view(p *Page, f *page.Frame, width, height int) []string {
 	body = append(body, "")
 	const names = 12
 	for _, it := range p.facts(f, r, row) {
-		put(it.style, names, th.Dim.Render(it.name), p.said(it))
+		put(it.style, names, th.Dim.Render(p.say.Of(it.name)), p.said(it))
 	}
 	b.ways, b.at = p.ways(f, row), b.at[:0]
 	b.chosen = max(0, min(b.chosen, len(b.ways)-1))
 	for i, way := range b.ways {
 		b.at = append(b.at, len(body))
-		text := line.Fit(th.Glyphs.Jump+" "+line.Clean(way.name), names, th.Glyphs.Dots) + line.Clean(p.say.Of(way.value))
+		text := line.Fit(th.Glyphs.Jump+" "+line.Clean(p.say.Of(way.name)), names, th.Glyphs.Dots) + line.Clean(p.say.Of(way.value)+way.text)
 		if i == b.chosen {
 			body = append(body, th.Selected.Render(line.Fit(text, inner, th.Glyphs.Dots)))
 		} else {
@@ -163,18 +167,18 @@ func (b *inspect) view(p *Page, f *page.Frame, width, height int) []string {
 	h := min(len(body)+2, max(3, height-2))
 	b.lines, b.height = len(body), max(1, h-2)
 	b.top = max(0, min(b.top, b.lines-b.height))
-	title := fmt.Sprintf("rule %d of %s/%s, %s %s", row.rule.Index, row.table.Name, row.chain.Name, row.table.Backend, row.table.Family)
+	title := p.say.Of(fmt.Sprintf("rule %d of %s/%s, %s %s", row.rule.Index, row.table.Name, row.chain.Name, row.table.Backend, row.table.Family))
 	if more := b.top+b.height < b.lines; more {
 		title = line.Cut(title, max(1, w-10), th.Glyphs.Dots) + " " + th.Glyphs.Down
 	}
 	return overlay.Box(th, title, body[b.top:], w, h)
 }
 
-// explain reads the rule, once for each ruleset.
-func (b *inspect) explain(x *index, r row) {
-	if b.explained.index != x {
-		b.explained.index = x
-		b.explained.parts = ruleset.Explain(r.table, r.rule)
+// explain reads the rule, once for each ruleset and language.
+func (b *inspect) explain(x *index, r row, lang string, say model.Say) {
+	if b.explained.index != x || b.explained.lang != lang {
+		b.explained.index, b.explained.lang = x, lang
+		b.explained.parts = ruleset.ExplainIn(r.table, r.rule, say)
 	}
 }
 
@@ -184,7 +188,7 @@ type partLine struct {
 	unknown     bool
 }
 
-func partLines(parts []model.Part) []partLine {
+func partLines(parts []model.Part, say model.Say) []partLine {
 	var out []partLine
 	asked := false
 	for _, p := range parts {
@@ -200,7 +204,7 @@ func partLines(parts []model.Part) []partLine {
 			asked = true
 		}
 		if p.Does && !asked {
-			out, asked = append(out, partLine{label: "if", text: "any packet"}), true
+			out, asked = append(out, partLine{label: "if", text: say.Of("any packet")}), true
 		}
 		if p.Words != "" {
 			out = append(out, partLine{label, p.Words, false})
@@ -208,7 +212,7 @@ func partLines(parts []model.Part) []partLine {
 		}
 		if p.Unknown != "" {
 			out = append(out, partLine{label, p.Text, true},
-				partLine{"?", "not known to nfscope: " + p.Unknown + "; shown as the program prints it", true})
+				partLine{"?", say.Of("not known to nfscope: %s; shown as the program prints it", p.Unknown), true})
 		}
 	}
 	return out
@@ -288,10 +292,10 @@ func (p *Page) ways(f *page.Frame, r row) []way {
 		if _, ok := p.index.chain(k); !ok {
 			value += ", which is not there"
 		}
-		out = append(out, way{"goes to", value, func(*page.Frame) tea.Cmd { return p.leave(func() tea.Cmd { return p.goChain(k) }) }})
+		out = append(out, way{"goes to", value, "", func(*page.Frame) tea.Cmd { return p.leave(func() tea.Cmd { return p.goChain(k) }) }})
 	}
 	if n := len(ruleset.Choices(r.table, r.rule)); n > 0 {
-		out = append(out, way{"calls", "chains by " + count(n, "element", "elements"), func(*page.Frame) tea.Cmd {
+		out = append(out, way{"calls", "chains by " + units.Plural(uint64(n), 7, "element"), "", func(*page.Frame) tea.Cmd {
 			return p.leave(func() tea.Cmd {
 				cmd, _ := p.choices(r)
 				return cmd
@@ -299,20 +303,20 @@ func (p *Page) ways(f *page.Frame, r row) []way {
 		}})
 	}
 	for _, k := range set.Named(r.table, r.rule.Text) {
-		out = append(out, way{"set", k.String(), func(*page.Frame) tea.Cmd { return p.leave(func() tea.Cmd { return p.goToSet(k) }) }})
+		out = append(out, way{"set", "", k.String(), func(*page.Frame) tea.Cmd { return p.leave(func() tea.Cmd { return p.goToSet(k) }) }})
 	}
 	if j := lastHit(f.Snap.Journeys, r); j != nil {
 		number := j.Number
-		out = append(out, way{"last hit", fmt.Sprintf("by packet #%d %s, %s", number, j.Packet.String(), j.Outcome.Verdict),
+		out = append(out, way{"last hit", fmt.Sprintf("by packet #%d %s, %s", number, j.Packet.String(), j.Outcome.Verdict), "",
 			func(*page.Frame) tea.Cmd { return page.Send(page.GotoJourney{Number: number}) }})
 	}
 	if text, _ := filter.ForRule(r.table, r.chain, r.rule); text != "" {
-		out = append(out, way{"trace (t)", text, func(*page.Frame) tea.Cmd { return traceRule(r) }})
+		out = append(out, way{"trace (t)", "", text, func(*page.Frame) tea.Cmd { return traceRule(r) }})
 	}
 	if translates(r) {
-		out = append(out, way{"flows (C)", "the connections that it translates", func(*page.Frame) tea.Cmd { return flowsOf(r) }})
+		out = append(out, way{"flows (C)", "the connections that it translates", "", func(*page.Frame) tea.Cmd { return flowsOf(r) }})
 	}
-	return append(out, way{"copy (y)", "the rule's text", func(*page.Frame) tea.Cmd { return page.Send(page.CopyRequest{Text: plain(r)}) }})
+	return append(out, way{"copy (y)", "the rule's text", "", func(*page.Frame) tea.Cmd { return page.Send(page.CopyRequest{Text: plain(r)}) }})
 }
 
 // leave closes the box where a way leads elsewhere on this page.

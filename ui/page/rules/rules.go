@@ -42,6 +42,7 @@ type Page struct {
 	back             []spot
 	trail            history
 	notices          speech.Notices
+	inWords          speech.Rules
 	say              ladder.Say
 	dead             deaths
 	// version grows with every new list of rows; the cursor looks for its row then.

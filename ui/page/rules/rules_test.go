@@ -81,6 +81,11 @@ func TestChineseGolden(t *testing.T) {
 			f.Snap = &snapshot.Snapshot{Netns: "edge", Source: "live", Problems: []string{
 				"the rules could not be read: reading the rules of network namespace edge needs CAP_NET_ADMIN there and CAP_SYS_ADMIN to enter it: run nfscope as root, or with sudo (operation not permitted)"}}
 		},
+		"words": func(p *Page, f *page.Frame) { // the user's comment is in Chinese too, and stays as it is
+			p.ShowRule(ruleID(f, toWeb), f)
+			text(p, f)
+			do(t, p, f, "i")
+		},
 		"inspect": func(p *Page, f *page.Frame) {
 			p.ShowRule(ruleID(f, "-A LOGDROP -j DROP"), f)
 			text(p, f)
