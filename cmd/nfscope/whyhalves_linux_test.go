@@ -65,6 +65,43 @@ func TestWhyHalves(t *testing.T) {
 	answers(t, list)
 }
 
+// TestWhyVerdictMaps: of a rule that asks a verdict map the element is named that dropped the packet,
+// or led to where it was dropped, and not only the rule.
+func TestWhyVerdictMaps(t *testing.T) {
+	nettest.Kernel(t, "nft", "ip")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Feed(t, n.Router, `table inet w {
+	map ports {
+		type inet_service : verdict
+		flags interval
+		elements = { 1080 : accept, 1081 : drop, 1082-1084 : goto bad }
+	}
+	chain bad {
+		drop
+	}
+	chain through {
+		type filter hook forward priority 0
+		ct state vmap { established : accept, invalid : drop }
+		udp dport vmap @ports
+	}
+}
+`, "nft", "-f", "-")
+	var list []whyCase
+	for _, e := range whyFamilies() {
+		for port, c := range map[int]struct{ element, rule string }{
+			1081: {"1081 : drop", "rule 2 of inet w/through (nftables): udp dport vmap @ports"},
+			1083: {"1082-1084 : goto bad", "rule 1 of inet w/bad (nftables): drop"},
+		} {
+			list = append(list, whyCase{name: fmt.Sprintf("%d %s", port, e.name), at: n.Router, filter: fmt.Sprintf("udp and dst host %s and dst port %d", e.server, port), fire: talks(n.Client, e.of(e.server, port), 5),
+				kind: "rule", confidence: "certain", status: exitDropped, says: "in the map of rule 2 of inet w/through (nftables) it was the element " + c.element,
+				sentence: "udp " + e.client + " > " + e.of(e.server, port) + " was dropped by " + c.rule})
+		}
+	}
+	answers(t, list)
+}
+
 // TestWhyUntracedReplies: -j TRACE does not trace what comes back to a translated request: of one
 // that works nobody is blamed, and of one that gets no reply only that none was traced is said.
 func TestWhyUntracedReplies(t *testing.T) {

@@ -60,6 +60,9 @@ type Step struct {
 	// Beside, of a miss, counts the rules next to it that did not match either and are left
 	// out.
 	Beside int `json:"beside,omitempty"`
+	// Element is the element of a verdict map that gave the rule its verdict, "8080 : drop", where
+	// that can be known from the packet (model/miss).
+	Element string `json:"element,omitempty"`
 	// Note says what is uncertain of the step, in words.
 	Note string    `json:"note,omitempty"`
 	Time time.Time `json:"time"`

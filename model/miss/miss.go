@@ -75,11 +75,14 @@ func (f *Finder) Look(j *journey.Journey, limit int) *journey.Journey {
 		clear(f.read)
 		f.of = j.Rules
 	}
-	out := *j
-	out.Steps = make([]journey.Step, 0, len(j.Steps))
 	gaps := f.gaps(j)
 	left := share(gaps)
 	states, odd := f.possible(j, gaps)
+	if asksMaps(j) {
+		j = f.chosen(j, states)
+	}
+	out := *j
+	out.Steps = make([]journey.Step, 0, len(j.Steps))
 	s := newState(f, j, states)
 	var all []found
 	var unknown []string

@@ -128,6 +128,17 @@ func VerdictMaps(t *model.Table) []string {
 	return names
 }
 
+// VerdictMapText is the text of a named map of a table, "" where there is none; all is true where
+// every element stands in it.
+func VerdictMapText(rs *model.Ruleset, t *model.Table, name string) (text string, all bool) {
+	i := objectIndex(t, "map", name)
+	if i < 0 {
+		return "", false
+	}
+	m, read := t.Map(name)
+	return t.Extra[i], !rs.Terse || read && !m.More
+}
+
 // Choice is an element of a verdict map that calls a chain, for the rule that asks it.
 type Choice struct {
 	// Key is what the packet must have: "22", "10.0.0.1 . 80", "*" for all others.

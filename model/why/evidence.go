@@ -272,11 +272,17 @@ func (a *Answer) where(s *Seen) {
 }
 
 // Near has the rules told of that came before the one that decided and nearly matched:
-// those with the fewest conditions that failed. find may be nil. The journeys of the
+// those with the fewest conditions that failed; and by which elements of verdict maps it came
+// to its end. find may be nil. The journeys of the
 // answer get them too, at most so many.
 func (a *Answer) Near(find *miss.Finder, most int) {
 	if find == nil {
 		return
+	}
+	for i, j := range a.Journeys {
+		if j.Origin != "sim" {
+			a.Journeys[i] = find.Elements(j)
+		}
 	}
 	if k := a.By.Kind; a.Untraced == nil && (k == "rule" || k == "policy") {
 		var near []string
@@ -286,13 +292,25 @@ func (a *Answer) Near(find *miss.Finder, most int) {
 				near = append(near, nearly(st))
 			}
 		}
-		a.Evidence = append(near, a.Evidence...)
+		a.Evidence = slices.Concat(chosen(j), near, a.Evidence)
 	}
 	for i, j := range a.Journeys {
 		if most > 0 && j.Origin != "sim" {
 			a.Journeys[i] = find.Look(j, most)
 		}
 	}
+}
+
+// chosen names the elements of verdict maps that led a packet to where it ended: those of the last
+// walk through a base chain.
+func chosen(j *journey.Journey) (out []string) {
+	for i := range j.Steps {
+		st, last := &j.Steps[i], &j.Steps[len(j.Steps)-1]
+		if st.Element != "" && st.Hook == last.Hook && st.Family == last.Family && st.Table == last.Table && st.Base == last.Base {
+			out = append(out, fmt.Sprintf("in the map of rule %d of %s it was the element %s", st.Rule, journey.Where(st.Backend, st.Family, st.Table, st.Chain), st.Element))
+		}
+	}
+	return out
 }
 
 // nearly is a rule that did not match, with the reason.

@@ -97,6 +97,7 @@ func phrases() [][2]string {
 		{`the packets: (.+)`, `两个报文：$1`},
 		{`comparing (#\d+) and (#\d+)`, `正在比较 $1 与 $2`},
 		{`no packet of the other direction was traced`, `没有跟踪到另一方向的报文`},
+		{`by the element (.+)`, `由元素 $1`},
 		{`and (\d+) more did not match`, `另有 $1 条不匹配`},
 		{`(\d+) rules? looked at did not match`, `看过的 $1 条规则不匹配`},
 		{`(\d+) chains? can still drop`, `$1 条链还可能丢弃它`},

@@ -234,6 +234,8 @@ func findings() [][2]string {
 		{`, (\d+) came through((?:, | \().+|)`, `，$1 个通过@$2@`},
 		{`, (\d+) dropped((?: \(.+)?)`, `，$1 个被丢弃@$2@`},
 		{` \((\d+) sent again\)`, `（其中 $1 个是重发）`},
+		// Verdict maps.
+		{`in the map of rule (\d+) of (.+? \([^()]*\)) it was the element (.+)`, `$2 的规则 $1 的映射中，是元素 $3`},
 		// ICMP errors.
 		{`an ICMP error about it came from (\S+): ` + wrong, `$1 为此发来一个 ICMP 错误：@$2@`},
 		{`an ICMP error about it came from (\S+): ` + wrong + `, (.+)`, `$1 为此发来一个 ICMP 错误：@$2@；它@$3@`},

@@ -96,6 +96,7 @@ func TestWhy(t *testing.T) {
 		"passed rule 3 of filter/INPUT (iptables-legacy) (miss: source 10.9.0.1 is not one of 10.0.0.1, 10.0.0.2, time 9 is not known: the time): -A x -j y": "filter/INPUT (iptables-legacy) 的规则 3 不匹配（source 10.9.0.1 不是 10.0.0.1, 10.0.0.2 之一，time 9 未知：时间）：-A x -j y",
 		"passed rule 3 of inet fw/in (nftables) (miss): accept":                                                                                              "inet fw/in (nftables) 的规则 3 不匹配：accept",
 		"passed rule 3 of inet fw/in (nftables) (miss: ct state (x) is not known): ct state (x): accept":                                                     "inet fw/in (nftables) 的规则 3 不匹配（ct state (x) 未知）：ct state (x): accept",
+		"in the map of rule 3 of inet fw/in (nftables) it was the element 10.1.0.2 . 9 comment \"a (b): c\" : drop":                                          "inet fw/in (nftables) 的规则 3 的映射中，是元素 10.1.0.2 . 9 comment \"a (b): c\" : drop",
 		"looking for tcp and dst port 80, both directions":                                                                                                   "正在寻找两个方向的报文：tcp and dst port 80",
 		"arming; esc ends it":                          "正在设置跟踪；按 esc 结束",
 		"still looking, 7 s left at most; esc ends it": "还在观察，最多还剩 7 s；按 esc 结束",

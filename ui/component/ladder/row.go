@@ -63,7 +63,10 @@ func (say Say) Rows(j *journey.Journey) []Row {
 		}
 		r := Row{Step: i, Hook: s.Hook, Head: head, Depth: s.Depth, Backend: s.Backend, Verdict: s.Verdict,
 			Rule: string(s.Kind), say: say}
-		more := ""
+		more, element := "", ""
+		if s.Element != "" {
+			element = "by the element " + s.Element
+		}
 		if s.Kind == journey.KindRule {
 			r.Ahead = s.Ahead
 		}
@@ -83,7 +86,7 @@ func (say Say) Rows(j *journey.Journey) []Row {
 				r.Where, r.Badge = Place(s.Backend, s.Family, s.Table, s.Chain), Badge(s.Backend, s.Family)
 			}
 		}
-		r.Packet = say.beside(say.changed(j, i), more, s.Note)
+		r.Packet = say.beside(say.changed(j, i), element, more, s.Note)
 		rows = append(rows, r)
 		last = s
 	}
