@@ -44,7 +44,7 @@ func contracts() map[string]string {
 			"nat.class[]? " + classes + "\nnat.client? string\nnat.service? string\nnat.backend? string\ntimeout_ns number\nmark number\nzone number\nlabels string\nhelper string\nstart? time\noffload bool\n",
 		"nfscope/drop/1": "time time\nreason TEXT\nreason_words TEXT\nby kernel|netfilter|conntrack|unknown\nlocation string\nstation string\nhook " + hooks + "|\nin string\nout string\npacket? object\n" + under("orig?.", tuple) + under("reply?.", tuple) +
 			"count number\nsource bpf|perf|proc\nnetns string\n",
-		"nfscope/why/1": "time time\nfilter TEXT\nkind rule|policy|netfilter|queue|conntrack|kernel|backlog|no-reply|refused|works|lossy|nothing|unknown\nside request|reply\ndropped bool\nsentence TEXT\nconfidence certain|likely|unknown\nbecause TEXT\nflow string\n" +
+		"nfscope/why/1": "time time\nfilter TEXT\nkind rule|policy|netfilter|queue|conntrack|kernel|backlog|no-reply|stalled|refused|works|lossy|nothing|unknown\nside request|reply\ndropped bool\nsentence TEXT\nconfidence certain|likely|unknown\nbecause TEXT\nflow string\n" +
 			under("by?.", rule[:len(rule)-len("text TEXT\n")]+"text string\nkind rule|policy\n") + "reason? TEXT\nevidence[] TEXT\ndo? TEXT\n" + under("requests.", counts) + under("replies.", counts) +
 			"journeys[] TEXT\nsimulated bool\nprobe?.what TEXT\nprobe?.result string\nprobe?.refused bool\nlooked_ns number\ndrops_by bpf|perf|proc|\nloss.lost number\nloss.gaps number\nloss.held number\nloss.untold number\nnetns string\n",
 		"nfscope/log/1":             "time time\nsource nflog|log\nprefix string\nhook? " + hooks + "\nfamily? " + families + "\nin string\nout string\npacket? object\n" + under("rules[].", rule),

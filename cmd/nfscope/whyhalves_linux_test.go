@@ -102,6 +102,29 @@ func TestWhyVerdictMaps(t *testing.T) {
 	answers(t, list)
 }
 
+// TestWhyStalls: that a TCP connection opens does not mean that it works: where what the client sends
+// is lost behind this host, that is said, and where nothing is sent, no more than that.
+func TestWhyStalls(t *testing.T) {
+	nettest.Kernel(t, "nft", "ip")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	n.FixNeighbours(t)
+	nettest.Feed(t, n.Server, "table inet w { chain early { type filter hook prerouting priority -500; tcp dport 1085 tcp flags & psh == psh drop; }; }", "nft", "-f", "-")
+	nettest.Echo(t, n.Server, 1085)
+	nettest.Echo(t, n.Server, 1086)
+	var list []whyCase
+	for _, e := range whyFamilies() {
+		to, flow := func(port int) string { return fmt.Sprintf("tcp and dst host %s and dst port %d", e.server, port) }, func(port int) string { return "tcp " + e.client + " > " + e.of(e.server, port) }
+		list = append(list,
+			whyCase{name: "lost behind " + e.name, at: n.Router, filter: to(1085), args: []string{"--for", "3s"}, fire: says(n.Client, "tcp", e.of(e.server, 1085), "no"),
+				kind: "stalled", confidence: "certain", do: "look there and on the way",
+				sentence: flow(1085) + ": the connection was answered and then stalled: the client sent the same segment * times, which came through here, and " + e.server + " was not heard to acknowledge it"},
+			whyCase{name: "idle " + e.name, at: n.Router, filter: to(1086), args: []string{"--for", "2s"}, fire: says(n.Client, "tcp", e.of(e.server, 1086)),
+				kind: "works", confidence: "likely", sentence: flow(1086) + ": nothing of it was lost here, but behind its opening neither end sent anything"})
+	}
+	answers(t, list)
+}
+
 // TestWhyUntracedReplies: -j TRACE does not trace what comes back to a translated request: of one
 // that works nobody is blamed, and of one that gets no reply only that none was traced is said.
 func TestWhyUntracedReplies(t *testing.T) {

@@ -41,6 +41,8 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 	case Backlog:
 		a.Reason = "TcpExtListenOverflows"
 		a.Do = words.Of(a.Reason).Do
+	case Stalled:
+		a.Do = fmt.Sprintf("look there and on the way: does the segment arrive (%d bytes: is the MTU of a link smaller?), and does the acknowledgement come back by this host?", v.talk.longest(v.by))
 	case Netfilter:
 		a.Do, a.Untraced = "", v.by.drop
 		if c := v.only(s); c != nil {
@@ -171,7 +173,7 @@ func (a *Answer) others(all []*verdict) {
 		n[k]++
 	}
 	var parts []string
-	for _, k := range []Kind{Rule, Policy, Queue, Conntrack, Kernel, Netfilter, NoReply, Refused, Lossy, Works, Unknown} {
+	for _, k := range []Kind{Rule, Policy, Queue, Conntrack, Kernel, Netfilter, NoReply, Stalled, Refused, Lossy, Works, Unknown} {
 		if n[k] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[k], k.words()))
 		}
@@ -196,6 +198,8 @@ func (k Kind) words() string {
 		return "dropped by netfilter"
 	case NoReply:
 		return "without a reply"
+	case Stalled:
+		return "stalled"
 	case Refused:
 		return "refused"
 	case Lossy:

@@ -28,6 +28,11 @@ type verdict struct {
 	asks bool
 	// borne is true where the flow works all the same: kind is what some of its packets met.
 	borne bool
+	// times is how often the packet of a stalled connection was sent; idle tells of one that works
+	// what did not come. more is true where the next seconds may tell more of it.
+	times int
+	idle  string
+	more  bool
 	// came is true where conntrack alone says that a reply came: nobody traced it.
 	came bool
 }
@@ -55,7 +60,7 @@ func Judge(s *Seen) *Answer {
 		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(len(b.like), len(a.like)))
 	})
 	v := all[0]
-	a := &Answer{Kind: v.answer(), Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
+	a := &Answer{open: v.more, Kind: v.answer(), Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
 	a.Sentence = v.sentence(s, words)
 	a.evidence(s, v, all, words)
 	return a
@@ -63,7 +68,7 @@ func Judge(s *Seen) *Answer {
 
 // rank orders verdicts: what is lost for sure comes first.
 func rank(v *verdict) int {
-	order := []Kind{Works, Unknown, Lossy, Refused, NoReply, Backlog, Netfilter, Kernel, Conntrack, Queue, Policy, Rule}
+	order := []Kind{Works, Unknown, Lossy, Refused, Stalled, NoReply, Backlog, Netfilter, Kernel, Conntrack, Queue, Policy, Rule}
 	r := slices.Index(order, v.answer())
 	if v.confidence == Certain {
 		r += len(order)
@@ -114,7 +119,7 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		v.kind, v.side, v.confidence = Works, Reply, Likely
 		v.because = "only what came back was seen, the request was not"
 	case t.replies.Delivered > 0:
-		v.kind, v.side, v.because = Works, Reply, "request and reply were seen to the end of their way"
+		v.works(s)
 		if x := t.lastReply(); v.waitsFor(x, s) {
 			v.side, v.by, v.like = Reply, x, []*sight{x}
 			x.fate = open

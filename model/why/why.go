@@ -57,6 +57,8 @@ const (
 	Backlog Kind = "backlog"
 	// NoReply came to a request that was delivered or sent on.
 	NoReply Kind = "no-reply"
+	// Stalled is a connection that was answered, and of which one end is not heard any more.
+	Stalled Kind = "stalled"
 	// Refused is a request that was answered by a reset or an ICMP error.
 	Refused Kind = "refused"
 	// Works is a request that was answered.
@@ -200,6 +202,8 @@ type Answer struct {
 	Simulated *journey.Journey
 	// Untraced is the drop of which no rule is known, nil where there is none.
 	Untraced *drop.Drop
+	// open is true where a connection that works may yet stall.
+	open bool
 	// Asks is the request whose socket here would tell more, nil where none would.
 	Asks *Call
 	// Hop is where the request was sent that no reply came to, or the last reply; nil where it
@@ -231,7 +235,7 @@ func (a *Answer) Dropped() bool {
 
 // Settled reports whether more of the flow would not change the answer.
 func (a *Answer) Settled() bool {
-	return a.Confidence == Certain && (a.Dropped() || a.Kind == Works || a.Kind == Lossy || a.Kind == Refused)
+	return a.Confidence == Certain && (a.Dropped() || a.Kind == Works && !a.open || a.Kind == Lossy || a.Kind == Refused)
 }
 
 // Mixed reports whether packets are lost beside others that came through, so that the loss

@@ -25,9 +25,14 @@ func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
 		if v.talk.requests.Seen == 0 {
 			return "nothing is wrong here: the reply of " + name + " came through"
 		}
+		if v.idle != "" {
+			return name + ": nothing of it was lost here, but " + v.idle
+		}
 		return "nothing is wrong here: the request " + name + " was " + v.arrival() + ", and the reply came back"
 	case Refused:
 		return v.refused(s, name)
+	case Stalled:
+		return v.stalled(name)
 	case NoReply:
 		return v.silence(s, name)
 	case Backlog:

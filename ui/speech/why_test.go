@@ -91,6 +91,13 @@ func TestWhy(t *testing.T) {
 		"masquerade it: have what comes from e0 and goes out there again, translated, leave with this host's address":                          "给它做 masquerade：从 e0 进来、转换后又从那里出去的，让它以本机的地址离开",
 		"conntrack takes the reply for a new connection: it was told not to track the request (NOTRACK)":                                       "conntrack 把应答当成新连接：请求被要求不跟踪（NOTRACK）",
 		"conntrack takes the reply for a new connection: it has the request in another entry, as where the zones of the two directions differ": "conntrack 把应答当成新连接：请求在另一个表项里，例如两个方向的 zone 不同",
+		// Connections that stall.
+		flow + ": nothing of it was lost here, but the server acknowledged what the client sent, and its program sent nothing back in 9.5 s":                                    flow + "：这里没有丢它的报文，但服务器确认收到客户端发的内容之后，它的程序在 9.5 s 内什么也没有发回",
+		flow + " (translated to 10.3.0.3:8080): nothing of it was lost here, but behind its opening neither end sent anything":                                                  flow + "（转换为 10.3.0.3:8080）：这里没有丢它的报文，但连接建立之后两端什么也没有发送",
+		flow + ": the connection was answered and then stalled: the client sent the same segment 6 times, which came through here, and fd02::2 was not heard to acknowledge it": flow + "：连接得到了应答，然后停住了：客户端把同一个报文段发了 6 次，都通过了这里，却没有看到 fd02::2 确认它",
+		"look there and on the way: does the segment arrive (1500 bytes: is the MTU of a link smaller?), and does the acknowledgement come back by this host?":                  "请检查那里和途中：这个报文段到达了吗（1500 字节：是否有链路的 MTU 更小？），确认是否经本机返回？",
+		"likely: request and reply were seen to the end of their way; whether an answer was due is not known":                                                                   "很可能：请求和应答都一直看到了路的尽头；是否本该有回答，不得而知",
+		"2 other flows match the filter: 1 stalled, 1 answered":                                                                                                                 "另有 2 条流符合过滤器：1 条停住了，1 条有应答",
 		// Rules that nearly matched.
 		"passed rule 3 of filter/INPUT (iptables-legacy) (miss: dport 81 is not 80): -A INPUT -p tcp --dport 80 -j DROP":                                     "filter/INPUT (iptables-legacy) 的规则 3 不匹配（dport 81 不是 80）：-A INPUT -p tcp --dport 80 -j DROP",
 		"passed rule 3 of filter/INPUT (iptables-legacy) (miss: source 10.9.0.1 is not one of 10.0.0.1, 10.0.0.2, time 9 is not known: the time): -A x -j y": "filter/INPUT (iptables-legacy) 的规则 3 不匹配（source 10.9.0.1 不是 10.0.0.1, 10.0.0.2 之一，time 9 未知：时间）：-A x -j y",
