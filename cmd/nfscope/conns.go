@@ -264,7 +264,24 @@ func (p *connPrinter) print(e *flow.Event) {
 	} else {
 		bytes = "  " + plural(f.Orig.Count.Packets+f.Reply.Count.Packets, "packet") + " " + plural(f.Orig.Count.Bytes+f.Reply.Count.Bytes, "byte")
 	}
-	_, p.err = fmt.Fprintf(p.out, "%s%-7s %-11s %s  %s  %ds%s\n", what, f.Orig.Tuple.Proto, f.Word(), f.Line(), f.NAT, int(f.Timeout.Seconds()), bytes)
+	_, p.err = fmt.Fprintf(p.out, "%s%-7s %-11s %s  %s  %ds%s%s\n", what, f.Orig.Tuple.Proto, f.Word(), f.Line(), f.NAT, int(f.Timeout.Seconds()), bytes, apart(f))
+}
+
+// apart is what tells a connection from another one with the same ends, its zone, and its mark;
+// "" where it has neither.
+func apart(f *flow.Flow) (out string) {
+	for _, z := range []struct {
+		name string
+		zone uint16
+	}{{"zone", f.Zone}, {"orig zone", f.Orig.Zone}, {"reply zone", f.Reply.Zone}} {
+		if z.zone != 0 {
+			out += fmt.Sprintf("  %s %d", z.name, z.zone)
+		}
+	}
+	if f.Mark != 0 {
+		out += fmt.Sprintf("  mark %#x", f.Mark)
+	}
+	return out
 }
 
 // tellUncounted says why there are no counters where some were to be printed.
