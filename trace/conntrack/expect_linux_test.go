@@ -211,6 +211,16 @@ func TestTooManyToZone(t *testing.T) {
 	}
 }
 
+// TestExpectationsRest: what a thousand connections expect is not read again as soon as one more does.
+func TestExpectationsRest(t *testing.T) {
+	t.Parallel()
+	for took, want := range map[time.Duration]time.Duration{0: 64 * time.Millisecond, 3 * time.Millisecond: 64 * time.Millisecond, 50 * time.Millisecond: time.Second} {
+		if got := untilAgain(took); got != want {
+			t.Errorf("after %v: %v, want %v", took, got, want)
+		}
+	}
+}
+
 // TestNamespaceGone: a followed namespace that is deleted is told of in a sentence, once,
 // between two readings of the table as well as with one, and followed all the same.
 func TestNamespaceGone(t *testing.T) {
