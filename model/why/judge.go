@@ -60,7 +60,7 @@ func Judge(s *Seen) *Answer {
 		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(len(b.like), len(a.like)))
 	})
 	v := all[0]
-	a := &Answer{open: v.more, Kind: v.answer(), Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
+	a := &Answer{open: v.more, unheard: v.talk.unheard(s), Kind: v.answer(), Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
 	a.Sentence = v.sentence(s, words)
 	a.evidence(s, v, all, words)
 	return a
@@ -79,6 +79,7 @@ func rank(v *verdict) int {
 // judge makes one verdict of a flow's packets.
 func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 	v := &verdict{talk: t, confidence: Certain}
+	t.answers = t.unheard(s) && t.oneWay() && t.answered(s)
 	var borne *sight
 	for _, side := range []Side{Request, Reply} {
 		for _, x := range t.sights {
@@ -139,6 +140,11 @@ func (v *verdict) bear(s *Seen, x *sight) {
 	}
 	v.blame(s, x, side)
 	v.borne = true
+	if v.talk.answers {
+		v.confidence = Likely
+		v.because += "; that the flow went on after it conntrack says (SEEN_REPLY), and the client, whose replies are not traced"
+		return
+	}
 	v.because += "; the flow went on after it"
 }
 

@@ -6,13 +6,13 @@ import (
 
 // bearable reports whether a flow works all the same though a packet was lost: packets of
 // both sides come through, more of the packet's side than are lost, and what it carried was
-// made good.
+// made good. Of replies that are not traced conntrack and the client tell that they came.
 func (t *talk) bearable(x *sight) bool {
 	c := t.requests
 	if x.reply {
 		c = t.replies
 	}
-	if t.requests.Delivered == 0 || t.replies.Delivered == 0 || c.Dropped > c.Delivered {
+	if t.requests.Delivered == 0 || t.replies.Delivered == 0 && !t.answers || c.Dropped > c.Delivered && !(x.reply && t.answers) {
 		return false
 	}
 	if p := x.packet; p.Proto == model.ProtoTCP && p.Transport {
@@ -22,7 +22,8 @@ func (t *talk) bearable(x *sight) bool {
 }
 
 // madeGood reports whether a TCP segment was sent again and came through, or carried nothing
-// because its connection was over. That others came through behind it proves nothing: where
+// because its connection was over. An acknowledgement behind it that has its number, and carries
+// nothing, is not what was lost. That others came through behind it proves nothing: where
 // only what is long is lost, the short ones do.
 func (t *talk) madeGood(x *sight) bool {
 	p := x.packet
@@ -42,7 +43,7 @@ func (t *talk) madeGood(x *sight) bool {
 		if !came || !later || p.Flags&model.RST != 0 {
 			continue
 		}
-		if mine && q.Seq == p.Seq && !less(q.Ack, p.Ack) || !mine && q.Flags&model.ACK != 0 && less(p.Seq, q.Ack) {
+		if mine && q.Seq == p.Seq && !less(q.Ack, p.Ack) && (carries(q) || !carries(p)) || !mine && q.Flags&model.ACK != 0 && less(p.Seq, q.Ack) {
 			return true
 		}
 	}

@@ -102,6 +102,7 @@ func TestLosses(t *testing.T) {
 		{"the reply's, and no request was seen", new(talking).rule(ans(push, 1, 11)).pass(ans(push, 1, 11)), Rule, Reply, "the reply of " + flow80 + " was" + by + " (1 of 2 packets; 1 came through)"},
 		{"acknowledged, and that was lost too", opened().rule(seg(push, 1, 1)).rule(ans(model.ACK, 1, 11)), Rule, Request, flow80 + " was" + by + " (1 of 3 packets; 2 came through)"},
 		{"an acknowledgement, and an older one behind it", opened().rule(seg(model.ACK, 1, 50)).pass(seg(model.ACK, 1, 20)), Rule, Request, flow80 + " was" + by + " (1 of 4 packets; 3 came through)"},
+		{"never sent again, though the client acknowledges what the server says", opened().rule(seg(push, 1, 1)).pass(ans(push, 1, 1)).pass(seg(model.ACK, 1, 11)), Rule, Request, flow80 + " was" + by + " (1 of 4 packets; 3 came through)"},
 		{"what came before the last word", opened().rule(seg(push, 1, 1)).pass(seg(fin, 11, 1)).pass(ans(fin, 1, 1)), Rule, Request, flow80 + " was" + by + " (1 of 4 packets; 3 came through)"},
 		{"the last word of a connection that the other end reset", opened().pass(seg(fin, 1, 1)).pass(ans(rst, 1, 2)).rule(seg(model.ACK, 2, 2)), Lossy, Request, flow80 + " works, but 1 of 4 packets was" + by},
 		{"a reset acknowledges nothing", new(talking).pass(tcp(model.SYN, 1<<31, 0)).pass(ans(model.SYN|model.ACK, 0, 1<<31-99)).rule(seg(push, 1<<31-99, 1)).pass(back(tcp(model.RST, 901, 0))), Rule, Request, flow80 + " was" + by + " (1 of 2 packets; 1 came through)"},

@@ -90,6 +90,51 @@ func TestUntracedReplies(t *testing.T) {
 	}
 }
 
+// TestUntracedLoss: a connection whose replies are not traced works where its lost segment was sent
+// again, and conntrack and the client tell that replies came; without them it is dropped, and what
+// comes next is waited for.
+func TestUntracedLoss(t *testing.T) {
+	t.Parallel()
+	f, err := filter.Parse("ip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const by = "dropped by rule 2 of filter/FORWARD (iptables-legacy): -A FORWARD -p udp --dport 9 -j DROP"
+	syn, ack, data := tcp(model.SYN, 100, 0), seg(model.ACK, 1, 1), seg(push, 1, 1)
+	for _, c := range []struct {
+		name       string
+		talk       *talking
+		status     flow.Status
+		kind       Kind
+		confidence Confidence
+		sentence   string
+	}{
+		{"the SYN", new(talking).rule(syn).pass(syn).pass(ack).pass(data), flow.SeenReply, Lossy, Likely, "works, but 1 of 4 packets was " + by},
+		{"data", new(talking).pass(syn).pass(ack).rule(data).pass(data), flow.SeenReply, Lossy, Likely, "works, but 1 of 4 packets was " + by},
+		{"never sent again", new(talking).pass(syn).pass(ack).rule(data).pass(ack), flow.SeenReply, Rule, Certain, "was " + by + " (1 of 4 packets; 3 came through)"},
+		{"most", new(talking).pass(syn).pass(ack).rule(data).rule(data).rule(data).pass(data).rule(seg(push, 11, 1)), flow.SeenReply, Rule, Certain, "was " + by + " (4 of 7 packets; 3 came through)"},
+		{"conntrack saw no reply", new(talking).rule(syn).pass(syn).pass(ack).pass(data), 0, Rule, Certain, "was " + by + " (1 of 4 packets; 3 came through)"},
+		{"the client does not go on", new(talking).rule(syn).pass(syn), flow.SeenReply, Rule, Certain, "was " + by + " (1 of 2 packets; 1 came through)"},
+	} {
+		s := c.talk.seen
+		s.Filter, s.Began, s.Looked, s.Over, s.Mirrored, s.Watch = f, begin, 2*time.Second, true, true, drop.Watch{Step: drop.StepBPF, Netns: inode}
+		for _, j := range s.Journeys {
+			if j.Packet.Flags&model.SYN != 0 {
+				j.Steps = append([]journey.Step{{Kind: journey.KindRule, Table: "nat", Target: "DNAT"}}, j.Steps...)
+			}
+		}
+		s.Flows = []*flow.Flow{{ID: 7, Status: c.status}}
+		a := judged(t, &s)
+		if a.Kind != c.kind || a.Confidence != c.confidence || !strings.HasSuffix(a.Sentence, c.sentence) {
+			t.Errorf("%s: %s %s (%s): %s", c.name, a.Kind, a.Confidence, a.Because, a.Sentence)
+		}
+		s.Over, s.Flows = false, nil
+		if a := Judge(&s); !a.Mixed() {
+			t.Errorf("%s: what is sent again is not waited for: %s %s", c.name, a.Kind, a.Sentence)
+		}
+	}
+}
+
 // TestMirrored: only the raw method knows what comes back by its addresses alone.
 func TestMirrored(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,8 @@ type talk struct {
 	sights, about []*sight
 	requests      Counts
 	replies       Counts
+	// answers is true where nobody traced replies, and conntrack and the client tell that they came.
+	answers bool
 }
 
 // name is the flow in words, without the port that changes from one connection to the

@@ -204,6 +204,8 @@ type Answer struct {
 	Untraced *drop.Drop
 	// open is true where a connection that works may yet stall.
 	open bool
+	// unheard is true where replies cannot be traced.
+	unheard bool
 	// Asks is the request whose socket here would tell more, nil where none would.
 	Asks *Call
 	// Hop is where the request was sent that no reply came to, or the last reply; nil where it
@@ -241,7 +243,7 @@ func (a *Answer) Settled() bool {
 // Mixed reports whether packets are lost beside others that came through, so that the loss
 // may still be made good.
 func (a *Answer) Mixed() bool {
-	return a.Dropped() && a.Requests.Delivered > 0 && a.Replies.Delivered > 0
+	return a.Dropped() && a.Requests.Delivered > 0 && (a.Replies.Delivered > 0 || a.unheard)
 }
 
 // Shown are the packets whose way says most: the one that decides, and the first of the

@@ -177,6 +177,7 @@ func certainties() [][2]string {
 		{`certain: (.*)`, `确定：@$1@`},
 		{`likely: (.*)`, `很可能：@$1@`},
 		{`unknown: (.*)`, `未知：@$1@`},
+		{`(.+); that the flow went on after it conntrack says \(SEEN_REPLY\), and the client, whose replies are not traced`, `@$1@；此后这条流仍在继续：是 conntrack（SEEN_REPLY）和客户端表明的，发给它的应答没有被跟踪`},
 		{`(.+); the flow went on after it`, `@$1@；此后这条流仍在继续`},
 		// What was lost.
 		{`the trace is whole`, `跟踪完整`},
