@@ -27,19 +27,19 @@ func (f *Fold) copied(b *builder) {
 // linkCopy links a journey that begins at the output hook with the packet that it is a
 // copy of.
 func (f *Fold) linkCopy(b *builder, e *Event, at place) {
-	if at.hook != model.HookOutput || e.In != "" {
+	if at.hook != model.HookOutput {
 		return
 	}
 	for o := f.byKey[b.key]; o != nil; o = o.same {
-		if o != b && o.doubled && o.looked(e.Packet) {
+		if o.doubled && o.looked(e.Packet) {
 			b.copyOf = o.number
 			return
 		}
 	}
 }
 
-// madeHere reports whether the packet was first seen where packets are sent from here.
-func (b *builder) madeHere() bool { return b.way == model.HookOutput && b.inside() == "" }
+// madeHere reports whether the packet was sent from here.
+func (b *builder) madeHere() bool { return b.way == model.HookOutput }
 
 // start is where the packet was first seen.
 func (b *builder) start() place {
@@ -86,7 +86,7 @@ func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
 	}
 	var of *builder
 	for o := f.byKey[b.key]; o != nil; o = o.same {
-		if o == b || !o.hasID || !o.began || o.flooded != "" || o.inside() == "" || at.hook == model.HookPostrouting && o.sentAbove() || !below(e.Family) && o.inside() != dev {
+		if !o.began || o.sentAbove() || !below(e.Family) && o.inside() != dev { // the last port has the packet itself
 			continue
 		}
 		if p, w := o.shown(at); p != nil && kin(p, w.place, e.Packet, at) && o.alike(p, w, at, e) {
@@ -116,7 +116,7 @@ func (f *Fold) linkSent(b *builder, e *Event, w *walk) bool {
 	dev := ""
 	for o := f.byKey[b.key]; o != nil; o = o.same {
 		out := o.leftBy()
-		if o == b || !o.began || out == "" {
+		if !o.began || out == "" {
 			continue
 		}
 		if p, seen := o.shown(at); p != nil && kin(p, seen.place, e.Packet, at) && o.alike(p, seen, at, e) {
@@ -149,7 +149,7 @@ func (b *builder) leftBy() string {
 
 // throughBridge reports whether all chains of bridges that the host sends by let the packet on.
 func (b *builder) throughBridge() bool {
-	return b.bases != nil && !slices.ContainsFunc(b.bases.below, func(c base) bool {
-		return c.family == model.FamilyBridge && (kernels(c.hook) == model.HookOutput || c.hook == model.HookPostrouting) && !b.done(&c)
+	return !slices.ContainsFunc(b.bases.below, func(c base) bool {
+		return (kernels(c.hook) == model.HookOutput || c.hook == model.HookPostrouting) && !b.done(&c)
 	})
 }

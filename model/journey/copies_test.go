@@ -14,6 +14,8 @@ func TestCopiesAre(t *testing.T) {
 	p := udp("10.1.0.1", 5)
 	elsewhere := *p
 	elsewhere.Dst = udp("10.3.0.1", 5).Dst
+	from, port := *p, *p
+	from.Src, port.DPort = p.Src.Next(), p.DPort+1
 	tee := legacyTable("mangle", builtin("mangle", "PREROUTING", "ACCEPT", model.Rule{Target: "TEE", Text: "-p udp -j TEE --gateway 10.2.0.2"}))
 	dup := nftTable("fw", chainOf("pre", model.HookPrerouting, -150, "accept", model.Rule{Text: "udp dport 53 dup to 10.2.0.2"}))
 	in := func(id uint32) Event { return between(arming(p), "r0", "", id) }
@@ -21,6 +23,7 @@ func TestCopiesAre(t *testing.T) {
 	hit := func() Event { return line("mangle", "PREROUTING", EventRule, 1, model.HookPrerouting, p) }
 	dups := message("pre", EventRule, 10, model.VerdictContinue, nil)
 	dups.ID = 1
+	sent := between(probe(model.HookPostrouting, p), "", "r1", 8)
 	for _, c := range []struct {
 		name   string
 		table  *model.Table
@@ -33,6 +36,12 @@ func TestCopiesAre(t *testing.T) {
 		{"dup", dup, []Event{in(1), headed(dups, p), out(p, 2)}, []int{0, 1}},
 		{"to another", tee, []Event{in(1), hit(), out(&elsewhere, 2)}, []int{0, 0}},
 		{"to another, told late", tee, []Event{in(1), out(&elsewhere, 2), hit()}, []int{0, 0}},
+		{"from another", tee, []Event{in(1), hit(), out(&from, 2)}, []int{0, 0}},
+		{"to another port", tee, []Event{in(1), hit(), out(&port, 2)}, []int{0, 0}},
+		{"what was sent before it came", tee, []Event{out(p, 2), in(1), hit()}, []int{0, 0}},
+		{"its output was not seen", tee, []Event{in(1), hit(), sent}, []int{0, 0}},
+		{"its output was not seen, told late", tee, []Event{in(1), sent, hit()}, []int{0, 0}},
+		{"dup, the headers of which were lost", dup, []Event{in(1), dups, out(p, 2)}, []int{0, 1}},
 		{"no rule copied it", tee, []Event{in(1), out(p, 2)}, []int{0, 0}},
 		{"another that came in", tee, []Event{in(1), between(arming(p), "r2", "", 2), hit()}, []int{0, 0}},
 	} {

@@ -188,7 +188,7 @@ func placeOf(f model.Family, h model.Hook, p model.Priority) place {
 // delivered to the bridge's own device, or routed on from there, that changes from the port to
 // the bridge. Our traces never begin behind prerouting.
 func (f *Fold) renamed(w *walk, e *Event, k packetKey) *builder {
-	on := w.place.hook == model.HookForward || w.place.hook == model.HookPostrouting && e.In != ""
+	on := !below(e.Family) && (w.place.hook == model.HookForward || w.place.hook == model.HookPostrouting && e.In != "")
 	if !f.opt.Probes || w.place.hook != model.HookInput && (!on || e.In == e.Out) {
 		return nil // copies of a packet that is flooded have ids of their own too
 	}

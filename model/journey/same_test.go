@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,37 +169,6 @@ func TestSevered(t *testing.T) {
 		}
 		if len(f.cut) > 1 || f.cuts > 1 {
 			t.Errorf("%s: %d, %d are kept", c.name, len(f.cut), f.cuts)
-		}
-	}
-}
-
-// TestFloodedApart: what begins at a bridge's forward hook is a copy of the one packet that
-// came in by that bridge with the same headers, and of none where two did.
-func TestFloodedApart(t *testing.T) {
-	p := udp("10.1.0.1", 5)
-	in := func(dev string, id uint32) Event { return between(arming(p), dev, "", id) }
-	out := func(id uint32) Event { return between(probe(model.HookPostrouting, p), "", "br0", id) }
-	for _, c := range []struct {
-		name   string
-		events []Event
-		copies []int // CopyOf of each journey
-	}{
-		{"one", []Event{in("br0", 1), out(2), out(1)}, []int{0, 1}},
-		{"three ports", []Event{in("br0", 1), out(2), out(3), out(1)}, []int{0, 1, 1}},
-		{"two came in", []Event{in("br0", 1), in("br0", 2), out(3)}, []int{0, 0, 0}},
-		{"two came in and go on", []Event{in("br0", 1), in("br0", 2), out(2), out(1)}, []int{0, 0}},
-		{"by another bridge", []Event{in("br1", 1), out(2)}, []int{0, 0}},
-		{"what came in was not seen", []Event{out(2)}, []int{0}},
-	} {
-		_, list := folded(nil, Options{Probes: true}, c.events...)
-		var got []int
-		for _, j := range list {
-			if got = append(got, j.CopyOf); j.CopyOf != 0 && j.Path != PathForward {
-				t.Errorf("%s: #%d went the way of %s", c.name, j.Number, j.Path)
-			}
-		}
-		if !slices.Equal(got, c.copies) {
-			t.Errorf("%s: copies of %v, want %v", c.name, got, c.copies)
 		}
 	}
 }

@@ -83,8 +83,15 @@ func (b *builder) forwarded(w *walk, e *Event) bool {
 		slices.ContainsFunc(b.walks, func(o *walk) bool { return o.place.hook == sentOutput }) {
 		return false
 	}
-	b.asFrame()
-	return b.takesNFT(w, e)
+	was, sends := slices.Clone(b.walks), b.asFrame()
+	if b.takesNFT(w, e) {
+		return true
+	}
+	for _, s := range sends { // the id is another packet's: this one goes the way that it went
+		s.place.hook = sentPostrouting
+	}
+	b.walks = was
+	return false
 }
 
 // framed puts the bridge's postrouting right where the legacy tracer told, before or behind it,
@@ -95,15 +102,18 @@ func (b *builder) framed() {
 	}
 }
 
-// asFrame puts the bridge's postrouting where frames meet it that the bridge forwards.
-func (b *builder) asFrame() {
+// asFrame puts the bridge's postrouting where frames meet it that the bridge forwards, and gives
+// the walks that it has moved.
+func (b *builder) asFrame() (moved []*walk) {
 	for _, w := range slices.Clone(b.walks) {
 		if w.place.hook == sentPostrouting {
 			b.walks = slices.DeleteFunc(b.walks, func(o *walk) bool { return o == w })
 			w.place.hook = model.HookPostrouting
 			b.insert(w)
+			moved = append(moved, w)
 		}
 	}
+	return moved
 }
 
 // sentAbove reports whether the packet is through the IP families' hooks, as far as

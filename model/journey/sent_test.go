@@ -113,6 +113,8 @@ func TestSentIntoBridge(t *testing.T) {
 		{"the id is another's whose headers are lost", rules, and(local, is("out", dropped, p), bare(is("post", accept, p)), ip("p", p, "", "br0")), nil, "o p out; post p", PathOutput, "dropped by the policy of bridge b/out", "br0", ""},
 		{"traced from a chain that postrouting calls", short, and(local[:1], is("own", model.VerdictReturn, p), bare(is("post", dropped, p))), nil, "own post", PathOutput, "dropped by the policy of bridge b/post", "br0", ""},
 		{"the id is another's, whose headers show in postrouting", rules, and(local, is("out", dropped, p), is("post", accept, p), ip("p", p, "", "br0")), nil, "o p out; post p", PathOutput, "dropped by the policy of bridge b/out", "br0", ""},
+		{"dropped, and the id is another's that shows in postrouting", rules, and(local, is("post", dropped, p), ip("p", p, "", "br0")), nil, "o p post; p", PathOutput, "dropped by the policy of bridge b/post", "br0", ""},
+		{"the id is another's of another destination that shows in postrouting", rules, and(local, is("post", accept, p), is("late", accept, p), ip("p", &other, "", "br0")), nil, "o p post late; p", PathOutput, "sent out of br0", "br0", ""},
 		{"beside another that the bridge forwards", rules, beside, nil, "o p out post; fwd f post p", PathOutput, "dropped by the policy of bridge b/post", "br0", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

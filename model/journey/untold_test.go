@@ -48,6 +48,7 @@ func TestUntold(t *testing.T) {
 		{"an nft chain in the same hook", []*model.Table{nft, late}, "in", "last seen in the input hook; inet late/in (nftables), which it met there, " + untold, false},
 		{"no other chain", []*model.Table{nft}, "in", kernel, false},
 		{"a rule before it ends traces", []*model.Table{nft, muting(model.HookPrerouting, -150)}, "in", kernel, false},
+		{"a rule before it in the hook ends traces", []*model.Table{nft, muting(model.HookInput, -5)}, "in", kernel, false},
 		{"a rule of another way ends traces", []*model.Table{nft, muting(model.HookForward, 0)}, "in", kernel, false},
 		{"a rule of another family ends traces", []*model.Table{nft, six}, "in", kernel, false},
 		{"a rule beside it may have ended the trace", []*model.Table{nft, muting(model.HookInput, 0)}, "in",

@@ -34,6 +34,7 @@ func TestFlooded(t *testing.T) {
 		// Which of them a rule of a legacy table dropped no event tells.
 		{"legacy, by port", accept4 + "-A FORWARD -p udp -m physdev --physdev-out p3 -j DROP\n-A FORWARD -p udp -j ACCEPT\nCOMMIT\n", "", "10.9.0.99:9", 2, -1, true, 1},
 		{"broadcast, to the bridge itself too", "", inet, "10.9.0.255:9", 3, 2, false, 1},
+		{"broadcast, and a bridge's own chain", "", inet + "table bridge b {\n chain f { type filter hook forward priority 0; }\n}\n", "10.9.0.255:9", 3, 2, false, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
