@@ -173,5 +173,5 @@ func (l *Look) host() Host {
 	if snap == nil || snap.Rules == nil {
 		return Host{}
 	}
-	return Host{Index: snap.Names(snap.Rules), Local: snap.Local, Routes: snap.Routes}
+	return Host{Index: snap.Names(snap.Rules), Local: snap.Local, Routes: snap.Routes, Journeys: snap.Journeys}
 }

@@ -21,6 +21,8 @@ type Host struct {
 	Index  *ruleset.Index
 	Local  []netip.Prefix
 	Routes *model.Routes
+	// Journeys are packets that were traced here: what they prove of the order of chains.
+	Journeys []*journey.Journey
 }
 
 func (h *Host) own(a netip.Addr) bool {
@@ -227,7 +229,8 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 		s.tracked, s.facts.Connection = nil, fact.Of[*fact.Connection](nil)
 	}
 	s.devices(h)
-	for _, b := range ruleset.Pipeline(s.host.Index.Ruleset(), s.packet.Family, h) {
+	bases := s.host.chains(s.packet.Family, h)
+	for i, b := range bases {
 		if strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
 			continue
 		}
@@ -244,6 +247,7 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 			s.tracked = r.Facts.Connection.Value
 		}
 		if s.take(b, h, r.Ends) {
+			s.j.Assumptions = append(s.j.Assumptions, guessed(bases, i)...)
 			return true
 		}
 		for i := range r.Ends {

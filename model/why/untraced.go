@@ -36,12 +36,15 @@ func SuspectsOf(d *drop.Drop, h Host) (s Suspects) {
 	case in == 0 && bridged(d): // ebtables' rules may have done it too
 		return s
 	}
-	for _, b := range ruleset.Pipeline(h.Index.Ruleset(), family, d.Hook) {
+	var last *ruleset.Base // nothing comes out of it
+	for _, b := range h.chains(family, d.Hook) {
+		if last != nil && !beside(last, &b) {
+			break
+		}
 		if in != 0 && b.Table.Family != in || !on(b.Chain, d) || strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
 			continue
 		}
 		r := walker.Chain(b.Table, b.Chain, packet, facts, muddled)
-		packet, facts, muddled = r.Packet, r.Facts, r.Muddled
 		goes := false
 		for i := range r.Ends {
 			switch e := &r.Ends[i]; e.Verdict {
@@ -54,9 +57,11 @@ func SuspectsOf(d *drop.Drop, h Host) (s Suspects) {
 				s.Open, goes = true, true
 			}
 		}
-		if !goes {
-			break
+		if !goes { // but one beside it may be called before
+			last = &b
+			continue
 		}
+		packet, facts, muddled = r.Packet, r.Facts, r.Muddled
 	}
 	return s
 }
