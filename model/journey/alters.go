@@ -117,3 +117,11 @@ func (b *builder) alike(p *model.Packet, w *walk, at place, e *Event) bool {
 	lowered := int(p.TTL) - int(q.TTL)
 	return lowered >= least && lowered <= most
 }
+
+// lowered reports whether a router has lowered the packet's hop limit since it was shown before an
+// event at a place, and no rule can have done that.
+func (b *builder) lowered(at place, e *Event) bool {
+	p, _ := b.shown(at)
+	q := e.Packet
+	return b.bases != nil && !b.bases.alters.ttl && p != nil && q != nil && !p.Unshown && !q.Unshown && p.TTL == q.TTL+1
+}

@@ -24,6 +24,9 @@ type bases struct {
 	natNFT []base
 	below  []base // of bridges and devices
 	mutes  []mute
+	// tracesLate is true where a rule of nf_tables may switch a trace on behind prerouting and
+	// output.
+	tracesLate bool
 	// stops are the base chains that can end a packet's way; ahead is what of them is
 	// still to come, as far as it was asked for.
 	stops [model.HookPostrouting + 1][]stop
@@ -85,12 +88,14 @@ func basesOf(rs *model.Ruleset) *bases {
 	return all
 }
 
-// mute notes the rules of a table that switch a trace off.
+// mute notes the rules of a table that switch a trace off, or on behind where packets begin.
 func (all *bases) mute(t *model.Table, own []base) {
 	for _, c := range t.Chains {
 		for i := range c.Rules {
 			r := &c.Rules[i]
 			if !strings.Contains(r.Text, "nftrace set 0") {
+				early := c.Hook == model.HookPrerouting || c.Hook == model.HookOutput || c.Hook == model.HookIngress
+				all.tracesLate = all.tracesLate || !early && strings.Contains(r.Text, "nftrace set ")
 				continue
 			}
 			from := own
@@ -150,7 +155,7 @@ func (b *builder) unwalked(reach place, legacy bool) *base {
 		start = place{model.HookForward, math.MinInt32}
 	}
 	for h := model.HookPrerouting; h <= model.HookPostrouting; h++ {
-		if rank(h) > rank(reach.hook) || !b.passes(h, reach) {
+		if !b.passes(h, reach) {
 			continue
 		}
 		for i := range b.bases.at[h] {
@@ -203,7 +208,7 @@ func (b *builder) unheard(at place) *stop {
 		return nil
 	}
 	hooks := hooksAfter(at.hook, b.way)
-	if at.hook == model.HookPrerouting && b.way == model.HookNone {
+	if at.hook == model.HookPrerouting {
 		hooks = []model.Hook{at.hook, model.HookInput, model.HookForward, model.HookPostrouting}
 	}
 	for _, h := range hooks {
@@ -236,8 +241,8 @@ func (b *builder) unseenBelow() *base {
 // passes reports whether a hook is on the packet's way to reach.
 func (b *builder) passes(h model.Hook, reach place) bool {
 	switch h {
-	case model.HookPrerouting:
-		return !b.local()
+	case model.HookPrerouting: // what is made here begins behind it
+		return true
 	case model.HookForward:
 		return reach.hook == h || !b.local() && reach.hook == model.HookPostrouting
 	case model.HookOutput:

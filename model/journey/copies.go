@@ -89,7 +89,7 @@ func (f *Fold) linkFlooded(b *builder, e *Event, at place) {
 		if !o.began || o.sentAbove() || !below(e.Family) && o.inside() != dev { // the last port has the packet itself
 			continue
 		}
-		if p, w := o.shown(at); p != nil && kin(p, w.place, e.Packet, at) && o.alike(p, w, at, e) {
+		if p, w := o.shown(at); p != nil && kin(p, w.place, e.Packet, at) && o.alike(p, w, at, e) && !o.lowered(at, e) {
 			if of != nil {
 				return
 			}

@@ -186,16 +186,19 @@ func placeOf(f model.Family, h model.Hook, p model.Priority) place {
 // renamed finds the journey whose packet nftrace has given another id: the id is a hash
 // of the device the packet came in by too (nft_trace_init), and for a packet that is
 // delivered to the bridge's own device, or routed on from there, that changes from the port to
-// the bridge. Our traces never begin behind prerouting.
+// the bridge. Our traces never begin behind prerouting; another's may, where a rule says so.
+// Copies of a packet that is flooded have ids of their own too: of what leaves by the bridge that
+// it came by only the hop limit tells that it was routed.
 func (f *Fold) renamed(w *walk, e *Event, k packetKey) *builder {
 	on := !below(e.Family) && (w.place.hook == model.HookForward || w.place.hook == model.HookPostrouting && e.In != "")
-	if !f.opt.Probes || w.place.hook != model.HookInput && (!on || e.In == e.Out) {
-		return nil // copies of a packet that is flooded have ids of their own too
+	if !f.opt.Probes && (f.bases == nil || f.bases.tracesLate) || w.place.hook != model.HookInput && !on {
+		return nil
 	}
 	var same *builder
 	for b := f.byKey[k]; b != nil; b = b.same {
 		if !b.hasID || b.nft == nil || !b.nft.place.before(w.place) || !b.fits(w.place, e) ||
-			b.nft.place.hook != model.HookPrerouting && (b.nft.place.hook != model.HookInput || !below(b.nft.family)) {
+			b.nft.place.hook != model.HookPrerouting && (b.nft.place.hook != model.HookInput || !below(b.nft.family)) ||
+			on && e.In == e.Out && !b.lowered(w.place, e) {
 			continue
 		}
 		if same == nil {

@@ -276,3 +276,89 @@ func TestBridgesPlaces(t *testing.T) {
 		}
 	}
 }
+
+// TestRoutedBack: what leaves by the bridge that it came by and has a lower hop limit is the packet,
+// under its second id; else it is a copy that the bridge floods. Another's trace may begin there too.
+func TestRoutedBack(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	routed, twice := *p, *p
+	routed.TTL, twice.TTL = p.TTL-1, p.TTL-2
+	fw := func(rules ...model.Rule) *model.Table {
+		return nftTable("fw", chainOf("pre", model.HookPrerouting, -10, "accept", model.Rule{Text: "meta nftrace set 1"}), chainOf("f", model.HookForward, 0, "accept", rules...))
+	}
+	user := fw()
+	user.Chains = append(user.Chains, chainOf("u", 0, 0, "", model.Rule{Text: "meta nftrace set 1"}))
+	ours := between(arming(p), "br0", "", 1)
+	theirs := between(message("pre", EventRule, 10, model.VerdictContinue, p), "br0", "", 1)
+	on := func(p *model.Packet, out string) Event {
+		return between(message("f", EventPolicy, 0, model.VerdictAccept, p), "br0", out, 2)
+	}
+	post := func(p *model.Packet) Event {
+		return between(probe(model.HookPostrouting, p), "br0", "br0", 2)
+	}
+	for _, c := range []struct {
+		name         string
+		table        *model.Table
+		probes       bool
+		events       []Event
+		journeys, of int // and of which the last is a copy
+	}{
+		{"routed", fw(), true, []Event{ours, on(&routed, "br0")}, 1, 0},
+		{"routed, and first seen behind forward", fw(), true, []Event{ours, post(&routed)}, 1, 0},
+		{"flooded", fw(), true, []Event{ours, on(p, "br0")}, 2, 1},
+		{"another packet", fw(), true, []Event{ours, on(&twice, "br0")}, 2, 0},
+		{"a rule may have lowered it", fw(model.Rule{Target: "TTL", Text: "ip ttl set 63"}), true, []Event{ours, on(&routed, "br0")}, 2, 1},
+		{"made by the kernel for the bridge", fw(), true, []Event{ours, post(p)}, 2, 0},
+		{"another's trace", fw(), false, []Event{theirs, on(&routed, "br0")}, 1, 0},
+		{"another's trace, out of another device", fw(), false, []Event{theirs, on(&routed, "r1")}, 1, 0},
+		{"another's trace, which a rule ends", fw(model.Rule{Text: "meta nftrace set 0"}), false, []Event{theirs, on(&routed, "r1")}, 1, 0},
+		{"another's trace, which may begin there", fw(model.Rule{Text: "meta nftrace set 1"}), false, []Event{theirs, on(&routed, "r1")}, 2, 0},
+		{"another's trace, which may begin in a chain", user, false, []Event{theirs, on(&routed, "r1")}, 2, 0},
+	} {
+		_, list := folded(rulesOf(c.table), Options{Probes: c.probes}, c.events...)
+		if n := len(list); n != c.journeys || list[n-1].CopyOf != c.of {
+			t.Errorf("%s: %d journeys, the last a copy of %d, want %d, %d", c.name, n, list[n-1].CopyOf, c.journeys, c.of)
+		}
+	}
+}
+
+// TestMet: a chain that told nothing is missed by its table's backend and family, whatever other
+// table has its name, and by the packet's way; one that sleeps is not.
+func TestMet(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	table := func(b model.Backend, f model.Family, name string, c *model.Chain) *model.Table {
+		return &model.Table{Backend: b, Family: f, Name: name, Chains: []*model.Chain{c}}
+	}
+	legacy := legacyTable("filter", builtin("filter", "INPUT", "ACCEPT"))
+	variant := table(model.BackendIptablesNFT, model.FamilyIPv4, "filter", builtin("filter", "INPUT", "ACCEPT"))
+	inet, four := nftTable("fw", chainOf("in", model.HookInput, 0, "accept")), table(model.BackendNFTables, model.FamilyIPv4, "fw", chainOf("in", model.HookInput, 5, "accept"))
+	dormant := nftTable("dormant", chainOf("in", model.HookInput, 0, "accept"))
+	dormant.Flags = "dormant"
+	told := between(message("INPUT", EventPolicy, 0, model.VerdictAccept, p), "r0", "", 0)
+	told.Family, told.Table = model.FamilyIPv4, "filter"
+	in := message("in", EventPolicy, 0, model.VerdictAccept, p)
+	delivered, made, sent := probe(model.HookInput, p), between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "", "r1", 0)
+	for _, c := range []struct {
+		name   string
+		rules  Rules
+		events []Event
+		misses string
+	}{
+		{"legacy beside iptables-nft", rulesOf(legacy, variant), []Event{arming(p), told, delivered}, "filter/INPUT"},
+		{"two families", rulesOf(inet, four), []Event{arming(p), in, delivered}, "fw/in"},
+		{"a table that sleeps", rulesOf(dormant), []Event{arming(p), delivered}, ""},
+		{"made here", rulesOf(legacyTable("filter", builtin("filter", "OUTPUT", "ACCEPT"))), []Event{made, sent}, "filter/OUTPUT"},
+		{"made here, and forward", rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT"))), []Event{made, sent}, ""},
+		{"made here, and prerouting", rulesOf(legacyTable("mangle", builtin("mangle", "PREROUTING", "ACCEPT"))), []Event{made, sent}, ""},
+		{"it came in, and output", rulesOf(legacyTable("filter", builtin("filter", "OUTPUT", "ACCEPT"))), []Event{arming(p), probe(model.HookPostrouting, p)}, ""},
+	} {
+		_, list := folded(c.rules, Options{Probes: true}, c.events...)
+		want := ""
+		if c.misses != "" {
+			want = "no event of " + c.misses + " was seen, which it met: events were lost or came too late"
+		}
+		if j := list[0]; j.Why != want || j.Complete != (want == "") {
+			t.Errorf("%s: complete %v %q, want %q", c.name, j.Complete, j.Why, want)
+		}
+	}
+}

@@ -36,6 +36,9 @@ func TestUntold(t *testing.T) {
 	user := muting(model.HookInput, 5)
 	user.Chains[0].Rules[0].Text = "jump u"
 	user.Chains = append(user.Chains, &model.Chain{Name: "u", Rules: []model.Rule{{Text: "meta nftrace set 0"}}})
+	between := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyInet, Name: "between", Chains: []*model.Chain{base("c", model.HookPrerouting, -250)}}
+	mangleIn := &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: "mangle", Chains: []*model.Chain{base("INPUT", model.HookInput, -150)}}
+	bridge := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{{Name: "user"}}}
 	const kernel, untold = "no rule dropped it: the kernel did", "told nothing: it is not traced, or its event was lost"
 	for _, c := range []struct {
 		name   string
@@ -56,6 +59,9 @@ func TestUntold(t *testing.T) {
 		{"a rule of a chain that told its end", []*model.Table{passed}, "in", kernel, false},
 		{"a rule behind the next hook", []*model.Table{nft, muting(model.HookForward, 0)}, "pre", "rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace", false},
 		{"a rule of a user chain", []*model.Table{nft, user}, "in", "rule 1 of ip mute/u (nftables): meta nftrace set 0 may have ended its trace", false},
+		{"an nft chain before conntrack", []*model.Table{nft, between}, "pre", "last seen in the prerouting hook; inet between/c (nftables), which it met there, " + untold, false},
+		{"one that it had behind it in the hook, with nobody to hear it", []*model.Table{nft, mangleIn}, "in", kernel, true},
+		{"a bridge's chain that is not called by a hook", []*model.Table{nft, bridge}, "in", kernel, false},
 		{"one in another hook", []*model.Table{nft, mangle}, "in", kernel, false},
 		{"conntrack stands between", []*model.Table{nft, mangle}, "pre", kernel, false},
 		{"a legacy chain of another hook, with nobody to hear it", []*model.Table{nft, legacy}, "pre",
