@@ -1,6 +1,7 @@
 package why
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/filter"
 	"nfscope/model/journey"
+	"nfscope/model/miss"
 	"nfscope/model/ruleset"
 )
 
@@ -61,5 +63,51 @@ func TestProvedOrder(t *testing.T) {
 		if len(c.suspects) == 1 && j.Outcome.Sentence != "dropped by "+c.suspects[0] || guess != (len(c.suspects) > 1) || j.Outcome.Verdict != journey.Dropped {
 			t.Errorf("%s: %s, assumed %q", c.name, j.Outcome.Sentence, j.Assumptions)
 		}
+	}
+}
+
+// TestConntracksPriority: what a chain before conntrack's priority asks of the connection finds
+// none, behind it a new one; at conntrack's own priority the kernel may call either first.
+func TestConntracksPriority(t *testing.T) {
+	f, err := filter.Parse("udp and src host 10.1.0.2 and dst host 10.1.0.1 and dst port 9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for priority, want := range map[string][]string{"-201": nil, "-200": {journey.Accepted, journey.Dropped}, "-199": {journey.Dropped}} {
+		rs := nftRules(t, "table inet a {\n\tchain c {\n\t\ttype filter hook prerouting priority "+priority+"; policy accept;\n\t\tct state new drop\n\t}\n\tchain f {\n\t\ttype filter hook input priority 0; policy accept;\n\t\tct state untracked drop\n\t}\n}\n")
+		j := Simulate(f, Host{Index: ruleset.NewIndex(rs), Local: []netip.Prefix{netip.MustParsePrefix("10.1.0.1/24")}})
+		got := j.Possible
+		if j.Outcome.Verdict == journey.Dropped {
+			got = []string{journey.Dropped}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("at %s: %s (%s), possible %v, want %v", priority, j.Outcome.Verdict, j.Outcome.Sentence, j.Possible, want)
+		}
+	}
+}
+
+// TestNearInOrder: the rules that the packet passed are told in the order in which it met them,
+// before all other evidence.
+func TestNearInOrder(t *testing.T) {
+	d, found := ruleset.ParseSave("test", []byte("*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp --dport 10 -j DROP\n-A FORWARD -p udp --sport 7 -j DROP\n-A FORWARD -p udp --dport 9 -j DROP\n-A FORWARD -p udp -j DROP\nCOMMIT\n"), ruleset.Options{Backend: model.BackendLegacy, Family: model.FamilyIPv4})
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	rs := &model.Ruleset{Tables: d.Tables()}
+	rs.Number()
+	r := &rs.Tables[0].Chains[0].Rules[2]
+	st := journey.Step{Backend: model.BackendLegacy, Hook: model.HookForward, Family: model.FamilyIPv4, Table: "filter", Base: "FORWARD", Chain: "FORWARD", Kind: journey.KindRule, Rule: 3, Text: r.Text, Target: "DROP", Verdict: model.VerdictDrop, RuleID: r.ID, Time: begin}
+	j := traced(10, udp(1), journey.Dropped, journey.CulpritOf(&st))
+	j.Steps, j.Rules = []journey.Step{st}, ruleset.NewIndex(rs)
+	f, err := filter.Parse("udp and dst port 9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := Judge(&Seen{Filter: f, Began: begin, Over: true, Watch: drop.Watch{Step: drop.StepBPF}, Journeys: []*journey.Journey{j}})
+	before := slices.Clone(a.Evidence)
+	a.Near(miss.New(miss.Known{}), 0)
+	const passed = "passed rule %d of filter/FORWARD (iptables-legacy) (miss: "
+	if n := len(a.Evidence) - len(before); n != 2 || !strings.HasPrefix(a.Evidence[0], fmt.Sprintf(passed, 1)) || !strings.HasPrefix(a.Evidence[1], fmt.Sprintf(passed, 2)) || !slices.Equal(a.Evidence[n:], before) {
+		t.Errorf("%q, before that %q", a.Evidence, before)
 	}
 }

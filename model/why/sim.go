@@ -241,8 +241,16 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 		if b.Table.NAT(b.Chain) && (translated || s.tracked == nil || s.tracked.State == fact.Untracked) {
 			continue
 		}
-		r := s.walker.Chain(b.Table, b.Chain, s.packet, s.facts, s.muddled)
+		facts := s.facts
+		if !seen && b.Priority == ruleset.ConntrackPriority { // who was registered last is called first
+			facts.Connection = fact.Fact[*fact.Connection]{}
+		}
+		r := s.walker.Chain(b.Table, b.Chain, s.packet, facts, s.muddled)
+		before := s.facts.Connection
 		s.packet, s.facts, s.muddled = r.Packet, r.Facts, r.Muddled
+		if !facts.Connection.Known && !r.Facts.Connection.Known {
+			s.facts.Connection = before
+		}
 		if !seen && r.Facts.Connection.Known {
 			s.tracked = r.Facts.Connection.Value
 		}
