@@ -221,7 +221,7 @@ func (p *dropPrinter) summary(w drop.Watch) string {
 		s += fmt.Sprintf("; of %s in the whole host nobody can tell whose %s", plural(w.Homeless, "drop"), wordFor(w.Homeless, "it was", "they were"))
 	}
 	if w.Missed > 0 {
-		s += fmt.Sprintf("; of %s in the whole host the kernel told nobody: another was being told of", plural(w.Missed, "drop"))
+		s += fmt.Sprintf("; of %s in the whole host the kernel told nobody: in an interrupt it may pass eBPF over", plural(w.Missed, "drop"))
 	}
 	if p.usual > 0 {
 		s += fmt.Sprintf("; %s left out that %s on every host (--all)", plural(p.usual, "drop"), wordFor(p.usual, "happens", "happen"))

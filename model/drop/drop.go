@@ -154,8 +154,8 @@ type Watch struct {
 	// are not even that: its map was full. Of what perf's rings lost nothing is counted.
 	Told, Held, Lost, Merged uint64
 	// Homeless counts drops in the whole host whose namespace could not be told, Missed those
-	// for which the kernel did not ask the program, since it was at work on that CPU: an
-	// interrupt came, and dropped a packet, while it told of another.
+	// for which the kernel did not ask the program: an interrupt came, and dropped a packet, while
+	// it told of another, or on some kernels whatever it was doing.
 	Homeless, Missed uint64
 }
 

@@ -268,7 +268,7 @@ func (a *Answer) where(s *Seen) {
 		a.Evidence = append(a.Evidence, "lost: nothing")
 	}
 	if n := s.Watch.Missed; n > 0 { // nearly all are others'
-		a.Evidence = append(a.Evidence, fmt.Sprintf("of %d drops in the whole host the kernel told nobody: another was being told of", n))
+		a.Evidence = append(a.Evidence, fmt.Sprintf("of %d drops in the whole host the kernel told nobody: in an interrupt it may pass eBPF over", n))
 	}
 	if a.Confidence != Certain { // they say what could not be seen
 		a.Evidence = append(a.Evidence, s.Notes...)

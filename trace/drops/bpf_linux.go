@@ -18,6 +18,8 @@ type probe struct {
 	tuples tupleLayout
 	prog   *ebpf.Program
 	untold *ebpf.Map
+	// fired counts what the program should have been run for, nil where perf is not to be had.
+	fired *firings
 	// seen are the counts of untold that were told already.
 	seen map[untoldKey]uint64
 }
@@ -64,8 +66,21 @@ func openProbe(inode uint32, o Options) (_ *probe, err error) {
 		return nil, kprog.Plain("attach to the tracepoint kfree_skb", err)
 	}
 	p.Keep(at)
+	p.fired, _ = openFirings(o.Tracefs, p.runs) // else the kernel's own count is all there is
 	return p, nil
 }
+
+// Close ends the program.
+func (p *probe) Close() error {
+	var err error
+	if p.fired != nil {
+		err = p.fired.Close()
+	}
+	return errors.Join(err, p.Kit.Close())
+}
+
+// runs is how often the program was run, on each CPU.
+func (p *probe) runs() ([]uint64, error) { return p.Each(statRuns) }
 
 // drain hands over the events that wait now. It gives os.ErrClosed after Close.
 func (p *probe) drain(passed func(time.Time), emit func(raw)) error {
@@ -90,9 +105,13 @@ func (p *probe) counts() (c counts, err error) {
 	return c, nil
 }
 
-// missed is how many drops of the whole host the kernel passed the program over for (raw
-// tracepoints are not entered twice on a CPU); 0 where it does not count them (before 5.12).
+// missed is how many drops of the whole host the kernel passed the program over for. Without
+// perf these are those that the kernel counts itself: raw tracepoints are not entered twice on
+// a CPU; 0 where it does not count them (before 5.12).
 func (p *probe) missed() (uint64, error) {
+	if p.fired != nil {
+		return p.fired.missed()
+	}
 	s, err := p.prog.Stats()
 	if err != nil {
 		return 0, fmt.Errorf("read the program's misses: %w", err)

@@ -53,8 +53,7 @@ func TestBridge(t *testing.T) {
 		{64, func() { sendFrom(t, ns, "udp", "10.9.0.3:64", 1, false) }, model.HookOutput, ">p1"},
 		{65, from(65, other), model.HookPostrouting, "p0>p1"},
 	} {
-		c.send()
-		d, _ := w.until(t, c.hook.String(), func(d *drop.Drop) bool { return strings.Contains(d.What(), fmt.Sprintf(":%d", c.port)) })
+		d, _ := w.fired(t, c.hook.String(), c.send, func(d *drop.Drop) bool { return strings.Contains(d.What(), fmt.Sprintf(":%d", c.port)) })
 		if got := d.In + ">" + d.Out; d.Hook != c.hook || d.Station != drop.StationNetfilter || got != c.way {
 			t.Errorf("%s by %s: %s", c.hook, c.way, line(d))
 		}

@@ -35,7 +35,9 @@ type cause struct {
 	at   where
 	// setup runs in the host that is watched, each line a command.
 	setup string
-	// fire makes the packets.
+	// ready makes what else must be there, once.
+	ready func(t testing.TB, n *nettest.Routed)
+	// fire makes the packets; it may be done again.
 	fire func(t testing.TB, n *nettest.Routed)
 	// reason, station and hook are what must be told of it.
 	reason  string
@@ -107,6 +109,19 @@ func connect(to string) func(testing.TB, *nettest.Routed) {
 	}
 }
 
+// listen has a TCP socket of the server listen.
+func listen(at string) func(testing.TB, *nettest.Routed) {
+	return func(t testing.TB, n *nettest.Routed) {
+		nettest.Do(t, n.Server, func() error {
+			l, err := net.Listen("tcp", at)
+			if err == nil {
+				t.Cleanup(func() { _ = l.Close() })
+			}
+			return err
+		})
+	}
+}
+
 // over has a connection end at the server first, which keeps it in TIME_WAIT, and gives the
 // client's port.
 func over(t testing.TB, n *nettest.Routed, at string) uint16 {
@@ -129,7 +144,8 @@ func over(t testing.TB, n *nettest.Routed, at string) uint16 {
 	_ = s.Close()
 	_, _ = c.Read(make([]byte, 1)) // the end
 	_ = c.Close()
-	const waits = " 06 "
+	port := uint16(c.LocalAddr().(*net.TCPAddr).Port)
+	waits := fmt.Sprintf(":%04X 06 ", port)
 	for deadline := time.Now().Add(nettest.InVain); ; runtime.Gosched() {
 		var all []byte
 		nettest.Do(t, n.Server, func() error {
@@ -143,7 +159,7 @@ func over(t testing.TB, n *nettest.Routed, at string) uint16 {
 			return nil
 		})
 		if strings.Contains(string(all), waits) {
-			return uint16(c.LocalAddr().(*net.TCPAddr).Port)
+			return port
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the server keeps nothing in TIME_WAIT:\n%s", all)
@@ -214,27 +230,6 @@ func needBPF(t testing.TB, w drop.Watch) {
 	}
 }
 
-// until takes drops until ok says yes, and gives all that came.
-func (w *watching) until(t testing.TB, what string, ok func(*drop.Drop) bool) (got *drop.Drop, all []*drop.Drop) {
-	t.Helper()
-	deadline := time.After(nettest.InVain)
-	for {
-		select {
-		case d := <-w.drops:
-			all = append(all, d)
-			if ok(d) {
-				return d, all
-			}
-		case <-deadline:
-			var s []string
-			for _, d := range all {
-				s = append(s, line(d))
-			}
-			t.Fatalf("waited in vain for %s; came:\n%s", what, strings.Join(s, "\n"))
-		}
-	}
-}
-
 func line(d *drop.Drop) string {
 	return fmt.Sprintf("%s %s %q at %s < %v, station %s hook %s, %d×, in %q out %q, %s, orig %s %s, facts %+v", d.Source, d.Reason, d.What(), d.Place, d.Callers, d.Station, d.Hook, d.Count, d.In, d.Out, d.Kind, d.Orig, d.State, d.Facts)
 }
@@ -250,6 +245,9 @@ func build(t testing.TB, c *cause) (*nettest.Routed, *netns.Handle) {
 		if l = strings.TrimSpace(l); l != "" {
 			nettest.Run(t, host, "sh", "-ec", l)
 		}
+	}
+	if c.ready != nil {
+		c.ready(t, n)
 	}
 	return n, host
 }
@@ -274,8 +272,7 @@ func TestCauses(t *testing.T) {
 						t.Errorf("without capabilities: %+v", l)
 					}
 				}
-				c.fire(t, n)
-				c.check(t, w, blind)
+				c.check(t, w, blind, func() { c.fire(t, n) })
 				if low != nil {
 					_, all := low.until(t, c.counter, func(d *drop.Drop) bool { return d.Reason == c.counter })
 					c.checkCounters(t, all)
@@ -286,18 +283,19 @@ func TestCauses(t *testing.T) {
 	blind.check(t)
 }
 
-// check holds what is told by eBPF against the cause, and has it held against perf.
-func (c *cause) check(t *testing.T, w *watching, blind *blindly) {
+// check fires a cause, holds what is told by eBPF against it, and has it held against perf.
+func (c *cause) check(t *testing.T, w *watching, blind *blindly, fire func()) {
 	t.Helper()
 	words := drop.Meanings()
 	if c.reason == "" {
+		fire()
 		d, _ := w.until(t, c.counter, func(d *drop.Drop) bool { return d.Reason == c.counter })
 		if e := words.Explain(d); d.Source != drop.StepProc || !strings.Contains(e.Sentence(), c.says) {
 			t.Errorf("%s: %s", line(d), e.Sentence())
 		}
 		return
 	}
-	d, all := w.until(t, c.what, func(d *drop.Drop) bool { return strings.Contains(d.What(), c.what) })
+	d, all := w.fired(t, c.what, fire, func(d *drop.Drop) bool { return strings.Contains(d.What(), c.what) })
 	blind.told(c, d, all)
 	e := words.Explain(d)
 	if c.by == "" {

@@ -32,7 +32,7 @@ type Options struct {
 	Pace time.Duration
 	// Counters is how often the counters of /proc are read, one second if 0.
 	Counters time.Duration
-	// Tracefs is where tracefs is mounted, for StepPerf; the usual places if "".
+	// Tracefs is where tracefs is mounted, for all that is done by perf; the usual places if "".
 	Tracefs string
 	// NoFacts leaves out what this host says about a drop (routes, sysctls, listeners).
 	NoFacts bool

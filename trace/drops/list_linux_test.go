@@ -110,16 +110,7 @@ func causes() []cause {
 	})
 	add("bound elsewhere", func(a addrs) cause {
 		lo := map[bool]string{false: "127.0.0.1", true: "::1"}[a.v6]
-		return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
-			nettest.Do(t, n.Server, func() error {
-				l, err := net.Listen("tcp", net.JoinHostPort(lo, "8080"))
-				if err == nil {
-					t.Cleanup(func() { _ = l.Close() })
-				}
-				return err
-			})
-			connect(a.at(a.server, "8080"))(t, n)
-		}, reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + net.JoinHostPort(lo, "8080") + " only"}
+		return cause{at: atServer, ready: listen(net.JoinHostPort(lo, "8080")), fire: connect(a.at(a.server, "8080")), reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + net.JoinHostPort(lo, "8080") + " only"}
 	})
 	add("no connection", func(a addrs) cause {
 		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 22, TCPFlags: 0x10}), reason: "NO_SOCKET",
@@ -138,16 +129,11 @@ func causes() []cause {
 		})
 	}
 	add("a SYN sent again", func(a addrs) cause {
-		return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
-			nettest.Do(t, n.Server, func() error {
-				l, err := net.Listen("tcp", a.at(a.server, "8082"))
-				if err == nil {
-					t.Cleanup(func() { _ = l.Close() })
-				}
-				return err
-			})
+		return cause{at: atServer, ready: func(t testing.TB, n *nettest.Routed) {
+			listen(a.at(a.server, "8082"))(t, n)
 			// Nobody at the client has sent it, and the client would say so.
 			nettest.Feed(t, n.Client, "table inet q { chain o { type filter hook output priority 0; tcp flags rst drop; }; }", "nft", "-f", "-")
+		}, fire: func(t testing.TB, n *nettest.Routed) {
 			for range 2 {
 				frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50001, DPort: 8082, TCPFlags: uint8(model.SYN)})(t, n)
 			}
@@ -230,7 +216,7 @@ func causes() []cause {
 		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: 200}), reason: "IP_NOPROTO", station: drop.StationSocket, what: a.server, says: "nothing on this host handles its IP protocol", counter: "IpInUnknownProtos"}
 	})
 	add("receive buffer", func(a addrs) cause {
-		return cause{at: atServer, fire: func(t testing.TB, n *nettest.Routed) {
+		return cause{at: atServer, ready: func(t testing.TB, n *nettest.Routed) {
 			nettest.Do(t, n.Server, func() error {
 				u, err := net.ListenPacket("udp", a.at(a.server, "9"))
 				if err != nil {
@@ -239,6 +225,7 @@ func causes() []cause {
 				t.Cleanup(func() { _ = u.Close() })
 				return u.(*net.UDPConn).SetReadBuffer(1)
 			})
+		}, fire: func(t testing.TB, n *nettest.Routed) {
 			for range 20 {
 				sendFrom(t, n.Client, "udp", a.at(a.server, "9"), 1000, false)
 			}

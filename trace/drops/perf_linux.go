@@ -40,18 +40,14 @@ const perfPages = 64
 // openPerf begins to read, into rings of so many pages. tracefs is where it is mounted, the
 // usual places if "".
 func openPerf(tracefs string, pages int) (_ *perfReader, err error) {
-	places := []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
-	if tracefs != "" {
-		places = []string{tracefs}
-	}
 	p := &perfReader{}
 	defer func() {
 		if err != nil {
 			_ = p.Close()
 		}
 	}()
-	id, err := p.find(places)
-	if err != nil {
+	var id uint64
+	if id, p.f, err = findTracepoint(tracefs); err != nil {
 		return nil, err
 	}
 	list, err := onlineCPUs()
@@ -86,8 +82,13 @@ func openPerf(tracefs string, pages int) (_ *perfReader, err error) {
 	return p, nil
 }
 
-// find reads the tracepoint's number and format.
-func (p *perfReader) find(places []string) (id uint64, err error) {
+// findTracepoint reads the tracepoint's number and format from where tracefs is mounted, the
+// usual places if "".
+func findTracepoint(tracefs string) (id uint64, f *format, err error) {
+	places := []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
+	if tracefs != "" {
+		places = []string{tracefs}
+	}
 	err = errNoTracefs
 	for _, dir := range places {
 		at := filepath.Join(dir, "events/skb/kfree_skb")
@@ -100,16 +101,16 @@ func (p *perfReader) find(places []string) (id uint64, err error) {
 			continue
 		}
 		if id, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err != nil {
-			return 0, err
+			return 0, nil, err
 		}
 		text, e := os.ReadFile(filepath.Join(at, "format"))
 		if e != nil {
-			return 0, e
+			return 0, nil, e
 		}
-		p.f, err = parseFormat(string(text))
-		return id, err
+		f, err = parseFormat(string(text))
+		return id, f, err
 	}
-	return 0, err
+	return 0, nil, err
 }
 
 // onlineCPUs lists the numbers of the CPUs at work: 0-3,5.

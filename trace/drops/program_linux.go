@@ -16,6 +16,7 @@ const (
 	statLost            // no room in the buffer
 	statHomeless        // of no namespace that could be told
 	statMerged          // held or lost, and not counted by reason and place: that map is full
+	statRuns            // what the program was run for, whatever and whoever's it is
 	stats
 )
 
@@ -70,10 +71,9 @@ func (p *program) bump(stat int, label string) { p.Bump(p.kit.Stats, fpKey, stat
 // assemble writes the program. R6 is the context, R7 the sk_buff, R8 the event.
 func (p *program) assemble() asm.Instructions {
 	l := p.l
-	p.Emit(
-		asm.Mov.Reg(asm.R6, asm.R1),
-		asm.LoadMem(asm.R1, asm.R6, 16, asm.Word), // the reason
-	)
+	p.Emit(asm.Mov.Reg(asm.R6, asm.R1))
+	p.bump(statRuns, "runs2")
+	p.Emit(asm.LoadMem(asm.R1, asm.R6, 16, asm.Word)) // the reason
 	for n, name := range l.reasons {
 		if name == "CONSUMED" || name == "NOT_DROPPED_YET" {
 			p.Emit(asm.JEq.Imm(asm.R1, int32(n), "out"))

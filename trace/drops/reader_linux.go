@@ -119,6 +119,18 @@ func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
 	}
 	told := r.watch
 	emit(feed.Item{Time: time.Now(), Drops: &told})
+	all := func() error {
+		r.clock()
+		if err := r.read(true, emit); err != nil {
+			return err
+		}
+		if w := &r.watch; w.Told != told.Told || w.Held != told.Held || w.Lost != told.Lost || w.Homeless != told.Homeless || w.Missed != told.Missed {
+			told = r.watch
+			w := told
+			emit(feed.Item{Time: time.Now(), Drops: &w})
+		}
+		return nil
+	}
 	pace := time.NewTicker(r.o.pace())
 	defer pace.Stop()
 	every := time.NewTicker(r.o.counters())
@@ -127,7 +139,7 @@ func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return r.read(true, emit) // what came until now
+			return all() // what came until now
 		case <-r.done:
 			return os.ErrClosed
 		case <-pace.C:
@@ -135,14 +147,8 @@ func (r *Reader) Run(ctx context.Context, emit func(feed.Item)) error {
 				return err
 			}
 		case <-every.C:
-			r.clock()
-			if err := r.read(true, emit); err != nil {
+			if err := all(); err != nil {
 				return err
-			}
-			if w := &r.watch; w.Told != told.Told || w.Held != told.Held || w.Lost != told.Lost || w.Homeless != told.Homeless || w.Missed != told.Missed {
-				told = r.watch
-				w := told
-				emit(feed.Item{Time: time.Now(), Drops: &w})
 			}
 		}
 	}

@@ -142,16 +142,21 @@ func (g *Ring) Drain(passed func(time.Time), emit func([]byte) error) error {
 	}
 }
 
-// Count is one of the counters, since the programs were loaded.
-func (k *Kit) Count(stat int) (n uint64, err error) {
-	var each []uint64
+// Each is one of the counters on each CPU, by its number, since the programs were loaded.
+func (k *Kit) Each(stat int) (each []uint64, err error) {
 	if err := k.Stats.Lookup(uint32(stat), &each); err != nil {
-		return 0, fmt.Errorf("read the programs' counters: %w", err)
+		return nil, fmt.Errorf("read the programs' counters: %w", err)
 	}
+	return each, nil
+}
+
+// Count is one of the counters on all CPUs.
+func (k *Kit) Count(stat int) (n uint64, err error) {
+	each, err := k.Each(stat)
 	for _, c := range each {
 		n += c
 	}
-	return n, nil
+	return n, err
 }
 
 // Boot is when the clock of the programs' events (CLOCK_MONOTONIC) was zero, by the wall's: at
