@@ -99,14 +99,20 @@ func (r *running) rest() string {
 // ends waits for the end and gives all of stdout and stderr.
 func (r *running) ends(status int) (out, errs string) {
 	r.t.Helper()
+	got, out, errs := r.end()
+	if got != status {
+		r.t.Errorf("%v: exit status %d, want %d\n%s%s", r.cmd.Args, got, status, out, errs)
+	}
+	return out, errs
+}
+
+// end waits until it ends, and gives its exit status and the rest of what it says.
+func (r *running) end() (status int, out, errs string) {
 	r.hang.Reset(nettest.InVain)
 	_, _ = r.out.ReadFrom(r.stdout)
 	errs = r.rest()
 	_ = r.cmd.Wait()
-	if got := r.cmd.ProcessState.ExitCode(); got != status {
-		r.t.Errorf("%v: exit status %d, want %d\n%s%s", r.cmd.Args, got, status, r.out.String(), errs)
-	}
-	return r.out.String(), errs
+	return r.cmd.ProcessState.ExitCode(), r.out.String(), errs
 }
 
 func (r *running) signal(s os.Signal) {

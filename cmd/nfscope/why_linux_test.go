@@ -82,7 +82,8 @@ func answers(t *testing.T, list []whyCase) {
 	})
 }
 
-func (c *whyCase) answer(t *testing.T) {
+// ask runs `why` and makes the cause.
+func (c *whyCase) ask(t *testing.T) (a, stats map[string]any, status int, said string) {
 	why := launch(t, "nfscope", append(append([]string{"--netns", c.at.Name(), "why", "--json"}, c.args...), c.filter)...)
 	why.hears("looking for")
 	if c.stopped {
@@ -94,18 +95,34 @@ func (c *whyCase) answer(t *testing.T) {
 	if c.stopped {
 		why.signal(unix.SIGCONT)
 	}
-	out, errs := why.ends(c.status)
-	var a map[string]any
+	status, out, errs := why.end()
 	for _, o := range objects(t, out) {
-		if o["schema"] == "nfscope/why/1" {
+		switch o["schema"] {
+		case "nfscope/why/1":
 			a = o
+		case "nfscope/stats/1":
+			stats = o
 		}
 	}
 	if a == nil {
 		t.Fatalf("no answer: %s%s", out, errs)
 	}
+	return a, stats, status, out + errs
+}
+
+func (c *whyCase) answer(t *testing.T) {
+	a, stats, status, said := c.ask(t)
+	// A drop of the kernel's that nobody was told of cannot be in the answer. It is made once
+	// more, only where the answer is another and the kernel proves that it passed eBPF over.
+	if c.kind == "kernel" && a["kind"] != c.kind && stats["missed"] != nil {
+		t.Logf("the kernel passed eBPF over for %v drops of the host, and the answer is %v: asked again", stats["missed"], a["sentence"])
+		a, _, status, said = c.ask(t)
+	}
+	if status != c.status {
+		t.Errorf("exit status %d, want %d\n%s", status, c.status, said)
+	}
 	if got := a["sentence"].(string); !fits(c.sentence, got) || a["kind"] != c.kind || a["confidence"] != c.confidence {
-		t.Errorf("%s %s:\n%s\nwant %s %s:\n%s\n%v\n%s%s", a["kind"], a["confidence"], got, c.kind, c.confidence, c.sentence, a["because"], out, errs)
+		t.Errorf("%s %s:\n%s\nwant %s %s:\n%s\n%v\n%s", a["kind"], a["confidence"], got, c.kind, c.confidence, c.sentence, a["because"], said)
 	}
 	if e := fmt.Sprint(a["evidence"]); !strings.Contains(e, c.says) {
 		t.Errorf("it does not say %q: %s", c.says, e)

@@ -95,8 +95,12 @@ func TestKernelDrops(t *testing.T) {
 			s.journey("the one that waits", func(j *journey.Journey) bool { return j.Packet.DPort == 107 && j.Closed })
 			nettest.GiveUp(t, n.Router, "r1", "10.2.0.99")
 			for _, c := range droppedCases() {
-				j := s.journey(fmt.Sprintf("port %d: %s", c.port, c.reason), func(j *journey.Journey) bool { return int(j.Packet.DPort) == c.port && j.Outcome.By.Reason != "" })
-				c.check(t, j)
+				what, is := fmt.Sprintf("port %d: %s", c.port, c.reason), func(j *journey.Journey) bool { return int(j.Packet.DPort) == c.port }
+				if c.station == drop.StationDeviceOut { // by the command, long after its journey
+					c.check(t, s.journey(what, func(j *journey.Journey) bool { return is(j) && j.Outcome.By.Reason != "" }))
+					continue
+				}
+				c.check(t, s.dropped(what, c.at == "", is, func() { fire(t, n, &c) }))
 			}
 			j := s.journey("the rule's", func(j *journey.Journey) bool { return j.Packet.DPort == 110 })
 			if j.Outcome.Sentence != b.rule || j.Outcome.By.Kind != "rule" || j.Outcome.By.Reason != "" || j.Drop != nil || !j.Complete {

@@ -62,7 +62,7 @@ func TestFirstDrop(t *testing.T) {
 		nettest.Skip(t, fmt.Sprintf("only eBPF tells of each packet, and drops are watched by %q", step))
 	}
 	udp(t, ns, "127.0.0.1:9")
-	j := s.journey("the packet that came in", func(j *journey.Journey) bool { return j.Path == journey.PathInput })
+	j := s.dropped("the packet that came in", false, func(j *journey.Journey) bool { return j.Path == journey.PathInput }, func() { udp(t, ns, "127.0.0.1:9") })
 	if !strings.Contains(j.Outcome.Sentence, "nobody listens at udp port 9 of 127.0.0.1") {
 		t.Errorf("%s", describe(j))
 	}

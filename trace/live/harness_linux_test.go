@@ -47,6 +47,9 @@ type scope struct {
 	session *Session
 	snaps   chan *snapshot.Snapshot
 	shut    func() // ends it before the test does
+	// missed is how many drops of the host the kernel had passed eBPF over for when the trace was
+	// armed.
+	missed uint64
 }
 
 // open watches a namespace and arms a trace. What the kernel drops is not watched: that
@@ -67,7 +70,7 @@ func openAll(t *testing.T, ns *netns.Handle, tr Trace) *scope {
 		t.Fatal(err)
 	}
 	sc.session.Watch(t.Context())
-	sc.wait("what is watched", func(snap *snapshot.Snapshot) bool { return snap.Flows.Ready && snap.Drops.Watch.Step == drop.StepBPF })
+	sc.missed = sc.wait("what is watched", func(snap *snapshot.Snapshot) bool { return snap.Flows.Ready && snap.Drops.Watch.Step == drop.StepBPF }).Drops.Watch.Missed
 	if err := sc.session.Arm(t.Context(), tr); err != nil {
 		t.Fatal(err)
 	}
@@ -206,6 +209,38 @@ func (s *scope) journey(what string, ok func(*journey.Journey) bool) *journey.Jo
 				found = j
 				return true
 			}
+		}
+		return false
+	})
+	return found
+}
+
+// dropped waits for the first closed journey of what the kernel dropped, which is says yes to.
+// It is made again only where a journey of each one that was made is closed without the drop (a
+// packet that no chain saw has none), and the kernel itself proves that it passed eBPF over since
+// the trace was armed: then nobody can tell of that drop. Without the proof it is waited for in
+// vain.
+func (s *scope) dropped(what string, unseen bool, is func(*journey.Journey) bool, again func()) *journey.Journey {
+	s.t.Helper()
+	was, made := s.missed, 1
+	var found *journey.Journey
+	s.wait(what, func(snap *snapshot.Snapshot) bool {
+		untold := 0
+		for _, j := range snap.Journeys {
+			switch {
+			case !j.Closed || !is(j):
+			case j.Outcome.By.Reason != "":
+				found = j
+				return true
+			default:
+				untold++
+			}
+		}
+		if now := snap.Drops.Watch.Missed; now > was && (unseen || untold == made) {
+			s.t.Logf("the kernel passed eBPF over for %d drops of the host, and of %s nothing is told: made again", now-was, what)
+			was = now
+			made++
+			again()
 		}
 		return false
 	})
