@@ -2,6 +2,7 @@ package guess
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"nfscope/model"
@@ -131,5 +132,32 @@ func TestAbout(t *testing.T) {
 	}
 	if near := truth.Near(2); len(near) != 1 || near[0].Rule != 1 {
 		t.Errorf("near: %+v", near)
+	}
+}
+
+// TestNear: a rule for another protocol is no near miss while there are others, however near it
+// stands: its port is told of by nobody.
+func TestNear(t *testing.T) {
+	at := Place{Kind: Policy, Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "INPUT"}
+	missed := func(rule int, match string) journey.Step {
+		return journey.Step{Kind: journey.KindMiss, Backend: at.Backend, Family: at.Family, Table: at.Table, Chain: at.Chain, Rule: rule, Because: []journey.Because{{Match: match, Result: "no"}}}
+	}
+	for _, c := range []struct {
+		steps []journey.Step
+		want  []int
+	}{
+		{[]journey.Step{missed(1, "state"), missed(2, "multiport dports"), missed(3, "tcp dport"), missed(4, "protocol"), missed(5, "protocol")}, []int{2, 3}},
+		{[]journey.Step{missed(1, "protocol"), missed(2, "protocol"), missed(3, "protocol")}, []int{2, 3}},
+		{[]journey.Step{missed(1, "protocol"), missed(2, "src")}, []int{2}},
+		{nil, nil},
+	} {
+		truth := Truth{By: at, Journey: &journey.Journey{Steps: c.steps}}
+		var got []int
+		for _, s := range truth.Near(2) {
+			got = append(got, s.Rule)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("near: %v, want %v", got, c.want)
+		}
 	}
 }

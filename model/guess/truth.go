@@ -1,6 +1,10 @@
 package guess
 
-import "nfscope/model/journey"
+import (
+	"slices"
+
+	"nfscope/model/journey"
+)
 
 // Truth is what became of a packet.
 type Truth struct {
@@ -123,14 +127,23 @@ func (t *Truth) About(p *Place) (Why, *journey.Step) {
 }
 
 // Near gives the rules that stood before the last word in the same chain, were looked at
-// and did not match: the nearest n, in their order.
+// and did not match: the nearest n, in their order. A rule for another protocol is never
+// near where there are others: what else it asks was not looked at.
 func (t *Truth) Near(n int) []*journey.Step {
-	var list []*journey.Step
+	var near, far []*journey.Step
 	for i := range t.steps() {
 		s := &t.Journey.Steps[i]
-		if s.Kind == journey.KindMiss && s.Backend == t.By.Backend && s.Family == t.By.Family && s.Table == t.By.Table && s.Chain == t.By.Chain {
-			list = append(list, s)
+		if s.Kind != journey.KindMiss || s.Backend != t.By.Backend || s.Family != t.By.Family || s.Table != t.By.Table || s.Chain != t.By.Chain {
+			continue
+		}
+		if slices.ContainsFunc(s.Because, func(b journey.Because) bool { return b.Match == "protocol" }) {
+			far = append(far, s)
+		} else {
+			near = append(near, s)
 		}
 	}
-	return list[max(0, len(list)-n):]
+	if len(near) == 0 {
+		near = far
+	}
+	return near[max(0, len(near)-n):]
 }

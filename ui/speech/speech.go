@@ -41,8 +41,14 @@ func (s Speech) Sends(from, what, to string, count int) string {
 	return fmt.Sprintf(s.pick("%s sends: %s to %s%s", "%s 发送：%s 到 %s%s"), from, what, to, times)
 }
 
-// What asks for the verdict, Which for the rule.
-func (s Speech) What() string { return s.pick("What will happen to it?", "它会怎样？") }
+// What asks for the verdict, Which for the rule. Where a step sends several, each may fare
+// otherwise: the first is asked about.
+func (s Speech) What(count int) string {
+	if count > 1 {
+		return s.pick("What will happen to the first of them?", "其中第一个会怎样？")
+	}
+	return s.pick("What will happen to it?", "它会怎样？")
+}
 
 // Which asks for who decides.
 func (s Speech) Which(v guess.Verdict) string {
@@ -61,11 +67,11 @@ func (s Speech) Verdict(v guess.Verdict) string {
 	case guess.Accepted:
 		return s.pick("accepted: it gets through", "accepted：放行，通过")
 	case guess.Dropped:
-		return s.pick("dropped: silence", "dropped：丢弃，没有回音")
+		return s.pick("dropped: it is thrown away", "dropped：丢弃")
 	case guess.Rejected:
-		return s.pick("rejected: an error goes back", "rejected：拒绝，回一个错误")
+		return s.pick("rejected: a rule sends an error back", "rejected：规则拒绝，并回一个错误")
 	case guess.Unseen:
-		return s.pick("unseen: it comes to no rule at all", "unseen：一条规则也遇不到")
+		return s.pick("unseen: it is gone before netfilter sees it", "unseen：netfilter 还没见到它，它就没了")
 	}
 	return s.ShowMe()
 }
@@ -124,8 +130,14 @@ func joined(text string) string {
 	return text
 }
 
-// Truth is what became of a packet, in a sentence.
-func (s Speech) Truth(t *guess.Truth) string { return joined(s.truth(t)) }
+// Truth is what became of a packet, the first of so many, in a sentence.
+func (s Speech) Truth(t *guess.Truth, count int) string {
+	text := joined(s.truth(t))
+	if count > 1 && t.Journey != nil {
+		text = s.pick("The first one: "+strings.ToLower(text[:1])+text[1:], "其中第一个："+text)
+	}
+	return text
+}
 
 func (s Speech) truth(t *guess.Truth) string {
 	by := s.by(t.By)
@@ -149,7 +161,7 @@ func (s Speech) truth(t *guess.Truth) string {
 	case t.Verdict == guess.Dropped:
 		return fmt.Sprintf(s.pick("It was dropped by %s.", "它被 %s 丢弃。"), by)
 	case t.By.Kind == guess.Rule || t.By.Kind == guess.Policy:
-		return fmt.Sprintf(s.pick("It was accepted; %s had the last word.", "它被放行，最后由 %s 决定。"), by)
+		return fmt.Sprintf(s.pick("It was accepted by %s.", "它被 %s 放行。"), by)
 	}
 	if t.Journey == nil {
 		return s.pick("It got through, since it was answered; its way was not traced.", "它通过了，因为有应答；它的路径没有被跟踪。")

@@ -5,6 +5,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/guess"
+	"nfscope/model/journey"
 )
 
 // TestSaw: how often is counted in Chinese; a number in the name of who answered stays.
@@ -34,9 +35,29 @@ func TestBypass(t *testing.T) {
 	} {
 		truth := &guess.Truth{Verdict: guess.Accepted, Asked: true, By: guess.Place{Kind: guess.Rule, Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "INPUT", Rule: 3, Text: text}}
 		for i, lang := range []string{"en", "zh"} {
-			if got := In(lang).Truth(truth); got != want[i] {
+			if got := In(lang).Truth(truth, 1); got != want[i] {
 				t.Errorf("%s: %q, want %q", text, got, want[i])
 			}
+		}
+	}
+}
+
+// TestFirstOfMany: packets of one step may fare differently, so that question and answer say
+// that they are about the first. Where none was traced it is about all.
+func TestFirstOfMany(t *testing.T) {
+	t.Parallel()
+	truth := &guess.Truth{Verdict: guess.Dropped, Journey: &journey.Journey{},
+		By: guess.Place{Kind: guess.Rule, Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "INPUT", Rule: 4}}
+	untold := &guess.Truth{Verdict: guess.Accepted}
+	for lang, want := range map[string][5]string{
+		"en": {"What will happen to it?", "It was dropped by rule 4 of filter/INPUT.", "What will happen to the first of them?", "The first one: it was dropped by rule 4 of filter/INPUT.",
+			"It got through, since it was answered; its way was not traced."},
+		"zh": {"它会怎样？", "它被 filter/INPUT 的规则 4 丢弃。", "其中第一个会怎样？", "其中第一个：它被 filter/INPUT 的规则 4 丢弃。",
+			"它通过了，因为有应答；它的路径没有被跟踪。"},
+	} {
+		s := In(lang)
+		if got := [5]string{s.What(1), s.Truth(truth, 1), s.What(6), s.Truth(truth, 6), s.Truth(untold, 300)}; got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -113,7 +113,7 @@ func TestLesson(t *testing.T) {
 		t.Error("the lesson tells before it asks")
 	}
 	do(p, f, keys.GoOn)
-	wants(t, p, f, "Step 1 of 3", "Who answers?", "What will happen to it?", "accepted: it gets through", "rejected: an error goes back", "filter/FORWARD L policy DROP")
+	wants(t, p, f, "Step 1 of 3", "Who answers?", "What will happen to it?", "accepted: it gets through", "rejected: a rule sends an error back", "filter/FORWARD L policy DROP")
 	if len(c.sent) != 0 || p.Moving(f) {
 		t.Fatal("a packet was sent before the answer")
 	}

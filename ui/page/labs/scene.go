@@ -72,7 +72,7 @@ func (p *Page) soFar(f *page.Frame, l *snapshot.Lab, w int) []string {
 	for _, t := range p.told {
 		glyph, style := th.Fate(fateOf(t.truth))
 		head := fmt.Sprintf(" %s %d  %s", style.Render(glyph), t.step+1, line.Clean(l.Steps[t.step].Title))
-		out = append(out, line.Spread(head, th.Dim.Render(line.Clean(say.Truth(t.truth))), w, th.Glyphs.Dots))
+		out = append(out, line.Spread(head, th.Dim.Render(line.Clean(say.Truth(t.truth, l.Steps[t.step].Count))), w, th.Glyphs.Dots))
 	}
 	return out
 }

@@ -285,8 +285,8 @@ func TestEndNotKnown(t *testing.T) {
 func TestHalfRight(t *testing.T) {
 	t.Parallel()
 	for lang, want := range map[string][]string{
-		"en": {"✕ Half right: the verdict, but not who gave it. You said: accepted, by ", "It was accepted; the policy of nat/POSTROUTING had the last word."},
-		"zh": {"✕ 对了一半：结果对，决定的规则不对。你的回答：accepted，由 ", "它被放行，最后由 nat/POSTROUTING 的策略决定。"},
+		"en": {"✕ Half right: the verdict, but not who gave it. You said: accepted, by ", "It was accepted by the policy of nat/POSTROUTING."},
+		"zh": {"✕ 对了一半：结果对，决定的规则不对。你的回答：accepted，由 ", "它被 nat/POSTROUTING 的策略放行。"},
 	} {
 		p := New(Options{Pace: &pace{held: true}})
 		f := frame(uitest.Lab(lang, 0), theme.Options{}, 200, 55)

@@ -213,7 +213,7 @@ func (p *Page) ask(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 	}
 	var items []string
 	if p.phase == asking {
-		out = append(out, wrap(th.Strong, say.What(), w)...)
+		out = append(out, wrap(th.Strong, say.What(l.Steps[p.step].Count), w)...)
 		for _, v := range guess.Verdicts(f.Snap.Rules) {
 			items = append(items, say.Verdict(v))
 		}
@@ -291,7 +291,7 @@ func (p *Page) explain(f *page.Frame, l *snapshot.Lab, w, h int) []string {
 		}
 	}
 	glyph, style := th.Fate(fateOf(t))
-	put(style, glyph+" "+say.Truth(t))
+	put(style, glyph+" "+say.Truth(t, s.Count))
 	if t.By.Kind == guess.Rule && t.By.Text != "" {
 		put(th.Accent, t.By.Text)
 	}
