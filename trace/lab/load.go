@@ -139,8 +139,11 @@ func positioned(file string, err error) error {
 		GetToken() *token.Token
 	}
 	if errors.As(err, &e) && e.GetToken() != nil && e.GetToken().Position != nil {
-		p := e.GetToken().Position
-		return fmt.Errorf("%s:%d:%d: %s", file, p.Line, p.Column, oneLine(e.GetMessage()))
+		p, text := e.GetToken().Position, e.GetMessage()
+		if strings.Contains(text, "'\t'") { // it would be shown as a blank
+			text = "a tab where YAML wants spaces; indent with spaces"
+		}
+		return fmt.Errorf("%s:%d:%d: %s", file, p.Line, p.Column, oneLine(text))
 	}
 	return fmt.Errorf("%s: %s", file, oneLine(err.Error()))
 }

@@ -111,6 +111,7 @@ func TestLoadErrors(t *testing.T) {
 		{"name: small", "name: test-x", `lab.yaml:1: name "test-x"`},
 		{"filter: icmp", "filter: icmp\ncolour: red", "lab.yaml:5:1: unknown field \"colour\""},
 		{"filter: icmp", "filter: icmp\nfilter: tcp", "lab.yaml:5:1: "},
+		{"filter: icmp", "filter: icmp\n\ttab: x", "lab.yaml:5:1: a tab where YAML wants spaces; indent with spaces"},
 		{"observed: b", "observed: c", `lab.yaml:3: observed: there is no host "c"`},
 		{"name: a", "name: a-b", `lab.yaml:6: host "a-b"`},
 		{"name: b\n", "name: a\n", `lab.yaml:9: host "a" is there twice`},
