@@ -24,7 +24,7 @@ func (m *Model) askDelete(r page.DeleteRequest) tea.Cmd {
 	case !r.Flow.Gone.IsZero():
 		return m.say("it is gone already")
 	}
-	m.open = &overlay.Ask{Title: m.tell("delete this connection?"), Yes: m.tell("delete it"), Text: []string{
+	m.open = &overlay.Ask{Say: m.overlay(), Title: m.tell("delete this connection?"), Yes: m.tell("delete it"), Text: []string{
 		r.Flow.Orig.Tuple.Proto.String() + " " + r.Flow.Line(),
 		m.tell("Its entry is taken out of conntrack's table. The next packet of it is a new connection's: the rules decide anew, its translation may be another, " +
 			"and where it is in the middle of a TCP connection it may be INVALID and die."),

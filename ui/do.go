@@ -119,11 +119,11 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 	case keys.Filter:
 		valid, free := check(m.page())
 		m.bar = filterbar.New(filterbar.Narrow, m.name(), m.filters[m.name()], valid)
-		m.bar.Free, m.bar.Words = free, m.words
+		m.bar.Free, m.bar.Words, m.bar.Say = free, m.words, m.overlay()
 	case keys.Palette:
-		m.open = palette.New(palette.Items(m.name()))
+		m.open = palette.New(palette.Items(m.name(), m.overlay()), m.overlay())
 	case keys.Help:
-		m.open = help.New(m.name())
+		m.open = help.New(m.name(), m.overlay())
 	case keys.Pause:
 		if p, ok := m.page().(page.Pauser); ok {
 			p.Pause(m.frame())
@@ -224,7 +224,7 @@ func (m *Model) openArm(text string, both bool) tea.Cmd {
 		return m.complain("nothing can be traced here: this is " + m.what() + "; run `nfscope` on the host")
 	}
 	m.bar = filterbar.New(filterbar.Arm, m.name(), text, armable)
-	m.bar.Bounds, m.bar.Words, m.bar.Split, m.bar.Both = m.opt.Bounds, m.words, split, both
+	m.bar.Bounds, m.bar.Words, m.bar.Split, m.bar.Both, m.bar.Say = m.opt.Bounds, m.words, split, both, m.overlay()
 	return nil
 }
 
@@ -234,7 +234,7 @@ func (m *Model) traces() bool { return m.opt.Actions != nil && !m.latest.Fixed()
 // openText opens the bar where a text for the page is typed.
 func (m *Model) openText(r page.TypeRequest) {
 	m.bar = filterbar.New(filterbar.Text, m.name(), r.Text, func(string) error { return nil })
-	m.bar.Prompt, m.bar.Hint, m.bar.Why = r.Prompt, r.Hint, m.tell(r.Says)
+	m.bar.Prompt, m.bar.Hint, m.bar.Why = m.tell(r.Prompt), m.tell(r.Hint), m.tell(r.Says)
 }
 
 // what names the source in a sentence.

@@ -104,9 +104,10 @@ type Model struct {
 	snap, latest *snapshot.Snapshot
 	got          time.Time
 
-	ladders speech.Ladders
-	notices speech.Notices
-	answers speech.Answers
+	ladders  speech.Ladders
+	notices  speech.Notices
+	overlays speech.Overlays
+	answers  speech.Answers
 
 	bar  *filterbar.Bar
 	open box

@@ -145,16 +145,19 @@ func TestGolden(t *testing.T) {
 		"palette": func(s *screen) { s.press(":"); s.typed("trc") },
 		"filter":  func(s *screen) { s.press("a"); s.typed("tcp and prot 80") },
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := newScreen(t, theme.Options{}, 80, 24)
-			snap := uitest.Snapshot()
-			snap.Trace = snapshot.Trace{}
-			s.send(SnapshotMsg{snap})
-			s.settle()
-			s.at = uitest.Now()
-			do(s)
-			uitest.Golden(t, name, strings.Join(s.Lines(), "\n"))
-		})
+		for lang, name := range map[string]string{"en": name, "zh": name + "-zh"} {
+			t.Run(name, func(t *testing.T) {
+				s := newScreen(t, theme.Options{}, 80, 24)
+				s.opt.Lang = lang
+				snap := uitest.Snapshot()
+				snap.Trace = snapshot.Trace{}
+				s.send(SnapshotMsg{snap})
+				s.settle()
+				s.at = uitest.Now()
+				do(s)
+				uitest.Golden(t, name, strings.Join(s.Lines(), "\n"))
+			})
+		}
 	}
 }
 

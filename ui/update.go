@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"nfscope/model/snapshot"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
 	"nfscope/ui/speech"
@@ -200,6 +201,9 @@ func (m *Model) trouble(s *snapshot.Snapshot, problem string) string {
 func (m *Model) tell(text string) string {
 	return m.notices.In(speech.In(m.frame().Language())).Of(text)
 }
+
+// overlay is the language of overlays and of the bar.
+func (m *Model) overlay() ladder.Say { return m.overlays.In(speech.In(m.frame().Language())) }
 
 // complain is say for what went wrong.
 func (m *Model) complain(text string) tea.Cmd {

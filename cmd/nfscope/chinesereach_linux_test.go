@@ -105,9 +105,15 @@ func TestReachesInChinese(t *testing.T) {
 			{"nfscope/ui/page", "TypeRequest.Says", 4},
 			{"nfscope/ui/page", "ArmRequest.Why", 2},
 			{"nfscope/ui/page", "FilterRequest.Says", 1},
+			{"nfscope/ui/page", "TypeRequest.Prompt", 3},
 			{"nfscope/ui/page/rules", "way.name", 5},
 			{"nfscope/ui/page/rules", "way.value", 4},
 			{"nfscope/ui/page/rules", "fact.name", 1},
+		}},
+		{[]string{"typing"}, 0, false, zh.Overlay(), []place{
+			{"nfscope/model/filter", "Error.Want", 12},
+			{"nfscope/model/filter", "Error.Why", 2},
+			{"nfscope/ui/keys", "Binding.Help", 60},
 		}},
 		{[]string{"healths", "connections"}, 1, false, zh.Connection(), []place{
 			{"nfscope/model/health", "Warning.Words", 8},

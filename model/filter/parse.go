@@ -303,7 +303,7 @@ func (p *parser) readValue(t token, q qualifiers, arg argument) (leaf, error) {
 		a, err := netip.ParseAddr(text)
 		switch {
 		case (err != nil || a.Zone() != "") && arg == argDir:
-			return l, p.want(t, []string{"host", "net", "port", "portrange"}, "host, net, port, portrange", "an address")
+			return l, p.want(t, []string{"host", "net", "port", "portrange"}, "host", "net", "port", "portrange", "an address")
 		case err != nil && strings.Contains(text, "/"):
 			return l, p.want(t, nil, "an IPv4 or IPv6 address (a network is: net 10.0.0.0/8)")
 		case err != nil || a.Zone() != "":

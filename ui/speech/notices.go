@@ -20,7 +20,7 @@ func (s Speech) Notice() ladder.Say {
 	if s != "zh" {
 		return nil
 	}
-	return kept(translator(slices.Concat(actions(), waits(), problems(), sources(), listings())))
+	return kept(translator(slices.Concat(actions(), waits(), problems(), sources(), listings(), typing())))
 }
 
 // actions are what came of an action, or why nothing did, as patterns, and their Chinese.
@@ -36,7 +36,7 @@ func actions() [][2]string {
 		{`looked for`, `查找`},
 		{`deleted`, `删除`},
 		{`a trace needs a filter`, `跟踪需要过滤器`},
-		{`this can't be traced: (.+)`, `不能这样跟踪：$1`},
+		{`this can't be traced: (.+)`, `不能这样跟踪：@$1@`},
 		{`no trace is armed`, `没有正在进行的跟踪`},
 		{`the trace could not be armed: (.+)`, `无法开始跟踪：@$1@`},
 		{`the trace could not be ended: (.+)`, `无法结束跟踪：@$1@`},
@@ -84,6 +84,10 @@ func actions() [][2]string {
 		{`no log is read any more`, `不再读日志`},
 		{`the rules here log to these; reading a group binds it, as ulogd would`, `这里的规则记录到这些组；读一个组会占用它，与 ulogd 一样`},
 		{`no rule here logs; a group that is read is bound, as ulogd would`, `这里没有规则记录日志；被读的组会被占用，与 ulogd 一样`},
+		{`read logs of `, `读取日志：`},
+		{`NFLOG groups by number, kernel for LOG lines`, `NFLOG 组的编号；kernel 表示 LOG 行`},
+		{`write to `, `写入：`},
+		{`is in (\S+):`, `在 $1 里查找：`},
 		// Connections.
 		{`no connection uses it`, `没有连接用它`},
 		{`no rule is known to translate to this address`, `不知道有哪条规则转换成这个地址`},

@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"nfscope/ui/component/input"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/theme"
 )
@@ -50,6 +51,8 @@ type Bar struct {
 	// Split says of a valid filter, or of both directions of it, in words, which part of it
 	// runs where; nil where that is no question.
 	Split func(text string, both bool) string
+	// Say is the language of what the bar says.
+	Say ladder.Say
 
 	in    input.Input
 	check func(string) error
@@ -168,21 +171,19 @@ func (b *Bar) Err() error {
 func (b *Bar) View(th *theme.Theme, width int) []string {
 	prompt := "/ "
 	hint := "tcp and dst port 443, host 10.2.0.2, not udp"
-	say, style := "enter: narrow this page   empty: show all   esc: leave as it was", th.Dim
+	say, style := b.Say.Of("enter: narrow this page   empty: show all   esc: leave as it was"), th.Dim
 	if b.Free {
-		hint = "a filter such as tcp and port 443, or any text"
+		hint = b.Say.Of("a filter such as tcp and port 443, or any text")
 	}
 	if b.Kind == Arm {
-		prompt, hint = "trace ", "tcp and dst port 80"
+		prompt, hint = b.Say.Of("trace "), "tcp and dst port 80"
+		say = b.Say.Of("enter: trace for " + b.Bounds + "   ctrl+b: both directions   esc: don't")
 		if b.Both {
-			prompt = "trace both ways "
-		}
-		say = "enter: trace for " + b.Bounds + "   ctrl+b: both directions   esc: don't"
-		if b.Both {
-			say = "enter: trace both directions for " + b.Bounds + "   ctrl+b: only what the filter says   esc: don't"
+			prompt = b.Say.Of("trace both ways ")
+			say = b.Say.Of("enter: trace both directions for " + b.Bounds + "   ctrl+b: only what the filter says   esc: don't")
 		}
 		if b.Why != "" {
-			say = b.Why + "; " + say
+			say = b.Why + b.Say.Of("; ") + say
 		}
 	}
 	if b.Kind == Text {
@@ -193,14 +194,14 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 	case b.taken >= 0 || b.err != nil && len(b.offer) > 0 && b.from < b.in.Position():
 		say = "tab: " + b.choices(th, width-6)
 	case b.Free && b.Kind == Narrow && kind != "":
-		say = kind
+		say = b.Say.Of(kind)
 	case b.err != nil && b.Free && b.Kind == Narrow:
-		say = "looked for as text (no filter: " + reason(b.err) + ")"
+		say = b.Say.Of("looked for as text (no filter: " + reason(b.err) + ")")
 	case b.err != nil:
-		say, style = reason(b.err), th.Bad
+		say, style = b.Say.Of(reason(b.err)), th.Bad
 	case valid && b.Split != nil:
 		if where := b.Split(b.Value(), b.Both); where != "" {
-			say = where + "; " + say
+			say = b.Say.Of(where) + b.Say.Of("; ") + say
 		}
 	}
 	say = line.Fit(" "+line.Clean(say), width, th.Glyphs.Dots)

@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"nfscope/ui/component/input"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/overlay"
 	"nfscope/ui/keys"
@@ -18,10 +19,11 @@ type Help struct {
 	in   input.Input
 	page string
 	top  int
+	say  ladder.Say
 }
 
-// New opens the help of a page: its own keys come first.
-func New(page string) *Help { return &Help{in: input.New(""), page: page} }
+// New opens the help of a page: its own keys come first. say is the language of what they do.
+func New(page string, say ladder.Say) *Help { return &Help{in: input.New(""), page: page, say: say} }
 
 // Update takes a key or a paste.
 func (h *Help) Update(msg tea.Msg) {
@@ -50,7 +52,7 @@ func (h *Help) Update(msg tea.Msg) {
 func (h *Help) Found() []keys.Binding {
 	var own, rest []keys.Binding
 	for _, b := range keys.All() {
-		text := strings.ToLower(strings.Join(b.Keys, " ") + " " + b.Help + " " + string(b.Action) + " " + b.Scope)
+		text := strings.ToLower(strings.Join(b.Keys, " ") + " " + b.Help + " " + h.say.Of(b.Help) + " " + string(b.Action) + " " + b.Scope)
 		all := true
 		for _, w := range strings.Fields(strings.ToLower(h.in.Value())) {
 			all = all && strings.Contains(text, w)
@@ -74,7 +76,7 @@ func (h *Help) View(th *theme.Theme, width, height int) []string {
 		w, high = width, height
 	}
 	inner := w - 4
-	body := []string{th.Accent.Render("? ") + h.in.View(th, inner-2, "type to search; esc closes")}
+	body := []string{th.Accent.Render("? ") + h.in.View(th, inner-2, h.say.Of("type to search; esc closes"))}
 	labels := 0
 	for _, b := range found {
 		labels = max(labels, len("  ")+line.Width(strings.Join(b.Keys, " ")))
@@ -85,18 +87,18 @@ func (h *Help) View(th *theme.Theme, width, height int) []string {
 	for _, b := range found {
 		if b.Scope != scope {
 			scope = b.Scope
-			rows = append(rows, th.Title.Render(Scope(scope)))
+			rows = append(rows, th.Title.Render(h.say.Of(Scope(scope))))
 		}
-		rows = append(rows, th.Strong.Render(line.Fit("  "+strings.Join(b.Keys, " "), labels, th.Glyphs.Dots))+"  "+b.Help)
+		rows = append(rows, th.Strong.Render(line.Fit("  "+strings.Join(b.Keys, " "), labels, th.Glyphs.Dots))+"  "+h.say.Of(b.Help))
 	}
 	if len(found) == 0 {
-		rows = append(rows, th.Dim.Render("no key does that"))
+		rows = append(rows, th.Dim.Render(h.say.Of("no key does that")))
 	}
 	room := max(1, high-3)
 	h.top = max(0, min(h.top, len(rows)-room))
 	end := min(len(rows), h.top+room)
 	body = append(body, rows[h.top:end]...)
-	title := "keys"
+	title := h.say.Of("keys")
 	if len(rows) > room {
 		title += " " + th.Glyphs.Down
 	}

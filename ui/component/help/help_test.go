@@ -13,7 +13,7 @@ import (
 func TestWhole(t *testing.T) {
 	t.Parallel()
 	th := theme.New(theme.Options{})
-	got := ansi.Strip(strings.Join(New("Connections").View(th, 80, 400), "\n"))
+	got := ansi.Strip(strings.Join(New("Connections", nil).View(th, 80, 400), "\n"))
 	if !strings.Contains(got, ") shift+right  on along") || !strings.Contains(got, "the rule that made its translation; again: the other one") {
 		t.Fatal(got)
 	}

@@ -3,6 +3,7 @@ package overlay
 import (
 	tea "charm.land/bubbletea/v2"
 
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/theme"
 )
@@ -15,6 +16,8 @@ type Ask struct {
 	Yes  string
 	// Answer is what y leads to.
 	Answer tea.Cmd
+	// Say is the language of the answers.
+	Say ladder.Say
 }
 
 // Update takes a key: there is nothing to scroll.
@@ -29,7 +32,7 @@ func (a *Ask) View(th *theme.Theme, width, height int) []string {
 			body = append(body, th.Text.Render(l))
 		}
 	}
-	body = append(body, "", th.Strong.Render("y")+" "+a.Yes+"   "+th.Strong.Render("n")+" or esc: leave it")
+	body = append(body, "", th.Strong.Render("y")+" "+a.Yes+"   "+th.Strong.Render("n")+a.Say.Of(" or esc: leave it"))
 	h := max(3, min(len(body)+2, height))
 	if over := len(body) + 2 - h; over > 0 { // the answer's line stays
 		body = append(body[:max(0, len(body)-2-over)], body[len(body)-2:]...)

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"nfscope/ui/component/input"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/overlay"
 	"nfscope/ui/keys"
@@ -21,12 +22,12 @@ type Item struct {
 	Name, Help, Key string
 }
 
-// Items makes the palette of a page from the keymap.
-func Items(page string) []Item {
+// Items makes the palette of a page from the keymap. say is the language of what is done.
+func Items(page string, say ladder.Say) []Item {
 	var out []Item
 	for _, b := range keys.All() {
 		if b.Holds(page) && b.Action != keys.Palette {
-			out = append(out, Item{b.Action, string(b.Action), b.Help, b.Keys[0]})
+			out = append(out, Item{b.Action, string(b.Action), say.Of(b.Help), b.Keys[0]})
 		}
 	}
 	return out
@@ -38,11 +39,12 @@ type Palette struct {
 	items []Item
 	found []Item
 	at    int
+	say   ladder.Say
 }
 
-// New opens a palette.
-func New(items []Item) *Palette {
-	p := &Palette{in: input.New(""), items: items}
+// New opens a palette, in a language.
+func New(items []Item, say ladder.Say) *Palette {
+	p := &Palette{in: input.New(""), items: items, say: say}
 	p.find()
 	return p
 }
@@ -125,7 +127,7 @@ func (p *Palette) View(th *theme.Theme, width, height int) []string {
 		w, h = width, height
 	}
 	inner := w - 4
-	body := []string{th.Accent.Render(":") + p.in.View(th, inner-1, "what to do")}
+	body := []string{th.Accent.Render(":") + p.in.View(th, inner-1, p.say.Of("what to do"))}
 	rows := h - 3
 	from := max(0, p.at-rows+1)
 	for i := from; i < len(p.found) && i < from+rows; i++ {
@@ -140,7 +142,7 @@ func (p *Palette) View(th *theme.Theme, width, height int) []string {
 		}
 	}
 	if len(p.found) == 0 {
-		body = append(body, th.Dim.Render("nothing has these letters"))
+		body = append(body, th.Dim.Render(p.say.Of("nothing has these letters")))
 	}
-	return overlay.Box(th, "what to do", body, w, h)
+	return overlay.Box(th, p.say.Of("what to do"), body, w, h)
 }
