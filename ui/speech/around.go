@@ -117,6 +117,12 @@ func (s Speech) MoreDropped(n int) string {
 // Enter is the prompt of the lesson as text.
 func (s Speech) Enter() string { return s.pick("-- enter sends it", "-- 按 enter 发送") }
 
+// Queue is the name of what is told of a queue: its number, what it was given, what waits in it and
+// what was dropped.
+func (s Speech) Queue(name string) string {
+	return s.pick(name, map[string]string{"queue": "队列", "given": "已交付", "waiting": "等待中", "dropped": "已丢弃"}[name])
+}
+
 // Unread says of a queue of NFQUEUE that nobody reads what then becomes of a rule's packets.
 func (s Speech) Unread(queue int, by guess.Place, bypass bool) string {
 	then := s.pick("drops", "等于丢弃")

@@ -28,6 +28,9 @@ func healths() [][2]string {
 		{`a second, and ever: (.+)`, `每秒（累计）：$1`},
 		// Pools.
 		{`; `, `；`},
+		{`: `, `：`},
+		{`NAT ports`, `NAT 端口`},
+		{`counting ports`, `正在清点端口`},
 		{`an address has its range for each destination anew`, `一个地址对每个目的各有一整段端口`},
 		{`no rule translates sources, and no connection's source is translated`, `没有规则转换源，也没有连接的源被转换`},
 		{`the range is the rule's`, `范围由规则给出`},

@@ -103,7 +103,7 @@ func (p *pools) filter() string {
 func (p *pools) view(f *page.Frame, say ladder.Say) string {
 	th, w := f.Theme, f.Width
 	out := healthLines(th, say, f.Snap.Health, w, f.Height/2)
-	out = append(out, "", th.Strong.Render("NAT ports")+"  "+th.Dim.Render(say.Of("an address has its range for each destination anew")))
+	out = append(out, "", th.Strong.Render(say.Of("NAT ports"))+"  "+th.Dim.Render(say.Of("an address has its range for each destination anew")))
 	foot := p.foot(th, say, w)
 	if len(foot) > f.Height/3 || w < 40 {
 		foot = nil
@@ -125,7 +125,7 @@ func (p *pools) view(f *page.Frame, say ladder.Say) string {
 	switch {
 	case len(p.list) > 0:
 	case p.at.IsZero():
-		out = append(out, "", th.Dim.Render("  counting"+th.Glyphs.Dots))
+		out = append(out, "", th.Dim.Render("  "+say.Of("counting ports")+th.Glyphs.Dots))
 	default:
 		out = append(out, "", th.Dim.Render("  "+say.Of("no rule translates sources, and no connection's source is translated")))
 	}
@@ -205,7 +205,7 @@ func (p *pools) foot(th *theme.Theme, say ladder.Say, width int) []string {
 			out = append(out, th.Dim.Render(say.Of(fmt.Sprintf("and %d rules more", len(x.Rules)-2))))
 			break
 		}
-		out = append(out, th.Text.Render(line.Cut(line.Clean(fmt.Sprintf("rule %d of %s %s: %s", r.Rule.Index, r.Table.Name, r.Chain.Name, r.Rule.Text)), width, th.Glyphs.Dots)))
+		out = append(out, th.Text.Render(line.Cut(line.Clean(say.Of(fmt.Sprintf("rule %d of %s %s", r.Rule.Index, r.Table.Name, r.Chain.Name))+say.Of(": ")+r.Rule.Text), width, th.Glyphs.Dots)))
 	}
 	return out
 }

@@ -90,20 +90,14 @@ func (p *Page) lifts(f *page.Frame) (list []string) {
 // title counts, and says which rows are in sight and what is not seen.
 func (p *Page) title(f *page.Frame, width, from, to int) string {
 	th, d := f.Theme, f.Snap.Drops
-	var told []string
-	if p.order.packets > 0 || p.order.counters == 0 {
-		told = append(told, units.Plural(p.order.packets, 7, "packet")+" dropped")
-	}
-	if n := p.order.counters; n > 0 {
-		told = append(told, units.Plural(uint64(n), 5, "counter")+" rose")
-	}
-	left := th.Strong.Render(strings.Join(told, ", "))
+	s := speech.In(f.Language())
+	left := th.Strong.Render(s.Thrown(p.order.packets, uint64(p.order.counters)))
 	if n := len(p.order.list); to-from < n {
-		left += "  " + th.Text.Render(fmt.Sprintf("%d-%d of %d", from+1, to, n))
+		left += "  " + th.Text.Render(s.InSight(from+1, to, n))
 	}
-	left += "  " + th.Dim.Render("by "+p.order.name())
+	left += "  " + th.Dim.Render(s.By(p.order.by.String(), p.order.down))
 	if p.order.hidden > 0 {
-		left += "  " + th.Dim.Render(fmt.Sprintf("%d usual (*)", p.order.hidden))
+		left += "  " + th.Dim.Render(s.LeftOut(p.order.hidden))
 	}
 	style := th.Dim
 	switch w := d.Watch; {
@@ -112,7 +106,7 @@ func (p *Page) title(f *page.Frame, width, from, to int) string {
 	case w.Merged > 0:
 		style = th.Bad
 	}
-	right := speech.In(f.Language()).Untold(d.Watch, d.Forgotten)
+	right := s.Untold(d.Watch, d.Forgotten)
 	return line.Spread(left, style.Render(right), width, th.Glyphs.Dots)
 }
 
@@ -226,59 +220,25 @@ func (p *Page) explain(th *theme.Theme, f *page.Frame, r *drop.Row) []inspector.
 		}
 	}
 	if like != nil { // of the newest one no rule is known, of one that was traced it is
-		add("rule", s.Like(like.Number, like.Start.Format("15:04:05"), p.became(f, like)), th.Strong)
+		add(s.Known("rule"), s.Like(like.Number, like.Start.Format("15:04:05"), p.became(f, like)), th.Strong)
 	}
 	for i, text := range e.Facts {
 		add(map[bool]string{true: here, false: " "}[i == 0], say.Of(text), th.Text)
 	}
 	add(do, say.Of(e.Do), th.Accent)
-	add("packet", d.What(), th.Text)
+	add(s.Known("packet"), d.What(), th.Text)
 	if traced != nil {
-		add("traced", fmt.Sprintf("#%d", traced.Number), th.Text)
+		add(s.Known("traced"), fmt.Sprintf("#%d", traced.Number), th.Text)
 	}
 	if d.HasPacket() {
-		add("header", header(d), th.Text)
+		add(s.Known("header"), s.Header(d), th.Text)
 	}
-	if d.Tracked() {
-		add("connection", d.Orig.String()+", reply "+d.Reply.String()+state(d), th.Text)
-	} else if d.State != "" {
-		add("connection", strings.ToLower(d.State), th.Text)
-	}
-	way := d.Where()
-	if d.In != "" {
-		way += ", in " + d.In
-	}
-	if d.Out != "" {
-		way += ", out " + d.Out
-	}
-	add("place", strings.TrimPrefix(way, ", "), th.Text)
-	add("callers", strings.Join(d.Callers, " < "), th.Dim)
-	add("seen", fmt.Sprintf("%s, first %s, last %s", units.Plural(r.Count, 9, "packet"), r.First.Format("15:04:05"), r.Seen.Format("15:04:05.000")), th.Text)
+	add(s.Known("connection"), s.Tracked(d), th.Text)
+	add(s.Known("place"), s.DroppedAt(d), th.Text)
+	add(s.Known("callers"), strings.Join(d.Callers, " < "), th.Dim)
+	add(s.Known("seen"), s.Seen(r.Count, r.First, r.Seen), th.Text)
 	for _, text := range p.lifts(f) {
 		add(unseen, text, th.Dim)
 	}
 	return items
-}
-
-// header is what of the packet's headers helps.
-func header(d *drop.Drop) string {
-	s := []string{fmt.Sprintf("%d bytes, TTL %d", d.Packet.Length, d.Packet.TTL)}
-	if d.Packet.Mark != 0 {
-		s = append(s, fmt.Sprintf("mark %#x", d.Packet.Mark))
-	}
-	if d.SrcMAC != "" {
-		s = append(s, "from "+d.SrcMAC+" to "+d.DstMAC)
-	}
-	return strings.Join(s, ", ")
-}
-
-func state(d *drop.Drop) string {
-	s := ""
-	if d.State != "" {
-		s = ", " + strings.ToLower(d.State)
-	}
-	if d.Zone != 0 {
-		s += fmt.Sprintf(", zone %d", d.Zone)
-	}
-	return s
 }

@@ -20,11 +20,11 @@ func queues(th *theme.Theme, say speech.Speech, rs *model.Ruleset, list []snapsh
 	rows := []struct {
 		name string
 		of   func(*snapshot.LabQueue) uint64
-	}{{"queue", func(q *snapshot.LabQueue) uint64 { return uint64(q.Number) }}, {"given", func(q *snapshot.LabQueue) uint64 { return q.Given }},
-		{"waiting", func(q *snapshot.LabQueue) uint64 { return q.Waiting }}, {"dropped", func(q *snapshot.LabQueue) uint64 { return q.Full + q.Deaf }}}
+	}{{say.Queue("queue"), func(q *snapshot.LabQueue) uint64 { return uint64(q.Number) }}, {say.Queue("given"), func(q *snapshot.LabQueue) uint64 { return q.Given }},
+		{say.Queue("waiting"), func(q *snapshot.LabQueue) uint64 { return q.Waiting }}, {say.Queue("dropped"), func(q *snapshot.LabQueue) uint64 { return q.Full + q.Deaf }}}
 	for i, r := range rows {
 		var b strings.Builder
-		fmt.Fprintf(&b, " %-8s", r.name)
+		b.WriteString(" " + line.Fit(r.name, 8, th.Glyphs.Dots))
 		for k := range list {
 			fmt.Fprintf(&b, " %5d", r.of(&list[k]))
 		}

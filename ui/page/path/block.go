@@ -71,7 +71,7 @@ func (v *view) block(st int) int {
 	s := &v.w.stations[st]
 	if len(s.entries) == 0 {
 		v.c.Put(g.x, y, v.p.Glyphs.V, v.p.Border)
-		v.c.PutMax(g.x+2, y, g.w-2, "no rules here", v.p.Dim)
+		v.c.PutMax(g.x+2, y, g.w-2, v.tell("no rules here"), v.p.Dim)
 		return y + 1
 	}
 	tw := v.targetWidth(st)

@@ -296,13 +296,13 @@ func (v *view) state() string {
 	var out []string
 	pl := v.f.Player
 	if n := pl.Waiting(); n > 0 {
-		out = append(out, fmt.Sprintf("%d waiting", n))
+		out = append(out, v.tell(fmt.Sprintf("%d waiting", n)))
 	}
 	if n := pl.Skipped(); n > 0 {
-		out = append(out, fmt.Sprintf("%d counted, not drawn", n))
+		out = append(out, v.tell(fmt.Sprintf("%d counted, not drawn", n)))
 	}
 	if !pl.Following() {
-		out = append(out, "pinned, f follows")
+		out = append(out, v.tell("pinned, f follows"))
 	}
 	if s := pl.Speed(); s >= 1 && s != 1 {
 		out = append(out, fmt.Sprintf("x%.0f", s))

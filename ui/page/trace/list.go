@@ -10,6 +10,7 @@ import (
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // drawList draws the packets, the newest at the bottom.
@@ -28,7 +29,8 @@ func (pg *Page) drawList(f *page.Frame, a ladder.Area) {
 			state += ", " + itoa(k) + " waiting"
 		}
 	}
-	if sx := a.X + a.W - len(state) - 1; sx > x+2 {
+	state = pg.notices.In(speech.In(f.Language())).Of(state)
+	if sx := a.X + a.W - canvas.Width(state) - 1; sx > x+2 {
 		c.Put(sx, a.Y, state, p.Dim)
 	}
 	at := pg.at(f)
