@@ -175,7 +175,8 @@ func parse(t testing.TB, text string) *filter.Filter {
 // wait waits for a snapshot that ok accepts.
 func (s *scope) wait(what string, ok func(*snapshot.Snapshot) bool) *snapshot.Snapshot {
 	s.t.Helper()
-	deadline := time.After(60 * time.Second)
+	patience := nettest.NewPatience()
+	defer patience.Stop()
 	var last *snapshot.Snapshot
 	for {
 		select {
@@ -183,7 +184,10 @@ func (s *scope) wait(what string, ok func(*snapshot.Snapshot) bool) *snapshot.Sn
 			if ok(last) {
 				return last
 			}
-		case <-deadline:
+		case <-patience.C:
+			if !patience.Over() {
+				continue
+			}
 			var b strings.Builder
 			if last != nil {
 				for _, j := range last.Journeys {

@@ -323,7 +323,8 @@ func openOn(t *testing.T, ns *netns.Handle, g *guard.Guard, tr Trace) *scope {
 // settled waits until every journey is closed and ok accepts them.
 func (s *scope) settled(what string, ok func([]*journey.Journey) bool) []*journey.Journey {
 	s.t.Helper()
-	deadline := time.After(patience)
+	patience := nettest.NewPatience()
+	defer patience.Stop()
 	var last *snapshot.Snapshot
 	for {
 		select {
@@ -335,7 +336,10 @@ func (s *scope) settled(what string, ok func([]*journey.Journey) bool) []*journe
 			if !open && ok(last.Journeys) {
 				return last.Journeys
 			}
-		case <-deadline:
+		case <-patience.C:
+			if !patience.Over() {
+				continue
+			}
 			var b strings.Builder
 			if last != nil {
 				for _, j := range last.Journeys {
