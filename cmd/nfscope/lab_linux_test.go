@@ -47,9 +47,13 @@ func copyLab(t *testing.T, in, from, name string) string {
 		if f.Name() == lab.RecordingFile { // it is of the other
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, f.Name()), b, 0o644); err != nil {
+		file := filepath.Join(dir, f.Name())
+		if err := errors.Join(os.WriteFile(file, b, 0o644), os.Chmod(file, 0o644)); err != nil { // whatever the umask is
 			t.Fatal(err)
 		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
