@@ -85,6 +85,7 @@ func newBridged(t *testing.T) *bridged {
 	if _, err := n.bridge.Output(t.Context(), nil, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1"); err != nil {
 		nettest.Skip(t, "needs br_netfilter: "+err.Error())
 	}
+	nettest.AwaitUp(t, n.client, n.bridge, n.server) // before, a bridge sends nothing to its ports, and what goes there meets no chain
 	return n
 }
 

@@ -18,6 +18,7 @@ func TestBridgePorts(t *testing.T) {
 		"link set p1 master br0 up\nlink set p2 master br0 up\n", "ip", "-batch", "-")
 	nettest.Feed(t, a, "addr add 10.9.0.1/24 dev e0\nlink set e0 up\n", "ip", "-batch", "-")
 	nettest.Feed(t, b, "addr add 10.9.0.2/24 dev e0\nlink set e0 up\n", "ip", "-batch", "-")
+	nettest.AwaitUp(t, a, br, b) // before, the bridge sends nothing to its ports
 	if _, err := br.Output(t.Context(), nil, "sysctl", "-qw", "net.bridge.bridge-nf-call-iptables=1"); err != nil {
 		nettest.Skip(t, "needs br_netfilter: "+err.Error())
 	}
