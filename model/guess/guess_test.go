@@ -122,6 +122,34 @@ func TestFits(t *testing.T) {
 	}
 }
 
+// TestAhead: a frame for another host's MAC address is gone before the first hook, and no
+// hook saw it, whether the kernel told of its drop or nobody asked it to.
+func TestAhead(t *testing.T) {
+	other := &journey.Journey{Closed: true, Drop: &drop.Drop{Reason: "OTHERHOST", Station: drop.StationDeviceIn},
+		Outcome: journey.Outcome{Verdict: journey.Dropped, By: journey.Culprit{Kind: "kernel", Reason: "OTHERHOST"}}}
+	for name, j := range map[string]*journey.Journey{"watched": other, "not watched": nil} {
+		truth := Of(j, false)
+		if v, _ := truth.Fits(Answer{Verdict: Unseen}); !v || truth.Verdict != Unseen {
+			t.Errorf("%s: %+v", name, truth)
+		}
+		if v, _ := truth.Fits(Answer{Verdict: Dropped}); v {
+			t.Errorf("%s: a drop in a hook", name)
+		}
+	}
+	if truth := Of(other, false); truth.By.Kind != Kernel || truth.Journey != other {
+		t.Errorf("who dropped it: %+v", truth)
+	}
+	// What came to a hook was seen, and so was what the kernel drops behind one.
+	routed, seen := *other, *other
+	routed.Drop = &drop.Drop{Reason: "IP_RPFILTER", Station: drop.StationRouting}
+	seen.Steps = packet(journey.Dropped, journey.KindPolicy, 0, model.VerdictDrop).Steps
+	for _, j := range []*journey.Journey{&routed, &seen} {
+		if truth := Of(j, false); truth.Verdict != Dropped {
+			t.Errorf("%s: %+v", j.Drop.Reason, truth)
+		}
+	}
+}
+
 func TestAbout(t *testing.T) {
 	rs := ruleset()
 	truth := Of(packet(journey.Rejected, journey.KindRule, 3, model.VerdictReject), true)

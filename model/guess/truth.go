@@ -3,6 +3,7 @@ package guess
 import (
 	"slices"
 
+	"nfscope/model/drop"
 	"nfscope/model/journey"
 )
 
@@ -15,15 +16,16 @@ type Truth struct {
 	// decide.
 	Asked bool
 	// Journey is the packet's way, with the rules that did not match among its steps where
-	// they are known; nil where none was traced: no hook saw it, or, where it was accepted
-	// all the same, the trace did not look at it.
+	// they are known; nil where none was traced: no hook saw it, and the kernel's drops are
+	// not watched, or, where it was accepted all the same, the trace did not look at it.
 	Journey *journey.Journey
 }
 
 // Of says what became of a packet: of its way, nil where none was traced, and whether
 // something answered it, which tells what a program in user space decided, and that a
 // packet without a way was only not traced. Where its end was not seen, and neither an answer
-// nor a drop tells it, it is Unknown: it may have gone on.
+// nor a drop tells it, it is Unknown: it may have gone on. What the kernel dropped ahead of
+// the first hook is Unseen, whether or not the drop was watched.
 func Of(j *journey.Journey, reached bool) Truth {
 	t := Truth{Verdict: Unseen, Journey: j}
 	if j == nil {
@@ -34,6 +36,10 @@ func Of(j *journey.Journey, reached bool) Truth {
 	}
 	o := &j.Outcome
 	t.By = Place{Kind: Kind(o.By.Kind), Backend: o.By.Backend, Family: o.By.Family, Table: o.By.Table, Chain: o.By.Chain, Rule: o.By.Rule, Text: o.By.Text}
+	if ahead(j) {
+		t.By.Kind = Kernel
+		return t
+	}
 	switch o.Verdict {
 	case journey.Accepted:
 		t.Verdict = Accepted
@@ -59,6 +65,12 @@ func Of(j *journey.Journey, reached bool) Truth {
 		}
 	}
 	return t
+}
+
+// ahead reports whether a packet came to its end before the first hook: only the kernel's
+// drops tell of such a one.
+func ahead(j *journey.Journey) bool {
+	return len(j.Steps) == 0 && j.Drop != nil && j.Drop.Station == drop.StationDeviceIn
 }
 
 // Fits says whether an answer was right: its verdict, and who decided. A packet that gets

@@ -67,7 +67,7 @@ func (s Speech) Verdict(v guess.Verdict) string {
 	case guess.Accepted:
 		return s.pick("accepted: it gets through", "accepted：放行，通过")
 	case guess.Dropped:
-		return s.pick("dropped: it is thrown away", "dropped：丢弃")
+		return s.pick("dropped: in a hook, or behind one", "dropped：在 hook 中或其后丢弃")
 	case guess.Rejected:
 		return s.pick("rejected: a rule sends an error back", "rejected：规则拒绝，并回一个错误")
 	case guess.Unseen:

@@ -57,6 +57,27 @@ func TestDropSentence(t *testing.T) {
 	}
 }
 
+// A packet that the kernel threw away ahead of the hooks was not seen, and why is told all
+// the same: its journey has no step, only the drop.
+func TestAhead(t *testing.T) {
+	t.Parallel()
+	ahead := func(current int) *snapshot.Snapshot {
+		s := lostIn("en", current).Snap
+		if current > 0 {
+			j := s.Journeys[0]
+			j.Steps, j.Outcome.By.Reason = nil, "OTHERHOST"
+			j.Drop = &drop.Drop{Source: drop.StepBPF, Reason: "OTHERHOST", Place: "ip_rcv_core", Station: drop.StationDeviceIn, In: "eth0", Packet: j.Packet, Count: 1}
+		}
+		return s
+	}
+	p := New(Options{Pace: &pace{held: true}})
+	f := frame(ahead(0), theme.Options{}, 200, 55)
+	do(p, f, keys.GoOn, keys.Bottom, keys.Up, keys.GoOn)
+	f.Snap = ahead(1)
+	run(t, p, f)
+	wants(t, p, f, "✓ Right. You said: unseen", "No hook of netfilter ever saw it.", "The kernel says: OTHERHOST")
+}
+
 // What the kernel says of the step's flow is told, though no journey has it; but not what
 // it does on every healthy host, as with the rest of a closed connection.
 func TestUsualDrop(t *testing.T) {
