@@ -118,12 +118,28 @@ func TestChineseMarks(t *testing.T) {
 	}
 }
 
-// TestChineseClient: a client is no customer, in lessons as in explanations.
+// TestChineseClient: a client is no customer, in lessons as in explanations, and none owns a port.
 func TestChineseClient(t *testing.T) {
 	t.Parallel()
 	for where, text := range spokenChinese(t) {
-		if strings.Contains(strings.ReplaceAll(text, "客户端", ""), "客户") {
+		if strings.Contains(strings.ReplaceAll(text, "客户端", ""), "客户") || strings.Contains(text, "客户端口") {
 			t.Errorf("%s: a client is called a customer: %q", where, text)
+		}
+	}
+}
+
+// TestChineseLessons: lessons call things as the screen beside them does: an interface is no network
+// card, what conntrack keeps is an entry, and what is sent back is a reply.
+func TestChineseLessons(t *testing.T) {
+	t.Parallel()
+	for where, text := range spokenChinese(t) {
+		if strings.Contains(where, ".go ") { // what stands in the code is held by TestTerms
+			continue
+		}
+		for _, word := range []string{"网卡", "回包", "条目", "记录"} {
+			if strings.Contains(text, word) {
+				t.Errorf("%s: %s: %q", where, word, text)
+			}
 		}
 	}
 }

@@ -97,6 +97,8 @@ func filled(say model.Say, phrase, option, value string) string {
 		return value
 	case phrase == "":
 		return strings.TrimSpace(strings.TrimLeft(option, "-") + " " + value)
+	case strings.Contains(phrase, "%[1]s"):
+		return say.Of(phrase, value)
 	case strings.Contains(phrase, "%"):
 		return strings.TrimSpace(say.Of(strings.ReplaceAll(phrase, "%", "%s"), value))
 	}

@@ -1,9 +1,10 @@
 package match
 
 // phrases say what each option of a match means, by module and option; % stands for the
-// value, and "not " comes before it where the option is negated.
+// value, and "not " comes before it where the option is negated. %[1]s is a % that keeps a phrase
+// apart from an action's of the same English: to an address, and rewritten to one.
 var phrases = map[string]string{
-	" -s": "from %", " -d": "to %", " -i": "in by %", " -o": "out by %", " -p": "protocol %",
+	" -s": "from %[1]s", " -d": "to %[1]s", " -i": "in by %", " -o": "out by %", " -p": "protocol %",
 	" -f": "a fragment behind the first",
 
 	"icmp --icmp-type": "ICMP type %", "icmp6 --icmpv6-type": "ICMPv6 type %", "tcp --tcp-flags": "with the flags %", "sctp --chunk-types": "with chunks %",
@@ -28,7 +29,7 @@ var phrases = map[string]string{
 	"dst --dst-len": "destination header of % bytes", "dst --dst-opts": "destination options %",
 	"mh --mh-type": "mobility message of type %",
 
-	"iprange --src-range": "from %", "iprange --dst-range": "to %", "mac --mac-source": "from link-layer address %",
+	"iprange --src-range": "from %[1]s", "iprange --dst-range": "to %[1]s", "mac --mac-source": "from link-layer address %",
 	"mark --mark": "the packet's mark is %", "realm --realm": "the route's realm is %",
 	"addrtype --src-type": "the source is an address of type %", "addrtype --dst-type": "the destination is an address of type %",
 	"addrtype --limit-iface-in": "seen from the interface it came in by", "addrtype --limit-iface-out": "seen from the interface it goes out by",

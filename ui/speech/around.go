@@ -73,7 +73,7 @@ func (s Speech) NoEntries(inUse bool) string {
 	if !inUse {
 		return s.pick("not in use: no rule needs it", "未启用：没有规则需要它")
 	}
-	return s.pick("no entry yet", "还没有记录")
+	return s.pick("no entry yet", "还没有表项")
 }
 
 // Rules is the head of a host's rules.

@@ -28,12 +28,18 @@ func (s Speech) InSight(from, to, of int) string {
 	return fmt.Sprintf(s.pick("%d-%d of %d", "%d-%d，共 %d"), from, to, of)
 }
 
-// By says what a list is ordered by, the kernel's words for the column.
+// By says what a list is ordered by; in Chinese by the name that stands above the column.
 func (s Speech) By(column string, highest bool) string {
+	column = s.pick(column, strings.NewReplacer("packets", "count", "last seen", "last").Replace(column))
 	if highest {
 		return fmt.Sprintf(s.pick("by %s, highest first", "按 %s 排序，最高的在前"), column)
 	}
 	return fmt.Sprintf(s.pick("by %s", "按 %s 排序"), column)
+}
+
+// Ordered says that it is now ordered by that column.
+func (s Speech) Ordered(column string, highest bool) string {
+	return s.pick("ordered ", "") + s.By(column, highest)
 }
 
 // LeftOut counts the rows that are not listed, since they are of every healthy host; the key

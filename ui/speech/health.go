@@ -35,7 +35,7 @@ func healths() [][2]string {
 		{`no rule translates sources, and no connection's source is translated`, `没有规则转换源，也没有连接的源被转换`},
 		{`the range is the rule's`, `范围由规则给出`},
 		{`identifiers of echo requests`, `echo 请求的标识`},
-		{`no rule names a range: the kernel stays with the client's own port in one of (.+) and (\S+); ip_local_port_range has no part in it`, `没有规则给出范围：内核留在客户端口所在的那一段（$1 或 $2）；与 ip_local_port_range 无关`},
+		{`no rule names a range: the kernel stays with the client's own port in one of (.+) and (\S+); ip_local_port_range has no part in it`, `没有规则给出范围：内核留在客户端自己的端口所在的那一段（$1 或 $2）；与 ip_local_port_range 无关`},
 		{`of a large range the kernel tries 240 ports and then drops the packet: new connections fail before the last port is taken`, `范围大时内核试 240 个端口，然后丢弃报文：端口还没用完，新连接就会失败`},
 		{`(\d+) of them are closing, and newer kernels take those back`, `其中 $1 个正在关闭，较新的内核会收回它们`},
 		{`and (\d+) rules more`, `另有 $1 条规则`},

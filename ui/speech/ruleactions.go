@@ -43,7 +43,7 @@ func ruleOptions() map[string]string {
 		"class %s": "类别 %s", "to the connection": "给连接", "to the packet": "给报文", "source's first %s bits": "源地址前 %s 位", "destination's first %s bits": "目的地址前 %s 位", "source port's bits %s": "源端口的位 %s", "destination port's bits %s": "目的端口的位 %s", "SPI's bits %s": "SPI 的位 %s",
 		"source port set bits %s": "源端口置位 %s", "destination port set bits %s": "目的端口置位 %s", "SPI set bits %s": "SPI 置位 %s", "protocol's bits %s": "协议的位 %s", "seed %s": "种子 %s", "modulo %s": "模 %s", "plus %s": "加 %s", "of the connection's original direction (%s)": "取连接的原方向（%s）",
 		"add it to %s": "加入 %s", "also where it is there already": "已有时也更新", "for %s s": "保留 %s s", "take it out of %s": "从 %s 移出", "take from %s": "取自 %s", "the mark": "mark", "the priority": "优先级", "the queue": "队列",
-		"ports by chance": "端口随机", "ports wholly by chance": "端口完全随机", "the same for the same client": "同一客户端总是同一个", "into %s": "映射到 %s",
+		"ports by chance": "端口随机", "ports wholly by chance": "端口完全随机", "the same for the same client": "同一客户端总是同一个", "into %s": "映射到 %s", "to %s": "改为 %s", "from %s": "从 %s",
 		"none in TCP": "清除 TCP 的 ECN 位", "TCP's ECE to %s": "TCP 的 ECE 设为 %s", "TCP's CWR to %s": "TCP 的 CWR 设为 %s", "IP's field to %s": "IP 的字段设为 %s", "down by %s": "减 %s", "up by %s": "加 %s",
 		"to what the path takes": "按路径所容许的", "numbers %s": "编号 %s", "where it was left to the card": "原本留给网卡计算的",
 		"beginning with %s": "开头为 %s", "level %s": "级别 %s", "with TCP's sequence numbers": "带 TCP 序号", "with TCP's options": "带 TCP 选项", "with IP's options": "带 IP 选项", "with the user": "带用户", "with the link-layer addresses": "带链路层地址",

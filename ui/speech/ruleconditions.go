@@ -4,7 +4,7 @@ package speech
 // negated has "is not" where it has "is".
 func ruleConditions() map[string]string {
 	return map[string]string{
-		"from %s": "来自 %s", "to %s": "至 %s", "in by %s": "从 %s 进入", "out by %s": "从 %s 发出", "protocol %s": "协议 %s",
+		"from %[1]s": "源地址 %[1]s", "to %[1]s": "目的地址 %[1]s", "in by %s": "从 %s 进入", "out by %s": "从 %s 发出", "protocol %s": "协议 %s",
 		"a fragment behind the first": "首片之后的分片",
 		// Protocols.
 		"ICMP type %s": "ICMP 类型 %s", "ICMPv6 type %s": "ICMPv6 类型 %s", "any ICMP": "任何 ICMP",

@@ -94,7 +94,7 @@ func rulePhrases() map[string]string {
 func ruleForms() map[string]string {
 	return map[string]string{
 		", ": "，", "%s, %s": "%s、%s", "%s or %s": "%s 或 %s", "%s and %s": "%s 和 %s", "%s with %s": "%s 与 %s", "%s to %s": "%s 到 %s",
-		"%s (%s)": "%s（%s）", "%s (by %s)": "%s（按 %s）", "%s: %s": "%s：%s", "%s's %s": "%s 的 %s", "not %s": "并非 %s", "one of %s": "%s 之一",
+		"%s (%s)": "%s（%s）", "%s (by %s)": "%s（按 %s）", "%s: %s": "%s：%s", "%s's %s": "%s 的 %s", "not %s": "不是 %s", "one of %s": "%s 之一",
 		"and %d more": "另有 %d 个", "nothing": "空", "none": "没有一个", "only %s": "只有 %s", "anything else": "其他一切", "an empty set": "空集合",
 		"%s or more": "%s 或更多", "%s under the mask %s": "%s 在掩码 %s 下", "%s code %s": "%s 代码 %s",
 		"%s is %s": "%s 是 %s", "%s is not %s": "%s 不是 %s", "%s is in %s": "%s 在 %s 之内", "%s is not in %s": "%s 不在 %s 之内",

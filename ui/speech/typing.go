@@ -25,7 +25,7 @@ func typing() [][2]string {
 	return [][2]string{
 		// What is wrong with a filter.
 		{`(?:filter, )?column (\d+): expected (.+), found the end of the filter`, `第 $1 列：过滤器到此为止，应有@$2@`},
-		{`(?:filter, )?column (\d+): expected (.+), found (".*")`, `第 $1 列：$3 不对，应有@$2@`},
+		{`(?:filter, )?column (\d+): expected (.+), found (".*")`, `第 $1 列：$3 不对，此处应为@$2@`},
 		{`(?:filter, )?column (\d+): (.+)`, `第 $1 列：@$2@`},
 		{`(".+") does not apply to traced packets`, `$1 不适用于跟踪到的报文`},
 		{`(".+") does not apply to dropped packets`, `$1 不适用于丢弃的报文`},
@@ -62,8 +62,8 @@ func typing() [][2]string {
 		{`((?:\S+, )*\S+) or (\S+)`, ` $1 或 $2`},
 		// What the bar says.
 		{`enter: narrow this page   empty: show all   esc: leave as it was`, `enter：过滤本页   留空：全部显示   esc：保持原样`},
-		{`enter: trace for (.+)   ctrl\+b: both directions   esc: don't`, `enter：跟踪 @$1@   ctrl+b：两个方向   esc：放弃`},
-		{`enter: trace both directions for (.+)   ctrl\+b: only what the filter says   esc: don't`, `enter：两个方向跟踪 @$1@   ctrl+b：只按过滤器   esc：放弃`},
+		{`enter: trace for (.+)   ctrl\+b: both directions   esc: don't`, `enter：跟踪 @$1@   ctrl+b：双向跟踪   esc：放弃`},
+		{`enter: trace both directions for (.+)   ctrl\+b: only what the filter says   esc: don't`, `enter：双向跟踪 @$1@   ctrl+b：只按过滤器   esc：放弃`},
 		{`(\S+ \S+) at (\d+) packets/s(.*)`, `$1，每秒最多 $2 个报文$3`},
 		{`; `, `；`},
 		{`trace `, `跟踪 `},
@@ -91,7 +91,7 @@ func helps() map[string]string {
 		"first": "第一个", "last": "最后一个", "a screen up": "上翻一屏", "a screen down": "下翻一屏", "open, follow a jump": "打开，跟随跳转", "back, close": "返回，关闭",
 		"filter this page": "过滤本页", "command palette": "命令面板", "this help": "本帮助", "pause or go on": "暂停或继续", "one step on": "前进一步", "one step back": "后退一步", "slower": "放慢", "faster": "加快",
 		"in a recording: 10 s back": "录像：后退 10 s", "in a recording: 10 s on": "录像：前进 10 s", "in a recording: to where the packet before begins": "录像：到上一个报文开始处", "in a recording: to where the next packet begins": "录像：到下一个报文开始处",
-		"in a recording: to its begin": "录像：到开头", "in a recording: to its end": "录像：到结尾", "follow the newest packet": "跟随最新的报文", "arm a trace (ctrl+b: both directions)": "开始跟踪（ctrl+b：两个方向）", "end the trace": "结束跟踪",
+		"in a recording: to its begin": "录像：到开头", "in a recording: to its end": "录像：到结尾", "follow the newest packet": "跟随最新的报文", "arm a trace (ctrl+b: both directions)": "开始跟踪（ctrl+b：双向跟踪）", "end the trace": "结束跟踪",
 		"trace what is selected, both ways": "双向跟踪选中的", "copy what is selected (OSC 52)": "复制选中的（OSC 52）", "maximise the panel": "面板最大化", "mouse on or off": "打开或关闭鼠标", "the lab's lesson": "实验的课文", "what does not work here": "这里不能工作的", "quit and clean up": "退出并清理",
 		"only rules that were never hit": "只看从未命中的规则", "count from now (the kernel's counters stay)": "从现在起计数（内核的计数不变）", "hottest first within a chain": "链内命中最快的在前", "who jumps to this chain, or names this set": "谁跳转到这条链，或引用这个集合",
 		"what changed in the rules": "规则有哪些变化", "the set that this rule names": "这条规则引用的集合", "a rule in words; is something in this set?": "用文字解释规则；某物是否在集合里？", "count this set's members by reading them": "逐个读取，数出集合的成员",

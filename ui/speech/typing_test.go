@@ -89,7 +89,7 @@ func TestFilterErrors(t *testing.T) {
 		t.Errorf("%d kinds of errors: %v", len(kinds), kinds)
 	}
 	for en, zh := range map[string]string{
-		`filter, column 1: expected a condition such as tcp, host, port or in, found "foo"`: `第 1 列："foo" 不对，应有一个条件，例如 tcp、host、port 或 in`,
+		`filter, column 1: expected a condition such as tcp, host, port or in, found "foo"`: `第 1 列："foo" 不对，此处应为一个条件，例如 tcp、host、port 或 in`,
 		`filter, column 5: expected an address, found the end of the filter`:                `第 5 列：过滤器到此为止，应有一个地址`,
 		`column 3: "state" does not apply to packets`:                                       `第 3 列："state" 不适用于报文`,
 		`the kernel matches dst port 80, both directions; asked afterwards: nat`:            `内核匹配 dst port 80（两个方向）；之后再过滤：nat`,

@@ -207,8 +207,8 @@ func certainties() [][2]string {
 		{`packets were not seen, a reply may be among them`, `有报文没有看到，应答可能就在其中`},
 		{`both directions were traced and nothing was lost, and no acknowledgement of it was among them`, `两个方向都跟踪了，什么也没有丢失，其中没有对它的确认`},
 		{`it may still be acknowledged`, `它还可能被确认`},
-		{`request and reply were seen to the end of their way; whether an answer was due is not known`, `请求和应答都一直看到了路的尽头；是否本该有回答，不得而知`},
-		{`request and reply were seen to the end of their way; whether more was due is not known`, `请求和应答都一直看到了路的尽头；是否本该还有别的，不得而知`},
+		{`request and reply were seen to the end of their way; whether an answer was due is not known`, `请求和应答都看到了终点；是否本该有回答，不得而知`},
+		{`request and reply were seen to the end of their way; whether more was due is not known`, `请求和应答都看到了终点；是否本该还有别的，不得而知`},
 		{`a reply may still come`, `应答还可能来`},
 		{`the filter says more than addresses and ports, so that replies may not be matched`, `过滤器的条件不止地址和端口，应答可能不符合它`},
 		{`conntrack is not at work here, so that an ICMP error about it would not have been seen`, `conntrack 在这里没有工作，所以看不到为它发来的 ICMP 错误`},
@@ -221,7 +221,7 @@ func certainties() [][2]string {
 		{`the queue of its socket is over, and TcpExtListenOverflows rose meanwhile`, `它的 socket 的队列已超过上限，其间 TcpExtListenOverflows 上升了`},
 		{`no socket is at its port, and (\S+) rose meanwhile, which names no packet`, `它的端口没有 socket，其间 $1 上升了，它不指明是哪个报文`},
 		// Nothing was seen.
-		{`it ended before anything was armed`, `跟踪还没有设置好就结束了`},
+		{`it ended before anything was armed`, `还没有开始跟踪就结束了`},
 		{`events were lost, packets of it may be among them`, `丢失了事件，其中可能有它的报文`},
 		{`the rate limit held packets back`, `有报文被限速挡下`},
 		{`it may still come`, `它还可能来`},
@@ -304,7 +304,7 @@ func findings() [][2]string {
 		{`ip neigh show (\S+) dev (\S+): is the address right, is that host up and on this link\?`, `ip neigh show $1 dev $2：地址对吗，那台主机开着并在这条链路上吗？`},
 		// While it is looked.
 		{`looking for (.+), both directions`, `正在寻找两个方向的报文：$1`},
-		{`arming; esc ends it`, `正在设置跟踪；按 esc 结束`},
+		{`arming; esc ends it`, `正在开始跟踪；按 esc 结束`},
 		{`still looking, (\d+) s left at most; esc ends it`, `还在观察，最多还剩 $1 s；按 esc 结束`},
 		{`it could not be looked for: (.+)`, `无法观察：@$1@`},
 	}

@@ -96,7 +96,7 @@ func TestWhy(t *testing.T) {
 		flow + " (translated to 10.3.0.3:8080): nothing of it was lost here, but behind its opening neither end sent anything":                                                  flow + "（转换为 10.3.0.3:8080）：这里没有丢它的报文，但连接建立之后两端什么也没有发送",
 		flow + ": the connection was answered and then stalled: the client sent the same segment 6 times, which came through here, and fd02::2 was not heard to acknowledge it": flow + "：连接得到了应答，然后停住了：客户端把同一个报文段发了 6 次，都通过了这里，却没有看到 fd02::2 确认它",
 		"look there and on the way: does the segment arrive (1500 bytes: is the MTU of a link smaller?), and does the acknowledgement come back by this host?":                  "请检查那里和途中：这个报文段到达了吗（1500 字节：是否有链路的 MTU 更小？），确认是否经本机返回？",
-		"likely: request and reply were seen to the end of their way; whether an answer was due is not known":                                                                   "很可能：请求和应答都一直看到了路的尽头；是否本该有回答，不得而知",
+		"likely: request and reply were seen to the end of their way; whether an answer was due is not known":                                                                   "很可能：请求和应答都看到了终点；是否本该有回答，不得而知",
 		"2 other flows match the filter: 1 stalled, 1 answered":                                                                                                                 "另有 2 条流符合过滤器：1 条停住了，1 条有应答",
 		// Rules that nearly matched.
 		"passed rule 3 of filter/INPUT (iptables-legacy) (miss: dport 81 is not 80): -A INPUT -p tcp --dport 80 -j DROP":                                     "filter/INPUT (iptables-legacy) 的规则 3 不匹配（dport 81 不是 80）：-A INPUT -p tcp --dport 80 -j DROP",
@@ -105,7 +105,7 @@ func TestWhy(t *testing.T) {
 		"passed rule 3 of inet fw/in (nftables) (miss: ct state (x) is not known): ct state (x): accept":                                                     "inet fw/in (nftables) 的规则 3 不匹配（ct state (x) 未知）：ct state (x): accept",
 		"in the map of rule 3 of inet fw/in (nftables) it was the element 10.1.0.2 . 9 comment \"a (b): c\" : drop":                                          "inet fw/in (nftables) 的规则 3 的映射中，是元素 10.1.0.2 . 9 comment \"a (b): c\" : drop",
 		"looking for tcp and dst port 80, both directions":                                                                                                   "正在寻找两个方向的报文：tcp and dst port 80",
-		"arming; esc ends it":                          "正在设置跟踪；按 esc 结束",
+		"arming; esc ends it":                          "正在开始跟踪；按 esc 结束",
 		"still looking, 7 s left at most; esc ends it": "还在观察，最多还剩 7 s；按 esc 结束",
 		"it could not be looked for: no way; none":     "无法观察：no way; none",
 		"what nobody ever said; of anything":           "what nobody ever said; of anything",

@@ -11,6 +11,7 @@ import (
 	"nfscope/model/drop"
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
+	"nfscope/ui/component/table"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
 	"nfscope/ui/theme"
@@ -131,6 +132,13 @@ func TestChineseNotices(t *testing.T) {
 	p := New()
 	if got := text(p, f); !strings.Contains(got, "（计数器）") {
 		t.Errorf("%s", got)
+	}
+	for range columns {
+		said := p.Do(keys.Sort, f)().(page.Say).Text
+		name, ok := strings.CutPrefix(strings.TrimSuffix(said, " 排序，最高的在前"), "按 ")
+		if name = strings.TrimSuffix(name, " 排序"); !ok || !slices.ContainsFunc(p.columns(), func(c table.Column) bool { return c.Title == name }) {
+			t.Errorf("%q names no column", said)
+		}
 	}
 	for key, want := range map[keys.Action]string{keys.TraceThis: "无从跟踪", keys.Why: "无从查找", keys.Usual: "也列出正常的主机上都有的"} {
 		if s, ok := p.Do(key, f)().(page.Say); !ok || !strings.Contains(s.Text, want) {

@@ -80,11 +80,11 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 	case keys.Sort:
 		p.order.next()
 		p.sync(f)
-		return page.Send(page.Say{Text: "ordered by " + p.order.name()})
+		return page.Send(page.Say{Text: s.Ordered(p.order.by.String(), p.order.down)})
 	case keys.SortBack:
 		p.order.down = !p.order.down
 		p.sync(f)
-		return page.Send(page.Say{Text: "ordered by " + p.order.name()})
+		return page.Send(page.Say{Text: s.Ordered(p.order.by.String(), p.order.down)})
 	case keys.Usual:
 		p.usual = !p.usual
 		p.sync(f)

@@ -52,13 +52,6 @@ type made struct {
 	any      bool
 }
 
-func (o *order) name() string {
-	if o.down {
-		return o.by.String() + ", highest first"
-	}
-	return o.by.String()
-}
-
 // next goes to the next column; amounts and times start with the highest.
 func (o *order) next() {
 	o.by = (o.by + 1) % columns
