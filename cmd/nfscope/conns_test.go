@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -114,25 +116,30 @@ func TestConnText(t *testing.T) {
 	}
 }
 
+func newTestTable() *connTable { return &connTable{read: make(chan struct{}, 1)} }
+
 // TestConnTable: what --top and --pools lost is counted, what does not work is said, and a
 // reading is waited for; what is over is forgotten.
 func TestConnTable(t *testing.T) {
 	t.Parallel()
 	said := ""
-	c := &connTable{ready: make(chan struct{}), say: func(s string) { said += s }}
+	c := newTestTable()
+	c.say = func(s string) { said += s }
 	for _, e := range []flow.Event{{Type: flow.EventDumpBegin}, {Type: flow.EventGap, Lost: 7}, {Type: flow.EventGap}} {
 		c.item(feed.Item{Flow: &e})
 	}
 	c.item(feed.Item{Problem: "no"})
 	select {
-	case <-c.ready:
+	case <-c.read:
 		t.Error("it was read before its end")
 	default:
 	}
-	for range 2 { // it is read again and again
-		c.item(feed.Item{Flow: &flow.Event{Type: flow.EventDumpEnd}})
+	for range 2 { // it is read again and again, and each time told
+		for range 2 { // also where nobody has shown the one before
+			c.item(feed.Item{Flow: &flow.Event{Type: flow.EventDumpEnd}})
+		}
+		<-c.read
 	}
-	<-c.ready
 	if (c.stats != stats{lost: 7, gaps: 1}) || said != "no" {
 		t.Errorf("%+v %q", c.stats, said)
 	}
@@ -144,5 +151,58 @@ func TestConnTable(t *testing.T) {
 	}
 	if len(c.table.Gone()) > 0 {
 		t.Errorf("%v are kept for ever", c.table.Gone())
+	}
+}
+
+// TestConnRounds: each reading is shown when it is there, and none of the counters of the one before;
+// where the next is late, events are shown without it, but never ahead of the first.
+func TestConnRounds(t *testing.T) {
+	t.Parallel()
+	wrong := errors.New("wrong")
+	start := func(every time.Duration) (c *connTable, shown chan time.Time, watch, got chan error, stop func()) {
+		c, shown, watch, got = newTestTable(), make(chan time.Time), make(chan error, 1), make(chan error, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		go func() {
+			got <- c.rounds(ctx, watch, every, func(at time.Time) error {
+				if shown <- at; every == 0 {
+					return wrong
+				}
+				return nil
+			})
+		}()
+		return c, shown, watch, got, stop
+	}
+	read := feed.Item{Flow: &flow.Event{Type: flow.EventDumpEnd}}
+	c, shown, watch, got, stop := start(time.Hour)
+	defer stop()
+	for range 3 {
+		c.item(read)
+		<-shown
+	}
+	select {
+	case <-shown:
+		t.Error("nothing was read, and it is shown again")
+	default:
+	}
+	watch <- wrong
+	if err := <-got; err != nil || <-watch != wrong {
+		t.Errorf("%v, and why it ended is not passed on", err)
+	}
+	c, shown, _, got, stop = start(time.Millisecond)
+	c.item(read)
+	for range 3 {
+		<-shown
+	}
+	stop()
+	select {
+	case <-shown: // it was about to
+		<-got
+	case <-got:
+	}
+	c, shown, _, got, stop = start(0)
+	defer stop()
+	c.item(read)
+	if <-shown; <-got != wrong {
+		t.Error("it goes on though nobody can be shown anything")
 	}
 }

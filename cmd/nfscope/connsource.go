@@ -17,14 +17,13 @@ import (
 type connTable struct {
 	table flow.Table
 	host  *connHost
-	ready chan struct{} // closed when the first reading is done
-	once  sync.Once
+	read  chan struct{} // has one where the table was read anew
 	say   func(string)
 	stats stats
 }
 
 func newConnTable(h *connHost) *connTable {
-	t := &connTable{host: h, ready: make(chan struct{}), say: h.say, stats: stats{start: time.Now()}}
+	t := &connTable{host: h, read: make(chan struct{}, 1), say: h.say, stats: stats{start: time.Now()}}
 	if f := h.now.Load().flows; f != nil {
 		t.table.SetHost(*f)
 	}
@@ -45,7 +44,10 @@ func (t *connTable) item(it feed.Item) {
 			t.stats.miss(it.Flow.Lost)
 		case flow.EventDumpEnd:
 			t.table.Expire(it.Time)
-			t.once.Do(func() { close(t.ready) })
+			select {
+			case t.read <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
@@ -57,8 +59,10 @@ func (t *connTable) looks(wanted func(*flow.Look) bool) iter.Seq[*flow.Look] {
 	}
 }
 
-// eachReading calls show with the table when it was read, and with follow every so often
-// until the user interrupts or show fails.
+// eachReading calls show with the table when it was read, and with follow each time it was read
+// again, every so often, until the user interrupts or show fails: a clock of its own would show
+// the counters of the reading before. Where a reading takes long, or cannot be made, events are
+// shown without it.
 func (a *app) eachReading(r *conntrack.Reader, t *connTable, follow bool, every time.Duration, show func(at time.Time) error) error {
 	a.live = true
 	if !follow {
@@ -72,36 +76,31 @@ func (a *app) eachReading(r *conntrack.Reader, t *connTable, follow bool, every 
 	defer t.host.follow(ctx, &t.table)()
 	ended := make(chan error, 1)
 	go func() { ended <- r.Watch(ctx, conntrack.Options{Resync: every}, t.item) }()
-	finish := func(err error) error {
-		stop()
-		if werr := <-ended; err == nil && a.ctx.Err() == nil {
-			err = werr
-		}
-		return err
+	err := t.rounds(ctx, ended, every, show)
+	stop()
+	if werr := <-ended; err == nil && a.ctx.Err() == nil {
+		err = werr
 	}
-	select {
-	case <-t.ready:
-	case err := <-ended:
-		return err
-	case <-a.ctx.Done():
-		return finish(nil)
-	}
-	tick := time.NewTicker(every)
-	defer tick.Stop()
+	return err
+}
+
+// rounds calls show for each reading until the context ends, the watching does, or show fails.
+func (t *connTable) rounds(ctx context.Context, ended chan error, every time.Duration, show func(at time.Time) error) error {
+	var late <-chan time.Time // never before the first reading
 	for {
-		if err := show(time.Now()); err != nil {
-			return finish(err)
-		}
 		select {
-		case <-tick.C:
+		case <-t.read:
+		case <-late:
 		case err := <-ended:
-			if a.ctx.Err() != nil {
-				return nil
-			}
-			return err
-		case <-a.ctx.Done():
-			return finish(nil)
+			ended <- err // it is for who began it
+			return nil
+		case <-ctx.Done():
+			return nil
 		}
+		if err := show(time.Now()); err != nil {
+			return err
+		}
+		late = time.After(every + every/10)
 	}
 }
 

@@ -119,10 +119,11 @@ type dropPrinter struct {
 	// said are the rows that were explained.
 	said  map[drop.Key]bool
 	stats stats
-	// printed counts lines, packets what they stand for, usual what was left out.
-	printed        int
-	packets, usual uint64
-	err            error
+	// printed counts lines, packets what they stand for, usual what was left out,
+	printed int
+	// open that of which nobody can tell whether the filter means it.
+	packets, usual, open uint64
+	err                  error
 	// full ends the watching.
 	full func()
 }
@@ -136,11 +137,18 @@ func (p *dropPrinter) item(it feed.Item) {
 		return
 	}
 	p.stats.events++
-	if p.o.filter.Drop(d) != filter.Yes {
+	chosen := p.o.filter.Drop(d)
+	if chosen == filter.No {
 		return
 	}
 	e := p.words.Explain(d)
-	if e.Grade == drop.Usual && !p.o.all {
+	switch usual := e.Grade == drop.Usual && !p.o.all; {
+	case chosen == filter.Unknown && !usual:
+		p.open += d.Count
+		return
+	case chosen == filter.Unknown:
+		return
+	case usual:
 		p.usual += d.Count
 		return
 	}
@@ -216,6 +224,9 @@ func (p *dropPrinter) summary(w drop.Watch) string {
 	s := fmt.Sprintf("%s in %v, lost %d", plural(p.packets, "packet"), time.Since(p.stats.start).Round(10*time.Millisecond), w.Merged)
 	if n := w.Untold(); n > 0 {
 		s += fmt.Sprintf("; %s above the rate %s counted by reason and place", plural(n, "drop"), wordFor(n, "was", "were"))
+	}
+	if p.open > 0 {
+		s += fmt.Sprintf("; of %s without a packet to look at nobody can tell whether FILTER means %s", plural(p.open, "drop"), wordFor(p.open, "it", "them"))
 	}
 	if w.Homeless > 0 {
 		s += fmt.Sprintf("; of %s in the whole host nobody can tell whose %s", plural(w.Homeless, "drop"), wordFor(w.Homeless, "it was", "they were"))

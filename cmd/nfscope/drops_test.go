@@ -144,6 +144,20 @@ func TestDropItems(t *testing.T) {
 			t.Errorf("--json %v: %q, %v", c.json, out, err)
 		}
 	}
+	for expr, want := range map[string]struct { // what has no packet: a counter, and what happens on every host
+		lines       int
+		usual, open uint64
+	}{"": {1, 5, 0}, "port 53": {0, 0, 7}, "not port 53": {0, 0, 7}, "reason InNoRoutes": {1, 0, 0}, "reason other and port 53": {0, 0, 0}} {
+		p, out := printing(t, expr, dropOptions{})
+		p.item(feed.Item{Drop: &drop.Drop{Source: drop.StepProc, Reason: "InNoRoutes", Count: 7}})
+		p.item(feed.Item{Drop: dropped(func(d *drop.Drop) { usual(d); d.Packet = model.Packet{} })})
+		if p.printed != want.lines || p.usual != want.usual || p.open != want.open {
+			t.Errorf("%q: %d lines, %d usual, of %d nobody can tell, want %+v\n%s", expr, p.printed, p.usual, p.open, want, out)
+		}
+		if said := strings.HasSuffix(p.summary(drop.Watch{}), "; of 7 drops without a packet to look at nobody can tell whether FILTER means them"); said != (want.open > 0) {
+			t.Errorf("%q: %s", expr, p.summary(drop.Watch{}))
+		}
+	}
 	p, out := printing(t, "", dropOptions{})
 	for i := range mostSaid + 1 { // what is explained is forgotten, and so told again
 		p.item(feed.Item{Drop: dropped(func(d *drop.Drop) { d.In = "r" + string(rune(i)) })})
