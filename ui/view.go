@@ -11,7 +11,6 @@ import (
 	"nfscope/ui/component/overlay"
 	"nfscope/ui/component/progress"
 	"nfscope/ui/component/status"
-	"nfscope/ui/component/units"
 	"nfscope/ui/keys"
 	"nfscope/ui/page"
 	"nfscope/ui/speech"
@@ -81,13 +80,16 @@ func (m *Model) Lines() []string {
 
 // small is the one sentence of a screen too small for a page.
 func (m *Model) small() []string {
-	s := fmt.Sprintf("nfscope needs %dx%d cells; this is %dx%d", minWidth, minHeight, m.width, m.height)
+	s := m.speech().Small(minWidth, minHeight, m.width, m.height)
 	lines := line.Wrap(s, m.width)
 	if len(lines) > m.height {
-		lines = line.Wrap(fmt.Sprintf("needs %dx%d", minWidth, minHeight), m.width)
+		lines = line.Wrap(m.speech().Smaller(minWidth, minHeight), m.width)
 	}
 	return line.Block(lines, m.width, m.height, "")
 }
+
+// speech is the language of what the screen says.
+func (m *Model) speech() speech.Speech { return speech.In(m.frame().Language()) }
 
 func (m *Model) header() string {
 	s := m.latest
@@ -136,12 +138,12 @@ func (m *Model) tabs() string {
 	_, says := m.page().(page.Sayer) // it tells itself where in the lab it is
 	switch lab := m.latest.Lab; {
 	case m.filters[m.name()] != "":
-		right, style = "only: "+m.filters[m.name()], m.th.Accent
+		right, style = m.speech().Only(m.filters[m.name()]), m.th.Accent
 	case says:
 	case lab != nil && lab.Current < len(lab.Steps):
 		right = fmt.Sprintf("%d/%d %s", lab.Current+1, len(lab.Steps), lab.Steps[lab.Current].Title)
 	case lab != nil:
-		right = lab.Title + " (L: lesson)"
+		right = m.speech().Lesson(lab.Title)
 	}
 	return status.Tabs(m.th, m.width, m.names(), m.at, right, style)
 }
@@ -208,7 +210,7 @@ func (m *Model) bottom() string {
 	}
 	right, style := "? help", m.th.Dim
 	if n := len(m.latest.Problems); n > 0 {
-		right, style = "! "+units.Plural(uint64(n), 3, "problem"), m.th.Warn
+		right, style = "! "+m.speech().Problems(n), m.th.Warn
 	}
 	if m.busy != "" {
 		right, style = line.Clean(m.tell(m.busy))+m.th.Glyphs.Dots, m.th.Moving

@@ -69,7 +69,7 @@ func (m *Model) why(filter string) tea.Cmd {
 	}
 	lang := speech.In(m.frame().Language())
 	b := &whyBox{id: id, filter: filter, stop: stop, says: m.answers.In(lang), ladders: m.ladders.In(lang)}
-	b.Text = overlay.Text{Title: "why", Wide: 110, Lines: func(th *theme.Theme, w int) []string { return b.lines(th, w, int(m.left().Seconds())) }}
+	b.Text = overlay.Text{Title: lang.WhyTitle(), Wide: 110, Lines: func(th *theme.Theme, w int) []string { return b.lines(th, w, int(m.left().Seconds())) }}
 	m.open = b
 	run := m.opt.Why
 	start := m.ask("looking for "+filter, func() tea.Msg {

@@ -23,6 +23,7 @@ func healths() [][2]string {
 		// The gauge.
 		{`(\S+) of (\S+) entries, (\d+) %`, `$1 项，上限 $2，$3 %`},
 		{`(\S+) entries, no maximum known`, `$1 项，上限不得而知`},
+		{`(\S+) buckets`, `$1 个桶`},
 		{`the number of entries is not known`, `表项数不得而知`},
 		{`its statistics are not known here`, `这里不知道它的统计`},
 		{`a second, and ever: (.+)`, `每秒（累计）：$1`},

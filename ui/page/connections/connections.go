@@ -45,6 +45,7 @@ type Page struct {
 	writing func() []*flow.Flow
 	export  Exporter // nil where nothing can be written
 	says    speech.Connections
+	tells   speech.Notices
 }
 
 // ghost is a chosen connection that the list has no more, at the place where it was; -1

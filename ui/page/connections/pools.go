@@ -215,7 +215,7 @@ func healthLines(th *theme.Theme, say ladder.Say, v *health.View, width, most in
 	if v == nil {
 		return []string{th.Strong.Render("conntrack") + "  " + th.Dim.Render(say.Of("its statistics are not known here"))}
 	}
-	out := []string{th.Strong.Render("conntrack") + "  " + healthGauge(th, say, v) + th.Dim.Render("  "+buckets(v))}
+	out := []string{th.Strong.Render("conntrack") + "  " + healthGauge(th, say, v) + th.Dim.Render("  "+say.Of(buckets(v)))}
 	var rates []string
 	for _, k := range []health.Kind{health.InsertFailed, health.Drop, health.EarlyDrop, health.SearchRestart, health.ClashResolve, health.ChainTooLong, health.Invalid, health.Error} {
 		if v.Knows(k) {

@@ -88,12 +88,17 @@ func inside(g flow.GroupKey) string {
 	return kind + strings.TrimPrefix(name, kind)
 }
 
+// column is what the list is ordered by.
+func (s *spec) column() string {
+	if s.groups() {
+		return groupColumn(s.by)
+	}
+	return s.by.String()
+}
+
 // name is the order in words.
 func (s *spec) name() string {
-	n := s.by.String()
-	if s.groups() {
-		n = groupColumn(s.by)
-	}
+	n := s.column()
 	if s.down {
 		n += ", highest first"
 	}

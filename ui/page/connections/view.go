@@ -160,28 +160,14 @@ func (p *Page) none(f *page.Frame) string {
 // title counts, and says what is switched off.
 func (p *Page) title(f *page.Frame, width int) string {
 	th, t := f.Theme, f.Snap.Flows
-	all := t.Table.Len()
-	n := units.Count(uint64(all), 7)
-	if m := p.len(); !p.order.made.groups() && m != all && p.order.made != (spec{table: t.Table, by: p.order.made.by, down: p.order.made.down}) {
-		n = units.Count(uint64(m), 7) + " of " + n
+	in := speech.In(f.Language())
+	n, of := units.Count(uint64(t.Table.Len()), 7), ""
+	if m := p.len(); !p.order.made.groups() && m != t.Table.Len() && p.order.made != (spec{table: t.Table, by: p.order.made.by, down: p.order.made.down}) {
+		n, of = units.Count(uint64(m), 7), n
 	}
-	noun := " connections"
-	if n == "1" {
-		noun = " connection"
-	}
-	by := "by " + p.order.made.name()
-	if k := p.order.made.kind; k != flow.NoGroups {
-		by = units.Plural(uint64(len(p.order.groups)+p.order.more), 7, "group") + " by " + k.String() + p.fewer() + ", " + p.order.made.name()
-		if in := p.order.made.inside; in != (flow.GroupKey{}) {
-			by = inside(in) + "  by " + p.order.made.name()
-		}
-	}
-	if p.order.least {
-		n = "at least " + n
-	}
-	left := th.Strong.Render(n+noun) + "  " + th.Dim.Render(by)
+	left := th.Strong.Render(in.Connections(n, of, p.order.least)) + "  " + th.Dim.Render(p.arranged(in))
 	if part := p.order.pending(); part >= 0 {
-		left += "  " + th.Moving.Render(fmt.Sprintf("%s %d %%", p.order.want.words(), int(100*part)))
+		left += "  " + th.Moving.Render(fmt.Sprintf("%s %d %%", p.tells.In(in).Of(p.order.want.words()), int(100*part)))
 	}
 	if t.Began >= 0.5 || t.Went >= 0.5 {
 		left += "  " + th.Text.Render("+"+units.Rate(t.Began)+"/s -"+units.Rate(t.Went)+"/s")
@@ -189,7 +175,7 @@ func (p *Page) title(f *page.Frame, width int) string {
 	if f.Snap.Health != nil && f.Snap.Health.Max > 0 {
 		left += "  " + healthGauge(th, p.say(f), f.Snap.Health)
 	} else if t.Max > 0 {
-		use := fmt.Sprintf("table %s of %s", units.Count(uint64(t.Count), 7), units.Count(uint64(t.Max), 7))
+		use := in.Used(uint64(t.Count), uint64(t.Max))
 		style := th.Dim
 		if t.Count*10 >= t.Max*9 {
 			style = th.Bad
@@ -211,12 +197,21 @@ func (p *Page) title(f *page.Frame, width int) string {
 // say is what explanations are said in.
 func (p *Page) say(f *page.Frame) ladder.Say { return p.says.In(speech.In(f.Language())) }
 
-// fewer says how many groups are listed where there are too many.
-func (p *Page) fewer() string {
-	if p.order.more == 0 {
-		return ""
+// arranged says how the list is made: in groups or not, and what it is ordered by.
+func (p *Page) arranged(in speech.Speech) string {
+	made := &p.order.made
+	column := made.column()
+	switch {
+	case made.kind == flow.NoGroups:
+		return in.By(column, made.down)
+	case made.inside != (flow.GroupKey{}):
+		return inside(made.inside) + "  " + in.By(column, made.down)
 	}
-	return ", the first " + units.Count(uint64(len(p.order.groups)), 7)
+	first := uint64(0) // too many groups are not all listed
+	if p.order.more > 0 {
+		first = uint64(len(p.order.groups))
+	}
+	return in.Groups(uint64(len(p.order.groups)+p.order.more), first, made.kind.String()) + in.OrderedToo(column, made.down)
 }
 
 // alarms are the lines above the list about what is wrong: with conntrack, or with

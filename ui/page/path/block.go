@@ -170,8 +170,8 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 	if e.chain == nil {
 		x := v.c.PutMax(g.x+2, y, g.w-2, p.Glyphs.Ring+" conntrack", p.Dim)
 		if n := v.f.Snap.Flows.Table.Len(); n > 0 {
-			s := units.Plural(uint64(n), 4, "flow")
-			if x+2+len(s) <= end {
+			s := v.lang().Counted(uint64(n), 4, "flow")
+			if x+2+canvas.Width(s) <= end {
 				v.c.Put(x+1, y, s, p.Dim)
 			}
 		}
@@ -204,13 +204,13 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 	x := end - right - packetsWidth - 3
 	room := x - g.x - 3
 	waits := v.waits(e.chain)
-	if s := "reading " + units.Plural(uint64(max(waits, 0)), 5, "rule"); waits > 0 && canvas.Width(e.name)+1+canvas.Width(s) <= room {
+	if s := v.lang().ReadingSome(waits); waits > 0 && canvas.Width(e.name)+1+canvas.Width(s) <= room {
 		room -= canvas.Width(s) + 1
 		v.c.Put(g.x+2+room+1, y, s, p.Moving)
 	}
 	if hidden > 0 {
 		// They died in rules that have no row: that is not the policy's doing.
-		s := p.Glyphs.Dots + " " + units.Plural(uint64(rules), 4, "rule") + " " + v.deathText(hidden, 4)
+		s := p.Glyphs.Dots + " " + v.lang().Counted(uint64(rules), 4, "rule") + " " + v.deathText(hidden, 4)
 		if canvas.Width(s)+1+min(canvas.Width(e.name), 8) > room {
 			s = p.Glyphs.Dots + v.deathText(hidden, 3)
 		}
@@ -370,7 +370,7 @@ func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
 	case never && isHit: // its counter is read within the second
 		n = p.Glyphs.Dots
 	case never:
-		n = "never"
+		n = v.lang().Never()
 	case count.Valid:
 		n = units.Count(count.Packets, 4)
 	}
@@ -382,7 +382,7 @@ func (v *view) ruleRow(st int, e *entry, ev *entryView, l leaf, y, tw int) {
 		v.c.PutMax(x, y, nx-x-1, canvas.Fit(v.w.says(l), nx-x-1, p.Glyphs.Dots), ink)
 	}
 	if nx >= x {
-		v.c.Put(right-len(n), y, n, p.Dim)
+		v.c.Put(right-canvas.Width(n), y, n, p.Dim)
 	}
 	v.dead(end, y, func(d *player.Death) bool { return d.Rule > 0 && v.isRule(d, l) && d.Base == e.key.chain })
 	v.mark(st, g, y, spot{st, e.key, l.rule})

@@ -172,7 +172,7 @@ func (v *view) sections(w, h, y int, unfold [5]bool) {
 			continue
 		}
 		if n := len(v.w.stations[st].entries); w >= 30 {
-			v.c.Put(v.geo[st].headEnd+2, at, units.Plural(uint64(n), 4, "chain"), v.p.Dim)
+			v.c.Put(v.geo[st].headEnd+2, at, v.lang().Counted(uint64(n), 4, "chain"), v.p.Dim)
 		}
 		at = v.block(st)
 	}
@@ -225,7 +225,7 @@ func (v *view) folded(st, w int) {
 	}
 	x := max(g.headEnd+1, 14)
 	if rules > 0 {
-		x = v.c.Put(x, g.y, units.Plural(uint64(rules), 5, "rule"), v.p.Dim) + 1
+		x = v.c.Put(x, g.y, v.lang().Counted(uint64(rules), 5, "rule"), v.p.Dim) + 1
 	}
 	if packets > 0 {
 		s := units.Count(packets, 4)

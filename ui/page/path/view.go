@@ -277,8 +277,11 @@ func (v *view) waits(c *model.Chain) int {
 
 // tell is a sentence of the page's own in the language of explanations.
 func (v *view) tell(text string) string {
-	return v.pg.notices.In(speech.In(v.f.Language())).Of(text)
+	return v.pg.notices.In(v.lang()).Of(text)
 }
+
+// lang is the language of what the map says.
+func (v *view) lang() speech.Speech { return speech.In(v.f.Language()) }
 
 // idle says what to do while there is no packet to show.
 func (v *view) idle() string {
@@ -326,11 +329,12 @@ func (v *view) legend(w int) string {
 		{"N", p.Backend(model.BackendNFTables), "nftables"}, {"6", p.Dim, "IPv6"}, {"~", p.Dim, "order unsure"}, {g.Packet, p.Moving, "packet"},
 		{g.Jump, p.Moving, "hit"}, {g.Dead, p.Bad, "died here"}, {g.Passed, p.Good, "passed"},
 	} {
-		if x+len(s.word)+4 > w {
+		word := v.lang().Sign(s.word)
+		if x+canvas.Width(word)+4 > w {
 			break
 		}
 		x = c.Put(x, 0, s.sign, s.ink)
-		x = c.Put(x+1, 0, s.word, p.Dim) + 3
+		x = c.Put(x+1, 0, word, p.Dim) + 3
 	}
 	if s := v.tell(v.w.also); s != "" && x+canvas.Width(s) < w {
 		c.Put(w-canvas.Width(s)-1, 0, s, p.Dim)

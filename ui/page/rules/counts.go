@@ -6,6 +6,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/snapshot"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // baseline is the counters from which the page counts, our own: the kernel's are
@@ -203,7 +204,7 @@ func (p *Page) ageNote(f *page.Frame, rows []ref) string {
 	if oldest.IsZero() {
 		return ""
 	}
-	return "counters of " + oldest.Format("15:04:05")
+	return speech.In(f.Language()).CountersOf(oldest.Format("15:04:05"))
 }
 
 // Visible adds the rows in sight and, of the tree's chains in sight, what their rates are

@@ -23,12 +23,13 @@ type drawnOf struct {
 	rows                    int // the version of the list
 	from, to, cursor, width int
 	inRows                  bool
+	lang                    string
 }
 
 // table draws the head and the rows from before to.
 func (p *Page) table(f *page.Frame, from, to, width int) []string {
 	of := drawnOf{theme: f.Theme, index: p.index, counts: f.Snap.Counts, previous: f.Snap.Previous, apart: f.Snap.Apart,
-		rows: p.version, from: from, to: to, cursor: p.cursor.Index(), width: width, inRows: p.inRows}
+		rows: p.version, from: from, to: to, cursor: p.cursor.Index(), width: width, inRows: p.inRows, lang: f.Language()}
 	if p.base.on {
 		of.base = p.base.counts
 	}

@@ -7,6 +7,7 @@ import (
 	"nfscope/ui/component/tree"
 	"nfscope/ui/component/units"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // treeVersion is what the tree depends on.
@@ -190,10 +191,10 @@ func (p *Page) face(f *page.Frame, nums *numbers, n *tree.Node[chainKey]) tree.F
 	note := func(s string) { out.Notes = []string{s} }
 	switch {
 	case n.Ref == nodeAll && h != nil:
-		out.Text = "all that is found"
+		out.Text = p.say.Of("all that is found")
 		note(units.Count(uint64(len(h.rules)), 6))
 	case n.Ref == nodeAll:
-		out.Text = "all rules"
+		out.Text = p.say.Of("all rules")
 		switch {
 		case !p.outline:
 			note(units.Count(uint64(x.rules), 6))
@@ -237,16 +238,17 @@ func (p *Page) chainFace(f *page.Frame, nums *numbers, at int32, out *tree.Face)
 		out.Style = th.Dim
 	}
 	if n := p.waits(c); n != 0 {
-		out.Notes = []string{"reading " + rulesWord(n), "reading"}
+		out.Notes = []string{speech.In(f.Language()).Reading(n), p.say.Of("reading")}
 		return
 	}
 	maker, _ := p.index.origin(at)
 	words, word := p.marks.says(c)
 	switch {
 	case words != "":
+		words, word = p.say.Of(words), p.say.Of(word)
 		out.Notes = []string{words, word}
 		if maker.Name != "" {
-			out.Notes = []string{maker.Name + ", " + words, words, word}
+			out.Notes = []string{maker.Name + p.say.Of(", ") + words, words, word}
 		}
 		if len(c.Rules) > 0 {
 			out.NoteStyle = th.Warn
@@ -314,12 +316,4 @@ func (p *Page) waits(c *model.Chain) int {
 		return 0
 	}
 	return p.reading.Waits(c)
-}
-
-// rulesWord says how many rules, below 0 that it is not known.
-func rulesWord(n int) string {
-	if n < 0 {
-		return "its rules"
-	}
-	return count(n, "rule", "rules")
 }

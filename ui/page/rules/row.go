@@ -10,6 +10,7 @@ import (
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/table"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 	"nfscope/ui/theme"
 )
 
@@ -116,17 +117,14 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 	}
 	switch r.kind {
 	case rowHead:
-		by := ""
+		by, in := "", speech.In(d.f.Language())
 		if o, ok := d.p.index.origin(at.at); ok {
-			by = "by " + o.Name + "; "
-			if o.About != "" {
-				by = o.About + ", " + by
-			}
+			by = in.MadeBy(o.Name, o.About) + d.p.say.Of("; ")
 		}
-		span(heading(r, by), th.Backend(r.table.Backend).Bold(true))
+		span(heading(in, r, by), th.Backend(r.table.Backend).Bold(true))
 		return out
 	case rowPending:
-		span("  "+"reading "+rulesWord(d.p.waits(r.chain))+th.Glyphs.Dots, th.Moving)
+		span("  "+speech.In(d.f.Language()).Reading(d.p.waits(r.chain))+th.Glyphs.Dots, th.Moving)
 		return out
 	case rowText:
 		span(strings.ReplaceAll(r.text, "\t", "    "), th.Text)

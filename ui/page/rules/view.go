@@ -144,15 +144,16 @@ func (p *Page) none(f *page.Frame) string {
 func (p *Page) title(f *page.Frame, rows []ref, width int) string {
 	th := f.Theme
 	k := p.scope()
-	name, note := "all rules", ""
+	in := speech.In(f.Language())
+	name, note := p.say.Of("all rules"), ""
 	badge := lipgloss.NewStyle()
 	if k.Backend != model.BackendUnknown {
 		name, badge = k.Backend.String(), th.Backend(k.Backend)
 	} else if p.shown.hits != nil {
-		name = count(len(p.shown.hits.rules), "rule found", "rules found")
+		name = p.say.Of(count(len(p.shown.hits.rules), "rule found", "rules found"))
 	}
 	if k.Extra != "" {
-		name, note = k.Extra, p.setNote()
+		name, note = k.Extra, p.say.Of(p.setNote())
 	} else if k.Table != "" {
 		note = k.Backend.String() + ", " + k.Family.String()
 		name = k.Table
@@ -161,7 +162,7 @@ func (p *Page) title(f *page.Frame, rows []ref, width int) string {
 	if k.Chain != "" {
 		name += "/" + k.Chain
 		if n := p.tree.Selected(); n != nil && n.Ref >= 0 {
-			note += "; " + p.chainNote(th, n.Ref)
+			note += p.say.Of("; ") + p.chainNote(in, n.Ref)
 			rates = p.chainSpark(f, p.index.chains[n.Ref].chain)
 		}
 	}
@@ -172,20 +173,20 @@ func (p *Page) title(f *page.Frame, rows []ref, width int) string {
 				name = from.row.chain.Chain
 			}
 			if name == k.Chain { // opened from a list, or the same name in another table
-				name = "a list"
+				name = ""
 				if from.scope.Chain != "" {
 					name = from.scope.Table + "/" + from.scope.Chain
 				}
 			}
-			note = "from " + name + ", esc goes back; " + note
+			note = in.CameFrom(name) + note
 			break
 		}
 	}
-	modes := p.modes()
+	modes := p.modes(in)
 	if note := p.ageNote(f, rows); note != "" {
 		modes = append(modes, note)
 	}
-	right := th.Warn.Render(strings.Join(modes, ", "))
+	right := th.Warn.Render(strings.Join(modes, p.say.Of(", ")))
 	if p.search != nil {
 		right = th.Moving.Render(p.say.Of(fmt.Sprintf("looking for %s: %d %%", strconv.Quote(line.Cut(line.Clean(p.search.hits.text), 20, th.Glyphs.Dots)), int(p.searched*100))))
 	}
@@ -198,41 +199,38 @@ func (p *Page) title(f *page.Frame, rows []ref, width int) string {
 }
 
 // modes are the words for what is not as usual in the list.
-func (p *Page) modes() []string {
+func (p *Page) modes(in speech.Speech) []string {
 	var out []string
 	if p.hot {
-		out = append(out, "hottest first")
+		out = append(out, in.Mode("hottest first"))
 	}
 	if p.never {
-		out = append(out, "never hit")
+		out = append(out, in.Mode("never hit"))
 	}
 	if p.base.on {
-		since := "since " + p.base.at.Format("15:04:05")
-		if whole := p.base.counts.Taken; p.base.at.Sub(whole) > late {
-			since += " (what was not in sight: " + whole.Format("15:04:05") + ")"
+		at, whole := p.base.at.Format("15:04:05"), ""
+		if taken := p.base.counts.Taken; p.base.at.Sub(taken) > late {
+			whole = taken.Format("15:04:05")
 		}
-		out = append(out, since)
+		out = append(out, in.Since(at, whole))
 	}
 	return out
 }
 
 // chainNote says what kind of chain it is, who made it, and what is wrong with it.
-func (p *Page) chainNote(th *theme.Theme, at int32) string {
+func (p *Page) chainNote(in speech.Speech, at int32) string {
 	c := p.index.chains[at].chain
-	note := "user chain"
+	note := in.UserChain()
 	if c.Base() {
-		note = fmt.Sprintf("hook %s, priority %s", c.Hook, ruleset.PriorityText(p.index.chains[at].table, c))
+		note = in.AtHook(c.Hook.String(), ruleset.PriorityText(p.index.chains[at].table, c))
 	}
 	if o, ok := p.index.origin(at); ok {
-		note = "by " + o.Name + ", " + note
-		if o.About != "" {
-			note = o.About + ", " + note
-		}
+		note = in.MadeBy(o.Name, o.About) + p.say.Of(", ") + note
 	}
 	if words, _ := p.marks.says(c); words != "" {
-		note = words + "; " + note
+		note = p.say.Of(words) + p.say.Of("; ") + note
 	} else if words := p.marks.perhaps(c); words != "" {
-		note = words + "; " + note
+		note = p.say.Of(words) + p.say.Of("; ") + note
 	}
 	return note
 }
@@ -308,12 +306,12 @@ func short(r row, whole bool) string {
 }
 
 // heading is a chain's; by tells of who made it.
-func heading(r row, by string) string {
+func heading(in speech.Speech, r row, by string) string {
 	s := fmt.Sprintf("%s %s/%s   %s%s", r.table.Family, r.table.Name, r.chain.Name, by, r.table.Backend)
 	if r.chain.Base() {
-		return fmt.Sprintf("%s, hook %s, priority %s", s, r.chain.Hook, ruleset.PriorityText(r.table, r.chain))
+		return s + in.Behind(in.AtHook(r.chain.Hook.String(), ruleset.PriorityText(r.table, r.chain)))
 	}
-	return s + ", user chain"
+	return s + in.Behind(in.UserChain())
 }
 
 // plain is a row as text for the clipboard.
@@ -324,7 +322,7 @@ func plain(r row) string {
 	case r.kind == rowPolicy:
 		return fmt.Sprintf("%s/%s policy %s", r.table.Name, r.chain.Name, r.chain.Policy)
 	case r.kind == rowHead:
-		return heading(r, "")
+		return heading("en", r, "")
 	}
 	return r.text
 }
@@ -346,18 +344,18 @@ func (p *Page) detail(f *page.Frame, width int) []string {
 			if o.About != "" {
 				made += ": " + o.About
 			}
-			items = append(items, inspector.Item{Name: "made by", Value: made, Style: th.Accent})
+			items = append(items, inspector.Item{Name: p.say.Of("made by"), Value: made, Style: th.Accent})
 		}
 	}
 	if r.rule.Handle != 0 {
-		items = append(items, inspector.Item{Name: "handle", Value: strconv.FormatUint(r.rule.Handle, 10), Style: th.Dim})
+		items = append(items, inspector.Item{Name: p.say.Of("handle"), Value: strconv.FormatUint(r.rule.Handle, 10), Style: th.Dim})
 	}
 	if doubt := ruleset.Doubt(r.table, r.rule); doubt != "" {
-		items = append(items, inspector.Item{Name: "note", Value: doubt, Style: th.Warn})
+		items = append(items, inspector.Item{Name: p.say.Of("note"), Value: doubt, Style: th.Warn})
 	}
 	if j := lastHit(f.Snap.Journeys, r); j != nil {
 		_, style := th.Fate(j.Outcome.Verdict)
-		items = append(items, inspector.Item{Name: "last hit", Value: fmt.Sprintf("#%d %s: %s", j.Number, j.Packet.String(), j.Outcome.Verdict), Style: style})
+		items = append(items, inspector.Item{Name: p.say.Of("last hit"), Value: fmt.Sprintf("#%d %s: %s", j.Number, j.Packet.String(), j.Outcome.Verdict), Style: style})
 	}
 	rule := th.Border.Render(strings.Repeat(th.Glyphs.H, max(0, width)))
 	return append([]string{rule}, inspector.View(th, width, min(5, f.Height/4), items)...)

@@ -8,7 +8,6 @@ import (
 	"nfscope/model/journey"
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/component/ladder"
-	"nfscope/ui/component/units"
 	"nfscope/ui/page"
 	"nfscope/ui/speech"
 )
@@ -48,8 +47,8 @@ func (pg *Page) drawList(f *page.Frame, a ladder.Area) {
 
 // title says what is listed.
 func (pg *Page) title(f *page.Frame) string {
-	n := len(pg.list)
-	s := units.Plural(uint64(n), 9, "packet")
+	n, in := len(pg.list), speech.In(f.Language())
+	s := in.Listed(n, len(f.Snap.Journeys))
 	if pg.talk != nil {
 		back := 0
 		for _, j := range pg.list {
@@ -57,19 +56,17 @@ func (pg *Page) title(f *page.Frame) string {
 				back++
 			}
 		}
-		s = "connection " + strconv.FormatUint(uint64(pg.talk.Flow), 10) + ": " + units.Plural(uint64(n-back), 9, "packet") + " sent, " + itoa(back) + " came back"
-	} else if all := len(f.Snap.Journeys); n != all {
-		s += " of " + itoa(all)
+		s = in.Exchanged(pg.talk.Flow, n-back, back)
 	}
 	if f.Snap.Forgotten > 0 {
-		s += ", " + units.Count(f.Snap.Forgotten, 5) + " older are forgotten"
+		s += in.Older(f.Snap.Forgotten)
 	}
 	if pg.problem != "" {
-		s += ", filter: " + pg.problem
+		s += in.Narrowed(pg.notices.In(in).Of(pg.problem))
 	} else if pg.filter != nil {
-		s += ", filter: " + pg.text
+		s += in.Narrowed(pg.text)
 		if pg.late > 0 {
-			s += ", " + itoa(pg.late) + " older are still looked at"
+			s += in.Searched(pg.late)
 		}
 	}
 	return s
