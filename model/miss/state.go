@@ -227,8 +227,12 @@ func (s *state) connection(h model.Hook, at model.Priority) fact.Fact[*fact.Conn
 	s.ends(c, fresh && early && at < dstNAT)
 	fl := s.flow
 	if fl == nil {
-		if fresh && early && at < dstNAT {
+		switch {
+		case fresh && early && at < dstNAT:
 			c.Status = fact.Of([]string{})
+		case early && at == dstNAT, (h == model.HookPostrouting || h == model.HookInput) && at >= srcNAT:
+		default:
+			c.NAT = s.turned()
 		}
 		return fact.Of(c)
 	}

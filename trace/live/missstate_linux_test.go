@@ -66,6 +66,7 @@ func TestMissState(t *testing.T) {
 	t.Parallel()
 	const filter = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
 	const nat = "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n"
+	const dnat = "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.1.0.1/32 -p udp -j DNAT --to-destination 10.2.0.2\nCOMMIT\n"
 	const raw = "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -p udp -j CT --notrack\nCOMMIT\n"
 	absent := func(j *journey.Journey) bool { return j.Track.Absent }
 	before := func(j *journey.Journey) bool { return j.Track.Before != nil }
@@ -94,6 +95,12 @@ func TestMissState(t *testing.T) {
 			want: "NEW, RELATED or INVALID", miss: "filter/FORWARD 1: conntrack ctstate NEW, RELATED or INVALID, want ESTABLISHED"},
 		{name: "a nat chain", to: "10.2.0.2:9", rules: nat + filter + "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
 			want: "NEW", miss: "filter/FORWARD 1: conntrack ctstate NEW, want RELATED,ESTABLISHED"},
+		{name: "told: translated", told: true, to: "10.1.0.1:9", rules: dnat + filter + "-A FORWARD -m conntrack ! --ctstate DNAT -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
+			want: "NEW", miss: "filter/FORWARD 1: conntrack ctstate NEW, DNAT, want not DNAT"},
+		{name: "told: not translated", told: true, to: "10.2.0.2:9", rules: nat + filter + "-A FORWARD -m conntrack --ctstate DNAT -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
+			want: "NEW", miss: "filter/FORWARD 1: conntrack ctstate NEW, want DNAT"},
+		{name: "translated", to: "10.1.0.1:9", rules: dnat + filter + "-A FORWARD -m conntrack ! --ctstate DNAT -j ACCEPT\n-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
+			want: "NEW", miss: "filter/FORWARD 1: conntrack ctstate NEW, DNAT, want not DNAT"},
 		{name: "notrack", to: "10.2.0.2:9", rules: raw + filter + "-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n-A FORWARD -j DROP\nCOMMIT\n",
 			miss: "filter/FORWARD 1: conntrack ctstate UNTRACKED, want RELATED,ESTABLISHED"},
 		{name: "the reply", to: "10.2.0.2:9", first: true, filter: "src port 9", until: before,
