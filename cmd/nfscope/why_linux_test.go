@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -72,14 +73,19 @@ type whyCase struct {
 // holds the answer against what is expected.
 func answers(t *testing.T, list []whyCase) {
 	t.Helper()
+	const few = 2 // of some hundred drops one is passed over
+	var second atomic.Int32
 	t.Run("", func(t *testing.T) { // it ends when all have
 		for _, c := range list {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				c.answer(t)
+				c.answer(t, &second)
 			})
 		}
 	})
+	if n := second.Load(); n > few {
+		t.Errorf("%d of %d were asked again: so many drops the kernel does not pass over", n, len(list))
+	}
 }
 
 // ask runs `why` and makes the cause.
@@ -110,11 +116,15 @@ func (c *whyCase) ask(t *testing.T) (a, stats map[string]any, status int, said s
 	return a, stats, status, out + errs
 }
 
-func (c *whyCase) answer(t *testing.T) {
+// answer asks, and counts in second where it had to ask again.
+func (c *whyCase) answer(t *testing.T, second *atomic.Int32) {
 	a, stats, status, said := c.ask(t)
 	// A drop of the kernel's that nobody was told of cannot be in the answer. It is made once
-	// more, only where the answer is another and the kernel proves that it passed eBPF over.
-	if c.kind == "kernel" && a["kind"] != c.kind && stats["missed"] != nil {
+	// more, only where the answer knows of no drop at all and the kernel passed eBPF over
+	// meanwhile. That is said of the whole host, and proves nothing of this packet: so few may
+	// need it.
+	if c.kind == "kernel" && a["dropped"] == false && stats["missed"] != nil {
+		second.Add(1)
 		t.Logf("the kernel passed eBPF over for %v drops of the host, and the answer is %v: asked again", stats["missed"], a["sentence"])
 		a, _, status, said = c.ask(t)
 	}

@@ -82,7 +82,7 @@ func (p *probe) Close() error {
 // runs is how often the program was run, on each CPU.
 func (p *probe) runs() ([]uint64, error) { return p.Each(statRuns) }
 
-// drain hands over the events that wait now. It gives os.ErrClosed after Close.
+// drain hands over the events that wait now, as Ring.Drain does. It gives os.ErrClosed after Close.
 func (p *probe) drain(passed func(time.Time), emit func(raw)) error {
 	return p.Ring.Drain(passed, func(b []byte) error {
 		r, err := decode(b, p.tuples, p.l.skb.pktTypeShift)

@@ -113,10 +113,10 @@ func Plain(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// Drain hands over the events that wait, until none does; what emit is handed is good until it
+// Drain hands over the events that wait, and no more than so many bytes of those that come
+// meanwhile: a flood that has no end does not keep it. What emit is handed is good until it
 // returns. It gives os.ErrClosed after Close. An event waits for those before it that another
-// CPU is still writing. passed is told the moment up to which all events were handed over, again
-// and again in a flood that has no end.
+// CPU is still writing. passed is told the moment up to which all events were handed over.
 func (g *Ring) Drain(passed func(time.Time), emit func([]byte) error) error {
 	at := time.Now()
 	left := g.r.AvailableBytes()
@@ -136,8 +136,7 @@ func (g *Ring) Drain(passed func(time.Time), emit func([]byte) error) error {
 		}
 		if left -= recordHead + (len(rec.RawSample)+7)&^7; left <= 0 {
 			passed(at)
-			at = time.Now()
-			left = g.r.AvailableBytes()
+			return nil
 		}
 	}
 }
