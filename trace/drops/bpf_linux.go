@@ -105,18 +105,23 @@ func (p *probe) counts() (c counts, err error) {
 	return c, nil
 }
 
-// missed is how many drops of the whole host the kernel passed the program over for. Without
-// perf these are those that the kernel counts itself: raw tracepoints are not entered twice on
-// a CPU; 0 where it does not count them (before 5.12).
-func (p *probe) missed() (uint64, error) {
+// missed is how many drops of the whole host the kernel passed the program over for, at least.
+// The kernel counts some of these itself: raw tracepoints are not entered twice on a CPU. It is
+// what is known without perf, and may be more where a CPU came later, which perf does not count;
+// 0 where the kernel does not count either (before 5.12).
+func (p *probe) missed() (n uint64, err error) {
 	if p.fired != nil {
-		return p.fired.missed()
+		n, err = p.fired.missed()
 	}
-	s, err := p.prog.Stats()
-	if err != nil {
-		return 0, fmt.Errorf("read the program's misses: %w", err)
+	s, own := p.prog.Stats()
+	if own != nil {
+		own = fmt.Errorf("read the program's misses: %w", own)
+		if p.fired == nil || err != nil {
+			return 0, errors.Join(err, own)
+		}
+		return n, nil
 	}
-	return s.RecursionMisses, nil
+	return max(n, s.RecursionMisses), nil
 }
 
 // untoldSince hands over by reason and place how many drops were not told one by one

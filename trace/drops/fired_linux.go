@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"unsafe"
 
@@ -23,8 +24,10 @@ type firings struct {
 // program.
 type firing struct {
 	cpu, fd int
-	// began is how far perf was ahead of the program at the beginning.
-	began int64
+	// began is how far perf was ahead of the program at the beginning, last at the last look
+	// then, and sure says that two looks agreed.
+	began, last int64
+	sure        bool
 	// missed never falls: of a CPU that went and came again perf does not count any more.
 	missed uint64
 }
@@ -32,7 +35,7 @@ type firing struct {
 // openFirings begins to count what fires beside the program that runs counts. A CPU that is
 // offline is left out, also when it comes later.
 func openFirings(tracefs string, runs func() ([]uint64, error)) (_ *firings, err error) {
-	id, _, err := findTracepoint(tracefs)
+	id, err := tracepointID(tracefs)
 	if errors.Is(err, errNoTracefs) && tracefs == "" {
 		id, err = unmounted()
 	}
@@ -60,17 +63,24 @@ func openFirings(tracefs string, runs func() ([]uint64, error)) (_ *firings, err
 		}
 		s.cpus = append(s.cpus, firing{cpu: cpu, fd: fd})
 	}
-	return s, s.begin()
+	if err = s.begin(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// begin learns how the counters stand to each other. A drop between two looks makes perf's too
-// large: of some the least is nearest, and what it is too large by is missed too few.
+// begin learns how the counters stand to each other: perf is ahead by what two looks agree on.
+// A drop between the two counters of one look makes perf's too large, and one that the program
+// has counted and perf not yet makes it too small. Where no two agree the largest is taken: too
+// few are missed then, and none that never was.
 func (s *firings) begin() error {
-	for look := range 3 {
+	const looks = 16
+	for look := range looks {
 		ran, err := s.runs()
 		if err != nil {
 			return err
 		}
+		left := len(s.cpus)
 		for i := range s.cpus {
 			c := &s.cpus[i]
 			if c.cpu >= len(ran) {
@@ -80,15 +90,33 @@ func (s *firings) begin() error {
 			if err != nil {
 				return err
 			}
-			if ahead := int64(fired - ran[c.cpu]); look == 0 || ahead < c.began {
-				c.began = ahead
+			c.look(look == 0, int64(fired-ran[c.cpu]))
+			if c.sure {
+				left--
 			}
+		}
+		if left == 0 {
+			break
 		}
 	}
 	return nil
 }
 
-// missed is for how many drops the program was not run, of the whole host. Perf is asked first:
+// look takes how far perf is ahead at one more look.
+func (c *firing) look(first bool, ahead int64) {
+	switch {
+	case c.sure:
+	case first:
+		c.began, c.last = ahead, ahead
+	case ahead == c.last:
+		c.began, c.sure = ahead, true
+	default:
+		c.began, c.last = max(c.began, ahead), ahead
+	}
+}
+
+// missed is for how many drops the program was not run, of the whole host, of the CPUs that are
+// counted. Perf is asked first:
 // what is dropped meanwhile is then counted by the program alone, and never as missed.
 func (s *firings) missed() (n uint64, err error) {
 	fired := make([]uint64, len(s.cpus))
@@ -120,11 +148,11 @@ func (c *firing) note(fired, ran uint64) {
 func (c *firing) fired() (uint64, error) {
 	var b [8]byte // struct read_format: value
 	n, err := unix.Read(c.fd, b[:])
+	if err == nil && n < len(b) {
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return 0, fmt.Errorf("read how often the tracepoint kfree_skb fired on CPU %d: %w", c.cpu, err)
-	}
-	if n < len(b) { // the CPU went: what was missed stays
-		return 0, nil
 	}
 	return binary.NativeEndian.Uint64(b[:]), nil
 }
@@ -153,6 +181,5 @@ func unmounted() (id uint64, err error) {
 		return 0, os.NewSyscallError("fsmount", err)
 	}
 	defer unix.Close(mount)
-	id, _, err = findTracepoint(fmt.Sprintf("/proc/self/fd/%d", mount))
-	return id, err
+	return tracepointID(fmt.Sprintf("/proc/self/fd/%d", mount))
 }

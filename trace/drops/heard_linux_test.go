@@ -26,7 +26,7 @@ func TestHeardInFlood(t *testing.T) {
 	defer r.Close()
 	needBPF(t, r.Watch())
 	const more, all, late, first = 16, 400, 4000, 1000 // that wait always, in the end, and if there is none; the first one's port
-	var sent []time.Time                   // by port
+	var sent []time.Time                               // by port
 	fd := -1
 	nettest.Do(t, ns, func() (err error) {
 		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)

@@ -65,6 +65,9 @@ func openPerf(tracefs string, pages int) (_ *perfReader, err error) {
 			attr.Read_format = 0
 			fd, err = unix.PerfEventOpen(&attr, -1, cpu, -1, unix.PERF_FLAG_FD_CLOEXEC)
 		}
+		if errors.Is(err, unix.ENODEV) { // offline by now
+			continue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("open the tracepoint kfree_skb by perf: %w", err)
 		}
@@ -82,9 +85,23 @@ func openPerf(tracefs string, pages int) (_ *perfReader, err error) {
 	return p, nil
 }
 
-// findTracepoint reads the tracepoint's number and format from where tracefs is mounted, the
-// usual places if "".
+// findTracepoint reads the tracepoint's number and format.
 func findTracepoint(tracefs string) (id uint64, f *format, err error) {
+	id, at, err := tracepoint(tracefs)
+	if err != nil {
+		return 0, nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(at, "format"))
+	if err != nil {
+		return 0, nil, err
+	}
+	f, err = parseFormat(string(text))
+	return id, f, err
+}
+
+// tracepoint reads the tracepoint's number from where tracefs is mounted, the usual places if
+// "", and tells where its files are.
+func tracepoint(tracefs string) (id uint64, at string, err error) {
 	places := []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
 	if tracefs != "" {
 		places = []string{tracefs}
@@ -100,17 +117,16 @@ func findTracepoint(tracefs string) (id uint64, f *format, err error) {
 			err = e
 			continue
 		}
-		if id, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err != nil {
-			return 0, nil, err
-		}
-		text, e := os.ReadFile(filepath.Join(at, "format"))
-		if e != nil {
-			return 0, nil, e
-		}
-		f, err = parseFormat(string(text))
-		return id, f, err
+		id, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+		return id, at, err
 	}
-	return 0, nil, err
+	return 0, "", err
+}
+
+// tracepointID is the tracepoint's number.
+func tracepointID(tracefs string) (uint64, error) {
+	id, _, err := tracepoint(tracefs)
+	return id, err
 }
 
 // onlineCPUs lists the numbers of the CPUs at work: 0-3,5.

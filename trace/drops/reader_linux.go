@@ -284,7 +284,7 @@ func (r *Reader) counted(emit func(feed.Item)) error {
 		}
 		r.watch.Told, r.watch.Held, r.watch.Lost, r.watch.Merged, r.watch.Homeless = c[statTold], c[statHeld], c[statLost], c[statMerged], c[statHomeless]
 		if n, err := r.probe.missed(); err == nil { // else it is no reason to tell of no more drops
-			r.watch.Missed = n
+			r.watch.Missed = max(r.watch.Missed, n) // of fewer counters, where one cannot be read any more
 		}
 		if err := r.probe.untoldSince(func(k untoldKey, n uint64) {
 			if d := r.without(drop.StepBPF, r.probe.reason(k.Reason), k.Place, n); !question(d.Place) {
