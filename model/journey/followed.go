@@ -147,7 +147,9 @@ func (f *Fold) walked(w *course) bool {
 		o.Verdict, o.Sentence = Accepted, arrived(j, last.Hook)+": which rules let it on nothing told, it was not traced"
 	} else {
 		o.Verdict, o.Sentence = Unknown, "last seen in the "+last.Hook.String()+" hook"
-		if l := names(standBetween(stands, &last.Seat, j.Family)); l != "" {
+		if l := names(standBetween(stands, &last.Seat, j.Family)); w.lost > 0 {
+			o.Sentence += "; events were lost"
+		} else if l != "" {
 			o.Sentence += " before " + l
 		}
 		j.Possible, j.Complete, j.Why = eitherWay(), false, unseen
@@ -164,7 +166,10 @@ func (f *Fold) walked(w *course) bool {
 		}
 		f.falls.keep(t)
 	}
-	if w.moved && j.Complete {
+	switch {
+	case w.lost > 0:
+		j.Complete, j.Why = false, fmt.Sprintf("%d events were lost while it was under way", w.lost)
+	case w.moved && j.Complete:
 		j.Complete, j.Why = false, rulesMoved
 	}
 	if w.came != 0 {

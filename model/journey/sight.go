@@ -50,6 +50,8 @@ type course struct {
 	// changed since, nil where they have not; moved is true where that may matter to it.
 	stood []standing
 	moved bool
+	// lost counts the sights that were lost while it was under way.
+	lost uint64
 }
 
 // courseName is a packet's number, in recordings without one its sk_buff, in a namespace.
@@ -82,6 +84,12 @@ const (
 func (f *Fold) Sight(s *Sight) {
 	w := &f.sights
 	if s.Lost > 0 { // of nobody is it known where it was seen last
+		for _, o := range w.line {
+			if o.number != 0 && !o.filed {
+				o.lost = s.Lost
+				f.walked(o)
+			}
+		}
 		*w = sights{}
 	}
 	if w.by == nil {
@@ -107,16 +115,14 @@ func (f *Fold) Sight(s *Sight) {
 	if f.following.on {
 		f.number++
 		n.number = f.number
-		if !s.New {
+		if !s.New { // each trace counts from one again
 			n.came = w.last(s.Follow)
 		}
 	} else if s.Netns != "" {
 		return // a traced packet's journey is of the namespace that is looked at
 	}
 	w.by[name] = n
-	if s.ID != 0 && s.Follow != 0 {
-		f.met(s)
-	}
+	f.met(s)
 	old := 0
 	for old < len(w.line) && (len(w.line)-old >= maxCourses || s.Time.Sub(w.line[old].begin().Time) > waiting) {
 		o := w.line[old]
@@ -180,7 +186,7 @@ func (w *course) fits(t *trail, slack time.Duration) bool {
 // course finds the one course that a journey's packet can have gone; nil where there is none, or
 // several.
 func (f *Fold) course(t *trail) (one *course) {
-	if w := f.sights.by[courseName{follow: t.follow}]; t.follow != 0 && w != nil {
+	if w := f.sights.by[courseName{follow: t.follow}]; w != nil {
 		return w
 	}
 	for _, w := range f.sights.line {
@@ -196,10 +202,7 @@ func (f *Fold) course(t *trail) (one *course) {
 }
 
 // beyond lists what stands between the seat where a packet was seen last and the next one of
-// the hook; nothing where it was seen behind all.
+// the hook.
 func (f *Fold) beyond(w *course) []standing {
-	if w.seen().Until == LastSeat || f.rules == nil {
-		return nil
-	}
-	return standBetween(standings(f.rules.Ruleset()), &w.seen().Seat, w.head().Family)
+	return standBetween(f.stands(""), &w.seen().Seat, w.head().Family)
 }

@@ -2,6 +2,7 @@ package journey
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,28 @@ func TestSights(t *testing.T) {
 	forward := *refused
 	forward.Hook = model.HookForward
 	kernel, conntrack := "dropped by the kernel at the routing decision", "dropped by conntrack in the prerouting hook, by no rule"
+	device := fallen(&lower, "NEIGH_FAILED", drop.StationDeviceOut)
+	device.In, device.Out = "", "r1"
+	const table, untold = "dropped by filter/FORWARD (iptables-legacy) in the forward hook", "dropped by netfilter in the forward hook, and no rule that was traced did it"
+	const neighbour = "dropped by the kernel at the interface it should leave by (NEIGH_FAILED)"
+	carries := came
+	content := *p
+	content.Content = 1
+	carries.Packet = &content
+	// at is a packet that was seen before filter/FORWARD, and not behind.
+	at := func(skb uint64, with func(*Sight)) (l []any) {
+		l = append(on(skb, model.HookPrerouting), sight(skb, model.HookForward, 0))
+		for _, x := range l {
+			if s := x.(*Sight); with != nil {
+				with(s)
+			}
+		}
+		return l
+	}
+	named := func(number uint64, id uint32) func(*Sight) {
+		return func(s *Sight) { s.Follow, s.New, s.ID, s.Turn = number, s.First, id, 1 }
+	}
+	turn := func(e Event) Event { e.Turn = 1; return e }
 	all := []model.Hook{model.HookPrerouting, model.HookForward, model.HookPostrouting}
 	for _, c := range []struct {
 		name  string
@@ -101,9 +124,29 @@ func TestSights(t *testing.T) {
 		{"some were lost", append(on(1, model.HookPrerouting), &Sight{Seat: sight(1, model.HookForward, 0).Seat, Lost: 1, Skb: 9, Packet: *p, Time: began}, came, of(&forward, 1)),
 			[]string{"dropped by netfilter in the forward hook, and no rule that was traced did it"}},
 		{"its beginning was not seen", []any{sight(1, model.HookForward, 0), came, of(&forward, 1)}, []string{"dropped by netfilter in the forward hook, and no rule that was traced did it"}},
+		{"some were lost meanwhile", append(on(1, model.HookPrerouting), sight(1, model.HookForward, 0), &Sight{Seat: sight(1, model.HookForward, 0).Seat, Lost: 1, Skb: 9, Packet: *p, Time: began}, came, of(&forward, 1)),
+			[]string{untold}},
+		{"one of two left", append(append(on(1, model.HookPrerouting), on(2, all...)...), came, came2, sent2, of(device, 2)), []string{"last seen in the prerouting hook", neighbour}},
+		{"no probe shows that it left, and one like it was dropped", append(on(1, all...), came, of(device, 3)), []string{"last seen in the prerouting hook; nothing would show it after that"}},
+		{"only one like it was seen, of another content", append(at(3, func(s *Sight) { s.Packet.Content = 2 }), carries, of(&forward, 1)), []string{untold}},
+		{"it was seen without its content", append(at(1, nil), carries, of(&forward, 1)), []string{table}},
+		{"its event is without its content", append(at(1, func(s *Sight) { s.Packet.Content = 2 }), came, of(&forward, 1)), []string{table}},
+		{"only one like it was seen, of another id", append(at(3, func(s *Sight) { s.Packet.IPID++ }), came, of(&forward, 1)), []string{untold}},
+		{"only one like it was seen, from elsewhere", append(at(3, func(s *Sight) { s.Packet.Src = p.Src.Next() }), came, of(&forward, 1)), []string{untold}},
+		{"one like it came before", append(append(at(1, nil), at(3, func(s *Sight) { s.Time = began.Add(-time.Second) })...), came, of(&forward, 1)), []string{table}},
+		{"one like it came behind", append(append(at(1, nil), at(3, func(s *Sight) { s.Time = began.Add(time.Second) })...), came, of(&forward, 1)), []string{table}},
+		{"it was seen a little before", append(at(1, func(s *Sight) { s.Time = began.Add(-100 * time.Millisecond) }), came, of(&forward, 1)), []string{table}},
+		{"it was seen a little behind", append(at(1, func(s *Sight) { s.Time = began.Add(100 * time.Millisecond) }), came, of(&forward, 1)), []string{table}},
+		{"one like it is sent", append(append(at(1, nil), on(3, model.HookOutput)...), came, of(&forward, 1)), []string{table}},
+		{"one like it in another namespace", append(append(at(1, nil), at(3, func(s *Sight) { s.Netns = "b" })...), came, of(&forward, 1)), []string{table}},
+		{"one like it does not come so far", append(append(at(1, nil), on(3, model.HookPrerouting)...), came, probe(model.HookForward, p), of(&forward, 1)), []string{table}},
+		{"one like it that is not traced", append(append(at(1, nil), at(3, nil)...), came, of(&forward, 3)), []string{untold}},
+		{"known by its number", slices.Concat([]any{turn(came), turn(came2)}, at(1, named(1, 7)), at(2, named(2, 8)), []any{of(&forward, 2)}),
+			[]string{"last seen in the prerouting hook", table}},
+		{"long after", append(at(1, nil), came, &Sight{Seat: seatOf(rules.Ruleset(), model.HookPrerouting, 0), Time: began.Add(time.Minute), Skb: 5, Packet: *p}, of(&forward, 1)), []string{untold}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := NewFold(Options{Probes: true})
+			f := NewFold(Options{Probes: !strings.HasPrefix(c.name, "no probe")})
 			f.SetRules(rules, time.Time{})
 			f.SetDrops(true)
 			for _, x := range c.parts {
@@ -130,5 +173,63 @@ func TestSights(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSightsOfBridge: who is sent by a bridge was seen to leave the hooks of the IP families, and
+// is not taken for one like it that was dropped behind them.
+func TestSightsOfBridge(t *testing.T) {
+	p := udp("10.2.0.2", 5)
+	rules := rulesOf(&model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{chainOf("out", model.HookOutput, 0, "accept"), chainOf("post", model.HookPostrouting, 0, "accept")}})
+	failed := fallen(p, "NEIGH_FAILED", drop.StationDeviceOut)
+	for skb, want := range map[uint64]string{1: "dropped by the kernel", 2: "sent out of br0"} {
+		f := NewFold(Options{Probes: true})
+		f.SetRules(rules, time.Time{})
+		f.SetDrops(true)
+		for _, s := range Seats(rules.Ruleset(), armingPriority, armingPriority) {
+			if s.Hook == model.HookOutput || s.Hook == model.HookPostrouting {
+				f.Sight(&Sight{Seat: s, Time: began, Skb: 1, Packet: *p, Out: "br0"})
+			}
+		}
+		for _, e := range []Event{between(arming(p), "", "br0", 1), between(probe(model.HookPostrouting, p), "", "br0", 1), between(bridgeChain("out", model.VerdictAccept, p, "", "p1"), "", "p1", 1), between(bridgeChain("post", model.VerdictAccept, p, "", "p1"), "", "p1", 1)} {
+			f.Event(&e)
+		}
+		d := *failed
+		d.In, d.Skb = "", skb
+		f.Drop(&d)
+		f.Flush()
+		if j := f.Journeys(); len(j) != 1 || !strings.HasPrefix(j[0].Outcome.Sentence, want) {
+			t.Errorf("dropped as %d: %d journeys, %s", skb, len(j), j[0].Outcome.Sentence)
+		}
+	}
+}
+
+// TestSightsOfTwo: of two packets with the same headers, both of which came to the last hook, the
+// one that was seen behind it is not the one that was dropped there.
+func TestSightsOfTwo(t *testing.T) {
+	p := udp("10.2.0.2", 5)
+	rules := rulesOf(legacyTable("mangle", builtin("mangle", "POSTROUTING", "ACCEPT")))
+	f := NewFold(Options{Probes: true})
+	f.SetRules(rules, time.Time{})
+	f.SetDrops(true)
+	for skb := range uint64(2) {
+		for _, s := range Seats(rules.Ruleset(), armingPriority, armingPriority) {
+			last := s.Hook == model.HookPostrouting && s.Until == LastSeat
+			if s.Hook == model.HookPrerouting || s.Hook == model.HookForward || s.Hook == model.HookPostrouting && (skb == 0 || !last) {
+				f.Sight(&Sight{Seat: s, Time: began, Skb: skb + 1, Packet: *p, In: "r0", Out: "r1"})
+			}
+		}
+	}
+	came, sent, came2 := arming(p), probe(model.HookPostrouting, p), between(arming(p), "r0", "", 8)
+	for _, e := range []Event{came, sent, came2} {
+		f.Event(&e)
+	}
+	d := fallen(p, "NETFILTER_DROP", drop.StationNetfilter)
+	d.Hook, d.Skb = model.HookPostrouting, 2
+	f.Drop(d)
+	f.Flush()
+	j := f.Journeys()
+	if len(j) != 2 || j[0].Outcome.Verdict == Dropped || strings.Contains(j[0].Outcome.Sentence, "one or some") || !strings.HasPrefix(j[1].Outcome.Sentence, "dropped by mangle/POSTROUTING (iptables-legacy)") {
+		t.Errorf("%d journeys: %s\n%s", len(j), j[0].Outcome.Sentence, j[1].Outcome.Sentence)
 	}
 }
