@@ -200,6 +200,7 @@ func conditions() [][2]string {
 func nouns() [][2]string {
 	return [][2]string{
 		{`one of (.+)`, `$1 之一`},
+		{`(\S+), not known: its NAT`, `$1，它的 NAT 未知`},
 		{`(\d+) or more`, `至少 $1`},
 		{`no connection`, `没有连接`},
 		{`no interface`, `没有接口`},

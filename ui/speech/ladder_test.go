@@ -27,6 +27,7 @@ func TestLadder(t *testing.T) {
 		"filter/FORWARD can still drop":                                                                                "filter/FORWARD 还可能丢弃它",
 		"1 rule looked at did not match":                                                                               "看过的 1 条规则不匹配",
 		"rule 4 of filter/INPUT (iptables-legacy) did not match: -j DROP":                                              "filter/INPUT (iptables-legacy) 的规则 4 不匹配：-j DROP",
+		"ctstate: unknown, wants SNAT, what is missing: NEW, not known: its NAT":                                       "ctstate：unknown，要求 SNAT，缺少的是：NEW，它的 NAT 未知",
 		"dport: no, wants 80, has 81":                                                                                  "dport：no，要求 80，而它是 81",
 		"time: unknown, wants 9, what is missing: not known: the time":                                                 "time：unknown，要求 9，缺少的是：时间",
 	} {
@@ -47,10 +48,11 @@ func TestLadder(t *testing.T) {
 func TestMissed(t *testing.T) {
 	t.Parallel()
 	m := &journey.Step{Backend: model.BackendLegacy, Table: "filter", Chain: "INPUT", Rule: 2, Because: []journey.Because{{Match: "protocol", Want: "tcp", Have: "udp", Result: "no"},
-		{Match: "source", Result: "yes"}, {Match: "time", Want: "9", Have: "not known: the time", Result: "unknown"}}}
+		{Match: "source", Result: "yes"}, {Match: "time", Want: "9", Have: "not known: the time", Result: "unknown"},
+		{Match: "ctstate", Want: "SNAT", Have: "NEW, not known: its NAT", Result: "unknown"}}}
 	for lang, want := range map[string]string{
-		"en": "Rule 2 of filter/INPUT did not match: protocol udp is not tcp, time 9 is not known: the time.",
-		"zh": "filter/INPUT 的规则 2 不匹配：protocol udp 不是 tcp，time 9 未知：时间。",
+		"en": "Rule 2 of filter/INPUT did not match: protocol udp is not tcp, time 9 is not known: the time, ctstate SNAT is NEW, not known: its NAT.",
+		"zh": "filter/INPUT 的规则 2 不匹配：protocol udp 不是 tcp，time 9 未知：时间，ctstate SNAT 是 NEW，它的 NAT 未知。",
 	} {
 		if got := In(lang).Missed(m, In(lang).Ladder()); got != want {
 			t.Errorf("%q, want %q", got, want)
