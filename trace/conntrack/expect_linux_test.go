@@ -219,6 +219,29 @@ func TestExpectationsRest(t *testing.T) {
 			t.Errorf("after %v: %v, want %v", took, got, want)
 		}
 	}
+	nettest.Kernel(t)
+	r := open(t, nettest.New(t, "expectrest"))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	const took = 20 * time.Millisecond
+	var ended time.Time
+	readings := 0
+	if err := r.Watch(ctx, Options{Resync: time.Hour}, func(i feed.Item) {
+		if i.Table == nil {
+			return
+		}
+		if gap := time.Since(ended); readings > 1 && gap < untilAgain(took) {
+			t.Errorf("read again %v after a reading that took %v", gap, took)
+		}
+		if readings++; readings == 4 {
+			stop()
+		}
+		r.expected.Store(true) // and one more connection expects something
+		<-time.After(took)
+		ended = time.Now()
+	}); err != nil || readings < 4 {
+		t.Errorf("%d readings: %v", readings, err)
+	}
 }
 
 // TestNamespaceGone: a followed namespace that is deleted is told of in a sentence, once,
