@@ -76,7 +76,8 @@ func TestConnText(t *testing.T) {
 	bare := *counted
 	counted.Orig.Count = model.Counters{Packets: 3, Bytes: 180, Valid: true}
 	counted.Reply.Count = model.Counters{Packets: 2, Bytes: 120, Valid: true}
-	zoned, half := *counted, *counted
+	zoned, half, marked := *counted, *counted, *counted
+	marked.Mark = 1
 	zoned.Zone, zoned.Mark, half.Orig.Zone, half.Reply.Zone = 7, 0x55, 8, 9
 	one := func(typ flow.EventType, f *flow.Flow) feed.Item {
 		return feed.Item{Flow: &flow.Event{Type: typ, Flow: f}}
@@ -93,6 +94,7 @@ func TestConnText(t *testing.T) {
 	}{
 		{"counted", false, []feed.Item{read(false), one(flow.EventUpdate, counted)}, line + "5 packets 300 bytes\n", "", stats{events: 1}},
 		{"in a zone, with a mark", false, []feed.Item{read(false), one(flow.EventUpdate, &zoned)}, line + "5 packets 300 bytes  zone 7  mark 0x55\n", "", stats{events: 1}},
+		{"the smallest mark", false, []feed.Item{read(false), one(flow.EventUpdate, &marked)}, line + "5 packets 300 bytes  mark 0x1\n", "", stats{events: 1}},
 		{"a zone for each direction", false, []feed.Item{read(false), one(flow.EventUpdate, &half)}, line + "5 packets 300 bytes  orig zone 8  reply zone 9\n", "", stats{events: 1}},
 		{"not counted", false, []feed.Item{read(false), one(flow.EventUpdate, &bare), one(flow.EventUpdate, &bare)}, line + "n/a\n" + line + "n/a\n", uncounted, stats{events: 2}},
 		{"told later that it is not", false, []feed.Item{one(flow.EventUpdate, &bare), read(false)}, line + "n/a\n", uncounted, stats{events: 1}},

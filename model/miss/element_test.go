@@ -97,3 +97,24 @@ func TestElementsUnread(t *testing.T) {
 		}
 	}
 }
+
+// TestElementsAlongTheWay: an element goes by what earlier rules wrote and by where the packet went
+// next in that walk; none is named of a packet whose end is open, or of a rule that reads otherwise now.
+func TestElementsAlongTheWay(t *testing.T) {
+	const table = "table inet t {\n\tchain bad {\n\t\tdrop\n\t}\n\tchain in {\n\t\ttype filter hook input priority 0\n\t\tmeta mark set 0x00000002\n\t\tmeta mark vmap { 0x00000001 : jump bad, 0x00000002 : jump bad }\n\t}\n}\n"
+	for name, c := range map[string]struct {
+		change func(j *journey.Journey)
+		want   string
+	}{
+		"whole":                       {func(*journey.Journey) {}, "0x00000002 : jump bad"},
+		"its end is open":             {func(j *journey.Journey) { j.Closed = false }, ""},
+		"it reads otherwise now":      {func(j *journey.Journey) { j.Steps[1].Text += " comment \"old\"" }, ""},
+		"what comes next is far away": {func(j *journey.Journey) { j.Steps[2].Hook = model.HookPostrouting }, ""},
+	} {
+		j := walked(t, table, "in 1", "in 2", "in bad 1")
+		j.Steps[0].Verdict, j.Steps[1].Verdict, j.Steps[2].Verdict = model.VerdictContinue, model.VerdictJump, model.VerdictDrop
+		if c.change(j); miss.New(miss.Known{}).Elements(j).Steps[1].Element != c.want {
+			t.Errorf("%s: %q, want %q", name, miss.New(miss.Known{}).Elements(j).Steps[1].Element, c.want)
+		}
+	}
+}
