@@ -124,7 +124,7 @@ func (b *whyBox) lines(th *theme.Theme, w, left int) (out []string) {
 		switch {
 		case a.Dropped():
 			style = th.Bad
-		case a.Kind == why.Works:
+		case a.Fine():
 			style = th.Good
 		}
 		put(style.Render, say(a.Sentence))

@@ -38,6 +38,20 @@ func TestWhyInChinese(t *testing.T) {
 	p := &answered.Packet
 	p.Src, p.SPort, p.Dst, p.DPort, p.Flags = netip.MustParseAddr("10.2.0.2"), 8443, p.Src, p.SPort, model.SYN|model.ACK
 	answered.Outcome.Sentence = "sent out of eth0, accepted by the policy of inet fw/pre (nftables)"
+	// What the server says is acknowledged, and the client closes.
+	closed := *asked
+	closed.Number, closed.Packet.Flags, closed.Packet.Ack = 21, model.RST|model.ACK, answered.Packet.Seq+1
+	closed.Packet.Seq++
+	// As long as it does not, that it works is not known.
+	half, err := filter.Parse("tcp and dst host 203.0.113.1 and dst port 443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	th := theme.New(theme.Options{Color: true, Dark: true})
+	b := &whyBox{answer: why.Judge(&why.Seen{Filter: half, Began: asked.Start, Looked: 2500 * time.Millisecond, Over: true, Journeys: []*journey.Journey{asked, answered}})}
+	if got := b.lines(th, 400, 5)[0]; got != th.Moving.Render(b.answer.Sentence) || b.answer.Kind != why.Works {
+		t.Errorf("%s: %q", b.answer.Kind, got)
+	}
 	for name, c := range map[string]struct {
 		filter string
 		seen   []*journey.Journey
@@ -45,7 +59,7 @@ func TestWhyInChinese(t *testing.T) {
 	}{
 		"dropped": {"tcp and dst host 203.0.113.10 and dst port 80", []*journey.Journey{traced(19)},
 			"tcp 198.51.100.7 > 203.0.113.10:80 被丢弃，由 filter/INPUT (iptables-legacy) 的规则 2：-A INPUT -d 203.0.113.10/32 -j DROP"},
-		"works": {"tcp and dst host 203.0.113.1 and dst port 443", []*journey.Journey{asked, answered},
+		"works": {"tcp and dst host 203.0.113.1 and dst port 443", []*journey.Journey{asked, answered, &closed},
 			"这里没有问题：请求 tcp 198.51.100.7 > 203.0.113.1:443（转换为 10.2.0.2:8443）已送达（从 br0 发出），应答也回来了"},
 	} {
 		f, err := filter.Parse(c.filter)

@@ -32,7 +32,7 @@ func contracts() map[string]string {
 	const counts = "seen number\ndropped number\ndelivered number\n"
 	journey := "id TEXT\nstart time\norigin trace|sim\nfamily ip|ip6|inet|arp|bridge|netdev\nin string\nout string\npath input|forward|output|unknown\npacket object\n" +
 		"steps list\n" + under("steps[].", "backend "+backends+"\nhook "+hooks+"\nfamily "+families+"\ntable TEXT\nchain TEXT\nkind rule|policy|return|end|miss|passed\nrule number\nhandle number\ntext string\n"+
-		"verdict accept|drop|reject|continue|jump|goto|return|queue|stolen|unknown\ntarget string\npacket? object\nbecause[]?.match TEXT\nbecause[]?.want string\nbecause[]?.have string\nbecause[]?.result no|yes|unknown\n") +
+		"verdict accept|drop|reject|continue|jump|goto|return|queue|stolen|unknown\ntarget string\nelement? TEXT\npacket? object\nbecause[]?.match TEXT\nbecause[]?.want string\nbecause[]?.have string\nbecause[]?.result no|yes|unknown\n") +
 		"outcome.verdict " + verdicts + "\noutcome.sentence TEXT\n" + under("outcome.by.", culprit) + "nat?.class[] " + classes + "\nnat?.src[]? TEXT\nnat?.dst[]? TEXT\n" +
 		"flow number\ncomplete bool\ngaps number\nassumptions[]? TEXT\npossible[]? " + verdicts + "\n"
 	return map[string]string{

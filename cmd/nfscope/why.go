@@ -221,7 +221,7 @@ func (p *whyPrinter) text(a *why.Answer) error {
 	switch {
 	case a.Dropped():
 		mark = "\x1b[1;31m"
-	case a.Kind != why.Works:
+	case !a.Fine():
 		mark = "\x1b[1;33m"
 	}
 	lines := ladder.Wrap(a.Sentence, p.width)

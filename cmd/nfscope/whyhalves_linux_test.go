@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -103,26 +105,66 @@ func TestWhyVerdictMaps(t *testing.T) {
 }
 
 // TestWhyStalls: that a TCP connection opens does not mean that it works: where what the client sends
-// is lost behind this host, that is said, and where nothing is sent, no more than that.
+// is lost behind this host, that is said, and where nothing is sent, no more than that; of an answer
+// that does not come the program is not blamed alone, and a reset is no answer. One that was open
+// before is looked at in the same way.
 func TestWhyStalls(t *testing.T) {
 	nettest.Kernel(t, "nft", "ip")
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	n.FixNeighbours(t)
-	nettest.Feed(t, n.Server, "table inet w { chain early { type filter hook prerouting priority -500; tcp dport 1085 tcp flags & psh == psh drop; }; }", "nft", "-f", "-")
-	nettest.Echo(t, n.Server, 1085)
-	nettest.Echo(t, n.Server, 1086)
+	nettest.Feed(t, n.Server, `table inet w {
+	chain early { type filter hook prerouting priority -500; tcp dport 1085 tcp flags & psh == psh drop; tcp dport 1089 meta length > 1000 drop; }
+	chain in { type filter hook input priority 0; tcp dport 1088 tcp flags & psh == psh reject with tcp reset; }
+	chain out { type filter hook output priority 0; tcp sport 1087 tcp flags & psh == psh drop; }
+}`, "nft", "-f", "-")
+	for port := 1085; port <= 1089; port++ {
+		nettest.Echo(t, n.Server, port)
+	}
 	var list []whyCase
 	for _, e := range whyFamilies() {
 		to, flow := func(port int) string { return fmt.Sprintf("tcp and dst host %s and dst port %d", e.server, port) }, func(port int) string { return "tcp " + e.client + " > " + e.of(e.server, port) }
+		const stuck = ": the connection was answered and then stalled: the client sent the same segment * times, which came through here, and "
+		already := alreadyOpen(t, n.Client, e.of(e.server, 1089))
 		list = append(list,
 			whyCase{name: "lost behind " + e.name, at: n.Router, filter: to(1085), args: []string{"--for", "3s"}, fire: says(n.Client, "tcp", e.of(e.server, 1085), "no"),
-				kind: "stalled", confidence: "certain", do: "look there and on the way",
-				sentence: flow(1085) + ": the connection was answered and then stalled: the client sent the same segment * times, which came through here, and " + e.server + " was not heard to acknowledge it"},
+				kind: "stalled", confidence: "certain", do: "look there and on the way: does the segment arrive, and", sentence: flow(1085) + stuck + e.server + " was not heard to acknowledge it"},
+			whyCase{name: "long ones are lost behind, open before " + e.name, at: n.Router, filter: to(1089), args: []string{"--for", "4s"}, fire: already("hello", strings.Repeat("a", 1300)),
+				kind: "stalled", confidence: "certain", do: "look there and on the way: does the segment arrive (it is long: is the MTU of a link smaller?)", sentence: flow(1089) + stuck + e.server + " was not heard to acknowledge it"},
 			whyCase{name: "idle " + e.name, at: n.Router, filter: to(1086), args: []string{"--for", "2s"}, fire: says(n.Client, "tcp", e.of(e.server, 1086)),
-				kind: "works", confidence: "likely", sentence: flow(1086) + ": nothing of it was lost here, but behind its opening neither end sent anything"})
+				kind: "works", confidence: "likely", sentence: flow(1086) + ": nothing of it was lost here, but behind its opening neither end sent anything"},
+			whyCase{name: "the answer is lost before here " + e.name, at: n.Router, filter: to(1087), args: []string{"--for", "3s"}, fire: says(n.Client, "tcp", e.of(e.server, 1087), "no"),
+				kind: "works", confidence: "likely", do: "ss -tio on the server", sentence: flow(1087) + ": nothing of it was lost here, but the server acknowledged what the client sent, and nothing of an answer came here in * s: its program sent none, or it was lost before here"},
+			whyCase{name: "reset " + e.name, at: n.Router, filter: to(1088), fire: says(n.Client, "tcp", e.of(e.server, 1088), "no"),
+				kind: "refused", confidence: "certain", do: "-", sentence: flow(1088) + ": nothing of it was lost here, but a TCP reset from " + e.server + " ended the connection before an answer came: its program, or a firewall there, broke it off"})
 	}
 	answers(t, list)
+}
+
+// alreadyOpen opens a connection, and gives what makes a function that says something on it: of the
+// last text no answer is waited for.
+func alreadyOpen(t *testing.T, ns *netns.Handle, to string) func(texts ...string) func(*testing.T) {
+	t.Helper()
+	c, err := nettest.Dial(t, ns, "tcp", "", to, nettest.InVain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(texts ...string) func(*testing.T) {
+		return func(t *testing.T) {
+			_ = c.SetDeadline(time.Now().Add(nettest.InVain))
+			for i, text := range texts {
+				if _, err := c.Write([]byte(text)); err != nil {
+					t.Fatal(err)
+				}
+				if i == len(texts)-1 {
+					return
+				}
+				if _, err := io.ReadFull(c, make([]byte, len(text))); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
 }
 
 // TestWhyUntracedReplies: -j TRACE does not trace what comes back to a translated request: of one

@@ -107,7 +107,7 @@ func TestEnds(t *testing.T) {
 		{"no socket, of datagrams", one().pass(udp(1)).pass(back(udp(1))).gone(udp(2), "NO_SOCKET", "__udp4_lib_rcv", drop.StationSocket), Kernel, Request, Certain, "nobody listens at udp port 9"},
 		{"no socket, and no reply", one().pass(seg(model.ACK, 1, 1)).gone(behind, "NO_SOCKET", "tcp_v4_rcv", drop.StationSocket), Kernel, Request, Certain, "no connection of this host has these ends"},
 		{"no socket, and a reply to nothing", one().pass(ans(model.ACK, 1, 1)).gone(behind, "NO_SOCKET", "tcp_v4_rcv", drop.StationSocket), Kernel, Request, Certain, "no connection of this host has these ends"},
-		{"a reset of a connection that worked", opened().pass(ans(rst, 1, 1)), Works, Reply, Certain, "nothing is wrong here"},
+		{"a reset of a connection that worked", opened().pass(seg(push, 1, 1)).pass(ans(push, 1, 11)).pass(ans(rst, 11, 11)), Works, Reply, Certain, "nothing is wrong here"},
 		{"netfilter, in which hook is not known", one().gone(udp(1), "NETFILTER_DROP", "nf_hook_slow", drop.StationNetfilter), Netfilter, Request, Likely, "was dropped by netfilter, by a rule or a policy"},
 		{"three counters", counted(one().vanish(udp(1)), "UdpNoPorts", "UdpRcvbufErrors", "UdpInCsumErrors"), Kernel, Request, Likely, "(UdpNoPorts), or 1 other cause\n"},
 		{"four counters", counted(one().vanish(udp(1)), "UdpNoPorts", "UdpRcvbufErrors", "UdpInCsumErrors", "UdpMemErrors"), Kernel, Request, Likely, ", or 2 other causes\n"},

@@ -42,7 +42,9 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 		a.Reason = "TcpExtListenOverflows"
 		a.Do = words.Of(a.Reason).Do
 	case Stalled:
-		a.Do = fmt.Sprintf("look there and on the way: does the segment arrive (%d bytes: is the MTU of a link smaller?), and does the acknowledgement come back by this host?", v.talk.longest(v.by))
+		a.Do = v.lookThere()
+	case Works:
+		a.Do = v.do
 	case Netfilter:
 		a.Do, a.Untraced = "", v.by.drop
 		if c := v.only(s); c != nil {
@@ -164,21 +166,35 @@ func (a *Answer) others(all []*verdict) {
 	if len(all) < 2 {
 		return
 	}
-	n := map[Kind]int{}
+	n := map[string]int{}
 	for _, v := range all[1:] {
-		k := v.answer()
-		if k == Backlog { // said in the same words
-			k = Kernel
-		}
-		n[k]++
+		n[v.words()]++
 	}
 	var parts []string
-	for _, k := range []Kind{Rule, Policy, Queue, Conntrack, Kernel, Netfilter, NoReply, Stalled, Refused, Lossy, Works, Unknown} {
-		if n[k] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n[k], k.words()))
+	for _, w := range []string{Rule.words(), Policy.words(), Queue.words(), Conntrack.words(), Kernel.words(), Netfilter.words(), NoReply.words(), Stalled.words(), Refused.words(), Lossy.words(), silentWords, partlyWords, Works.words(), Unknown.words()} {
+		if n[w] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[w], w))
 		}
 	}
 	a.Evidence = append(a.Evidence, fmt.Sprintf("%s the filter: %s", plural(len(all)-1, "other flow matches", "other flows match"), strings.Join(parts, ", ")))
+}
+
+// What became of flows that were answered, and of which no more is known to work.
+const (
+	silentWords = "answered, and then silent"
+	partlyWords = "answered, and not seen whole"
+)
+
+// words are what became of a flow.
+func (v *verdict) words() string {
+	switch k := v.answer(); {
+	case k == Works && v.idle != "":
+		return silentWords
+	case k == Works && v.partly:
+		return partlyWords
+	default:
+		return k.words()
+	}
 }
 
 // words are what became of flows of a kind.
@@ -192,7 +208,7 @@ func (k Kind) words() string {
 		return "dropped for want of a program on their queue"
 	case Conntrack:
 		return "dropped by conntrack"
-	case Kernel:
+	case Kernel, Backlog:
 		return "dropped by the kernel"
 	case Netfilter:
 		return "dropped by netfilter"

@@ -29,10 +29,13 @@ type verdict struct {
 	// borne is true where the flow works all the same: kind is what some of its packets met.
 	borne bool
 	// times is how often the packet of a stalled connection was sent; idle tells of one that works
-	// what did not come. more is true where the next seconds may tell more of it.
-	times int
-	idle  string
-	more  bool
+	// what did not come, do what to look at then. partly is true where too little of it was seen to
+	// tell that, more where the next seconds may tell more of it.
+	times  int
+	idle   string
+	do     string
+	partly bool
+	more   bool
 	// came is true where conntrack alone says that a reply came: nobody traced it.
 	came bool
 }
@@ -60,16 +63,29 @@ func Judge(s *Seen) *Answer {
 		return cmp.Or(cmp.Compare(rank(b), rank(a)), cmp.Compare(len(b.like), len(a.like)))
 	})
 	v := all[0]
-	a := &Answer{open: v.more, unheard: v.talk.unheard(s), Kind: v.answer(), Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
+	// One that works is no reason to look away from another that may stall.
+	more := slices.ContainsFunc(all, func(v *verdict) bool { return v.more })
+	a := &Answer{open: more, idle: v.idle != "" || v.partly, unheard: v.talk.unheard(s), Kind: v.answer(), Side: v.side, Confidence: v.confidence, Because: v.because, Flow: v.talk.name(), Requests: v.talk.requests, Replies: v.talk.replies, Flows: s.Flows}
 	a.Sentence = v.sentence(s, words)
 	a.evidence(s, v, all, words)
 	return a
 }
 
-// rank orders verdicts: what is lost for sure comes first.
+// rank orders verdicts: what is lost for sure comes first, and one that surely works behind all
+// that may not.
 func rank(v *verdict) int {
 	order := []Kind{Works, Unknown, Lossy, Refused, Stalled, NoReply, Backlog, Netfilter, Kernel, Conntrack, Queue, Policy, Rule}
-	r := slices.Index(order, v.answer())
+	const certainly, silent = 2, 3 // works: behind them Lossy
+	k := v.answer()
+	r := slices.Index(order, k)
+	switch {
+	case k == Works && (v.idle != "" || v.partly):
+		return silent
+	case k == Works && v.confidence == Certain:
+		return certainly
+	case r > 1:
+		r += 2
+	}
 	if v.confidence == Certain {
 		r += len(order)
 	}

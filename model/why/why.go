@@ -24,6 +24,9 @@
 //     where a packet of the flow is gone and no rule dropped it.
 //   - What was lost lowers what depends on having seen everything: that nothing came, that
 //     no reply came. What was seen stays seen.
+//   - That a TCP connection opens does not mean that it works. What is sent on it must be
+//     acknowledged, and what is asked answered; where that did not come, or may not have been
+//     seen, it works as far as is known (Fine).
 package why
 
 import (
@@ -59,7 +62,8 @@ const (
 	NoReply Kind = "no-reply"
 	// Stalled is a connection that was answered, and of which one end is not heard any more.
 	Stalled Kind = "stalled"
-	// Refused is a request that was answered by a reset or an ICMP error.
+	// Refused is a request that was answered by a reset or an ICMP error, or a connection that a
+	// reset ended before an answer.
 	Refused Kind = "refused"
 	// Works is a request that was answered.
 	Works Kind = "works"
@@ -202,8 +206,9 @@ type Answer struct {
 	Simulated *journey.Journey
 	// Untraced is the drop of which no rule is known, nil where there is none.
 	Untraced *drop.Drop
-	// open is true where a connection that works may yet stall.
-	open bool
+	// open is true where a connection that works may yet stall; idle where it works as far as was
+	// seen, and something did not come that may have been due.
+	open, idle bool
 	// unheard is true where replies cannot be traced.
 	unheard bool
 	// Asks is the request whose socket here would tell more, nil where none would.
@@ -234,6 +239,9 @@ func (a *Answer) Dropped() bool {
 	}
 	return false
 }
+
+// Fine reports whether the flow works, and nothing of it is missing.
+func (a *Answer) Fine() bool { return a.Kind == Works && !a.idle }
 
 // Settled reports whether more of the flow would not change the answer.
 func (a *Answer) Settled() bool {

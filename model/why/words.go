@@ -28,6 +28,9 @@ func (v *verdict) sentence(s *Seen, words drop.Dictionary) string {
 		if v.idle != "" {
 			return name + ": nothing of it was lost here, but " + v.idle
 		}
+		if v.partly {
+			return name + ": the request was " + v.arrival() + ", and the reply came back; how the connection went on was not seen whole"
+		}
 		return "nothing is wrong here: the request " + name + " was " + v.arrival() + ", and the reply came back"
 	case Refused:
 		return v.refused(s, name)
@@ -183,6 +186,8 @@ func (v *verdict) refused(s *Seen, name string) string {
 	switch {
 	case !v.by.reply && !v.by.about: // the probe's socket heard it
 		return fmt.Sprintf("%s: the request was %s, and an error came back: %s", name, v.arrival(), s.Probe.Result)
+	case p.Proto == model.ProtoTCP && v.talk.opened():
+		return fmt.Sprintf("%s: nothing of it was lost here, but a TCP reset from %s ended the connection before an answer came: its program, or a firewall there, broke it off", name, p.Src)
 	case p.Proto == model.ProtoTCP:
 		return fmt.Sprintf("%s: the request was %s, and %s refused it by a TCP reset: nobody listens at that port, or a firewall there rejects it", name, v.arrival(), p.Src)
 	}
