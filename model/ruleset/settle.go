@@ -19,7 +19,7 @@ func Settle(bases []Base, first func(a, b model.Called) bool) []Base {
 // settle orders chains of one priority.
 func settle(same []Base, first func(a, b model.Called) bool) {
 	seen := func(a, b *Base) bool {
-		return between(a, b) != "" && first(model.CalledOf(a.Table, a.Chain), model.CalledOf(b.Table, b.Chain))
+		return Between(a, b) != "" && first(model.CalledOf(a.Table, a.Chain), model.CalledOf(b.Table, b.Chain))
 	}
 	for i := range same { // the next is one that none of the rest was seen before
 		for k := i; k < len(same); k++ {
@@ -39,14 +39,14 @@ func settle(same []Base, first func(a, b model.Called) bool) {
 		same[i].Sure, same[i].Why = true, ""
 	}
 	for i := 1; i < len(same); i++ {
-		if why := between(&same[i-1], &same[i]); why != "" && !seen(&same[i-1], &same[i]) {
+		if why := Between(&same[i-1], &same[i]); why != "" && !seen(&same[i-1], &same[i]) {
 			same[i-1].Sure, same[i-1].Why = false, why
 			same[i].Sure, same[i].Why = false, why
 		}
 	}
 }
 
-// between says why the order of two chains cannot be told from the text, "" where it can.
-func between(a, b *Base) string {
+// Between says why the order of two chains of a hook cannot be told from the text, "" where it can.
+func Between(a, b *Base) string {
 	return doubt(makePlace(a.Table, a.Chain, 0), makePlace(b.Table, b.Chain, 0))
 }

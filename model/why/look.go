@@ -36,6 +36,8 @@ type Look struct {
 	// may be of packets that it looks for.
 	base snapshot.Loss
 	then drop.Watch
+	// calls are the base chains since they were registered, as the snapshots' rules told.
+	calls registered
 }
 
 // NewLook makes a Look. place names the namespace, "" for the one we run in.
@@ -82,6 +84,14 @@ func (l *Look) Snapshot(s *snapshot.Snapshot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.snap = s
+	if s == nil || s.Rules == nil || s.Rules == l.calls.rules {
+		return
+	}
+	next := 1
+	for _, j := range s.Journeys {
+		next = max(next, j.Number+1)
+	}
+	l.calls.look(s.Rules, next)
 }
 
 // Probe says how far the packet of our own is.
@@ -168,10 +178,10 @@ func (l *Look) Suspects(d *drop.Drop) Suspects { return SuspectsOf(d, l.host()) 
 // host is the namespace as it is now; without rules where none are known.
 func (l *Look) host() Host {
 	l.mu.Lock()
-	snap := l.snap
+	snap, since := l.snap, l.calls.since
 	l.mu.Unlock()
 	if snap == nil || snap.Rules == nil {
 		return Host{}
 	}
-	return Host{Index: snap.Names(snap.Rules), Local: snap.Local, Routes: snap.Routes, Journeys: snap.Journeys}
+	return Host{Index: snap.Names(snap.Rules), Local: snap.Local, Routes: snap.Routes, Journeys: snap.Journeys, Since: since}
 }

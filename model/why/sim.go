@@ -21,8 +21,12 @@ type Host struct {
 	Index  *ruleset.Index
 	Local  []netip.Prefix
 	Routes *model.Routes
-	// Journeys are packets that were traced here: what they prove of the order of chains.
+	// Journeys are packets that were traced here: what they prove of the order of chains. Since
+	// has the number of the first that counts, for chains that were registered anew.
 	Journeys []*journey.Journey
+	Since    map[model.Called]int
+
+	first func(a, b model.Called) bool // what Journeys prove, nil where nobody asked
 }
 
 func (h *Host) own(a netip.Addr) bool {
@@ -144,11 +148,28 @@ func Simulate(f *filter.Filter, h Host) *journey.Journey {
 	if !ok || h.Index == nil || len(h.Local) == 0 || p.Family == 0 {
 		return nil
 	}
-	s := &simulation{host: &h, walker: walk.New(h.Index), packet: p, in: fact.Fact[string]{Value: in, Known: in != ""}, possible: map[string]bool{}}
-	s.j = &journey.Journey{ID: "s1", Number: 1, Origin: "sim", Family: p.Family, Packet: p, Closed: true, Complete: true, In: in,
-		Assumptions: append(m.Assumed, "it is the first packet of a new connection", "its mark is "+markWords(p.Mark)+", and what the kernel does beside the rules is not reckoned")}
-	s.run()
+	walker := walk.New(h.Index)
+	run := func(hook model.Hook, bases []ruleset.Base) *simulation {
+		s := &simulation{host: &h, walker: walker, packet: p, in: fact.Fact[string]{Value: in, Known: in != ""}, possible: map[string]bool{}, other: bases, otherAt: hook}
+		s.j = &journey.Journey{ID: "s1", Number: 1, Origin: "sim", Family: p.Family, Packet: p, Closed: true, Complete: true, In: in,
+			Assumptions: append(slices.Clone(m.Assumed), "it is the first packet of a new connection", "its mark is "+markWords(p.Mark)+", and what the kernel does beside the rules is not reckoned")}
+		s.run()
+		return s
+	}
+	s := run(model.HookNone, nil)
+	for i, g := range s.guesses {
+		if i >= mostGuesses || slices.ContainsFunc(g.others, func(o []ruleset.Base) bool { return !sameEnd(s.j, run(g.hook, o).j) }) {
+			s.j.Assumptions = append(s.j.Assumptions, g.String())
+		}
+	}
 	return s.j
+}
+
+// sameEnd reports whether two simulated packets come to the same end.
+func sameEnd(a, b *journey.Journey) bool {
+	x, y := &a.Outcome, &b.Outcome
+	return x.Verdict == y.Verdict && a.Path == b.Path && a.Out == b.Out && slices.Equal(a.Possible, b.Possible) &&
+		(x.Verdict == journey.Accepted || x.By == y.By && x.Sentence == y.Sentence)
 }
 
 func markWords(m uint32) string {
@@ -167,10 +188,17 @@ type simulation struct {
 	muddled bool
 	in      fact.Fact[string]
 	tracked *fact.Connection
+	// marked is true where the connection may have been given a mark before anybody knows of it.
+	marked bool
 	// possible are the outcomes that packets may have had so far, by journey's words; one
 	// that goes on is none.
 	possible map[string]bool
 	unsure   bool
+	// guesses are those of the hooks that it came to. other is the order of the chains of one
+	// hook where it is not to be the guessed one.
+	guesses []guess
+	other   []ruleset.Base
+	otherAt model.Hook
 }
 
 func (s *simulation) run() {
@@ -229,33 +257,33 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 		s.tracked, s.facts.Connection = nil, fact.Of[*fact.Connection](nil)
 	}
 	s.devices(h)
-	bases := s.host.chains(s.packet.Family, h)
-	for i, b := range bases {
-		if strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
+	for _, b := range s.bases(h) {
+		if probe(&b) {
 			continue
 		}
 		if !seen && b.Priority > ruleset.ConntrackPriority {
 			s.track()
 			seen = true
 		}
-		if b.Table.NAT(b.Chain) && (translated || s.tracked == nil || s.tracked.State == fact.Untracked) {
+		nat := b.Table.NAT(b.Chain)
+		out := s.tracked != nil && s.tracked.State == fact.Untracked // of tracking
+		if nat && (translated || s.tracked == nil || out) {
 			continue
 		}
-		facts := s.facts
-		if !seen && b.Priority == ruleset.ConntrackPriority { // who was registered last is called first
-			facts.Connection = fact.Fact[*fact.Connection]{}
+		var r walk.Result
+		if !seen && !out && b.Priority == ruleset.ConntrackPriority {
+			r = s.astride(&b)
+		} else {
+			r = s.walker.Chain(b.Table, b.Chain, s.packet, s.facts, s.muddled)
 		}
-		r := s.walker.Chain(b.Table, b.Chain, s.packet, facts, s.muddled)
-		before := s.facts.Connection
+		if nat && s.tracked.State&fact.Untracked != 0 {
+			r = passedBy(r, &s.facts)
+		}
 		s.packet, s.facts, s.muddled = r.Packet, r.Facts, r.Muddled
-		if !facts.Connection.Known && !r.Facts.Connection.Known {
-			s.facts.Connection = before
-		}
-		if !seen && r.Facts.Connection.Known {
+		if !seen {
 			s.tracked = r.Facts.Connection.Value
 		}
-		if s.take(b, h, r.Ends) {
-			s.j.Assumptions = append(s.j.Assumptions, guessed(bases, i)...)
+		if len(r.Ends) > 0 && s.take(b, h, r.Ends) {
 			return true
 		}
 		for i := range r.Ends {
@@ -269,6 +297,18 @@ func (s *simulation) through(h model.Hook) (ended bool) {
 		s.track()
 	}
 	return false
+}
+
+// bases are the chains of a hook in the order that is tried.
+func (s *simulation) bases(h model.Hook) []ruleset.Base {
+	if h == s.otherAt && s.other != nil {
+		return s.other
+	}
+	bases := s.host.chains(s.packet.Family, h)
+	if s.other == nil {
+		s.guesses = append(s.guesses, s.host.guesses(h, bases)...)
+	}
+	return bases
 }
 
 // anywhere notes what may become of a packet that may be for this host or for another: its
@@ -299,14 +339,6 @@ func (s *simulation) devices(h model.Hook) {
 	default:
 		s.facts.In, s.facts.Out = fact.Fact[string]{}, out
 	}
-}
-
-// track has conntrack see the packet, unless a rule took it out of tracking.
-func (s *simulation) track() {
-	if s.tracked == nil || s.tracked.State != fact.Untracked {
-		s.tracked = &fact.Connection{State: fact.New, Reply: fact.Of(false), Mark: fact.Of(uint32(0)), Zone: fact.Of(uint16(0)), Original: fact.Of(s.packet.Tuple())}
-	}
-	s.facts.Connection = fact.Of(s.tracked)
 }
 
 // take notes what a base chain does; true where nothing comes out of it.

@@ -26,9 +26,6 @@ func SuspectsOf(d *drop.Drop, h Host) (s Suspects) {
 	if h.Index == nil || d.Hook == model.HookNone || !d.HasPacket() {
 		return s
 	}
-	known := func(name string) fact.Fact[string] { return fact.Fact[string]{Value: name, Known: name != ""} }
-	facts := fact.Facts{Mark: fact.Of(d.Packet.Mark), In: known(d.In), Out: known(d.Out), Local: func(a netip.Addr) fact.Answer { return fact.Is(h.own(a)) }}
-	packet, muddled, walker := d.Packet, false, walk.New(h.Index)
 	family, in := d.Packet.Family, called(d)
 	switch {
 	case in == model.FamilyBridge:
@@ -36,12 +33,27 @@ func SuspectsOf(d *drop.Drop, h Host) (s Suspects) {
 	case in == 0 && bridged(d): // ebtables' rules may have done it too
 		return s
 	}
-	var last *ruleset.Base // nothing comes out of it
-	for _, b := range h.chains(family, d.Hook) {
-		if last != nil && !beside(last, &b) {
+	bases, walker := h.chains(family, d.Hook), walk.New(h.Index)
+	s.along(d, &h, walker, in, bases)
+	for i, g := range h.guesses(d.Hook, bases) {
+		if i >= mostGuesses {
+			s.Open = true
 			break
 		}
-		if in != 0 && b.Table.Family != in || !on(b.Chain, d) || strings.HasPrefix(b.Table.Name, journey.ProbePrefix) {
+		for _, other := range g.others {
+			s.along(d, &h, walker, in, other)
+		}
+	}
+	return s
+}
+
+// along adds those that may have dropped the packet where the hook's chains are called in an order.
+func (s *Suspects) along(d *drop.Drop, h *Host, walker *walk.Walker, in model.Family, bases []ruleset.Base) {
+	known := func(name string) fact.Fact[string] { return fact.Fact[string]{Value: name, Known: name != ""} }
+	facts := fact.Facts{Mark: fact.Of(d.Packet.Mark), In: known(d.In), Out: known(d.Out), Local: func(a netip.Addr) fact.Answer { return fact.Is(h.own(a)) }}
+	packet, muddled := d.Packet, false
+	for _, b := range bases {
+		if in != 0 && b.Table.Family != in || !on(b.Chain, d) || probe(&b) {
 			continue
 		}
 		r := walker.Chain(b.Table, b.Chain, packet, facts, muddled)
@@ -50,20 +62,20 @@ func SuspectsOf(d *drop.Drop, h Host) (s Suspects) {
 			switch e := &r.Ends[i]; e.Verdict {
 			case model.VerdictDrop, model.VerdictReject:
 				st := step(&b, d.Hook, e)
-				s.List = append(s.List, journey.CulpritOf(&st))
+				if c := journey.CulpritOf(&st); !slices.Contains(s.List, c) {
+					s.List = append(s.List, c)
+				}
 			case model.VerdictAccept:
 				goes = true
 			default:
 				s.Open, goes = true, true
 			}
 		}
-		if !goes { // but one beside it may be called before
-			last = &b
-			continue
+		if !goes {
+			return
 		}
 		packet, facts, muddled = r.Packet, r.Facts, r.Muddled
 	}
-	return s
 }
 
 // called is the family of the chain that dropped the packet, by the kernel's function that called
