@@ -1,6 +1,11 @@
 package journey
 
-import "nfscope/model"
+import (
+	"slices"
+	"strings"
+
+	"nfscope/model"
+)
 
 // asleep finds a chain of nf_tables that the packet may have met where nf_tables may tell
 // nothing: it looks for the trace's bit only while a rule somewhere on the host can set it
@@ -30,8 +35,8 @@ func (f *Fold) asleep(b *builder) *base {
 		}
 	}
 	for i := range b.bases.below {
-		if c := &b.bases.below[i]; start.before(c.place) && (!stopped || !at.before(c.place)) && b.comesBelow(kernels(c.hook)) {
-			return c
+		if c := &b.bases.below[i]; start.before(c.place) && (!stopped || !at.before(c.place)) && b.comesBelow(kernels(c.hook)) && (c.onLoopback() || !b.leavesByLoopback()) {
+			return &c.base
 		}
 	}
 	return nil
@@ -48,4 +53,19 @@ func (b *builder) comesBelow(h model.Hook) bool {
 		return !b.local()
 	}
 	return b.way != model.HookInput
+}
+
+// leavesByLoopback reports whether the packet was sent to this host itself: no bridge and no other
+// device comes after that. Any other device may hand it on to one below: a bridge to its port, a
+// VLAN, a macvlan or a tunnel to the device that it stands on, whose chain at egress can drop
+// it still. What stands on what is not known here.
+func (b *builder) leavesByLoopback() bool {
+	return slices.ContainsFunc(b.walks, func(w *walk) bool {
+		return kernels(w.place.hook) == model.HookPostrouting && !below(w.family) && w.out == "lo"
+	})
+}
+
+// onLoopback reports whether a chain may be one of loopback's device.
+func (c *bound) onLoopback() bool {
+	return c.family != model.FamilyBridge && (c.device == "" || strings.Contains(c.device, "*") || slices.Contains(strings.Split(c.device, ","), "lo"))
 }

@@ -15,12 +15,18 @@ func TestAsleep(t *testing.T) {
 	p := udp("10.1.0.1", 5)
 	raw := legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT"), builtin("raw", "OUTPUT", "ACCEPT"))
 	filter := legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT", target("DROP")), builtin("filter", "INPUT", "ACCEPT"))
+	mangle := legacyTable("mangle", builtin("mangle", "POSTROUTING", "ACCEPT"))
 	inet := func(c *model.Chain) *model.Table { return nftTable("fw", c) }
 	nat := func(c *model.Chain) *model.Table {
 		return &model.Table{Backend: model.BackendIptablesNFT, Family: model.FamilyIPv4, Name: "nat", Chains: []*model.Chain{c}}
 	}
 	bridge := func(h model.Hook, at model.Priority) *model.Table {
 		return &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{chainOf("c", h, at, "accept")}}
+	}
+	device := func(d string) *model.Table {
+		c := chainOf("c", model.HookEgress, 0, "accept")
+		c.Device = d
+		return &model.Table{Backend: model.BackendNFTables, Family: model.FamilyNetdev, Name: "d", Chains: []*model.Chain{c}}
 	}
 	six := inet(chainOf("f", model.HookForward, 0, "accept"))
 	six.Family = model.FamilyIPv6
@@ -30,8 +36,13 @@ func TestAsleep(t *testing.T) {
 	drops := []Event{begun, line("filter", "FORWARD", EventRule, 1, model.HookForward, p)}
 	delivered := []Event{begun, line("filter", "INPUT", EventPolicy, 1, model.HookInput, p)}
 	local := []Event{made}
+	self := []Event{made, line("mangle", "POSTROUTING", EventPolicy, 1, model.HookPostrouting, p)}
+	self[0].Out, self[1].Out, self[1].In = "lo", "lo", ""
+	turned := append([]Event{}, self...) // translated in output, whose chains keep the device
+	turned[1].Out = "r1"
 	told := append(passes[:2:2], message("f", EventPolicy, 0, model.VerdictAccept, p))
 	told[2].Out = "r1"
+	const egress = "what d/c did with it, if it came there, is not known: nf_tables' chains are not traced"
 	const unknown, not = "what fw/f did with it, if it came there, is not known: nf_tables' chains are not traced", "what b/c did with it, if it came there, is not known: nf_tables' chains are not traced"
 	forward := func(at model.Priority) *model.Table { return inet(chainOf("f", model.HookForward, at, "accept")) }
 	for _, c := range []struct {
@@ -62,12 +73,26 @@ func TestAsleep(t *testing.T) {
 		{"a bridge's output, made here", bridge(model.HookOutput, 0), local, Unknown, not},
 		{"a bridge's output, and it is delivered", bridge(model.HookOutput, 0), delivered, Accepted, ""},
 		{"a bridge's output behind the drop", bridge(model.HookOutput, 0), drops, Dropped, ""},
+		{"a device's egress", device("r1"), passes, Unknown, egress},
+		{"another's, on which r1 may stand", device("r9"), passes, Unknown, egress},
+		{"a device's egress, and it is sent to this host itself", device("r9"), self, Accepted, ""},
+		{"several devices' egress, and it is sent to this host itself", device("r8,r9"), self, Accepted, ""},
+		{"loopback's egress", device("lo"), self, Unknown, egress},
+		{"loopback's egress among others", device("r9,lo"), self, Unknown, egress},
+		{"egress of all whose names begin so", device("l*"), self, Unknown, egress},
+		{"egress of devices that are not known", device(""), self, Unknown, egress},
+		{"a device's egress, and it was sent to this host itself before it was translated", device("r9"), turned, Unknown, egress},
+		{"a bridge's output, and it is sent to this host itself", bridge(model.HookOutput, 0), self, Accepted, ""},
 		{"something else keeps it awake", forward(5), told, Accepted, ""},
 	} {
 		for _, asleep := range []bool{true, false} {
 			f := NewFold(Options{})
 			f.SetNoNFT(asleep)
-			f.SetRules(rulesOf(raw, filter, c.table), time.Time{})
+			tables := []*model.Table{raw, filter}
+			if len(c.events) == 2 && c.events[1].Table == "mangle" {
+				tables = append(tables, mangle)
+			}
+			f.SetRules(rulesOf(append(tables[:len(tables):len(tables)], c.table)...), time.Time{})
 			for i := range c.events {
 				f.Event(&c.events[i])
 			}

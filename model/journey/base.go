@@ -22,7 +22,7 @@ type bases struct {
 	nat []base // of legacy tables; at leaves out all of nat
 	// natNFT are those of nf_tables.
 	natNFT []base
-	below  []base // of bridges and devices
+	below  []bound // of bridges and devices
 	mutes  []mute
 	// tracesLate is true where a rule of nf_tables may switch a trace on behind prerouting and
 	// output.
@@ -35,6 +35,12 @@ type bases struct {
 	ahead  map[aheadKey]stops
 	// tied are the chains whose place is that of another table's chain too.
 	tied map[base]model.Called
+}
+
+// bound is a base chain with the devices that it is bound to, as Chain.Device has them.
+type bound struct {
+	base
+	device string
 }
 
 // mute is a rule that says "meta nftrace set 0": what a packet meets behind it is not
@@ -61,7 +67,7 @@ func basesOf(rs *model.Ruleset) *bases {
 		for _, c := range t.Chains {
 			at := base{placeOf(t.Family, c.Hook, c.Priority), t.Backend, t.Family, t.Name, c.Name}
 			if c.Hook != model.HookNone && below(t.Family) {
-				all.below = append(all.below, at)
+				all.below = append(all.below, bound{at, c.Device})
 			}
 			if c.Hook == model.HookNone || int(c.Hook) >= len(all.at) {
 				continue
@@ -231,7 +237,7 @@ func (b *builder) unseenBelow() *base {
 		return nil
 	}
 	for i := range b.bases.below {
-		if c := &b.bases.below[i]; !b.walked(c) {
+		if c := &b.bases.below[i].base; !b.walked(c) {
 			return c
 		}
 	}

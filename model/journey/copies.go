@@ -149,7 +149,7 @@ func (b *builder) leftBy() string {
 
 // throughBridge reports whether all chains of bridges that the host sends by let the packet on.
 func (b *builder) throughBridge() bool {
-	return !slices.ContainsFunc(b.bases.below, func(c base) bool {
-		return (kernels(c.hook) == model.HookOutput || c.hook == model.HookPostrouting) && !b.done(&c)
+	return !slices.ContainsFunc(b.bases.below, func(c bound) bool {
+		return (kernels(c.hook) == model.HookOutput || c.hook == model.HookPostrouting) && !b.done(&c.base)
 	})
 }
