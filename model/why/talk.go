@@ -15,6 +15,8 @@ type talk struct {
 	// orig is the tuple of what the client sends, as it comes here.
 	orig   model.Tuple
 	family model.Family
+	// conn is conntrack's tuple of the connection, zero where it told none.
+	conn model.Tuple
 	// sights are its packets, about what only tells of them: ICMP errors.
 	sights, about []*sight
 	requests      Counts
@@ -59,7 +61,7 @@ func talks(list []*sight, f *filter.Filter) []*talk {
 			}
 		}
 		for _, k := range tuplesOf(x) {
-			if t := byTuple[k]; t != nil {
+			if t := byTuple[k]; t != nil && !t.foreign(x) {
 				return t
 			}
 		}
@@ -97,6 +99,9 @@ func talks(list []*sight, f *filter.Filter) []*talk {
 			t.about = append(t.about, x)
 			continue
 		}
+		if !t.conn.Src.IsValid() {
+			t.conn = connection(x)
+		}
 		x.reply = t.isReply(x)
 		t.sights = append(t.sights, x)
 	}
@@ -114,9 +119,33 @@ func last(is bool) int {
 	return 0
 }
 
+// connection is what the client of the packet's connection sends, as it comes here and as conntrack
+// has it; zero where that is not known.
+func connection(x *sight) model.Tuple {
+	switch d, j := x.drop, x.journey; {
+	case x.about:
+	case d != nil && d.Tracked():
+		return d.Orig
+	case j != nil && j.Direction == journey.Original && x.packet.Transport && x.packet.Proto.Ports():
+		return x.packet.Tuple()
+	}
+	return model.Tuple{}
+}
+
+// foreign reports whether a packet is of another connection than the flow: behind NAT two of them
+// may have the same addresses and ports, until the kernel drops one for that. The reply that
+// conntrack takes for a connection of its own (apart) is none.
+func (t *talk) foreign(x *sight) bool {
+	k := connection(x)
+	return k.Src.IsValid() && t.conn.Src.IsValid() && k != t.conn && k.Reverse() != t.conn
+}
+
 // tuplesOf are the tuples by which packets of the same flow may go.
 func tuplesOf(x *sight) []model.Tuple {
 	k := x.packet.Tuple()
+	if d := x.drop; d != nil && d.Tracked() && x.fate == byTable { // behind NAT it has what is another's
+		return []model.Tuple{d.Orig, d.Orig.Reverse()}
+	}
 	out := []model.Tuple{k, k.Reverse()}
 	if d := x.drop; d != nil && d.Tracked() {
 		out = append(out, d.Orig, d.Reply)

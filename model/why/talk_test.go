@@ -105,6 +105,54 @@ func TestTalks(t *testing.T) {
 	}
 }
 
+// TestClash: connections that have the same addresses and ports behind SNAT, each of its own client,
+// are flows of their own: a drop of one is no drop of the other, and no reply of the other's answers
+// it. The kernel drops all but the first (insert_failed), or a rule does before that is found out.
+func TestClash(t *testing.T) {
+	client := func(port uint16) model.Packet {
+		return with(udp(port), func(p *model.Packet) { p.SPort = port })
+	}
+	behind := with(udp(1), func(p *model.Packet) { p.Src, p.SPort = netip.MustParseAddr("10.2.0.1"), 7000 })
+	gone := func(port uint16, f fate) *sight {
+		d, request := netfilter(9, behind), client(port)
+		d.Orig, d.Reply = request.Tuple(), behind.Tuple().Reverse()
+		return &sight{drop: d, packet: &d.Packet, at: d.Time, fate: f}
+	}
+	of := func(flow uint32, direction string, p model.Packet) *sight {
+		j := traced(10, p, journey.Accepted, journey.Culprit{})
+		j.Flow, j.Direction = flow, direction
+		return &sight{journey: j, packet: &j.Packet, at: j.Start, fate: arrived}
+	}
+	request, reply := of(7, journey.Original, client(40000)), of(7, journey.Reply, back(behind))
+	f, err := filter.Parse("udp and dst port 9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		list []*sight
+		want string // of each flow the client's port, and a letter for each packet: q, r
+	}{
+		{"the first is answered, the others are dropped", []*sight{request, reply, gone(40001, byTable), gone(40002, byTable)}, "40000 qr, 40001 q, 40002 q"},
+		{"a rule drops the others", []*sight{request, reply, gone(40001, byNetwork), gone(40002, byNetwork)}, "40000 qr, 40001 q, 40002 q"},
+		{"a rule drops all", []*sight{gone(40001, byNetwork), gone(40002, byNetwork), gone(40001, byNetwork)}, "40001 qq, 40002 q"},
+		{"the same client again", []*sight{gone(40001, byTable), gone(40001, byTable)}, "40001 qq"},
+		{"a drop, and a reply to what was not seen", []*sight{gone(40001, byTable), reply}, "40001 q, 7000 r"},
+	} {
+		var got []string
+		for _, k := range talks(c.list, f) {
+			letters := ""
+			for _, x := range k.sights {
+				letters += map[bool]string{false: "q", true: "r"}[x.reply]
+			}
+			got = append(got, fmt.Sprintf("%d %s", k.orig.SPort, letters))
+		}
+		if got := strings.Join(got, ", "); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
 // TestCounters: which counters may be a packet's end, and which comes first.
 func TestCounters(t *testing.T) {
 	v6 := with(udp(1), func(p *model.Packet) {
