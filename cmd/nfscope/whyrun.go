@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"sync"
@@ -224,6 +225,7 @@ func (w *whyRun) last() (*why.Answer, *why.Seen) {
 	switch {
 	case a.Kind == why.Nothing:
 		s.Simulated = w.look.Simulation()
+		s.Bridge = w.bridge()
 		a = w.answer(s)
 	case a.Untraced != nil:
 		list := w.look.Suspects(a.Untraced)
@@ -231,6 +233,23 @@ func (w *whyRun) last() (*why.Answer, *why.Seen) {
 		a = w.answer(s)
 	}
 	return a, s
+}
+
+// bridge is one that may pass on packets of the filter which no hook of IP sees.
+func (w *whyRun) bridge() string {
+	list, err := w.filter.Conjuncts(math.MaxInt)
+	v4, v6 := err != nil, err != nil
+	for _, c := range list {
+		switch i := slices.IndexFunc(c.Conds, func(k filter.Cond) bool { return k.Field == filter.FieldFamily }); {
+		case i < 0:
+			v4, v6 = true, true
+		case c.Conds[i].Family == model.FamilyIPv4:
+			v4 = true
+		default:
+			v6 = true
+		}
+	}
+	return drops.Hidden(w.ns, v4, v6)
 }
 
 // answer judges, and asks for the socket or for the next hop where that says more.

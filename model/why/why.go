@@ -138,6 +138,9 @@ type Seen struct {
 	// Suspects may have dropped a packet that was not traced, Untraced; nil where nobody asked.
 	Suspects *Suspects
 	Untraced *drop.Drop
+	// Bridge may pass on packets of the filter that are not traced, as no hook of IP sees them; ""
+	// where there is none, or nobody asked.
+	Bridge string
 	// Simulated is a packet of the filter taken through the rules, nil where that could not
 	// be done, or was not needed.
 	Simulated *journey.Journey

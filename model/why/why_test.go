@@ -368,6 +368,7 @@ func TestJudge(t *testing.T) {
 		{name: "nothing, and a loss", seen: Seen{Over: true, Held: 4}, kind: Nothing, side: Request, confidence: Likely, says: "4 packets held back by the rate limit", sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
 		{name: "drops of the host that nobody was told of", seen: Seen{Over: true, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode, Missed: 3}}, kind: Nothing, side: Request, confidence: Certain, says: "lost: nothing\nof 3 drops in the whole host the kernel told nobody",
 			sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
+		{name: "nothing, beside a bridge that hides it", seen: Seen{Over: true, Bridge: "br0", Watch: drop.Watch{Step: drop.StepBPF}}, kind: Nothing, side: Request, confidence: Likely, sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9", says: "packets that the bridge br0 only passes on may meet no hook that is traced"},
 		{name: "nothing, without eBPF", seen: Seen{Over: true, Watch: drop.Watch{Step: drop.StepProc}}, kind: Nothing, side: Request, confidence: Likely, says: "dropped before prerouting",
 			sentence: "nothing of this flow was seen here in 2 s: udp and dst host 10.2.0.2 and dst port 9"},
 		{name: "a probe that was not sent", seen: Seen{Over: true, Probe: &Probe{What: "UDP datagram to 10.2.0.2:9", Result: "network is unreachable", Refused: true, Unsent: true}}, kind: Kernel, side: Request, confidence: Certain, dropped: true,

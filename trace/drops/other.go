@@ -15,6 +15,9 @@ import (
 // NextHop is not known.
 func NextHop(*netns.Handle, netip.Addr, string) *drop.Neighbour { return nil }
 
+// Hidden is not known.
+func Hidden(*netns.Handle, bool, bool) string { return "" }
+
 // Reader tells what the kernel drops in one namespace.
 type Reader struct{}
 
