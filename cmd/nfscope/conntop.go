@@ -59,15 +59,22 @@ func printTop(w *bufio.Writer, rows []*flow.Group, of int, by flow.Kind) {
 		width = max(width, len(r.Key.String()))
 	}
 	fmt.Fprintf(w, "by %s, %d of %d\n%-*s %11s %9s %12s %14s %12s\n", by.Word(), len(rows), of, width, by.Word(), "connections", "unreplied", "packets", "bytes", "bytes/s")
+	missing := 0
 	for _, r := range rows {
 		packets, bytes, rate := "n/a", "n/a", "n/a"
 		if r.Counted > 0 {
 			packets, bytes = fmt.Sprint(r.Packets()), fmt.Sprint(r.Bytes())
+			if n := r.Uncounted(); n > 0 {
+				packets, bytes, missing = packets+"+", bytes+"+", missing+n
+			}
 		}
 		if r.Rated > 0 {
 			rate = fmt.Sprintf("%.0f", r.Rate)
 		}
 		fmt.Fprintf(w, "%-*s %11d %9d %12s %14s %12s\n", width, r.Key, r.Flows, r.Unreplied, packets, bytes, rate)
+	}
+	if missing > 0 {
+		fmt.Fprintf(w, "+ and more: %s have no counters: they came after the last reading, or began before net.netfilter.nf_conntrack_acct was 1\n", plural(uint64(missing), "connection"))
 	}
 	if len(rows) > 0 && rows[0].Counted == 0 {
 		fmt.Fprintln(w, uncounted)

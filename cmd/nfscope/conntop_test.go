@@ -30,6 +30,11 @@ proto       connections unreplied      packets          bytes      bytes/s
 tcp                   1         1          n/a            n/a          n/a
 packets and bytes are not counted: sysctl -w net.netfilter.nf_conntrack_acct=1 counts those of new connections
 `: {one(1, model.ProtoTCP, 0)},
+		`by proto, 1 of 1
+proto       connections unreplied      packets          bytes      bytes/s
+tcp                   3         3          10+           100+          n/a
++ and more: 2 connections have no counters: they came after the last reading, or began before net.netfilter.nf_conntrack_acct was 1
+`: {one(1, model.ProtoTCP, 100), one(2, model.ProtoTCP, 0), one(3, model.ProtoTCP, 0)},
 	} {
 		var out bytes.Buffer
 		w := bufio.NewWriter(&out)

@@ -48,7 +48,7 @@ func contracts() map[string]string {
 			under("by?.", rule[:len(rule)-len("text TEXT\n")]+"text string\nkind rule|policy\n") + "reason? TEXT\nevidence[] TEXT\ndo? TEXT\n" + under("requests.", counts) + under("replies.", counts) +
 			"journeys[] TEXT\nsimulated bool\nprobe?.what TEXT\nprobe?.result string\nprobe?.refused bool\nlooked_ns number\ndrops_by bpf|perf|proc|\nloss.lost number\nloss.gaps number\nloss.held number\nloss.untold number\nnetns string\n",
 		"nfscope/log/1":             "time time\nsource nflog|log\nprefix string\nhook? " + hooks + "\nfamily? " + families + "\nin string\nout string\npacket? object\n" + under("rules[].", rule),
-		"nfscope/top/1":             "time time\nby TEXT\nrank number\nname string\nflows number\nunreplied number\n",
+		"nfscope/top/1":             "time time\nby TEXT\nrank number\nname string\nflows number\nunreplied number\nuncounted? number\n",
 		"nfscope/pool/1":            "time time\naddress TEXT\nfamily ip|ip6\nproto string\nports.first number\nports.last number\nports.from rule|kernel\nused number\nclosing number\navailable number\nshare number\n" + under("rules[].", rule),
 		"nfscope/conntrack-stats/1": "time time\ninterval_ns number\ncpus list\nwarnings[].bad bool\nwarnings[].words TEXT\n",
 		"nfscope/set/1":             "backend ipset|nft\nname TEXT\ntype TEXT\ncount? number\n",

@@ -23,6 +23,15 @@ type Group struct {
 // Bytes is the total of both directions.
 func (g *Group) Bytes() uint64 { return g.Sent.Bytes + g.Back.Bytes }
 
+// Uncounted is how many flows are missing in what the others have together: an event of a new one has no
+// counters, and one that began before nf_conntrack_acct was 1 never has. Where none is counted it is 0.
+func (g *Group) Uncounted() int {
+	if g.Counted == 0 {
+		return 0
+	}
+	return g.Flows - g.Counted
+}
+
 // Packets is the total of both directions.
 func (g *Group) Packets() uint64 { return g.Sent.Packets + g.Back.Packets }
 

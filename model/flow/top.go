@@ -41,8 +41,9 @@ func (g *Group) JSON(at time.Time, rank int) ([]byte, error) {
 		Unreplied int       `json:"unreplied"`
 		Packets   *uint64   `json:"packets,omitempty"`
 		Bytes     *uint64   `json:"bytes,omitempty"`
+		Uncounted int       `json:"uncounted,omitempty"`
 		Rate      *float64  `json:"bytes_per_second,omitempty"`
-	}{Schema: TopSchema, Time: at, By: g.Key.Kind.Word(), Rank: rank, Name: g.Key.String(), Flows: g.Flows, Unreplied: g.Unreplied}
+	}{Schema: TopSchema, Time: at, By: g.Key.Kind.Word(), Rank: rank, Name: g.Key.String(), Flows: g.Flows, Unreplied: g.Unreplied, Uncounted: g.Uncounted()}
 	if g.Counted > 0 {
 		packets, bytes := g.Packets(), g.Bytes()
 		j.Packets, j.Bytes = &packets, &bytes

@@ -49,6 +49,7 @@ func healths() [][2]string {
 		{`no connections`, `没有连接`},
 		{`no counters: (.+)`, `没有计数：$1`},
 		{`no counters`, `没有计数`},
+		{`( )\+ and more: (.+) have no counters: they came after the last reading, or began before net\.netfilter\.nf_conntrack_acct was 1`, `$1+ 还有更多：@$2@ 没有计数，它们在上次读表之后出现，或在 net.netfilter.nf_conntrack_acct 为 1 之前就已开始`},
 		{`( )and (.+) with (.+), each behind these in this order`, `$1另有 @$2@，共 @$3@，按这个次序都在这些之后`},
 		{`(\S+) groups?`, `$1 组`},
 		{`(\S+) connections?`, `$1 个连接`},

@@ -35,7 +35,10 @@ func (p *Page) groupRows(f *page.Frame, width int) []string {
 		}
 		packets, bytes, rate := "n/a", "n/a", "n/a"
 		if g.Counted > 0 {
-			packets, bytes, rate = units.Count(g.Packets(), 8), units.Bytes(g.Bytes()), "-"
+			packets, bytes, rate = units.Count(g.Packets(), 7), units.Bytes(g.Bytes()), "-"
+			if g.Uncounted() > 0 {
+				packets, bytes = packets+"+", bytes+"+"
+			}
 			if g.Rated > 0 {
 				rate = units.Bytes(uint64(g.Rate)) + "/s"
 			}
@@ -56,6 +59,13 @@ func (p *Page) groupNotes() (out []string) {
 	o := &p.order
 	if o.more > 0 {
 		out = append(out, fmt.Sprintf(" and %s with %s, each behind these in this order", units.Plural(uint64(o.more), 7, "group"), units.Plural(uint64(o.moreFlows), 7, "connection")))
+	}
+	missing := 0
+	for _, g := range o.groups {
+		missing += g.Uncounted()
+	}
+	if missing > 0 {
+		out = append(out, fmt.Sprintf(" + and more: %s have no counters: they came after the last reading, or began before net.netfilter.nf_conntrack_acct was 1", units.Plural(uint64(missing), 7, "connection")))
 	}
 	if o.made.kind != flow.OfNATClass {
 		return out
