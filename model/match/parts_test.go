@@ -1,7 +1,6 @@
 package match_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/match"
+	"nfscope/model/saytest"
 )
 
 // said gives the words of a rule's parts.
@@ -54,20 +54,6 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// elsewhere puts what a model.Say is asked for into signs, and what is filled in beside them.
-func elsewhere(phrase string, with ...any) string {
-	signs := regexp.MustCompile(`%(?:\[\d\])?[sd%]|[A-Za-z']+`).ReplaceAllStringFunc(phrase, func(s string) string {
-		if s[0] == '%' {
-			return s
-		}
-		return "#"
-	})
-	if len(with) == 0 {
-		return signs
-	}
-	return fmt.Sprintf(signs, with...)
-}
-
 // Whatever the rule: all that its words say of themselves is asked for, so that it can be said in
 // another language, and nothing of the rule's own is.
 func TestEveryWordIsAskedFor(t *testing.T) {
@@ -87,7 +73,7 @@ func TestEveryWordIsAskedFor(t *testing.T) {
 		_, text := g.rule(m, tg)
 		r := match.Parse(text, f)
 		own := r.String() + text
-		for _, p := range r.PartsIn(elsewhere) {
+		for _, p := range r.PartsIn(saytest.Signs) {
 			if words.MatchString(p.Words) {
 				seen++
 			}

@@ -1,7 +1,6 @@
 package nft_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"regexp"
@@ -10,6 +9,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/nft"
+	"nfscope/model/saytest"
 )
 
 // checkParts holds what must be true of the parts of every rule.
@@ -61,20 +61,6 @@ func TestStatementsHaveWords(t *testing.T) {
 	}
 }
 
-// elsewhere puts what a model.Say is asked for into signs, and what is filled in beside them.
-func elsewhere(phrase string, with ...any) string {
-	signs := regexp.MustCompile(`%(?:\[\d\])?[sd%]|[A-Za-z']+`).ReplaceAllStringFunc(phrase, func(s string) string {
-		if s[0] == '%' {
-			return s
-		}
-		return "#"
-	})
-	if len(with) == 0 {
-		return signs
-	}
-	return fmt.Sprintf(signs, with...)
-}
-
 // Of every form that the kernel takes: all that its words say of themselves is asked for, so that it
 // can be said in another language, and nothing of the rule's own is.
 func TestEveryWordIsAskedFor(t *testing.T) {
@@ -82,7 +68,7 @@ func TestEveryWordIsAskedFor(t *testing.T) {
 	check := func(text string, f model.Family) {
 		rule := nft.Parse(text, f)
 		own := strings.ToLower(text + rule.String())
-		for _, p := range rule.PartsIn(elsewhere) {
+		for _, p := range rule.PartsIn(saytest.Signs) {
 			for _, w := range words.FindAllString(p.Words, -1) {
 				if !strings.Contains(own, strings.ToLower(w)) {
 					t.Errorf("%s\n  %q was not asked for: %s", text, w, p.Words)
