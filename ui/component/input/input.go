@@ -3,6 +3,9 @@
 package input
 
 import (
+	"unicode"
+
+	"charm.land/bubbles/v2/key"
 	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 
@@ -23,7 +26,8 @@ func New(text string) Input {
 	m.Prompt = ""
 	m.CharLimit = 500
 	m.SetVirtualCursor(false)
-	m.KeyMap.Paste.SetEnabled(false) // it would start a program; terminals paste by themselves
+	m.KeyMap.Paste.SetEnabled(false)             // it would start a program; terminals paste by themselves
+	m.KeyMap.DeleteWordForward.SetEnabled(false) // it panics one rune before the end (bubbles v2.2.1): see deleteWord
 	m.Focus()
 	m.SetValue(text)
 	m.CursorEnd()
@@ -58,8 +62,30 @@ func (in *Input) Update(msg tea.Msg) bool {
 		}
 		in.all = false
 	}
-	in.m, _ = in.m.Update(msg)
+	if k, ok := msg.(tea.KeyPressMsg); ok && key.Matches(k, wordForward) {
+		in.deleteWord()
+	} else {
+		in.m, _ = in.m.Update(msg)
+	}
 	return in.m.Value() != old
+}
+
+// wordForward are the keys that take away the word right of the cursor.
+var wordForward = key.NewBinding(key.WithKeys("alt+d", "alt+delete", "ctrl+delete"))
+
+// deleteWord takes away the word right of the cursor, and the blanks before it.
+func (in *Input) deleteWord() {
+	r := []rune(in.m.Value())
+	at := min(in.m.Position(), len(r))
+	end := at
+	for end < len(r) && unicode.IsSpace(r[end]) {
+		end++
+	}
+	for end < len(r) && !unicode.IsSpace(r[end]) {
+		end++
+	}
+	in.m.SetValue(string(r[:at]) + string(r[end:]))
+	in.m.SetCursor(at)
 }
 
 // View draws the text in exactly width cells, the cursor in sight; where there is
