@@ -39,6 +39,8 @@ func TestSentence(t *testing.T) {
 	miss := accept
 	miss.Kind, miss.Verdict = journey.KindMiss, model.VerdictUnknown
 	miss.Because = []journey.Because{{Match: "proto", Result: "yes"}, {Match: "dport", Want: "8080", Have: "8443", Result: "no"}}
+	not := miss
+	not.Because = []journey.Because{{Match: "conntrack ctstate", Want: "not DNAT", Have: "DNAT", Result: "no"}, {Match: "time 9:00", Have: "not known: the time", Result: "unknown"}}
 	earlier := first
 	earlier.Kind, earlier.Verdict = journey.KindMiss, model.VerdictUnknown
 	limit, limited := first, first
@@ -63,6 +65,8 @@ func TestSentence(t *testing.T) {
 			"#7 and #3 go the same way until filter/FORWARD rule 4: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: dport is 8443, not 8080; it comes to the policy"},
 		{"by a near miss", way(3, 8080, "accepted", first, accept), way(7, 8443, "dropped", first, miss, policy), 1,
 			"#3 and #7 go the same way until filter/FORWARD rule 4: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: dport 8443 is not 8080"},
+		{"by what a rule does not want", way(3, 8080, "accepted", first, accept), way(7, 8443, "dropped", first, not, policy), 1,
+			"#3 and #7 go the same way until filter/FORWARD rule 4: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: conntrack ctstate is DNAT; time 9:00 is not known: the time"},
 		{"behind a rule that neither matched", way(3, 8080, "accepted", earlier, accept), way(7, 8443, "dropped", earlier, policy), 1,
 			"#3 and #7 part at the first step, filter/FORWARD rule 4: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: dport is 8443, not 8080; it comes to the policy"},
 		{"nothing to see", way(3, 80, "accepted", counted), way(7, 80, "dropped", policy), 0,

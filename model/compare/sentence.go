@@ -116,16 +116,7 @@ func (c *Comparison) matched(j, k *journey.Journey, s, l *journey.Step) string {
 // the rule asks for and the packets differ in.
 func (c *Comparison) why(j, k *journey.Journey, s, l *journey.Step) string {
 	if l.Kind == journey.KindMiss && l.Rule == s.Rule {
-		var no []string
-		for _, b := range l.Because {
-			switch b.Result {
-			case "no":
-				no = append(no, fmt.Sprintf("%s %s is not %s", b.Match, b.Have, b.Want))
-			case "unknown":
-				no = append(no, fmt.Sprintf("whether %s is %s is not known", b.Match, b.Want))
-			}
-		}
-		return strings.Join(no, ", ")
+		return strings.Join(l.Conditions(), "; ")
 	}
 	var list []string
 	for _, f := range asked(c.At, s.Text) {

@@ -126,7 +126,5 @@ func comparisons() [][2]string {
 		{`the packets differ in nothing that the rule is seen to ask for; it may count, or ask a set or the connection`, `两个报文在这条规则看得见的条件上没有差别；它可能计数，或查集合或连接`},
 		{`(in|out|proto|src|sport|dst|dport|flags|icmp type|state|mark|length|ttl|tos) is (.+?), not (.+?), ((?:in|out|proto|src|sport|dst|dport|flags|icmp type|state|mark|length|ttl|tos) is .+)`, `$1 是 @$2@，不是 @$3@；@$4@`},
 		{`(in|out|proto|src|sport|dst|dport|flags|icmp type|state|mark|length|ttl|tos) is (.+?), not (.+)`, `$1 是 @$2@，不是 @$3@`},
-		{`whether (.+?) is (.+?) is not known, (.+)`, `$1 是否为 $2，不得而知；@$3@`},
-		{`whether (.+?) is (.+?) is not known`, `$1 是否为 $2，不得而知`},
 	}
 }
