@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -74,5 +76,65 @@ func TestLossIsTold(t *testing.T) {
 	}
 	if err != nil || json.Unmarshal(b, &info) != nil || info.Lost+info.Dropped < lost || info.Ended != "interrupted" || len(info.Host.Facts) == 0 {
 		t.Errorf("the recording says %+v, %v; lost were %v", info, err, lost)
+	}
+}
+
+// TestLossOfSights: what programs saw and nfscope was too slow for is told as lost too, in the
+// last line, in the stats, in the recording and its replay, and of no packet is said which
+// chain dropped it.
+func TestLossOfSights(t *testing.T) {
+	nettest.Kernel(t)
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	file := filepath.Join(t.TempDir(), "case.nfs")
+	r := tracing(t, n.Router, "--programs", "--json", "--rate", "1000000", "-w", file, "udp and dst port 9")
+	nettest.Stop(t, r.cmd.Process.Pid)
+	sent := 0.0
+	nettest.Do(t, n.Client, func() error {
+		c, err := net.Dial("udp", "10.2.0.2:9")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for range 2000 { // each seen at five seats, 10,000 sights: there is room for 5,957
+			switch _, err := c.Write([]byte("x")); {
+			case err == nil:
+				sent++
+			case !errors.Is(err, unix.ECONNREFUSED): // of one before; this one is not sent
+				return err
+			}
+		}
+		return nil
+	})
+	r.signal(unix.SIGCONT)
+	r.line("a packet", func(l string) bool { return strings.Contains(l, `"dport":9`) })
+	r.signal(os.Interrupt)
+	out, errs := r.ends(exitInterrupted)
+	list := objects(t, out)
+	stats := endsWithStats(t, list)
+	torn := 0
+	for _, o := range list {
+		if o["schema"] == "nfscope/journey/1" && o["complete"] == false {
+			torn++
+		}
+	}
+	lost, _ := stats["lost"].(float64)
+	if lost < 1000 || torn != len(list)-1 || !strings.Contains(errs, fmt.Sprintf(", lost %.0f\n", lost)) {
+		t.Errorf("lost %v, %d of %d packets say so; it said %s", lost, torn, len(list)-1, errs)
+	}
+	again, _ := launch(t, "nfscope", "replay", "--json", file).ends(exitDone)
+	if s := endsWithStats(t, objects(t, again)); s["lost"] != lost {
+		t.Errorf("the replay says %v lost, the trace %v", s["lost"], lost)
+	}
+	b, err := exec.Command("nfscope", "replay", "--info", "--json", file).Output()
+	var info struct {
+		Lost  float64
+		Items map[string]float64
+	}
+	if err != nil || json.Unmarshal(b, &info) != nil || info.Lost != lost {
+		t.Errorf("the recording says %+v, %v; lost were %v", info, err, lost)
+	}
+	if losses := info.Items["sights"] + lost - 5*sent; losses < 1 || losses > 9 { // one item each
+		t.Errorf("of %v packets it has %v sights, and %v were lost", sent, info.Items["sights"], lost)
 	}
 }

@@ -56,6 +56,7 @@ func TestCourses(t *testing.T) {
 	lost := func(o sees) sees {
 		return sees{o.number, o.netns, o.hooks, func(s *Sight) { s.Lost = 1 }}
 	}
+	type missing uint64 // so many, and nothing comes behind them
 	type clone struct{}
 	type tick struct{}
 	const sent, delivered, unknown = "post sent out of r1", "in delivered to this host", "last seen in the prerouting hook"
@@ -74,6 +75,8 @@ func TestCourses(t *testing.T) {
 		{"some were lost", []any{came(1, pre), lost(again(1, "", fwd)), again(1, "", post)}, []string{"pre " + unknown + "; events were lost"}},
 		{"some were lost when it had left", []any{came(1, pre, in), lost(again(1, "", fwd))}, []string{"pre " + delivered + ", 1 events were lost while it was under way"}},
 		{"some were lost when it was filed", []any{came(1, pre, in), tick{}, lost(again(1, "", fwd))}, []string{"pre " + delivered}},
+		{"some were lost, and nothing came since", []any{came(1, pre, fwd), missing(2)}, []string{"pre fwd last seen in the forward hook; events were lost"}},
+		{"some were lost before it came", []any{missing(2), came(1, pre, in)}, []string{"pre " + delivered}},
 		{"into another namespace and back", []any{came(1, pre, fwd, post), came(2, pre), again(1, "b", pre), again(1, "", pre, in)},
 			[]string{"pre fwd " + sent, "pre " + unknown, "in b " + unknown + "; it came as #1", "pre " + delivered + "; it came as #3"}},
 		{"another trace counts from one again", []any{came(1, pre, fwd, post), came(1, pre, in)}, []string{"pre fwd " + sent, "pre " + delivered}},
@@ -96,10 +99,16 @@ func TestCourses(t *testing.T) {
 			f.SetRules(rules, time.Time{})
 			f.SetBeside("b", rulesOf().Ruleset())
 			folds := []*Fold{f}
+			var want uint64 // are lost
 			for _, x := range c.parts {
 				switch x := x.(type) {
 				case time.Duration:
 					now = now.Add(x)
+				case missing:
+					want += uint64(x)
+					for _, f := range folds {
+						f.Sight(&Sight{Time: now, Lost: uint64(x)})
+					}
 				case tick:
 					f.Tick(now.Add(time.Second))
 				case clone:
@@ -112,6 +121,7 @@ func TestCourses(t *testing.T) {
 								x.with(&s)
 							}
 							if seat.Hook == h && s.Hook == h && s.Priority == seat.Priority {
+								want += s.Lost
 								for _, f := range folds {
 									one := s
 									f.Sight(&one)
@@ -123,6 +133,9 @@ func TestCourses(t *testing.T) {
 			}
 			for _, f := range folds {
 				f.Flush()
+				if lost, gaps := f.Lost(); lost != want || gaps != 0 {
+					t.Errorf("lost %d in %d gaps, want %d", lost, gaps, want)
+				}
 				var got []string
 				for _, j := range f.Journeys() {
 					l := []string{}

@@ -31,7 +31,8 @@ type Sight struct {
 	Out    string
 	// Tracked is true where the packet had a connection.
 	Tracked bool
-	// Lost is how many sights are missing before this one.
+	// Lost is how many sights are missing before this one; one that is of no packet tells of
+	// nothing else.
 	Lost uint64
 }
 
@@ -82,16 +83,13 @@ const (
 // conntrack, a packet was dropped that nothing else told of, and tell packets apart whose
 // headers are the same.
 func (f *Fold) Sight(s *Sight) {
-	w := &f.sights
-	if s.Lost > 0 { // of nobody is it known where it was seen last
-		for _, o := range w.line {
-			if o.number != 0 && !o.filed {
-				o.lost = s.Lost
-				f.walked(o)
-			}
-		}
-		*w = sights{}
+	if s.Lost > 0 {
+		f.overlooked(s.Lost)
 	}
+	if s.Follow == 0 && s.Skb == 0 {
+		return
+	}
+	w := &f.sights
 	if w.by == nil {
 		w.by = map[courseName]*course{}
 	}
@@ -135,6 +133,18 @@ func (f *Fold) Sight(s *Sight) {
 		old++
 	}
 	w.line = append(slices.Delete(w.line, 0, old), n)
+}
+
+// overlooked notes that sights were lost: of nobody is it known where it was seen last.
+func (f *Fold) overlooked(n uint64) {
+	f.lost += n
+	for _, o := range f.sights.line {
+		if o.number != 0 && !o.filed {
+			o.lost = n
+			f.walked(o)
+		}
+	}
+	f.sights = sights{}
 }
 
 // last is the number of the newest course of a packet, 0 for none.

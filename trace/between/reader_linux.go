@@ -221,11 +221,12 @@ func (r *Reader) drain(put func(feed.Item)) error {
 	if err != nil {
 		return err
 	}
-	lost, err := r.kit.Count(statLost)
+	at := time.Now()
+	lost, err := r.kit.Count(statLost) // what filled the buffer then is what waits now
 	if err != nil {
 		return err
 	}
-	return r.kit.Ring.Drain(func(at time.Time) { r.heard.Store(&at) }, func(b []byte) error {
+	if err := r.kit.Ring.Drain(func(time.Time) {}, func(b []byte) error {
 		e, err := decode(b)
 		if err != nil || int(e.Seat) >= len(r.seats) {
 			r.bad++ // no header of IP: it counts as one that is missing
@@ -234,11 +235,19 @@ func (r *Reader) drain(put func(feed.Item)) error {
 		at := &r.seats[e.Seat]
 		names := r.spaces[at.space]
 		s := &journey.Sight{Seat: at.Seat, Netns: at.netns, Time: boot.Add(time.Duration(e.Time)), Follow: e.Follow, New: e.New, ID: e.ID, Turn: e.Turn, Skb: e.Skb, CPU: e.CPU,
-			Packet: e.Packet, In: names.Name(e.In), Out: names.Name(e.Out), Tracked: e.Tracked, Lost: lost + r.bad - r.lost}
-		r.lost = lost + r.bad
+			Packet: e.Packet, In: names.Name(e.In), Out: names.Name(e.Out), Tracked: e.Tracked}
 		put(feed.Item{Time: s.Time, Sight: s})
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	// Behind what waited: what is missing came later, and maybe nothing comes behind it.
+	if n := lost + r.bad - r.lost; n > 0 {
+		r.lost += n
+		put(feed.Item{Time: at, Sight: &journey.Sight{Time: at, Lost: n}})
+	}
+	r.heard.Store(&at)
+	return nil
 }
 
 // Heard is the time before which no packet was at a seat that Run has not told of.

@@ -78,6 +78,8 @@ func (i *Info) count(it *feed.Item) {
 		i.Rules = append(i.Rules, Rules{it.Time, it.Rules.Generation, chains, rules})
 	case it.Event != nil:
 		i.loss(it.Event.Lost, it.Event.Source.String() == "gap")
+	case it.Sight != nil:
+		i.loss(it.Sight.Lost, false)
 	case it.Flow != nil && it.Flow.Type == flow.EventGap:
 		i.loss(it.Flow.Lost, true)
 	case it.Problem != "" && len(i.Problems) < mostProblems && !slices.Contains(i.Problems, it.Problem):
