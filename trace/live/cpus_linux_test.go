@@ -132,11 +132,9 @@ func TestTwoCPUs(t *testing.T) {
 				// The first packets of the flows race for conntrack and nat, and receive stamps
 				// are being switched on.
 				send()
-				early := s.settled("all packets", func(list []*journey.Journey) bool {
-					return len(list) >= 2*each && !slices.ContainsFunc(list, func(j *journey.Journey) bool { return !j.Closed })
-				})
+				early := s.heard(2 * each)
 				send()
-				list := s.settled("all packets", func(list []*journey.Journey) bool { return len(list) >= len(early)+2*each })
+				list := s.heard(len(early) + 2*each)
 				whole, later := 0, 0
 				for i, j := range list {
 					if !j.Complete {

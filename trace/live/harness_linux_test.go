@@ -45,6 +45,7 @@ func TestMain(m *testing.M) {
 type scope struct {
 	t       *testing.T
 	session *Session
+	store   *collect.Collector
 	snaps   chan *snapshot.Snapshot
 	shut    func() // ends it before the test does
 	// missed is how many drops of the host the kernel had passed eBPF over for when the trace was
@@ -141,7 +142,7 @@ func beginOn(t *testing.T, ns *netns.Handle, g *guard.Guard, o journey.Options) 
 	}
 	c.Hear(s.Heard)
 	ctx, stop := context.WithCancel(context.Background())
-	sc := &scope{t: t, session: s, snaps: make(chan *snapshot.Snapshot, 1)}
+	sc := &scope{t: t, session: s, store: c, snaps: make(chan *snapshot.Snapshot, 1)}
 	ran := make(chan struct{})
 	go func() {
 		defer close(ran)

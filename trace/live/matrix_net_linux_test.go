@@ -320,6 +320,21 @@ func openOn(t *testing.T, ns *netns.Handle, g *guard.Guard, tr Trace) *scope {
 	return sc
 }
 
+// heard waits until there are so many journeys and the kernel has told all that it will tell of
+// them, and closes them then: that nothing more comes of a packet which has left is known
+// without listening for a while.
+func (s *scope) heard(journeys int) []*journey.Journey {
+	s.t.Helper()
+	s.wait("all packets", func(snap *snapshot.Snapshot) bool { return len(snap.Journeys) >= journeys })
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for seen := time.Now(); s.session.Heard().Before(seen); {
+		<-tick.C
+	}
+	s.store.End()
+	return s.settled("the end of all packets", func(list []*journey.Journey) bool { return len(list) >= journeys })
+}
+
 // settled waits until every journey is closed and ok accepts them.
 func (s *scope) settled(what string, ok func([]*journey.Journey) bool) []*journey.Journey {
 	s.t.Helper()
