@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -45,8 +47,14 @@ type app struct {
 	guard  *guard.Guard
 	// lastEvent is when the last event of a lab came, in nanoseconds.
 	lastEvent atomic.Int64
-	armed     func()
+	// armed, if not nil, is called when a trace is armed.
+	armed func()
+	// again is how often what a command adds up is read anew, 0 for every two seconds.
+	again time.Duration
 }
+
+// anew is again as it is meant.
+func (a *app) anew() time.Duration { return cmp.Or(a.again, 2*time.Second) }
 
 // later has fn run when the command is over, whatever happens; at once where it is.
 func (a *app) later(fn func()) {

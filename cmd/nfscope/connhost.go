@@ -24,6 +24,7 @@ type connHost struct {
 	ns    *netns.Handle
 	say   func(string)
 	rules *rules.Reader // nil where they cannot be read
+	every time.Duration // is between two looks at their generation
 	inSet nat.InSet
 	now   atomic.Pointer[standing]
 	mu    sync.Mutex // held while now is made
@@ -41,7 +42,7 @@ type standing struct {
 // connHost reads the rules, the addresses and the routes. What cannot be read is missing,
 // and said.
 func (a *app) connHost(ns *netns.Handle, say func(string)) *connHost {
-	h := &connHost{ns: ns, say: say}
+	h := &connHost{ns: ns, say: say, every: a.anew()}
 	if sr, err := sets.Open(ns); err == nil {
 		a.later(func() { _ = sr.Close() })
 		h.inSet = sets.NewLookup(sr).Patient().In
@@ -108,7 +109,7 @@ func (h *connHost) follow(ctx context.Context, t *flow.Table) (end func()) {
 	})
 	if h.rules != nil {
 		running.Go(func() {
-			h.rules.Watch(ctx, 2*time.Second, func(it feed.Item) {
+			h.rules.Watch(ctx, h.every, func(it feed.Item) {
 				if rs := it.Rules; rs != nil && (h.now.Load().rules == nil || h.now.Load().rules.Generation != rs.Generation) {
 					change(rs, nil)
 				}

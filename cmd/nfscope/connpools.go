@@ -27,7 +27,7 @@ func (a *app) connPools(fl *filter.Filter, follow, asJSON bool) error {
 	out := bufio.NewWriter(a.out)
 	var growth nat.Growth
 	first := true
-	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
+	err = a.eachReading(r, t, follow, a.anew(), func(at time.Time) error {
 		now := h.now.Load()
 		pools := nat.NewSources(now.index, now.host).Pools(t.looks(wanted), mostPools)
 		growth.Add(pools, at)

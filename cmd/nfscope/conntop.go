@@ -23,7 +23,7 @@ func (a *app) connTop(fl *filter.Filter, by flow.Kind, follow, asJSON bool) erro
 	h := a.connHost(ns, say)
 	t, wanted := newConnTable(h), h.wanted(fl)
 	out := bufio.NewWriter(a.out)
-	err = a.eachReading(r, t, follow, 2*time.Second, func(at time.Time) error {
+	err = a.eachReading(r, t, follow, a.anew(), func(at time.Time) error {
 		rows, of := t.table.Top(by, func() func(*flow.Look) bool { return wanted }, mostRows)
 		if !asJSON {
 			if follow {

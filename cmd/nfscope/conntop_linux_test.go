@@ -69,7 +69,7 @@ func TestConnsAgain(t *testing.T) {
 	nettest.Run(t, n.Router, "sysctl", "-w", "net.netfilter.nf_conntrack_acct=1")
 	c := dial()
 	follow := func(args ...string) *running {
-		return launch(t, "nfscope", append([]string{"--netns", n.Router.Name(), "conns", "--follow"}, args...)...)
+		return launch(t, "nfscope-often", append([]string{"--netns", n.Router.Name(), "conns", "--follow"}, args...)...)
 	}
 	top, pools := follow("--top=service", "--json", "tcp and dst port 8080"), follow("--pools", "--json", "tcp")
 	topText, poolsText := follow("--top=service"), follow("--pools")

@@ -21,15 +21,17 @@ func main() {
 }
 
 // run carries out the command line and gives the exit status. Everything is cleaned
-// up when it returns, whatever happened. armed, if not nil, is called when a trace is
-// armed: tests put a panic there.
-func run(armed func()) (status int) {
+// up when it returns, whatever happened. with, if not nil, makes the app another: tests do.
+func run(with func(*app)) (status int) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	// A closed stdout is an error of write like any other, so that clean-up runs.
 	signal.Ignore(syscall.SIGPIPE)
 	out := &output{file: os.Stdout}
-	a := &app{ctx: ctx, in: os.Stdin, out: out, err: os.Stderr, armed: armed}
+	a := &app{ctx: ctx, in: os.Stdin, out: out, err: os.Stderr}
+	if with != nil {
+		with(a)
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			fmt.Fprintf(os.Stderr, "nfscope: a defect: %v\n", p)

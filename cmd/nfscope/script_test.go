@@ -14,7 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(neutral{m}, map[string]func(){"nfscope": main, "nfscope-panics": panics})
+	testscript.Main(neutral{m}, map[string]func(){"nfscope": main, "nfscope-panics": panics, "nfscope-often": often})
 }
 
 // neutral are tests that see nothing of the language and the time zone of who runs them: what
@@ -36,7 +36,12 @@ func panics() {
 		guard.Main()
 		return
 	}
-	os.Exit(run(func() { panic("a test's") }))
+	os.Exit(run(func(a *app) { a.armed = func() { panic("a test's") } }))
+}
+
+// often is nfscope that reads again at once what it adds up.
+func often() {
+	os.Exit(run(func(a *app) { a.again = 100 * time.Millisecond }))
 }
 
 // TestScripts runs the command line as a shell would.
