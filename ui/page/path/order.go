@@ -55,6 +55,7 @@ func merge(a, b []ruleset.Base) []ruleset.Base {
 type orders struct {
 	seen map[[2]model.Called]bool
 	next int // the number of the first journey that is not looked at
+	last int // that of the newest one there was
 }
 
 // first reports whether one chain was seen to be called before another.
@@ -66,6 +67,9 @@ func (o *orders) look(list []*journey.Journey) (news bool) {
 		news, *o = len(o.seen) > 0, orders{}
 	}
 	from := len(list)
+	if from > 0 {
+		o.last = list[from-1].Number
+	}
 	for from > 0 && list[from-1].Number >= o.next {
 		from--
 	}
@@ -90,7 +94,7 @@ func (o *orders) look(list []*journey.Journey) (news bool) {
 }
 
 // forget lets go of what was proved of chains that are gone: when they come again they are
-// registered anew.
+// registered anew, and packets that began before prove nothing of that.
 func (o *orders) forget(rs *model.Ruleset) {
 	if len(o.seen) == 0 || rs == nil {
 		return
@@ -106,6 +110,7 @@ func (o *orders) forget(rs *model.Ruleset) {
 	for p := range o.seen {
 		if !here[p[0]] || !here[p[1]] {
 			delete(o.seen, p)
+			o.next = o.last + 1
 		}
 	}
 }

@@ -53,11 +53,19 @@ func TestProvenOrder(t *testing.T) {
 		{"nothing new", rs, []*journey.Journey{packet(2, true, legacy, native), packet(3, false)}, "I L N"},
 		{"the packet is over now", rs, []*journey.Journey{packet(2, true, legacy, native), packet(3, true, native, legacy, variant)}, "N L I"},
 		{"a table was made anew", rules(legacy, &again, native), []*journey.Journey{packet(3, true, native, legacy, variant)}, "I~ N~ L"},
+		{"one is under way while another proves it", rs, []*journey.Journey{packet(4, false), packet(5, true, variant, legacy)}, "N~ I~ L"},
+		{"a chain without a handle is gone", rules(variant, native), []*journey.Journey{packet(4, false), packet(5, true, variant, legacy)}, "N~ I~"},
+		{"it came again", rs, []*journey.Journey{packet(4, false), packet(5, true, variant, legacy)}, "L~ N~ I~"},
+		{"what was under way when it went is over", rs, []*journey.Journey{packet(4, true, variant, legacy), packet(5, true, variant, legacy)}, "L~ N~ I~"},
+		{"what came since", rs, []*journey.Journey{packet(5, true, variant, legacy), packet(6, true, variant, legacy)}, "N~ I~ L"},
 		{"another session", rs, []*journey.Journey{packet(1, true)}, "L~ N~ I~"},
 	} {
 		f.Snap = &snapshot.Snapshot{Rules: c.rules, Counts: c.rules.Counts(), Journeys: c.list}
 		text := ansi.Strip(pg.View(f))
 		got := drawn(pg, f)
+		if w := pg.world; drawn(pg, f) != got || pg.world != w {
+			t.Errorf("%s: it is made again for the same picture", c.name)
+		}
 		if got != c.want {
 			t.Errorf("%s: %s, want %s\n%s", c.name, got, c.want, text)
 		}
