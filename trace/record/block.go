@@ -73,8 +73,16 @@ func parseHead(b []byte) (h head, ok bool) {
 	return h, h.raw <= blockLimit && h.stored <= blockLimit+blockLimit/64
 }
 
-// errBlock says that a block's bytes are not those that were written.
-var errBlock = errors.New("bytes were changed")
+// itemLimit is how many items a block may have: each has a byte at least, and a block that
+// has blockSize of them is written. One of 3 MB, unpacked, would say a hundred million.
+const itemLimit = blockSize
+
+// errBlock says that a block's bytes are not those that were written, errMany that there
+// are more items in it than are ever put.
+var (
+	errBlock = errors.New("bytes were changed")
+	errMany  = fmt.Errorf("more than the %d items a block may have", itemLimit)
+)
 
 // unpack gives a block's bytes, as many as there are: behind a cut, fewer than its head
 // says, with ErrCut.
@@ -102,8 +110,11 @@ func (h *head) decode(d *wire.Decoder, stored []byte) ([]feed.Item, error) {
 		return nil, cut
 	}
 	// The number is the head's word; each item has a byte at least.
-	list := make([]feed.Item, 0, min(int(h.items), len(raw)))
+	list := make([]feed.Item, 0, min(int(h.items), len(raw), itemLimit))
 	for r := d.NewReader(raw); r.Len() > 0; {
+		if len(list) == itemLimit {
+			return list, errMany
+		}
 		var it feed.Item
 		if err := r.Next(&it); err != nil {
 			if cut != nil && errors.Is(err, wire.ErrShort) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -184,6 +185,46 @@ func TestBlockLimits(t *testing.T) {
 	stored[7] = 'd'
 	if b, err := h.unpack(stored); !errors.Is(err, errBlock) {
 		t.Errorf("changed: %q, %v", b, err)
+	}
+}
+
+// TestTinyItems: bytes that say an item each are few in a file, and would be gigabytes of
+// items; what a block may have is read, and the rest is said to be left out.
+func TestTinyItems(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	e, err := NewEncoder(&b, Header{Created: t0}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range blockSize + 2 { // of one byte each: as many as are ever put, and then two more
+		if err := e.Put(&feed.Item{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	want := b.Len()
+	e.head.items = 2 * blockSize
+	if err := e.write(kindItems, make([]byte, 2*blockSize)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(End{Why: "done"}); err != nil {
+		t.Fatal(err)
+	}
+	list, f := all(t, b.Bytes())
+	if n := len(list); n != 2*blockSize+3 || f.End == nil {
+		t.Fatalf("%d items, end %v", n, f.End)
+	}
+	for i, it := range list[:len(list)-1] {
+		if strings.Contains(it.Problem, "damaged") {
+			t.Fatalf("item %d: %s", i, it.Problem)
+		}
+	}
+	said := fmt.Sprintf("file: the file is damaged at byte %d: more than the 131072 items a block may have; 131072 of 262144 items were left out", want)
+	if got := list[len(list)-1].Problem; got != said {
+		t.Errorf("%q, want %q", got, said)
 	}
 }
 

@@ -198,7 +198,8 @@ func (r *Reader) cut() error { return fmt.Errorf("%s: at byte %d: %w", r.name, r
 
 // lost says what a damaged block has cost.
 func lost(h *head, got int, err error) string {
-	return fmt.Sprintf("%v; %d of %d items were left out", err, int(h.items)-got, h.items)
+	left := max(int(h.items)-got, 0) // a head may say fewer than there are
+	return fmt.Sprintf("%v; %d of %d items were left out", err, left, h.items)
 }
 
 func (r *Reader) damaged(at int64, what string) feed.Item {

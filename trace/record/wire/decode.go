@@ -55,12 +55,20 @@ type Reader struct {
 	room int
 }
 
-// roomy is the memory that a block may ask for, in all and for each of its bytes.
-const roomy, roomyByte = 1 << 20, 48
+// roomy is the memory that any block may ask for, roomyByte how much more for each of its
+// bytes, and roomyMost all that a block may: a ruleset of 100,000 rules asks for 25 MB.
+const roomy, roomyByte, roomyMost = 1 << 20, 48, 512 << 20
+
+// costs of what is kept beside the values: a text or an address that was said once, and
+// what a byte of JSON may become.
+const (
+	costText = 32
+	costJSON = 32
+)
 
 // NewReader reads what Block.Bytes gave.
 func (d *Decoder) NewReader(b []byte) *Reader {
-	return &Reader{d: d, b: b, texts: make([][]reflect.Value, d.texts), last: time.Time{}, room: roomy + roomyByte*len(b)}
+	return &Reader{d: d, b: b, texts: make([][]reflect.Value, d.texts), last: time.Time{}, room: min(roomy+roomyByte*len(b), roomyMost)}
 }
 
 // Len is how many bytes are left.
@@ -121,10 +129,15 @@ func (r *Reader) ask(n uint64, t reflect.Type) error {
 	if t == nil {
 		return nil
 	}
-	if n > uint64(r.room) || int(n)*int(t.Size()) > r.room {
+	return r.take(n, int(t.Size()))
+}
+
+// take takes n times so many bytes from it.
+func (r *Reader) take(n uint64, size int) error {
+	if n > uint64(r.room) || int(n)*size > r.room {
 		return fmt.Errorf("%w: it asks for more memory than a block may have", errDamaged)
 	}
-	r.room -= int(n) * int(t.Size())
+	r.room -= int(n) * size
 	return nil
 }
 
@@ -183,7 +196,9 @@ func (r *Reader) value(s *shape, v reflect.Value) (err error) {
 	case formJSON:
 		var raw []byte
 		if raw, err = r.bytes(); err == nil && keep {
-			err = json.Unmarshal(raw, v.Addr().Interface())
+			if err = r.take(uint64(len(raw)), costJSON); err == nil {
+				err = json.Unmarshal(raw, v.Addr().Interface())
+			}
 		}
 	default:
 		if r.depth++; r.depth > deepestValue {
@@ -274,6 +289,9 @@ func (r *Reader) word() (string, error) {
 		return r.strings[n-1], nil
 	}
 	raw, err := r.bytes()
+	if err == nil {
+		err = r.take(1, costText+len(raw))
+	}
 	if err != nil {
 		return "", err
 	}
@@ -290,6 +308,9 @@ func (r *Reader) addr(v reflect.Value, keep bool) error {
 		return errDamaged
 	case n == 0:
 		raw, err := r.bytes()
+		if err == nil {
+			err = r.take(1, costText)
+		}
 		if err != nil {
 			return err
 		}
@@ -344,6 +365,9 @@ func (r *Reader) text(s *shape, v reflect.Value) error {
 	}
 	if n == 0 {
 		raw, err := r.bytes()
+		if err == nil {
+			err = r.take(1, costText)
+		}
 		if err != nil {
 			return err
 		}

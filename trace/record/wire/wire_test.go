@@ -127,6 +127,33 @@ func TestOtherTypes(t *testing.T) {
 	}
 }
 
+// TestRoom: what a block says in two bytes and is kept in more takes from the memory that
+// a block may ask for, and that is bounded whatever the block's size.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	c := NewCoder(reflect.TypeFor[all]())
+	d, err := NewDecoder(c.Types(), c.Root(), reflect.TypeFor[all](), time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range map[string]all{"a text": {S: "xyz"}, "an address": {A: full.A}, "a value with a text": {Hook: model.HookInput}, "JSON": {M: map[string]int{"a": 1}}} {
+		b := c.NewBlock()
+		if err := b.Put(&v); err != nil {
+			t.Fatal(err)
+		}
+		for _, room := range []int{0, 1000} {
+			r := d.NewReader(b.Bytes())
+			r.room = room
+			if err := r.Next(&all{}); (err == nil) != (room > 0) || err != nil && !strings.Contains(err.Error(), "more memory than a block may have") {
+				t.Errorf("%s in a room of %d: %v", name, room, err)
+			}
+		}
+	}
+	if r := d.NewReader(make([]byte, 64<<20)); r.room > 512<<20 {
+		t.Errorf("64 MB may ask for %d MB", r.room>>20)
+	}
+}
+
 func FuzzReader(f *testing.F) {
 	c := NewCoder(reflect.TypeFor[all]())
 	b := c.NewBlock()
