@@ -31,7 +31,7 @@ type Reader struct {
 	kit    *kprog.Kit
 	base   program
 	chosen *Chosen
-	seats  []place // as they could be taken, by number; written under mu
+	seats  []place // by number, as they could be taken; written under mu
 	spaces []*ifname.Table
 
 	// heard is the moment up to which all sights were told.
@@ -59,6 +59,7 @@ type place struct {
 	journey.Seat
 	space int
 	netns string
+	taken bool // false for one whose priority, and those near it, others had
 }
 
 // Open makes what the programs share; they are in no hook yet.
@@ -149,7 +150,9 @@ func (r *Reader) Tap(legacy, nft Socket) error {
 // Seats are those that could be taken, of all namespaces.
 func (r *Reader) Seats() (list []journey.Seat) {
 	for i := range r.seats {
-		list = append(list, r.seats[i].Seat)
+		if r.seats[i].taken {
+			list = append(list, r.seats[i].Seat)
+		}
 	}
 	return list
 }

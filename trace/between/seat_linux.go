@@ -3,6 +3,7 @@ package between
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -12,15 +13,21 @@ import (
 	"nfscope/model/journey"
 )
 
-// take loads and attaches a program for each seat, in the namespace of the thread.
+// take loads and attaches a program for each seat, in the namespace of the thread: the last of
+// the packets' way first. For a packet is followed from the first seats on, and one that came
+// while those behind were not taken yet would be seen last before a chain that let it pass.
 // Name may be asked meanwhile: a tap tells of a seat as soon as that works.
 func (r *Reader) take(seats []journey.Seat, netns string) error {
 	begin, space := len(r.seats), len(r.spaces)-1
-	translated := false
-	for i := range seats {
-		s := seats[i]
+	r.mu.Lock()
+	for _, s := range seats {
+		r.seats = append(r.seats, place{Seat: s, space: space, netns: netns})
+	}
+	r.mu.Unlock()
+	next := map[model.Hook]model.Priority{} // of the seat behind, as it was taken
+	for i, s := range slices.Backward(seats) {
 		p := r.base
-		p.seat, p.space, p.first = uint32(len(r.seats)), uint32(space), s.First
+		p.seat, p.space, p.first = uint32(begin+i), uint32(space), s.First
 		p.marked = r.base.marked && space == 0
 		last := s.Until == journey.LastSeat
 		p.sends, p.ends = last && s.Hook == model.HookPostrouting, last && s.Hook == model.HookInput
@@ -28,9 +35,8 @@ func (r *Reader) take(seats []journey.Seat, netns string) error {
 			switch {
 			case s.Hook == model.HookOutput && s.First:
 				p.list = r.chosen.Output
-			case s.Hook == model.HookPrerouting && (s.First || !translated && s.Priority > model.PriorityDstNAT):
-				// What comes back has its own ends again behind translation.
-				p.list, translated = r.chosen.Prerouting, !s.First
+			case s.Hook == model.HookPrerouting && (s.First || i == behindNAT(seats)):
+				p.list = r.chosen.Prerouting
 			}
 		}
 		prog, err := r.kit.Load("load a netfilter program (Linux 6.4)",
@@ -38,25 +44,33 @@ func (r *Reader) take(seats []journey.Seat, netns string) error {
 		if err != nil {
 			return err
 		}
-		switch err := r.sit(prog, &s, before(seats[:i], &s)); {
+		if until, ok := next[s.Hook]; ok {
+			s.Until = until
+		}
+		err = r.sit(prog, &s, last, before(seats[:i], &s))
+		r.mu.Lock()
+		r.seats[begin+i].Seat, r.seats[begin+i].taken = s, err == nil
+		if _, ok := next[s.Hook]; !ok && err == nil { // what stood behind could not be taken, and parts nothing
+			r.seats[begin+i].Until = journey.LastSeat
+		}
+		r.mu.Unlock()
+		switch {
 		case errors.Is(err, unix.EBUSY):
 			continue
 		case err != nil:
 			return fmt.Errorf("attach a netfilter program at %s, priority %d: %w", s.Hook, s.Priority, err)
 		}
-		r.mu.Lock()
-		r.seats = append(r.seats, place{s, space, netns})
-		r.mu.Unlock()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := begin; i < len(r.seats); i++ { // what could not be taken parts nothing
-		s := &r.seats[i]
-		if s.Until = journey.LastSeat; i+1 < len(r.seats) && r.seats[i+1].Hook == s.Hook {
-			s.Until = r.seats[i+1].Priority
-		}
+		next[s.Hook] = s.Priority
 	}
 	return nil
+}
+
+// behindNAT is the first seat behind translation at prerouting: what comes back has its own
+// ends again there. -1 where there is none.
+func behindNAT(seats []journey.Seat) int {
+	return slices.IndexFunc(seats, func(s journey.Seat) bool {
+		return s.Hook == model.HookPrerouting && !s.First && s.Priority > model.PriorityDstNAT
+	})
 }
 
 // before is the highest priority of the seats of the same hook that come before one.
@@ -74,18 +88,18 @@ func before(seats []journey.Seat, s *journey.Seat) int64 {
 const tries = 8
 
 // sit attaches a program for both families, at the seat's priority or as near as one is free:
-// behind it for a hook's first seat, else before it.
-func (r *Reader) sit(prog *ebpf.Program, s *journey.Seat, least int64) error {
+// behind it for a hook's first and last seat, else before it.
+func (r *Reader) sit(prog *ebpf.Program, s *journey.Seat, last bool, least int64) error {
 	hook := map[model.Hook]link.NetfilterInetHook{model.HookPrerouting: link.NetfilterInetPreRouting, model.HookInput: link.NetfilterInetLocalIn,
 		model.HookForward: link.NetfilterInetForward, model.HookOutput: link.NetfilterInetLocalOut, model.HookPostrouting: link.NetfilterInetPostRouting}[s.Hook]
 	step := int64(-1)
-	if s.First || s.Until == journey.LastSeat {
+	if s.First || last {
 		step = 1
 	}
 	err := error(unix.EBUSY)
 	for try := range int64(tries) {
 		at := int64(s.Priority) + step*try
-		if at <= least || s.Until != journey.LastSeat && at >= int64(s.Until) {
+		if at <= least || at >= int64(s.Until) {
 			break
 		}
 		var both []link.Link
