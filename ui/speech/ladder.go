@@ -82,6 +82,10 @@ func phrases() [][2]string {
 		{`; `, `；`},
 		{`miss: `, `不匹配：`},
 		{`miss`, `不匹配`},
+		{`end`, `链尾`},
+		{`rule \((\d+) above, (\d+) below\)`, `rule（上有 $1 行，下有 $2 行）`},
+		{`rule \((\d+) above\)`, `rule（上有 $1 行）`},
+		{`rule \((\d+) below\)`, `rule（下有 $1 行）`},
 		// Beside a step, and of the one that the packet stands at.
 		{`(step \d+ of \d+: .+); the packet now has (.+)`, `@$1@；报文现在有 $2`},
 		{`step (\d+) of (\d+): rule (\d+) of (.+ \([^()]*\)), (.+)`, `第 $1 步，共 $2 步：$4 的规则 $3，@$5@`},
@@ -181,9 +185,11 @@ func phrases() [][2]string {
 // conditions are how journey.Because puts one that failed, or is not known. They fit much,
 // so nothing but a whole phrase is held against them.
 func conditions() [][2]string {
+	const states = `(?:NEW|ESTABLISHED|RELATED|INVALID|UNTRACKED)`
 	return [][2]string{
 		{`(.+) is not known: (.+)`, `$1 未知：@$2@`},
 		{`(.+) is not known`, `$1 未知`},
+		{`(.*\b` + states + `) or (` + states + `\b.*)`, `@$1 或 $2@`},
 		{`(.+) does not hold: nothing else of the rule failed`, `$1 不成立：规则的其他条件都没有失败`},
 		{`(.+) does not hold`, `$1 不成立`},
 		{`(.+) (no connection|no interface|no helper|none|not local|\d+ or more) is not (.+)`, `$1（@$2@）不是 @$3@`},

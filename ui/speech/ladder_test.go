@@ -28,8 +28,14 @@ func TestLadder(t *testing.T) {
 		"1 rule looked at did not match":                                                                               "看过的 1 条规则不匹配",
 		"rule 4 of filter/INPUT (iptables-legacy) did not match: -j DROP":                                              "filter/INPUT (iptables-legacy) 的规则 4 不匹配：-j DROP",
 		"ctstate: unknown, wants SNAT, what is missing: NEW, not known: its NAT":                                       "ctstate：unknown，要求 SNAT，缺少的是：NEW，它的 NAT 未知",
-		"dport: no, wants 80, has 81":                                                                                  "dport：no，要求 80，而它是 81",
-		"time: unknown, wants 9, what is missing: not known: the time":                                                 "time：unknown，要求 9，缺少的是：时间",
+		"dropped by filter/FORWARD (iptables-legacy) or inet fw/forward (nftables) or conntrack in the forward hook: it was seen before and not behind; which rule it was, nothing told": "在 forward 被 filter/FORWARD (iptables-legacy) 或 inet fw/forward (nftables) 或 conntrack 丢弃：之前看到过它，之后没有；没有得知是哪条规则",
+		"rule (15 above)":             "rule（上有 15 行）",
+		"rule (1 above, 2 below)":     "rule（上有 1 行，下有 2 行）",
+		"rule (300 below)":            "rule（下有 300 行）",
+		"rule":                        "rule",
+		"end":                         "链尾",
+		"dport: no, wants 80, has 81": "dport：no，要求 80，而它是 81",
+		"time: unknown, wants 9, what is missing: not known: the time": "time：unknown，要求 9，缺少的是：时间",
 	} {
 		if got := say(en); got != zh || say(en) != zh {
 			t.Errorf("%q is %q, want %q", en, got, zh)
@@ -70,6 +76,8 @@ func TestConditions(t *testing.T) {
 	}{
 		{journey.Because{Match: "tcp dport", Want: "8080", Have: "8443", Result: "no"}, "tcp dport 8443 不是 8080"},
 		{journey.Because{Match: "source", Want: "one of 10.0.0.1, 10.0.0.2", Have: "10.9.0.1", Result: "no"}, "source 10.9.0.1 不是 10.0.0.1, 10.0.0.2 之一"},
+		{journey.Because{Match: "conntrack ctstate", Want: "ESTABLISHED", Have: "NEW or INVALID", Result: "no"}, "conntrack ctstate NEW 或 INVALID 不是 ESTABLISHED"},
+		{journey.Because{Match: "ct state", Want: "established", Have: "NEW, RELATED or INVALID", Result: "no"}, "ct state NEW, RELATED 或 INVALID 不是 established"},
 		{journey.Because{Match: "dport", Want: "not 8443", Have: "8443", Result: "no"}, "dport 是 8443"},
 		{journey.Because{Match: "source", Want: "not 10.0.0.0/8", Have: "10.0.0.1", Result: "no"}, "source 10.0.0.1 在 10.0.0.0/8 中"},
 		{journey.Because{Match: "ip saddr", Want: "@known", Have: "10.0.0.1", Result: "no"}, "ip saddr 10.0.0.1 不在 @known 中"},

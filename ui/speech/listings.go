@@ -102,6 +102,7 @@ func listings() [][2]string {
 		{`changed`, `已改变`},
 		{`moved`, `已移动`},
 		{`\(a text too many to keep\)`, `（文本太多，没有保留）`},
+		{`end`, `链尾`},
 		// A rule in words.
 		{`rule (\d+) of (\S+/\S+), (\S+ \S+)`, `$2 的规则 $1，$3`},
 		{`if`, `若`},

@@ -17,6 +17,7 @@ func outcomes() [][2]string {
 		// Who it was, with the rule's own text: before all that its text could fit.
 		{`rule (\d+) of ` + place + `: (.+)`, `$2 的规则 $1：$3`},
 		{`a rule of ` + place + `: (.+)`, `$1 的一条规则：$2`},
+		{`(conntrack|` + place[1:] + ` or (.+)`, `$1 或 @$2@`},
 		// What was added behind.
 		{`(.+) \((the ACK was taken by the SYN proxy, which opens the connection to the server itself|the SYN was answered by the SYN proxy|it answers nothing that the SYN proxy sent, or is malformed|no socket took it)\)`, `@$1@（@$2@）`},
 		{`(.+); it comes in again over (\S+) as (#\d+)`, `@$1@；它又从 $2 进来，那是 $3`},
@@ -30,7 +31,7 @@ func outcomes() [][2]string {
 		{`((?:dropped|rejected|queued) .+), or a rule behind it`, `@$1@，或其后的规则`},
 		// A drop that the kernel told of.
 		{`dropped by conntrack in the (\S+) hook, by no rule: (.+)`, `在 $1 被 conntrack 丢弃，不是规则丢的：@$2@`},
-		{`dropped by (.+) in the (\S+) hook: it was seen before and not behind; which rule it was, nothing told`, `在 $2 被 $1 丢弃：之前看到过它，之后没有；没有得知是哪条规则`},
+		{`dropped by (.+) in the (\S+) hook: it was seen before and not behind; which rule it was, nothing told`, `在 $2 被 @$1@ 丢弃：之前看到过它，之后没有；没有得知是哪条规则`},
 		{`dropped by netfilter in the (\S+) hook, by no rule: (.+)`, `在 $1 被 netfilter 丢弃，不是规则丢的：@$2@`},
 		{`dropped by netfilter, by no rule: (.+)`, `被 netfilter 丢弃，不是规则丢的：@$1@`},
 		{`(dropped by netfilter.*), and no rule that was traced did it: (.+)`, `@$1, and no rule that was traced did it@：@$2@`},

@@ -38,7 +38,17 @@ func DrawRows(c *canvas.Canvas, a Area, rows []Row, step int, p *canvas.Palette)
 		}
 		cols.row(c, a, a.Y+1+y, r, r.Step == step, ahead, p)
 	}
-	cols.head(c, a, leftOut(from, max(len(rows)-from-h, 0)), p)
+	cols.head(c, a, language(rows).Of(leftOut(from, max(len(rows)-from-h, 0))), p)
+}
+
+// language is what the rungs are said in.
+func language(rows []Row) Say {
+	for i := range rows {
+		if rows[i].say != nil {
+			return rows[i].say
+		}
+	}
+	return nil
 }
 
 // leftOut says how many rungs are not shown.

@@ -63,6 +63,9 @@ func (say Say) Rows(j *journey.Journey) []Row {
 		}
 		r := Row{Step: i, Hook: s.Hook, Head: head, Depth: s.Depth, Backend: s.Backend, Verdict: s.Verdict,
 			Rule: string(s.Kind), say: say}
+		if s.Kind == journey.KindEnd { // policy and return are the kernel's words
+			r.Rule = say.Of(r.Rule)
+		}
 		more, element := "", ""
 		if s.Element != "" {
 			element = "by the element " + s.Element

@@ -14,6 +14,7 @@ import (
 	"nfscope/model/filter"
 	"nfscope/model/ruleset"
 	"nfscope/model/set"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/line"
 	"nfscope/ui/component/overlay"
 	"nfscope/ui/component/units"
@@ -138,7 +139,7 @@ func (b *inspect) view(p *Page, f *page.Frame, width, height int) []string {
 	body = append(body, "")
 	say := p.inWords.In(speech.In(f.Language()))
 	b.explain(p.index, row, f.Language(), say)
-	for _, l := range partLines(b.explained.parts, say) {
+	for _, l := range partLines(b.explained.parts, say, p.doubts.In(speech.In(f.Language()))) {
 		style := th.Text
 		if l.unknown {
 			style = th.Warn
@@ -188,7 +189,7 @@ type partLine struct {
 	unknown     bool
 }
 
-func partLines(parts []model.Part, say model.Say) []partLine {
+func partLines(parts []model.Part, say model.Say, doubts ladder.Say) []partLine {
 	var out []partLine
 	asked := false
 	for _, p := range parts {
@@ -212,7 +213,7 @@ func partLines(parts []model.Part, say model.Say) []partLine {
 		}
 		if p.Unknown != "" {
 			out = append(out, partLine{label, p.Text, true},
-				partLine{"?", say.Of("not known to nfscope: %s; shown as the program prints it", p.Unknown), true})
+				partLine{"?", say.Of("not known to nfscope: %s; shown as the program prints it", doubts.Of(p.Unknown)), true})
 		}
 	}
 	return out

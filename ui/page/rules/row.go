@@ -154,7 +154,7 @@ func (d *drawing) row(at ref, selected bool) table.Row {
 			policy += " " + r.chain.Policy
 		}
 		put(colMark, mark, style)
-		put(colNumber, "end", dim)
+		put(colNumber, d.p.say.Of("end"), dim)
 		put(colTarget, strings.ToUpper(r.chain.Policy), verdictStyle(th, r.chain.PolicyVerdict(), false))
 		put(colRule, policy, dim)
 		return out

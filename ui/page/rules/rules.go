@@ -43,6 +43,7 @@ type Page struct {
 	trail            history
 	notices          speech.Notices
 	inWords          speech.Rules
+	doubts           speech.Doubts
 	say              ladder.Say
 	dead             deaths
 	// version grows with every new list of rows; the cursor looks for its row then.

@@ -350,8 +350,12 @@ func (p *Page) detail(f *page.Frame, width int) []string {
 	if r.rule.Handle != 0 {
 		items = append(items, inspector.Item{Name: p.say.Of("handle"), Value: strconv.FormatUint(r.rule.Handle, 10), Style: th.Dim})
 	}
-	if doubt := ruleset.Doubt(r.table, r.rule); doubt != "" {
-		items = append(items, inspector.Item{Name: p.say.Of("note"), Value: doubt, Style: th.Warn})
+	if doubts := ruleset.Doubts(r.table, r.rule); len(doubts) > 0 {
+		tell := p.doubts.In(speech.In(f.Language()))
+		for i := range doubts {
+			doubts[i] = tell.Of(doubts[i])
+		}
+		items = append(items, inspector.Item{Name: p.say.Of("note"), Value: strings.Join(doubts, p.say.Of("; ")), Style: th.Warn})
 	}
 	if j := lastHit(f.Snap.Journeys, r); j != nil {
 		_, style := th.Fate(j.Outcome.Verdict)
