@@ -174,13 +174,14 @@ func (m *Model) sentence() string {
 		glyph, style, says = m.th.Glyphs.Packet, m.th.Moving, "on its way"
 	}
 	says = m.ladders.In(speech.In(m.frame().Language())).Of(says)
-	who := fmt.Sprintf("#%d %s", j.Number, j.Packet.String())
-	head := " " + style.Render(glyph) + " "
-	room := m.width - 3
-	if room-line.Width(who)-3 >= min(line.Width(says), 60) {
-		head += m.th.Dim.Render(line.Clean(who)) + "   "
-		room -= line.Width(who) + 3
+	// Its number always: on the page Trace another packet may be selected.
+	number, gap := fmt.Sprintf("#%d", j.Number), " "
+	who := number
+	if full := number + " " + j.Packet.String(); m.width-3-line.Width(full)-3 >= min(line.Width(says), 60) {
+		who, gap = full, "   "
 	}
+	head := " " + style.Render(glyph) + " " + m.th.Dim.Render(line.Clean(who)) + gap
+	room := m.width - 3 - line.Width(who) - len(gap)
 	return line.Fit(head+style.Render(line.Cut(line.Clean(says), room, m.th.Glyphs.Dots)), m.width, "")
 }
 
