@@ -2,6 +2,7 @@ package journey
 
 import (
 	"fmt"
+	"slices"
 
 	"nfscope/model"
 	"nfscope/model/drop"
@@ -27,7 +28,7 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 	before, open := *o, j.Possible != nil
 	*o = Outcome{Verdict: Dropped, By: Culprit{Kind: "kernel", Reason: d.Reason, Station: d.Station.String(), Location: d.Place}, Do: x.Do}
 	j.Drop, j.Possible = d, nil
-	at := "dropped by netfilter"
+	at, between := "dropped by netfilter", j.suspects(e.between)
 	if d.Hook != model.HookNone {
 		at += " in the " + d.Hook.String() + " hook"
 	}
@@ -36,17 +37,17 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		o.By = before.By
 		o.By.Reason, o.By.Location = d.Reason, d.Place
 		o.Sentence = "dropped: " + x.Sentence() + "; " + before.By.Words()
-	case d.Netfilter() && len(e.between) == 1 && e.between[0].base == nil:
+	case d.Netfilter() && len(between) == 1 && between[0].base == nil:
 		if x.Words = x.Without; x.Words == "" {
 			x.Words = "it refused the packet or its connection"
 		}
 		o.Sentence = "dropped by conntrack in the " + d.Hook.String() + " hook, by no rule: " + x.Sentence()
-	case d.Netfilter() && len(e.between) > 0:
+	case d.Netfilter() && len(between) > 0:
 		o.By.Kind = "unknown"
-		if b := e.between[0].base; len(e.between) == 1 {
+		if b := between[0].base; len(between) == 1 {
 			o.By.Backend, o.By.Family, o.By.Table, o.By.Chain = b.backend, b.family, b.table, b.name
 		}
-		o.Sentence = "dropped by " + names(e.between) + " in the " + d.Hook.String() + " hook: it was seen before and not behind; which rule it was, nothing told"
+		o.Sentence = "dropped by " + names(between) + " in the " + d.Hook.String() + " hook: it was seen before and not behind; which rule it was, nothing told"
 		return "the rule that dropped it told nothing: it is not traced, or its event was lost", true
 	case d.Netfilter() && x.Without != "" && (e.left || !open) && !d.SentIntoBridge():
 		x.Words = x.Without
@@ -65,4 +66,19 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		o.Sentence = "dropped by the kernel " + d.Station.At() + " (" + d.Cause() + "): " + x.Sentence()
 	}
 	return "", true
+}
+
+// suspects leaves out of what stands between two seats the chains of nf_tables that told that
+// they let the packet go on; all stay where none would be left.
+func (j *Journey) suspects(all []standing) []standing {
+	left := slices.DeleteFunc(slices.Clone(all), func(s standing) bool {
+		return s.base != nil && s.base.backend != model.BackendLegacy && slices.ContainsFunc(j.Steps, func(o Step) bool {
+			return o.Verdict == model.VerdictAccept && o.Backend == s.base.backend && o.Family == s.base.family &&
+				o.Hook == s.base.hook && o.Table == s.base.table && o.Base == s.base.name
+		})
+	})
+	if len(left) == 0 {
+		return all
+	}
+	return left
 }

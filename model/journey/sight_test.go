@@ -233,3 +233,38 @@ func TestSightsOfTwo(t *testing.T) {
 		t.Errorf("%d journeys: %s\n%s", len(j), j[0].Outcome.Sentence, j[1].Outcome.Sentence)
 	}
 }
+
+// TestSuspects: a chain of nf_tables that let the packet go on did not drop it; what a legacy
+// chain's tracer tells comes before its target runs, and where nobody is left all are named.
+func TestSuspects(t *testing.T) {
+	at := func(b model.Backend, f model.Family, table, chain string) standing {
+		return standing{of: f, base: &base{place{model.HookForward, 0}, b, f, table, chain}}
+	}
+	legacy, nft, native := at(model.BackendLegacy, model.FamilyIPv4, "filter", "FORWARD"), at(model.BackendIptablesNFT, model.FamilyIPv4, "filter", "FORWARD"),
+		at(model.BackendNFTables, model.FamilyInet, "fw", "forward")
+	step := func(s standing, v model.Verdict) Step {
+		return Step{Backend: s.base.backend, Family: s.base.family, Hook: s.base.hook, Table: s.base.table, Base: s.base.name, Chain: s.base.name, Verdict: v}
+	}
+	other := step(native, model.VerdictAccept)
+	other.Hook = model.HookInput
+	all := []standing{{of: model.FamilyInet}, legacy, nft, native}
+	const every = "conntrack or filter/FORWARD (iptables-legacy) or filter/FORWARD (iptables-nft) or inet fw/forward (nftables)"
+	for _, c := range []struct {
+		name  string
+		steps []Step
+		of    []standing
+		want  string
+	}{
+		{"nobody told", nil, all, every},
+		{"one accepted", []Step{step(nft, model.VerdictAccept)}, all, "conntrack or filter/FORWARD (iptables-legacy) or inet fw/forward (nftables)"},
+		{"both did", []Step{step(nft, model.VerdictAccept), step(native, model.VerdictContinue), step(native, model.VerdictAccept)}, all, "conntrack or filter/FORWARD (iptables-legacy)"},
+		{"one began", []Step{step(native, model.VerdictContinue)}, all, every},
+		{"in another hook", []Step{other}, all, every},
+		{"a legacy chain", []Step{step(legacy, model.VerdictAccept)}, all, every},
+		{"nobody is left", []Step{step(nft, model.VerdictAccept)}, []standing{nft}, "filter/FORWARD (iptables-nft)"},
+	} {
+		if got := names((&Journey{Steps: c.steps}).suspects(c.of)); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}

@@ -10,15 +10,17 @@ import (
 
 // TestBetween: where another program has the log of legacy tables, so that they tell
 // nothing, packets are seen before and behind each chain all the same, and the table that
-// dropped one is named.
+// dropped one is named. A chain of nf_tables at the same priority told that it let the packet
+// go on: it is not suspected.
 func TestBetween(t *testing.T) {
-	nettest.Kernel(t, "iptables-legacy-restore")
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
 	t.Parallel()
 	n := nettest.NewRouted(t)
 	nettest.Feed(t, n.Router, "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 101 -j DROP\nCOMMIT\n"+
 		"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A FORWARD -p udp -m udp --dport 102 -j DROP\n-A POSTROUTING -p udp -m udp --dport 103 -j DROP\nCOMMIT\n"+
 		"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -m udp --dport 105 -j DNAT --to-destination 10.2.0.2:104\nCOMMIT\n"+
 		accept4+"-A INPUT -p udp -m udp --dport 100 -j DROP\n-A FORWARD -p udp -m udp --dport 104 -j DROP\nCOMMIT\n", "iptables-legacy-restore")
+	nettest.Feed(t, n.Router, "table inet fw {\nchain input { type filter hook input priority 0; }\nchain forward { type filter hook forward priority 0; udp dport 104 accept; }\n}\n", "nft", "-f", "-")
 	taken, err := nflog.Open(n.Router, nflog.TraceGroup, nflog.Options{})
 	if err != nil {
 		t.Fatal(err)
