@@ -20,11 +20,13 @@ type Death struct {
 	Family  model.Family
 	Hook    model.Hook
 	Table   string
-	// Base is the base chain, Chain the chain that the rule or the policy stands in.
+	// Base is the base chain, Chain the chain that the rule or the policy stands in. Where
+	// nobody told which rule it was they are the chain's that must have done it, and "", as
+	// Table is, where it may have been one of several, or none.
 	Base, Chain string
-	// Rule is the rule's number from 1, 0 for the policy and for the kernel.
+	// Rule is the rule's number from 1, 0 for the policy, the kernel and a rule that is not known.
 	Rule int
-	// Kind is rule, policy or kernel, Verdict journey.Dropped or journey.Rejected.
+	// Kind is rule, policy, kernel or unknown, Verdict journey.Dropped or journey.Rejected.
 	Kind, Verdict string
 	// Count is how many packets died here.
 	Count int
@@ -50,8 +52,15 @@ func (p *Player) die(j *journey.Journey) {
 	}
 	d := Death{Journey: j.Number, RuleID: -1, Backend: s.Backend, Family: s.Family, Hook: s.Hook, Table: s.Table,
 		Base: s.Base, Chain: s.Chain, Kind: by.Kind, Verdict: j.Outcome.Verdict, Count: 1}
-	if by.Kind == string(journey.KindRule) {
+	switch journey.Kind(by.Kind) {
+	case journey.KindRule:
 		d.RuleID, d.Rule = s.RuleID, by.Rule
+	case journey.KindPolicy:
+	default: // the last step let it go on
+		d.Backend, d.Family, d.Table, d.Base, d.Chain = by.Backend, by.Family, by.Table, by.Chain, by.Chain
+		if j.Drop != nil && j.Drop.Hook != model.HookNone {
+			d.Hook = j.Drop.Hook
+		}
 	}
 	if d.Base == "" {
 		d.Base = d.Chain

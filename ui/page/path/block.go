@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"nfscope/model"
+	"nfscope/model/journey"
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/component/ladder"
 	"nfscope/ui/component/player"
@@ -211,7 +212,7 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 	if hidden > 0 {
 		// They died in rules that have no row: that is not the policy's doing.
 		s := p.Glyphs.Dots + " " + v.lang().Counted(uint64(rules), 4, "rule") + " " + v.deathText(hidden, 4)
-		if canvas.Width(s)+1+min(canvas.Width(e.name), 8) > room {
+		if rules == 0 || canvas.Width(s)+1+min(canvas.Width(e.name), 8) > room {
 			s = p.Glyphs.Dots + v.deathText(hidden, 3)
 		}
 		room -= canvas.Width(s) + 1
@@ -252,7 +253,7 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 		v.c.Put(x, y, policy, pi)
 	}
 	v.dead(end, y, func(d *player.Death) bool {
-		return d.Rule == 0 && v.inChain(d, e)
+		return d.Kind == string(journey.KindPolicy) && v.inChain(d, e)
 	})
 	v.mark(st, g, y, spot{st, e.key, -1})
 }

@@ -3,6 +3,7 @@ package path
 import (
 	"strconv"
 
+	"nfscope/model/journey"
 	"nfscope/ui/component/canvas"
 	"nfscope/ui/component/player"
 )
@@ -13,10 +14,14 @@ func (v *view) inChain(d *player.Death, e *entry) bool {
 }
 
 // hiddenDeaths counts the packets that died below a base chain in rules that have no
-// row, and these rules.
+// row, or that nobody told of, and those that have none.
 func (v *view) hiddenDeaths(e *entry, ev *entryView) (dead, rules int) {
 	for i := range v.deaths {
-		if d := &v.deaths[i]; d.Rule > 0 && v.inChain(d, e) && !v.drawn(e, ev, d) {
+		switch d := &v.deaths[i]; {
+		case !v.inChain(d, e) || d.Kind == string(journey.KindPolicy):
+		case d.Rule == 0:
+			dead += d.Count
+		case !v.drawn(e, ev, d):
 			dead += d.Count
 			rules++
 		}

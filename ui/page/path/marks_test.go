@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 	"nfscope/model/journey"
 	"nfscope/model/snapshot"
 	"nfscope/ui/component/player"
@@ -114,6 +115,42 @@ func TestDeathsOfHiddenRulesAreNotThePolicys(t *testing.T) {
 	}
 	if l := row(t, New(), deadly(rules, 0, 2, 40, 20), "ACCEPT"); !strings.Contains(l, "ACCEPT ✕2") {
 		t.Errorf("the policy's deaths: %q", l)
+	}
+}
+
+// A packet of which nobody told which rule dropped it did not die by the policy of the chain
+// that it was seen in last: what is known, the chain or the hook, has the mark.
+func TestDeathsThatNobodyToldOf(t *testing.T) {
+	accept := journey.Step{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Hook: model.HookInput, Table: "filter", Base: "INPUT", Chain: "INPUT",
+		Kind: journey.KindPolicy, RuleID: -1, Verdict: model.VerdictAccept}
+	chain := journey.Culprit{Kind: "unknown", Backend: model.BackendLegacy, Family: model.FamilyIPv4, Table: "filter", Chain: "INPUT"}
+	for _, c := range []struct {
+		name string
+		by   journey.Culprit
+	}{
+		{"a chain", chain},
+		{"one of several", journey.Culprit{Kind: "unknown", Station: "netfilter"}},
+		{"conntrack", journey.Culprit{Kind: "kernel", Station: "netfilter"}},
+	} {
+		f := deadly(nil, 0, 0, 120, 30)
+		f.Player = player.New()
+		for i := range 2 {
+			j := &journey.Journey{Number: i + 1, Closed: true, Steps: []journey.Step{accept}, Outcome: journey.Outcome{Verdict: journey.Dropped, By: c.by},
+				Drop: &drop.Drop{Hook: model.HookInput}}
+			f.Snap.Journeys = append(f.Snap.Journeys, j)
+		}
+		f.Player.Feed(f.Snap.Journeys)
+		for range 300 {
+			f.Player.Advance(33 * time.Millisecond)
+		}
+		f.Zoomed = true // no ladder, which says the rest
+		l := row(t, New(), f, " filter ")
+		if strings.Contains(l, "…✕2") != (c.by == chain) || strings.Contains(l, "ACCEPT ✕") {
+			t.Errorf("%s: the chain: %q", c.name, l)
+		}
+		if l := row(t, New(), f, " INPUT "); strings.Contains(l, "INPUT ✕") != (c.by != chain) {
+			t.Errorf("%s: the hook: %q", c.name, l)
+		}
 	}
 }
 

@@ -32,6 +32,9 @@ func (p *Page) deaths(f *page.Frame) map[ref]string {
 		if !ok {
 			continue
 		}
+		if at.Rule == 0 && at.Kind != string(journey.KindPolicy) {
+			continue // which rule it was nobody told
+		}
 		if at.Rule == 0 {
 			d.rows[ref{chain, endOf}] = at.Verdict
 			continue
