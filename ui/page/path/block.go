@@ -209,6 +209,14 @@ func (v *view) chainRow(st int, e *entry, ev *entryView, y int) {
 		room -= canvas.Width(s) + 1
 		v.c.Put(g.x+2+room+1, y, s, p.Moving)
 	}
+	if folded := len(ev.ls) - ev.lines; folded > 0 && hidden == 0 && waits == 0 {
+		// A chain whose rules have no row is no empty one.
+		s := p.Glyphs.Dots + " " + v.lang().Counted(uint64(folded), 4, "rule")
+		if canvas.Width(s)+1+canvas.Width(e.name) <= room {
+			room -= canvas.Width(s) + 1
+			v.c.Put(g.x+2+room+1, y, s, p.Border)
+		}
+	}
 	if hidden > 0 {
 		// They died in rules that have no row: that is not the policy's doing.
 		s := p.Glyphs.Dots + " " + v.lang().Counted(uint64(rules), 4, "rule") + " " + v.deathText(hidden, 4)

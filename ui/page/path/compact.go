@@ -70,12 +70,13 @@ func (v *view) rows(unfold [5]bool) int {
 func (v *view) mini(w int) {
 	in, out := v.devices()
 	g := v.p.Glyphs
-	label := names
-	in, out = canvas.Fit(in, 5, g.Dots), canvas.Fit(out, 5, g.Dots)
 	local, lost := "local", &v.pg.lost
-	if 1+canvas.Width(in)+canvas.Width(out)+71+canvas.Width(v.lossText(lost.local)) > w {
-		label = [...]string{"PRE", "IN", "FWD", "OUT", "POST"}
+	label, rest := names, w-1-71-canvas.Width(v.lossText(lost.local))
+	if min(canvas.Width(in), 5)+min(canvas.Width(out), 5) > rest {
+		label, rest = [...]string{"PRE", "IN", "FWD", "OUT", "POST"}, rest+20
 	}
+	out = canvas.Fit(out, max(5, rest/2, rest-canvas.Width(in)), g.Dots)
+	in = canvas.Fit(in, max(5, rest-canvas.Width(out)), g.Dots)
 	put := func(st, x, y int) int {
 		v.geo[st] = geo{x: x, y: y, shown: true, flat: true}
 		ink := v.p.Title

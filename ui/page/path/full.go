@@ -21,8 +21,9 @@ const (
 // with all rules folded, and is much taller than the screen.
 func (v *view) full(w, h int) bool {
 	extra := w - fullWidth
-	nic := nicWidth + extra/40
-	pre, right := v.columns(extra - extra/40)
+	in, out := v.devices()
+	nic := nicWidth + max(extra/40, min(extra/6, canvas.Width(in)+4-nicWidth)) // its whole name where there is room
+	pre, right := v.columns(extra - nic + nicWidth)
 	xPre := 1 + nic
 	xFork := xPre + pre + 1
 	xMid := xFork + 5
@@ -46,7 +47,6 @@ func (v *view) full(w, h int) bool {
 	v.used = total
 	v.c.Reset(w, max(total, h))
 
-	in, out := v.devices()
 	g := v.p.Glyphs
 	// The top line: NIC, PREROUTING, routing, INPUT, local process, OUTPUT.
 	x := v.c.PutMax(1, 0, nic-4, canvas.Fit(in, nic-4, g.Dots), v.p.Strong)

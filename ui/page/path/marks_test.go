@@ -178,3 +178,27 @@ func TestSpareWidthGoesToLongRules(t *testing.T) {
 		t.Errorf("cut with room beside it: %q", l)
 	}
 }
+
+// A name of fifteen cells, the longest that an interface has, is whole where there is room.
+func TestLongInterfaceNames(t *testing.T) {
+	for _, c := range []struct {
+		w        int
+		in, out  string
+		name, to string
+	}{
+		{200, "lan-customers-1 ─", "▶ uplink-internet", "lan-customers-1", "uplink-internet"},
+		{104, "lan…", "", "lan-customers-1", "uplink-internet"},
+		{120, "eth0 ─", "", "eth0", "uplink-internet"},
+		{80, "lan-customers… ─", "▶ uplink-intern…", "lan-customers-1", "uplink-internet"},
+		{80, "eth0 ─", "▶ uplink-internet", "eth0", "uplink-internet"},
+		{80, "lan-customers-1 ─", "▶ eth1", "lan-customers-1", "eth1"},
+	} {
+		f := deadly(nil, 0, 1, c.w, 30)
+		j := f.Snap.Journeys[0]
+		j.In, j.Out, j.Outcome = c.name, c.to, journey.Outcome{Verdict: journey.Accepted}
+		got := ansi.Strip(New().View(f))
+		if !strings.Contains(got, c.in) || !strings.Contains(got, c.out) {
+			t.Errorf("%d wide, %s to %s:\n%s", c.w, c.name, c.to, got)
+		}
+	}
+}
