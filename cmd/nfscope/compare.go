@@ -45,7 +45,7 @@ func (a *app) replayCompare(name, which string, o replayFlags) error {
 	c := compare.Journeys(find.Look(two[0], 0), find.Look(two[1], 0))
 	out := bufio.NewWriter(a.out)
 	if o.json {
-		err = json.NewEncoder(out).Encode(compareJSON(c))
+		err = json.NewEncoder(&escaped{to: out}).Encode(compareJSON(c))
 	} else {
 		err = printComparison(out, c, a.width())
 	}
@@ -146,14 +146,14 @@ func printComparison(w *bufio.Writer, c *compare.Comparison, width int) error {
 	if width == 0 { // no terminal: whoever reads it breaks the lines
 		width = 1 << 16
 	}
-	for _, l := range line.Wrap(c.Sentence, width) {
+	for _, l := range line.Wrap(line.Clean(c.Sentence), width) {
 		fmt.Fprintln(w, l)
 	}
 	for _, j := range []*journey.Journey{c.A, c.B} {
-		fmt.Fprintf(w, "%s: %s\n", ladder.Headline(j), j.Outcome.Sentence)
+		fmt.Fprintln(w, line.Clean(ladder.Headline(j)+": "+j.Outcome.Sentence))
 	}
 	for _, f := range c.Fields {
-		fmt.Fprintf(w, "  %-10s %s | %s\n", f.Name, cmp.Or(f.A, "-"), cmp.Or(f.B, "-"))
+		fmt.Fprintf(w, "  %-10s %s | %s\n", f.Name, line.Clean(cmp.Or(f.A, "-")), line.Clean(cmp.Or(f.B, "-")))
 	}
 	fmt.Fprintln(w)
 	wide := 24
@@ -206,7 +206,7 @@ func texts(j *journey.Journey) []string {
 		if d := ladder.Changes(s.Packet); d != "" {
 			t += " [" + d + "]"
 		}
-		out[i] = strings.Repeat("  ", s.Depth) + t
+		out[i] = strings.Repeat("  ", s.Depth) + line.Clean(t)
 	}
 	return out
 }

@@ -97,7 +97,7 @@ func (a *app) conns(fl *filter.Filter, follow, asJSON bool) error {
 	if err := needAdmin("reading conntrack"); err != nil {
 		return err
 	}
-	p := &connPrinter{out: bufio.NewWriter(a.out), json: asJSON, follow: follow, stats: stats{start: time.Now()}, say: a.sayer()}
+	p := &connPrinter{out: bufio.NewWriter(a.objects(asJSON)), json: asJSON, follow: follow, stats: stats{start: time.Now()}, say: a.sayer()}
 	h := a.connHost(ns, p.say)
 	if f := h.now.Load().flows; f != nil {
 		p.table.SetHost(*f)

@@ -83,7 +83,7 @@ func (a *app) drops(o *dropOptions) error {
 		ctx, stop = context.WithTimeout(a.ctx, o.span)
 	}
 	defer stop()
-	p := &dropPrinter{out: bufio.NewWriter(a.out), o: o, words: drop.Meanings(), netns: a.netns, said: map[drop.Key]bool{}, stats: stats{start: time.Now()}, full: stop}
+	p := &dropPrinter{out: bufio.NewWriter(a.objects(o.json)), o: o, words: drop.Meanings(), netns: a.netns, said: map[drop.Key]bool{}, stats: stats{start: time.Now()}, full: stop}
 	err = r.Run(ctx, p.item)
 	w = r.Watch()
 	if err = errors.Join(err, p.err, r.Close()); errors.Is(err, os.ErrClosed) {

@@ -10,6 +10,7 @@ import (
 
 	"nfscope/model/feed"
 	"nfscope/trace/record"
+	"nfscope/ui/component/line"
 )
 
 // replayInfo prints what is in a recording, as text or as an nfscope/recording-info/1
@@ -26,7 +27,7 @@ func (a *app) replayInfo(name string, asJSON bool) error {
 	}
 	out := bufio.NewWriter(a.out)
 	if asJSON {
-		err = json.NewEncoder(out).Encode(struct {
+		err = json.NewEncoder(&escaped{to: out}).Encode(struct {
 			Schema string `json:"schema"`
 			*record.Info
 			Namespace *namespaceJSON `json:"namespace"`
@@ -82,34 +83,34 @@ func newNamespaceJSON(h *feed.Host) *namespaceJSON {
 }
 
 func printInfo(w *bufio.Writer, in *record.Info) error {
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+	say := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-12s %s\n", name, line.Clean(fmt.Sprintf(format, args...)))
 	}
-	line("title", "%s", in.Title)
-	line("form", "%s, by nfscope %s, %s", in.Form, in.Version, in.Created.Format(time.RFC3339))
+	say("title", "%s", in.Title)
+	say("form", "%s, by nfscope %s, %s", in.Form, in.Version, in.Created.Format(time.RFC3339))
 	if in.Redacted {
-		line("redacted", "addresses and names stand for others")
+		say("redacted", "addresses and names stand for others")
 	}
-	line("time", "%v from %s", in.Duration().Round(time.Millisecond), in.First.Format(time.RFC3339Nano))
+	say("time", "%v from %s", in.Duration().Round(time.Millisecond), in.First.Format(time.RFC3339Nano))
 	end := in.Ended
 	if in.Cut != "" {
 		end = in.Cut
 	}
 	if end != "" {
-		line("ended", "%s", end)
+		say("ended", "%s", end)
 	}
 	if h := in.Host; h != nil {
-		line("namespace", "%s, %s", h.Name, h.Source)
-		line("kernel", "%s", h.Kernel)
+		say("namespace", "%s, %s", h.Name, h.Source)
+		say("kernel", "%s", h.Kernel)
 		if len(h.Local) > 0 {
-			line("addresses", "%s", strings.Join(h.Local, " "))
+			say("addresses", "%s", strings.Join(h.Local, " "))
 		}
 		for _, f := range h.Facts {
-			line("fact", "%s %s", f.Name, f.Value)
+			say("fact", "%s %s", f.Name, f.Value)
 		}
 	}
 	for _, r := range in.Rules {
-		line("rules", "%s: %s in %s, generation %s", r.At.Sub(in.First).Round(time.Millisecond), plural(uint64(r.Rules), "rule"), plural(uint64(r.Chains), "chain"), r.Generation)
+		say("rules", "%s: %s in %s, generation %s", r.At.Sub(in.First).Round(time.Millisecond), plural(uint64(r.Rules), "rule"), plural(uint64(r.Chains), "chain"), r.Generation)
 	}
 	var kinds []string
 	for k := range in.Items {
@@ -117,11 +118,11 @@ func printInfo(w *bufio.Writer, in *record.Info) error {
 	}
 	slices.Sort(kinds)
 	for _, k := range kinds {
-		line("items", "%d %s", in.Items[k], k)
+		say("items", "%d %s", in.Items[k], k)
 	}
-	line("lost", "%s, %s of unknown size, %s dropped by the recording itself", plural(in.Lost, "event"), plural(in.Gaps, "gap"), plural(in.Dropped, "item"))
+	say("lost", "%s, %s of unknown size, %s dropped by the recording itself", plural(in.Lost, "event"), plural(in.Gaps, "gap"), plural(in.Dropped, "item"))
 	for _, p := range in.Problems {
-		line("problem", "%s", p)
+		say("problem", "%s", p)
 	}
 	return w.Flush()
 }

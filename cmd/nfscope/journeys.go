@@ -32,6 +32,9 @@ type journeyPrinter struct {
 }
 
 func newJourneyPrinter(w io.Writer, asJSON bool, width int) *journeyPrinter {
+	if asJSON {
+		w = &escaped{to: w}
+	}
 	return &journeyPrinter{out: bufio.NewWriter(w), json: asJSON, width: width, seen: map[int]bool{}}
 }
 

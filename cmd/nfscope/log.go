@@ -94,7 +94,7 @@ func (a *app) log(o *logOptions) error {
 	if err := needAdmin("reading NFLOG groups"); err != nil {
 		return err
 	}
-	p := &logPrinter{out: bufio.NewWriter(a.out), o: o, stats: stats{start: time.Now()}}
+	p := &logPrinter{out: bufio.NewWriter(a.objects(o.json)), o: o, stats: stats{start: time.Now()}}
 	if rr, err := rules.Open(ns); err != nil {
 		fmt.Fprintln(a.err, "nfscope: the rules could not be read, so that nobody knows whose the lines are:", err)
 	} else {

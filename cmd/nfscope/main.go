@@ -28,7 +28,7 @@ func run(with func(*app)) (status int) {
 	// A closed stdout is an error of write like any other, so that clean-up runs.
 	signal.Ignore(syscall.SIGPIPE)
 	out := &output{file: os.Stdout}
-	a := &app{ctx: ctx, in: os.Stdin, out: out, err: os.Stderr}
+	a := &app{ctx: ctx, in: os.Stdin, out: out, err: shown{os.Stderr}}
 	if with != nil {
 		with(a)
 	}
@@ -50,5 +50,5 @@ func run(with func(*app)) (status int) {
 	if err == nil && ctx.Err() != nil && a.live {
 		err = errInterrupted
 	}
-	return report(os.Stderr, err)
+	return report(shown{os.Stderr}, err)
 }

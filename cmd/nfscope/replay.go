@@ -17,6 +17,7 @@ import (
 	"nfscope/model/store"
 	"nfscope/trace/record"
 	"nfscope/trace/replay"
+	"nfscope/ui/component/line"
 )
 
 type replayFlags struct {
@@ -168,7 +169,9 @@ func (a *app) replayPlain(name string, r io.Reader, o replayFlags) error {
 		p.ask(nil)
 	}
 	if !o.json {
-		fmt.Fprintf(p.out, "%s, recorded %s by nfscope %s\n\n", rr.Title, rr.Created.Format(time.RFC3339), rr.Version)
+		if err := printTitle(p.out, &rr.Header); err != nil {
+			return err
+		}
 	}
 	start := time.Now()
 	// Each packet is printed when its way is at its end, and goes.
@@ -204,6 +207,12 @@ func (a *app) replayPlain(name string, r io.Reader, o replayFlags) error {
 		return err
 	}
 	return usage(playErr)
+}
+
+// printTitle prints what a recording says of itself.
+func printTitle(w io.Writer, h *record.Header) error {
+	_, err := fmt.Fprintf(w, "%s\n\n", line.Clean(fmt.Sprintf("%s, recorded %s by nfscope %s", h.Title, h.Created.Format(time.RFC3339), h.Version)))
+	return err
 }
 
 // unread says why a recording has no more than was counted, "" where it was whole.

@@ -6,6 +6,7 @@ import (
 	"nfscope/model"
 	"nfscope/model/journey"
 	"nfscope/ui/component/canvas"
+	"nfscope/ui/component/line"
 )
 
 // columns are the widths of the ladder's columns; 0 leaves one out.
@@ -165,7 +166,7 @@ func (say Say) Text(j *journey.Journey, width int) []string {
 		lines = append(lines, say.Wrap("  "+say.Of(r), width)...)
 	}
 	for i, l := range lines {
-		lines[i] = clean(l)
+		lines[i] = line.Clean(l) // a rule's comment may hold any character
 		if width > 0 {
 			lines[i] = canvas.Fit(lines[i], width, "~")
 		}
@@ -189,16 +190,6 @@ func hookWord(r *Row) string {
 		return r.Hook.String()
 	}
 	return ""
-}
-
-// clean replaces control characters: a rule's comment may hold any.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
 }
 
 // wrap breaks a sentence at spaces; the lines after the first are indented like it.

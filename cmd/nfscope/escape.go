@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"unicode"
+	"unicode/utf8"
+
+	"nfscope/ui/component/line"
+)
+
+// shown is stderr for messages: they tell of names, comments and files that others wrote,
+// and nothing of these may steer the terminal. A message is one Write.
+type shown struct{ to io.Writer }
+
+func (s shown) Write(b []byte) (int, error) {
+	for part := range bytes.Lines(b) {
+		body, end := bytes.CutSuffix(part, []byte("\n"))
+		text := line.Clean(string(body))
+		if end {
+			text += "\n"
+		}
+		if _, err := io.WriteString(s.to, text); err != nil {
+			return 0, err
+		}
+	}
+	return len(b), nil
+}
+
+// escaped writes JSON in which whatever a terminal may take for more than text is spelled
+// as \u and its number: Go's encoder does so below U+0020 only, and U+009B begins a
+// command for a terminal as escape and [ do.
+type escaped struct {
+	to io.Writer
+	// half is the begin of a character whose end was not written yet.
+	half []byte
+}
+
+// objects is stdout, for JSON or for text.
+func (a *app) objects(asJSON bool) io.Writer {
+	if asJSON {
+		return &escaped{to: a.out}
+	}
+	return a.out
+}
+
+func (e *escaped) Write(b []byte) (int, error) {
+	in := append(e.half, b...)
+	out := make([]byte, 0, len(in))
+	for len(in) > 0 {
+		if in[0] < 0x7f {
+			out, in = append(out, in[0]), in[1:]
+			continue
+		}
+		if !utf8.FullRune(in) {
+			break
+		}
+		r, n := utf8.DecodeRune(in)
+		if unicode.IsControl(r) || r <= 0xffff && unicode.Is(unicode.Cf, r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = append(out, in[:n]...)
+		}
+		in = in[n:]
+	}
+	e.half = append(e.half[:0:0], in...)
+	_, err := e.to.Write(out)
+	return len(b), err
+}
