@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -352,6 +353,50 @@ func FuzzRedactText(f *testing.F) {
 			t.Errorf("%q became %q and %q", s, a, b)
 		}
 	})
+}
+
+// TestRedactSpelled: an address stays hidden however nft, a MAC's writer or a comment spells
+// it, and is the same other one in each.
+func TestRedactSpelled(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor()
+	four := r.Addr(netip.MustParseAddr("10.1.0.67"))
+	b := four.As4()
+	n := binary.BigEndian.Uint32(b[:])
+	six := r.Addr(netip.MustParseAddr("fd00:1::7")).String()
+	mac := r.mac("52:54:00:ab:cd:ef")
+	bare := strings.ReplaceAll(mac, ":", "")
+	for _, c := range []struct{ text, want string }{
+		// As nft lists what was asked of raw bytes (1.0.6).
+		{"@nh,96,32 { 0xa010043, 0xa010044 } drop", "@nh,96,32 { 0x0, 0x0 } drop"},
+		{"@nh,96,32 != { 0xa010043 } meta mark { 0x5 }", "@nh,96,32 != { 0x0 } meta mark { 0x5 }"},
+		{"@nh,96,32 0xa010045-0xa010049 drop", "@nh,96,32 0x0-0x0 drop"},
+		{"@nh,96,32 vmap { 0xa010043 : drop }", "@nh,96,32 vmap { 0x0 : drop }"},
+		{"@nh,96,32 . tcp dport { 0xa010043 . 80 } drop", "@nh,96,32 . tcp dport { 0x0 . 80 } drop"},
+		{"@nh,96,16 & 0xfff0 != 0xa00 meta mark 0x7", "@nh,96,16 & 0xfff0 != 0x0 meta mark 0x7"},
+		{"@nh,96,32 set 0xa010043", "@nh,96,32 set 0x0"},
+		{"set s {\n\ttypeof @nh,96,32\n\telements = { 0xa010043 }\n}", "set s {\n\ttypeof @nh,96,32\n\telements = { 0x0 }\n}"},
+		{"ip saddr . tcp dport { 0xa010043 . 80 } drop", fmt.Sprintf("ip saddr . tcp dport { 0x%x . 80 } drop", n)},
+		{"ip daddr vmap { 167837763 : drop } tcp dport { 80, 0xa010043 }", fmt.Sprintf("ip daddr vmap { %d : drop } tcp dport { 80, 0xa010043 }", n)},
+		// Behind a word, and in a name.
+		{"from:fd00:1::7", "from:" + six}, {"ip6:fd00:1::7", "ip6:" + six}, {"iface:fd00:1::7 x", "iface:" + six + " x"},
+		{"a_fd00:1::7_b", "a_" + six + "_b"}, {"10.1.0.67:fd00:1::7", four.String() + ":" + six},
+		{"-s fd00:1::7/ffff::ffff -j DROP", "-s " + six + "/ffff::ffff -j DROP"},
+		{"-s fd00:1::7/::ffff:ffff:0:0", "-s " + six + "/::ffff:ffff:0:0"},
+		{"fd00:1::7/10.1.0.67", six + "/" + four.String()}, {"fd00:1::7/fd00:1::7", six + "/" + six},
+		{"52-54-00-AB-CD-EF", strings.ReplaceAll(mac, ":", "-")}, {"5254.00ab.cdef up", bare[:4] + "." + bare[4:8] + "." + bare[8:] + " up"},
+		{"enx525400abcdef", "enx" + bare}, {"00-00-00-00-00-00", "00-00-00-00-00-00"},
+		{"DB1.Corp.Example.COM", r.Text("db1.corp.example.com")}, {"web01.corp.xyz", "h-" + r.word("name", "web01.corp.xyz") + ".h-" + r.word("name", "corp.xyz") + ".xyz"},
+		{"my_db.corp.gr", "h-" + r.word("name", "my_db.corp.gr") + ".h-" + r.word("name", "corp.gr") + ".gr"},
+		// What is none stays.
+		{"ip saddr 127.0.0.1 tcp dport { 80, 443 }", "ip saddr 127.0.0.1 tcp dport { 80, 443 }"},
+		{"lab.yaml run.sh main.go x.py README.md nf_tables.ko", "lab.yaml run.sh main.go x.py README.md nf_tables.ko"},
+		{"eth0-x_y", "eth0-x_y"}, {"enx52", "enx52"},
+	} {
+		if got := r.Text(c.text); got != c.want {
+			t.Errorf("%q became\n%q, want\n%q", c.text, got, c.want)
+		}
+	}
 }
 
 // TestRedactSkb: an address of the kernel's memory is replaced, by the same one in a drop

@@ -1,34 +1,58 @@
 package record
 
 import (
+	"bytes"
+	"encoding/binary"
 	"encoding/hex"
+	"fmt"
+	"net"
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // patterns find in a text what may be an address or a name.
 type patterns struct {
-	secret, raw, mac, v6, v4, name, span *regexp.Regexp
+	secret, raw, typed, hex, numbers, number, mac, enx, v6, v4, name, span *regexp.Regexp
 }
+
+// asked is what may stand in nft's text between what is compared and the values: it may be
+// one of several that are compared together, and a map may be asked.
+const asked = `(?:\. [a-z0-9@, ]+? )*(?:[!=<>]=? |set |v?map )*`
 
 func textPatterns() *patterns {
 	return &patterns{
 		span: regexp.MustCompile(`[0-9a-fA-F.:]{2,}-[0-9a-fA-F.:]{2,}`),
 		// What these options compare is a piece of a packet, or a program for one.
 		secret: regexp.MustCompile(`(--(?:string|hex-string|u32|bytecode|object-pinned) )("(?:[^"\\]|\\.)*"|\S+)`),
-		raw:    regexp.MustCompile(`(@(?:ll|nh|th|ih),\d+,\d+ (?:& 0x[0-9a-f]+ )?(?:[!=<>]=? )?)0x[0-9a-f]+`),
-		mac:    regexp.MustCompile(`\b[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){5}\b`),
-		v6:     regexp.MustCompile(`[0-9a-fA-F]*(?::[0-9a-fA-F.]*){2,}(?:/\d+)?`),
-		v4:     regexp.MustCompile(`\d{1,3}(?:\.\d{1,3}){3}(?:/\d+(?:\.\d+){0,3})?`),
-		name:   regexp.MustCompile(`\b(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+(?:com|org|net|edu|gov|mil|int|io|dev|app|info|biz|local|lan|home|internal|intranet|corp|test|example|invalid|arpa|eu|uk|de|at|ch|fr|nl|be|it|es|pl|se|no|fi|dk|cz|us|ca|au|nz|jp|cn|kr|in|br|ru|za)\b`),
+		raw:    regexp.MustCompile(`(@(?:ll|nh|th|ih),\d+,\d+ (?:(?:[&|^]|<<|>>) (?:0x[0-9a-f]+|\d+) )*` + asked + `)(\{[^{}]*\}|0x[0-9a-f]+(?:-0x[0-9a-f]+)?)`),
+		typed:  regexp.MustCompile(`(typeof [^{}\n]*@(?:ll|nh|th|ih),\d+,\d+[^{}]*elements = )(\{[^{}]*\})`),
+		hex:    regexp.MustCompile(`0x[0-9a-f]+`),
+		// nft spells an address as a number where a rule was made with @nh,96,32.
+		numbers: regexp.MustCompile(`\bip [sd]addr ` + asked + `\{[^{}]*\}`),
+		number:  regexp.MustCompile(`\b(?:0x[0-9a-f]{7,8}|[1-9][0-9]{7,9})\b`),
+		mac:     regexp.MustCompile(`\b[0-9a-fA-F]{2}(?:(?::[0-9a-fA-F]{2}){5}|(?:-[0-9a-fA-F]{2}){5})\b|\b[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\b`),
+		enx:     regexp.MustCompile(`\benx[0-9a-f]{12}\b`),
+		v6:      regexp.MustCompile(`[0-9a-fA-F]*(?::[0-9a-fA-F.]*){2,}(?:/[0-9a-fA-F.:]*[0-9a-fA-F:])?`),
+		v4:      regexp.MustCompile(`\d{1,3}(?:\.\d{1,3}){3}(?:/\d+(?:\.\d+){0,3})?`),
+		// Letters of either size, and what stands in a name's place in many networks.
+		name: regexp.MustCompile(`(?i)\b(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+(?:` + endings + `)\b`),
 	}
 }
 
+// endings of names of hosts: the oldest, those of countries but for the ones that end files
+// too, those that are met most, and those of networks of one's own.
+const endings = `com|org|net|edu|gov|mil|int|arpa|biz|info|name|pro|mobi|aero|coop|museum|jobs|travel|asia|cat|tel|` +
+	`io|dev|app|cloud|online|site|tech|store|shop|xyz|top|club|live|life|world|today|agency|digital|network|systems|solutions|services|email|host|hosting|website|space|` +
+	`local|localdomain|lan|home|internal|intranet|private|corp|test|example|invalid|onion|` +
+	`a[cdefgilmoqrstuwxz]|b[abdefghijmnorstvwyz]|c[acdfghklmnoruvwxyz]|d[ejkmoz]|e[cegrstu]|f[ijkmor]|g[abdefghilmnpqrstuwy]|h[kmnrtu]|i[delmnqrst]|j[emop]|k[eghimnprwyz]|` +
+	`l[abcikrstuvy]|m[aceghklmnopqrstuvwxyz]|n[acefgilopruz]|om|p[aefghklmnrstw]|qa|r[eouw]|s[abcdegiklmnrtuvxyz]|t[cdfghjklmnortvwz]|u[agksyz]|v[aceginu]|w[fs]|y[et]|z[amw]`
+
 // Text gives a text in which all addresses and names are replaced.
 func (r *Redactor) Text(s string) string {
-	if len(s) < 4 || !strings.ContainsAny(s, ".:@") && !strings.Contains(s, "--") && !r.named(s) {
+	if len(s) < 4 || !strings.ContainsAny(s, ".:@-") && !strings.Contains(s, "enx") && !r.named(s) {
 		return r.known(s)
 	}
 	if t, ok := r.texts[s]; ok {
@@ -69,13 +93,22 @@ func (r *Redactor) rewrite(s string) string {
 	}
 	s = strings.NewReplacer("\x00", "", "\x01", "").Replace(s)
 	s = p.secret.ReplaceAllStringFunc(s, func(m string) string { return aside(p.secret.ReplaceAllString(m, `$1"redacted"`)) })
-	s = p.raw.ReplaceAllStringFunc(s, func(m string) string { return aside(p.raw.ReplaceAllString(m, "${1}0x0")) })
+	for _, re := range []*regexp.Regexp{p.raw, p.typed} {
+		s = re.ReplaceAllStringFunc(s, func(m string) string {
+			sub := re.FindStringSubmatch(m)
+			return sub[1] + p.hex.ReplaceAllStringFunc(sub[2], func(string) string { return aside("0x0") })
+		})
+	}
+	s = p.numbers.ReplaceAllStringFunc(s, func(m string) string {
+		return p.number.ReplaceAllStringFunc(m, func(n string) string { return aside(r.number(n)) })
+	})
+	s = p.enx.ReplaceAllStringFunc(s, func(m string) string { return aside("enx" + strings.ReplaceAll(r.mac(m[3:]), ":", "")) })
 	s = p.mac.ReplaceAllStringFunc(s, func(m string) string { return aside(r.mac(m)) })
 	s = replaceAt(p.v6, s, func(m string, before, after byte) string {
-		if word(before) || word(after) {
+		if after != '_' && word(after) {
 			return m
 		}
-		return r.v6(m, aside)
+		return r.v6(m, before, aside)
 	})
 	s = replaceAt(p.v4, s, func(m string, before, after byte) string {
 		if before >= '0' && before <= '9' || before == '.' || after >= '0' && after <= '9' {
@@ -84,7 +117,7 @@ func (r *Redactor) rewrite(s string) string {
 		return aside(r.v4(m))
 	})
 	s = p.name.ReplaceAllStringFunc(s, func(m string) string {
-		if strings.HasPrefix(m, "net.") || strings.HasPrefix(m, "github.com") {
+		if l := strings.ToLower(m); strings.HasPrefix(l, "net.") || strings.HasPrefix(l, "github.com") {
 			return m
 		}
 		return aside(r.host(m))
@@ -169,45 +202,96 @@ func (r *Redactor) v4(m string) string {
 	return netip.AddrFrom4(x).String() + "/" + tail
 }
 
-// v6 replaces an address, with what may follow it in a text: a colon, a dot.
-func (r *Redactor) v6(m string, aside func(string) string) string {
+// v6 replaces an address, with what may follow it in a text: a colon, a dot. Behind a word
+// ("from:fd00::1", "ip6:fd00::1") the word's end looks like a part of it.
+func (r *Redactor) v6(m string, before byte, aside func(string) string) string {
+	if i := strings.IndexByte(m, ':'); before == '.' || before != '_' && word(before) {
+		if rest, ok := r.v6At(m[i+1:], aside); ok {
+			return m[:i+1] + rest
+		} else if before != '.' {
+			return m
+		}
+	}
+	rest, _ := r.v6At(m, aside)
+	return rest
+}
+
+// v6At replaces the address that m begins with; false where there is none. A mask is kept.
+func (r *Redactor) v6At(m string, aside func(string) string) (string, bool) {
 	if p, err := netip.ParsePrefix(m); err == nil {
-		return aside(r.prefix(p).String())
+		return aside(r.prefix(p).String()), true
 	}
 	host, tail, cut := strings.Cut(m, "/")
-	if cut {
-		tail = "/" + tail
+	if a, err := netip.ParseAddr(host); err == nil && cut && a.Is6() && isMask(tail) {
+		return aside(r.Addr(a).String() + "/" + tail), true
 	}
 	for n := len(host); n > 1; n-- {
-		if a, err := netip.ParseAddr(host[:n]); err == nil {
-			return aside(r.Addr(a).String()) + host[n:] + tail
+		if a, err := netip.ParseAddr(host[:n]); err == nil && a.Is6() {
+			host = aside(r.Addr(a).String()) + host[n:]
+			if !cut {
+				return host, true
+			}
+			tail, _ = r.v6At(tail, aside)
+			return host + "/" + tail, true
 		}
 		if host[n-1] != ':' && host[n-1] != '.' {
 			break
 		}
 	}
-	return m
+	return m, false
+}
+
+// isMask reports whether s is a mask of IPv6: whole groups are looked at or are not.
+func isMask(s string) bool {
+	a, err := netip.ParseAddr(s)
+	if err != nil || !a.Is6() {
+		return false
+	}
+	for _, b := range a.AsSlice() {
+		if b != 0 && b != 0xff {
+			return false
+		}
+	}
+	return true
+}
+
+// number replaces an IPv4 address that is written as a number.
+func (r *Redactor) number(s string) string {
+	n, err := strconv.ParseUint(s, 0, 32)
+	if err != nil {
+		return s
+	}
+	a := r.Addr(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(n))))).As4()
+	u := binary.BigEndian.Uint32(a[:])
+	if strings.HasPrefix(s, "0x") {
+		return fmt.Sprintf("0x%x", u)
+	}
+	return strconv.FormatUint(uint64(u), 10)
 }
 
 // mac replaces a hardware address. Groups stay groups; what stands for a station is of
 // no maker's.
 func (r *Redactor) mac(m string) string {
-	b, err := hex.DecodeString(strings.ReplaceAll(m, ":", ""))
-	if err != nil || m == "00:00:00:00:00:00" || b[0]&1 != 0 && (b[0] == 0xff || b[0] == 0x01 && b[1] == 0x80) {
+	b, err := hex.DecodeString(strings.NewReplacer(":", "", "-", "", ".", "").Replace(m))
+	if err != nil || len(b) != 6 || bytes.Equal(b, make([]byte, 6)) || b[0]&1 != 0 && (b[0] == 0xff || b[0] == 0x01 && b[1] == 0x80) {
 		return m
 	}
-	out := r.sum("mac", strings.ToLower(m))[:6]
+	out := r.sum("mac", net.HardwareAddr(b).String())[:6]
 	if out[0] = out[0]&^1 | 2; b[0]&1 != 0 {
-		copy(out, b[:3])
-		if b[0] == 0x33 {
-			out[2] = r.sum("mac", m)[2]
+		group := out[2]
+		if copy(out, b[:3]); b[0] == 0x33 {
+			out[2] = group
 		}
 	}
-	parts := make([]string, 6)
-	for i, c := range out {
-		parts[i] = hex.EncodeToString([]byte{c})
+	text := net.HardwareAddr(out).String()
+	switch {
+	case strings.Contains(m, "-"):
+		return strings.ReplaceAll(text, ":", "-")
+	case strings.Contains(m, "."):
+		h := hex.EncodeToString(out)
+		return h[:4] + "." + h[4:8] + "." + h[8:]
 	}
-	return strings.Join(parts, ":")
+	return text
 }
 
 // host replaces a domain name label by label, so that what is of one domain stays so.
