@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -300,7 +301,7 @@ func (a *app) traceEnd(p *journeyPrinter, o traceFlags, last *snapshot.Snapshot,
 	}
 	held := ""
 	if last.Trace.Held > 0 {
-		held = fmt.Sprintf(", %s held back by the limit of %d/s", plural(last.Trace.Held, "packet"), o.rate)
+		held = fmt.Sprintf(", %s held back by the limit of %d/s", plural(last.Trace.Held, "packet"), cmp.Or(last.Trace.Rate, o.rate))
 	}
 	fmt.Fprintf(a.err, "%s in %v, %s, %s%s\n", plural(uint64(p.printed), "packet"), time.Since(start).Round(10*time.Millisecond), plural(events, "event"), s.words(), held)
 	return nil

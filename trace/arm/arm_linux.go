@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type Armed struct {
 	mu           sync.Mutex
 	ended        bool
 	traced, held uint64
+	taken        error // ErrTaken
 	err          error
 }
 
@@ -73,6 +75,7 @@ func Arm(ctx context.Context, ns *netns.Handle, o Options) (*Armed, error) {
 		var notes []string
 		a.says = snapshot.MethodRaw
 		a.how, notes, err = armRaw(ns, p, o)
+		a.opts.Rate = min(a.opts.Rate, xtLimit)
 		if o.Both {
 			notes = append(notes, "-j TRACE knows what comes back by its addresses and ports alone: translated packets and ICMP errors of routers are not among it")
 		}
@@ -117,8 +120,11 @@ func (a *Armed) end() {
 // count reads the counters; a.mu is held.
 func (a *Armed) count() error {
 	traced, held, err := a.how.counters()
-	if err == nil {
+	switch {
+	case err == nil:
 		a.traced, a.held = traced, held
+	case errors.Is(err, ErrTaken):
+		a.taken = err
 	}
 	return err
 }
@@ -145,7 +151,7 @@ func (a *Armed) Begins() (prerouting, output model.Priority) {
 
 // Held counts the packets that matched: those traced, and those that the limit held
 // back. A packet on loopback counts at output and again at prerouting. After the end
-// it gives the last count.
+// it gives the last count. It is ErrTaken from when something is missing of what traces.
 func (a *Armed) Held(ctx context.Context) (traced, held uint64, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, 0, err
@@ -155,7 +161,7 @@ func (a *Armed) Held(ctx context.Context) (traced, held uint64, err error) {
 	if !a.ended {
 		err = a.count()
 	}
-	return a.traced, a.held, err
+	return a.traced, a.held, cmp.Or(a.taken, err)
 }
 
 // State tells what is armed, with the counts of the last call of Held.

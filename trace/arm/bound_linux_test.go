@@ -111,6 +111,9 @@ func TestRawRate(t *testing.T) {
 			t.Errorf("no %q among the notes %q", want, a.State().Notes)
 		}
 	}
+	if rate := a.State().Rate; rate != 10000 {
+		t.Errorf("it says that the limit is %d", rate)
+	}
 	if got := nettest.Run(t, ns, "iptables-legacy", "-t", "raw", "-S"); !strings.Contains(got, "--limit 10000/sec --limit-burst 10000 ") {
 		t.Errorf("rules:\n%s", got)
 	}

@@ -45,6 +45,7 @@ type rawSide struct {
 	ipt     *iptables.IPTables
 	command string
 	chain   string
+	jumps   int // rules that jump to the chain
 }
 
 // undoStep takes one thing back.
@@ -216,6 +217,7 @@ func (r *raw) jumps(s *rawSide, proto iptables.Protocol, chain string, list []fi
 			if err != nil {
 				return err
 			}
+			s.jumps++
 		}
 	}
 	return nil
@@ -225,27 +227,9 @@ func (r *raw) jumps(s *rawSide, proto iptables.Protocol, chain string, list []fi
 func (r *raw) counters() (traced, held uint64, err error) {
 	err = r.ns.Do(func() error {
 		for _, s := range r.sides {
-			lines, err := s.ipt.ListWithCounters("raw", s.chain)
+			hit, all, err := s.counters()
 			if err != nil {
 				return err
-			}
-			var hit, all uint64
-			for _, l := range lines {
-				f := strings.Fields(l)
-				for i := range f {
-					if f[i] != "-c" || i+1 == len(f) || f[0] != "-A" {
-						continue
-					}
-					n, err := strconv.ParseUint(f[i+1], 10, 64)
-					if err != nil {
-						return fmt.Errorf("counters of chain %s: %w", s.chain, err)
-					}
-					if strings.HasSuffix(l, "-j TRACE") {
-						hit = n
-					} else {
-						all = n
-					}
-				}
 			}
 			traced, held = traced+hit, held+all-min(hit, all)
 		}
@@ -259,7 +243,7 @@ func (r *raw) close() error {
 	var errs []error
 	for i := len(r.undo) - 1; i >= 0; i-- {
 		u := r.undo[i]
-		if err := r.ns.Do(u.do); err != nil {
+		if err := r.ns.Do(u.do); err != nil && !gone(err) {
 			errs = append(errs, err)
 			continue // the guard tries again when we end
 		}

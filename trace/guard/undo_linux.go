@@ -79,15 +79,19 @@ func iptables(e Entry, ns *netns.Handle) (did bool, err error) {
 	}
 	err = cmd.Wait()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 { // 1: there is no such rule or chain, 4: the kernel is busy
-		for _, s := range []string{"Bad rule", "No chain/target/match", "does not exist", "Couldn't load target"} {
-			if strings.Contains(out.String(), s) {
-				return false, nil
-			}
-		}
+	if errors.As(err, &exit) && Gone(exit.ExitCode(), out.String()) {
+		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("%s: %w: %s", strings.Join(e.Command, " "), err, strings.TrimSpace(out.String()))
 	}
 	return true, nil
+}
+
+// Gone reports whether iptables, by its status and what it said, found no such rule or chain:
+// then there is nothing to take out any more. A rule that would jump to a chain which is not
+// there is told by a status of 2, that the kernel is busy by 4.
+func Gone(status int, said string) bool {
+	return (status == 1 || status == 2) && slices.ContainsFunc([]string{"Bad rule", "No chain/target/match", "does not exist", "Couldn't load target"},
+		func(s string) bool { return strings.Contains(said, s) })
 }

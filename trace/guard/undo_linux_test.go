@@ -27,7 +27,9 @@ func TestIptablesSays(t *testing.T) {
 		{1, "iptables: Bad rule (does a matching rule exist in that chain?).", false, false},
 		{1, "iptables: No chain/target/match by that name.", false, false},
 		{1, "iptables v1.8.9: chain `X' in table `raw' does not exist", false, false},
-		{1, "iptables v1.8.9: Couldn't load target `X':No such file or directory", false, false},
+		{2, "iptables v1.8.9 (nf_tables): Chain 'X' does not exist", false, false},
+		{2, "iptables v1.8.9 (legacy): Couldn't load target `X':No such file or directory", false, false},
+		{2, "iptables v1.8.9 (legacy): unknown option \"--dports\"", false, true},
 		{1, "iptables: Permission denied.", false, true},
 		{4, "iptables: No chain/target/match by that name.", false, true},
 	} {

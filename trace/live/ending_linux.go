@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nfscope/model/feed"
+	"nfscope/trace/arm"
 )
 
 const (
@@ -25,8 +26,9 @@ func (s *Session) mind(tr *tracing) {
 	for {
 		select {
 		case <-tick.C:
-			s.tell(tr, true)
-			continue
+			if s.tell(tr, true); tr.taken == nil {
+				continue
+			}
 		case <-tr.armed.Done():
 		case <-s.guard.Lost():
 			s.put(feed.Item{Problem: fmt.Sprintf("the trace ends early, so that it cannot outlive a killed nfscope: %v", s.guard.Err())})
@@ -34,6 +36,9 @@ func (s *Session) mind(tr *tracing) {
 		break
 	}
 	s.tell(tr, true) // the last count of what was held back
+	if tr.taken != nil {
+		s.put(feed.Item{Problem: fmt.Sprintf("the trace is over: %v, and what came since was not traced", tr.taken)})
+	}
 	tr.end()
 	s.log.Info("trace ended", "held", tr.held, "error", tr.err)
 	s.mu.Lock()
@@ -106,8 +111,12 @@ func (s *Session) tell(tr *tracing, armed bool) {
 	st.Armed, st.NoLegacy, st.NoNFT = armed, tr.log == nil, st.NoNFT || tr.nft == nil
 	st.Notes = append(st.Notes, tr.notes...)
 	if armed {
-		if _, held, err := tr.armed.Held(context.Background()); err == nil {
+		_, held, err := tr.armed.Held(context.Background())
+		switch {
+		case err == nil:
 			tr.held = held
+		case errors.Is(err, arm.ErrTaken):
+			tr.taken = err
 		}
 	}
 	st.Held = tr.held

@@ -42,6 +42,7 @@ type tracing struct {
 	seats atomic.Pointer[between.Reader] // nil where the kernel refuses it
 	notes []string
 	held  uint64 // packets that matched and were over the rate
+	taken error  // what traces was taken away
 	told  []string
 	lost  []lossy
 

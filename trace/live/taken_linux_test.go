@@ -1,0 +1,29 @@
+package live
+
+import (
+	"strings"
+	"testing"
+
+	"nfscope/model/snapshot"
+	"nfscope/trace/arm"
+	"nfscope/trace/nettest"
+)
+
+// TestTakenAway: where another program takes what traces out of the raw table, that is said and the
+// trace is over: it saw nothing any more, and passed for a trace to which nothing came.
+func TestTakenAway(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy")
+	t.Parallel()
+	ns := nettest.New(t, "taken")
+	s := open(t, ns, Trace{Filter: parse(t, "udp and dst port 9"), Method: arm.MethodRaw})
+	done := s.session.Done()
+	nettest.Run(t, ns, "iptables-legacy", "-t", "raw", "-F")
+	last := s.wait("the end", func(snap *snapshot.Snapshot) bool { return len(snap.Problems) > 0 && !snap.Trace.Armed })
+	<-done
+	if want := "the trace is over: another program took the rules that trace out of the raw table (iptables-legacy), and what came since was not traced"; strings.Join(last.Problems, "\n") != want {
+		t.Errorf("the problems are %q", last.Problems)
+	}
+	if err := s.session.Disarm(); err != nil {
+		t.Error(err)
+	}
+}
