@@ -15,13 +15,19 @@ func duplicates(r *model.Rule) bool {
 // copied notes that a rule of the packet's way has made a copy of it, and links one that
 // was seen already: the two tracers come in any order. A copy leaves by the output hook,
 // with the trace bit (nf_dup_ipv4, net/ipv4/netfilter/nf_dup_ipv4.c), as if made here.
+// The copy meets the rule too, and nothing copies it again (nf_skb_duplicated); nf_tables tells
+// all that it met before it tells of the rule that made it.
 func (f *Fold) copied(b *builder) {
-	b.doubled = true
+	if b.copyOf != 0 {
+		return
+	}
 	for o := f.byKey[b.key]; o != nil; o = o.same {
-		if p, _ := o.face(o.start()); o.number > b.number && o.madeHere() && o.copyOf == 0 && b.looked(p) {
-			o.copyOf, o.dirty = b.number, true
+		if p := o.firstPacket(); o.number > b.number && o.madeHere() && o.copyOf == 0 && b.looked(p) {
+			o.copyOf, o.doubles, o.dirty = b.number, 0, true
+			return
 		}
 	}
+	b.doubles++
 }
 
 // linkCopy links a journey that begins at the output hook with the packet that it is a
@@ -31,7 +37,8 @@ func (f *Fold) linkCopy(b *builder, e *Event, at place) {
 		return
 	}
 	for o := f.byKey[b.key]; o != nil; o = o.same {
-		if o.doubled && o.looked(e.Packet) {
+		if o.doubles > 0 && o.looked(e.Packet) {
+			o.doubles--
 			b.copyOf = o.number
 			return
 		}
@@ -40,14 +47,6 @@ func (f *Fold) linkCopy(b *builder, e *Event, at place) {
 
 // madeHere reports whether the packet was sent from here.
 func (b *builder) madeHere() bool { return b.way == model.HookOutput }
-
-// start is where the packet was first seen.
-func (b *builder) start() place {
-	if len(b.walks) == 0 {
-		return place{}
-	}
-	return b.walks[0].place
-}
 
 // looked reports whether the packet had the ends of p anywhere on its way.
 func (b *builder) looked(p *model.Packet) bool {

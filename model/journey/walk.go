@@ -211,7 +211,7 @@ type builder struct {
 	flooded     string  // the bridge that made it, of a packet that it sends out of several ports
 	sentBy      string  // the bridge that made it, of a packet that the host sends out of several of its ports
 	piece       piece   // of a datagram
-	doubled     bool    // a rule made a copy of it
+	doubles     int     // copies that rules made of it and that were not seen
 	doubt       string  // why its steps may be another packet's
 	alikes      *alikes // the journeys that its events may be mixed up with
 	behind      bool    // events are still to come, as alikes counts them
