@@ -36,6 +36,8 @@ func altersOf(b model.Backend, f model.Family, r *model.Rule) alters {
 			return everything()
 		case *nft.Assign:
 			out.add(assigned(st))
+		case *nft.Object: // a helper may write into what a connection carries
+			out.content = out.content || st.Kind == "ct helper"
 		}
 	}
 	return out
@@ -43,7 +45,7 @@ func altersOf(b model.Backend, f model.Family, r *model.Rule) alters {
 
 func assigned(st *nft.Assign) alters {
 	switch to := st.To.(type) {
-	case *nft.Meta:
+	case *nft.Meta, *nft.CT:
 		return alters{}
 	case *nft.Payload:
 		switch field, known := sets[to.String()]; {
@@ -54,9 +56,6 @@ func assigned(st *nft.Assign) alters {
 		case known:
 			return alters{}
 		}
-	}
-	if strings.HasPrefix(st.To.String(), "ct ") { // a helper may write into what a connection carries
-		return alters{content: strings.Contains(st.To.String(), "helper")}
 	}
 	return everything()
 }
@@ -70,15 +69,13 @@ func altersBy(r *model.Rule) alters {
 		return alters{tos: true}
 	case "CT":
 		return alters{content: strings.Contains(r.Text, "--helper")}
-	}
-	if _, known := rewrites[r.Target]; known || r.Jump != "" || r.Verdict() != model.VerdictUnknown {
+	case "TPROXY": // accepts, or goes on
 		return alters{}
 	}
-	switch r.Target {
-	case "TPROXY", "SYNPROXY", "TEE", "CHECKSUM", "TCPMSS", "TCPOPTSTRIP":
-		return alters{}
+	if r.Verdict() == model.VerdictUnknown {
+		return everything()
 	}
-	return everything()
+	return alters{}
 }
 
 // routed reports whether a router has lowered a packet's hop limit when a hook sees it:
@@ -95,7 +92,7 @@ func routed(h model.Hook) bool {
 // by what no rule of the ruleset writes. Nothing is known without one.
 func (b *builder) alike(p *model.Packet, w *walk, at place, e *Event) bool {
 	q := e.Packet
-	if b.bases == nil || p == nil || q == nil || p.Unshown || q.Unshown {
+	if b.bases == nil || p.Unshown || q.Unshown {
 		return true
 	}
 	if !b.bases.alters.tos && p.TOS != q.TOS {
@@ -123,5 +120,5 @@ func (b *builder) alike(p *model.Packet, w *walk, at place, e *Event) bool {
 func (b *builder) lowered(at place, e *Event) bool {
 	p, _ := b.shown(at)
 	q := e.Packet
-	return b.bases != nil && !b.bases.alters.ttl && p != nil && q != nil && !p.Unshown && !q.Unshown && p.TTL == q.TTL+1
+	return b.bases != nil && !b.bases.alters.ttl && p.TTL == q.TTL+1
 }
