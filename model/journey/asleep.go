@@ -11,7 +11,7 @@ import (
 // nothing: it looks for the trace's bit only while a rule somewhere on the host can set it
 // (nft_trace_enabled). nil where there is none, or nf_tables told of this very packet.
 func (f *Fold) asleep(b *builder) *base {
-	if !f.noNFT || b.bases == nil || b.nft != nil || len(b.walks) == 0 {
+	if !f.noNFT || b.bases == nil || b.nft != nil {
 		return nil
 	}
 	start := b.walks[0].place
@@ -48,9 +48,9 @@ func (f *Fold) asleep(b *builder) *base {
 func (b *builder) comesBelow(h model.Hook) bool {
 	switch h {
 	case model.HookForward:
-		return b.way != model.HookInput && !b.local()
-	case model.HookIngress, model.HookPrerouting, model.HookInput:
-		return !b.local()
+		return b.way != model.HookInput && !b.madeHere()
+	case model.HookPrerouting, model.HookInput: // what is made here begins behind them
+		return true
 	}
 	return b.way != model.HookInput
 }
@@ -61,7 +61,7 @@ func (b *builder) comesBelow(h model.Hook) bool {
 // it still. What stands on what is not known here.
 func (b *builder) leavesByLoopback() bool {
 	return slices.ContainsFunc(b.walks, func(w *walk) bool {
-		return kernels(w.place.hook) == model.HookPostrouting && !below(w.family) && w.out == "lo"
+		return w.place.hook == model.HookPostrouting && w.out == loopback
 	})
 }
 

@@ -52,12 +52,9 @@ type mute struct {
 	from []base
 }
 
-// basesOf lists the base chains of a ruleset, nil where there is none. Chains of
-// nat are left out: only the first packet of a connection meets them.
+// basesOf lists the base chains of a ruleset. Chains of nat are left out: only the first packet
+// of a connection meets them.
 func basesOf(rs *model.Ruleset) *bases {
-	if rs == nil {
-		return nil
-	}
 	all := &bases{stops: stopsOf(rs), ahead: map[aheadKey]stops{}}
 	for _, t := range rs.Tables {
 		if dormant(t) {
@@ -108,7 +105,7 @@ func (all *bases) mute(t *model.Table, own []base) {
 			if c.Base() {
 				from = slices.DeleteFunc(slices.Clone(own), func(o base) bool { return o.name != c.Name })
 			}
-			by := Culprit{Backend: t.Backend, Family: t.Family, Table: t.Name, Chain: c.Name, Kind: "rule", Rule: r.Index, Text: r.Text}
+			by := Culprit{Backend: t.Backend, Family: t.Family, Table: t.Name, Chain: c.Name, Rule: r.Index, Text: r.Text}
 			all.mutes = append(all.mutes, mute{by, from})
 		}
 	}
@@ -138,7 +135,7 @@ func (b *builder) done(c *base) bool {
 
 // through reports whether a walk is one through the chain.
 func (w *walk) through(c *base) bool {
-	return kernels(w.place.hook) == kernels(c.hook) && w.table == c.table && w.base == c.name && w.family == c.family &&
+	return w.table == c.table && w.base == c.name && w.family == c.family &&
 		(w.source == SourceLegacy) == (c.backend == model.BackendLegacy)
 }
 
@@ -153,7 +150,7 @@ func (b *builder) missing(reach place) *base { return b.unwalked(reach, false) }
 
 // unwalked is missing, of legacy tables alone or of all.
 func (b *builder) unwalked(reach place, legacy bool) *base {
-	if b.bases == nil || len(b.walks) == 0 {
+	if b.bases == nil {
 		return nil
 	}
 	start, reach := b.walks[0].place, reach.above()
@@ -185,7 +182,7 @@ const conntrackPriority = -200
 // redirects reports whether the packet is an ICMP redirect: address translation drops one
 // that is about a translated packet (nf_nat_icmp_reply_translation).
 func (b *builder) redirects() bool {
-	return b.key.proto == model.ProtoICMP && b.key.icmp>>8 == 5
+	return b.key.icmp>>8 == 5 // ICMPv6 has no such type
 }
 
 // untold finds a chain that a packet last seen at a place met next, and that told
@@ -214,13 +211,10 @@ func (b *builder) unheard(at place) *stop {
 		return nil
 	}
 	hooks := hooksAfter(at.hook, b.way)
-	if at.hook == model.HookPrerouting {
-		hooks = []model.Hook{at.hook, model.HookInput, model.HookForward, model.HookPostrouting}
+	if rank(at.hook) <= rank(model.HookPrerouting) {
+		hooks = []model.Hook{model.HookPrerouting, model.HookInput, model.HookForward, model.HookPostrouting}
 	}
 	for _, h := range hooks {
-		if int(h) >= len(b.bases.stops) {
-			continue
-		}
 		for i := range b.bases.stops[h] {
 			if s := &b.bases.stops[h][i]; s.backend == model.BackendLegacy && !s.before(at) && s.family.Carries(b.key.family) {
 				return s
@@ -250,19 +244,11 @@ func (b *builder) passes(h model.Hook, reach place) bool {
 	case model.HookPrerouting: // what is made here begins behind it
 		return true
 	case model.HookForward:
-		return reach.hook == h || !b.local() && reach.hook == model.HookPostrouting
+		return reach.hook == h || !b.madeHere() && reach.hook == model.HookPostrouting
 	case model.HookOutput:
-		return reach.hook == h || b.local() && reach.hook == model.HookPostrouting
+		return b.madeHere()
 	}
 	return reach.hook == h
-}
-
-// local reports whether the packet was made on this host, as far as it is seen.
-func (b *builder) local() bool {
-	if b.way != model.HookNone {
-		return b.way == model.HookOutput
-	}
-	return b.inside() == "" && !slices.ContainsFunc(b.walks, func(w *walk) bool { return w.place.hook == model.HookPrerouting })
 }
 
 // reach is how far the packet is known to have come: the place where it was dropped,
@@ -273,9 +259,6 @@ func (b *builder) reach() (at place, end bool) {
 		if w.verdict.Ends() {
 			return w.place, true
 		}
-		if !at.before(w.place) && at.hook != model.HookNone {
-			continue
-		}
 		at, end = w.place, end || w.probe == model.HookInput || w.probe == model.HookPostrouting
 	}
 	return at, end
@@ -285,7 +268,7 @@ func (b *builder) reach() (at place, end bool) {
 // where that is not known yet.
 func last(h model.Hook) (at place, ok bool) {
 	switch h {
-	case sentOutput, sentPostrouting, sentEgress:
+	case model.HookEgress, sentOutput, sentPostrouting, sentEgress:
 		return wayEnd(), true
 	case model.HookInput:
 		return place{model.HookInput, probePriority}, true

@@ -120,15 +120,24 @@ func TestAnswerOfReject(t *testing.T) {
 // TestRedirectUntold: what address translation may have dropped is not laid to a chain
 // behind it that told nothing.
 func TestRedirectUntold(t *testing.T) {
+	const kernel, untold = "no rule dropped it: the kernel did", "told nothing: it is not traced, or its event was lost"
 	for _, c := range []struct {
-		name, want string
-		icmp       uint8
-	}{{"a redirect", "no rule dropped it: the kernel did", 5}, {"another message", "told nothing: it is not traced, or its event was lost", 3}} {
+		name     string
+		icmp     uint8
+		seen, at model.Priority // of the chain that told, and of that which did not
+		want     string
+	}{
+		{"a redirect", 5, -100, 0, kernel},
+		{"another message", 3, -100, 0, untold},
+		{"a redirect behind translation", 5, -50, 0, untold},
+		{"a redirect, and both are before translation", 5, -150, -120, untold},
+		{"a redirect, and a chain beside translation", 5, -150, -100, untold},
+	} {
 		p := udp("10.1.0.1", 5)
 		p.Proto, p.ICMPType, p.SPort, p.DPort = model.ProtoICMP, c.icmp, 0, 0
 		start, out := arming(p), message("out", EventPolicy, 0, model.VerdictAccept, p)
 		start.In, start.Out, out.In, out.Out = "", "r1", "", "r1"
-		rules := rulesOf(nftTable("fw", chainOf("out", model.HookOutput, -100, "accept")), legacyTable("filter", builtin("filter", "OUTPUT", "ACCEPT", target("DROP"))))
+		rules := rulesOf(nftTable("fw", chainOf("out", model.HookOutput, c.seen, "accept")), nftTable("late", chainOf("c", model.HookOutput, c.at, "accept", target("drop"))))
 		_, list := folded(rules, Options{Probes: true}, start, out)
 		if len(list) != 1 || list[0].Complete || !strings.Contains(list[0].Outcome.Sentence, c.want) {
 			t.Errorf("%s: %s", c.name, list[0].Outcome.Sentence)

@@ -234,7 +234,7 @@ func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 	if m := b.muted(at); m != nil {
 		return where + "; " + m.by.Words() + " may have ended its trace: what came after is not known", true
 	}
-	if at.inBridge() { // as of a copy that a bridge floods of what the host sends
+	if at.above() != at { // as of a copy that a bridge floods of what the host sends
 		return where + "; nothing would show it after that", true
 	}
 	if c := f.asleep(b); c != nil {

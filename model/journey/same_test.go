@@ -286,7 +286,9 @@ func TestRoutedBack(t *testing.T) {
 	fw := func(rules ...model.Rule) *model.Table {
 		return nftTable("fw", chainOf("pre", model.HookPrerouting, -10, "accept", model.Rule{Text: "meta nftrace set 1"}), chainOf("f", model.HookForward, 0, "accept", rules...))
 	}
-	user := fw()
+	user, counted, followed := fw(), fw(model.Rule{Text: "counter"}), fw(model.Rule{Text: "meta nftrace set 1"}, model.Rule{Text: "counter"})
+	early := fw()
+	early.Chains = append(early.Chains, chainOf("out", model.HookOutput, 0, "accept", model.Rule{Text: "meta nftrace set 1"}), chainOf("dev", model.HookIngress, 0, "accept", model.Rule{Text: "meta nftrace set 1"}))
 	user.Chains = append(user.Chains, chainOf("u", 0, 0, "", model.Rule{Text: "meta nftrace set 1"}))
 	ours := between(arming(p), "br0", "", 1)
 	theirs := between(message("pre", EventRule, 10, model.VerdictContinue, p), "br0", "", 1)
@@ -313,9 +315,17 @@ func TestRoutedBack(t *testing.T) {
 		{"another's trace, out of another device", fw(), false, []Event{theirs, on(&routed, "r1")}, 1, 0},
 		{"another's trace, which a rule ends", fw(model.Rule{Text: "meta nftrace set 0"}), false, []Event{theirs, on(&routed, "r1")}, 1, 0},
 		{"another's trace, which may begin there", fw(model.Rule{Text: "meta nftrace set 1"}), false, []Event{theirs, on(&routed, "r1")}, 2, 0},
+		{"another's trace, beside a rule that counts", counted, false, []Event{theirs, on(&routed, "r1")}, 1, 0},
+		{"another's trace, which may begin at ingress and in output too", early, false, []Event{theirs, on(&routed, "r1")}, 1, 0},
+		{"another's trace, which may begin before a rule that counts", followed, false, []Event{theirs, on(&routed, "r1")}, 2, 0},
+		{"no rules were read", nil, true, []Event{ours, on(&routed, "br0")}, 2, 1},
 		{"another's trace, which may begin in a chain", user, false, []Event{theirs, on(&routed, "r1")}, 2, 0},
 	} {
-		_, list := folded(rulesOf(c.table), Options{Probes: c.probes}, c.events...)
+		var rules Rules
+		if c.table != nil {
+			rules = rulesOf(c.table)
+		}
+		_, list := folded(rules, Options{Probes: c.probes}, c.events...)
 		if n := len(list); n != c.journeys || list[n-1].CopyOf != c.of {
 			t.Errorf("%s: %d journeys, the last a copy of %d, want %d, %d", c.name, n, list[n-1].CopyOf, c.journeys, c.of)
 		}
@@ -338,6 +348,11 @@ func TestMet(t *testing.T) {
 	told.Family, told.Table = model.FamilyIPv4, "filter"
 	in := message("in", EventPolicy, 0, model.VerdictAccept, p)
 	delivered, made, sent := probe(model.HookInput, p), between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "", "r1", 0)
+	drops := line("filter", "OUTPUT", EventRule, 1, model.HookOutput, p)
+	device := table(model.BackendNFTables, model.FamilyNetdev, "e", chainOf("c", model.HookEgress, 0, "drop"))
+	egress := between(message("c", EventPolicy, 0, model.VerdictDrop, p), "", "r1", 0)
+	egress.Family, egress.Table = model.FamilyNetdev, "e"
+	fwd := line("filter", "FORWARD", EventPolicy, 1, model.HookForward, p)
 	for _, c := range []struct {
 		name   string
 		rules  Rules
@@ -348,6 +363,9 @@ func TestMet(t *testing.T) {
 		{"two families", rulesOf(inet, four), []Event{arming(p), in, delivered}, "fw/in"},
 		{"a table that sleeps", rulesOf(dormant), []Event{arming(p), delivered}, ""},
 		{"made here", rulesOf(legacyTable("filter", builtin("filter", "OUTPUT", "ACCEPT"))), []Event{made, sent}, "filter/OUTPUT"},
+		{"made here, dropped in output", rulesOf(legacyTable("mangle", builtin("mangle", "OUTPUT", "ACCEPT")), legacyTable("filter", builtin("filter", "OUTPUT", "ACCEPT", target("DROP")))), []Event{made, drops}, "mangle/OUTPUT"},
+		{"dropped at a device's egress, behind forward", rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT")), device), []Event{arming(p), probe(model.HookForward, p), egress}, "filter/FORWARD"},
+		{"dropped at a device's egress, behind a forward that told", rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT")), device), []Event{arming(p), fwd, probe(model.HookForward, p), egress}, ""},
 		{"made here, and forward", rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT"))), []Event{made, sent}, ""},
 		{"made here, and prerouting", rulesOf(legacyTable("mangle", builtin("mangle", "PREROUTING", "ACCEPT"))), []Event{made, sent}, ""},
 		{"it came in, and output", rulesOf(legacyTable("filter", builtin("filter", "OUTPUT", "ACCEPT"))), []Event{arming(p), probe(model.HookPostrouting, p)}, ""},
@@ -359,6 +377,54 @@ func TestMet(t *testing.T) {
 		}
 		if j := list[0]; j.Why != want || j.Complete != (want == "") {
 			t.Errorf("%s: complete %v %q, want %q", c.name, j.Complete, j.Why, want)
+		}
+	}
+}
+
+// TestMetWithoutProbes: where another's rule traces, and no chain of ours tells how far a packet
+// came, it came through all chains up to where it was seen last, and through the rest of that
+// hook: behind a device's egress, and the chains of a bridge that the host sends by, is none.
+func TestMetWithoutProbes(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	begins := model.Rule{Text: "meta nftrace set 1"}
+	fw := nftTable("fw", chainOf("pre", model.HookPrerouting, -300, "accept", begins), chainOf("o", model.HookOutput, 0, "accept", begins), chainOf("p", model.HookPostrouting, 0, "accept"))
+	bridge := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{chainOf("out", model.HookOutput, 0, "accept")}}
+	device := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyNetdev, Name: "e", Chains: []*model.Chain{chainOf("c", model.HookEgress, 0, "accept")}}
+	rules := rulesOf(fw, bridge, device, legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT")), legacyTable("mangle", builtin("mangle", "INPUT", "ACCEPT")), legacyTable("filter", builtin("filter", "INPUT", "ACCEPT")))
+	at := func(chain, in, out string) Event {
+		return between(message(chain, EventPolicy, 0, model.VerdictAccept, p), in, out, 0)
+	}
+	out := bridgeChain("out", model.VerdictAccept, p, "", "p1")
+	egress := func(dev string) Event {
+		e := at("c", "", dev)
+		e.Family, e.Table = model.FamilyNetdev, "e"
+		return e
+	}
+	begun := func(chain, in, out string) []Event {
+		return []Event{between(message(chain, EventRule, 10, model.VerdictContinue, p), in, out, 0), headed(at(chain, in, out), nil)}
+	}
+	came, made := begun("pre", "r0", ""), begun("o", "", "br0")
+	and := func(l []Event, more ...Event) []Event { return append(l[:2:2], more...) }
+	raw := line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p)
+	mangle, filter := line("mangle", "INPUT", EventPolicy, 1, model.HookInput, p), line("filter", "INPUT", EventPolicy, 1, model.HookInput, p)
+	const accepted, nothing, lost = "accepted by every chain that was traced", "; nothing would show it after that", "its end was not seen"
+	for _, c := range []struct {
+		name     string
+		events   []Event
+		sentence string
+		why      string
+	}{
+		{"egress", and(came, raw, at("p", "r0", "r1"), egress("r1")), accepted, ""},
+		{"egress, postrouting told nothing", and(came, raw, egress("r1")), "last seen in the egress hook" + nothing, "no event of fw/p was seen"},
+		{"a bridge's output", and(made, at("p", "", "br0"), out), accepted, ""},
+		{"a bridge's output, postrouting told nothing", and(made, out), "last seen in the output hook" + nothing, "no event of fw/p was seen"},
+		{"its port's egress", and(made, at("p", "", "br0"), out, egress("p1")), accepted, ""},
+		{"input", and(came, raw, mangle, filter), accepted, ""},
+		{"input, of which the last chain told nothing", and(came, raw, mangle), "last seen in the input hook", lost},
+	} {
+		_, list := folded(rules, Options{}, c.events...)
+		if j := list[0]; len(list) != 1 || !strings.Contains(j.Outcome.Sentence, c.sentence) || j.Complete != (c.why == "") || !strings.HasPrefix(j.Why, c.why) {
+			t.Errorf("%s: %d journeys, %s (complete %v: %s)", c.name, len(list), j.Outcome.Sentence, j.Complete, j.Why)
 		}
 	}
 }

@@ -35,9 +35,10 @@ func kernels(h model.Hook) model.Hook {
 // inBridge reports whether a place lies behind the device that the IP families sent by.
 func (p place) inBridge() bool { return kernels(p.hook) != p.hook }
 
-// above is how far of the IP families' way a place lies.
+// above is how far of the IP families' way a place lies: to a device's egress a packet comes
+// behind all of it (__dev_queue_xmit, net/core/dev.c).
 func (p place) above() place {
-	if p.inBridge() {
+	if p.inBridge() || p.hook == model.HookEgress {
 		return place{model.HookPostrouting, math.MaxInt32}
 	}
 	return p

@@ -104,6 +104,7 @@ func TestSentIntoBridge(t *testing.T) {
 		{"another destination, at the port's egress", rules, and(local, is("out", accept, p), is("post", accept, p), dev("port", "p1", &other)), nil, "o p out post; port", PathOutput, "sent out of br0", "br0", ""},
 		{"another hop limit, dropped at the port behind output", rules, and(local, is("out", accept, p)), lower, "o p out", PathOutput, "sent out of br0", "br0", ""},
 		{"another hop limit, dropped at the port behind postrouting", rules, and(local, is("out", accept, p), is("post", accept, p)), lower, "o p out post", PathOutput, "sent out of br0", "br0", ""},
+		{"another hop limit, dropped behind the bridge's egress", rules, and(local, dev("br", "br0", p)), lower, "o p br", PathOutput, "sent out of br0", "br0", ""},
 		{"another hop limit, no table of IP's shows it", short, and(local[:1], is("out", accept, p), is("post", accept, p)), lower, "out post", PathOutput, "last seen in the postrouting hook; nothing would show it after that", "br0", "its end was not seen"},
 		{"routed, no table shows it, dropped at the port", short, came[:1], lower, "", PathUnknown, "dropped by the kernel", "", ""},
 		{"routed, no table of IP's shows it", short, and(came[:1], is("out", accept, &routed), is("post", dropped, &routed)), nil, "out post", PathForward, "dropped by the policy of bridge b/post", "p1", ""},

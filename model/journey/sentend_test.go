@@ -122,6 +122,7 @@ func TestSentIntoBridgeFloods(t *testing.T) {
 	other.Dst = p.Dst.Next()
 	bridge := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{
 		chainOf("fwd", model.HookForward, 0, "accept"), chainOf("out", model.HookOutput, 0, "accept"), chainOf("post", model.HookPostrouting, 0, "accept")}}
+	longer := &model.Table{Backend: bridge.Backend, Family: bridge.Family, Name: bridge.Name, Chains: append(bridge.Chains[:3:3], chainOf("late", model.HookPostrouting, 10, "accept"))}
 	mangle := legacyTable("mangle", builtin("mangle", "POSTROUTING", "ACCEPT"))
 	at := func(chain string, p *model.Packet, in string) Event {
 		return between(bridgeChain(chain, model.VerdictAccept, p, in, "p1"), in, "p1", 8)
@@ -134,6 +135,8 @@ func TestSentIntoBridgeFloods(t *testing.T) {
 	}
 	frame := []Event{between(arming(p), "br0", "", 0)}
 	line := between(line("mangle", "POSTROUTING", EventPolicy, 1, model.HookPostrouting, p), "", "br0", 0)
+	before := line
+	before.Packet = udp("10.9.0.1", 77)
 	const sent, unseen = "sent out of p1, accepted by the policy of bridge b/post", "last seen in the postrouting hook; nothing would show it after that"
 	for _, c := range []struct {
 		name    string
@@ -148,24 +151,31 @@ func TestSentIntoBridgeFloods(t *testing.T) {
 		{"routed", false, routed, both(&lower), PathForward, 1, 2, sent},
 		{"routed, output told nothing", false, routed, []Event{at("post", &lower, "")}, PathForward, 1, 2, unseen},
 		{"made here, the legacy tracer is late", false, local, append(both(p), line), PathOutput, 1, 2, sent},
+		{"made here, another legacy event came before", false, append([]Event{before}, local...), append(both(p), line), PathOutput, 2, 3, sent},
+		{"made here, two chains of postrouting", false, local, []Event{at("post", p, ""), at("late", p, "")}, PathOutput, 1, 2, unseen},
+		{"made here, postrouting told nothing", false, local, []Event{at("out", p, "")}, PathOutput, 1, 2, "last seen in the output hook; nothing would show it after that"},
 		{"another destination", false, local, both(&other), PathUnknown, 0, 2, unseen},
 		{"another hop limit", false, local, both(&low), PathUnknown, 0, 2, unseen},
 		{"two are alike", false, append(slices.Clone(local), alike...), both(p), PathUnknown, 0, 3, unseen},
 		{"not at the end of postrouting", false, local[:len(local)-1], both(p), PathUnknown, 0, 2, unseen},
 		{"its own beginning was not seen", false, local[1:], both(p), PathUnknown, 0, 2, unseen},
 		{"without probes", true, local, both(p), PathUnknown, 0, 2, "accepted by every chain that was traced"},
+		{"forwarded by the bridge, without probes", true, frame, []Event{between(probe(model.HookForward, p), "br0", "br0", 8), at("post", p, "")}, PathForward, 0, 2, "accepted by every chain that was traced"},
 		{"forwarded by the bridge", false, frame, []Event{between(probe(model.HookForward, p), "br0", "br0", 8), at("post", p, "")}, PathForward, 1, 2, "last seen in the postrouting hook"},
 	} {
 		rules := rulesOf(bridge)
-		if strings.Contains(c.name, "legacy") {
+		switch {
+		case strings.Contains(c.name, "legacy"):
 			rules = rulesOf(bridge, mangle)
+		case strings.Contains(c.name, "two chains"):
+			rules = rulesOf(longer)
 		}
 		_, list := folded(rules, Options{Probes: !c.unarmed}, append(c.events[:len(c.events):len(c.events)], c.copied...)...)
 		if len(list) != c.n {
 			t.Errorf("%s: %d journeys", c.name, len(list))
 			continue
 		}
-		if j := list[c.n-1]; j.Path != c.path || j.CopyOf != c.of || !strings.HasPrefix(j.Outcome.Sentence, c.want) || j.Complete != (c.want == sent) || (c.want == unseen) != (len(j.Possible) == 2) {
+		if j := list[c.n-1]; j.Path != c.path || j.CopyOf != c.of || !strings.HasPrefix(j.Outcome.Sentence, c.want) || j.Complete != (c.want == sent) || strings.Contains(c.want, "nothing would show") != (len(j.Possible) == 2) {
 			t.Errorf("%s: %s, copy of #%d, %d steps: %s (%v: %s)", c.name, j.Path, j.CopyOf, len(j.Steps), j.Outcome.Sentence, j.Possible, j.Why)
 		}
 	}

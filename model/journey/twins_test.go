@@ -39,6 +39,37 @@ func TestEven(t *testing.T) {
 	}
 }
 
+// TestEvenWithoutProbes: where no chain of ours tells how far a packet came, it has all its events
+// when the chains have told that it came to: those of its last hook, and none behind a drop.
+func TestEvenWithoutProbes(t *testing.T) {
+	const save = "*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n*mangle\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -j DROP\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"
+	p := func() *model.Packet { return udp("10.0.0.9", 0) }
+	raw := line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p())
+	in := func(table string, kind EventKind, n int) Event {
+		return line(table, "INPUT", kind, n, model.HookInput, p())
+	}
+	passed, dropped, last := in("mangle", EventPolicy, 2), in("mangle", EventRule, 1), in("filter", EventPolicy, 1)
+	for _, c := range []struct {
+		name   string
+		events []Event
+		whole  bool
+	}{
+		{"delivered", []Event{raw, raw, passed, passed, last, last}, true},
+		{"dropped", []Event{raw, raw, dropped, dropped}, true},
+		{"of one the last chain told nothing", []Event{raw, raw, passed, passed, last}, false},
+	} {
+		_, list := folded(parsed(t, save), Options{}, c.events...)
+		if len(list) != 2 {
+			t.Fatalf("%s: %d journeys", c.name, len(list))
+		}
+		for _, j := range list {
+			if j.Complete != c.whole || !c.whole && j.Why != twins {
+				t.Errorf("%s: complete %v (%s)", c.name, j.Complete, j.Why)
+			}
+		}
+	}
+}
+
 // TestAlike: what no rule writes tells packets apart, and what one may write does not.
 func TestAlike(t *testing.T) {
 	const mangle = "*mangle\n:PREROUTING ACCEPT [0:0]\n%\nCOMMIT\n*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"

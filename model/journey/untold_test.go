@@ -29,6 +29,10 @@ func TestUntold(t *testing.T) {
 		c.Rules = []model.Rule{{Text: "meta nftrace set 0"}}
 		return &model.Table{Backend: model.BackendNFTables, Family: model.FamilyIPv4, Name: "mute", Chains: []*model.Chain{c}}
 	}
+	two := muting(model.HookInput, -5)
+	two.Chains = append(two.Chains, base("d", model.HookInput, 5))
+	comment := muting(model.HookForward, 0)
+	comment.Backend, comment.Chains[0].Rules[0].Text = model.BackendLegacy, "-A FORWARD -m comment --comment \"no nftrace set 0 here\""
 	passed := muting(model.HookInput, 0)
 	passed.Name, passed.Family, passed.Chains[0].Name = "fw", model.FamilyInet, "in"
 	six := muting(model.HookInput, 0)
@@ -56,6 +60,8 @@ func TestUntold(t *testing.T) {
 		{"a rule of another family ends traces", []*model.Table{nft, six}, "in", kernel, false},
 		{"a rule beside it may have ended the trace", []*model.Table{nft, muting(model.HookInput, 0)}, "in",
 			"last seen in the input hook; rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace: what came after is not known", false},
+		{"a rule of a chain that it is not in", []*model.Table{nft, two}, "in", "last seen in the input hook; ip mute/d (nftables), which it met there, " + untold, false},
+		{"a comment that reads so", []*model.Table{nft, comment}, "pre", kernel, false},
 		{"a rule of a chain that told its end", []*model.Table{passed}, "in", kernel, false},
 		{"a rule behind the next hook", []*model.Table{nft, muting(model.HookForward, 0)}, "pre", "rule 1 of ip mute/c (nftables): meta nftrace set 0 may have ended its trace", false},
 		{"a rule of a user chain", []*model.Table{nft, user}, "in", "rule 1 of ip mute/u (nftables): meta nftrace set 0 may have ended its trace", false},
@@ -111,6 +117,67 @@ func TestLegacyIsNotTraced(t *testing.T) {
 		f.Flush()
 		if j := f.Journeys()[0]; j.Why != want || j.Complete {
 			t.Errorf("nobody hears %v: %q, complete %v, want %q", deaf, j.Why, j.Complete, want)
+		}
+	}
+}
+
+// TestUntoldElsewhere: which chains may have dropped a packet that vanished hangs on where it was
+// seen last, of what it came from there to before anything but chains drops packets.
+func TestUntoldElsewhere(t *testing.T) {
+	t.Parallel()
+	p := udp("10.1.0.1", 5)
+	seen := func(h model.Hook, at model.Priority) *model.Table {
+		return nftTable("fw", chainOf("s", h, at, "accept"))
+	}
+	other := func(h model.Hook, at model.Priority) *model.Table {
+		return nftTable("late", chainOf("c", h, at, "accept", target("drop")))
+	}
+	drops := func(table, chain string) *model.Table {
+		return legacyTable(table, builtin(table, chain, "ACCEPT", target("DROP")))
+	}
+	six := drops("filter", "FORWARD")
+	six.Family = model.FamilyIPv6
+	device := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyNetdev, Name: "fw", Chains: []*model.Chain{chainOf("s", model.HookIngress, 0, "accept")}}
+	bridge := &model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{chainOf("pre", model.HookPrerouting, 10, "accept")}}
+	half := nftTable("fw", chainOf("s", model.HookInput, 0, "accept", model.Rule{Text: "counter"}, model.Rule{Text: "meta nftrace set 0"}))
+	last := message("s", EventPolicy, 0, model.VerdictAccept, p)
+	ingress := last
+	ingress.Family = model.FamilyNetdev
+	counted := message("s", EventRule, 10, model.VerdictContinue, p)
+	below := bridgeChain("pre", model.VerdictAccept, p, "p1", "")
+	const kernel, untold = ", no rule dropped it: the kernel did", "which it met there, told nothing"
+	for _, c := range []struct {
+		name   string
+		deaf   bool
+		tables []*model.Table
+		events []Event
+		want   string
+	}{
+		{"at ingress", false, []*model.Table{device, drops("mangle", "PREROUTING")}, []Event{ingress}, "last seen in the ingress hook" + kernel},
+		{"at ingress, with nobody to hear it", true, []*model.Table{device, drops("filter", "INPUT")}, []Event{ingress}, "; filter/INPUT (iptables-legacy), or the kernel, may have dropped it"},
+		{"forward, with nobody to hear it", true, []*model.Table{seen(model.HookPrerouting, -290), drops("filter", "FORWARD")}, []Event{arming(p), last}, "; filter/FORWARD (iptables-legacy), or the kernel, may have"},
+		{"postrouting, with nobody to hear it", true, []*model.Table{seen(model.HookPrerouting, -290), drops("mangle", "POSTROUTING")}, []Event{arming(p), last}, "; mangle/POSTROUTING (iptables-legacy), or the kernel, may have"},
+		{"another way, with nobody to hear it", true, []*model.Table{seen(model.HookForward, -5), drops("filter", "INPUT")}, []Event{arming(p), between(last, "r0", "r1", 0)}, "last seen in the forward hook" + kernel},
+		{"another family's, with nobody to hear it", true, []*model.Table{seen(model.HookPrerouting, -290), six}, []Event{arming(p), last}, kernel},
+		{"no rules were read, with nobody to hear it", true, nil, []Event{arming(p)}, kernel},
+		{"the hook's early chains: conntrack is not between", false, []*model.Table{seen(model.HookInput, -290), other(model.HookInput, 0)}, []Event{arming(p), last}, "late/c (nftables), " + untold},
+		{"one beside conntrack may come before it", false, []*model.Table{seen(model.HookPrerouting, -290), other(model.HookPrerouting, -200)}, []Event{arming(p), last}, "late/c (nftables), " + untold},
+		{"seen beside conntrack, and perhaps behind it", false, []*model.Table{seen(model.HookPrerouting, -200), other(model.HookPrerouting, 0)}, []Event{arming(p), last}, "late/c (nftables), " + untold},
+		{"conntrack is between", false, []*model.Table{seen(model.HookPrerouting, -290), other(model.HookPrerouting, -199)}, []Event{arming(p), last}, kernel},
+		{"a bridge's chain that told", false, []*model.Table{bridge, seen(model.HookPrerouting, -290)}, []Event{arming(p), last, below}, kernel},
+		{"behind a rule of the chain another ends traces", false, []*model.Table{half}, []Event{arming(p), counted}, "rule 2 of inet fw/s (nftables): meta nftrace set 0 may have ended its trace"},
+	} {
+		f := NewFold(Options{Probes: true})
+		f.SetNoLegacy(c.deaf)
+		if c.tables != nil {
+			f.SetRules(rulesOf(c.tables...), time.Time{})
+		}
+		for i := range c.events {
+			f.Event(&c.events[i])
+		}
+		f.Flush()
+		if j := f.Journeys()[0]; !strings.Contains(j.Outcome.Sentence, c.want) || j.Outcome.Verdict != Unknown || len(f.Journeys()) != 1 {
+			t.Errorf("%s: %d journeys, %s, %q, want %q", c.name, len(f.Journeys()), j.Outcome.Verdict, j.Outcome.Sentence, c.want)
 		}
 	}
 }

@@ -180,3 +180,24 @@ func TestHairpin(t *testing.T) {
 		})
 	}
 }
+
+// TestEgressUnprobed: without probes too a packet that a chain at a device's egress let on is
+// through: nothing comes behind that which could tell of it.
+func TestEgressUnprobed(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	load(t, n.Router, "nft", "table inet fw {\n chain f { type filter hook forward priority 0; }\n}\ntable netdev e {\n chain c { type filter hook egress device r1 priority 0; udp dport 10 drop; }\n}\n")
+	s := open(t, n.Router, Trace{Filter: parse(t, "udp and dst portrange 9-10"), Method: arm.MethodRaw})
+	udp(t, n.Client, "10.2.0.2:9")
+	udp(t, n.Client, "10.2.0.2:10")
+	for _, j := range s.settled("two packets", func(list []*journey.Journey) bool { return len(list) == 2 }) {
+		want := "accepted by every chain that was traced, accepted by the policy of netdev e/c (nftables)"
+		if j.Packet.DPort == 10 {
+			want = "dropped by rule 1 of netdev e/c (nftables): udp dport 10 drop"
+		}
+		if j.Outcome.Sentence != want || !j.Complete || j.Path != journey.PathForward {
+			t.Errorf("want %q:\n%s", want, describe(j))
+		}
+	}
+}
