@@ -350,12 +350,16 @@ func DecodePacket(f Family, network, transport []byte) (Packet, error) {
 	if err != nil {
 		return Packet{}, err
 	}
+	whole := true
 	if transport == nil {
 		transport = rest
+		// Of a packet that was put together of fragments, or lies in pages, only the beginning
+		// is seen by who reads where the skb begins: a sum of less is another's.
+		whole = len(rest) >= min(contentSeen, p.Length-(len(network)-len(rest)))
 	}
 	if p.FragOffset == 0 {
 		p.transport(transport)
-		if p.ProtoKnown() {
+		if whole && p.ProtoKnown() {
 			p.Content = content(p.Proto, p.ICMPError(), transport)
 		}
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"net/netip"
 	"reflect"
@@ -91,6 +92,44 @@ func FuzzDecodePacket(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestContentCut: of what is cut off there is no sum, for who saw more would have another; what
+// is whole has one however short it is.
+func TestContentCut(t *testing.T) {
+	data := append([]byte{0, 7, 0, 9, 0, 40, 0, 0}, "what it carries, and more of it."...)
+	long := with(head4, 9, 17, data)
+	binary.BigEndian.PutUint16(long[2:], uint16(len(long)))
+	six := slices.Concat(with(head6, 6, 17), data)
+	binary.BigEndian.PutUint16(six[4:], uint16(len(data)))
+	short := slices.Clone(long[:20+13])
+	binary.BigEndian.PutUint16(short[2:], uint16(len(short)))
+	for _, c := range []struct {
+		name         string
+		whole        []byte
+		most, header int
+		summed       bool
+	}{
+		{"as far as nf_tables' trace shows it", long, 40, 20, true},
+		{"a byte less", long, 39, 20, false},
+		{"the linear part of what fragments became", long, 36, 20, false},
+		{"ipv6", six, 60, 40, true},
+		{"a byte less of ipv6", six, 59, 40, false},
+		{"short, and whole", short, len(short), 20, true},
+		{"short, and cut", short, len(short) - 1, 20, false},
+	} {
+		p, err := DecodePacket(FamilyInet, c.whole[:c.most], nil)
+		want, wrong := DecodePacket(FamilyInet, c.whole[:c.header], c.whole[c.header:])
+		if err != nil || wrong != nil || want.Content == 0 {
+			t.Fatal(c.name, err, wrong, want)
+		}
+		if !c.summed {
+			want.Content = 0
+		}
+		if p.Content != want.Content {
+			t.Errorf("%s: a sum of %x, want %x", c.name, p.Content, want.Content)
+		}
+	}
 }
 
 // TestNames reads back every name, and the numbers that have none.

@@ -110,6 +110,40 @@ func TestKernelDrops(t *testing.T) {
 	}
 }
 
+// TestReassembledDropped: what fragments became lies in pieces, and who tells of a drop sees the
+// first one alone, less of it than the tracers show: it is the same packet all the same.
+func TestReassembledDropped(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	t.Parallel()
+	for program, rules := range map[string]string{
+		"iptables-legacy-restore": accept4 + "-A FORWARD -m conntrack --ctstate NEW -j ACCEPT\nCOMMIT\n",
+		"nft":                     "table ip fw { chain f { type filter hook forward priority 0; ct state new accept\n }\n }\n",
+	} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			n := nettest.NewRouted(t)
+			load(t, n.Router, program, rules)
+			s := openAll(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9")})
+			send := func() {
+				whole := append([]byte{0, 7, 0, 9, 0, 48, 0, 0}, "it came in pieces, and its TTL is one..."...)
+				for at := 0; at < len(whole); at += 16 {
+					more := byte(0x20)
+					if at+16 >= len(whole) {
+						more = 0
+					}
+					head := []byte{0x45, 0, 0, 36, 0x12, 0x34, more, byte(at / 8), 1, unix.IPPROTO_UDP, 0, 0, 10, 1, 0, 2, 10, 2, 0, 2}
+					nettest.SendIP(t, n.Client, append(head, whole[at:at+16]...), 0)
+				}
+			}
+			send()
+			j := s.dropped("what fragments became", false, func(j *journey.Journey) bool { return j.Packet.Length == 68 }, send)
+			if j.Outcome.By.Reason != "IP_INHDR" || !j.Complete || !strings.Contains(j.Outcome.Sentence, "its TTL ran out") {
+				t.Errorf("%s", describe(j))
+			}
+		})
+	}
+}
+
 func (c *droppedCase) check(t *testing.T, j *journey.Journey) {
 	t.Helper()
 	o := &j.Outcome
