@@ -35,7 +35,7 @@ func stopsOf(rs *model.Ruleset) (all [model.HookPostrouting + 1][]stop) {
 				}
 			}
 			all[c.Hook] = append(all[c.Hook], stop{
-				base{placeOf(t.Family, c.Hook, c.Priority), t.Backend, t.Family, t.Name, c.Name},
+				base{placeIn(t, c), t.Backend, t.Family, t.Name, c.Name},
 				Where(t.Backend, t.Family, t.Name, c.Name)})
 		}
 	}

@@ -62,7 +62,7 @@ func basesOf(rs *model.Ruleset) *bases {
 		}
 		var own []base
 		for _, c := range t.Chains {
-			at := base{placeOf(t.Family, c.Hook, c.Priority), t.Backend, t.Family, t.Name, c.Name}
+			at := base{placeIn(t, c), t.Backend, t.Family, t.Name, c.Name}
 			if c.Hook != model.HookNone && below(t.Family) {
 				all.below = append(all.below, bound{at, c.Device})
 			}

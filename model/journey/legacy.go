@@ -34,7 +34,7 @@ func (f *Fold) legacy(e *Event) {
 		base := builtinName(at.hook)
 		w = f.pool.walk()
 		w.source, w.backend, w.family, w.table = SourceLegacy, model.BackendLegacy, e.Family, e.Table
-		w.place, w.base, w.stack = at, base, append(w.stack, base)
+		w.place, w.stated, w.base, w.stack = at, at.priority, base, append(w.stack, base)
 		b.legacy = w
 		b.insert(w)
 	}

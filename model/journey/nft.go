@@ -121,7 +121,7 @@ func (f *Fold) nftWalk(e *Event) *walk {
 			w.backend = t.Backend
 		}
 		if c != nil && c.Base() {
-			if w.place = placeOf(e.Family, c.Hook, c.Priority); w.bridgeSends() && f.sendsUnseen(e) {
+			if w.place, w.stated = placeIn(t, c), c.Priority; w.bridgeSends() && f.sendsUnseen(e) {
 				w.place.hook = sentPostrouting
 			}
 			return w
@@ -241,11 +241,11 @@ func (f *Fold) locate(b *builder, w *walk, chain string) {
 	if f.rules == nil {
 		return
 	}
-	_, c := f.rules.NFTChain(w.family, w.table, chain)
+	t, c := f.rules.NFTChain(w.family, w.table, chain)
 	if c == nil || !c.Base() {
 		return
 	}
-	w.vague, w.base, w.place, w.stack = false, chain, placeOf(w.family, c.Hook, c.Priority), append(w.stack[:0], chain)
+	w.vague, w.base, w.place, w.stated, w.stack = false, chain, placeIn(t, c), c.Priority, append(w.stack[:0], chain)
 	for i, o := range b.walks {
 		if o == w {
 			b.walks = append(b.walks[:i], b.walks[i+1:]...)

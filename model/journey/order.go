@@ -48,7 +48,7 @@ func (all *bases) tie(rs *model.Ruleset) {
 	for _, t := range rs.Tables {
 		for _, c := range t.Chains {
 			if c.Hook != model.HookNone {
-				names[base{placeOf(t.Family, c.Hook, c.Priority), t.Backend, t.Family, t.Name, c.Name}] = model.CalledOf(t, c)
+				names[base{placeIn(t, c), t.Backend, t.Family, t.Name, c.Name}] = model.CalledOf(t, c)
 			}
 		}
 	}

@@ -183,6 +183,18 @@ func placeOf(f model.Family, h model.Hook, p model.Priority) place {
 	return place{h, p}
 }
 
+// placeIn is placeOf for a chain of a table: those of nat are called where conntrack translates,
+// whatever priority they state, which is their order among themselves (nf_nat_register_fn).
+func placeIn(t *model.Table, c *model.Chain) place {
+	at := placeOf(t.Family, c.Hook, c.Priority)
+	if t.NAT(c) {
+		if at.priority = model.PrioritySrcNAT; c.Hook == model.HookPrerouting || c.Hook == model.HookOutput {
+			at.priority = model.PriorityDstNAT
+		}
+	}
+	return at
+}
+
 // renamed finds the journey whose packet nftrace has given another id: the id is a hash
 // of the device the packet came in by too (nft_trace_init), and for a packet that is
 // delivered to the bridge's own device, or routed on from there, that changes from the port to

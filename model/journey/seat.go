@@ -46,8 +46,7 @@ func (s *standing) words() string {
 }
 
 // standings lists what stands in the hooks of the IP families, in the order of the packet's
-// way. Address translation stands where conntrack has it, whatever the priorities of nat's
-// chains (nf_nat_proto.c, nf_nat_ipv4_ops).
+// way.
 func standings(rs *model.Ruleset) (all []standing) {
 	for _, h := range []model.Hook{model.HookPrerouting, model.HookOutput} {
 		all = append(all, standing{at: place{h, conntrackPriority}, of: model.FamilyInet})
@@ -61,12 +60,7 @@ func standings(rs *model.Ruleset) (all []standing) {
 				if c.Hook < model.HookPrerouting || c.Hook > model.HookPostrouting {
 					continue
 				}
-				at := place{c.Hook, c.Priority}
-				if t.NAT(c) {
-					if at.priority = model.PrioritySrcNAT; c.Hook == model.HookPrerouting || c.Hook == model.HookOutput {
-						at.priority = model.PriorityDstNAT
-					}
-				}
+				at := placeIn(t, c)
 				all = append(all, standing{at, &base{at, t.Backend, t.Family, t.Name, c.Name}, t.Family})
 			}
 		}

@@ -52,6 +52,7 @@ type walk struct {
 	family  model.Family
 	table   string
 	place   place
+	stated  model.Priority // the chain's own, by which those of nat at one place are called
 	base    string
 	// probe is the hook whose end this walk marks, HookNone for a table of the user.
 	probe model.Hook
@@ -233,7 +234,7 @@ func (b *builder) insert(w *walk) {
 	}
 	b.began = b.began || w.hidden && w.probe == model.HookNone && !w.behindConntrack()
 	i := len(b.walks)
-	for i > 0 && (w.place.before(b.walks[i-1].place) || w.beside(b.walks[i-1]) && w.source == SourceLegacy) {
+	for i > 0 && w.comesBefore(b.walks[i-1]) {
 		i--
 	}
 	b.walks = append(b.walks, nil)
@@ -241,10 +242,15 @@ func (b *builder) insert(w *walk) {
 	b.walks[i] = w
 }
 
+// comesBefore reports whether a walk stands before one that was told of earlier.
+func (w *walk) comesBefore(o *walk) bool {
+	return w.place.before(o.place) || w.place == o.place && w.source != o.source && w.stated < o.stated || w.beside(o) && w.source == SourceLegacy
+}
+
 // beside reports whether two walks stand at one place, and only their tracers could
 // tell which was first.
 func (w *walk) beside(o *walk) bool {
-	return w.place == o.place && w.source != o.source && !w.vague && !o.vague
+	return w.place == o.place && w.stated == o.stated && w.source != o.source && !w.vague && !o.vague
 }
 
 // face is the packet as it was last seen at or before a place, and where.
