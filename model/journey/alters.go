@@ -79,10 +79,11 @@ func altersBy(r *model.Rule) alters {
 }
 
 // routed reports whether a router has lowered a packet's hop limit when a hook sees it:
-// by one, before the forward hook (ip_forward, ip6_forward), unless a bridge forwards it.
+// by one, before the forward hook (ip_forward, ip6_forward), unless a bridge forwards it. Of
+// what is made here none does.
 func routed(h model.Hook) bool {
 	switch h {
-	case model.HookForward, model.HookPostrouting, model.HookEgress, sentOutput, sentPostrouting, sentEgress:
+	case model.HookOutput, model.HookForward, model.HookPostrouting, model.HookEgress, sentOutput, sentPostrouting, sentEgress:
 		return true
 	}
 	return false

@@ -241,8 +241,10 @@ func (b *builder) assume(at place, e *Event) {
 // What comes in over loopback has its route already, to this host, and is never sent on.
 //
 // Postrouting names the device it came in by (linux 5.10), but of what the kernel made
-// with the device set it names the one it goes out by (neighbour discovery, MLD, IGMP:
-// ip6_output), and of what a bridge forwards none (br_nf_post_routing).
+// with the device set it names that: the one it goes out by (neighbour discovery, MLD, IGMP:
+// ip6_output), the tunnel that wrapped it, of a copy (TEE, dup) what the packet itself came in
+// by; and of what a bridge forwards none (br_nf_post_routing). So what names one may have been
+// made here.
 func (b *builder) apart(h model.Hook, e *Event) bool {
 	in, out, inside := e.In, e.Out, b.inside()
 	if below(e.Family) { // its devices are others, and what it delivers may be routed on
@@ -256,17 +258,9 @@ func (b *builder) apart(h model.Hook, e *Event) bool {
 	case model.HookForward:
 		return b.way != model.HookNone && b.way != h
 	case model.HookOutput:
-		return b.way != model.HookNone && b.way != h || inside != ""
+		return b.way != model.HookNone && b.way != h || b.cameIn()
 	case model.HookPostrouting:
-		switch {
-		case b.way == model.HookInput:
-			return true
-		case in == "":
-			return b.probed && inside != "" && (inside != out || inside == loopback)
-		case in == out:
-			return false
-		}
-		return b.way == model.HookOutput
+		return b.way == model.HookInput || in == "" && b.probed && inside != "" && (inside != out || inside == loopback)
 	}
 	return false
 }
@@ -288,7 +282,7 @@ func (b *builder) stranger(h model.Hook, e *Event) bool {
 	case model.HookPrerouting, model.HookInput:
 		return b.way == model.HookOutput && e.In != ""
 	case model.HookOutput:
-		return b.inside() != ""
+		return b.cameIn()
 	}
 	return false
 }

@@ -33,6 +33,10 @@ func TestSame(t *testing.T) {
 	accept := func(h model.Hook, in, out string) Event {
 		return between(line("filter", strings.ToUpper(h.String()), EventPolicy, 1, h, p), in, out, 0)
 	}
+	mangle := legacyTable("mangle", builtin("mangle", "POSTROUTING", "ACCEPT"))
+	mangled := between(line("mangle", "POSTROUTING", EventPolicy, 1, model.HookPostrouting, p), "vx0", "r1", 0)
+	lower := *p
+	lower.TTL--
 	for _, c := range []struct {
 		name     string
 		tables   []*model.Table
@@ -46,7 +50,12 @@ func TestSame(t *testing.T) {
 			1, PathOutput, "", "r1", "sent out of r1"},
 		{"the same, the legacy tracer late", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "r1", "r1", 0), accept(model.HookOutput, "", "r1")},
 			1, PathOutput, "", "r1", "sent out of r1"},
-		{"made here, another is forwarded", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "r0", "r1", 0)}, 2, PathOutput, "", "r1", "last seen in the output hook"},
+		{"made here by a tunnel, which postrouting names", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), accept(model.HookOutput, "", "r1"), between(probe(model.HookPostrouting, p), "vx0", "r1", 0)},
+			1, PathOutput, "", "r1", "sent out of r1"},
+		{"the same, the legacy tracer first", []*model.Table{filter, mangle}, []Event{accept(model.HookOutput, "", "r1"), mangled, between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "vx0", "r1", 0)},
+			1, PathOutput, "", "r1", "sent out of r1"},
+		{"the same, of the legacy tracer postrouting alone, and first", []*model.Table{mangle}, []Event{mangled, between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "vx0", "r1", 0)}, 1, PathOutput, "", "r1", "sent out of r1"},
+		{"made here, comes back and is forwarded: its hop limit is lower", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), accept(model.HookOutput, "", "r1"), between(probe(model.HookPostrouting, &lower), "r0", "r1", 0)}, 2, PathOutput, "", "r1", "last seen in the output hook"},
 		{"forwarded by a bridge", []*model.Table{filter}, []Event{between(arming(p), "br0", "", 0), accept(model.HookForward, "br0", "br0"), between(probe(model.HookForward, p), "br0", "br0", 0),
 			between(probe(model.HookPostrouting, p), "", "br0", 0)}, 1, PathForward, "br0", "br0", "sent out of br0"},
 		{"sent on, and no chain of forward told of it", nil, []Event{between(arming(p), "r0", "", 0), between(probe(model.HookPostrouting, p), "r0", "r1", 0)}, 1, PathForward, "r0", "r1", "sent out of r1"},
@@ -223,7 +232,8 @@ func TestApartHooks(t *testing.T) {
 		{"made here, is delivered", walked(model.HookOutput, "", "lo"), model.HookInput, "lo", "", true},
 		{"made here, is sent", walked(model.HookOutput, "", "r1"), model.HookPostrouting, "", "r1", false},
 		{"made here, is sent with its device set", walked(model.HookOutput, "", "r1"), model.HookPostrouting, "r1", "r1", false},
-		{"made here, what is sent came in", walked(model.HookOutput, "", "r1"), model.HookPostrouting, "r0", "r1", true},
+		{"made here by a tunnel, which postrouting names", walked(model.HookOutput, "", "r1"), model.HookPostrouting, "vx0", "r1", false},
+		{"postrouting names a device, and it is made here", walked(model.HookPostrouting, "vx0", "r1"), model.HookOutput, "", "r1", false},
 		{"sent, comes in", walked(model.HookPostrouting, "", "r1"), model.HookPrerouting, "r0", "", true},
 		{"sent on, is delivered", walked(model.HookPostrouting, "r0", "r1"), model.HookInput, "r0", "", true},
 		{"sent on, came in before", walked(model.HookPostrouting, "r0", "r1"), model.HookPrerouting, "r0", "", false},

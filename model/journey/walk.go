@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"slices"
 	"time"
 
 	"nfscope/model"
@@ -278,12 +279,20 @@ func (b *builder) shown(at place) (*model.Packet, *walk) {
 }
 
 // inside is the name of the interface the packet came in by. Where postrouting names
-// the one it goes out by, the packet may have been made here.
+// the one it goes out by, the packet may have been made here; of what came through output it
+// names the tunnel that wrapped it, or what the packet that it is a copy of came in by.
 func (b *builder) inside() string {
 	for _, w := range b.walks {
-		if w.in != "" && !below(w.family) && (w.place.hook != model.HookPostrouting || w.in != w.out) {
+		if w.in != "" && !below(w.family) && (w.place.hook != model.HookPostrouting || w.in != w.out && b.way != model.HookOutput) {
 			return w.in
 		}
 	}
 	return b.flooded
+}
+
+// cameIn reports whether a hook told of the packet that only what comes in passes.
+func (b *builder) cameIn() bool {
+	return b.flooded != "" || slices.ContainsFunc(b.walks, func(w *walk) bool {
+		return w.in != "" && !below(w.family) && w.place.hook != model.HookPostrouting
+	})
 }
