@@ -54,9 +54,12 @@ type Comparison struct {
 
 // Journeys compares two journeys.
 func Journeys(a, b *journey.Journey) *Comparison {
-	c := &Comparison{A: a, B: b, Rows: align(a.Steps, b.Steps), Part: -1}
+	c := &Comparison{A: a, B: b, Part: -1}
+	l := pairing{a: a.Steps, b: b.Steps, x: rules(a), y: rules(b)}
+	l.changed = l.x != nil && l.y != nil && l.x.Ruleset().Generation != l.y.Ruleset().Generation
+	c.Rows = l.align()
 	for i := range c.Rows {
-		c.Rows[i].Differs = differs(a.Steps, b.Steps, &c.Rows[i])
+		c.Rows[i].Differs = l.differs(&c.Rows[i])
 	}
 	c.Part = slices.IndexFunc(c.Rows, func(r Row) bool { return !r.Same() })
 	c.Fields = fields(a, b, &a.Packet, &b.Packet)
@@ -84,26 +87,69 @@ func same(a, b *journey.Step) bool {
 		a.Base == b.Base && a.Chain == b.Chain && a.Depth == b.Depth
 }
 
+// pairing lays the steps of two ladders beside each other.
+type pairing struct {
+	a, b []journey.Step
+	// x and y are the rules that each met, nil where they are not known any more.
+	x, y journey.Rules
+	// changed is true where these surely changed between the two: a rule may then have
+	// another number.
+	changed bool
+}
+
+// rules are those in force when a packet came, nil where they are not known any more.
+func rules(j *journey.Journey) journey.Rules {
+	if j.Rules == nil || j.Rules.Ruleset() == nil {
+		return nil
+	}
+	return j.Rules
+}
+
 // rung reports whether two steps of one place are of the same rule, or both its end.
-func rung(a, b *journey.Step) bool {
+func (l *pairing) rung(a, b *journey.Step) bool {
 	ruleA, ruleB := a.Rule != 0, b.Rule != 0
 	if ruleA && ruleB {
-		return a.Rule == b.Rule && a.Text == b.Text
+		return a.Text == b.Text && (a.Rule == b.Rule || a.Text != "" && l.changed)
 	}
 	return ruleA == ruleB && a.Kind == b.Kind
 }
 
-// worth is what it is worth to put two steps into one row, 0 where that cannot be.
-func worth(a, b *journey.Step) int {
-	switch {
+// worth is what it is worth to put two steps into one row, 0 where that cannot be. A rule
+// that one of them missed is no other rule's counterpart: both may have missed it.
+func (l *pairing) worth(a, b *journey.Step) int {
+	switch rung := l.rung(a, b); {
 	case !same(a, b):
 		return 0
-	case rung(a, b) && a.Kind == b.Kind:
+	case rung && a.Kind == b.Kind:
 		return 8
-	case rung(a, b):
+	case rung:
 		return 6
+	case a.Kind == journey.KindMiss || b.Kind == journey.KindMiss:
+		return 0
 	}
 	return 1
+}
+
+// sooner reports whether b is surely called before a; two ways behind the routing
+// decision have no order.
+func (l *pairing) sooner(a, b *journey.Step) bool {
+	if a.Hook != b.Hook {
+		return b.Hook == model.HookPrerouting || a.Hook == model.HookPostrouting
+	}
+	p, ok := priority(l.x, a)
+	q, ok2 := priority(l.y, b)
+	return ok && ok2 && q < p
+}
+
+func priority(r journey.Rules, s *journey.Step) (model.Priority, bool) {
+	if r == nil {
+		return 0, false
+	}
+	_, c := r.Chain(s.Backend, s.Family, s.Table, s.Base)
+	if c == nil {
+		return 0, false
+	}
+	return c.Priority, true
 }
 
 // most bounds the table of the alignment; what is longer is cut off at the begin, where
@@ -112,10 +158,11 @@ const most = 4_000_000
 
 // align pairs the steps of two ladders, in their order, so that as much as can be stands
 // in one row.
-func align(a, b []journey.Step) []Row {
+func (l *pairing) align() []Row {
+	a, b := l.a, l.b
 	var rows []Row
 	i := 0
-	for i < len(a) && i < len(b) && worth(&a[i], &b[i]) == 8 {
+	for i < len(a) && i < len(b) && l.worth(&a[i], &b[i]) == 8 {
 		rows = append(rows, Row{A: i, B: i})
 		i++
 	}
@@ -129,7 +176,7 @@ func align(a, b []journey.Step) []Row {
 	for x := n - 1; x >= 0; x-- {
 		for y := m - 1; y >= 0; y-- {
 			v := max(*at(x+1, y), *at(x, y+1))
-			if w := worth(&a[i+x], &b[i+y]); w > 0 {
+			if w := l.worth(&a[i+x], &b[i+y]); w > 0 {
 				v = max(v, w+*at(x+1, y+1))
 			}
 			*at(x, y) = v
@@ -137,12 +184,12 @@ func align(a, b []journey.Step) []Row {
 	}
 	x, y := 0, 0
 	for x < n && y < m {
-		w := worth(&a[i+x], &b[i+y])
+		w := l.worth(&a[i+x], &b[i+y])
 		switch {
 		case w > 0 && *at(x, y) == w+*at(x+1, y+1):
 			rows = append(rows, Row{A: i + x, B: i + y})
 			x, y = x+1, y+1
-		case *at(x, y) == *at(x+1, y):
+		case *at(x, y) == *at(x+1, y) && (*at(x, y) != *at(x, y+1) || !l.sooner(&a[i+x], &b[i+y])):
 			rows = append(rows, Row{A: i + x, B: -1})
 			x++
 		default:
@@ -165,7 +212,8 @@ func rest(rows []Row, a, endA, b, endB int) []Row {
 }
 
 // differs says what is not the same in a row.
-func differs(a, b []journey.Step, r *Row) (out []string) {
+func (l *pairing) differs(r *Row) (out []string) {
+	a, b := l.a, l.b
 	switch {
 	case r.A >= 0 && r.B >= 0:
 	case r.A >= 0 && a[r.A].Kind == journey.KindMiss, r.B >= 0 && b[r.B].Kind == journey.KindMiss:
@@ -175,7 +223,7 @@ func differs(a, b []journey.Step, r *Row) (out []string) {
 	}
 	x, y := &a[r.A], &b[r.B]
 	switch {
-	case !rung(x, y):
+	case !l.rung(x, y):
 		return []string{Rule}
 	case (x.Kind == journey.KindMiss) != (y.Kind == journey.KindMiss):
 		return []string{Match}

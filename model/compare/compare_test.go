@@ -9,6 +9,7 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/journey"
+	"nfscope/model/ruleset"
 )
 
 func step(table, chain string, n int, text string, v model.Verdict) journey.Step {
@@ -53,6 +54,9 @@ func TestSentence(t *testing.T) {
 	cut.Complete = false
 	torn := way(7, 8080, journey.Unknown, first)
 	torn.Complete = false
+	elsewhere := way(7, 8080, "dropped", first)
+	elsewhere.Outcome.Sentence = "dropped elsewhere"
+	second := step("filter", "FORWARD", 2, "-A FORWARD -p sctp -j ACCEPT", model.VerdictAccept)
 	for _, c := range []struct {
 		name string
 		a, b *journey.Journey
@@ -84,6 +88,10 @@ func TestSentence(t *testing.T) {
 		{"not all seen", way(3, 8080, "accepted", first, accept), torn, 1,
 			"#3 and #7 go the same way until filter/FORWARD: #3 goes on to rule 4 (-p tcp -m tcp --dport 8080 -j ACCEPT); #7 was unknown somewhere. Not all of #7 was seen"},
 		{"the same", way(3, 8080, "accepted", first, accept), way(7, 8080, "accepted", first, accept), -1, "#3 and #7 go the same way, and both were accepted somewhere"},
+		{"two ends of one kind", way(3, 8080, "dropped", first), elsewhere, -1, "#3 and #7 go the same way, but #3 was dropped somewhere and #7 was dropped elsewhere"},
+		{"an end that was not seen", way(3, 8080, "accepted", first), torn, -1, "#3 and #7 go the same way, but #3 was accepted somewhere and #7 was unknown somewhere. Not all of #7 was seen"},
+		{"other rules missed", way(3, 8080, "accepted", earlier, policy), way(7, 8080, "accepted", missed(second), policy), -1,
+			"#3 and #7 go the same way, and both were accepted somewhere"},
 		{"another end", way(3, 8080, "accepted", accept), way(7, 8080, "unknown", accept), -1, "#3 and #7 go the same way, but #3 was accepted somewhere and #7 was unknown somewhere"},
 		{"nothing known", way(3, 80, "unknown"), cut, -1, "of #3 and #7 no step is known. Not all of #7 was seen"},
 	} {
@@ -91,6 +99,95 @@ func TestSentence(t *testing.T) {
 		if got.Sentence != c.want || got.Part != c.part {
 			t.Errorf("%s: part %d\n%s\nwant %d\n%s", c.name, got.Part, got.Sentence, c.part, c.want)
 		}
+	}
+}
+
+// missed is a step's rule where it did not match.
+func missed(s journey.Step) journey.Step {
+	s.Kind, s.Verdict = journey.KindMiss, model.VerdictContinue
+	s.Because = []journey.Because{{Match: "protocol", Want: "sctp", Have: "udp", Result: "no"}}
+	return s
+}
+
+// under gives a journey the rules that were in force: of each chain in their order.
+func under(j *journey.Journey, generation string, chains ...*model.Chain) *journey.Journey {
+	rs := &model.Ruleset{Generation: generation}
+	for _, c := range chains {
+		table := map[string]string{"FORWARD": "filter", "PREROUTING": "nat", "RAW": "raw"}[c.Name]
+		if c.Name == "RAW" {
+			c.Name = "PREROUTING"
+		}
+		rs.Tables = append(rs.Tables, &model.Table{Backend: model.BackendLegacy, Family: model.FamilyIPv4, Name: table, Chains: []*model.Chain{c}})
+	}
+	rs.Number()
+	j.Rules = ruleset.NewIndex(rs)
+	return j
+}
+
+func chain(name string, hook model.Hook, at model.Priority, texts ...string) *model.Chain {
+	c := &model.Chain{Name: name, Hook: hook, Priority: at}
+	for _, t := range texts {
+		c.Rules = append(c.Rules, model.Rule{Text: t})
+	}
+	return c
+}
+
+// TestRulesChanged: of packets under different rules a rule that has another number is the
+// same one, and one that was not there matched nobody.
+func TestRulesChanged(t *testing.T) {
+	t.Parallel()
+	const sctp, web = "-A FORWARD -p sctp -j ACCEPT", "-A FORWARD -p tcp -m tcp --dport 8080 -j ACCEPT"
+	now := func(texts ...string) *model.Chain { return chain("FORWARD", model.HookForward, 0, texts...) }
+	first, second := step("filter", "FORWARD", 1, web, model.VerdictAccept), step("filter", "FORWARD", 2, web, model.VerdictAccept)
+	policy := step("filter", "FORWARD", 0, "", model.VerdictDrop)
+	for _, c := range []struct {
+		name string
+		a, b *journey.Journey
+		want string
+	}{
+		{"another number", under(way(3, 8080, "accepted", first), "1", now(web)), under(way(7, 8080, "accepted", missed(step("filter", "FORWARD", 1, sctp, 0)), second), "2", now(sctp, web)),
+			"#3 and #7 go the same way, and both were accepted somewhere"},
+		{"the same rules", under(way(3, 8080, "accepted", first), "1", now(web, web)), under(way(7, 8080, "accepted", second), "1", now(web, web)),
+			"#3 and #7 part at the first step, filter/FORWARD rule 1: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: the packets differ in nothing that the rule is seen to ask for; it may count, or ask a set or the connection; it comes to rule 2"},
+		{"a new rule", under(way(3, 8080, "dropped", policy), "1", now(sctp)), under(way(7, 8080, "accepted", second), "2", now(sctp, web)),
+			"#3 and #7 part at the first step, filter/FORWARD rule 2: #7 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #3 does not: the rules changed between them, and that one was not there then; it comes to the policy"},
+		{"a rule that reads otherwise now", under(way(3, 8080, "accepted", first), "1", now(web)), under(way(7, 8080, "dropped", step("filter", "FORWARD", 1, "-A FORWARD -j DROP", model.VerdictDrop)), "2", now("-A FORWARD -j DROP")),
+			"#3 and #7 part at the first step, filter/FORWARD rule 1: #7 matches (-j DROP), #3 does not: the rules changed between them, and that one was not there then; it comes to rule 1"},
+	} {
+		if got := Journeys(c.a, c.b).Sentence; got != c.want {
+			t.Errorf("%s:\n%s\nwant\n%s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestNotTracked: raw comes before nat, whichever packet was there, and what is not tracked
+// is no later packet of a connection.
+func TestNotTracked(t *testing.T) {
+	t.Parallel()
+	const notrack = "-A PREROUTING -p tcp -m tcp --dport 9 -j CT --notrack"
+	raw := step("raw", "PREROUTING", 1, notrack, model.VerdictContinue)
+	nat := step("nat", "PREROUTING", 0, "", model.VerdictAccept)
+	accept := step("filter", "FORWARD", 0, "", model.VerdictAccept)
+	rules := func() []*model.Chain {
+		return []*model.Chain{chain("RAW", model.HookPrerouting, -300, notrack), chain("PREROUTING", model.HookPrerouting, -100)}
+	}
+	free := under(way(7, 9, "accepted", raw, accept), "1", rules()...)
+	free.CTState = "UNTRACKED"
+	bound := under(way(3, 8080, "accepted", nat, accept), "1", rules()...)
+	if c := Journeys(bound, free); c.Part != 0 || c.Rows[0].A != -1 || c.Rows[0].B != 0 {
+		t.Errorf("they part at row %d, %+v: %s", c.Part, c.Rows[0], c.Sentence)
+	}
+	bound = under(way(3, 8080, "accepted", nat, accept), "1")
+	free = under(way(7, 9, "accepted", accept), "1")
+	free.CTState = "UNTRACKED"
+	if got, want := Journeys(bound, free).Sentence, "#3 and #7 part at the first step, nat/PREROUTING the policy: #3 comes there, #7 does not: chains of nat see no packet that is not tracked"; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	// Where both were in the chain, the rule that one of them passed is told of.
+	policy := step("raw", "PREROUTING", 0, "", model.VerdictAccept)
+	if got, want := Journeys(way(7, 9, "accepted", raw, policy), way(3, 8080, "accepted", policy)).Sentence,
+		"#7 and #3 part at the first step, raw/PREROUTING rule 1: #7 matches (-p tcp -m tcp --dport 9 -j CT --notrack), #3 does not: dport is 8080, not 9; it comes to the policy"; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
 

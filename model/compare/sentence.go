@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"nfscope/model"
@@ -45,8 +46,8 @@ func (c *Comparison) sentence() string {
 		switch {
 		case len(c.Rows) == 0:
 			same = fmt.Sprintf("of %s and %s no step is known", a, b)
-		case c.A.Outcome.Verdict != c.B.Outcome.Verdict:
-			return fmt.Sprintf("%s, but %s was %s and %s was %s", same, a, ended(c.A), b, ended(c.B))
+		case c.A.Outcome.Verdict != c.B.Outcome.Verdict || ended(c.A) != ended(c.B):
+			same = fmt.Sprintf("%s, but %s was %s and %s was %s", same, a, ended(c.A), b, ended(c.B))
 		default:
 			same += ", and both were " + ended(c.A)
 		}
@@ -103,13 +104,26 @@ func (c *Comparison) parting(r *Row, x, y *journey.Step) string {
 // matched says that j matched a rule and k did not; l is where k was instead.
 func (c *Comparison) matched(j, k *journey.Journey, s, l *journey.Step) string {
 	out := fmt.Sprintf("%s %s: %s matches%s, %s does not", place(s), what(s), name(j), rule(s), name(k))
-	if why := c.why(j, k, s, l); why != "" {
+	if s.Text != "" && had(j, s) && !had(k, s) {
+		out += ": the rules changed between them, and that one was not there then"
+	} else if why := c.why(j, k, s, l); why != "" {
 		out += ": " + why
 	}
 	if l.Kind != journey.KindMiss {
 		out += fmt.Sprintf("; it comes to %s", what(l))
 	}
 	return out
+}
+
+// had reports whether a step's rule was among those that were in force when j came; true
+// where these are not known, or not all of them.
+func had(j *journey.Journey, s *journey.Step) bool {
+	r := rules(j)
+	if r == nil {
+		return true
+	}
+	_, c := r.Chain(s.Backend, s.Family, s.Table, s.Chain)
+	return c != nil && slices.ContainsFunc(c.Rules, func(r model.Rule) bool { return r.Text == s.Text })
 }
 
 // why says which condition held for j and not for k: as it was looked at, else by what
@@ -152,15 +166,21 @@ func (c *Comparison) apart(r *Row, x, y *journey.Step) string {
 		if j == c.B {
 			n = c.Rows[i].A
 		}
-		if n >= 0 {
+		if n >= 0 && k.Steps[n].Kind != journey.KindMiss {
 			other = &k.Steps[n]
 		}
 	}
 	switch {
 	case other == nil:
 		return fmt.Sprintf("%s: %s goes on to %s%s; %s was %s", place(s), name(j), what(s), rule(s), name(k), ended(k))
+	case s.Rule != 0 && same(s, other) && (other.Rule == 0 || other.Rule > s.Rule): // it was looked at, and passed
+		return c.matched(j, k, s, other)
 	case s.Backend != model.BackendNFTables && s.Table == "nat":
-		return fmt.Sprintf("%s %s%s: %s comes there, %s does not: chains of nat see only the first packet of a connection", place(s), what(s), rule(s), name(j), name(k))
+		only := "see only the first packet of a connection"
+		if k.CTState == "UNTRACKED" {
+			only = "see no packet that is not tracked"
+		}
+		return fmt.Sprintf("%s %s%s: %s comes there, %s does not: chains of nat %s", place(s), what(s), rule(s), name(j), name(k), only)
 	case other.Hook != s.Hook:
 		return fmt.Sprintf("%s: %s goes to %s, %s to %s", place(s), name(j), s.Hook, name(k), other.Hook)
 	}
