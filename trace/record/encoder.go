@@ -30,13 +30,17 @@ type Encoder struct {
 // nil, makes of every item what may be shown.
 func NewEncoder(w io.Writer, h Header, r *Redactor) (*Encoder, error) {
 	coder := wire.NewCoder(reflect.TypeFor[feed.Item]())
-	h.Schema, h.Root, h.Types = Schema, coder.Root(), coder.Types()
+	h.Schema = Schema
 	if r != nil {
 		h.Redacted, h.Title = true, r.Text(h.Title)
 	}
-	line, err := json.Marshal(h)
+	err := h.describe(coder)
+	var line []byte
 	if err == nil {
-		_, err = w.Write(append(line, '\n'))
+		line, err = h.line()
+	}
+	if err == nil {
+		_, err = w.Write(line)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write recording: %w", err)

@@ -95,6 +95,9 @@ func modern(name string, r *Reader) (*File, error) {
 // scan reads the heads.
 func (f *File) scan(size int64) error {
 	at, problem := f.reader.at, ""
+	for i := range f.reader.items { // what is wrong with the header
+		f.blocks = append(f.blocks, place{problem: f.reader.items[i].Problem})
+	}
 	buf := make([]byte, headSize)
 	for at < size {
 		n, err := f.in.ReadAt(buf, at)
@@ -120,6 +123,9 @@ func (f *File) scan(size int64) error {
 				f.blocks = append(f.blocks, place{problem: problem})
 			}
 			f.end(h, at)
+			if end := at + int64(h.stored); f.End != nil && end < size {
+				f.blocks = append(f.blocks, place{problem: behind(f.name, end)})
+			}
 			break
 		}
 		f.blocks = append(f.blocks, place{h, at, problem})

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"reflect"
 	"time"
 
@@ -24,6 +25,8 @@ type Reader struct {
 
 	first time.Time
 	name  string
+	// waits is true of what may be a pipe, which may give nothing more and never end.
+	waits bool
 	lines *lines // of the first form
 	in    *bufio.Reader
 	at    int64 // the next byte's place in the file
@@ -39,6 +42,14 @@ const headerLimit = 1 << 20
 // NewReader reads the header. name is the file's, for errors.
 func NewReader(name string, r io.Reader) (*Reader, error) {
 	rr := &Reader{name: name, in: bufio.NewReaderSize(r, 1<<16)}
+	switch f := r.(type) {
+	case interface{ Size() int64 }: // memory, or a part of a file
+	case interface{ Stat() (fs.FileInfo, error) }:
+		st, err := f.Stat()
+		rr.waits = err != nil || !st.Mode().IsRegular()
+	default:
+		rr.waits = true
+	}
 	first, err := rr.in.Peek(2)
 	if err == nil && first[0] == 0x1f && first[1] == 0x8b {
 		rr.lines, rr.Header, err = newLines(name, rr.in)
@@ -54,11 +65,15 @@ func NewReader(name string, r io.Reader) (*Reader, error) {
 	if errors.Is(err, io.EOF) && bytes.HasPrefix(line, []byte(`{"schema":"`+Schema+`"`)) {
 		return nil, fmt.Errorf("%s: the recording is cut short in its header: nothing of it can be read", name)
 	}
-	if err != nil || json.Unmarshal(line, &rr.Header) != nil || rr.Schema == "" {
+	if err != nil {
 		return nil, noHeader(name)
 	}
-	if rr.Schema != Schema {
-		return nil, otherForm(name, rr.Schema)
+	var damaged bool
+	if rr.Header, damaged, err = parseHeader(name, line); err != nil {
+		return nil, err
+	}
+	if damaged {
+		rr.items = []feed.Item{{Problem: fmt.Sprintf("%s: the file is damaged in its header: what the recording says of itself may be wrong; the rest is read", name)}}
 	}
 	rr.at = int64(len(line))
 	rr.dec, err = wire.NewDecoder(rr.Types, rr.Root, reflect.TypeFor[feed.Item](), rr.Created.Location())
@@ -179,7 +194,7 @@ func (r *Reader) head() (h head, skipped int64, err error) {
 	}
 }
 
-// end reads the End. Nothing is looked for behind it.
+// end reads the End. Whether something stands behind it is said, and no more.
 func (r *Reader) end(h *head, stored []byte) error {
 	raw, err := h.unpack(stored)
 	if errors.Is(err, ErrCut) {
@@ -191,7 +206,23 @@ func (r *Reader) end(h *head, stored []byte) error {
 		return io.EOF
 	}
 	r.End = &e
+	if r.more() {
+		r.items = append(r.items, feed.Item{Problem: behind(r.name, r.at)})
+	}
 	return io.EOF
+}
+
+// more reports whether there are more bytes, without waiting for any.
+func (r *Reader) more() bool {
+	if r.waits {
+		return r.in.Buffered() > 0
+	}
+	_, err := r.in.Peek(1)
+	return err == nil
+}
+
+func behind(name string, at int64) string {
+	return fmt.Sprintf("%s: the recording ends at byte %d; what stands behind that in the file was not read", name, at)
 }
 
 func (r *Reader) cut() error { return fmt.Errorf("%s: at byte %d: %w", r.name, r.at, ErrCut) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -592,5 +593,84 @@ func TestReadingIsLeftOut(t *testing.T) {
 	}
 	if it, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("%+v, %v", it, err)
+	}
+}
+
+// TestDamagedHeader: a bit that was turned round in the header is said, and costs no item; it
+// never makes another recording of it in silence.
+func TestDamagedHeader(t *testing.T) {
+	t.Parallel()
+	whole := write(t, items())
+	want, err := read(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := cmp.Options{cmpopts.IgnoreUnexported(model.Ruleset{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })}
+	end := bytes.IndexByte(whole, '\n')
+	said, lost := 0, 0
+	for at := 1; at < end; at += 29 {
+		b := bytes.Clone(whole)
+		b[at] ^= 1 << (at % 7)
+		list, err := read(b)
+		if err != nil { // the sum or the name of the form itself
+			lost++
+			continue
+		}
+		if len(list) > 0 && strings.Contains(list[0].Problem, "damaged in its header") {
+			list = list[1:]
+			said++
+		}
+		if d := cmp.Diff(want, list, opts); d != "" {
+			t.Fatalf("byte %d, %q: %s", at, whole[max(0, at-20):at+20], d)
+		}
+		// By blocks it is the same.
+		if blocks, _ := all(t, b); len(blocks) < len(want) {
+			t.Fatalf("byte %d: %d items by blocks, want %d", at, len(blocks), len(want))
+		}
+	}
+	if said < end/29-6 || lost > 4 {
+		t.Errorf("%d of %d were said, %d cannot be read", said, end/29, lost)
+	}
+	// One that another nfscope made is refused, in words.
+	b := bytes.Replace(whole, []byte(`["Time","time"]`), []byte(`["Timx","time"]`), 1)
+	at := bytes.Index(b, []byte(`"described":"`)) + len(`"described":"`)
+	b[at] ^= 1
+	if _, err := read(b); err == nil || err.Error() != "file: the recording is damaged in its header, and was made by another nfscope: nothing of it can be read" {
+		t.Errorf("of another nfscope: %v", err)
+	}
+}
+
+// TestBehindTheEnd: a recording that was put behind another one is not read, and not in
+// silence. Of a pipe nothing is waited for.
+func TestBehindTheEnd(t *testing.T) {
+	t.Parallel()
+	one := write(t, items())
+	want := fmt.Sprintf("file: the recording ends at byte %d; what stands behind that in the file was not read", len(one))
+	list, err := read(append(bytes.Clone(one), one...))
+	if err != nil || list[len(list)-1].Problem != want {
+		t.Errorf("in a row: %v, %q", err, list[len(list)-1].Problem)
+	}
+	list, f := all(t, append(bytes.Clone(one), 'x'))
+	if f.End == nil || f.Cut != "" || list[len(list)-1].Problem != want {
+		t.Errorf("by blocks: %q", list[len(list)-1].Problem)
+	}
+	if list, err = read(one); err != nil || list[len(list)-1].Problem != "" {
+		t.Errorf("nothing behind it: %v, %q", err, list[len(list)-1].Problem)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close() // it stays open: reading on would never end
+	if _, err := w.Write(one); err != nil {
+		t.Fatal(err)
+	}
+	rr, err := NewReader("pipe", io.NopCloser(r))
+	for err == nil {
+		_, err = rr.Next()
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Errorf("of a pipe: %v", err)
 	}
 }
