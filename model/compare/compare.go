@@ -141,15 +141,19 @@ func (l *pairing) sooner(a, b *journey.Step) bool {
 	return ok && ok2 && q < p
 }
 
+// priority is that of a step's base chain; of iptables' own chains it is known without
+// the rules.
 func priority(r journey.Rules, s *journey.Step) (model.Priority, bool) {
-	if r == nil {
+	if r != nil {
+		if _, c := r.Chain(s.Backend, s.Family, s.Table, s.Base); c != nil {
+			return c.Priority, true
+		}
+	}
+	if s.Backend == model.BackendNFTables {
 		return 0, false
 	}
-	_, c := r.Chain(s.Backend, s.Family, s.Table, s.Base)
-	if c == nil {
-		return 0, false
-	}
-	return c.Priority, true
+	_, p, ok := model.BuiltinChain(s.Table, s.Base)
+	return p, ok
 }
 
 // most bounds the table of the alignment; what is longer is cut off at the begin, where

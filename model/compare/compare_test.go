@@ -171,11 +171,13 @@ func TestNotTracked(t *testing.T) {
 	rules := func() []*model.Chain {
 		return []*model.Chain{chain("RAW", model.HookPrerouting, -300, notrack), chain("PREROUTING", model.HookPrerouting, -100)}
 	}
-	free := under(way(7, 9, "accepted", raw, accept), "1", rules()...)
-	free.CTState = "UNTRACKED"
-	bound := under(way(3, 8080, "accepted", nat, accept), "1", rules()...)
-	if c := Journeys(bound, free); c.Part != 0 || c.Rows[0].A != -1 || c.Rows[0].B != 0 {
-		t.Errorf("they part at row %d, %+v: %s", c.Part, c.Rows[0], c.Sentence)
+	free, bound := way(7, 9, "accepted", raw, accept), way(3, 8080, "accepted", nat, accept)
+	none := func() []*model.Chain { return nil }
+	for _, rules := range []func() []*model.Chain{rules, none} { // iptables' own tables have their order without it
+		free, bound := under(free, "1", rules()...), under(bound, "1", rules()...)
+		if c := Journeys(bound, free); c.Part != 0 || c.Rows[0].A != -1 || c.Rows[0].B != 0 {
+			t.Errorf("they part at row %d, %+v: %s", c.Part, c.Rows[0], c.Sentence)
+		}
 	}
 	bound = under(way(3, 8080, "accepted", nat, accept), "1")
 	free = under(way(7, 9, "accepted", accept), "1")
