@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +25,7 @@ type Log struct {
 	ns    *netns.Handle
 	guard *guard.Guard
 	set   []setLog
+	used  []string // settings that tell us, until Close
 }
 
 type setLog struct {
@@ -40,6 +42,7 @@ func EnableLog(ns *netns.Handle, g *guard.Guard) (*Log, error) {
 		if err := l.enable(path); err != nil {
 			return nil, errors.Join(fmt.Errorf("let legacy TRACE reach us: %w", err), l.Close())
 		}
+		l.used = append(l.used, path)
 	}
 	return l, nil
 }
@@ -110,6 +113,17 @@ func advise(err error, want string) error {
 	return err
 }
 
+// Changed says, a sentence each, which settings another program has changed: of that family
+// the legacy tables tell nothing any more. What is another's is not set again.
+func (l *Log) Changed() (said []string) {
+	for _, path := range l.used {
+		if now, err := l.swap(path, "", ""); err == nil && now != logger {
+			said = append(said, fmt.Sprintf("another program has set %s to %s: legacy tables tell of no packet of that family any more", strings.ReplaceAll(path, "/", "."), now))
+		}
+	}
+	return said
+}
+
 // Close puts back what was there, unless somebody has changed it since.
 func (l *Log) Close() error {
 	var errs []error
@@ -121,6 +135,6 @@ func (l *Log) Close() error {
 		}
 		errs = append(errs, l.guard.Undone(s.id))
 	}
-	l.set = nil
+	l.set, l.used = nil, nil
 	return errors.Join(errs...)
 }

@@ -124,9 +124,14 @@ func (s *Session) tell(tr *tracing, armed bool) {
 	s.put(feed.Item{Trace: &st})
 }
 
-// complain tells once of messages that could not be read, and of what would help where
-// events are lost.
+// complain tells once of messages that could not be read, of what would help where events are
+// lost, and of who has the legacy tracer tell us no more.
 func (s *Session) complain(tr *tracing) {
+	if tr.log != nil {
+		for _, changed := range tr.log.Changed() {
+			s.once(tr, changed)
+		}
+	}
 	for _, l := range tr.lost {
 		lost, note, malformed := l.ask()
 		s.trouble(tr, l.name, malformed, lost, note)
@@ -134,17 +139,19 @@ func (s *Session) complain(tr *tracing) {
 }
 
 func (s *Session) trouble(tr *tracing, name string, malformed error, lost uint64, note string) {
-	say := func(text string) {
-		if !slices.Contains(tr.told, text) {
-			tr.told = append(tr.told, text)
-			s.put(feed.Item{Problem: text})
-		}
-	}
 	if malformed != nil {
-		say(fmt.Sprintf("a message of the %s could not be read and counts as lost: %v", name, malformed))
+		s.once(tr, fmt.Sprintf("a message of the %s could not be read and counts as lost: %v", name, malformed))
 	}
 	if lost > 0 && note != "" {
-		say(fmt.Sprintf("events of the %s were lost: %s", name, note))
+		s.once(tr, fmt.Sprintf("events of the %s were lost: %s", name, note))
+	}
+}
+
+// once says what is wrong with a trace, once.
+func (s *Session) once(tr *tracing, text string) {
+	if !slices.Contains(tr.told, text) {
+		tr.told = append(tr.told, text)
+		s.put(feed.Item{Problem: text})
 	}
 }
 

@@ -27,3 +27,24 @@ func TestTakenAway(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSilenced: where another program has the legacy tracer's lines go elsewhere that is said,
+// once, while the trace goes on, and its setting stays.
+func TestSilenced(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy", "sysctl")
+	t.Parallel()
+	ns := nettest.New(t, "silenced")
+	s := open(t, ns, Trace{Filter: parse(t, "udp and dst port 9"), Method: arm.MethodRaw})
+	nettest.Sysctl(t, ns, "net/netfilter/nf_log/2", "NONE")
+	s.wait("a word", func(snap *snapshot.Snapshot) bool { return len(snap.Problems) > 0 && snap.Trace.Armed })
+	if err := s.session.Disarm(); err != nil {
+		t.Error(err)
+	}
+	last := s.wait("the end", func(snap *snapshot.Snapshot) bool { return !snap.Trace.Armed })
+	if want := "another program has set net.netfilter.nf_log.2 to NONE: legacy tables tell of no packet of that family any more"; strings.Join(last.Problems, "\n") != want {
+		t.Errorf("the problems are %q", last.Problems)
+	}
+	if now := strings.TrimSpace(nettest.Run(t, ns, "sysctl", "-n", "net.netfilter.nf_log.2")); now != "NONE" {
+		t.Errorf("it is set to %s", now)
+	}
+}

@@ -37,6 +37,7 @@ func incomplete() [][2]string {
 		{`which packet a legacy table's event is of is told by headers and order: (.+)`, `legacy 表的事件属于哪个报文，按报文头和次序判断：@$1@`},
 		{`the trace ends early, so that it cannot outlive a killed nfscope: (.+)`, `跟踪提前结束，以免 nfscope 被杀之后它还留着：@$1@`},
 		{`the trace is over: (.+), and what came since was not traced`, `跟踪已经结束：@$1@，此后到来的报文没有被跟踪`},
+		{`another program has set (\S+) to (\S+): legacy tables tell of no packet of that family any more`, `另一个程序把 $1 设成了 $2：legacy 表不再报告那个协议族的报文`},
 		{`what a killed nfscope left here is not all put back: (.+)`, `被杀掉的 nfscope 留在这里的东西没有全部复原：$1`},
 		{`who changes the rules is not known: (.+)`, `不知道是谁改了规则：$1`},
 		// How the trace is armed.
