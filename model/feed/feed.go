@@ -33,8 +33,7 @@ type Item struct {
 	// used again: who keeps them copies them, or takes the item apart by Split. Recordings
 	// have them one by one.
 	Events []journey.Event `json:"-"`
-	// Sight is a traced packet as it was seen between two base chains. The kernel bounds
-	// how many there are (trace/between).
+	// Sight is a traced packet as it was seen between two base chains (trace/between).
 	Sight *journey.Sight `json:",omitempty"`
 	// Beside are the rules of another namespace, which packets are followed into.
 	Beside *Beside     `json:",omitempty"`
@@ -72,7 +71,7 @@ type Beside struct {
 // Must reports whether the item may never be thrown away: all but packets, drops and
 // changes of flows. A dump is read no faster than its flows are folded, so they may wait.
 func (i *Item) Must() bool {
-	return i.Event == nil && i.Events == nil && i.Drop == nil && (i.Flow == nil || i.Flow.Must()) && (i.Flows == nil || i.Flows.Dumped())
+	return i.Event == nil && i.Events == nil && i.Drop == nil && (i.Sight == nil || i.Sight.Lost > 0) && (i.Flow == nil || i.Flow.Must()) && (i.Flows == nil || i.Flows.Dumped())
 }
 
 // Weight is how many packets or changes of flows the item is, 0 where it Must arrive.

@@ -84,6 +84,7 @@ const (
 // headers are the same.
 func (f *Fold) Sight(s *Sight) {
 	if s.Lost > 0 {
+		f.lost += s.Lost
 		f.overlooked(s.Lost)
 	}
 	if s.Follow == 0 && s.Skb == 0 {
@@ -137,7 +138,6 @@ func (f *Fold) Sight(s *Sight) {
 
 // overlooked notes that sights were lost: of nobody is it known where it was seen last.
 func (f *Fold) overlooked(n uint64) {
-	f.lost += n
 	for _, o := range f.sights.line {
 		if o.number != 0 && !o.filed {
 			o.lost = n

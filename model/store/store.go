@@ -145,13 +145,13 @@ func (s *Store) Fold(l []journey.Event) {
 	}
 }
 
-// Dropped counts trace events, flow changes and drops that a queue threw away before
+// Dropped counts trace events, flow changes, drops and sights that a queue threw away before
 // they came here. A lost flow change costs no journey anything, and the next dump mends it.
-func (s *Store) Dropped(events, flows, drops uint64) {
-	if events+flows+drops == 0 {
+func (s *Store) Dropped(events, flows, drops, sights uint64) {
+	if events+flows+drops+sights == 0 {
 		return
 	}
-	s.dropped += events + flows + drops
+	s.dropped += events + flows + drops + sights
 	if flows > 0 {
 		s.index.lose()
 	}
@@ -159,6 +159,10 @@ func (s *Store) Dropped(events, flows, drops uint64) {
 	if events > 0 {
 		s.droppedEvents += events
 		s.fold.Event(&journey.Event{Source: journey.SourceGap, Lost: events})
+	}
+	if sights > 0 {
+		s.droppedEvents += sights
+		s.fold.Sight(&journey.Sight{Lost: sights})
 	}
 }
 

@@ -257,10 +257,11 @@ func TestJourneysAndLoss(t *testing.T) {
 	s.Apply(&feed.Item{Time: at(600), Event: &journey.Event{Source: journey.SourceGap, Time: at(600)}})
 	s.Apply(&feed.Item{Time: at(600), Flow: &flow.Event{Type: flow.EventGap, Time: at(600), Lost: 4}})
 	s.Apply(&feed.Item{Time: at(600), Flow: &flow.Event{Type: flow.EventGap, Time: at(600)}})
-	s.Dropped(10, 20, 0)
-	s.Dropped(0, 0, 0)
-	want := snapshot.Loss{Trace: 3, Flows: 4, Gaps: 2, Dropped: 30}
-	if got := s.Snapshot(at(700)).Loss; got != want || got.Total() != 37 {
+	s.Apply(&feed.Item{Time: at(600), Sight: &journey.Sight{Lost: 5}})
+	s.Dropped(10, 20, 0, 2)
+	s.Dropped(0, 0, 0, 0)
+	want := snapshot.Loss{Trace: 8, Flows: 4, Gaps: 2, Dropped: 32}
+	if got := s.Snapshot(at(700)).Loss; got != want || got.Total() != 44 {
 		t.Errorf("loss %+v (%d), want %+v: what our queue dropped is counted once", got, got.Total(), want)
 	}
 }
@@ -277,7 +278,7 @@ func TestDroppedFlowsHurtNoJourney(t *testing.T) {
 		first := legacy(0, 1, "INPUT", 2)
 		first.Event.Hook = model.HookInput
 		s.Apply(first)
-		s.Dropped(c.events, c.flows, 0)
+		s.Dropped(c.events, c.flows, 0, 0)
 		s.End()
 		if j := s.Journeys()[0]; (j.Gaps == 0) != c.complete {
 			t.Errorf("%d events and %d flows dropped: %d gaps, %s", c.events, c.flows, j.Gaps, j.Why)

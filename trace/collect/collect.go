@@ -128,7 +128,7 @@ func (c *Collector) fold() int {
 	var lost lost
 	var ended bool
 	c.taken, lost, ended = c.queue.take(c.taken[:0], piece)
-	c.store.Dropped(lost.events, lost.flows, lost.drops)
+	c.store.Dropped(lost.events, lost.flows, lost.drops, lost.sights)
 	for i := range c.taken {
 		if e := &c.taken[i]; e.item != nil {
 			c.store.Apply(e.item)

@@ -10,8 +10,8 @@ import (
 
 const (
 	// maxEvents is how many trace events wait at most, 50 MB: a quarter of a second of what
-	// two cores can make. maxFlows is the same for flow changes and drops of the kernel, 24 MB
-	// and a second.
+	// two cores can make. maxFlows is the same for flow changes, drops of the kernel and sights,
+	// 24 MB (of sights 70) and a second.
 	maxEvents = 1 << 17
 	maxFlows  = 1 << 17
 	// room is how many events are stored together.
@@ -36,7 +36,7 @@ type queue struct {
 }
 
 // lost counts what was thrown away.
-type lost struct{ events, flows, drops uint64 }
+type lost struct{ events, flows, drops, sights uint64 }
 
 // entry is an item, or a run of events; nothing where it was thrown away.
 type entry struct {
@@ -137,7 +137,7 @@ func (q *queue) release(c *chunk) {
 	}
 }
 
-// drop throws the oldest flow change or drop of the kernel, or the oldest run of events, away.
+// drop throws the oldest flow change, drop of the kernel or sight, or the oldest run of events, away.
 func (q *queue) drop(flow bool) {
 	kind := 0
 	if flow {
@@ -149,9 +149,12 @@ func (q *queue) drop(flow bool) {
 		case flow && e.item != nil && !e.item.Must():
 			n := e.item.Weight()
 			q.flows -= n
-			if e.item.Drop != nil {
+			switch {
+			case e.item.Drop != nil:
 				q.lost.drops++
-			} else {
+			case e.item.Sight != nil:
+				q.lost.sights++
+			default:
 				q.lost.flows += uint64(n)
 			}
 			if e.item.Flows != nil {

@@ -39,6 +39,7 @@ func TestLostByKind(t *testing.T) {
 		{"flows", feed.Item{Flow: &flow.Event{Type: flow.EventUpdate, Flow: &flow.Flow{ID: 1}}}, 3, lost{flows: 3}, false},
 		{"many flows", oldest, 1, lost{flows: half}, false},
 		{"drops", feed.Item{Drop: &drop.Drop{Count: 1}}, 3, lost{drops: 3}, true},
+		{"sights", feed.Item{Sight: &journey.Sight{Follow: 1}}, 3, lost{sights: 3}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			now := time.Now()
@@ -66,7 +67,7 @@ func TestLostByKind(t *testing.T) {
 			if n := col.waiting(); n != 0 {
 				t.Errorf("nothing waits, and %d are counted", n)
 			}
-			if got, want := st.Loss().Dropped, c.want.flows+c.want.drops; got != want {
+			if got, want := st.Loss().Dropped, c.want.flows+c.want.drops+c.want.sights; got != want {
 				t.Errorf("%d are told as dropped, want %d", got, want)
 			}
 			now = now.Add(time.Second)
