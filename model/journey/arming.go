@@ -34,7 +34,7 @@ func armingPlace(chain string, h model.Hook) place {
 	case len(f) == 2 && (f[0] == "prerouting" || f[0] == "output"):
 		n = f[1]
 	}
-	if below, err := strconv.ParseInt(n, 10, 64); err == nil && below > 0 && below <= 1<<31 {
+	if below, _ := strconv.ParseInt(n, 10, 64); below > 0 && below <= 1<<31 {
 		p.priority = model.Priority(-below)
 	}
 	return p
@@ -61,11 +61,9 @@ func (a armings) place(e *Event) place {
 	return p
 }
 
-// behindConntrack reports whether the walk is one through our chains that know packets
-// by their connection, not by their headers.
-func (w *walk) behindConntrack() bool {
-	return w.hidden && w.probe == model.HookNone && w.place.priority > conntrackPriority
-}
+// behindConntrack reports whether a walk through our chains that begin the trace is one through
+// those that know packets by their connection, not by their headers.
+func (w *walk) behindConntrack() bool { return w.place.priority > conntrackPriority }
 
 // knownBy lists the tables that traced the packet for its connection.
 func (b *builder) knownBy() (tables []string) {
@@ -82,10 +80,10 @@ const byConnection = "known by its connection: chains before conntrack are not s
 
 // startsLate reports whether the ladder begins behind conntrack, as it was armed there.
 func (b *builder) startsLate() bool {
-	return len(b.walks) > 0 && b.walks[0].armed && b.walks[0].behindConntrack()
+	return b.walks[0].armed && b.walks[0].behindConntrack()
 }
 
 // armedBy reports whether a table traced the packet.
 func (b *builder) armedBy(table string) bool {
-	return table != "" && slices.ContainsFunc(b.walks, func(w *walk) bool { return w.armed && w.table == table })
+	return slices.ContainsFunc(b.walks, func(w *walk) bool { return w.armed && w.table == table })
 }

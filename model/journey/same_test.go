@@ -144,6 +144,8 @@ func TestSevered(t *testing.T) {
 	rules := rulesOf(legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT")))
 	gone, other, like, mapped := udp("10.1.0.1", 5), udp("10.1.0.1", 5), udp("10.1.0.1", 5), udp("10.1.0.1", 5)
 	other.Src, mapped.Dst = gone.Src.Next(), gone.Dst.Next()
+	low := *gone
+	low.TTL--
 	for _, c := range []struct {
 		name  string
 		seen  *model.Packet // as it was seen last
@@ -153,6 +155,7 @@ func TestSevered(t *testing.T) {
 	}{
 		{"like it", gone, like, time.Second, true},
 		{"from another", gone, other, time.Second, false},
+		{"with another hop limit", gone, &low, time.Second, false},
 		{"like it, long after", gone, like, time.Minute, false},
 		{"like what it was translated to", mapped, mapped, time.Second, true},
 	} {
