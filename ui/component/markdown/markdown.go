@@ -97,8 +97,8 @@ func join(lines []string) string {
 	quote := func(r rune) bool { return strings.ContainsRune("“”‘’", r) }
 	out := lines[0]
 	for _, l := range lines[1:] {
-		a, _ := utf8.DecodeLastRuneInString(out)
-		b, _ := utf8.DecodeRuneInString(l)
+		a, _ := utf8.DecodeLastRuneInString(strings.TrimRight(out, "*")) // signs of emphasis are not seen
+		b, _ := utf8.DecodeRuneInString(strings.TrimLeft(l, "*"))
 		wide := line.Ideographic(a) && (line.Ideographic(b) || quote(b)) || quote(a) && line.Ideographic(b)
 		if !wide && !mark(a) && !mark(b) {
 			out += " "

@@ -125,6 +125,10 @@ func TestMarksTakeNoRoom(t *testing.T) {
 		{"第一行，\n第二行。\nn 个（\n甲）\nb“\n乙", 40, "第一行，第二行。n 个（甲）b“乙"},
 		{"one,\ntwo", 40, "one, two"},
 		{"它的\nACCEPT", 40, "它的 ACCEPT"},
+		{"规则 2 *遮蔽之后*\n不会", 40, "规则 2 遮蔽之后不会"},
+		{"规则 2\n*遮蔽*", 40, "规则 2 遮蔽"},
+		{"被遮蔽\n**永远**\n不会", 40, "被遮蔽永远不会"},
+		{"it is\n*never*\nmet", 40, "it is never met"},
 	} {
 		if got := ansi.Strip(strings.Join(Lines(theme.New(theme.Options{}), c.src, c.width), "\n")); got != c.want {
 			t.Errorf("%q in %d cells:\n%s\nwant\n%s", c.src, c.width, got, c.want)
