@@ -59,8 +59,8 @@ func (c *Canvas) Reset(w, h int) {
 // Size gives width and height in cells.
 func (c *Canvas) Size() (w, h int) { return c.w, c.h }
 
-// Put writes text from (x, y) to the right and gives the column behind it. Control
-// characters are shown as a question mark: a rule's comment must not steer the terminal.
+// Put writes text from (x, y) to the right and gives the column behind it. Characters
+// that steer or join are shown as a question mark: a rule's comment must not steer the terminal.
 func (c *Canvas) Put(x, y int, text string, ink *Ink) int {
 	return c.PutMax(x, y, c.w-x, text, ink)
 }
@@ -79,7 +79,7 @@ func (c *Canvas) PutMax(x, y, w int, text string, ink *Ink) int {
 		}
 		if r := g[0]; r < ' ' || r == 0x7f {
 			g = "?"
-		} else if r, _ := utf8.DecodeRuneInString(g); r == utf8.RuneError || unicode.IsControl(r) {
+		} else if r, _ := utf8.DecodeRuneInString(g); steers(r) {
 			g = "?"
 		}
 		c.set(x, y, g, n, ink)
@@ -96,10 +96,20 @@ func next(s string) (g string, width int) {
 	if r, n := utf8.DecodeRuneInString(s); r >= 0x2500 && r < 0x2600 && (len(s) == n || s[n] < utf8.RuneSelf) {
 		return s[:n], 1 // box drawing, blocks, shapes
 	}
-	if r, n := utf8.DecodeRuneInString(s); r == utf8.RuneError || unicode.IsControl(r) {
+	if r, n := utf8.DecodeRuneInString(s); steers(r) {
 		return s[:n], 1
 	}
-	return ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+	g, width = ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+	if i := strings.IndexFunc(g, steers); i > 0 { // signs joined to one are as wide as each terminal likes
+		return ansi.FirstGraphemeCluster(g[:i], ansi.GraphemeWidth)
+	}
+	return g, width
+}
+
+// steers reports whether a rune steers the terminal, or is none: it is shown as a question
+// mark, as package line does.
+func steers(r rune) bool {
+	return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
 func (c *Canvas) set(x, y int, g string, n int, ink *Ink) {

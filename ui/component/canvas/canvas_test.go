@@ -85,3 +85,21 @@ func BenchmarkCanvas(b *testing.B) {
 		_ = c.String()
 	}
 }
+
+// What joins signs to one, turns the writing round or is not seen at all is a question mark of
+// one cell: terminals differ in how wide they draw it, and what stands behind it would move.
+func TestSignsThatJoin(t *testing.T) {
+	for text, want := range map[string]string{
+		"a 👩\u200d👧 b":   "a 👩?👧 b",
+		"x\u200d":        "x?",
+		"abc\u202edef":   "abc?def",
+		"e\u0301 \u00ad": "e\u0301 ?",
+		"公网 ok":          "公网 ok",
+	} {
+		c := New(20, 1)
+		end := c.Put(0, 0, text, nil)
+		if got := c.String(); got != want || end != Width(text) || Width(text) != Width(want) {
+			t.Errorf("%q: %q to column %d, %d wide, want %q", text, got, end, Width(text), want)
+		}
+	}
+}
