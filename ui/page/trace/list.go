@@ -112,7 +112,7 @@ func (pg *Page) entry(f *page.Frame, a ladder.Area, y, i int, selected bool) {
 	}
 	x += 2
 	if a.W < 60 { // the packet's end matters more than its word
-		c.PutMax(x, y, end-x, canvas.Fit(j.Packet.String(), end-x, p.Glyphs.Dots), nil)
+		c.PutMax(x, y, end-x, packetWords(&j.Packet, end-x, p.Glyphs.Dots), nil)
 	} else {
 		wide := len("rejected") + 1
 		if a.W >= 110 {
@@ -126,7 +126,7 @@ func (pg *Page) entry(f *page.Frame, a ladder.Area, y, i int, selected bool) {
 			col := max(x+pw+2, min(x+54, right-18))
 			c.PutMax(col, y, right-col-1, canvas.Fit(way, right-col-1, p.Glyphs.Dots), p.Dim)
 		}
-		c.PutMax(x, y, room, canvas.Fit(pk, room, p.Glyphs.Dots), nil)
+		c.PutMax(x, y, room, packetWords(&j.Packet, room, p.Glyphs.Dots), nil)
 		c.PutMax(right, y, end-right, canvas.Fit(pg.say.Of(fateWords(j, wide)), wide-1, p.Glyphs.Dots), ink)
 	}
 	if selected {
