@@ -63,7 +63,7 @@ func (a *app) connPools(fl *filter.Filter, follow, asJSON bool) error {
 
 func printPools(w *bufio.Writer, pools []nat.Pool, follow bool) {
 	if len(pools) == 0 {
-		fmt.Fprintln(w, "no rule translates sources, and no connection's source is translated")
+		fmt.Fprintln(w, "no rule names an address for sources, and no connection's source is translated")
 		return
 	}
 	for i := range pools {

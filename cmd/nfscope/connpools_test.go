@@ -25,7 +25,7 @@ func TestPoolText(t *testing.T) {
 		follow bool
 		want   string
 	}{
-		{nil, false, "no rule translates sources, and no connection's source is translated\n"},
+		{nil, false, "no rule names an address for sources, and no connection's source is translated\n"},
 		{[]nat.Pool{one, idle}, false, `[########..]  udp 203.0.113.9 to 10.2.0.2:9: 15 of 20 ports (75.0 %), 40000-40019 range of the rule, 3 closing
             rule 7 of nat POSTROUTING: -j MASQUERADE
             rule 7 of nat POSTROUTING: -j MASQUERADE

@@ -33,7 +33,7 @@ func healths() [][2]string {
 		{`NAT ports`, `NAT 端口`},
 		{`counting ports`, `正在清点端口`},
 		{`an address has its range for each destination anew`, `一个地址对每个目的各有一整段端口`},
-		{`no rule translates sources, and no connection's source is translated`, `没有规则转换源，也没有连接的源被转换`},
+		{`no rule names an address for sources, and no connection's source is translated`, `没有规则写明源转换成的地址，也没有连接的源被转换`},
 		{`the range is the rule's`, `范围由规则给出`},
 		{`identifiers of echo requests`, `echo 请求的标识`},
 		{`no rule names a range: the kernel stays with the client's own port in one of (.+) and (\S+); ip_local_port_range has no part in it`, `没有规则给出范围：内核留在客户端自己的端口所在的那一段（$1 或 $2）；与 ip_local_port_range 无关`},

@@ -127,7 +127,7 @@ func (p *pools) view(f *page.Frame, say ladder.Say) string {
 	case p.at.IsZero():
 		out = append(out, "", th.Dim.Render("  "+say.Of("counting ports")+th.Glyphs.Dots))
 	default:
-		out = append(out, "", th.Dim.Render("  "+say.Of("no rule translates sources, and no connection's source is translated")))
+		out = append(out, "", th.Dim.Render("  "+say.Of("no rule names an address for sources, and no connection's source is translated")))
 	}
 	out = line.Block(out, w, max(0, f.Height-len(foot)), th.Glyphs.Dots)
 	return strings.Join(line.Block(append(out, foot...), w, f.Height, th.Glyphs.Dots), "\n")

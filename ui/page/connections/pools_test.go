@@ -167,7 +167,7 @@ func TestPoolsAreCounted(t *testing.T) {
 		t.Errorf("the cursor went to %v", x.Addr)
 	}
 	p.Done(poolsCounted{at: began}, f)
-	if got := text(p, f); p.pools.selected() != nil || !strings.Contains(got, "no rule translates sources") || len(sent(p.Do(keys.Copy, f))) != 0 {
+	if got := text(p, f); p.pools.selected() != nil || !strings.Contains(got, "no rule names an address for sources") || len(sent(p.Do(keys.Copy, f))) != 0 {
 		t.Errorf("without any:\n%s", got)
 	}
 }
