@@ -70,6 +70,11 @@ func actions() [][2]string {
 		{`deleted: (.+)`, `已删除：$1`},
 		// Writing, comparing, logs.
 		{`nothing can be written from here`, `这里不能写文件`},
+		{`nothing was written: (.+)`, `没有写入：$1`},
+		{`(.+) is there already and was left as it is: choose another name`, `$1 已经存在，没有动它：换一个名字`},
+		{`(.+): expected a name that ends in (\.txt), (\.json) or (\.pcapng)`, `$1：文件名应以 $2、$3 或 $4 结尾`},
+		{`(.+): expected a name that ends in (\.txt) or (\.json)`, `$1：文件名应以 $2 或 $3 结尾`},
+		{`(".*"): expected numbers of NFLOG groups, 0 to 65535, or kernel`, `$1 不对，应为 NFLOG 组的编号（0 到 65535）或 kernel`},
 		{`wrote (.+) to (.+)`, `已写入 $2：@$1@`},
 		{`(\S+) packets?`, `$1 个报文`},
 		{`(\S+) connections?`, `$1 个连接`},

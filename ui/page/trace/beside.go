@@ -142,7 +142,11 @@ func (pg *Page) drawCompare(f *page.Frame, a ladder.Area) {
 	cm := pg.compare.got
 	y, end := a.Y, a.Y+a.H
 	put := func(s string, ink *canvas.Ink, most int) {
-		lines := pg.say.Wrap(pg.say.Of(s), a.W-2)
+		s = pg.say.Of(s)
+		lines := pg.say.Wrap(s, a.W-2)
+		if len(lines) > most { // a rule's comment goes before the reason behind it does
+			lines = pg.say.Wrap(ladder.NoComment(s), a.W-2)
+		}
 		if len(lines) > most {
 			lines = append(lines[:most-1], strings.Join(lines[most-1:], " "))
 		}

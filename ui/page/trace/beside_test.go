@@ -134,6 +134,22 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// Where there is little room a rule's comment goes, and the reason behind the rule stays.
+func TestCompareSaysWhy(t *testing.T) {
+	f := talked(80, 24, theme.Options{})
+	pg := New()
+	pg.selected = 21
+	pg.Do(keys.Compare, f)
+	work(pg, f)
+	two := *pg.compare.got
+	two.Sentence = "#14 and #21 go the same way until nat/PREROUTING rule 1: #14 matches (-p tcp -m comment --comment \"" + strings.Repeat("words ", 30) +
+		"\" -j DNAT --to-destination 203.0.113.9:80), #21 does not: tcp dport 8081 is not 8080"
+	pg.compare.got = &two
+	if v := ansi.Strip(pg.View(f)); !strings.Contains(v, "#21 does not: tcp dport 8081") || strings.Contains(v, "words") {
+		t.Error(v)
+	}
+}
+
 func TestKin(t *testing.T) {
 	base := uitest.Snapshot().Journeys[0]
 	like := func(number int, change func(*journey.Journey)) *journey.Journey {

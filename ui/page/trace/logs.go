@@ -9,7 +9,9 @@ import (
 
 	"nfscope/model"
 	"nfscope/model/logline"
+	"nfscope/ui/component/ladder"
 	"nfscope/ui/page"
+	"nfscope/ui/speech"
 )
 
 // Logs reads what rules of the user log.
@@ -44,6 +46,9 @@ const mostLines = 5000
 type reading struct {
 	from Logs
 	log  Log
+	// tell is the language that the lines were drawn in last.
+	tell ladder.Say
+	says speech.LogLines
 	// wanted is what is to be read next, nil where nothing is; busy while a question is on
 	// its way.
 	wanted *sources

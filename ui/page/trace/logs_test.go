@@ -105,6 +105,14 @@ func TestLogsGolden(t *testing.T) {
 			uitest.Golden(t, fmt.Sprintf("logs-%s-%dx%d", name, s[0], s[1]), pg.View(f))
 		}
 	}
+	for _, s := range [][2]int{{80, 24}, {200, 60}} {
+		f, lines := logFrame(s[0], s[1], theme.Options{})
+		f.Lang = "zh"
+		l := &fakeLogs{lines: make(chan Lines, 9)}
+		pg := NewLive(Options{Logs: l})
+		reads(t, pg, f, l, lines)
+		uitest.Golden(t, fmt.Sprintf("logs-zh-%dx%d", s[0], s[1]), pg.View(f))
+	}
 }
 
 func TestLogs(t *testing.T) {

@@ -111,7 +111,7 @@ func (pg *Page) doLogs(a keys.Action, f *page.Frame) tea.Cmd {
 // lineWords is a line of the log in one line of text.
 func (pg *Page) lineWords(l *logline.Line) string {
 	s := []string{l.Time.Format("15:04:05.000000"), l.From(), line.Clean(l.Prefix), line.Clean(l.What())}
-	for _, w := range []string{l.Way(), l.Owner(), logline.Words(l.Candidates(pg.logs.rules))} {
+	for _, w := range []string{l.Way(), l.Owner(), pg.logs.tell.Of(logline.Words(l.Candidates(pg.logs.rules)))} {
 		if w != "" {
 			s = append(s, w)
 		}
@@ -133,6 +133,8 @@ func (pg *Page) drawLogs(f *page.Frame, a ladder.Area) {
 	r := &pg.logs
 	r.know(f)
 	list, why := pg.logLines(f)
+	tell := pg.notices.In(speech.In(f.Language()))
+	r.tell = r.says.In(speech.In(f.Language()))
 	s := units.Plural(uint64(len(list)), 9, "line")
 	if all := len(r.lines); len(list) != all {
 		s = itoa(len(list)) + " of " + units.Plural(uint64(all), 9, "line")
@@ -141,21 +143,20 @@ func (pg *Page) drawLogs(f *page.Frame, a ladder.Area) {
 	case r.told.Reads != "":
 		s += " of " + r.told.Reads
 	case r.wanted != nil:
-		s = "opening" + p.Glyphs.Dots
+		s = "opening"
 	case r.log != nil:
 		s = "waiting for lines"
 	}
-	s += ", lost " + units.Count(r.told.Lost, 6)
+	s = r.tell.Of(s) + r.tell.Of(", lost "+units.Count(r.told.Lost, 6))
 	if r.forgotten > 0 {
-		s += ", " + units.Count(r.forgotten, 5) + " older are forgotten"
+		s += speech.In(f.Language()).Older(r.forgotten)
 	}
-	c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit(s+"   N the packets, esc ends it", a.W-1, p.Glyphs.Dots), p.Title)
+	c.PutMax(a.X+1, a.Y, a.W-1, canvas.Fit(s+"   "+r.tell.Of("N the packets, esc ends it"), a.W-1, p.Glyphs.Dots), p.Title)
 	y, end := a.Y+1, a.Y+a.H
 	notes := r.told.Missing
 	if why != "" {
 		notes = append([]string{why}, notes...)
 	}
-	tell := pg.notices.In(speech.In(f.Language()))
 	for _, n := range notes {
 		for _, l := range tell.Wrap(line.Clean(tell.Of(n)), a.W-2) {
 			if y < end {
@@ -219,7 +220,7 @@ func (pg *Page) logRow(a ladder.Area, y int, l *logline.Line) {
 	put(rest-way-owner-rule, l.What(), nil)
 	put(way, l.Way(), p.Dim)
 	put(owner, l.Owner(), p.Dim)
-	put(rule, logline.Words(l.Candidates(pg.logs.rules)), p.Dim)
+	put(rule, pg.logs.tell.Of(logline.Words(l.Candidates(pg.logs.rules))), p.Dim)
 }
 
 // The room of the selected line: lines, and rules that may have written it.
@@ -235,7 +236,7 @@ func (pg *Page) lineDetail(list []shownLine, at, w int) (out []string) {
 		return nil
 	}
 	put := func(text string, room int) {
-		lines := ladder.Wrap(text, w)
+		lines := pg.logs.tell.Wrap(text, w)
 		if len(lines) > room {
 			lines = lines[:room]
 			lines[room-1] = canvas.Fit(lines[room-1], w-canvas.Width(pg.palette.Glyphs.Dots), "") + pg.palette.Glyphs.Dots
@@ -246,17 +247,17 @@ func (pg *Page) lineDetail(list []shownLine, at, w int) (out []string) {
 	rules := l.Candidates(pg.logs.rules)
 	put(pg.lineWords(l), mostDetail-min(len(rules), 1))
 	for i, r := range rules {
-		text := "  " + r.String() + ": " + line.Clean(r.Rule.Text)
+		text := "  " + pg.logs.tell.Of(r.String()) + pg.logs.tell.Of(": ") + line.Clean(r.Rule.Text)
 		room := mostDetail - len(out)
 		if i < len(rules)-1 {
 			room-- // for how many more there are
 		}
-		if i == mostRules || room < 1 || i > 0 && len(ladder.Wrap(text, w)) > room {
-			words := "  " + units.Plural(uint64(len(rules)), 6, "rule") + " that may have written it"
+		if i == mostRules || room < 1 || i > 0 && len(pg.logs.tell.Wrap(text, w)) > room {
+			words := units.Plural(uint64(len(rules)), 6, "rule") + " that may have written it"
 			if i > 0 {
-				words = "  and " + units.Plural(uint64(len(rules)-i), 6, "rule") + " more that may have written it"
+				words = "and " + units.Plural(uint64(len(rules)-i), 6, "rule") + " more that may have written it"
 			}
-			put(words, mostDetail-len(out))
+			put("  "+pg.logs.tell.Of(words), mostDetail-len(out))
 			break
 		}
 		put(text, room)
