@@ -27,6 +27,7 @@ func TestApart(t *testing.T) {
 		{"the length", func(p *model.Packet) { p.Length++ }, false},
 		{"the flow label", func(p *model.Packet) { p.FlowLabel++ }, false},
 		{"the place in a fragmented packet", func(p *model.Packet) { p.FragOffset += 8 }, false},
+		{"the protocol", func(p *model.Packet) { p.Proto = 136 }, false}, // UDP-Lite
 		{"the sender", func(p *model.Packet) { p.Src = p.Src.Next() }, false},
 		{"the sender's port", func(p *model.Packet) { p.SPort++ }, false},
 	} {

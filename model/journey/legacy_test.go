@@ -80,6 +80,7 @@ func TestBehindTheEnd(t *testing.T) {
 func TestKin(t *testing.T) {
 	pre, fwd, in, out := place{model.HookPrerouting, -350}, place{model.HookForward, 0}, place{model.HookInput, 0}, place{model.HookPostrouting, probePriority}
 	post, late := place{model.HookPostrouting, 0}, place{model.HookPrerouting, -50}
+	made, sent, egress := place{model.HookOutput, -350}, place{model.HookOutput, -50}, place{model.HookEgress, 0}
 	was := udp("10.1.0.1", 5)
 	change := func(with func(*model.Packet)) *model.Packet {
 		q := *was
@@ -100,6 +101,11 @@ func TestKin(t *testing.T) {
 		{"destination, where nothing translates it", dst, late, fwd, false},
 		{"destination, behind forward", dst, fwd, out, false},
 		{"destination's port, behind forward", dport, fwd, out, false},
+		{"destination, by output", dst, made, sent, true},
+		{"destination, behind output", dst, sent, post, false},
+		{"source, behind postrouting", src, out, egress, false},
+		{"its ports were not seen", change(func(q *model.Packet) { q.Transport, q.SPort, q.DPort = false, 0, 0 }), pre, pre, true},
+		{"the length", change(func(q *model.Packet) { q.Length++ }), pre, out, false},
 		{"source, by postrouting", src, fwd, out, true},
 		{"source's port, by postrouting", sport, in, out, true},
 		{"source, before postrouting translates it", src, fwd, post, false},
@@ -119,6 +125,23 @@ func TestKin(t *testing.T) {
 	other.ICMPID = 8
 	if kin(ping, pre, &other, pre) || !kin(ping, fwd, &other, out) {
 		t.Error("an echo's id is its own until its source is translated")
+	}
+	early, later := udp("10.1.0.1", 5), udp("10.1.0.1", 6)
+	if early.FragOffset, later.FragOffset = 1480, 1480; keyOf(early) == keyOf(later) {
+		t.Error("fragments of two datagrams are not told apart")
+	}
+	first := func(ports uint16) *model.Packet {
+		q := frag("fd01::a", 5, 0)
+		q.Transport, q.SPort, q.DPort = true, ports, ports
+		return q
+	}
+	if !kin(first(53), pre, first(0), fwd) {
+		t.Error("behind an extension header the tracers see other ports")
+	}
+	label := frag("fd01::a", 5, 1448)
+	label.FlowLabel++
+	if kin(frag("fd01::a", 5, 1448), pre, label, fwd) {
+		t.Error("fragments of two flows are not one packet")
 	}
 	one, two := frag("fd01::a", 5, 1448), frag("fd01::a", 6, 1448)
 	if kin(one, pre, two, fwd) || kin(one, pre, frag("fd01::a", 5, 2896), fwd) || !kin(one, pre, one, fwd) {

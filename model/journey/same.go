@@ -33,9 +33,7 @@ func keyOf(p *model.Packet) packetKey {
 		return k // the two tracers do not see the same of what follows
 	}
 	k.proto, k.frag, k.seq, k.ack, k.flags, k.content = p.Proto, p.FragOffset, p.Seq, p.Ack, p.Flags, p.Content
-	if p.Proto.ICMP() {
-		k.icmp = uint16(p.ICMPType)<<8 | uint16(p.ICMPCode)
-	}
+	k.icmp = uint16(p.ICMPType)<<8 | uint16(p.ICMPCode)
 	return k
 }
 
@@ -58,9 +56,6 @@ func (k packetKey) is(o packetKey) bool {
 // key notes what the packet is known by and puts the journey behind the others of
 // the same key.
 func (f *Fold) key(b *builder, k packetKey) {
-	if b.keyed {
-		return
-	}
 	b.key, b.keyed = k, true
 	if p := f.byKey[k]; p == nil {
 		f.byKey[k] = b
@@ -114,15 +109,14 @@ func (p place) segment() int {
 // kin reports whether q, seen at qat, can be p, seen at pat: between the two places
 // only what is translated there may differ.
 func kin(p *model.Packet, pat place, q *model.Packet, qat place) bool {
-	if p == nil || q == nil || p.Unshown || q.Unshown {
+	if p.Unshown || q.Unshown {
 		return true
 	}
-	if p.FragID != q.FragID && p.FragID != 0 && q.FragID != 0 ||
-		p.Extended && p.Behind() && (p.FragOffset != q.FragOffset || p.Length != q.Length || p.FlowLabel != q.FlowLabel) {
+	if p.FragID != q.FragID && p.FragID != 0 && q.FragID != 0 || p.FragOffset != q.FragOffset || p.Length != q.Length || p.FlowLabel != q.FlowLabel {
 		return false
 	}
 	src, dst := p.Src == q.Src, p.Dst == q.Dst
-	if p.Transport && q.Transport && !p.Extended && !q.Extended {
+	if p.Transport && q.Transport && !p.Extended {
 		src, dst = src && p.SPort == q.SPort, dst && p.DPort == q.DPort
 		if pat.segment() == qat.segment() && p.ICMPID != q.ICMPID {
 			return false
@@ -208,14 +202,13 @@ func (f *Fold) renamed(w *walk, e *Event, k packetKey) *builder {
 	}
 	var same *builder
 	for b := f.byKey[k]; b != nil; b = b.same {
-		if !b.hasID || b.nft == nil || !b.nft.place.before(w.place) || !b.fits(w.place, e) ||
-			b.nft.place.hook != model.HookPrerouting && (b.nft.place.hook != model.HookInput || !below(b.nft.family)) ||
-			on && e.In == e.Out && !b.lowered(w.place, e) {
+		if b.nft == nil || !b.nft.place.before(w.place) || !b.fits(w.place, e) ||
+			b.nft.place.hook != model.HookPrerouting && !below(b.nft.family) ||
+			e.In == e.Out && !b.lowered(w.place, e) {
 			continue
 		}
 		if same == nil {
 			same = b
-			continue
 		}
 		f.pair(same, b)
 	}
@@ -270,7 +263,7 @@ func (b *builder) apart(h model.Hook, e *Event) bool {
 func (b *builder) turnsBack(dev string) bool {
 	frame := slices.ContainsFunc(b.walks, (*walk).bridgeSends)
 	return slices.ContainsFunc(b.walks, func(w *walk) bool {
-		return w.place.hook == model.HookPostrouting && (w.in == dev || frame) && w.out == dev && !below(w.family)
+		return (w.in == dev || frame) && w.out == dev
 	})
 }
 
@@ -280,7 +273,7 @@ func (b *builder) turnsBack(dev string) bool {
 func (b *builder) stranger(h model.Hook, e *Event) bool {
 	switch h {
 	case model.HookPrerouting, model.HookInput:
-		return b.way == model.HookOutput && e.In != ""
+		return b.way == model.HookOutput
 	case model.HookOutput:
 		return b.cameIn()
 	}
@@ -322,9 +315,6 @@ func (f *Fold) compare(b *builder, e *Event, at place) {
 		}
 	}
 	for o := f.byKey[b.key]; o != nil; o = o.same {
-		if o == b || len(o.walks) == 0 {
-			continue
-		}
 		if !o.apartFrom(b) && (!o.settled(f.opt.Probes) && o.like(e, at) || o.taken(e, at)) {
 			f.pair(o, b)
 		}
@@ -342,5 +332,5 @@ func (b *builder) like(e *Event, at place) bool {
 // event has: they may be the other packet's.
 func (b *builder) taken(e *Event, at place) bool {
 	p, w := b.shown(at)
-	return b.assumed && !b.stranger(at.hook, e) && p != nil && b.alike(p, w, at, e) && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst)
+	return b.assumed && !b.stranger(at.hook, e) && b.alike(p, w, at, e) && (p.Src == e.Packet.Src || p.Dst == e.Packet.Dst)
 }

@@ -56,6 +56,7 @@ func TestSame(t *testing.T) {
 			1, PathOutput, "", "r1", "sent out of r1"},
 		{"the same, of the legacy tracer postrouting alone, and first", []*model.Table{mangle}, []Event{mangled, between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "vx0", "r1", 0)}, 1, PathOutput, "", "r1", "sent out of r1"},
 		{"made here, comes back and is forwarded: its hop limit is lower", []*model.Table{filter}, []Event{between(arming(p), "", "r1", 0), accept(model.HookOutput, "", "r1"), between(probe(model.HookPostrouting, &lower), "r0", "r1", 0)}, 2, PathOutput, "", "r1", "last seen in the output hook"},
+		{"made here, and a mark routes it anew", nil, []Event{between(arming(p), "", "r1", 0), between(probe(model.HookPostrouting, p), "", "r2", 0)}, 1, PathOutput, "", "r2", "sent out of r2"},
 		{"forwarded by a bridge", []*model.Table{filter}, []Event{between(arming(p), "br0", "", 0), accept(model.HookForward, "br0", "br0"), between(probe(model.HookForward, p), "br0", "br0", 0),
 			between(probe(model.HookPostrouting, p), "", "br0", 0)}, 1, PathForward, "br0", "br0", "sent out of br0"},
 		{"sent on, and no chain of forward told of it", nil, []Event{between(arming(p), "r0", "", 0), between(probe(model.HookPostrouting, p), "r0", "r1", 0)}, 1, PathForward, "r0", "r1", "sent out of r1"},
@@ -73,7 +74,10 @@ func TestSame(t *testing.T) {
 			"last seen in the prerouting hook, no rule of the IP families dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it, or a chain below did, such as bridge b/pre (nftables)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, list := folded(rulesOf(c.tables...), Options{Probes: true}, c.events...)
+			f, list := folded(rulesOf(c.tables...), Options{Probes: true}, c.events...)
+			if len(f.byID) != 0 {
+				t.Errorf("%d ids are left", len(f.byID))
+			}
 			if len(list) != c.journeys {
 				t.Fatalf("%d journeys, want %d", len(list), c.journeys)
 			}
@@ -93,13 +97,18 @@ func TestSame(t *testing.T) {
 func TestStranger(t *testing.T) {
 	was, is := udp("10.1.0.1", 5), udp("10.1.0.1", 5)
 	is.Dst, is.DPort = was.Dst.Next(), 99
-	rules := rulesOf(legacyTable("mangle", builtin("mangle", "INPUT", "ACCEPT"), builtin("mangle", "OUTPUT", "ACCEPT"), builtin("mangle", "POSTROUTING", "ACCEPT")))
+	rules := rulesOf(legacyTable("mangle", builtin("mangle", "INPUT", "ACCEPT"), builtin("mangle", "FORWARD", "ACCEPT"), builtin("mangle", "OUTPUT", "ACCEPT"), builtin("mangle", "POSTROUTING", "ACCEPT")))
 	mangle := func(h model.Hook, p *model.Packet, in, out string) Event {
 		return between(line("mangle", strings.ToUpper(h.String()), EventPolicy, 1, h, p), in, out, 0)
 	}
 	sent := []Event{between(arming(was), "", "r1", 1), mangle(model.HookOutput, was, "", "r1"), mangle(model.HookPostrouting, is, "", "r1")}
 	came := []Event{between(arming(was), "r0", "", 2), mangle(model.HookInput, is, "r0", "")}
 	sentEnd, cameEnd := between(probe(model.HookPostrouting, is), "", "r1", 1), between(probe(model.HookInput, is), "r0", "", 2)
+	tos, ends, from, to := *is, *is, *was, *was
+	to.Src = was.Src.Next()
+	tos.TOS = 8
+	ends.Src, ends.Dst = is.Src.Next(), is.Dst.Next()
+	from.Dst = is.Dst.Next()
 	in, out := between(arming(is), "r0", "", 3), between(arming(is), "", "r1", 3)
 	for _, c := range []struct {
 		name   string
@@ -112,6 +121,12 @@ func TestStranger(t *testing.T) {
 		{"sent, another is sent", sent, sentEnd, out, true},
 		{"came in, another is sent", came, cameEnd, out, false},
 		{"came in, another comes in", came, cameEnd, in, true},
+		{"sent, another comes in, and input tells of it first", sent, sentEnd, mangle(model.HookInput, is, "r0", ""), false},
+		{"came in, another of another service comes in", came, cameEnd, between(arming(&tos), "r0", "", 3), false},
+		{"came in, another of other ends comes in", came, cameEnd, between(arming(&ends), "r0", "", 3), false},
+		{"came in, another from there comes in", came, cameEnd, between(arming(&from), "r0", "", 3), true},
+		{"came in, another to there comes in", came, cameEnd, between(arming(&to), "r0", "", 3), true},
+		{"came in, another is forwarded, and forward tells of it first", came, cameEnd, mangle(model.HookForward, is, "r0", "r1"), true},
 	} {
 		_, list := folded(rules, Options{Probes: true}, append(append([]Event(nil), c.events...), c.other, c.end)...)
 		if len(list) != 2 {
@@ -217,6 +232,9 @@ func TestApartHooks(t *testing.T) {
 		b.insert(&walk{source: SourceLegacy, family: model.FamilyIPv4, place: place{hook: h}, in: in, out: out})
 		return b
 	}
+	device, framed := &builder{}, walked(model.HookPostrouting, "", "br0")
+	device.insert(&walk{source: SourceNFT, family: model.FamilyNetdev, place: place{hook: model.HookIngress}, in: "r0"})
+	framed.insert(&walk{source: SourceNFT, family: model.FamilyBridge, place: placeOf(model.FamilyBridge, model.HookPostrouting, 0), out: "p1"})
 	unprobed := func(b *builder) *builder { b.probed = false; return b }
 	for _, c := range []struct {
 		name    string
@@ -242,6 +260,16 @@ func TestApartHooks(t *testing.T) {
 		{"sent on, came in before", walked(model.HookPostrouting, "r0", "r1"), model.HookPrerouting, "r0", "", false},
 		{"delivered, is sent on", walked(model.HookInput, "r0", ""), model.HookForward, "r0", "r1", true},
 		{"delivered, is sent", walked(model.HookInput, "r0", ""), model.HookPostrouting, "r0", "r1", true},
+		{"made here, comes in at ingress", walked(model.HookOutput, "", "r1"), model.HookIngress, "r0", "", true},
+		{"a device's ingress told of it, comes in", device, model.HookPrerouting, "r0", "", false},
+		{"sent back by the bridge that it came by, came in before", walked(model.HookPostrouting, "br0", "br0"), model.HookPrerouting, "br0", "", false},
+		{"sent back by a bridge, comes in elsewhere", walked(model.HookPostrouting, "br0", "br0"), model.HookPrerouting, "r0", "", true},
+		{"sent by a device that is set, comes in by one", walked(model.HookPostrouting, "br0", "br1"), model.HookPrerouting, "br1", "", false},
+		{"sent by a bridge, comes in by it", walked(model.HookPostrouting, "", "br0"), model.HookPrerouting, "br0", "", true},
+		{"the bridge forwards it, came in before", framed, model.HookPrerouting, "br0", "", false},
+		{"the bridge forwards it, comes in elsewhere", framed, model.HookPrerouting, "r0", "", true},
+		{"copied by a bridge when it was forwarded, is made here", &builder{way: model.HookForward}, model.HookOutput, "", "r1", true},
+		{"sent, was made here", walked(model.HookPostrouting, "", "r1"), model.HookOutput, "", "r1", false},
 		{"forwarded, is made here", walked(model.HookForward, "r0", "r1"), model.HookOutput, "", "r1", true},
 	} {
 		e := Event{Family: model.FamilyIPv4, In: c.in, Out: c.out}
@@ -258,6 +286,9 @@ func TestApartHooks(t *testing.T) {
 func TestFirstDoubt(t *testing.T) {
 	b := &builder{}
 	b.suspect(unlisted)
+	if !b.dirty {
+		t.Error("it is drawn without its doubt")
+	}
 	b.suspect(twins)
 	if b.doubt != unlisted {
 		t.Errorf("in doubt because %q", b.doubt)
@@ -277,6 +308,7 @@ func TestBridgesPlaces(t *testing.T) {
 		{model.HookInput, -500, true}, {model.HookInput, 500, true},
 		{model.HookForward, 0, true}, {model.HookForward, 1, false},
 		{model.HookPostrouting, 500, true},
+		{model.HookOutput, -500, false}, // what the host sends comes to it behind them
 	} {
 		at := placeOf(model.FamilyBridge, c.hook, c.priority)
 		for _, ip := range []model.Priority{-1000, 0, probePriority} {
@@ -324,6 +356,8 @@ func TestRoutedBack(t *testing.T) {
 		{"another packet", fw(), true, []Event{ours, on(&twice, "br0")}, 2, 0},
 		{"a rule may have lowered it", fw(model.Rule{Target: "TTL", Text: "ip ttl set 63"}), true, []Event{ours, on(&routed, "br0")}, 2, 1},
 		{"made by the kernel for the bridge", fw(), true, []Event{ours, post(p)}, 2, 0},
+		{"routed, and another's trace may begin there", fw(model.Rule{Text: "meta nftrace set 1"}), true, []Event{ours, on(&routed, "br0")}, 1, 0},
+		{"another's trace, and no rules were read", nil, false, []Event{theirs, on(&routed, "r1")}, 2, 0},
 		{"another's trace", fw(), false, []Event{theirs, on(&routed, "br0")}, 1, 0},
 		{"another's trace, out of another device", fw(), false, []Event{theirs, on(&routed, "r1")}, 1, 0},
 		{"another's trace, which a rule ends", fw(model.Rule{Text: "meta nftrace set 0"}), false, []Event{theirs, on(&routed, "r1")}, 1, 0},
@@ -438,6 +472,65 @@ func TestMetWithoutProbes(t *testing.T) {
 		_, list := folded(rules, Options{}, c.events...)
 		if j := list[0]; len(list) != 1 || !strings.Contains(j.Outcome.Sentence, c.sentence) || j.Complete != (c.why == "") || !strings.HasPrefix(j.Why, c.why) {
 			t.Errorf("%s: %d journeys, %s (complete %v: %s)", c.name, len(list), j.Outcome.Sentence, j.Complete, j.Why)
+		}
+	}
+}
+
+// TestRenamedOnly: another id is another packet's where the kernel would not have given this one a
+// new one: that is only where a bridge delivers it.
+func TestRenamedOnly(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	fw := nftTable("fw", chainOf("pre", model.HookPrerouting, -10, "accept"), chainOf("in", model.HookInput, 0, "accept"))
+	at := func(chain string, id uint32) Event {
+		return between(message(chain, EventPolicy, 0, model.VerdictAccept, p), "r0", "", id)
+	}
+	named := between(line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p), "r0", "", 9)
+	named.Follow, named.Turn = 2, 3
+	turned := between(probe(model.HookInput, p), "r0", "", 8)
+	turned.Turn = 1
+	for _, c := range []struct {
+		name   string
+		events []Event
+	}{
+		{"within prerouting", []Event{between(arming(p), "r0", "", 1), at("pre", 2)}},
+		{"within input", []Event{between(arming(p), "r0", "", 1), at("in", 1), between(probe(model.HookInput, p), "r0", "", 2)}},
+		{"behind forward", []Event{between(arming(p), "r0", "", 1), between(probe(model.HookForward, p), "r0", "r1", 1), between(probe(model.HookPostrouting, p), "r0", "r1", 2)}},
+		{"the legacy tracer's has an id that is not this one", []Event{named, turned}},
+	} {
+		if _, list := folded(rulesOf(fw), Options{Probes: true}, c.events...); len(list) != 2 {
+			t.Errorf("%s: %d journeys", c.name, len(list))
+		}
+	}
+}
+
+// TestRenamedReused: the id that a packet had before a bridge delivered it may be another's by then.
+func TestRenamedReused(t *testing.T) {
+	p, q := udp("10.1.0.1", 5), udp("10.1.0.1", 6)
+	in := func(e Event) Event { return between(e, "br0", "", 1) }
+	_, list := folded(rulesOf(nftTable("fw", chainOf("in", model.HookInput, 0, "accept", target("log")))), Options{Probes: true}, in(arming(p)), in(arming(q)),
+		in(message("in", EventRule, 10, model.VerdictContinue, q)), between(message("in", EventPolicy, 0, model.VerdictAccept, p), "br0", "", 8),
+		in(message("in", EventPolicy, 0, model.VerdictAccept, nil)), between(probe(model.HookInput, p), "br0", "", 8), in(probe(model.HookInput, q)))
+	if len(list) != 2 || !list[0].Complete || !list[1].Complete {
+		t.Errorf("%d journeys, the last complete %v: %s", len(list), list[len(list)-1].Complete, list[len(list)-1].Why)
+	}
+}
+
+// TestAssumed: an event that shows other ends than the packet had is taken for its with a doubt.
+func TestAssumed(t *testing.T) {
+	for name, change := range map[string]func(*model.Packet){
+		"nothing":                       func(*model.Packet) {},
+		"the source":                    func(p *model.Packet) { p.Src = p.Src.Next() },
+		"the destination":               func(p *model.Packet) { p.Dst = p.Dst.Next() },
+		"the source's port":             func(p *model.Packet) { p.SPort++ },
+		"the service, as REDIRECT does": func(p *model.Packet) { p.DPort++ },
+	} {
+		p := udp("10.1.0.1", 5)
+		q := *p
+		change(&q)
+		b := &builder{}
+		b.insert(&walk{source: SourceLegacy, family: model.FamilyIPv4, place: place{hook: model.HookPrerouting}, head: p})
+		if b.assume(place{hook: model.HookPostrouting}, &Event{Packet: &q}); b.assumed != (name != "nothing") {
+			t.Errorf("%s changed: assumed %v", name, b.assumed)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"nfscope/model"
 )
@@ -24,6 +25,7 @@ func TestEven(t *testing.T) {
 	}{
 		{"the same steps", slices.Concat(start, end, []Event{in(EventRule, 1), in(EventRule, 1), in(EventPolicy, 3), in(EventPolicy, 3)}), true},
 		{"one has a step more", slices.Concat(start, end, []Event{in(EventRule, 1), in(EventPolicy, 3), in(EventPolicy, 3)}), false},
+		{"the other's events came before it began", slices.Concat(start[:1], []Event{in(EventPolicy, 3)}, start[1:], []Event{in(EventRule, 1), in(EventPolicy, 3)}, end), false},
 		{"one is dropped", slices.Concat(start, end[:1], []Event{in(EventRule, 1), in(EventRule, 1), in(EventRule, 2), in(EventPolicy, 3)}), false},
 	} {
 		_, list := folded(parsed(t, save), Options{Probes: true}, c.events...)
@@ -65,6 +67,36 @@ func TestEvenWithoutProbes(t *testing.T) {
 		for _, j := range list {
 			if j.Complete != c.whole || !c.whole && j.Why != twins {
 				t.Errorf("%s: complete %v (%s)", c.name, j.Complete, j.Why)
+			}
+		}
+	}
+}
+
+// TestNotTwins: packets that nothing was mixed up of are not doubted: those that one tracer alone
+// tells of, which is in order; those of which something that no rule writes differs; those whose
+// events have their packets' numbers.
+func TestNotTwins(t *testing.T) {
+	rules := rulesOf(legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT")), legacyTable("filter", builtin("filter", "INPUT", "ACCEPT")))
+	p, low := udp("10.0.0.9", 0), udp("10.0.0.9", 0)
+	low.TTL--
+	raw, other := line("raw", "PREROUTING", EventPolicy, 1, model.HookPrerouting, p), line("filter", "INPUT", EventPolicy, 1, model.HookInput, udp("10.0.0.9", 7))
+	first, one, two := between(arming(p), "r0", "", 1), raw, raw
+	first.Turn, one.ID, one.Turn, one.Follow, two.ID, two.Turn, two.Follow = 1, 1, 1, 1, 2, 2, 2
+	for name, events := range map[string][]Event{
+		"one tracer":  {raw, raw},
+		"hop limit":   {other, between(arming(p), "r0", "", 1), between(arming(low), "r0", "", 2)},
+		"their names": {first, one, two},
+	} {
+		f := NewFold(Options{Probes: name != "one tracer"})
+		f.SetRules(rules, time.Time{})
+		for i := range events {
+			f.Event(&events[i])
+		}
+		drawn := f.Journeys()
+		f.Flush()
+		for _, j := range append(drawn, f.Journeys()...) {
+			if j.Why == twins || len(drawn) < 2 {
+				t.Errorf("%s: #%d of %d: %s", name, j.Number, len(drawn), j.Why)
 			}
 		}
 	}
