@@ -166,7 +166,7 @@ func TestConjunctsStaySmall(t *testing.T) {
 		{"tcp and not port 22", 1},
 		{"not port 22 and not port 80 and not port 443", 2},
 		{"not host 10.0.0.1", 2}, // IPv6, and other IPv4
-		{"tcp or tcp and port 80", 1},
+		{"tcp or (tcp and port 80)", 1},
 		{"ip or ip6", 2},
 	} {
 		list, err := parse(t, c.text).Conjuncts(64)

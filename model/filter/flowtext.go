@@ -35,5 +35,8 @@ func ForFlow(fl *flow.Flow) string {
 	if len(ends) == 0 {
 		return proto
 	}
-	return proto + " and (" + strings.Join(ends, " or ") + ")"
+	if len(ends) == 1 {
+		return proto + " and " + ends[0]
+	}
+	return proto + " and ((" + strings.Join(ends, ") or (") + "))"
 }

@@ -16,7 +16,7 @@ func TestMirror(t *testing.T) {
 		"in eth0 and not out eth1":                       "out eth0 and not in eth1",
 		"not (src net 10.0.0.0/8 or dst portrange 1-5)":  "not (dst net 10.0.0.0/8 or src portrange 1-5)",
 		"mark 1 and dropped and chain INPUT and udp":     "mark 0x1 and dropped and chain INPUT and udp",
-		"src host fd00::1 or (dst host fd00::2 and tcp)": "dst host fd00::1 or src host fd00::2 and tcp",
+		"src host fd00::1 or (dst host fd00::2 and tcp)": "dst host fd00::1 or (src host fd00::2 and tcp)",
 	} {
 		f, err := Parse(text)
 		if err != nil {

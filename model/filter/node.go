@@ -48,8 +48,9 @@ type leaf struct {
 	low         string // the protocol or the state as a rule's text names it
 }
 
-// Precedence in print: or < and < not < leaf. An "and" inside an "and" keeps its
-// parentheses, because they say which words speak of the same step.
+// String puts what is joined inside of what is joined in parentheses: so those to whom
+// "and" binds tighter read it as Parse does, and an "and" inside an "and" says which
+// words speak of the same step.
 func (n *node) String() string {
 	switch n.op {
 	case opLeaf:
@@ -66,7 +67,7 @@ func (n *node) String() string {
 	}
 	parts := make([]string, len(n.kids))
 	for i, k := range n.kids {
-		if parts[i] = k.String(); k.op == opOr || k.op == opAnd && n.op == opAnd {
+		if parts[i] = k.String(); k.op == opAnd || k.op == opOr {
 			parts[i] = "(" + parts[i] + ")"
 		}
 	}

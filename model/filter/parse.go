@@ -24,8 +24,9 @@ type parser struct {
 }
 
 type qualifiers struct {
-	dir  dir
-	kind valueKind
+	dir   dir
+	kind  valueKind
+	proto *node // "tcp port 80 or 443"
 }
 
 type valueKind uint8
@@ -62,7 +63,7 @@ func (p *parser) filter() (*node, error) {
 		p.ends = append(p.ends, conditions()...)
 		return nil, nil
 	}
-	n, err := p.or()
+	n, err := p.joined()
 	if err != nil {
 		return nil, err
 	}
@@ -72,109 +73,54 @@ func (p *parser) filter() (*node, error) {
 	return n, nil
 }
 
-func (p *parser) or() (*node, error) {
-	if p.depth++; p.depth > maxDepth {
-		return nil, &Error{Col: p.peek().col, Near: p.peek().text, Why: "too many parentheses: simplify the filter"}
-	}
-	defer func() { p.depth-- }()
-	var kids []*node
-	for joined := false; ; joined = true {
-		k, err := p.and(joined)
-		if err != nil {
-			return nil, err
-		}
-		if k.op == opOr {
-			kids = append(kids, k.kids...)
-		} else {
-			kids = append(kids, k)
-		}
-		if p.peek().kind != tokOr {
-			return one(opOr, kids), nil
-		}
-		p.next()
-	}
-}
-
-func one(o op, kids []*node) *node {
-	if len(kids) == 1 {
-		return kids[0]
-	}
-	return &node{op: o, kids: kids}
-}
-
-func (p *parser) and(joined bool) (*node, error) {
-	var kids []*node
-	for {
-		k, err := p.not(joined)
-		if err != nil {
-			return nil, err
-		}
-		kids = append(kids, k)
-		joined = false
-		switch t := p.peek(); t.kind {
-		case tokAnd:
-			p.next()
-			joined = true
-		case tokEnd:
-			p.ends = append(p.ends, "and", "or")
-			p.ends = append(p.ends, conditions()...)
-			return one(opAnd, kids), nil
-		case tokOr, tokClose:
-			return one(opAnd, kids), nil
-		}
-	}
-}
-
-// not reads a negation, parentheses or a condition. joined is true behind an
-// operator, where a bare value takes over the qualifiers of the one before.
-func (p *parser) not(joined bool) (*node, error) {
-	negate := false
-	for p.peek().kind == tokNot {
-		p.next()
-		negate = !negate
-	}
-	var n *node
-	var err error
-	if t := p.peek(); t.kind == tokOpen {
-		p.next()
-		if n, err = p.or(); err == nil && p.peek().kind != tokClose {
-			err = p.want(p.peek(), []string{")"}, "and", "or", `")"`)
-		}
-		p.next()
-	} else {
-		n, err = p.condition(joined)
-	}
-	if err != nil || !negate {
-		return n, err
-	}
-	if n.op == opNot {
-		return n.kids[0], nil
-	}
-	return &node{op: opNot, kids: []*node{n}}, nil
-}
-
 func (p *parser) leaf(t token, l leaf) *node {
 	l.col = t.col
 	return &node{leaf: l}
 }
 
-func (p *parser) condition(joined bool) (*node, error) {
+// condition reads one condition. A protocol or family right before an address or a port
+// is a part of it, as in pcap-filter(7): "not tcp port 80" is "not (tcp and port 80)".
+func (p *parser) condition(joined bool) ([]*node, error) {
 	t := p.next()
 	word := strings.ToLower(t.text)
 	if t.kind != tokWord {
 		return nil, p.want(t, conditions(), "a condition such as tcp, host, port or in")
 	}
 	if proto, ok := protoWord(word); ok {
-		p.last = qualifiers{}
 		p.words = append(p.words, Word{"proto", t.col})
-		return p.leaf(t, leaf{word: "proto", proto: proto}), nil
+		return p.qualify(p.leaf(t, leaf{word: "proto", proto: proto}))
 	}
-	v, ok := vocabulary[word]
-	if !ok {
+	if word == "ip" || word == "ip6" {
+		p.words = append(p.words, Word{word, t.col})
+		return p.qualify(p.leaf(t, leaf{word: word}))
+	}
+	if _, ok := vocabulary[word]; !ok {
 		return p.value(t, joined)
 	}
+	n, err := p.worded(t, word)
+	return []*node{n}, err
+}
+
+// qualify reads what a protocol or a family is said of, if that is what follows.
+func (p *parser) qualify(n *node) ([]*node, error) {
+	p.last = qualifiers{}
+	t := p.peek()
+	word := strings.ToLower(t.text)
+	v, known := vocabulary[word]
+	if t.kind != tokWord || !known || !v.arg.qualified() && v.arg != argProto {
+		return []*node{n}, nil
+	}
+	p.next()
+	of, err := p.worded(t, word)
+	p.last.proto = n
+	return []*node{n, of}, err
+}
+
+// worded reads a condition that begins with a word of the vocabulary.
+func (p *parser) worded(t token, word string) (*node, error) {
+	v := vocabulary[word]
 	p.words = append(p.words, Word{word, t.col})
-	if v.arg != argAddr && v.arg != argNet && v.arg != argPort && v.arg != argPortRange && v.arg != argDir {
+	if !v.arg.qualified() {
 		p.last = qualifiers{}
 		l := leaf{word: word}
 		if err := p.argument(v.arg, &l); err != nil {
@@ -235,7 +181,7 @@ func (p *parser) qualified(q qualifiers, arg argument) (*node, error) {
 
 // value reads a value without a word before it, as pcap-filter(7) does: an address
 // is a host, and behind an operator the last qualifiers hold on.
-func (p *parser) value(t token, joined bool) (*node, error) {
+func (p *parser) value(t token, joined bool) ([]*node, error) {
 	q := qualifiers{kind: valueAddr}
 	if joined && p.last.kind != valueNone {
 		q = p.last
@@ -257,7 +203,10 @@ func (p *parser) value(t token, joined bool) (*node, error) {
 		word = "port"
 	}
 	p.words = append(p.words, Word{word, t.col})
-	return p.leaf(t, l), nil
+	if q.proto != nil {
+		return []*node{{leaf: q.proto.leaf}, p.leaf(t, l)}, nil
+	}
+	return []*node{p.leaf(t, l)}, nil
 }
 
 // readValue reads an address, network, port or range.

@@ -24,7 +24,7 @@ func TestParts(t *testing.T) {
 		// Of an alternative that the kernel cannot see every packet is one.
 		{"tcp or dropped", false, "", "tcp or dropped"},
 		{"udp and (tcp or dropped)", false, "udp", "tcp or dropped"},
-		{"(tcp and dropped) or udp", false, "tcp or udp", "tcp and dropped or udp"},
+		{"(tcp and dropped) or udp", false, "tcp or udp", "(tcp and dropped) or udp"},
 		{"not (tcp and dropped)", false, "", "not (tcp and dropped)"},
 		{"not (tcp or dropped)", false, "not tcp", "not (tcp or dropped)"},
 		{"not (tcp or udp)", false, "not tcp and not udp", ""},

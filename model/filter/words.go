@@ -32,6 +32,11 @@ const (
 	argDir // src and dst: host, net, port, portrange or an address
 )
 
+// qualified is true of what reads an address or a port.
+func (a argument) qualified() bool {
+	return a >= argAddr && a <= argPortRange || a == argDir
+}
+
 const onAll = Packets | Journeys | Flows | Rules | Drops
 
 // vocabulary holds every word but the protocols, the operators and the parentheses.

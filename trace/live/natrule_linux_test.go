@@ -106,7 +106,7 @@ func (x *natRules) run() {
 		answer(t, h)
 	}
 	t.Cleanup(x.hangUp)
-	s := open(t, x.n.Router, Trace{Filter: parse(t, "udp and dst port 9 or udp and dst port 10 or tcp and dst port 9 or tcp and dst port 10 or "+x.addr("icmp", "icmp6")),
+	s := open(t, x.n.Router, Trace{Filter: parse(t, "udp dst port 9 or 10 or tcp dst port 9 or 10 or "+x.addr("icmp", "icmp6")),
 		Rate: 1000, For: 10 * time.Minute})
 	sent := x.send(14)
 	flows := x.flows()

@@ -323,7 +323,7 @@ func (p *Page) leave(a keys.Action, f *page.Frame) {
 // like is a filter for new connections of the same kind: those of the same client to
 // the same service, from any port, and the answers.
 func like(fl *flow.Flow) string {
-	proto, _, _ := strings.Cut(filter.ForFlow(fl), " and (")
+	proto, _, _ := strings.Cut(filter.ForFlow(fl), " and ")
 	o, r := fl.Orig.Tuple, fl.Reply.Tuple
 	there := fmt.Sprintf("src host %s and dst host %s", o.Src, o.Dst)
 	back := fmt.Sprintf("src host %s and dst host %s", r.Src, r.Dst)
@@ -334,5 +334,5 @@ func like(fl *flow.Flow) string {
 	if !r.Src.IsValid() || !r.Dst.IsValid() {
 		return proto + " and " + there
 	}
-	return proto + " and (" + there + " or " + back + ")"
+	return proto + " and ((" + there + ") or (" + back + "))"
 }
