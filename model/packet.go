@@ -247,7 +247,7 @@ type packetJSON struct {
 	Ack       uint32   `json:"ack,omitempty"`
 	TTL       uint8    `json:"ttl,omitempty"`
 	TOS       uint8    `json:"tos,omitempty"`
-	IPID      uint16   `json:"ip_id,omitempty"`
+	IPID      *uint16  `json:"ip_id,omitempty"` // 0 too is what an IPv4 header says
 	FlowLabel uint32   `json:"flow_label,omitempty"`
 	Extended  bool     `json:"extended,omitempty"`
 	Frag      int      `json:"frag_offset,omitempty"`
@@ -260,9 +260,12 @@ type packetJSON struct {
 // MarshalJSON writes the packet as contract nfscope/journey/1 has it.
 func (p Packet) MarshalJSON() ([]byte, error) {
 	j := packetJSON{Length: p.Length, Flags: p.Flags.List(), Seq: p.Seq, Ack: p.Ack, TTL: p.TTL, TOS: p.TOS,
-		IPID: p.IPID, FlowLabel: p.FlowLabel, Extended: p.Extended, Frag: p.FragOffset, More: p.MoreFragments, FragID: p.FragID, Unshown: p.Unshown, Mark: p.Mark}
+		FlowLabel: p.FlowLabel, Extended: p.Extended, Frag: p.FragOffset, More: p.MoreFragments, FragID: p.FragID, Unshown: p.Unshown, Mark: p.Mark}
 	if p.Src.IsValid() {
 		j.Proto, j.Src, j.Dst = p.Proto.String(), p.Src.String(), p.Dst.String()
+	}
+	if p.IPID != 0 || p.Src.Is4() && p.TTL != 0 {
+		j.IPID = &p.IPID
 	}
 	if p.Transport && p.Proto.Ports() {
 		j.SPort, j.DPort = &p.SPort, &p.DPort
@@ -279,7 +282,7 @@ func (p *Packet) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
-	*p = Packet{Length: j.Length, Seq: j.Seq, Ack: j.Ack, TTL: j.TTL, TOS: j.TOS, IPID: j.IPID,
+	*p = Packet{Length: j.Length, Seq: j.Seq, Ack: j.Ack, TTL: j.TTL, TOS: j.TOS,
 		FlowLabel: j.FlowLabel, Extended: j.Extended, FragOffset: j.Frag, MoreFragments: j.More, FragID: j.FragID, Unshown: j.Unshown, Mark: j.Mark}
 	if j.Proto != "" {
 		var ok bool
@@ -305,6 +308,9 @@ func (p *Packet) UnmarshalJSON(b []byte) error {
 	}
 	if j.SPort != nil && j.DPort != nil {
 		p.SPort, p.DPort, p.Transport = *j.SPort, *j.DPort, true
+	}
+	if j.IPID != nil {
+		p.IPID = *j.IPID
 	}
 	if j.ICMPType != nil {
 		p.ICMPType, p.Transport = *j.ICMPType, true

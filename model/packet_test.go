@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -129,6 +130,26 @@ func TestContentCut(t *testing.T) {
 		if p.Content != want.Content {
 			t.Errorf("%s: a sum of %x, want %x", c.name, p.Content, want.Content)
 		}
+	}
+}
+
+// TestIPID holds the IP id 0, which most answers of TCP have, apart from none.
+func TestIPID(t *testing.T) {
+	for _, c := range []struct {
+		family  Family
+		network []byte
+		want    string
+	}{
+		{FamilyIPv4, with(with(head4, 4, 0), 5, 0), `"ip_id":0`}, {FamilyIPv4, with(with(head4, 4, 1), 5, 2), `"ip_id":258`}, {FamilyIPv6, head6, ""},
+	} {
+		p, err := DecodePacket(c.family, c.network, tcp)
+		b, errJSON := json.Marshal(p)
+		if err != nil || errJSON != nil || strings.Contains(string(b), "ip_id") != (c.want != "") || !strings.Contains(string(b), c.want) {
+			t.Errorf("%v, %v: %s, want %q", err, errJSON, b, c.want)
+		}
+	}
+	if b, err := json.Marshal(Packet{}); err != nil || string(b) != "{}" {
+		t.Errorf("of a packet of which nothing is known: %s, %v", b, err)
 	}
 }
 

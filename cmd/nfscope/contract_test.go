@@ -27,7 +27,7 @@ const (
 // a string with something in it, string may be empty. What is not named may be there.
 func contracts() map[string]string {
 	const rule = "backend " + backends + "\nfamily " + families + "\ntable TEXT\nchain TEXT\nrule number\ntext TEXT\n"
-	const culprit = "backend " + backends + "|unknown\nfamily " + families + "|unspec\ntable string\nchain string\nkind rule|policy|kernel|unknown|\nrule number\ntext string\nreason? TEXT\n"
+	const culprit = "backend " + backends + "|unknown\nfamily " + families + "\ntable string\nchain string\nkind rule|policy|kernel|unknown|\nrule number\ntext string\nreason? TEXT\n"
 	const tuple = "proto? TEXT\nsrc TEXT\ndst TEXT\nsport? number\ndport? number\n"
 	const counts = "seen number\ndropped number\ndelivered number\n"
 	journey := "id TEXT\nstart time\norigin trace|sim\nfamily ip|ip6|inet|arp|bridge|netdev\nin string\nout string\npath input|forward|output|unknown\npacket object\n" +

@@ -243,7 +243,8 @@ type Devices struct {
 	Told bool
 }
 
-// MarshalJSON adds the schema; lists are never null.
+// MarshalJSON adds the schema; lists are never null, and where no chain had the last word
+// its family is the packet's.
 func (j *Journey) MarshalJSON() ([]byte, error) {
 	type plain Journey
 	p := plain(*j)
@@ -252,6 +253,9 @@ func (j *Journey) MarshalJSON() ([]byte, error) {
 	}
 	if p.Assumptions == nil {
 		p.Assumptions = []string{}
+	}
+	if by := &p.Outcome.By; by.Family == model.FamilyUnspec {
+		by.Family = p.Family // no chain has one to say
 	}
 	return json.Marshal(struct {
 		Schema string `json:"schema"`

@@ -191,6 +191,9 @@ func contract(t *testing.T, j *Journey) {
 		"packet": map[string]any{}, "steps": []any{}, "outcome": map[string]any{}, "flow": 0.0, "complete": true, "gaps": 0.0, "assumptions": []any{}})
 	fields(t, m["outcome"], map[string]any{"verdict": "", "sentence": "", "by": map[string]any{}})
 	fields(t, m["outcome"].(map[string]any)["by"], map[string]any{"backend": "", "family": "", "table": "", "chain": "", "kind": "", "rule": 0.0, "text": ""})
+	if by := m["outcome"].(map[string]any)["by"].(map[string]any); by["family"] == "unspec" || by["kind"] == "kernel" && by["family"] != m["family"] {
+		t.Errorf("outcome by family %v of a packet of %v", by["family"], m["family"])
+	}
 	for _, s := range m["steps"].([]any) {
 		fields(t, s, map[string]any{"backend": "", "hook": "", "family": "", "table": "", "chain": "", "kind": "", "rule": 0.0, "handle": 0.0,
 			"text": "", "verdict": "", "target": ""})
