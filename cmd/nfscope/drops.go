@@ -67,6 +67,10 @@ func (a *app) drops(o *dropOptions) error {
 	if err != nil {
 		return err
 	}
+	// What /proc tells anybody may read, but in another namespace only who may enter it.
+	if err := ns.Do(func() error { return nil }); errors.Is(err, os.ErrPermission) {
+		return lacking(fmt.Errorf("%w; it needs CAP_SYS_ADMIN: run it with sudo", err))
+	}
 	r, err := drops.Open(ns, drops.Options{Rate: o.rate, Burst: max(1, o.rate/4), Proto: uint8(o.filter.OnlyProto())})
 	if err != nil {
 		return err
