@@ -52,13 +52,18 @@ func withStatus(status int, err error) error {
 // errInterrupted ends a command that the user stopped; everything is cleaned up.
 var errInterrupted = errors.New("interrupted")
 
+// interrupted reports whether a command ended because the user stopped it.
+func interrupted(err error) bool {
+	return errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled)
+}
+
 // report prints an error where there is something to say, and gives the status.
 func report(w io.Writer, err error) int {
 	var s *statusError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+	case interrupted(err):
 		return exitInterrupted
 	case errors.Is(err, errLeft):
 		return exitDone

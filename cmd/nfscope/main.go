@@ -4,10 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
 
 	"nfscope/trace/guard"
 )
@@ -39,7 +43,8 @@ func run(with func(*app)) (status int) {
 			panic(p)
 		}
 	}()
-	err := a.command().ExecuteContext(ctx)
+	begin := time.Now()
+	c, err := a.command().ExecuteContextC(ctx)
 	a.close()
 	if err == nil {
 		err = a.failed
@@ -50,5 +55,15 @@ func run(with func(*app)) (status int) {
 	if err == nil && ctx.Err() != nil && a.live {
 		err = errInterrupted
 	}
+	if interrupted(err) && !out.began() && inJSON(c) {
+		err = errors.Join(err, (&stats{start: begin}).print(out))
+	}
 	return report(shown{os.Stderr}, err)
+}
+
+// inJSON reports whether a command was asked for a --json stream, whose last line is
+// nfscope/stats/1 whenever it ends.
+func inJSON(c *cobra.Command) bool {
+	f := c.Flags().Lookup("json")
+	return f != nil && f.Value.String() == "true"
 }
