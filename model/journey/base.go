@@ -260,6 +260,9 @@ func (b *builder) reach() (at place, end bool) {
 			return w.place, true
 		}
 		at, end = w.place, end || w.probe == model.HookInput || w.probe == model.HookPostrouting
+		if w.bridgeDelivers() { // what it delivers may be routed on
+			at = place{model.HookPrerouting, probePriority}
+		}
 	}
 	return at, end
 }

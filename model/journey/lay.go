@@ -64,7 +64,9 @@ func (l *layer) enter(w *walk) {
 	l.j.Devices.note(w)
 	switch w.place.hook {
 	case model.HookInput:
-		l.j.Path = PathInput
+		if !w.bridgeDelivers() {
+			l.j.Path = PathInput
+		}
 	case model.HookForward:
 		l.j.Path = PathForward
 	case model.HookOutput:

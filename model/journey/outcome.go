@@ -2,6 +2,7 @@ package journey
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"nfscope/model"
@@ -220,6 +221,8 @@ func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 	at, _ := b.reach()
 	where := "last seen in the " + kernels(at.hook).String() + " hook"
 	switch {
+	case at.hook == model.HookPrerouting && slices.ContainsFunc(b.walks, (*walk).bridgeDelivers):
+		where = "last seen in the input hook"
 	case len(b.walks) == 0:
 		return "nothing but its end was seen", false
 	case at.hook == model.HookNone:

@@ -66,6 +66,12 @@ func (w *walk) bridgeSends() bool {
 	return w.family == model.FamilyBridge && w.place.hook == model.HookPostrouting
 }
 
+// bridgeDelivers reports whether the walk is in the bridge's input hook, behind which a packet is
+// routed: to this host or on.
+func (w *walk) bridgeDelivers() bool {
+	return w.family == model.FamilyBridge && w.place.hook == model.HookInput
+}
+
 // sendsUnseen reports whether a packet may come to the bridge's postrouting hook from the IP
 // families without an event of nf_tables that tells so: there is no probe, and none of their
 // chains that each packet meets. Then it is taken to come from there, until forwarded or framed

@@ -172,3 +172,29 @@ func TestSentHeadersLost(t *testing.T) {
 		t.Errorf("%d steps, complete %v: %s", len(j.Steps), j.Complete, j.Why)
 	}
 }
+
+// TestRoutedFromABridge: what a bridge's input hook saw may be routed on: it did not come to the
+// input of the IP families, and the kernel may have dropped it on its way there.
+func TestRoutedFromABridge(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	rules := rulesOf(legacyTable("filter", builtin("filter", "INPUT", "DROP"), builtin("filter", "FORWARD", "ACCEPT")),
+		&model.Table{Backend: model.BackendNFTables, Family: model.FamilyBridge, Name: "b", Chains: []*model.Chain{chainOf("in", model.HookInput, 5, "accept")}})
+	seen := []Event{between(arming(p), "br0", "", 0), bridgeChain("in", model.VerdictAccept, p, "p1", "")}
+	_, list := folded(rules, Options{Probes: true}, seen...)
+	if o := list[0].Outcome.Sentence; len(list) != 1 || list[0].Path != PathUnknown || o != "last seen in the input hook, no rule dropped it: the kernel did (routing, rp_filter, conntrack, ...), or holds it" {
+		t.Errorf("%d journeys, %s, %q", len(list), list[0].Path, o)
+	}
+	f := NewFold(Options{Probes: true})
+	f.SetRules(rules, time.Time{})
+	f.SetDrops(true)
+	for i := range seen {
+		f.Event(&seen[i])
+	}
+	d := fallen(p, "IP_INHDR", drop.StationForward)
+	d.In = "br0"
+	f.Drop(d)
+	f.Flush()
+	if j := f.Journeys()[0]; !j.Complete || j.Outcome.By.Reason != "IP_INHDR" || j.Path != PathUnknown {
+		t.Errorf("%v %q %s: %q", j.Complete, j.Why, j.Path, j.Outcome.Sentence)
+	}
+}

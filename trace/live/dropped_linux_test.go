@@ -144,6 +144,27 @@ func TestReassembledDropped(t *testing.T) {
 	}
 }
 
+// TestRoutedFromABridge: the chain of a bridge's input hook does not say that a packet is for this
+// host: it may be routed on, and what the kernel drops there has its reason.
+func TestRoutedFromABridge(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore", "nft")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	nettest.Feed(t, n.Router, "addr flush dev r0\nlink add br0 type bridge mcast_snooping 0\nlink set r0 master br0\naddr add 10.1.0.1/24 dev br0\nlink set br0 up\n", "ip", "-batch", "-")
+	load(t, n.Router, "iptables-legacy-restore", accept4+"COMMIT\n")
+	load(t, n.Router, "nft", "table bridge b { chain in { type filter hook input priority 0; counter\n }\n }\n")
+	nettest.AwaitUp(t, n.Router)
+	nettest.Sysctl(t, n.Router, "net/bridge/bridge-nf-call-iptables", "1")
+	s := openAll(t, n.Router, Trace{Filter: parse(t, "udp and dst port 103")})
+	c := droppedCase{port: 103, to: "10.2.0.2", ttl: 1, reason: "IP_INHDR", station: drop.StationForward, at: "input", says: []string{"where it was to be sent on", "its TTL ran out: it came with 1"}}
+	fire(t, n, &c)
+	j := s.dropped("what is routed", false, func(j *journey.Journey) bool { return j.Packet.DPort == 103 }, func() { fire(t, n, &c) })
+	c.check(t, j)
+	if j.Path == journey.PathInput || j.In != "br0" {
+		t.Errorf("%s", describe(j))
+	}
+}
+
 func (c *droppedCase) check(t *testing.T, j *journey.Journey) {
 	t.Helper()
 	o := &j.Outcome
