@@ -250,7 +250,7 @@ func unspecified(p *Drop, e *Explanation) {
 			e.Do = "ss -tan; nstat -az TcpExtListenOverflows"
 		}
 	case "ip_forward", "ip6_forward":
-		e.Words = "forwarding refused it: it was not for this host's MAC address, or a policy forbids it"
+		e.Words = "forwarding refused it: TPROXY gave it to a socket of this host and its route leads on, it was not for this host's MAC address, or a policy forbids it"
 	default:
 		if p.Place != "" {
 			e.Words = "the kernel gave no reason; it happened in " + p.Place

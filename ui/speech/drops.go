@@ -111,7 +111,7 @@ func clauses() [][2]string {
 		{`a route of kind (\S+) throws it away`, `$1 类型的路由丢弃了它`},
 		{`its route says that it is to be thrown away: blackhole, prohibit or unreachable`, `它的路由要求丢弃：blackhole、prohibit 或 unreachable`},
 		{`it is for another host, and forwarding is off here`, `它是给别的主机的，而本机没有开启转发`},
-		{`forwarding refused it: it was not for this host's MAC address, or a policy forbids it`, `转发时被拒绝：它的目的 MAC 不是本机的，或策略不许`},
+		{`forwarding refused it: TPROXY gave it to a socket of this host and its route leads on, it was not for this host's MAC address, or a policy forbids it`, `转发时被拒绝：TPROXY 把它给了本机的 socket，路由却要把它转发出去；或它的目的 MAC 不是本机的，或策略不许`},
 		{`its (TTL|hop limit) ran out: it came with (\d+) and this host would have to send it on`, `$1 耗尽：到达时是 $2，而本机还得把它转发出去`},
 		{`its TTL or hop limit ran out, and this host would have to send it on`, `TTL 或 hop limit 耗尽，而本机还得把它转发出去`},
 		{`an address of ::1 is in it, which must not be seen on a wire`, "它带有地址 `::1`，这个地址不许出现在网线上"},
