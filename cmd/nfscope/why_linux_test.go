@@ -249,7 +249,7 @@ func TestWhyKernel(t *testing.T) {
 			sentence: flow(1015) + " was rejected by rule 4 of inet w/through (nftables): udp dport 1015 reject"})
 		add(whyCase{name: "invalid", filter: fmt.Sprintf("tcp and dst host %s and dst port 1004", e.server), kind: "rule", status: exitDropped,
 			fire:     sends(t, n, nettest.Frame{Src: e.client, Dst: e.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 1004, TCPFlags: 0x12}),
-			sentence: "the reply of tcp " + e.of(e.server, 1004) + " > " + e.client + " was dropped by rule 1 of inet w/through (nftables): ct state invalid tcp dport 1004 drop"})
+			sentence: "the reply of tcp " + e.of(e.server, 1004) + " > " + e.of(e.client, 50000) + " was dropped by rule 1 of inet w/through (nftables): ct state invalid tcp dport 1004 drop"})
 		add(whyCase{name: "reply dropped", filter: to(1012), fire: asks(n.Client, e.of(e.server, 1012)), kind: "rule", status: exitDropped,
 			sentence: flow(1012) + ": the request was delivered (sent out of r1), the reply was dropped by rule 3 of inet w/through (nftables): udp sport 1012 drop"})
 		add(whyCase{name: "before the trace", filter: to(1044), fire: sends(t, n, frame(1044)), kind: "netfilter", confidence: "likely", status: exitDropped, args: []string{"--for", "4s"},

@@ -304,3 +304,40 @@ func TestNamesAsItCame(t *testing.T) {
 		}
 	}
 }
+
+// TestServicePort: the flow of a drop has the port of the service, which the connection or a SYN
+// tells also where it is the higher one.
+func TestServicePort(t *testing.T) {
+	t.Parallel()
+	client, server, public := netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr("10.2.0.2"), netip.MustParseAddr("192.0.2.1")
+	orig := model.Tuple{Proto: model.ProtoTCP, Src: client, SPort: 700, Dst: public, DPort: 8080}
+	reply := model.Tuple{Proto: model.ProtoTCP, Src: server, SPort: 8000, Dst: client, DPort: 700}
+	to := func(k model.Tuple, flags model.TCPFlags) Drop {
+		return Drop{Packet: model.Packet{Family: model.FamilyIPv4, Proto: model.ProtoTCP, Src: k.Src, SPort: k.SPort, Dst: k.Dst, DPort: k.DPort, Flags: flags, Transport: true}}
+	}
+	tracked := func(d Drop) Drop { d.Orig, d.Reply = orig, reply; return d }
+	for _, c := range []struct {
+		name, want string
+		d          Drop
+	}{
+		{"a SYN", "tcp 10.1.0.2 > 192.0.2.1:8080", to(orig, model.SYN)},
+		{"its answer", "tcp 192.0.2.1:8080 > 10.1.0.2", to(orig.Reverse(), model.SYN|model.ACK)},
+		{"the connection", "tcp 10.1.0.2 > 192.0.2.1:8080", tracked(to(orig, model.ACK))},
+		{"the connection, behind DNAT", "tcp 10.1.0.2 > 10.2.0.2:8000", tracked(to(reply.Reverse(), model.ACK))},
+		{"the connection, what comes back", "tcp 10.2.0.2:8000 > 10.1.0.2", tracked(to(reply, model.ACK))},
+		{"nothing", "tcp 10.1.0.2:700 > 192.0.2.1", to(orig, model.ACK)},
+	} {
+		if got := KeyOf(&c.d).Flow.String(); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+	d := tracked(to(reply.Reverse(), model.ACK))
+	d.Reason = "NETFILTER_DROP"
+	if do := Meanings().Explain(&d).Do; !strings.Contains(do, "trace tcp and src host 10.1.0.2 and dst host 192.0.2.1 and dst port 8080`") {
+		t.Error(do)
+	}
+	frag := to(orig, model.SYN)
+	if frag.Packet.Transport = false; frag.Flow().String() != "tcp 10.1.0.2 > 192.0.2.1" {
+		t.Error(frag.Flow())
+	}
+}

@@ -113,7 +113,9 @@ func netfilter(p *Drop, e *Explanation) {
 	}
 	e.Words = "a rule or a policy of netfilter" + at + " dropped it"
 	if p.HasPacket() {
-		e.Do = "`nfscope trace " + Filter(p.came()) + "` names the rule, when the next one comes"
+		c := *p
+		c.Packet = *p.came()
+		e.Do = "`nfscope trace " + c.Filter() + "` names the rule, when the next one comes"
 	}
 	ruled := stem(p.Place) == "nft_do_chain" // conntrack's verdicts end in nf_hook_slow, as those of iptables do
 	if p.Hook == model.HookNone && !ruled {
@@ -152,8 +154,8 @@ func netfilter(p *Drop, e *Explanation) {
 }
 
 // Filter is a filter for packets like this one, from any port of the client.
-func Filter(p *model.Packet) string {
-	f := FlowOf(p)
+func (d *Drop) Filter() string {
+	p, f := &d.Packet, d.Flow()
 	s := fmt.Sprintf("src host %s and dst host %s", p.Src, p.Dst)
 	if p.ProtoKnown() {
 		s = p.Proto.String() + " and " + s
@@ -174,19 +176,40 @@ func Filter(p *model.Packet) string {
 // is translated.
 func (d *Drop) came() *model.Packet {
 	p, k := d.Packet, d.Packet.Tuple()
-	if !d.Tracked() || d.Orig.Proto != p.Proto { // an ICMP error is its own flow
-		return &p
+	switch d.side() {
+	case sideAsks:
+		k = d.Orig
+	case sideAnswers:
+		k = d.Reply
+	}
+	p.Src, p.Dst, p.SPort, p.DPort = k.Src, k.Dst, k.SPort, k.DPort
+	return &p
+}
+
+// side is the direction of a packet in its connection.
+type side uint8
+
+const (
+	sideUnknown side = iota
+	sideAsks
+	sideAnswers
+)
+
+// side tells by conntrack's tuples, of which NAT may have written one end already.
+func (d *Drop) side() side {
+	k := d.Packet.Tuple()
+	if !d.Tracked() || d.Orig.Proto != k.Proto { // an ICMP error is its own flow
+		return sideUnknown
 	}
 	from := func(a model.Tuple) netip.AddrPort { return netip.AddrPortFrom(a.Src, a.SPort) }
 	to := func(a model.Tuple) netip.AddrPort { return netip.AddrPortFrom(a.Dst, a.DPort) }
 	switch {
 	case from(k) == from(d.Orig) || to(k) == from(d.Reply):
-		k = d.Orig
+		return sideAsks
 	case from(k) == from(d.Reply) || to(k) == from(d.Orig):
-		k = d.Reply
+		return sideAnswers
 	}
-	p.Src, p.Dst, p.SPort, p.DPort = k.Src, k.Dst, k.SPort, k.DPort
-	return &p
+	return sideUnknown
 }
 
 // Queued reports whether the packet was dropped where netfilter gives it to user space.

@@ -24,22 +24,43 @@ type Key struct {
 // Flow is a flow without the port that changes from one connection to the next.
 type Flow struct {
 	Proto model.Proto
-	// Src and Dst are the packet's ends, with a port where it is the service's: the lower
-	// of the two.
+	// Src and Dst are the packet's ends, with a port where it is the service's.
 	Src, Dst netip.AddrPort
 }
 
-// FlowOf gives a packet's flow.
-func FlowOf(p *model.Packet) Flow {
-	var sport, dport uint16
-	switch {
-	case !p.Transport || !p.Proto.Ports():
-	case p.SPort < p.DPort:
-		sport = p.SPort
-	default:
-		dport = p.DPort
+// Flow gives the packet's flow: which port is the service's conntrack tells, else FlowOf.
+func (d *Drop) Flow() Flow {
+	f := FlowOf(&d.Packet)
+	if side := d.side(); side != sideUnknown && f != f.At(false, false) {
+		p := &d.Packet
+		f = Flow{p.Proto, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort)}.At(side == sideAnswers, side == sideAsks)
 	}
-	return Flow{p.Proto, netip.AddrPortFrom(p.Src, sport), netip.AddrPortFrom(p.Dst, dport)}
+	return f
+}
+
+// FlowOf gives a packet's flow. Which port is the service's a SYN tells; of others the lower one is
+// taken for it, so that connections to one service are one flow.
+func FlowOf(p *model.Packet) Flow {
+	f := Flow{p.Proto, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort)}
+	if !p.Transport || !p.Proto.Ports() {
+		return f.At(false, false)
+	}
+	asks := p.SPort >= p.DPort
+	if p.Proto == model.ProtoTCP && p.Flags&model.SYN != 0 {
+		asks = p.Flags&model.ACK == 0
+	}
+	return f.At(!asks, asks)
+}
+
+// At is the flow with the ports that are told alone.
+func (f Flow) At(src, dst bool) Flow {
+	if !src {
+		f.Src = netip.AddrPortFrom(f.Src.Addr(), 0)
+	}
+	if !dst {
+		f.Dst = netip.AddrPortFrom(f.Dst.Addr(), 0)
+	}
+	return f
 }
 
 // String prints tcp 10.0.0.1 > 10.0.0.2:80.
@@ -61,7 +82,7 @@ func end(a netip.AddrPort) string {
 func KeyOf(d *Drop) Key {
 	k := Key{Source: d.Source, Reason: d.Reason, Place: d.Place, Hook: d.Hook, In: d.In, ARP: d.ARP}
 	if d.HasPacket() {
-		k.Flow = FlowOf(&d.Packet)
+		k.Flow = d.Flow()
 	}
 	return k
 }

@@ -2,6 +2,7 @@ package why
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"nfscope/model"
@@ -23,16 +24,49 @@ type talk struct {
 	replies       Counts
 	// answers is true where nobody traced replies, and conntrack and the client tell that they came.
 	answers bool
+	// at tells which ports the flow is named by: the service's, as far as it is known which that is.
+	at struct{ src, dst bool }
 }
 
 // name is the flow in words, without the port that changes from one connection to the
-// next.
+// next; with both where nothing tells which one that is.
 func (t *talk) name() string {
-	p := model.Packet{Family: t.family, Proto: t.orig.Proto, Src: t.orig.Src, Dst: t.orig.Dst, Transport: t.orig.Proto.Ports()}
-	if p.Transport {
-		p.SPort, p.DPort = t.orig.SPort, t.orig.DPort
+	f := drop.Flow{Proto: t.orig.Proto, Src: netip.AddrPortFrom(t.orig.Src, 0), Dst: netip.AddrPortFrom(t.orig.Dst, 0)}
+	if t.orig.Proto.Ports() {
+		f.Src, f.Dst = netip.AddrPortFrom(t.orig.Src, t.orig.SPort), netip.AddrPortFrom(t.orig.Dst, t.orig.DPort)
 	}
-	return drop.FlowOf(&p).String()
+	return f.At(t.at.src, t.at.dst).String()
+}
+
+// serve notes which end has the service: the one that is asked where a packet tells who asks, else the
+// one whose port the filter names. Where that names the other's alone, both are told.
+func (t *talk) serve(told bool, named []uint16) {
+	src, dst := slices.Contains(named, t.orig.SPort), slices.Contains(named, t.orig.DPort)
+	switch {
+	case told || t.conn == t.orig:
+		src, dst = src && !dst, true
+	case t.conn == t.orig.Reverse():
+		src, dst = true, false
+	case src == dst:
+		src, dst = true, true
+	}
+	t.at.src, t.at.dst = src, dst
+}
+
+// namedPorts are those that a filter asks for.
+func namedPorts(f *filter.Filter) (ports []uint16) {
+	list, err := f.Conjuncts(64)
+	if err != nil {
+		return nil
+	}
+	for _, c := range list {
+		for _, x := range c.Conds {
+			if !x.Not && x.Lo == x.Hi && (x.Field == filter.FieldSPort || x.Field == filter.FieldDPort) {
+				ports = append(ports, x.Lo)
+			}
+		}
+	}
+	return ports
 }
 
 // translated says where requests are sent on to, "" where they keep their destination: rules
@@ -72,6 +106,7 @@ func talks(list []*sight, f *filter.Filter) []*talk {
 	// seem to come before what it is about.
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b *sight) int { return cmp.Compare(last(a.about), last(b.about)) })
+	told := map[*talk]bool{}
 	for _, x := range list {
 		t := find(x)
 		if t == nil {
@@ -79,11 +114,12 @@ func talks(list []*sight, f *filter.Filter) []*talk {
 				continue
 			}
 			t = &talk{family: x.packet.Family, orig: x.packet.Tuple()}
-			switch d := x.drop; {
-			case d != nil && d.Tracked():
-				t.orig = d.Orig
-			case answers(x, f, mirror):
-				t.orig = t.orig.Reverse()
+			if d := x.drop; d != nil && d.Tracked() {
+				t.orig, told[t] = d.Orig, true
+			} else if reply, sure := answers(x, f, mirror); reply {
+				t.orig, told[t] = t.orig.Reverse(), sure
+			} else {
+				told[t] = sure
 			}
 			out = append(out, t)
 		}
@@ -105,8 +141,10 @@ func talks(list []*sight, f *filter.Filter) []*talk {
 		x.reply = t.isReply(x)
 		t.sights = append(t.sights, x)
 	}
+	named := namedPorts(f)
 	for _, t := range out {
 		t.count()
+		t.serve(told[t], named)
 	}
 	return out
 }
@@ -156,23 +194,25 @@ func tuplesOf(x *sight) []model.Tuple {
 	return out
 }
 
-// answers reports whether the first packet of a flow that was seen is one that came back.
-func answers(x *sight, f, mirror *filter.Filter) bool {
-	if j := x.journey; j != nil && j.Direction != "" {
-		return j.Direction == journey.Reply
+// answers reports whether the first packet of a flow that was seen is one that came back, and
+// whether that is sure: else it is taken for one that asks.
+func answers(x *sight, f, mirror *filter.Filter) (reply, sure bool) {
+	if j := x.journey; j != nil && (j.Direction != "" || begins(j)) {
+		return j.Direction == journey.Reply, true
 	}
 	p := x.packet
 	switch {
 	case p.Proto == model.ProtoTCP && p.Flags&model.SYN != 0:
-		return p.Flags&model.ACK != 0
+		return p.Flags&model.ACK != 0, true
 	case p.Proto.ICMP() && p.Transport:
-		return p.ICMPType == 0 || p.ICMPType == 129
+		return p.ICMPType == 0 || p.ICMPType == 129, true
 	}
 	in, out := "", ""
 	if x.journey != nil {
 		in, out = x.journey.In, x.journey.Out
 	}
-	return f.Packet(p, in, out) == filter.No && mirror.Packet(p, in, out) != filter.No
+	asks, comes := f.Packet(p, in, out), mirror.Packet(p, in, out)
+	return asks == filter.No && comes != filter.No, (asks == filter.No) != (comes == filter.No)
 }
 
 // isReply reports whether a packet of the flow is one that came back.

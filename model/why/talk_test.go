@@ -47,6 +47,11 @@ func TestTalks(t *testing.T) {
 		x.journey.Flow, x.journey.Direction = flow, journey.Original
 		return x
 	}
+	low := func(p model.Packet) model.Packet { p.SPort = 7; return p }
+	translates := func(x *sight) *sight {
+		x.journey.Steps = []journey.Step{{Kind: journey.KindRule, Table: "nat", Target: "DNAT"}}
+		return x
+	}
 	quoting := func(p, q model.Packet) *sight {
 		d := netfilter(9, p)
 		d.About = q.Tuple()
@@ -61,7 +66,7 @@ func TestTalks(t *testing.T) {
 		to           string
 	}{
 		{"an ICMP error about nobody's flow", "ip", []*sight{about(tracked(broken))}, "", "", 0, 0, ""},
-		{"an ICMP error about a flow, and one about another", "ip", []*sight{tracked(udp(1)), about(tracked(broken)), about(loose(broken))}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 1, 0, ""},
+		{"an ICMP error about a flow, and one about another", "ip", []*sight{tracked(udp(1)), about(tracked(broken)), about(loose(broken))}, "udp 10.1.0.2:40000 > 10.2.0.2:9", "q", 1, 0, ""},
 		{"a drop behind DNAT", "ip", []*sight{gone(moved)}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 0, 0, ""},
 		{"a drop of what comes back to it", "ip", []*sight{gone(back(moved))}, "udp 10.1.0.2 > 10.2.0.2:9", "r", 0, 0, ""},
 		{"a drop behind DNAT, and what comes back", "ip", []*sight{gone(moved), loose(back(moved))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
@@ -69,19 +74,30 @@ func TestTalks(t *testing.T) {
 		{"the answer to an echo is first", "icmp", []*sight{loose(icmp(model.FamilyIPv4, model.ProtoICMP, 0))}, "icmp 10.1.0.2 > 10.2.0.2", "r", 0, 0, ""},
 		{"the answer to an echo of IPv6 is first", "icmpv6", []*sight{loose(icmp(model.FamilyIPv6, model.ProtoICMPv6, 129))}, "icmpv6 fd01::2 > fd02::2", "r", 0, 0, ""},
 		{"by the filter's mirror", "udp and dst port 9", []*sight{loose(back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "r", 0, 0, ""},
-		{"neither by the filter nor by its mirror", "udp and dst port 9", []*sight{loose(moved)}, "udp 10.1.0.2 > 10.3.0.3:53", "q", 0, 0, ""},
+		{"neither by the filter nor by its mirror", "udp and dst port 9", []*sight{loose(moved)}, "udp 10.1.0.2:40000 > 10.3.0.3:53", "q", 0, 0, ""},
 		{"by the interface", "out r0", []*sight{loose(back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "r", 0, 0, ""},
-		{"by its source, where only the connection is the same", "ip", []*sight{tracked(udp(1)), tracked(with(back(moved), func(p *model.Packet) { p.Dst = masquerade }))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
+		{"by its source, where only the connection is the same", "ip", []*sight{tracked(udp(1)), tracked(with(back(moved), func(p *model.Packet) { p.Dst = masquerade }))}, "udp 10.1.0.2:40000 > 10.2.0.2:9", "qr", 0, 0, ""},
 		{"of another connection, the first one's reply where that was not tracked", "udp and dst port 9", []*sight{bare(udp(1)), of(8, back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
 		{"of another connection, the first one's reply", "udp and dst port 9", []*sight{of(7, udp(1)), of(8, back(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "qr", 0, 0, ""},
 		{"of a connection, behind one of which conntrack told nothing", "ip", []*sight{loose(back(udp(1))), of(7, udp(1))}, "udp 10.2.0.2:9 > 10.1.0.2", "qq", 0, 0, ""},
-		{"a FIN again", "tcp", []*sight{ack(model.FIN|model.ACK, 1), ack(model.FIN|model.ACK, 1)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 1, ""},
-		{"an ICMP error that is told before what it is about", "udp", []*sight{about(loose(broken)), about(quoting(broken, udp(1))), loose(udp(1))}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 1, 0, ""},
+		{"a FIN again", "tcp", []*sight{ack(model.FIN|model.ACK, 1), ack(model.FIN|model.ACK, 1)}, "tcp 10.1.0.2:40000 > 10.2.0.2:80", "qq", 0, 1, ""},
+		{"an ICMP error that is told before what it is about", "udp", []*sight{about(loose(broken)), about(quoting(broken, udp(1))), loose(udp(1))}, "udp 10.1.0.2:40000 > 10.2.0.2:9", "q", 1, 0, ""},
 		{"a SYN again", "tcp", []*sight{ack(model.SYN, 1), ack(model.SYN, 1)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 1, ""},
 		{"a SYN of another number", "tcp", []*sight{ack(model.SYN, 1), ack(model.SYN, 2)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 0, ""},
-		{"an acknowledgement again", "tcp", []*sight{ack(model.ACK, 1), ack(model.ACK, 1)}, "tcp 10.1.0.2 > 10.2.0.2:80", "qq", 0, 0, ""},
-		{"translated", "ip", []*sight{nat(tracked(udp(1)), "10.2.0.2:9", "10.3.0.3:53")}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 0, 0, " (translated to 10.3.0.3:53)"},
-		{"translated to what it had", "ip", []*sight{nat(tracked(udp(1)), "10.2.0.2:9", "10.2.0.2:9")}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 0, 0, ""},
+		{"an acknowledgement again", "tcp", []*sight{ack(model.ACK, 1), ack(model.ACK, 1)}, "tcp 10.1.0.2:40000 > 10.2.0.2:80", "qq", 0, 0, ""},
+		{"translated", "ip", []*sight{nat(tracked(udp(1)), "10.2.0.2:9", "10.3.0.3:53")}, "udp 10.1.0.2:40000 > 10.2.0.2:9", "q", 0, 0, " (translated to 10.3.0.3:53)"},
+		{"translated to what it had", "ip", []*sight{nat(tracked(udp(1)), "10.2.0.2:9", "10.2.0.2:9")}, "udp 10.1.0.2:40000 > 10.2.0.2:9", "q", 0, 0, ""},
+		{"its port is lower than the server's, by the SYN", "tcp", []*sight{loose(low(tcp(model.SYN, 1, 1)))}, "tcp 10.1.0.2 > 10.2.0.2:80", "q", 0, 0, ""},
+		{"its port is lower than the server's, by the connection", "udp", []*sight{of(7, low(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 0, 0, ""},
+		{"its port is lower than the server's, by the direction in the filter", "dst host 10.2.0.2", []*sight{loose(low(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 0, 0, ""},
+		{"its port is lower than the server's, by the port in the filter", "port 9", []*sight{loose(low(udp(1)))}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 0, 0, ""},
+		{"its port is lower than the server's, by the port in the filter, the answer first", "port 9", []*sight{loose(back(low(udp(1))))}, "udp 10.2.0.2:9 > 10.1.0.2", "q", 0, 0, ""},
+		{"its port is lower than the server's, by a rule that translates", "ip", []*sight{translates(loose(low(udp(1))))}, "udp 10.1.0.2 > 10.2.0.2:9", "q", 0, 0, ""},
+		{"its port is lower than the server's, and nothing tells", "udp", []*sight{loose(low(udp(1)))}, "udp 10.1.0.2:7 > 10.2.0.2:9", "q", 0, 0, ""},
+		{"the filter names the client's port", "src port 7", []*sight{loose(low(tcp(model.SYN, 1, 1)))}, "tcp 10.1.0.2:7 > 10.2.0.2:80", "q", 0, 0, ""},
+		{"the filter names both ports, and a SYN tells", "src port 7 and dst port 80", []*sight{loose(low(tcp(model.SYN, 1, 1)))}, "tcp 10.1.0.2 > 10.2.0.2:80", "q", 0, 0, ""},
+		{"the filter names both ports", "port 7 and port 9", []*sight{loose(low(udp(1)))}, "udp 10.1.0.2:7 > 10.2.0.2:9", "q", 0, 0, ""},
+		{"the filter names neither port alone", "portrange 7-9 and not port 8", []*sight{loose(low(udp(1)))}, "udp 10.1.0.2:7 > 10.2.0.2:9", "q", 0, 0, ""},
 		{"the reply is translated back", "udp and dst port 9", []*sight{nat(loose(back(udp(1))), "10.2.0.1:40000", "10.1.0.2:40000")}, "udp 10.1.0.2 > 10.2.0.2:9", "r", 0, 0, ""},
 	} {
 		f, err := filter.Parse(c.filter)

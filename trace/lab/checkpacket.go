@@ -216,10 +216,10 @@ func (c *checker) pool(p Pool) {
 // drop finds the packet, or the connection that it belongs to, among what the kernel
 // threw away.
 func (c *checker) drop(e *ExpectDrop, t model.Tuple) {
-	want := drop.FlowOf(&model.Packet{Proto: t.Proto, Src: t.Src, SPort: t.SPort, Dst: t.Dst, DPort: t.DPort, Transport: true})
+	both := drop.Flow{Proto: t.Proto, Src: netip.AddrPortFrom(t.Src, t.SPort), Dst: netip.AddrPortFrom(t.Dst, t.DPort)}
 	var have []string
 	for _, r := range c.ev.Drops.Rows {
-		if r.Key.Flow != want && (r.Last == nil || !sameTuple(r.Last.Orig, t)) {
+		if f := r.Key.Flow; f != both.At(f.Src.Port() != 0, f.Dst.Port() != 0) && (r.Last == nil || !sameTuple(r.Last.Orig, t)) {
 			continue
 		}
 		station := ""

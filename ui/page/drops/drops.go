@@ -103,12 +103,12 @@ func (p *Page) Do(a keys.Action, f *page.Frame) tea.Cmd {
 		if !r.Last.HasPacket() {
 			return page.Send(page.Say{Text: s.NothingTo(true), Bad: true})
 		}
-		return page.Send(page.ArmRequest{Filter: drop.Filter(&r.Last.Packet), Why: s.NextOne(), Both: false})
+		return page.Send(page.ArmRequest{Filter: r.Last.Filter(), Why: s.NextOne(), Both: false})
 	case keys.Why:
 		if !r.Last.HasPacket() {
 			return page.Send(page.Say{Text: s.NothingTo(false), Bad: true})
 		}
-		return page.Send(page.WhyRequest{Filter: drop.Filter(&r.Last.Packet)})
+		return page.Send(page.WhyRequest{Filter: r.Last.Filter()})
 	case keys.Copy:
 		e := p.words.Explain(r.Last)
 		said := s.Explained(e, say)

@@ -274,7 +274,7 @@ func TestTrace(t *testing.T) {
 		if !r.Last.HasPacket() {
 			continue
 		}
-		text := drop.Filter(&r.Last.Packet)
+		text := r.Last.Filter()
 		flt, err := filter.Parse(text)
 		if err != nil || flt.Check(filter.Packets) != nil {
 			t.Fatalf("%q: %v", text, err)
