@@ -236,7 +236,7 @@ func (p *dropPrinter) summary(w drop.Watch) string {
 		s += fmt.Sprintf("; of %s in the whole host nobody can tell whose %s", plural(w.Homeless, "drop"), wordFor(w.Homeless, "it was", "they were"))
 	}
 	if w.Missed > 0 {
-		s += fmt.Sprintf("; of %s in the whole host the kernel told nobody: in an interrupt it may pass eBPF over", plural(w.Missed, "drop"))
+		s += fmt.Sprintf("; %s in the whole host the kernel freed something, a packet or a socket's message, as dropped and told nobody: in an interrupt it may pass eBPF over", plural(w.Missed, "time"))
 	}
 	if p.usual > 0 {
 		s += fmt.Sprintf("; %s left out that %s on every host (--all)", plural(p.usual, "drop"), wordFor(p.usual, "happens", "happen"))

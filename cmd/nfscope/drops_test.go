@@ -28,7 +28,8 @@ func TestDropsSummary(t *testing.T) {
 		{drop.Watch{Held: 1}, 0, "lost 0; 1 drop above the rate was counted by reason and place"},
 		{drop.Watch{Homeless: 1}, 0, "lost 0; of 1 drop in the whole host nobody can tell whose it was"},
 		{drop.Watch{Homeless: 2}, 0, "lost 0; of 2 drops in the whole host nobody can tell whose they were"},
-		{drop.Watch{Missed: 2}, 0, "lost 0; of 2 drops in the whole host the kernel told nobody: in an interrupt it may pass eBPF over"},
+		{drop.Watch{Missed: 2}, 0, "lost 0; 2 times in the whole host the kernel freed something, a packet or a socket's message, as dropped and told nobody: in an interrupt it may pass eBPF over"},
+		{drop.Watch{Missed: 1}, 0, "lost 0; 1 time in the whole host the kernel freed something, a packet or a socket's message, as dropped and told nobody: in an interrupt it may pass eBPF over"},
 		{drop.Watch{}, 1, "lost 0; 1 drop left out that happens on every host (--all)"},
 		{drop.Watch{}, 4, "lost 0; 4 drops left out that happen on every host (--all)"},
 	} {

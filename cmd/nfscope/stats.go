@@ -11,7 +11,8 @@ import (
 type stats struct {
 	// gaps are losses that nobody could count; what could be is in lost.
 	events, journeys, lost, gaps uint64
-	// missed are drops of the whole host, whoever's they are, that the kernel told nobody.
+	// missed is how often in the whole host the kernel freed something as dropped, a packet or a
+	// message of netlink or a Unix socket, and told nobody.
 	missed uint64
 	start  time.Time
 }

@@ -153,9 +153,11 @@ type Watch struct {
 	// that found no room. eBPF counts both by reason and place; Merged is how many of these
 	// are not even that: its map was full. Of what perf's rings lost nothing is counted.
 	Told, Held, Lost, Merged uint64
-	// Homeless counts drops in the whole host whose namespace could not be told, Missed those
-	// for which the kernel did not ask the program: an interrupt came, and dropped a packet, while
-	// it told of another, or on some kernels whatever it was doing.
+	// Homeless counts drops in the whole host whose namespace could not be told. Missed counts how
+	// often the kernel freed something as dropped and did not run the program for it: an interrupt
+	// came while it told of another, or on some kernels whatever it was doing. It is of the whole
+	// host too, and of more than packets: the kernel frees messages of netlink and Unix sockets by
+	// the same call, and nobody knows which it was.
 	Homeless, Missed uint64
 }
 

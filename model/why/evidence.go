@@ -283,8 +283,8 @@ func (a *Answer) where(s *Seen) {
 	} else {
 		a.Evidence = append(a.Evidence, "lost: nothing")
 	}
-	if n := s.Watch.Missed; n > 0 { // nearly all are others'
-		a.Evidence = append(a.Evidence, fmt.Sprintf("of %d drops in the whole host the kernel told nobody: in an interrupt it may pass eBPF over", n))
+	if n := s.Watch.Missed; n > 0 { // nearly all are others', and many no packets
+		a.Evidence = append(a.Evidence, fmt.Sprintf("%s in the whole host the kernel freed something, a packet or a socket's message, as dropped and told nobody: in an interrupt it may pass eBPF over", plural(int(n), "time", "times")))
 	}
 	if a.Confidence != Certain { // they say what could not be seen
 		a.Evidence = append(a.Evidence, s.Notes...)

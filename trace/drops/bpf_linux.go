@@ -105,7 +105,8 @@ func (p *probe) counts() (c counts, err error) {
 	return c, nil
 }
 
-// missed is how many drops of the whole host the kernel passed the program over for, at least.
+// missed is how often the kernel passed the program over, at least: for whatever of the whole host was
+// freed as dropped, packets or messages of netlink and Unix sockets.
 // The kernel counts some of these itself: raw tracepoints are not entered twice on a CPU. It is
 // what is known without perf, and may be more where a CPU came later, which perf does not count;
 // 0 where the kernel does not count either (before 5.12).

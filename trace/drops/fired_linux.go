@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -36,9 +35,6 @@ type firing struct {
 // offline is left out, also when it comes later.
 func openFirings(tracefs string, runs func() ([]uint64, error)) (_ *firings, err error) {
 	id, err := tracepointID(tracefs)
-	if errors.Is(err, errNoTracefs) && tracefs == "" {
-		id, err = unmounted()
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,9 +111,9 @@ func (c *firing) look(first bool, ahead int64) {
 	}
 }
 
-// missed is for how many drops the program was not run, of the whole host, of the CPUs that are
-// counted. Perf is asked first:
-// what is dropped meanwhile is then counted by the program alone, and never as missed.
+// missed is how often the tracepoint fired and the program was not run, of the whole host, of the
+// CPUs that are counted. Perf is asked first: what is freed meanwhile is then counted by the program
+// alone, and never as missed.
 func (s *firings) missed() (n uint64, err error) {
 	fired := make([]uint64, len(s.cpus))
 	for i := range s.cpus {
@@ -163,23 +159,4 @@ func (s *firings) Close() (err error) {
 		err = errors.Join(err, unix.Close(c.fd))
 	}
 	return err
-}
-
-// unmounted reads the tracepoint's number where tracefs is mounted nowhere: by a mount
-// that is in no namespace, and goes with its descriptor.
-func unmounted() (id uint64, err error) {
-	fs, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
-	if err != nil {
-		return 0, os.NewSyscallError("fsopen", err)
-	}
-	defer unix.Close(fs)
-	if err := unix.FsconfigCreate(fs); err != nil {
-		return 0, os.NewSyscallError("fsconfig", err)
-	}
-	mount, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
-	if err != nil {
-		return 0, os.NewSyscallError("fsmount", err)
-	}
-	defer unix.Close(mount)
-	return tracepointID(fmt.Sprintf("/proc/self/fd/%d", mount))
 }

@@ -239,18 +239,6 @@ func TestFiringsRefused(t *testing.T) {
 	}
 }
 
-// TestUnmounted: the tracepoint's number is the same where tracefs is mounted nowhere.
-func TestUnmounted(t *testing.T) {
-	nettest.Kernel(t)
-	want, err := tracepointID(tracefs(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if id, err := unmounted(); err != nil || id != want {
-		t.Errorf("%d, want %d, %v", id, want, err)
-	}
-}
-
 // TestMissedUnread: where the misses cannot be read they stay as they are, and the Reader
 // goes on; where perf's cannot, the kernel's own count is left.
 func TestMissedUnread(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -13,9 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// errNoTracefs says that nobody knows the tracepoint's number.
-var errNoTracefs = errors.New("tracefs is not mounted, so that the number of the tracepoint is not known")
 
 // perfReader reads the tracepoint through perf_event_open(2): reason and place, without
 // packet and namespace. The kernel closes it with its descriptors.
@@ -46,10 +42,11 @@ func openPerf(tracefs string, pages int) (_ *perfReader, err error) {
 			_ = p.Close()
 		}
 	}()
-	var id uint64
-	if id, p.f, err = findTracepoint(tracefs); err != nil {
+	id, f, err := findTracepoint(tracefs)
+	if err != nil {
 		return nil, err
 	}
+	p.f = f
 	list, err := onlineCPUs()
 	if err != nil {
 		return nil, err
@@ -83,50 +80,6 @@ func openPerf(tracefs string, pages int) (_ *perfReader, err error) {
 		p.cpus[len(p.cpus)-1].ring = ring
 	}
 	return p, nil
-}
-
-// findTracepoint reads the tracepoint's number and format.
-func findTracepoint(tracefs string) (id uint64, f *format, err error) {
-	id, at, err := tracepoint(tracefs)
-	if err != nil {
-		return 0, nil, err
-	}
-	text, err := os.ReadFile(filepath.Join(at, "format"))
-	if err != nil {
-		return 0, nil, err
-	}
-	f, err = parseFormat(string(text))
-	return id, f, err
-}
-
-// tracepoint reads the tracepoint's number from where tracefs is mounted, the usual places if
-// "", and tells where its files are.
-func tracepoint(tracefs string) (id uint64, at string, err error) {
-	places := []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
-	if tracefs != "" {
-		places = []string{tracefs}
-	}
-	err = errNoTracefs
-	for _, dir := range places {
-		at := filepath.Join(dir, "events/skb/kfree_skb")
-		b, e := os.ReadFile(filepath.Join(at, "id"))
-		if errors.Is(e, os.ErrNotExist) {
-			continue
-		}
-		if e != nil {
-			err = e
-			continue
-		}
-		id, err = strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
-		return id, at, err
-	}
-	return 0, "", err
-}
-
-// tracepointID is the tracepoint's number.
-func tracepointID(tracefs string) (uint64, error) {
-	id, _, err := tracepoint(tracefs)
-	return id, err
 }
 
 // onlineCPUs lists the numbers of the CPUs at work: 0-3,5.

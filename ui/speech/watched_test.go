@@ -66,7 +66,7 @@ func TestLifts(t *testing.T) {
 	for _, s := range []drop.Step{drop.StepBPF, drop.StepPerf, drop.StepProc} {
 		said = append(said, s.Words())
 	}
-	for _, file := range []string{"lift_linux", "layout_linux", "perf_linux", "bpf_linux", "format"} {
+	for _, file := range []string{"lift_linux", "layout_linux", "perf_linux", "tracefs_linux", "bpf_linux", "format"} {
 		said = append(said, answers(t, "../../trace/drops/"+file+".go", file == "lift_linux")...)
 	}
 	if len(said) < 25 {

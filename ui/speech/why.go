@@ -305,7 +305,7 @@ func findings() [][2]string {
 		{`(\d+) losses of unknown size` + rest, `$1 次数量不明的丢失@$2@`},
 		{`(\d+) packets held back by the rate limit` + rest, `$1 个报文被限速挡下@$2@`},
 		{`(\d+) drops told only by reason and place`, `$1 次丢弃只得知原因与位置`},
-		{`of (\d+) drops in the whole host the kernel told nobody: in an interrupt it may pass eBPF over`, `整台主机有 $1 次丢弃内核没有报告：在中断中它可能跳过 eBPF`},
+		{`(\d+) times? in the whole host the kernel freed something, a packet or a socket's message, as dropped and told nobody: in an interrupt it may pass eBPF over`, `整台主机有 $1 次，内核把某个东西（报文或套接字的消息）当作丢弃而释放，却没有报告：在中断中它可能跳过 eBPF`},
 		{`by the rules of now it may have been (.+)`, `按现在的规则，可能是 @$1@`},
 		{`or (\d+) more rules? of that hook`, `或该 hook 的另外 $1 条规则`},
 		// What to do.
