@@ -256,12 +256,14 @@ func (w *whyRun) bridge() string {
 func (w *whyRun) answer(s *why.Seen) *why.Answer {
 	a := why.Judge(s)
 	switch {
+	case a.Asks != nil && a.Asks.Proto.ICMP():
+		s.NoEcho = drops.NoEcho(w.ns, a.Asks.To.Addr())
 	case a.Asks != nil:
 		s.Socket, s.NoSocket = w.socket(*a.Asks, s.Over)
-	case a.Hop != nil && (s.Over || a.Kind == why.Works): // that a request's takes its time is no news
+	case a.Hop != nil && (s.Over || a.Kind == why.Works || a.Kind == why.Stalled): // that a request's takes its time is no news
 		s.Hop, s.HopOf = w.hop(*a.Hop, s.Over), *a.Hop
 	}
-	if s.Socket == nil && !s.NoSocket && s.Hop == nil {
+	if s.Socket == nil && !s.NoSocket && s.Hop == nil && s.NoEcho == "" {
 		return a
 	}
 	return why.Judge(s)

@@ -139,6 +139,12 @@ func noSocket(p *Drop, f *Facts, e *Explanation) {
 	case len(f.Nearby) > 0:
 		e.fact("the port is bound to %s only", strings.Join(f.Nearby, ", "))
 		e.Do = "bind the service to " + p.Packet.Dst.String() + " or to all addresses"
+		switch at := f.Nearby[0]; {
+		case strings.Contains(at, " on "):
+			e.Do = "the program binds its socket to an interface (SO_BINDTODEVICE): let it take " + p.In + ", or none"
+		case strings.Contains(at, " for "):
+			e.Do = "the program connects its socket, which then hears that one alone: is it restarted for a client that came back from another port?"
+		}
 		return
 	case f.Listener == ListenerNone:
 		e.fact("no socket of this host has that port")
@@ -196,6 +202,30 @@ func neighbourFailed(p *Drop, e *Explanation) {
 	}
 }
 
+// Unresolved reports whether the packet was dropped since its next hop was not found.
+func (d *Drop) Unresolved() bool {
+	switch d.Reason {
+	case "NEIGH_FAILED", "NEIGH_QUEUEFULL":
+		return true
+	case "NOT_SPECIFIED":
+		return unanswered(stem(d.Place))
+	}
+	return false
+}
+
+// unanswered reports whether a function drops what waited for a neighbour.
+func unanswered(place string) bool {
+	return place == "neigh_invalidate" || place == "arp_error_report" || place == "ndisc_error_report"
+}
+
+// NextHop is the neighbour that the packet was to be sent to, as far as it is known.
+func (d *Drop) NextHop() *Neighbour {
+	if d.Facts != nil && d.Facts.Neighbour != nil {
+		return d.Facts.Neighbour
+	}
+	return &Neighbour{Addr: d.Packet.Dst, Dev: d.Out}
+}
+
 // localnet names the address and the sysctl.
 func localnet(p *Drop, f *Facts, e *Explanation) {
 	for _, a := range []struct {
@@ -207,6 +237,21 @@ func localnet(p *Drop, f *Facts, e *Explanation) {
 		}
 	}
 	sysctlFacts(f, e)
+}
+
+// noEcho names the sysctl by which a host answers no echo.
+func noEcho(p *Drop, e *Explanation) {
+	e.Words = "this host did not answer the echo"
+	if p.Facts == nil {
+		return
+	}
+	sysctlFacts(p.Facts, e)
+	for _, s := range p.Facts.Sysctls {
+		if s.Value == "1" {
+			e.Words, e.Do = "this host answers no echo", "sysctl -w "+s.Name+"=0"
+			return
+		}
+	}
 }
 
 // queue tells a full queue from an interface that is not there.

@@ -250,6 +250,14 @@ func unspecified(p *Drop, e *Explanation) {
 	if p.Facts != nil && p.Facts.To != nil {
 		to = p.Facts.To
 	}
+	switch {
+	case unanswered(place):
+		neighbourFailed(p, e)
+		return
+	case (place == "icmpv6_rcv" || place == "icmp_rcv") && p.Packet.ICMPType == map[bool]uint8{false: 8, true: 128}[p.Packet.Family == model.FamilyIPv6]:
+		noEcho(p, e)
+		return
+	}
 	switch place {
 	case "ip_error", "dst_discard", "dst_discard_out", "ip6_pkt_discard", "ip6_pkt_discard_out", "ip6_pkt_prohibit", "ip6_pkt_prohibit_out":
 		if refusedRoute(p, e, to) {
@@ -257,8 +265,6 @@ func unspecified(p *Drop, e *Explanation) {
 		}
 		e.Words = "its route says that it is to be thrown away: blackhole, prohibit or unreachable"
 		e.Do = "ip route get DESTINATION; ip route show type blackhole (prohibit, unreachable)"
-	case "neigh_invalidate", "arp_error_report", "ndisc_error_report":
-		neighbourFailed(p, e)
 	case "ip6_mc_input", "ip_mc_output", "ip6_input":
 		e.Words, e.Do, e.Grade = "it is for a multicast group that nobody on this host has joined", "", Usual
 	case "tcp_v4_rcv", "tcp_v6_rcv": // without a reason: what has been dealt with (tcp_timewait_state_process, tcp_check_req)

@@ -18,7 +18,7 @@ type Facts struct {
 	Listener Listener
 	// Nearby are the addresses and ports where a socket of the protocol waits, at most 8,
 	// that are no answer: other addresses with this port first. One that hears a single peer
-	// is "10.0.0.1:53 for 10.0.0.9:7".
+	// is "10.0.0.1:53 for 10.0.0.9:7", one that is bound to an interface "0.0.0.0:53 on eth1".
 	Nearby []string
 	// Conntrack is the state of the connection table.
 	Conntrack *Conntrack

@@ -105,9 +105,9 @@ func hooks() map[string]model.Hook {
 	m := map[string]model.Hook{}
 	for h, names := range map[model.Hook]string{
 		model.HookPrerouting:  "ip_rcv ip_list_rcv ip_sublist_rcv ipv6_rcv ipv6_list_rcv ip6_sublist_rcv br_nf_pre_routing br_nf_pre_routing_ipv6 br_nf_pre_routing_finish br_handle_frame",
-		model.HookInput:       "ip_local_deliver ip6_input ip6_mc_input br_pass_frame_up",
+		model.HookInput:       "ip_local_deliver ip6_input ip6_mc_input br_pass_frame_up arp_rcv",
 		model.HookForward:     "ip_forward ip6_forward br_nf_forward br_nf_forward_ip __br_forward br_forward ip_mr_forward ip6mr_forward2 ipmr_queue_xmit",
-		model.HookOutput:      "__ip_local_out __ip6_local_out ip6_xmit raw_sendmsg rawv6_sendmsg raw_send_hdrinc rawv6_send_hdrinc ndisc_send_skb igmp6_send mld_sendpack ip6_local_out ip_local_out",
+		model.HookOutput:      "__ip_local_out __ip6_local_out ip6_xmit raw_sendmsg rawv6_sendmsg raw_send_hdrinc rawv6_send_hdrinc ndisc_send_skb igmp6_send mld_sendpack ip6_local_out ip_local_out arp_xmit",
 		model.HookPostrouting: "ip_output ip_mc_output ip6_output ip6_mc_output br_nf_post_routing br_forward_finish ip6_finish_output",
 		model.HookIngress:     "__netif_receive_skb_core __netif_receive_skb_one_core nf_ingress",
 		model.HookEgress:      "__dev_queue_xmit nf_hook_egress",

@@ -83,7 +83,7 @@ func ipReasons() Dictionary {
 		"IPV6_NDISC_NS_OTHERHOST": {Says: "a neighbour solicitation was for another host's frame", Grade: Usual},
 		"IP_TUNNEL_ECN":           {Says: "the congestion marks of the tunnel's inner and outer header contradict each other", Do: "the tunnel's other end or a router between handles ECN wrongly"},
 		"TUNNEL_TXINFO":           {Says: "the tunnel was given no destination to send it to", Do: "a tunnel made with `external` needs a route or an OVS flow that names its end"},
-		"XFRM_POLICY":             {Says: "an IPsec policy forbids it, mostly because it came unencrypted", Do: "ip xfrm policy; ip xfrm state; /proc/net/xfrm_stat"},
+		"XFRM_POLICY":             {Says: "an IPsec policy does not let it by: it forbids it, or it came unencrypted, or what would encrypt it (a state) is not there", Do: "ip xfrm policy; ip xfrm state; /proc/net/xfrm_stat"},
 		"ICMP_CSUM":               {Says: "its ICMP checksum is wrong", Do: "a broken cable, NIC or tunnel on the way, or checksum offload"},
 		"INVALID_PROTO":           {Says: "the protocol of the packet is none that belongs here"},
 	}

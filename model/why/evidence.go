@@ -46,7 +46,9 @@ func (a *Answer) evidence(s *Seen, v *verdict, all []*verdict, words drop.Dictio
 	case Works:
 		a.Do = v.do
 	case Netfilter:
-		a.Do, a.Untraced = "", v.by.drop
+		if a.Do, a.Untraced = "", v.untraced(); v.cut != nil {
+			a.Do, a.Drops = letThem, append(a.Drops, v.cut)
+		}
 		if c := v.only(s); c != nil {
 			a.By = *c
 		}
@@ -92,6 +94,13 @@ func (a *Answer) halves(s *Seen, v *verdict) {
 			a.Do = "ip route get " + v.by.packet.Src.String() + " on the server: have the replies come back by this host, or do not ask for a state here"
 		}
 	}
+	if n, by := v.talk.circling(); n > 0 {
+		a.Evidence = append(a.Evidence, fmt.Sprintf("packets of it came back %s by %s, where they had left, with a smaller TTL: a route leads in a circle", plural(n, "time", "times"), by))
+		a.Do = "ip route get " + v.talk.orig.Dst.String() + " here and on the next hop behind " + by + ": each sends it to the other"
+	}
+	if v.kind == NoReply && s.NoEcho != "" && here(v.by) {
+		a.Do = "sysctl -w " + s.NoEcho + "=0"
+	}
 	if v.kind == NoReply && v.hairpin(s) {
 		a.Do = "masquerade it: have what comes from " + v.by.journey.Out + " and goes out there again, translated, leave with this host's address"
 	}
@@ -114,7 +123,7 @@ func (a *Answer) suspects(v *verdict, words drop.Dictionary) {
 			a.Reason = d.Reason
 		}
 	}
-	if v.waits != nil {
+	if v.waits != nil && v.cut == nil {
 		a.Do = fmt.Sprintf("ip neigh show %s dev %s: is the address right, is that host up and on this link?", v.waits.Addr, v.waits.Dev)
 	}
 }
@@ -229,8 +238,8 @@ func (k Kind) words() string {
 // asks names the request whose socket, or the packet whose next hop, would tell more.
 func (a *Answer) asks(v *verdict) {
 	switch {
-	case v.kind == Works:
-		if x := v.talk.lastReply(); x != nil {
+	case v.kind == Works || v.kind == Stalled:
+		if x := v.sentLast(); x != nil {
 			a.Hop = x.hop()
 		}
 	case v.asks:

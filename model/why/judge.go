@@ -3,6 +3,7 @@ package why
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"nfscope/model"
 	"nfscope/model/drop"
@@ -22,8 +23,12 @@ type verdict struct {
 	because    string
 	// counters are those that make a cause likely.
 	counters []*drop.Drop
-	// waits is the neighbour that the packet waits for, nil where it does not.
+	// waits is the neighbour that the packet waits for, nil where it does not; cut what netfilter
+	// dropped of the question for it or its answer.
 	waits *drop.Neighbour
+	cut   *drop.Drop
+	// owed is the newest copy of a segment that was not acknowledged, nil where there is none.
+	owed *sight
 	// asks is true where the socket that the request was for would tell more.
 	asks bool
 	// borne is true where the flow works all the same: kind is what some of its packets met.
@@ -36,6 +41,8 @@ type verdict struct {
 	do     string
 	partly bool
 	more   bool
+	// long is true where packets are too long for the way on, and nobody tells the client.
+	long bool
 	// came is true where conntrack alone says that a reply came: nobody traced it.
 	came bool
 }
@@ -102,6 +109,9 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 			switch {
 			case x.reply != (side == Reply) || !x.lost() || t.done(x):
 			case !t.bearable(x):
+				if y := t.silenced(); y != nil && y.lost() && tooLarge(y.packet) && x.reason() == "PKT_TOO_BIG" {
+					v.long, x, side = true, y, Reply // who hears of it sends shorter ones
+				}
 				v.blame(s, x, side)
 				return v
 			case borne == nil:
@@ -129,7 +139,7 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 	}
 	switch x := t.refusal(); {
 	case x != nil:
-		v.kind, v.side, v.by, v.because = Refused, Reply, x, "both the request and what came back were seen"
+		v.refuse(s, x)
 	case t.requests.Delivered > 0 && t.replies.Seen == 0:
 		v.unanswered(s, words)
 	case t.replies.Delivered > 0 && t.requests.Seen == 0:
@@ -137,10 +147,8 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		v.because = "only what came back was seen, the request was not"
 	case t.replies.Delivered > 0:
 		v.works(s)
-		if x := t.lastReply(); v.waitsFor(x, s) {
-			v.side, v.by, v.like = Reply, x, []*sight{x}
-			x.fate = open
-			t.replies.Delivered--
+		if x := v.sentLast(); v.waitsFor(x, s) {
+			v.hold(x)
 		}
 	default:
 		v.kind, v.side, v.confidence, v.because = Unknown, Request, Open, "the packets are still under way"
@@ -205,6 +213,9 @@ func (v *verdict) blame(s *Seen, x *sight, side Side) {
 		v.because = "no rule dropped it, and the kernel says why it did"
 	default:
 		v.because = "the kernel says so; it did not come to the trace"
+	}
+	if v.kind == Kernel && x.drop.Unresolved() {
+		v.isCut(s, x.drop.NextHop())
 	}
 }
 
@@ -408,28 +419,6 @@ func (v *verdict) undeliver() {
 	v.talk.requests.Delivered -= len(v.like)
 }
 
-// lastReply is the newest reply that came through.
-func (t *talk) lastReply() (last *sight) {
-	for _, x := range t.sights {
-		if x.reply && x.fate == arrived {
-			last = x
-		}
-	}
-	return last
-}
-
-// waitsFor reports whether a packet that left the last chain waits for its next hop, and makes
-// that the verdict.
-func (v *verdict) waitsFor(x *sight, s *Seen) bool {
-	n, h := s.Hop, x.hop()
-	if h == nil || n == nil || *h != s.HopOf || !n.Unresolved() {
-		return false
-	}
-	v.kind, v.waits, v.confidence = Kernel, n, Likely
-	v.because = "it left the last chain, and its next hop has no address on the link: the kernel's entry is " + n.State
-	return true
-}
-
 // stranded reports whether this host has no way back to who asked: its answer is never sent,
 // so that no rule, no drop and often no counter tells of it.
 func (v *verdict) stranded(s *Seen) bool {
@@ -454,22 +443,41 @@ func (v *verdict) hairpin(s *Seen) bool {
 func here(x *sight) bool { return x.journey != nil && x.journey.Path == journey.PathInput }
 
 // refusal finds what told the client that it is not wanted: a reset, or an ICMP error, which
-// came to it.
+// came to it. Behind an answer a later error counts, but not of TCP, which takes it for passing and
+// sends again.
 func (t *talk) refusal() *sight {
+	var answered time.Time
 	for _, x := range t.sights {
 		if p := x.packet; x.reply && x.fate == arrived && p.Proto == model.ProtoTCP && p.Flags&model.RST != 0 && !t.opened() {
 			return x
 		}
+		if x.reply {
+			answered = x.at
+		}
 	}
-	if t.replies.Seen > 0 {
+	if t.replies.Seen > 0 && t.orig.Proto == model.ProtoTCP {
 		return nil
 	}
 	for _, x := range t.about {
-		if x.fate == arrived && refuses(x.packet) && t.toClient(x) {
+		if x.fate == arrived && refuses(x.packet) && t.toClient(x) && x.at.After(answered) {
 			return x
 		}
 	}
 	return nil
+}
+
+// refuse makes what told the client that it is not wanted the verdict. One who was answered before may
+// be answered again.
+func (v *verdict) refuse(s *Seen, x *sight) {
+	v.kind, v.side, v.by, v.because = Refused, Reply, x, "both the request and what came back were seen"
+	if !x.about || v.talk.replies.Seen == 0 {
+		return
+	}
+	if blind := v.talk.blind(s); blind != "" {
+		v.confidence, v.because = Likely, blind
+	} else if !s.Over {
+		v.confidence, v.because = Likely, "a reply may still come"
+	}
 }
 
 // opened reports whether the server took the connection before.

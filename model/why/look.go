@@ -29,7 +29,8 @@ type Look struct {
 	began time.Time
 	ended time.Time
 	drops []*drop.Drop
-	over  uint64 // drops of the flow that were not kept
+	asked []*drop.Drop // of ARP and neighbour discovery
+	over  uint64       // drops of the flow that were not kept
 	probe *Probe
 	snap  *snapshot.Snapshot
 	// base and then are what was known to be lost when it began: what comes to be known later
@@ -51,6 +52,7 @@ func (l *Look) Begin(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.began, l.ended, l.over, l.base, l.then = now, time.Time{}, 0, snapshot.Loss{}, drop.Watch{}
+	l.asked = nil
 	l.drops = slices.DeleteFunc(l.drops, func(d *drop.Drop) bool { return !d.HasPacket() || d.Time.Before(now.Add(-early)) })
 	if l.snap != nil {
 		l.base, l.then = l.snap.Loss, l.snap.Drops.Watch
@@ -67,11 +69,18 @@ func (l *Look) End(now time.Time) {
 
 // Drop takes what the kernel threw away.
 func (l *Look) Drop(d *drop.Drop) {
-	if d.HasPacket() && l.both.Drop(d) != filter.Yes || d.ARP != "" {
+	asked := cuts(d)
+	if !asked && (d.HasPacket() && l.both.Drop(d) != filter.Yes || d.ARP != "") {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if asked {
+		if len(l.asked) < mostAsked {
+			l.asked = append(l.asked, d)
+		}
+		return
+	}
 	if len(l.drops) >= mostDrops {
 		l.over += d.Count
 		return
@@ -105,7 +114,7 @@ func (l *Look) Probe(p Probe) {
 func (l *Look) Seen(now time.Time, over bool) *Seen {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &Seen{Filter: l.filter, Began: l.began, Over: over, Ended: l.ended, Drops: slices.Clone(l.drops), Place: l.place, Probe: l.probe}
+	s := &Seen{Filter: l.filter, Began: l.began, Over: over, Ended: l.ended, Drops: slices.Clone(l.drops), Asked: slices.Clone(l.asked), Place: l.place, Probe: l.probe}
 	if l.began.IsZero() { // ended before anything was armed
 		s.Drops = nil
 		return s

@@ -82,16 +82,6 @@ func sights(s *Seen, words drop.Dictionary) []*sight {
 	return out
 }
 
-// neighbourly reports whether a packet is IPv6's neighbour discovery or a report of groups:
-// a filter that names ICMPv6 brings them along, and they are no flow.
-func neighbourly(p *model.Packet) bool {
-	if p.Proto != model.ProtoICMPv6 || !p.Transport {
-		return false
-	}
-	t := p.ICMPType
-	return t >= 130 && t <= 137 || t == 143
-}
-
 // sentToSelf reports whether the packet's other half tells more: what this host sends to
 // itself leaves by lo and comes in again.
 func sentToSelf(j *journey.Journey) bool {

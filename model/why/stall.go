@@ -36,10 +36,10 @@ type conversation struct {
 	// begun is true where its opening was seen, over where one end closed it.
 	begun, over bool
 	// stuck is the first copy of a segment that was sent again and never acknowledged, times how
-	// often it was sent, newest when last; pending is the last segment that is not acknowledged.
+	// often it was sent, newest the last copy; pending is the last segment that is not acknowledged.
 	stuck   *sight
 	times   int
-	newest  time.Time
+	newest  *sight
 	pending *sight
 	// asked and said are true where the client and the server sent something; waited is how long
 	// the client waited after that, to its FIN or to the end of the looking.
@@ -135,11 +135,11 @@ func (x *sight) same(y *sight) bool {
 	return y.reply == x.reply && q.Transport && y.fate == arrived && q.Seq == p.Seq && carries(q) && q.Flags&ends == p.Flags&ends
 }
 
-// copies counts how often a segment was seen, and tells when last.
-func (t *talk) copies(x *sight) (n int, newest time.Time) {
+// copies counts how often a segment was seen, and gives the last copy.
+func (t *talk) copies(x *sight) (n int, newest *sight) {
 	for _, y := range t.sights {
 		if x.same(y) {
-			n, newest = n+1, y.at
+			n, newest = n+1, y
 		}
 	}
 	return n, newest
@@ -168,6 +168,9 @@ func (v *verdict) works(s *Seen) {
 		return
 	}
 	c, blind := v.talk.conversed(s), v.talk.blind(s)
+	if v.owed = c.pending; c.stuck != nil {
+		v.owed = c.newest
+	}
 	// One that was open before may be one that only listens.
 	v.more = c.stuck != nil || c.pending != nil || !c.over && !(c.said && (c.asked || !c.begun))
 	switch {
@@ -209,7 +212,7 @@ func (v *verdict) stuck(s *Seen, c *conversation, blind string) {
 	switch {
 	case blind != "":
 		v.confidence, v.because = Likely, blind
-	case !s.Over || c.times < surely && s.Began.Add(s.Looked).Sub(c.newest) < late:
+	case !s.Over || c.times < surely && s.Began.Add(s.Looked).Sub(c.newest.at) < late:
 		v.confidence, v.because = Likely, "it may still be acknowledged"
 	}
 }

@@ -286,6 +286,7 @@ func (t *talk) count() {
 		seq, ack uint32
 		flags    model.TCPFlags
 		length   int
+		ttl      uint8 // what goes round in a circle is not sent again
 	}
 	before := map[known]bool{}
 	for _, x := range t.sights {
@@ -301,7 +302,7 @@ func (t *talk) count() {
 			c.Delivered++
 		}
 		if p := x.packet; p.Proto == model.ProtoTCP && p.Transport && p.Flags&(model.SYN|model.FIN) != 0 {
-			k := known{p.Tuple(), p.Seq, p.Ack, p.Flags, p.Length}
+			k := known{p.Tuple(), p.Seq, p.Ack, p.Flags, p.Length, p.TTL}
 			if x.again = before[k]; x.again {
 				c.Again++
 			}

@@ -124,10 +124,18 @@ func on(c *model.Chain, d *drop.Drop) bool {
 
 // suspects are those of the verdict's packet, nil where nobody asked.
 func (v *verdict) suspects(s *Seen) *Suspects {
-	if v.kind != Netfilter || s.Untraced != v.by.drop {
+	if v.kind != Netfilter || s.Untraced != v.untraced() {
 		return nil
 	}
 	return s.Suspects
+}
+
+// untraced is the drop by netfilter that the verdict rests on.
+func (v *verdict) untraced() *drop.Drop {
+	if v.cut != nil {
+		return v.cut
+	}
+	return v.by.drop
 }
 
 // only is the one rule that can have dropped the verdict's packet, nil where there are several,

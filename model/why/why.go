@@ -109,6 +109,8 @@ type Seen struct {
 	// Drops are those of the kernel that may be of the flow, and counters that rose, in the
 	// order of their time.
 	Drops []*drop.Drop
+	// Asked are questions and answers of ARP and neighbour discovery that netfilter dropped, whosever.
+	Asked []*drop.Drop
 	// Flows are conntrack's entries that the filter matches, a few of them.
 	Flows []*flow.Flow
 	// Routes are the namespace's, nil where they are not known.
@@ -131,6 +133,9 @@ type Seen struct {
 	// true where all were asked for and none is there.
 	Socket   *Socket
 	NoSocket bool
+	// NoEcho is the sysctl that keeps this host from answering an echo; "" where none does, or nobody
+	// asked.
+	NoEcho string
 	// Hop is the neighbour that a packet was sent on to, by the way out HopOf; nil where nobody
 	// asked.
 	Hop   *drop.Neighbour
@@ -216,8 +221,8 @@ type Answer struct {
 	unheard bool
 	// Asks is the request whose socket here would tell more, nil where none would.
 	Asks *Call
-	// Hop is where the request was sent that no reply came to, or the last reply; nil where it
-	// was for this host: a packet that waits for a neighbour is not delivered.
+	// Hop is where the request was sent that no reply came to, what was not acknowledged, or the
+	// last reply; nil where it was for this host: a packet that waits for a neighbour is not delivered.
 	Hop *Hop
 }
 

@@ -84,6 +84,8 @@ func (v *verdict) whose(name string) string {
 		return name + " was "
 	}
 	switch t := v.talk; {
+	case v.long:
+		return fmt.Sprintf("%s: packets that are too long for the way on are dropped here, and the ICMP error from %s that tells the client was ", name, v.by.packet.Src)
 	case v.by.about:
 		return fmt.Sprintf("%s: the request was %s, and the ICMP error about it from %s, %s, was ", name, v.arrival(), v.by.packet.Src, errorWords(v.by.packet))
 	case t.requests.Delivered > 0:
@@ -116,21 +118,13 @@ func (v *verdict) end(s *Seen, words drop.Dictionary) string {
 		}
 		return "dropped by conntrack, no rule did it: " + x.words.Without
 	case Netfilter:
-		who := "netfilter"
-		if h := x.drop.Hook; h != model.HookNone {
-			who += " in the " + h.String() + " hook"
+		if v.cut != nil {
+			return v.notFound(s)
 		}
-		if c := v.only(s); c != nil {
-			return "dropped by " + who + ", likely by " + c.Words()
-		}
-		return "dropped by " + who + ", by a rule or a policy that was not traced"
+		return v.byNetfilter(s)
 	case Kernel:
 		if n := v.waits; n != nil {
-			asked := "ARP"
-			if n.Addr.Is6() {
-				asked = "neighbour discovery"
-			}
-			return fmt.Sprintf("not delivered, no rule did it: likely it waits for the next hop %s on %s, which does not answer %s (%s)", n.Addr, n.Dev, asked, n.State)
+			return fmt.Sprintf("not delivered, no rule did it: likely it waits for the next hop %s on %s, which does not answer %s (%s)", n.Addr, n.Dev, asking(n.Addr), n.State)
 		}
 		if len(v.counters) > 0 {
 			return kernel + "likely " + suspicion(v.counters, words)
@@ -145,6 +139,18 @@ func (v *verdict) end(s *Seen, words drop.Dictionary) string {
 		return "seen, and is still under way"
 	}
 	return x.journey.Outcome.Sentence
+}
+
+// byNetfilter says where netfilter dropped what was not traced, and which rule it likely was.
+func (v *verdict) byNetfilter(s *Seen) string {
+	who := "netfilter"
+	if h := v.untraced().Hook; h != model.HookNone {
+		who += " in the " + h.String() + " hook"
+	}
+	if c := v.only(s); c != nil {
+		return "dropped by " + who + ", likely by " + c.Words()
+	}
+	return "dropped by " + who + ", by a rule or a policy that was not traced"
 }
 
 // suspicion names what rose.
@@ -191,6 +197,9 @@ func (v *verdict) refused(s *Seen, name string) string {
 	case p.Proto == model.ProtoTCP:
 		return fmt.Sprintf("%s: the request was %s, and %s refused it by a TCP reset: nobody listens at that port, or a firewall there rejects it", name, v.arrival(), p.Src)
 	}
+	if v.talk.replies.Seen > 0 {
+		return fmt.Sprintf("%s: it was answered, and behind that an ICMP error came back from %s: %s", name, p.Src, errorWords(p))
+	}
 	return fmt.Sprintf("%s: the request was %s, and an ICMP error came back from %s: %s", name, v.arrival(), p.Src, errorWords(p))
 }
 
@@ -206,7 +215,7 @@ func (v *verdict) silence(s *Seen, name string) string {
 			return fmt.Sprintf("%s back in %s: hairpin without SNAT, %s answers %s on %s directly, so that the reply comes from an address that was not asked", head, span(s.Looked), v.by.to().Addr(), v.by.packet.Src, v.by.journey.Out)
 		}
 		if v.talk.unheard(s) {
-			return v.untraced(s, name)
+			return v.unheardOf(s, name)
 		}
 		return fmt.Sprintf("%s back in %s: look at %s and at the way there", head, span(s.Looked), to)
 	}
@@ -215,7 +224,11 @@ func (v *verdict) silence(s *Seen, name string) string {
 	case v.stranded(s):
 		return head + ": no route of this host leads back to " + v.by.packet.Src.String()
 	case v.talk.unheard(s):
-		return v.untraced(s, name)
+		return v.unheardOf(s, name)
+	case k == nil && s.NoEcho != "":
+		return head + ": this host answers no echo, " + s.NoEcho + " is 1"
+	case k == nil && echo(v.by.packet):
+		return head + " in " + span(s.Looked) + ": the kernel of this host answers an echo, and did not"
 	case k == nil:
 		return head + " in " + span(s.Looked) + ": no socket of a program is known to have taken it"
 	case k.Proto == model.ProtoUDP && k.Waiting > 0:
@@ -227,8 +240,13 @@ func (v *verdict) silence(s *Seen, name string) string {
 	return fmt.Sprintf("%s: the server's socket %s took it, and its program sends nothing back", head, k.At)
 }
 
-// untraced says no more of what came back than that it was not traced.
-func (v *verdict) untraced(s *Seen, name string) string {
+// echo reports whether a packet asks for an echo.
+func echo(p *model.Packet) bool {
+	return p.Transport && (p.Proto == model.ProtoICMP && p.ICMPType == 8 || p.Proto == model.ProtoICMPv6 && p.ICMPType == 128)
+}
+
+// unheardOf says no more of what came back than that it was not traced.
+func (v *verdict) unheardOf(s *Seen, name string) string {
 	return fmt.Sprintf("%s: the request was %s, and no reply was traced in %s", name, v.arrival(), span(s.Looked))
 }
 
@@ -295,8 +313,13 @@ func nothing(s *Seen, words drop.Dictionary) *Answer {
 		a.Do = "ip route get the destination; ip rule; an interface that is down has no routes"
 	} else if j := s.Simulated; j != nil {
 		a.Simulated, a.Journeys = j, []*journey.Journey{j}
+		if to := j.Packet.Dst; j.Path != journey.PathInput && s.Routes.Lack(to) {
+			a.Sentence += "; no route of this host leads to " + to.String()
+			a.Do = "ip route get " + to.String() + "; what a program here sends there is refused before it comes to a rule"
+		}
 		a.Sentence += "; " + reckoned(j)
 	}
+	a.deaf(s)
 	a.meanwhile(s, words)
 	a.where(s)
 	return a

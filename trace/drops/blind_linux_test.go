@@ -104,6 +104,7 @@ func sayings() map[at]string {
 		{"NOT_SPECIFIED", "ip_error"}:         "its route says that it is to be thrown away: blackhole, prohibit or unreachable",
 		{"NOT_SPECIFIED", "dst_discard_out"}:  "a route of kind blackhole throws it away",
 		{"NOT_SPECIFIED", "neigh_invalidate"}: "the next hop does not answer ARP or neighbour discovery",
+		{"NOT_SPECIFIED", "icmpv6_rcv"}:       "the kernel gave no reason; it happened in icmpv6_rcv",
 		{"NOT_SPECIFIED", "tcp_v4_rcv"}:       tcp,
 		{"NOT_SPECIFIED", "tcp_v6_rcv"}:       tcp,
 		{"IP_INNOROUTES", "ip6_pkt_prohibit"}: "a route of kind prohibit throws it away",

@@ -2,6 +2,7 @@ package drops
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -157,6 +158,10 @@ func sysctls(d *drop.Drop) (out []drop.Sysctl) {
 		names = []string{"net/core/somaxconn", "net/ipv4/tcp_max_syn_backlog", "net/ipv4/tcp_syncookies"}
 	case "SOCKET_RCVBUFF":
 		names = []string{"net/core/rmem_max", "net/core/rmem_default"}
+	case "NOT_SPECIFIED":
+		if p := &d.Packet; p.Proto.ICMP() && p.Transport {
+			names = echoes(p.Dst, p.ICMPType)
+		}
 	}
 	switch d.Station {
 	case drop.StationRouting, drop.StationForward:
@@ -175,6 +180,36 @@ func sysctls(d *drop.Drop) (out []drop.Sysctl) {
 		}
 	}
 	return out
+}
+
+// echoes are the sysctls that may keep a host from answering an echo to an address.
+func echoes(to netip.Addr, kind uint8) []string {
+	switch {
+	case to.Is4() && kind == 8:
+		return []string{"net/ipv4/icmp_echo_ignore_all"}
+	case to.Is6() && kind == 128 && to.IsMulticast():
+		return []string{"net/ipv6/icmp/echo_ignore_all", "net/ipv6/icmp/echo_ignore_multicast"}
+	case to.Is6() && kind == 128:
+		return []string{"net/ipv6/icmp/echo_ignore_all", "net/ipv6/icmp/echo_ignore_anycast"}
+	}
+	return nil
+}
+
+// NoEcho is the sysctl by which a namespace answers no echo to an address of its own, "" where none
+// does.
+func NoEcho(ns *netns.Handle, to netip.Addr) (name string) {
+	kind := uint8(8)
+	if to.Is6() {
+		kind = 128
+	}
+	_ = ns.Do(func() error {
+		n := echoes(to, kind)[0]
+		if b, err := os.ReadFile("/proc/sys/" + n); err == nil && strings.TrimSpace(string(b)) == "1" {
+			name = strings.ReplaceAll(n, "/", ".")
+		}
+		return nil
+	})
+	return name
 }
 
 // conntrack tells how full the table is and what its counters rose by lately, in the

@@ -1,9 +1,11 @@
 package drops
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -111,6 +113,29 @@ func causes() []cause {
 	add("bound elsewhere", func(a addrs) cause {
 		lo := map[bool]string{false: "127.0.0.1", true: "::1"}[a.v6]
 		return cause{at: atServer, ready: listen(net.JoinHostPort(lo, "8080")), fire: connect(a.at(a.server, "8080")), reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + net.JoinHostPort(lo, "8080") + " only"}
+	})
+	add("bound to another interface", func(a addrs) cause {
+		all := map[bool]string{false: "0.0.0.0:8082", true: "[::]:8082"}[a.v6]
+		return cause{at: atServer, ready: func(t testing.TB, n *nettest.Routed) {
+			nettest.Do(t, n.Server, func() error {
+				c := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+					cerr := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), "lo") })
+					return cmp.Or(cerr, err)
+				}}
+				l, err := c.Listen(t.Context(), map[bool]string{false: "tcp4", true: "tcp6"}[a.v6], all)
+				if err == nil {
+					t.Cleanup(func() { _ = l.Close() })
+				}
+				return err
+			})
+		}, fire: connect(a.at(a.server, "8082")), reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + all + " on lo only"}
+	})
+	add("an echo that is not answered", func(a addrs) cause {
+		if !a.v6 { // IPv4 frees it as used
+			return cause{}
+		}
+		return cause{at: atServer, setup: "sysctl -qw net.ipv6.icmp.echo_ignore_all=1", fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_ICMPV6}), reason: "NOT_SPECIFIED", station: drop.StationSocket, what: a.server,
+			says: "this host answers no echo", facts: []string{"net.ipv6.icmp.echo_ignore_all is 1"}}
 	})
 	add("no connection", func(a addrs) cause {
 		return cause{at: atServer, fire: frame(nettest.Frame{Src: a.client, Dst: a.server, Proto: unix.IPPROTO_TCP, SPort: 50000, DPort: 22, TCPFlags: 0x10}), reason: "NO_SOCKET",

@@ -12,6 +12,9 @@ import (
 	"nfscope/trace/netns"
 )
 
+// NoEcho is known on Linux alone.
+func NoEcho(*netns.Handle, netip.Addr) string { return "" }
+
 // NextHop is not known.
 func NextHop(*netns.Handle, netip.Addr, string) *drop.Neighbour { return nil }
 

@@ -2,6 +2,7 @@ package drops
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -218,7 +219,7 @@ func (f *factFinder) listeners(d *drop.Drop, a *drop.Facts) {
 		list = append(list, more...)
 	}
 	a.Listener = drop.ListenerNone
-	if s, ok := sockdiag.For(list, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort)); ok {
+	if s, ok := sockdiag.For(list, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort), sockdiag.Devices(f.ns, d.In)...); ok {
 		a.Listener = drop.ListenerThere
 		if s.Unsure6 && p.Family == model.FamilyIPv4 { // it may take IPv6 alone
 			a.Listener = drop.ListenerUnknown
@@ -232,6 +233,18 @@ func (f *factFinder) listeners(d *drop.Drop, a *drop.Facts) {
 		if s.Peer.IsValid() {
 			at += " for " + netip.AddrPortFrom(s.Peer.Addr().Unmap(), s.Peer.Port()).String()
 		}
+		if s.Device != 0 {
+			at += " on " + f.nameOf(s.Device)
+		}
 		a.Nearby = append(a.Nearby, at)
 	}
+}
+
+// nameOf is an interface's name, its number where that is not known.
+func (f *factFinder) nameOf(index int) string {
+	link, err := f.conn.LinkByIndex(index)
+	if err != nil {
+		return fmt.Sprintf("interface %d", index)
+	}
+	return link.Attrs().Name
 }

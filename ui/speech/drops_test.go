@@ -120,6 +120,11 @@ func fallen() (list []*drop.Drop) {
 		{Nearby: []string{"127.0.0.1:80"}}, {Nearby: []string{"[fe80::1%br-7]:80 for [fe80::2%br-7]:9", "127.0.0.1:80", "10.0.0.9:80 for 10.0.0.8:7"}}} {
 		add("NO_SOCKET", "__udp4_lib_rcv", udp, f, nil)
 	}
+	add("NO_SOCKET", "__udp4_lib_rcv", udp, &drop.Facts{Nearby: []string{"0.0.0.0:80 on eth7", "10.0.0.9:80 for 10.0.0.8:7 on eth8"}}, nil)
+	for _, p := range []model.Packet{packet(model.ProtoICMP, "10.0.0.1", "10.0.0.2", func(p *model.Packet) { p.ICMPType = 8 }), packet(model.ProtoICMPv6, "2001:db8::1", "2001:db8::2", func(p *model.Packet) { p.ICMPType = 128 })} {
+		add("NOT_SPECIFIED", "icmpv6_rcv", p, nil, nil)
+		add("NOT_SPECIFIED", "icmpv6_rcv", p, sysctl("net.ipv6.icmp.echo_ignore_all", "1"), nil)
+	}
 	add("NO_SOCKET", "tcp_v4_rcv", ack, nil, nil)
 	add("NO_SOCKET", "icmp_rcv", packet(model.ProtoICMP, "10.0.0.1", "10.0.0.2", nil), nil, nil)
 	add("NEIGH_FAILED", "neigh_invalidate", udp, &drop.Facts{Neighbour: &drop.Neighbour{Addr: udp.Dst, Dev: "eth1", State: "FAILED"}, Out: &drop.Link{Name: "eth1"}}, nil)

@@ -59,7 +59,7 @@ func ipReasons() map[string]string {
 		"the tunnel's other end or a router between handles ECN wrongly":                                                                                "隧道对端或中间的路由器处理 ECN 有误",
 		"the tunnel was given no destination to send it to":                                                                                             "没有告诉隧道把它发往哪里",
 		"a tunnel made with `external` needs a route or an OVS flow that names its end":                                                                 "用 `external` 建立的隧道，要由路由或 OVS 流表指明对端",
-		"an IPsec policy forbids it, mostly because it came unencrypted":                                                                                "IPsec 策略不许它通过，多半因为它没有加密",
+		"an IPsec policy does not let it by: it forbids it, or it came unencrypted, or what would encrypt it (a state) is not there":                    "IPsec 策略不许它通过：策略禁止它，或它没有加密，或没有用来加密它的 state",
 		"ip xfrm policy; ip xfrm state; /proc/net/xfrm_stat":                                                                                            "",
 		"its ICMP checksum is wrong":                                                                                                                    "ICMP 校验和错误",
 		"a broken cable, NIC or tunnel on the way, or checksum offload":                                                                                 "途中的网线、网卡或隧道有故障，或是校验和卸载所致",
