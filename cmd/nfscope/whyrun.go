@@ -225,7 +225,7 @@ func (w *whyRun) last() (*why.Answer, *why.Seen) {
 	switch {
 	case a.Kind == why.Nothing:
 		s.Simulated = w.look.Simulation()
-		s.Bridge = w.bridge()
+		s.Bridge, s.XDP = w.bridge(), drops.XDP(w.ns)
 		a = w.answer(s)
 	case a.Untraced != nil:
 		list := w.look.Suspects(a.Untraced)

@@ -146,6 +146,9 @@ type Seen struct {
 	// Bridge may pass on packets of the filter that are not traced, as no hook of IP sees them; ""
 	// where there is none, or nobody asked.
 	Bridge string
+	// XDP is an interface whose XDP program has packets before anybody is told of them; "" where none
+	// is, or nobody asked.
+	XDP string
 	// Simulated is a packet of the filter taken through the rules, nil where that could not
 	// be done, or was not needed.
 	Simulated *journey.Journey

@@ -298,6 +298,9 @@ func nothing(s *Seen, words drop.Dictionary) *Answer {
 	case s.Bridge != "":
 		a.Confidence, a.Because = Likely, "nothing was lost, but packets that the bridge "+s.Bridge+" only passes on may meet no hook that is traced"
 		a.Do = "net.bridge.bridge-nf-call-iptables=1 (bridge-nf-call-ip6tables for IPv6), of the module br_netfilter, shows it to the hooks, whose rules filter it then; what the bridge drops is among the drops"
+	case s.XDP != "":
+		a.Confidence, a.Because = Likely, "nothing was lost, but an XDP program has what comes by "+s.XDP+" before anything here sees it, and may drop it"
+		a.Do = "ip -d link show dev " + s.XDP
 	case s.Watch.Step != drop.StepBPF: // at a device, say
 		a.Confidence, a.Because = Likely, "nothing was lost, but of packets that are dropped before prerouting nothing is told here"
 	default:

@@ -18,6 +18,9 @@ func NoEcho(*netns.Handle, netip.Addr) string { return "" }
 // NextHop is not known.
 func NextHop(*netns.Handle, netip.Addr, string) *drop.Neighbour { return nil }
 
+// XDP is not known.
+func XDP(*netns.Handle) string { return "" }
+
 // Hidden is not known.
 func Hidden(*netns.Handle, bool, bool) string { return "" }
 

@@ -247,6 +247,7 @@ func certainties() [][2]string {
 		{`it may still come`, `它还可能来`},
 		{`nothing was lost, but of packets that are dropped before prerouting nothing is told here`, `没有丢失，但在 prerouting 之前被丢弃的报文，这里不得而知`},
 		{`nothing was lost, but packets that the bridge (\S+) only passes on may meet no hook that is traced`, `没有丢失，但网桥 $1 只是转发的报文，可能不经过任何被跟踪的 hook`},
+		{`nothing was lost, but an XDP program has what comes by (\S+) before anything here sees it, and may drop it`, `没有丢失，但从 $1 进来的报文先到一个 XDP 程序，它可能丢弃报文，而这里看不到`},
 		{`nothing was lost`, `没有丢失`},
 		{`the probe was answered \((.+)\), so its packets are none that the filter matches`, `探测得到了应答（$1），所以它的报文不符合过滤器`},
 		{`the probe's socket was told so, and no packet of it came to a hook`, `探测的 socket 得到了这个错误，而它的报文没有走到任何 hook`},
