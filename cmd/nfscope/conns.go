@@ -29,7 +29,7 @@ func (a *app) connsCommand() *cobra.Command {
 			"  nfscope conns --top=service tcp\n  nfscope conns --pools --follow\n  nfscope conns --stats",
 		RunE: func(c *cobra.Command, args []string) error {
 			top := c.Flags().Changed("top")
-			fl, err := parseFilter(args, filter.Flows)
+			fl, err := a.parseFilter(args, filter.Flows)
 			if err != nil {
 				return err
 			}
@@ -63,13 +63,19 @@ func (a *app) connsCommand() *cobra.Command {
 }
 
 // parseFilter reads the FILTER that the command line's words make up, of things of a
-// kind.
-func parseFilter(args []string, k filter.Kind) (*filter.Filter, error) {
+// kind, and says on the error output where tcpdump would read it otherwise.
+func (a *app) parseFilter(args []string, k filter.Kind) (*filter.Filter, error) {
 	f, err := filter.Parse(strings.Join(args, " "))
 	if err == nil {
 		err = f.Check(k)
 	}
-	return f, usage(err)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if note := f.Note(); note != "" {
+		fmt.Fprintln(a.err, "nfscope:", note)
+	}
+	return f, nil
 }
 
 // uncounted says why there are no counters, and how there will be.

@@ -39,7 +39,7 @@ func (a *app) dropsCommand() *cobra.Command {
 			"healthy host is left out, unless --all is given.",
 		Example: "  nfscope drops\n  nfscope drops --for 10s tcp and dst port 443\n  nfscope drops reason IP_RPFILTER --json | jq -r .reason_words",
 		RunE: func(_ *cobra.Command, args []string) (err error) {
-			if o.filter, err = parseFilter(args, filter.Drops); err != nil {
+			if o.filter, err = a.parseFilter(args, filter.Drops); err != nil {
 				return err
 			}
 			switch {

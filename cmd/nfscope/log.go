@@ -45,7 +45,7 @@ func (a *app) logCommand() *cobra.Command {
 			if args, err = o.sources(args); err != nil {
 				return err
 			}
-			if o.filter, err = parseFilter(args, filter.Packets); err != nil {
+			if o.filter, err = a.parseFilter(args, filter.Packets); err != nil {
 				return err
 			}
 			switch {

@@ -49,7 +49,7 @@ func (a *app) traceCommand() *cobra.Command {
 			if strings.TrimSpace(strings.Join(args, " ")) == "" {
 				return usagef("trace: a FILTER is missing, such as `tcp and dst port 80`; `ip or ip6` is everything")
 			}
-			f, err := parseFilter(args, filter.Journeys)
+			f, err := a.parseFilter(args, filter.Journeys)
 			if err != nil {
 				return err
 			}

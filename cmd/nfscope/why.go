@@ -50,7 +50,7 @@ func (a *app) whyCommand() *cobra.Command {
 			if strings.TrimSpace(strings.Join(args, " ")) == "" {
 				return usagef("why: a FILTER is missing, such as `tcp and dst host 10.2.0.2 and dst port 80`")
 			}
-			f, err := parseFilter(args, filter.Journeys)
+			f, err := a.parseFilter(args, filter.Journeys)
 			if err != nil {
 				return err
 			}

@@ -19,6 +19,7 @@ type Filter struct {
 	words []Word
 	text  []*leaf // what a rule's text answers
 	flows *plan
+	mixed bool
 }
 
 // Word is a word of the filter and the column it stands at, from 1, in runes.
@@ -69,7 +70,7 @@ func Parse(text string) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Filter{root: root, words: p.words}
+	f := &Filter{root: root, words: p.words, mixed: p.mixed}
 	if root != nil {
 		f.text, f.flows = numberText(root, nil), planOf(root)
 	}
@@ -82,6 +83,15 @@ func (f *Filter) String() string {
 		return ""
 	}
 	return f.root.String()
+}
+
+// Note says how the filter is read where pcap-filter(7), to which "and" and "or" bind alike
+// and are read from the left, reads something else; it is "" where both read the same.
+func (f *Filter) Note() string {
+	if !f.mixed {
+		return ""
+	}
+	return `"and" binds tighter than "or" here, other than in tcpdump: this is read as ` + f.String()
 }
 
 // Empty reports whether the filter matches everything because nothing was asked.

@@ -37,17 +37,16 @@ func TestParsePrintsCanonicalText(t *testing.T) {
 		{`chain DOCKER table nat rule 7 verdict drop dropped reason IP_RPFILTER`, "chain DOCKER and table nat and rule 7 and verdict drop and dropped and reason IP_RPFILTER"},
 		{`chain "and" or chain "a b\"c"`, `chain "and" or chain "a b\"c"`},
 		{"proto 6 or proto 99 or ip proto gre", "tcp or proto 99 or (ip and gre)"},
-		// What `tcpdump -d` makes of these and of what they print is the same program.
-		{"tcp or udp and dst port 99", "(tcp or udp) and dst port 99"},
-		{"udp and port 53 or tcp and port 80", "((udp and port 53) or tcp) and port 80"},
-		{"not tcp or udp and port 53", "(not tcp or udp) and port 53"},
+		{"tcp or udp and dst port 99", "tcp or (udp and dst port 99)"},
+		{"udp and port 53 or tcp and port 80", "(udp and port 53) or (tcp and port 80)"},
+		{"not tcp or udp and port 53", "not tcp or (udp and port 53)"},
 		{"tcp and (udp or icmp or ip6) or sctp", "(tcp and (udp or icmp or ip6)) or sctp"},
 		{"not tcp port 80", "not (tcp and port 80)"},
 		{"tcp port 80 or not 443", "(tcp and port 80) or not (tcp and port 443)"},
 		{"ip host 10.0.0.1 or 10.0.0.2", "(ip and host 10.0.0.1) or (ip and host 10.0.0.2)"},
 		{"tcp port 80 and host 10.0.0.1 or 10.0.0.2", "(tcp and port 80 and host 10.0.0.1) or host 10.0.0.2"},
-		{"udp or in eth0 tcp and port 53", "(udp or (in eth0 and tcp)) and port 53"},
-		{"(tcp or udp) or icmp and ip", "(tcp or udp or icmp) and ip"},
+		{"udp or in eth0 tcp and port 53", "udp or (in eth0 and tcp and port 53)"},
+		{"(tcp or udp) or icmp and ip", "tcp or udp or (icmp and ip)"},
 		{"not not tcp", "tcp"},
 		{"not (tcp or udp) and ip6", "not (tcp or udp) and ip6"},
 		{"not(tcp)", "not tcp"},
@@ -214,4 +213,30 @@ func parse(t testing.TB, text string) *filter.Filter {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// TestNote: where pcap-filter(7) reads something else it is said, and nowhere else; what is
+// said is read alike by both.
+func TestNote(t *testing.T) {
+	for text, want := range map[string]string{
+		"tcp or udp and port 53":                 "tcp or (udp and port 53)",
+		"tcp and port 80 or udp and port 53":     "(tcp and port 80) or (udp and port 53)",
+		"icmp and (tcp or udp and port 53)":      "icmp and (tcp or (udp and port 53))",
+		"(tcp or udp) or icmp and ip":            "tcp or udp or (icmp and ip)",
+		"udp and port 53 or tcp":                 "",
+		"(tcp or udp) and port 53":               "",
+		"tcp or (udp and port 53)":               "",
+		"(tcp and port 80) or (udp and port 53)": "",
+		"tcp port 80 or udp port 53 or icmp":     "",
+		"tcp":                                    "",
+	} {
+		f := parse(t, text)
+		note := f.Note()
+		if want == "" && note != "" || !strings.HasSuffix(note, want) || (want != "") != strings.Contains(note, "tcpdump") {
+			t.Errorf("%s: %q, want %q", text, note, want)
+		}
+		if again := parse(t, f.String()); again.Note() != "" || again.String() != f.String() {
+			t.Errorf("%s: %s is %s, %q", text, f, again, again.Note())
+		}
+	}
 }

@@ -1,43 +1,47 @@
 package filter
 
-// joined reads conditions joined by "and" and "or" up to the end or a ")". As in
-// pcap-filter(7) neither binds tighter than the other and they are read from the left:
-// "tcp or udp and port 53" is "(tcp or udp) and port 53".
+// joined reads conditions joined by "and" and "or" up to the end or a ")". "and" binds
+// tighter than "or"; pcap-filter(7) reads both from the left, so where that is something
+// else it is noted (Filter.Note).
 func (p *parser) joined() (*node, error) {
 	if p.depth++; p.depth > maxDepth {
 		return nil, &Error{Col: p.peek().col, Near: p.peek().text, Why: "too many parentheses: simplify the filter"}
 	}
 	defer func() { p.depth-- }()
-	kids, err := p.beside(false)
+	var kids []*node
+	for behind := false; ; behind = true {
+		k, err := p.all(behind)
+		if err != nil {
+			return nil, err
+		}
+		if k.op == opOr {
+			kids = append(kids, k.kids...)
+		} else {
+			kids = append(kids, k)
+		}
+		if p.peek().kind != tokOr {
+			return one(opOr, kids), nil
+		}
+		p.next()
+	}
+}
+
+// all reads conditions joined by "and". behind is true behind an "or".
+func (p *parser) all(behind bool) (*node, error) {
+	kids, err := p.beside(behind)
 	if err != nil {
 		return nil, err
 	}
-	for by := opAnd; ; {
-		t := p.peek()
-		if t.kind != tokAnd && t.kind != tokOr {
-			return one(by, kids), nil
-		}
+	for p.peek().kind == tokAnd {
+		p.mixed = p.mixed || behind
 		p.next()
-		if o := map[tokenKind]op{tokAnd: opAnd, tokOr: opOr}[t.kind]; o != by {
-			kids, by = alternatives(one(by, kids), o), o
-		}
 		more, err := p.beside(true)
 		if err != nil {
 			return nil, err
 		}
-		if by == opOr {
-			more = alternatives(one(opAnd, more), by)
-		}
 		kids = append(kids, more...)
 	}
-}
-
-// alternatives takes an "or" apart that stands in another one.
-func alternatives(n *node, in op) []*node {
-	if in == opOr && n.op == opOr {
-		return n.kids
-	}
-	return []*node{n}
+	return one(opAnd, kids), nil
 }
 
 func one(o op, kids []*node) *node {

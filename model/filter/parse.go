@@ -19,6 +19,8 @@ type parser struct {
 	words  []Word
 	// last holds the qualifiers of the last address or port: "port 80 or 443".
 	last qualifiers
+	// mixed is set where pcap-filter(7) reads something else: an "and" behind an "or".
+	mixed bool
 	// ends collects what could stand where the text ended.
 	ends []string
 }

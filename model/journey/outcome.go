@@ -219,10 +219,12 @@ func lastAccept(steps []Step) *Step {
 // it may have gone on unseen.
 func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 	at, _ := b.reach()
-	where := "last seen in the " + kernels(at.hook).String() + " hook"
+	last := kernels(at.hook)
+	if at.hook == model.HookPrerouting && slices.ContainsFunc(b.walks, (*walk).bridgeDelivers) {
+		last = model.HookInput
+	}
+	where := "last seen in the " + last.String() + " hook"
 	switch {
-	case at.hook == model.HookPrerouting && slices.ContainsFunc(b.walks, (*walk).bridgeDelivers):
-		where = "last seen in the input hook"
 	case len(b.walks) == 0:
 		return "nothing but its end was seen", false
 	case at.hook == model.HookNone:

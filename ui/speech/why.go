@@ -329,7 +329,7 @@ func findings() [][2]string {
 		{`let ARP and neighbour discovery \(ICMPv6 types 133 to 137\) through`, `放行 ARP 和邻居发现（ICMPv6 类型 133 到 137）`},
 		{`ip route get (\S+) here and on the next hop behind (\S+): each sends it to the other`, `在这里和 $2 后面的下一跳上看 ip route get $1：两者互相把它发给对方`},
 		{`ip route get (\S+); what a program here sends there is refused before it comes to a rule`, `ip route get $1；本机程序发往那里的报文，在走到规则之前就被拒绝`},
-		{`ip -d link show dev (\S+)`, `看 ip -d link show dev $1`},
+		{`ip -d link show dev (\S+)`, `ip -d link show dev $1`},
 		{`ip route get (\S+); add a route back`, `ip route get $1；添加回去的路由`},
 		{`ip route get (\S+) on the server: have the replies come back by this host, or do not ask for a state here`, `在服务器上看 ip route get $1：让应答经本机回来，或在这里不要检查状态`},
 		{`masquerade it: have what comes from (\S+) and goes out there again, translated, leave with this host's address`, `给它做 masquerade：从 $1 进来、转换后又从那里出去的，让它以本机的地址离开`},
