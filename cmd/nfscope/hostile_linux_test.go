@@ -72,13 +72,13 @@ func TestWithoutRoot(t *testing.T) {
 		}
 	}
 	// The namespace of a process that is not ours.
-	status, out, errs := answer(t, nobody("--netns", "1", "rules"))
+	status, _, errs := answer(t, nobody("--netns", "1", "rules"))
 	sentence(t, "--netns 1", errs)
 	if status != exitPrivilege || !strings.Contains(errs, "permission denied; it needs CAP_SYS_PTRACE or root") {
 		t.Errorf("--netns 1: status %d, %s", status, errs)
 	}
 	// Drops are told without rights, but not those of a namespace that may not be entered.
-	status, out, errs = answer(t, nobody("--netns", ns.Name(), "drops", "--for", "1ms"))
+	status, out, errs := answer(t, nobody("--netns", ns.Name(), "drops", "--for", "1ms"))
 	if status != exitPrivilege || out != "" || !strings.Contains(errs, fmt.Sprintf("enter network namespace %q: operation not permitted; it needs CAP_SYS_ADMIN: run it with sudo", ns.Name())) {
 		t.Errorf("drops: status %d, %s%s", status, out, errs)
 	}
