@@ -349,6 +349,7 @@ func FuzzRedactText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		r := NewRedactor()
 		r.name("edge")
+		r.name("\x01")
 		if a, b := r.Text(s), r.Text(s); a != b {
 			t.Errorf("%q became %q and %q", s, a, b)
 		}
@@ -366,6 +367,9 @@ func TestRedactSpelled(t *testing.T) {
 	six := r.Addr(netip.MustParseAddr("fd00:1::7")).String()
 	mac := r.mac("52:54:00:ab:cd:ef")
 	bare := strings.ReplaceAll(mac, ":", "")
+	raw := r.Addr(netip.MustParseAddr("fd00:1::7")).As16()
+	sixteen := fmt.Sprintf("%x", raw[:])
+	ten := func(hex string) string { return natural("0x" + hex).String() }
 	for _, c := range []struct{ text, want string }{
 		// As nft lists what was asked of raw bytes (1.0.6).
 		{"@nh,96,32 { 0xa010043, 0xa010044 } drop", "@nh,96,32 { 0x0, 0x0 } drop"},
@@ -378,6 +382,17 @@ func TestRedactSpelled(t *testing.T) {
 		{"set s {\n\ttypeof @nh,96,32\n\telements = { 0xa010043 }\n}", "set s {\n\ttypeof @nh,96,32\n\telements = { 0x0 }\n}"},
 		{"ip saddr . tcp dport { 0xa010043 . 80 } drop", fmt.Sprintf("ip saddr . tcp dport { 0x%x . 80 } drop", n)},
 		{"ip daddr vmap { 167837763 : drop } tcp dport { 80, 0xa010043 }", fmt.Sprintf("ip daddr vmap { %d : drop } tcp dport { 80, 0xa010043 }", n)},
+		{"ip saddr { 10.1.0.67-10.1.0.67, 10.1.0.67/32 }", fmt.Sprintf("ip saddr { %[1]s-%[1]s, %[1]s/32 }", four)},
+		{"ip saddr { 0xa010043-0xa010043, 0xa010043 }", fmt.Sprintf("ip saddr { 0x%[1]x-0x%[1]x, 0x%[1]x }", n)},
+		{"ip saddr { 0xa010043, 0x5 } drop", fmt.Sprintf("ip saddr { 0x%x, 0x5 } drop", n)},
+		{"arp saddr ip { 0xa010043 } drop", fmt.Sprintf("arp saddr ip { 0x%x } drop", n)},
+		{"ip saddr & 255.255.255.255 == { 167837763 } drop", fmt.Sprintf("ip saddr & 255.255.255.255 == { %d } drop", n)},
+		{"ip6 saddr { 0xfd000001000000000000000000000007 } drop", "ip6 saddr { 0x" + sixteen + " } drop"},
+		{"ip6 saddr . tcp dport { 0xfd000001000000000000000000000007 . 80 } drop", "ip6 saddr . tcp dport { 0x" + sixteen + " . 80 } drop"},
+		{"ip6 daddr vmap { 336294683012811878358927523844471128071 : drop }", "ip6 daddr vmap { " + ten(sixteen) + " : drop }"},
+		{"ether saddr { 0x525400abcdef } drop", "ether saddr { 0x" + natural("0x"+bare).Text(16) + " } drop"}, {"arp daddr ether { 0x525400abcdef } drop", "arp daddr ether { 0x" + natural("0x"+bare).Text(16) + " } drop"},
+		{"ether saddr vmap { 90520741989871 : drop }", "ether saddr vmap { " + ten(bare) + " : drop }"},
+		{"ether saddr . ip saddr { 0x525400abcdef . 0xa010043 }", fmt.Sprintf("ether saddr . ip saddr { 0x%x . 0x%x }", natural("0x"+bare), n)},
 		// Behind a word, and in a name.
 		{"from:fd00:1::7", "from:" + six}, {"ip6:fd00:1::7", "ip6:" + six}, {"iface:fd00:1::7 x", "iface:" + six + " x"},
 		{"a_fd00:1::7_b", "a_" + six + "_b"}, {"10.1.0.67:fd00:1::7", four.String() + ":" + six},
@@ -494,5 +509,31 @@ func TestRedactNetns(t *testing.T) {
 	}
 	if n := NewRedactor().Item(&feed.Item{Sight: &journey.Sight{}}).Sight.Netns; n != "" {
 		t.Errorf("the one that is looked at became %q", n)
+	}
+}
+
+// TestRedactLong: what a text of ten thousand addresses costs grows with its length, and
+// whatever a host is called, all comes back to its place.
+func TestRedactLong(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor()
+	for _, n := range []string{"\x00", "\x01", "\x00\x00", "\x01\x00", "ed\x02ge"} {
+		r.name(n)
+	}
+	var text, want strings.Builder
+	var aside put
+	for i := range 10_000 {
+		a := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
+		fmt.Fprintf(&text, "%v, ", a)
+		fmt.Fprintf(&want, "%v, ", r.Addr(a))
+		if sign := aside.aside(""); len(sign) > 16 {
+			t.Fatalf("the sign of the %d. is %d bytes long", i+1, len(sign))
+		}
+	}
+	text.WriteString("edge, ed\x02ge")
+	host := r.names["ed\x02ge"]
+	want.WriteString(host + ", " + host)
+	if got := r.Text(text.String()); got != want.String() {
+		t.Errorf("the text ends in %q, want %q", got[max(0, len(got)-60):], want.String()[want.Len()-60:])
 	}
 }

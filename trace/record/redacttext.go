@@ -2,14 +2,11 @@ package record
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"net"
 	"net/netip"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -23,20 +20,19 @@ type patterns struct {
 const asked = `(?:\. [a-z0-9@, ]+? )*(?:[!=<>]=? |set |v?map )*`
 
 func textPatterns() *patterns {
+	sets, number := numberPatterns()
 	return &patterns{
 		span: regexp.MustCompile(`[0-9a-fA-F.:]{2,}-[0-9a-fA-F.:]{2,}`),
 		// What these options compare is a piece of a packet, or a program for one.
-		secret: regexp.MustCompile(`(--(?:string|hex-string|u32|bytecode|object-pinned) )("(?:[^"\\]|\\.)*"|\S+)`),
-		raw:    regexp.MustCompile(`(@(?:ll|nh|th|ih),\d+,\d+ (?:(?:[&|^]|<<|>>) (?:0x[0-9a-f]+|\d+) )*` + asked + `)(\{[^{}]*\}|0x[0-9a-f]+(?:-0x[0-9a-f]+)?)`),
-		typed:  regexp.MustCompile(`(typeof [^{}\n]*@(?:ll|nh|th|ih),\d+,\d+[^{}]*elements = )(\{[^{}]*\})`),
-		hex:    regexp.MustCompile(`0x[0-9a-f]+`),
-		// nft spells an address as a number where a rule was made with @nh,96,32.
-		numbers: regexp.MustCompile(`\bip [sd]addr ` + asked + `\{[^{}]*\}`),
-		number:  regexp.MustCompile(`\b(?:0x[0-9a-f]{7,8}|[1-9][0-9]{7,9})\b`),
-		mac:     regexp.MustCompile(`\b[0-9a-fA-F]{2}(?:(?::[0-9a-fA-F]{2}){5}|(?:-[0-9a-fA-F]{2}){5})\b|\b[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\b`),
-		enx:     regexp.MustCompile(`\benx[0-9a-f]{12}\b`),
-		v6:      regexp.MustCompile(`[0-9a-fA-F]*(?::[0-9a-fA-F.]*){2,}(?:/[0-9a-fA-F.:]*[0-9a-fA-F:])?`),
-		v4:      regexp.MustCompile(`\d{1,3}(?:\.\d{1,3}){3}(?:/\d+(?:\.\d+){0,3})?`),
+		secret:  regexp.MustCompile(`(--(?:string|hex-string|u32|bytecode|object-pinned) )("(?:[^"\\]|\\.)*"|\S+)`),
+		raw:     regexp.MustCompile(`(@(?:ll|nh|th|ih),\d+,\d+ (?:(?:[&|^]|<<|>>) (?:0x[0-9a-f]+|\d+) )*` + asked + `)(\{[^{}]*\}|0x[0-9a-f]+(?:-0x[0-9a-f]+)?)`),
+		typed:   regexp.MustCompile(`(typeof [^{}\n]*@(?:ll|nh|th|ih),\d+,\d+[^{}]*elements = )(\{[^{}]*\})`),
+		hex:     regexp.MustCompile(`0x[0-9a-f]+`),
+		numbers: sets, number: number,
+		mac: regexp.MustCompile(`\b[0-9a-fA-F]{2}(?:(?::[0-9a-fA-F]{2}){5}|(?:-[0-9a-fA-F]{2}){5})\b|\b[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\.[0-9a-fA-F]{4}\b`),
+		enx: regexp.MustCompile(`\benx[0-9a-f]{12}\b`),
+		v6:  regexp.MustCompile(`[0-9a-fA-F]*(?::[0-9a-fA-F.]*){2,}(?:/[0-9a-fA-F.:]*[0-9a-fA-F:])?`),
+		v4:  regexp.MustCompile(`\d{1,3}(?:\.\d{1,3}){3}(?:/\d+(?:\.\d+){0,3})?`),
 		// Letters of either size, and what stands in a name's place in many networks.
 		name: regexp.MustCompile(`(?i)\b(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+(?:` + endings + `)\b`),
 	}
@@ -52,7 +48,7 @@ const endings = `com|org|net|edu|gov|mil|int|arpa|biz|info|name|pro|mobi|aero|co
 
 // Text gives a text in which all addresses and names are replaced.
 func (r *Redactor) Text(s string) string {
-	if len(s) < 4 || !strings.ContainsAny(s, ".:@-") && !strings.Contains(s, "enx") && !r.named(s) {
+	if len(s) < 4 || !strings.ContainsAny(s, ".:@-{") && !strings.Contains(s, "enx") && !r.named(s) {
 		return r.known(s)
 	}
 	if t, ok := r.texts[s]; ok {
@@ -85,13 +81,10 @@ func (r *Redactor) named(s string) bool {
 
 func (r *Redactor) rewrite(s string) string {
 	p := r.find
-	// What is replaced is not looked at again: it is put aside under a sign of its own.
-	var done []string
-	aside := func(t string) string {
-		done = append(done, t)
-		return "\x00" + strings.Repeat("\x01", len(done)) + "\x00"
-	}
-	s = strings.NewReplacer("\x00", "", "\x01", "").Replace(s)
+	var done put
+	aside := done.aside
+	bare := strings.NewReplacer("\x00", "", "\x01", "", "\x02", "")
+	s = bare.Replace(s)
 	s = p.secret.ReplaceAllStringFunc(s, func(m string) string { return aside(p.secret.ReplaceAllString(m, `$1"redacted"`)) })
 	for _, re := range []*regexp.Regexp{p.raw, p.typed} {
 		s = re.ReplaceAllStringFunc(s, func(m string) string {
@@ -99,9 +92,7 @@ func (r *Redactor) rewrite(s string) string {
 			return sub[1] + p.hex.ReplaceAllStringFunc(sub[2], func(string) string { return aside("0x0") })
 		})
 	}
-	s = p.numbers.ReplaceAllStringFunc(s, func(m string) string {
-		return p.number.ReplaceAllStringFunc(m, func(n string) string { return aside(r.number(n)) })
-	})
+	s = p.numbers.ReplaceAllStringFunc(s, func(m string) string { return r.numbers(m, aside) })
 	s = p.enx.ReplaceAllStringFunc(s, func(m string) string { return aside("enx" + strings.ReplaceAll(r.mac(m[3:]), ":", "")) })
 	s = p.mac.ReplaceAllStringFunc(s, func(m string) string { return aside(r.mac(m)) })
 	s = replaceAt(p.v6, s, func(m string, before, after byte) string {
@@ -123,17 +114,51 @@ func (r *Redactor) rewrite(s string) string {
 		return aside(r.host(m))
 	})
 	for _, n := range r.longest() {
-		s = replaceAt(regexp.MustCompile(regexp.QuoteMeta(n)), s, func(m string, before, after byte) string {
+		called := bare.Replace(n)
+		if called == "" {
+			continue
+		}
+		s = replaceAt(regexp.MustCompile(regexp.QuoteMeta(called)), s, func(m string, before, after byte) string {
 			if word(before) || word(after) {
 				return m
 			}
 			return aside(r.names[n])
 		})
 	}
-	for i := len(done); i > 0; i-- {
-		s = strings.ReplaceAll(s, "\x00"+strings.Repeat("\x01", i)+"\x00", done[i-1])
+	return order(p, done.back(s))
+}
+
+// put is what was replaced: it is not looked at again, and stands aside under a sign of its
+// own, a number of two digits that are in no text.
+type put []string
+
+func (p *put) aside(t string) string {
+	sign := []byte{0}
+	for n := len(*p); n > 0; n /= 2 {
+		sign = append(sign, byte(1+n%2))
 	}
-	return order(p, s)
+	*p = append(*p, t)
+	return string(append(sign, 0))
+}
+
+// back puts everything in its place again.
+func (p put) back(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		before, rest, found := strings.Cut(s, "\x00")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		sign, after, _ := strings.Cut(rest, "\x00")
+		n := 0
+		for i := len(sign) - 1; i >= 0; i-- {
+			n = 2*n + int(sign[i]-1)
+		}
+		b.WriteString(p[n])
+		s = after
+	}
+	return b.String()
 }
 
 // longest are the known names, so that none is replaced inside another.
@@ -253,20 +278,6 @@ func isMask(s string) bool {
 		}
 	}
 	return true
-}
-
-// number replaces an IPv4 address that is written as a number.
-func (r *Redactor) number(s string) string {
-	n, err := strconv.ParseUint(s, 0, 32)
-	if err != nil {
-		return s
-	}
-	a := r.Addr(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(n))))).As4()
-	u := binary.BigEndian.Uint32(a[:])
-	if strings.HasPrefix(s, "0x") {
-		return fmt.Sprintf("0x%x", u)
-	}
-	return strconv.FormatUint(uint64(u), 10)
 }
 
 // mac replaces a hardware address. Groups stay groups; what stands for a station is of
