@@ -45,6 +45,9 @@ func TestFall(t *testing.T) {
 		d.Hook, d.Orig, d.State = model.HookPostrouting, p.Tuple(), "NEW"
 		d.Facts = &drop.Facts{Conntrack: &drop.Conntrack{InsertFailed: 1}}
 	})
+	unclear := line("mangle", "PREROUTING", EventRule, 1, model.HookPrerouting, p)
+	preRefused := with(refused, func(d *drop.Drop) { d.Hook = model.HookPrerouting })
+	tproxy := rulesOf(legacyTable("mangle", builtin("mangle", "PREROUTING", "ACCEPT", model.Rule{Target: "TPROXY", Text: "-j TPROXY"})))
 	for _, c := range []struct {
 		name  string
 		parts []any // events and drops in the order they come; a duration lets time pass
@@ -79,6 +82,12 @@ func TestFall(t *testing.T) {
 		{"two packets, one dropped", []any{came, other, rp}, []string{"one or some of 2 packets with these headers (IP_RPFILTER)", "one or some of 2"}, false},
 		{"two packets, both dropped", []any{came, other, rp, at(rp, 2*time.Millisecond)}, []string{kernel, kernel}, true},
 		{"two packets, two reasons", []any{came, other, rp, with(rp, func(d *drop.Drop) { d.Reason = "IP_INNOROUTES" })}, []string{"which of them is not known", "which of them is not known"}, false},
+		{"a target's of which nothing tells", []any{came, unclear, preRefused}, []string{"dropped by rule 1 of mangle/PREROUTING (iptables-legacy): -j TPROXY (no socket took it)"}, true},
+		{"a target's, told before", []any{preRefused, came, unclear}, []string{"dropped by rule 1 of mangle/PREROUTING (iptables-legacy): -j TPROXY (no socket took it)"}, true},
+		{"a target's, late", []any{came, unclear, 4 * time.Second, preRefused, time.Second}, []string{"dropped by rule 1 of mangle/PREROUTING (iptables-legacy): -j TPROXY (no socket took it)"}, true},
+		{"a target's, and it was dropped in another hook", []any{came, unclear, refused}, []string{"dropped by netfilter in the input hook, and no rule that was traced did it"}, false},
+		{"a target's, and another of its kind", []any{came, other, unclear, line("mangle", "PREROUTING", EventRule, 1, model.HookPrerouting, p), preRefused}, []string{"which of them is not known", "which of them is not known"}, false},
+		{"a target's, and a chain that tells nothing", []any{unclear, preRefused}, []string{"dropped by netfilter in the prerouting hook, and no rule that was traced did it"}, false},
 		{"queued, nobody reads", []any{came, queue, with(refused, func(d *drop.Drop) { d.Reason, d.Place = "NOT_SPECIFIED", "nf_queue" })},
 			[]string{"dropped: a rule in input handed it to user space (NFQUEUE), and no program reads that queue; rule 1 of inet fw/in (nftables): queue to 3"}, true},
 		{"queued, nobody reads, late", []any{came, queue, 4 * time.Second, with(refused, func(d *drop.Drop) { d.Reason, d.Place = "NOT_SPECIFIED", "nf_queue" }), time.Second},
@@ -97,6 +106,11 @@ func TestFall(t *testing.T) {
 			switch {
 			case strings.HasPrefix(c.name, "a rule's"):
 				f.SetRules(legacy, time.Time{})
+			case strings.HasSuffix(c.name, "a chain that tells nothing"):
+				f.SetNoNFT(true)
+				f.SetRules(rulesOf(tproxy.Ruleset().Tables[0], nftTable("fw", chainOf("pre", model.HookPrerouting, 0, "accept"))), time.Time{})
+			case strings.HasPrefix(c.name, "a target's"):
+				f.SetRules(tproxy, time.Time{})
 			case strings.HasPrefix(c.name, "queued"):
 				f.SetRules(native, time.Time{})
 			default:

@@ -33,6 +33,8 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		at += " in the " + d.Hook.String() + " hook"
 	}
 	switch {
+	case j.refuses(d, &before, between):
+		return "", true
 	case (d.Queued() || d.Judged()) && before.Verdict == Queued:
 		o.By = before.By
 		o.By.Reason, o.By.Location = d.Reason, d.Place
@@ -66,6 +68,26 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		o.Sentence = "dropped by the kernel " + d.Station.At() + " (" + d.Cause() + "): " + x.Sentence()
 	}
 	return "", true
+}
+
+// refuses gives a drop by netfilter to the rule that the packet was last seen at, where the
+// legacy tracer could not tell what its target did (TPROXY drops what no socket takes): had
+// it let the packet go on, what follows in that hook would have told of it.
+func (j *Journey) refuses(d *drop.Drop, before *Outcome, between []standing) bool {
+	if !d.Netfilter() || !j.Sole || before.Verdict != Unknown || !undecided(j) {
+		return false
+	}
+	s := &j.Steps[len(j.Steps)-1]
+	if s.Hook != d.Hook || len(between) > 0 && !slices.ContainsFunc(between, func(b standing) bool {
+		return b.base != nil && b.base.backend == s.Backend && b.base.family == s.Family && b.base.table == s.Table && b.base.name == s.Base
+	}) {
+		return false
+	}
+	j.Steps = slices.Clone(j.Steps) // what was published stays as it is
+	s = &j.Steps[len(j.Steps)-1]
+	s.Verdict, s.Note = model.VerdictDrop, fate(s.Target, model.VerdictDrop, j.Packet.Flags)
+	j.Outcome, j.Drop = stopped(s), nil // as where the rule told itself
+	return true
 }
 
 // suspects leaves out of what stands between two seats the chains of nf_tables that told that

@@ -215,6 +215,9 @@ type Journey struct {
 	// Drop is what the kernel told when it dropped the packet; nil where a rule did, or
 	// where it was not told.
 	Drop *drop.Drop `json:"-"`
+	// Sole is true where a drop by netfilter in the hook of the last step, whose verdict was not
+	// told, can only be that step's.
+	Sole bool `json:"-"`
 	// Devices are those of the hooks behind which it is sent.
 	Devices Devices `json:"-"`
 	// Orders are what its way proves of chains at one priority.

@@ -79,6 +79,7 @@ func (f *Fold) outcome(b *builder, j *Journey) (why string) {
 		s := &j.Steps[len(j.Steps)-1]
 		o.By = CulpritOf(s)
 		o.Sentence = "last seen at " + o.By.Words() + either(s.Target)
+		j.Sole = f.sole(b, s)
 		j.Possible = eitherWay()
 	case !f.opt.Probes && last != nil && last.verdict == model.VerdictAccept && b.throughAll(last.place.hook) && f.asleep(b) == nil:
 		// Without probe chains the last word of the last chain is all there is.
@@ -127,8 +128,12 @@ func (b *builder) throughAll(h model.Hook) bool {
 // ending fills in a drop, a reject or a theft.
 func (b *builder) ending(j *Journey, w *walk) {
 	s := w.last()
-	o := &j.Outcome
-	o.By = CulpritOf(&s)
+	j.Outcome = stopped(&s)
+}
+
+// stopped is how a packet ended at a step that drops, rejects or takes it over.
+func stopped(s *Step) (o Outcome) {
+	o.By = CulpritOf(s)
 	switch s.Verdict {
 	case model.VerdictReject:
 		o.Verdict, o.Sentence = Rejected, "rejected by "+o.By.Words()
@@ -140,6 +145,21 @@ func (b *builder) ending(j *Journey, w *walk) {
 	if s.Note != "" {
 		o.Sentence += " (" + s.Note + ")"
 	}
+	return o
+}
+
+// sole reports whether no chain that is not traced can have dropped the packet in the hook
+// of its last step: those behind it would have told, and so would the end of that hook.
+func (f *Fold) sole(b *builder, s *Step) bool {
+	at, _ := b.reach()
+	seen := f.opt.Probes || s.Hook != model.HookInput && s.Hook != model.HookPostrouting // conntrack's own part is behind the last chain
+	if !seen || at.hook != s.Hook || b.bases == nil || int(at.hook) >= len(b.bases.at) || b.gaps > 0 || b.torn || b.muted(at) != nil {
+		return false
+	}
+	asleep := func(c base) bool {
+		return f.noNFT && b.nft == nil && c.hook == at.hook && c.backend != model.BackendLegacy && c.family.Carries(b.key.family) && !c.place.before(at)
+	}
+	return !slices.ContainsFunc(b.bases.at[at.hook], asleep) && !slices.ContainsFunc(b.bases.natNFT, asleep)
 }
 
 // arrived says where an accepted packet went.

@@ -144,6 +144,23 @@ func TestReassembledDropped(t *testing.T) {
 	}
 }
 
+// TestNoSocketTookIt: the legacy tracer does not tell whether TPROXY dropped a packet. That it did
+// is known by the kernel's drop in that hook, since nothing behind the rule told of the packet.
+func TestNoSocketTookIt(t *testing.T) {
+	nettest.Kernel(t, "iptables-legacy-restore")
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	const rule = "-A PREROUTING -p udp -m udp --dport 9 -j TPROXY --on-port 99 --on-ip 0.0.0.0 --tproxy-mark 0x1/0xffffffff"
+	load(t, n.Router, "iptables-legacy-restore", mangle4+rule+"\nCOMMIT\n")
+	s := openAll(t, n.Router, Trace{Filter: parse(t, "udp and dst port 9")})
+	send := func() { udp(t, n.Client, "10.2.0.2:9") }
+	send()
+	j := s.dropped("what no socket took", false, func(j *journey.Journey) bool { return j.Packet.DPort == 9 }, send)
+	if want := "dropped by rule 1 of mangle/PREROUTING (iptables-legacy): " + rule + " (no socket took it)"; j.Outcome.Sentence != want || !j.Complete || j.Possible != nil || j.Outcome.By.Kind != "rule" {
+		t.Errorf("%s\nwant %s", describe(j), want)
+	}
+}
+
 // TestRoutedFromABridge: the chain of a bridge's input hook does not say that a packet is for this
 // host: it may be routed on, and what the kernel drops there has its reason.
 func TestRoutedFromABridge(t *testing.T) {

@@ -237,7 +237,7 @@ func (s *scope) dropped(what string, unseen bool, is func(*journey.Journey) bool
 		for _, j := range snap.Journeys {
 			switch {
 			case !j.Closed || !is(j):
-			case j.Outcome.By.Reason != "":
+			case j.Outcome.Verdict == journey.Dropped:
 				found = j
 				return true
 			default:
