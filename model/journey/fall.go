@@ -257,7 +257,8 @@ type end struct {
 	among int
 	// left is true where the packet had been through all chains of its last hook.
 	left bool
-	// between is what stands behind the seat where it was seen last, and before the next.
+	// between is what stands behind the seat where it was seen last, and before the next; none
+	// where that is not known to be the last it came to.
 	between []standing
 }
 
@@ -276,7 +277,7 @@ func (f *Fold) fall(t *trail) (e end, ok bool) {
 	}
 	if w != nil && len(mine) == 1 && mine[0].drop.Skb == w.skb { // the kernel's own name for it
 		t.fell, t.sure, mine[0].taken = true, true, true
-		return end{mine[0].drop, 1, t.left, f.beyond(w)}, true
+		return end{mine[0].drop, 1, t.left, f.beyond(w, mine[0].drop)}, true
 	}
 	d := mine[0].drop
 	same := !slices.ContainsFunc(mine, func(n *fall) bool { return n.drop.Reason != d.Reason || n.drop.Place != d.Place })

@@ -1,10 +1,12 @@
 package journey
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 )
 
 // TestFollowedRulesMove: a packet that programs follow is said to have passed what stood in the
@@ -84,5 +86,55 @@ func TestFollowedRulesMove(t *testing.T) {
 				t.Errorf("it met%s", met)
 			}
 		})
+	}
+}
+
+// TestFollowedDropped: a chain is named for a drop only where the packet was last seen before it,
+// in its hook, and no sight of it can be missing.
+func TestFollowedDropped(t *testing.T) {
+	t.Parallel()
+	rules := rulesOf(legacyTable("raw", builtin("raw", "PREROUTING", "ACCEPT")), legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT")))
+	p := udp("10.2.0.2", 5)
+	const forward, netfilter = "dropped by filter/FORWARD (iptables-legacy) in the forward hook", "dropped by netfilter in the forward hook, and no rule that was traced did it"
+	for _, c := range []struct {
+		name     string
+		seen     int // of the seats up to forward's first, from behind
+		lost     uint64
+		sentence string
+		want     string
+	}{
+		{"seen before it", 1, 0, forward, ""},
+		{"sights were lost", 1, 2, netfilter, "2 events were lost while it was under way"},
+		{"seen in another hook", 2, 0, netfilter, ""},
+		{"seen in another hook, before a chain", 4, 0, netfilter, ""},
+	} {
+		f := NewFold(Options{})
+		f.SetFollowing(true)
+		f.SetRules(rules, time.Time{})
+		f.SetDrops(true)
+		var way []Seat
+		for _, s := range Seats(rules.Ruleset(), armingPriority, armingPriority) {
+			if s.Hook == model.HookPrerouting {
+				way = append(way, s)
+			}
+		}
+		way = append(way, seatOf(rules.Ruleset(), model.HookForward, 0))
+		for _, s := range way[:max(1, len(way)-c.seen+1)] {
+			f.Sight(&Sight{Seat: s, Time: began, Skb: 1, Follow: 1, New: s.First, Packet: *p, In: "r0"})
+		}
+		d := fallen(p, "NETFILTER_DROP", drop.StationNetfilter)
+		d.Hook, d.Skb = model.HookForward, 1
+		f.Drop(d)
+		if c.lost > 0 {
+			f.Sight(&Sight{Time: began, Lost: c.lost})
+		}
+		f.Flush()
+		js := f.Journeys()
+		if len(js) != 1 {
+			t.Fatalf("%s: %d journeys", c.name, len(js))
+		}
+		if j := js[0]; !strings.HasPrefix(j.Outcome.Sentence, c.sentence) || j.Complete || c.want != "" && j.Why != c.want {
+			t.Errorf("%s: %q, complete %v: %s", c.name, j.Outcome.Sentence, j.Complete, j.Why)
+		}
 	}
 }

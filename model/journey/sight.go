@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nfscope/model"
+	"nfscope/model/drop"
 )
 
 // Sight is a traced packet seen at a Seat. It needs no rule, and knows the packet by the
@@ -212,7 +213,11 @@ func (f *Fold) course(t *trail) (one *course) {
 }
 
 // beyond lists what stands between the seat where a packet was seen last and the next one of
-// the hook.
-func (f *Fold) beyond(w *course) []standing {
+// the hook. Where sights were lost, or the packet was dropped in another hook, it may have come
+// farther than it was seen.
+func (f *Fold) beyond(w *course, d *drop.Drop) []standing {
+	if w.lost > 0 || w.seen().Hook != d.Hook {
+		return nil
+	}
 	return standBetween(f.stands(""), &w.seen().Seat, w.head().Family)
 }
