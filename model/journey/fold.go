@@ -262,7 +262,4 @@ func (f *Fold) gap(n uint64) {
 	}
 	f.missed += max(n, 1)
 	f.torn = f.now
-	if f.following.on { // what a recording left out were sights
-		f.overlooked(max(n, 1))
-	}
 }

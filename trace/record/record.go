@@ -20,7 +20,7 @@ const (
 	// flushAfter is how long an item waits for others at most: it bounds what a crash
 	// can cost.
 	flushAfter = 250 * time.Millisecond
-	// waiting bounds how many packets and flow changes wait for the disk. More are
+	// waiting bounds how many packets, sights and flow changes wait for the disk. More are
 	// thrown away, and counted where they are missing.
 	waiting = 1 << 17
 )
@@ -32,6 +32,7 @@ type Writer struct {
 	queue   []feed.Item
 	lossy   int
 	missing uint64 // thrown away since the last gap that was put
+	unseen  uint64 // sights, the same
 	dropped uint64
 	closed  bool
 	wake    chan struct{}
@@ -65,7 +66,11 @@ func (w *Writer) Put(it feed.Item) {
 	}
 	if n := it.Weight(); n > 0 {
 		if w.lossy+n > waiting {
-			w.missing += uint64(n)
+			if it.Sight != nil {
+				w.unseen += uint64(n)
+			} else {
+				w.missing += uint64(n)
+			}
 			return
 		}
 		w.lossy += n
@@ -75,8 +80,14 @@ func (w *Writer) Put(it feed.Item) {
 	w.poke()
 }
 
-// gap puts what tells of the items that were thrown away.
+// gap puts what tells of the items that were thrown away. Sights are counted apart: where some
+// are missing, of no packet is it known where it was seen last.
 func (w *Writer) gap(at time.Time) {
+	if w.unseen > 0 {
+		w.queue = append(w.queue, feed.Item{Time: at, Sight: &journey.Sight{Time: at, Lost: w.unseen}})
+		w.dropped += w.unseen
+		w.unseen = 0
+	}
 	if w.missing > 0 {
 		w.queue = append(w.queue, feed.Item{Time: at, Event: &journey.Event{Source: journey.SourceGap, Time: at, Lost: w.missing}})
 		w.dropped += w.missing

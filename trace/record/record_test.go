@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -472,6 +473,26 @@ func TestThrownAway(t *testing.T) {
 	}
 	if len(list) != 3 || gap(0) != more || list[1].Problem != "x" || gap(2) != more || f.End == nil || f.End.Dropped != 2*more {
 		t.Errorf("%+v, %+v", list, f.End)
+	}
+}
+
+// TestSightsThrownAway: sights that could not wait are told as such, apart from all else: of no packet
+// is it known then where it was seen last.
+func TestSightsThrownAway(t *testing.T) {
+	t.Parallel()
+	w := &Writer{wake: make(chan struct{}, 1)} // nobody writes
+	for range waiting + 3 {
+		w.Put(feed.Item{Time: at(1), Sight: &journey.Sight{Time: at(1), Skb: 1, Follow: 1}})
+	}
+	w.Put(feed.Item{Time: at(1), Event: &journey.Event{Source: journey.SourceNFT, Time: at(1)}})
+	w.Put(feed.Item{Time: at(2), Problem: "x"})
+	want := []feed.Item{
+		{Time: at(2), Sight: &journey.Sight{Time: at(2), Lost: 3}},
+		{Time: at(2), Event: &journey.Event{Source: journey.SourceGap, Time: at(2), Lost: 1}},
+		{Time: at(2), Problem: "x"},
+	}
+	if got := w.queue[waiting:]; !reflect.DeepEqual(got, want) || w.dropped != 4 {
+		t.Errorf("%d thrown away, told as %+v", w.dropped, got)
 	}
 }
 
