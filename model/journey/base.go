@@ -180,9 +180,12 @@ func (b *builder) unwalked(reach place, legacy bool) *base {
 const conntrackPriority = -200
 
 // redirects reports whether the packet is an ICMP redirect: address translation drops one
-// that is about a translated packet (nf_nat_icmp_reply_translation).
+// that is about a translated packet (nf_nat_icmp_reply_translation, and the same of ICMPv6).
 func (b *builder) redirects() bool {
-	return b.key.icmp>>8 == 5 // ICMPv6 has no such type
+	if b.key.proto == model.ProtoICMPv6 {
+		return b.key.icmp>>8 == 137
+	}
+	return b.key.icmp>>8 == 5
 }
 
 // untold finds a chain that a packet last seen at a place met next, and that told

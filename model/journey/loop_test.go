@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -123,18 +124,23 @@ func TestRedirectUntold(t *testing.T) {
 	const kernel, untold = "no rule dropped it: the kernel did", "told nothing: it is not traced, or its event was lost"
 	for _, c := range []struct {
 		name     string
-		icmp     uint8
+		icmp     uint8          // of ICMPv6 from 128 on
 		seen, at model.Priority // of the chain that told, and of that which did not
 		want     string
 	}{
 		{"a redirect", 5, -100, 0, kernel},
 		{"another message", 3, -100, 0, untold},
+		{"a redirect of ICMPv6", 137, -100, 0, kernel},
+		{"another message of ICMPv6", 136, -100, 0, untold},
 		{"a redirect behind translation", 5, -50, 0, untold},
 		{"a redirect, and both are before translation", 5, -150, -120, untold},
 		{"a redirect, and a chain beside translation", 5, -150, -100, untold},
 	} {
 		p := udp("10.1.0.1", 5)
 		p.Proto, p.ICMPType, p.SPort, p.DPort = model.ProtoICMP, c.icmp, 0, 0
+		if c.icmp >= 128 {
+			p.Family, p.Proto, p.Src, p.Dst = model.FamilyIPv6, model.ProtoICMPv6, netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
+		}
 		start, out := arming(p), message("out", EventPolicy, 0, model.VerdictAccept, p)
 		start.In, start.Out, out.In, out.Out = "", "r1", "", "r1"
 		rules := rulesOf(nftTable("fw", chainOf("out", model.HookOutput, c.seen, "accept")), nftTable("late", chainOf("c", model.HookOutput, c.at, "accept", target("drop"))))
