@@ -57,6 +57,9 @@ func Journeys(a, b *journey.Journey) *Comparison {
 	c := &Comparison{A: a, B: b, Part: -1}
 	l := pairing{a: a.Steps, b: b.Steps, x: rules(a), y: rules(b)}
 	l.changed = l.x != nil && l.y != nil && l.x.Ruleset().Generation != l.y.Ruleset().Generation
+	if l.changed {
+		l.twins()
+	}
 	c.Rows = l.align()
 	for i := range c.Rows {
 		c.Rows[i].Differs = l.differs(&c.Rows[i])
@@ -92,9 +95,26 @@ type pairing struct {
 	a, b []journey.Step
 	// x and y are the rules that each met, nil where they are not known any more.
 	x, y journey.Rules
-	// changed is true where these surely changed between the two: a rule may then have
-	// another number.
-	changed bool
+	// changed is true where a table changed between the two: a rule may then have another
+	// number. twinA and twinB are then what the steps' rules are known by, as far as that
+	// is known.
+	changed      bool
+	twinA, twinB map[*journey.Step]twin
+}
+
+// twins looks up what the steps' rules are known by under other rules.
+func (l *pairing) twins() {
+	known := twins{}
+	of := func(r journey.Rules, steps []journey.Step) map[*journey.Step]twin {
+		out := map[*journey.Step]twin{}
+		for i := range steps {
+			if w, ok := known.of(r, &steps[i]); ok {
+				out[&steps[i]] = w
+			}
+		}
+		return out
+	}
+	l.twinA, l.twinB = of(l.x, l.a), of(l.y, l.b)
 }
 
 // rules are those in force when a packet came, nil where they are not known any more.
@@ -109,7 +129,14 @@ func rules(j *journey.Journey) journey.Rules {
 func (l *pairing) rung(a, b *journey.Step) bool {
 	ruleA, ruleB := a.Rule != 0, b.Rule != 0
 	if ruleA && ruleB {
-		return a.Text == b.Text && (a.Rule == b.Rule || a.Text != "" && l.changed)
+		if a.Text != b.Text || !l.changed {
+			return a.Text == b.Text && a.Rule == b.Rule
+		}
+		// Any change of any table makes a new generation: a rule of the same text may still be
+		// another one of its chain.
+		x, ok := l.twinA[a]
+		y, ok2 := l.twinB[b]
+		return ok && ok2 && x == y || (!ok || !ok2) && (a.Rule == b.Rule || a.Text != "")
 	}
 	return ruleA == ruleB && a.Kind == b.Kind
 }
@@ -128,32 +155,6 @@ func (l *pairing) worth(a, b *journey.Step) int {
 		return 0
 	}
 	return 1
-}
-
-// sooner reports whether b is surely called before a; two ways behind the routing
-// decision have no order.
-func (l *pairing) sooner(a, b *journey.Step) bool {
-	if a.Hook != b.Hook {
-		return b.Hook == model.HookPrerouting || a.Hook == model.HookPostrouting
-	}
-	p, ok := priority(l.x, a)
-	q, ok2 := priority(l.y, b)
-	return ok && ok2 && q < p
-}
-
-// priority is that of a step's base chain; of iptables' own chains it is known without
-// the rules.
-func priority(r journey.Rules, s *journey.Step) (model.Priority, bool) {
-	if r != nil {
-		if _, c := r.Chain(s.Backend, s.Family, s.Table, s.Base); c != nil {
-			return c.Priority, true
-		}
-	}
-	if s.Backend == model.BackendNFTables {
-		return 0, false
-	}
-	_, p, ok := model.BuiltinChain(s.Table, s.Base)
-	return p, ok
 }
 
 // most bounds the table of the alignment; what is longer is cut off at the begin, where

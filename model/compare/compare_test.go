@@ -50,6 +50,8 @@ func TestSentence(t *testing.T) {
 	changed := accept
 	changed.Packet = journey.Delta{{Field: "dst", Value: "10.9.9.9"}}
 	counted := step("filter", "FORWARD", 4, "-A FORWARD -m recent --name x -j ACCEPT", model.VerdictAccept)
+	later := way(7, 8080, "accepted", accept)
+	later.CTState = "ESTABLISHED"
 	cut := way(7, 80, journey.Unknown)
 	cut.Complete = false
 	torn := way(7, 8080, journey.Unknown, first)
@@ -79,7 +81,7 @@ func TestSentence(t *testing.T) {
 			"#3 and #7 part at the first step, filter/FORWARD rule 1 (-j LOG): the same rule does accept to #3 and drop to #7"},
 		{"headers", way(3, 8080, "accepted", changed), way(7, 8080, "accepted", accept), 0,
 			"#3 and #7 part at the first step, filter/FORWARD rule 4 (-p tcp -m tcp --dport 8080 -j ACCEPT): it finds or leaves other headers: #3 dst 10.9.9.9, #7 none"},
-		{"nat", way(3, 8080, "accepted", dnat, accept), way(7, 8080, "accepted", accept), 0,
+		{"nat", way(3, 8080, "accepted", dnat, accept), later, 0,
 			"#3 and #7 part at the first step, nat/PREROUTING rule 1 (-j DNAT): #3 comes there, #7 does not: chains of nat see only the first packet of a connection"},
 		{"routing", way(3, 8080, "accepted", first, accept), way(7, 8080, "dropped", step("filter", "INPUT", 0, "", model.VerdictDrop)), 0,
 			"#3 and #7 part at the first step, filter/FORWARD: #3 goes to forward, #7 to input"},
@@ -139,6 +141,10 @@ func TestRulesChanged(t *testing.T) {
 	const sctp, web = "-A FORWARD -p sctp -j ACCEPT", "-A FORWARD -p tcp -m tcp --dport 8080 -j ACCEPT"
 	now := func(texts ...string) *model.Chain { return chain("FORWARD", model.HookForward, 0, texts...) }
 	first, second := step("filter", "FORWARD", 1, web, model.VerdictAccept), step("filter", "FORWARD", 2, web, model.VerdictAccept)
+	third := step("filter", "FORWARD", 3, web, model.VerdictAccept)
+	const all = "-A FORWARD -j ACCEPT"
+	rest, rest2 := step("filter", "FORWARD", 1, all, model.VerdictAccept), step("filter", "FORWARD", 2, all, model.VerdictAccept)
+	log, again := step("filter", "FORWARD", 1, "-A FORWARD -j LOG", model.VerdictContinue), step("filter", "FORWARD", 2, "-A FORWARD -j LOG", model.VerdictContinue)
 	policy := step("filter", "FORWARD", 0, "", model.VerdictDrop)
 	for _, c := range []struct {
 		name string
@@ -153,6 +159,20 @@ func TestRulesChanged(t *testing.T) {
 			"#3 and #7 part at the first step, filter/FORWARD rule 2: #7 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #3 does not: the rules changed between them, and that one was not there then; it comes to the policy"},
 		{"a rule that reads otherwise now", under(way(3, 8080, "accepted", first), "1", now(web)), under(way(7, 8080, "dropped", step("filter", "FORWARD", 1, "-A FORWARD -j DROP", model.VerdictDrop)), "2", now("-A FORWARD -j DROP")),
 			"#3 and #7 part at the first step, filter/FORWARD rule 1: #7 matches (-j DROP), #3 does not: the rules changed between them, and that one was not there then; it comes to rule 1"},
+		{"one of two that read alike", under(way(3, 8080, "accepted", first), "1", now(web, web)), under(way(7, 8080, "accepted", second), "2", now(web, web)),
+			"#3 and #7 part at the first step, filter/FORWARD rule 1: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: the packets differ in nothing that the rule is seen to ask for; it may count, or ask a set or the connection; it comes to rule 2"},
+		{"two that read alike behind a new one", under(way(3, 8080, "accepted", second), "1", now(web, web)), under(way(7, 8080, "accepted", third), "2", now(sctp, web, web)),
+			"#3 and #7 go the same way, and both were accepted somewhere"},
+		{"the second one is new", under(way(3, 8080, "accepted", log, policy), "1", now(log.Text)), under(way(7, 8080, "accepted", log, again, policy), "2", now(log.Text, log.Text)),
+			"#3 and #7 go the same way until filter/FORWARD rule 2: #7 matches (-j LOG), #3 does not: the rules changed between them, and that one was not there then; it comes to the policy"},
+		{"another order", under(way(3, 8080, "accepted", first), "1", now(web, all)), under(way(7, 8080, "accepted", rest), "2", now(all, web)),
+			"#3 and #7 part at the first step, filter/FORWARD: the rules were put in another order between them; #3 matches rule 1 (-p tcp -m tcp --dport 8080 -j ACCEPT) first, #7 rule 1 (-j ACCEPT)"},
+		{"another order, and a step more", under(way(3, 8080, "accepted", log, second), "1", now(log.Text, web)), under(way(7, 8080, "accepted", first), "2", now(web, log.Text)),
+			"#3 and #7 part at the first step, filter/FORWARD: the rules were put in another order between them; #3 matches rule 1 (-j LOG) first, #7 rule 1 (-p tcp -m tcp --dport 8080 -j ACCEPT)"},
+		{"another number, and passed", under(way(3, 8080, "accepted", second), "1", now(sctp, web)), under(way(7, 8443, "accepted", rest2), "2", now(web, all)),
+			"#3 and #7 part at the first step, filter/FORWARD rule 2: #3 matches (-p tcp -m tcp --dport 8080 -j ACCEPT), #7 does not: dport is 8443, not 8080; it comes to rule 2"},
+		{"a new one, the old one is behind it", under(way(3, 8080, "accepted", rest), "1", now(all, sctp, web)), under(way(7, 8080, "accepted", first), "2", now(web, sctp)),
+			"#3 and #7 part at the first step, filter/FORWARD rule 1: #3 matches (-j ACCEPT), #7 does not: the rules changed between them, and that one was not there then; it comes to rule 1"},
 	} {
 		if got := Journeys(c.a, c.b).Sentence; got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, got, c.want)
@@ -190,6 +210,100 @@ func TestNotTracked(t *testing.T) {
 	if got, want := Journeys(way(7, 9, "accepted", raw, policy), way(3, 8080, "accepted", policy)).Sentence,
 		"#7 and #3 part at the first step, raw/PREROUTING rule 1: #7 matches (-p tcp -m tcp --dport 9 -j CT --notrack), #3 does not: dport is 8080, not 9; it comes to the policy"; got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestUnseenByNAT: that nat sees only the first packet is said of a later packet of the same
+// family alone.
+func TestUnseenByNAT(t *testing.T) {
+	t.Parallel()
+	nat, accept := step("nat", "PREROUTING", 1, "-A PREROUTING -j DNAT", model.VerdictAccept), step("filter", "FORWARD", 0, "", model.VerdictAccept)
+	bridged := nat
+	bridged.Backend, bridged.Family = model.BackendIptablesNFT, model.FamilyBridge
+	over := accept
+	over.Backend, over.Family = model.BackendIptablesNFT, model.FamilyBridge
+	const only, none = "see only the first packet of a connection", "see no packet that is not tracked"
+	for _, c := range []struct {
+		name        string
+		nat, accept journey.Step
+		edit        func(j, k *journey.Journey)
+		want        string
+	}{
+		{"new", nat, accept, func(_, k *journey.Journey) { k.CTState = "NEW" }, ""},
+		{"a later one of the same flow", nat, accept, func(j, k *journey.Journey) { j.Flow, k.Flow = 5, 5 }, only},
+		{"of another flow", nat, accept, func(j, k *journey.Journey) { j.Flow, k.Flow = 5, 6 }, ""},
+		{"an answer", nat, accept, func(_, k *journey.Journey) { k.Direction = journey.Reply }, only},
+		{"established", nat, accept, func(_, k *journey.Journey) { k.CTState = "ESTABLISHED" }, only},
+		{"an error of a connection", nat, accept, func(_, k *journey.Journey) { k.CTState, k.Packet.Proto = "RELATED", model.ProtoICMP }, only},
+		{"the first of a second connection", nat, accept, func(_, k *journey.Journey) { k.CTState = "RELATED" }, ""},
+		{"invalid", nat, accept, func(_, k *journey.Journey) { k.CTState = "INVALID" }, ""},
+		{"not tracked", nat, accept, func(_, k *journey.Journey) { k.CTState = "UNTRACKED" }, none},
+		{"another family", nat, accept, func(_, k *journey.Journey) { k.CTState, k.Family = "ESTABLISHED", model.FamilyIPv6 }, ""},
+		{"ebtables", bridged, accept, func(_, k *journey.Journey) { k.CTState = "ESTABLISHED" }, ""},
+		{"bridged only", nat, over, func(_, k *journey.Journey) { k.CTState = "ESTABLISHED" }, ""},
+	} {
+		j, k := way(3, 8080, "accepted", c.nat), way(7, 8080, "accepted", c.accept)
+		c.edit(j, k)
+		if got := unseenByNAT(j, k, &c.nat, &c.accept); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+		if got := Journeys(j, k).Sentence; strings.Contains(got, "chains of nat") != (c.want != "") {
+			t.Errorf("%s: %s", c.name, got)
+		}
+	}
+}
+
+// TestSooner: a device's hooks lie around those of IP, and a bridge's own before and behind
+// them, whatever the priorities.
+func TestSooner(t *testing.T) {
+	t.Parallel()
+	type spot struct {
+		family model.Family
+		hook   model.Hook
+		at     model.Priority
+	}
+	ip, br, dev, arpt, inet := model.FamilyIPv4, model.FamilyBridge, model.FamilyNetdev, model.FamilyARP, model.FamilyInet
+	for _, c := range []struct {
+		a, b   spot
+		ab, ba bool // whether a is surely first, or b
+		why    string
+	}{
+		{spot{dev, model.HookIngress, 500}, spot{ip, model.HookPrerouting, -300}, true, false, "ingress"},
+		{spot{inet, model.HookIngress, 500}, spot{ip, model.HookInput, -300}, true, false, "ingress of inet"},
+		{spot{dev, model.HookIngress, 1}, spot{inet, model.HookIngress, 2}, true, false, "two at ingress"},
+		{spot{ip, model.HookPostrouting, 300}, spot{dev, model.HookEgress, -300}, true, false, "egress"},
+		{spot{dev, model.HookIngress, 300}, spot{dev, model.HookEgress, -300}, true, false, "a device's own"},
+		{spot{ip, model.HookPrerouting, 300}, spot{ip, model.HookForward, -300}, true, false, "hooks"},
+		{spot{ip, model.HookInput, -300}, spot{ip, model.HookForward, 300}, false, false, "two ways"},
+		{spot{ip, model.HookForward, -1}, spot{inet, model.HookForward, 300}, true, false, "priorities"},
+		{spot{br, model.HookPrerouting, -100}, spot{ip, model.HookPrerouting, -300}, true, false, "bridge first"},
+		{spot{br, model.HookPrerouting, 100}, spot{ip, model.HookPrerouting, -300}, false, false, "perhaps within the bridge"},
+		{spot{br, model.HookPrerouting, 100}, spot{ip, model.HookForward, -300}, true, false, "before IP's next hook"},
+		{spot{br, model.HookInput, 0}, spot{ip, model.HookPrerouting, 0}, false, false, "br_netfilter turns them"},
+		{spot{br, model.HookPrerouting, 300}, spot{br, model.HookForward, -300}, true, false, "a bridge's own"},
+		{spot{ip, model.HookOutput, 300}, spot{br, model.HookPostrouting, -300}, true, false, "out by a bridge"},
+		{spot{ip, model.HookPostrouting, 300}, spot{br, model.HookPostrouting, -300}, false, false, "perhaps within it"},
+		{spot{dev, model.HookIngress, 0}, spot{br, model.HookPrerouting, 0}, false, false, "the port's or the bridge's"},
+		{spot{arpt, model.HookInput, 0}, spot{ip, model.HookInput, 5}, false, false, "arp"},
+	} {
+		of := func(s spot) (*journey.Step, journey.Rules) {
+			tb := &model.Table{Backend: model.BackendNFTables, Family: s.family, Name: "t", Chains: []*model.Chain{{Name: "c", Hook: s.hook, Priority: s.at}}}
+			rs := &model.Ruleset{Tables: []*model.Table{tb}}
+			rs.Number()
+			return &journey.Step{Backend: tb.Backend, Family: s.family, Hook: s.hook, Table: "t", Base: "c", Chain: "c"}, ruleset.NewIndex(rs)
+		}
+		a, x := of(c.a)
+		b, y := of(c.b)
+		if got := (&pairing{x: y, y: x}).sooner(b, a); got != c.ab {
+			t.Errorf("%s: the first is surely first: %t", c.why, got)
+		}
+		if got := (&pairing{x: x, y: y}).sooner(a, b); got != c.ba {
+			t.Errorf("%s: the second is surely first: %t", c.why, got)
+		}
+	}
+	ebtables := &journey.Step{Backend: model.BackendIptablesNFT, Family: model.FamilyBridge, Table: "nat", Base: "PREROUTING"}
+	if p, ok := priority(nil, ebtables); ok {
+		t.Errorf("ebtables' nat is at %s, as that of IP is", p)
 	}
 }
 

@@ -86,7 +86,10 @@ func (c *Comparison) parting(r *Row, x, y *journey.Step) string {
 		return c.apart(r, x, y)
 	case Rule:
 		// The one whose rule comes first matched it, and the other one did not.
-		if x.Rule != 0 && (y.Rule == 0 || x.Rule < y.Rule) {
+		if turned(c.A, c.B, x, y) {
+			return reordered(c.A, c.B, x, y)
+		}
+		if c.first(x, y) {
 			return c.matched(c.A, c.B, x, y)
 		}
 		return c.matched(c.B, c.A, y, x)
@@ -101,10 +104,24 @@ func (c *Comparison) parting(r *Row, x, y *journey.Step) string {
 	return fmt.Sprintf("%s %s%s: it finds or leaves other headers: %s %s, %s %s", place(x), what(x), rule(x), name(c.A), changes(x), name(c.B), changes(y))
 }
 
+// first reports whether x, where the first one is, is a rule that the other one came past or
+// did not have; else y is. Between two rulesets their numbers alone tell nothing of that.
+func (c *Comparison) first(x, y *journey.Step) bool {
+	switch {
+	case x.Rule == 0 || y.Rule == 0:
+		return x.Rule != 0
+	case passed(c.A, c.B, x, y):
+		return true
+	case passed(c.B, c.A, y, x):
+		return false
+	}
+	return number(c.A, c.B, x) == 0 && (number(c.B, c.A, y) != 0 || x.Rule < y.Rule)
+}
+
 // matched says that j matched a rule and k did not; l is where k was instead.
 func (c *Comparison) matched(j, k *journey.Journey, s, l *journey.Step) string {
 	out := fmt.Sprintf("%s %s: %s matches%s, %s does not", place(s), what(s), name(j), rule(s), name(k))
-	if s.Text != "" && had(j, s) && !had(k, s) {
+	if s.Text != "" && had(j, s) && (!had(k, s) || number(j, k, s) == 0) {
 		out += ": the rules changed between them, and that one was not there then"
 	} else if why := c.why(j, k, s, l); why != "" {
 		out += ": " + why
@@ -115,14 +132,19 @@ func (c *Comparison) matched(j, k *journey.Journey, s, l *journey.Step) string {
 	return out
 }
 
+// reordered says that two rules of a chain changed places between two packets: that one of
+// them matched its rule tells nothing of the other, which never came to that one so.
+func reordered(j, k *journey.Journey, s, l *journey.Step) string {
+	return fmt.Sprintf("%s: the rules were put in another order between them; %s matches %s%s first, %s %s%s", place(s), name(j), what(s), rule(s), name(k), what(l), rule(l))
+}
+
 // had reports whether a step's rule was among those that were in force when j came; true
 // where these are not known, or not all of them.
 func had(j *journey.Journey, s *journey.Step) bool {
-	r := rules(j)
-	if r == nil {
+	if rules(j) == nil {
 		return true
 	}
-	_, c := r.Chain(s.Backend, s.Family, s.Table, s.Chain)
+	c := chainOf(rules(j), s)
 	return c != nil && slices.ContainsFunc(c.Rules, func(r model.Rule) bool { return r.Text == s.Text })
 }
 
@@ -173,18 +195,36 @@ func (c *Comparison) apart(r *Row, x, y *journey.Step) string {
 	switch {
 	case other == nil:
 		return fmt.Sprintf("%s: %s goes on to %s%s; %s was %s", place(s), name(j), what(s), rule(s), name(k), ended(k))
-	case s.Rule != 0 && same(s, other) && (other.Rule == 0 || other.Rule > s.Rule): // it was looked at, and passed
-		return c.matched(j, k, s, other)
-	case s.Backend != model.BackendNFTables && s.Table == "nat":
-		only := "see only the first packet of a connection"
-		if k.CTState == "UNTRACKED" {
-			only = "see no packet that is not tracked"
+	case same(s, other) && turned(j, k, s, other):
+		if j == c.B {
+			j, k, s, other = k, j, other, s
 		}
+		return reordered(j, k, s, other)
+	case s.Rule != 0 && same(s, other) && (other.Rule == 0 || passed(j, k, s, other) || had(j, s) && number(j, k, s) == 0): // it was looked at and passed, or was not there
+		return c.matched(j, k, s, other)
+	case unseenByNAT(j, k, s, other) != "":
+		only := unseenByNAT(j, k, s, other)
 		return fmt.Sprintf("%s %s%s: %s comes there, %s does not: chains of nat %s", place(s), what(s), rule(s), name(j), name(k), only)
 	case other.Hook != s.Hook:
 		return fmt.Sprintf("%s: %s goes to %s, %s to %s", place(s), name(j), s.Hook, name(k), other.Hook)
 	}
 	return fmt.Sprintf("%s %s%s: %s comes there, %s goes on to %s %s", place(s), what(s), rule(s), name(j), name(k), place(other), what(other))
+}
+
+// unseenByNAT says why k did not come to iptables' table nat of its family, where j did and k
+// was at other; "" where that is not why, or where it is not sure.
+func unseenByNAT(j, k *journey.Journey, s, other *journey.Step) string {
+	state := strings.ToUpper(k.CTState)
+	switch {
+	case s.Backend == model.BackendNFTables, s.Table != "nat", s.Family != k.Family, s.Family == model.FamilyBridge, other.Family == model.FamilyBridge:
+		return ""
+	case state == "UNTRACKED":
+		return "see no packet that is not tracked"
+	case state == "ESTABLISHED", state == "RELATED" && k.Packet.Proto.ICMP(), k.Direction == journey.Reply,
+		j.Flow != 0 && j.Flow == k.Flow && j.Number < k.Number:
+		return "see only the first packet of a connection"
+	}
+	return ""
 }
 
 // ended is what became of a packet.

@@ -111,6 +111,7 @@ func comparisons() [][2]string {
 		{`(#\d+) and (#\d+) part at the first step, (.+)`, `$1 与 $2 在第一步就分开，@$3@`},
 		{`(#\d+) and (#\d+) go the same way until (.+)`, `$1 与 $2 走的路相同，直到 @$3@`},
 		// How they part.
+		{`(\S+|\S+ \S+): the rules were put in another order between them; (#\d+) matches (rule \d+)( \(.+\))? first, (#\d+) (rule \d+)( \(.+\))?`, `$1：两者之间规则的顺序改过；$2 先匹配@$3@$4，$5 先匹配@$6@$7`},
 		{`(.+: #\d+ matches.*, #\d+ does not.*); it comes to ` + what, `@$1@；它走到@$2@`},
 		{`(\S+|\S+ \S+) ` + what + `: (#\d+) matches(?: (\(.+\)))?, (#\d+) does not`, `$1 @$2@：$3 匹配 $4，$5 不匹配`},
 		{`(\S+|\S+ \S+) ` + what + `: (#\d+) matches(?: (\(.+\)))?, (#\d+) does not: (.+)`, `$1 @$2@：$3 匹配 $4，$5 不匹配：@$6@`},
