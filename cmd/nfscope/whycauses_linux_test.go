@@ -30,6 +30,12 @@ table ip6 f { chain in { type filter hook input priority 0; policy drop; }; }
 			kind: "netfilter", confidence: "likely", status: exitDropped, do: "let ARP and neighbour discovery",
 			sentence: "udp " + e.client + " > " + e.of(e.server, 1017) + " was not delivered: the next hop " + e.server + " on r1 is not found, since its answer by " + kind + " was dropped by netfilter in the input hook, " + by})
 	}
+	dead := sends(t, n, nettest.Frame{Src: "10.1.0.2", Dst: "10.2.0.99", SPort: 40019, DPort: 1019})
+	list = append(list, whyCase{name: "another asks for it too", at: n.Router, filter: "udp and dst host 10.2.0.99 and dst port 1019", args: []string{"--for", "2s"}, kind: "kernel", confidence: "likely", status: exitDropped,
+		fire: func(t *testing.T) {
+			datagram(t, n.Server, "10.2.0.99:1019")
+			dead(t)
+		}, sentence: "udp 10.1.0.2 > 10.2.0.99:1019 was not delivered, no rule did it: likely it waits for the next hop 10.2.0.99 on r1, which does not answer ARP (INCOMPLETE)"})
 	list = append(list, whyCase{name: "nothing comes", at: n.Router, filter: "udp and src host 10.1.0.2 and dst port 1018", args: []string{"--for", "2s"}, kind: "nothing", confidence: "certain",
 		fire: func(t *testing.T) {
 			nettest.Run(t, n.Client, "ip", "neigh", "del", "10.1.0.1", "dev", "c0")

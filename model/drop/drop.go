@@ -3,6 +3,7 @@
 package drop
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -49,6 +50,8 @@ type Drop struct {
 	Packet model.Packet
 	// ARP is an ARP packet in words: "arp who-has 10.0.0.1 tell 10.0.0.2"; "" for others.
 	ARP string
+	// Target is whom IPv6's neighbour discovery asks for or tells of; invalid of other packets.
+	Target netip.Addr
 	// Length is that of the packet from the header it was last at, in bytes.
 	Length int
 	// Kind is for whom the link layer took it: host, broadcast, multicast, otherhost,

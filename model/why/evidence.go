@@ -123,6 +123,9 @@ func (a *Answer) suspects(v *verdict, words drop.Dictionary) {
 			a.Reason = d.Reason
 		}
 	}
+	if v.unkept > 0 {
+		a.Evidence = append(a.Evidence, unkept(v.unkept))
+	}
 	if v.waits != nil && v.cut == nil {
 		a.Do = fmt.Sprintf("ip neigh show %s dev %s: is the address right, is that host up and on this link?", v.waits.Addr, v.waits.Dev)
 	}

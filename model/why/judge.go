@@ -25,6 +25,8 @@ type verdict struct {
 	// dropped of the question for it or its answer.
 	waits *drop.Neighbour
 	cut   *drop.Drop
+	// unkept counts drops among which what it needs may be, where cut is nil.
+	unkept uint64
 	// owed is the newest copy of a segment that was not acknowledged, nil where there is none.
 	owed *sight
 	// asks is true where the socket that the request was for would tell more.

@@ -29,8 +29,8 @@ type Look struct {
 	began time.Time
 	ended time.Time
 	drops []*drop.Drop
-	asked []*drop.Drop // of ARP and neighbour discovery
-	over  uint64       // drops of the flow that were not kept
+	asked inquiries // of ARP and neighbour discovery
+	over  uint64    // drops of the flow that were not kept
 	probe *Probe
 	snap  *snapshot.Snapshot
 	// base and then are what was known to be lost when it began: what comes to be known later
@@ -52,7 +52,7 @@ func (l *Look) Begin(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.began, l.ended, l.over, l.base, l.then = now, time.Time{}, 0, snapshot.Loss{}, drop.Watch{}
-	l.asked = nil
+	l.asked = inquiries{}
 	l.drops = slices.DeleteFunc(l.drops, func(d *drop.Drop) bool { return !d.HasPacket() || d.Time.Before(now.Add(-early)) })
 	if l.snap != nil {
 		l.base, l.then = l.snap.Loss, l.snap.Drops.Watch
@@ -69,15 +69,15 @@ func (l *Look) End(now time.Time) {
 
 // Drop takes what the kernel threw away.
 func (l *Look) Drop(d *drop.Drop) {
-	asked := cuts(d)
-	if !asked && (d.HasPacket() && l.both.Drop(d) != filter.Yes || d.ARP != "") {
+	asks := cuts(d)
+	if !asks && (d.HasPacket() && l.both.Drop(d) != filter.Yes || d.ARP != "") {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if asked {
-		if len(l.asked) < mostAsked {
-			l.asked = append(l.asked, d)
+	if asks {
+		if l.snap == nil || !abroad(d, l.snap.Drops.Watch.Netns) {
+			l.asked.add(d)
 		}
 		return
 	}
@@ -114,7 +114,7 @@ func (l *Look) Probe(p Probe) {
 func (l *Look) Seen(now time.Time, over bool) *Seen {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &Seen{Filter: l.filter, Began: l.began, Over: over, Ended: l.ended, Drops: slices.Clone(l.drops), Asked: slices.Clone(l.asked), Place: l.place, Probe: l.probe}
+	s := &Seen{Filter: l.filter, Began: l.began, Over: over, Ended: l.ended, Drops: slices.Clone(l.drops), Asked: slices.Clone(l.asked.list), Unkept: l.asked.over, Place: l.place, Probe: l.probe}
 	if l.began.IsZero() { // ended before anything was armed
 		s.Drops = nil
 		return s
@@ -139,7 +139,7 @@ func (l *Look) Seen(now time.Time, over bool) *Seen {
 	s.Gaps -= min(s.Gaps, l.base.Gaps)
 	s.Lost += l.over
 	s.Mirrored = snap.Trace.Method == snapshot.MethodRaw
-	s.Notes, s.Routes = snap.Trace.Notes, snap.Routes
+	s.Notes, s.Routes, s.Local = snap.Trace.Notes, snap.Routes, snap.Local
 	if over {
 		s.Flows = flowsOf(s, snap.Flows.Table)
 	}

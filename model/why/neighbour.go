@@ -2,15 +2,11 @@ package why
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 
 	"nfscope/model"
 	"nfscope/model/drop"
 )
-
-// mostAsked is how many drops of ARP and of neighbour discovery a Look keeps.
-const mostAsked = 100
 
 // The types of ICMPv6 by which neighbours find each other (RFC 4861).
 const (
@@ -44,48 +40,6 @@ func asking(a netip.Addr) string {
 	return "neighbour discovery"
 }
 
-// cut finds what netfilter dropped of the question for a neighbour, or of its answer; nil where it
-// dropped neither.
-func (s *Seen) cut(hop netip.Addr) *drop.Drop {
-	for _, d := range s.Asked {
-		question, answer := s.about(d, hop)
-		if question || answer {
-			return d
-		}
-	}
-	return nil
-}
-
-// about tells whether a drop of this namespace is the question for a neighbour, or its answer.
-func (s *Seen) about(d *drop.Drop, hop netip.Addr) (question, answer bool) {
-	switch p := &d.Packet; {
-	case s.elsewhere(d):
-		return false, false
-	case d.ARP != "":
-		return strings.HasPrefix(d.ARP, "arp who-has "+hop.String()+" "), strings.HasPrefix(d.ARP, "arp "+hop.String()+" is-at ")
-	case p.ICMPType == advertisement:
-		return false, p.Src == hop
-	default:
-		return p.Dst == hop || p.Dst == group(hop), false
-	}
-}
-
-// elsewhere reports whether a drop is of before, or of another namespace.
-func (s *Seen) elsewhere(d *drop.Drop) bool {
-	return d.Time.Before(s.Began.Add(-early)) || d.Netns != 0 && s.Watch.Netns != 0 && d.Netns != s.Watch.Netns
-}
-
-// group is the one that a neighbour of IPv6 is asked for by (RFC 4291, 2.7.1).
-func group(hop netip.Addr) netip.Addr {
-	if hop.Is4() {
-		return netip.Addr{}
-	}
-	g := netip.MustParseAddr("ff02::1:ff00:0").As16()
-	a := hop.As16()
-	copy(g[13:], a[13:])
-	return netip.AddrFrom16(g)
-}
-
 // waitsFor reports whether a packet that left the last chain waits for its next hop, and makes
 // that the verdict.
 func (v *verdict) waitsFor(x *sight, s *Seen) bool {
@@ -102,7 +56,8 @@ func (v *verdict) waitsFor(x *sight, s *Seen) bool {
 // isCut blames netfilter for a next hop that is not found, where that dropped the question for it, or
 // its answer.
 func (v *verdict) isCut(s *Seen, n *drop.Neighbour) {
-	if v.cut = s.cut(n.Addr); v.cut == nil {
+	if v.cut = s.cut(n); v.cut == nil {
+		v.unkept = s.Unkept
 		return
 	}
 	v.kind, v.waits, v.confidence = Netfilter, n, Likely
@@ -113,7 +68,7 @@ func (v *verdict) isCut(s *Seen, n *drop.Neighbour) {
 func (v *verdict) notFound(s *Seen) string {
 	n := v.waits
 	what := "the question for it"
-	if _, answer := s.about(v.cut, n.Addr); answer {
+	if _, answer := s.about(v.cut, n); answer {
 		what = "its answer"
 	}
 	return "not delivered: the next hop " + n.Addr.String() + " on " + n.Dev + " is not found, since " + what + " by " + asking(n.Addr) + " was " + v.byNetfilter(s)
@@ -142,28 +97,3 @@ func (v *verdict) hold(x *sight) {
 	v.by, v.like, x.fate = x, []*sight{x}, open
 	c.Delivered--
 }
-
-// deaf tells what netfilter dropped of the questions and answers of neighbours, where nothing of the
-// flow came: who does not find this host sends it nothing.
-func (a *Answer) deaf(s *Seen) {
-	const most = 4
-	var told []string
-	for _, d := range s.Asked {
-		what := d.ARP
-		if what == "" {
-			what = "neighbour solicitation from " + d.Packet.Src.String()
-			if d.Packet.ICMPType == advertisement {
-				what = "neighbour advertisement from " + d.Packet.Src.String()
-			}
-		}
-		if s.elsewhere(d) || slices.Contains(told, what) {
-			continue
-		}
-		if told = append(told, what); len(told) <= most {
-			a.Evidence = append(a.Evidence, "netfilter dropped, without which neighbours send nothing: "+what)
-			a.Do, a.Drops = letThem, append(a.Drops, d)
-		}
-	}
-}
-
-const letThem = "let ARP and neighbour discovery (ICMPv6 types 133 to 137) through"

@@ -109,8 +109,12 @@ type Seen struct {
 	// Drops are those of the kernel that may be of the flow, and counters that rose, in the
 	// order of their time.
 	Drops []*drop.Drop
-	// Asked are questions and answers of ARP and neighbour discovery that netfilter dropped, whosever.
-	Asked []*drop.Drop
+	// Asked are questions and answers of ARP and neighbour discovery that netfilter dropped, whosever,
+	// each once; Unkept counts what there was no room for.
+	Asked  []*drop.Drop
+	Unkept uint64
+	// Local are this host's addresses with their networks, nil where they are not known.
+	Local []netip.Prefix
 	// Flows are conntrack's entries that the filter matches, a few of them.
 	Flows []*flow.Flow
 	// Routes are the namespace's, nil where they are not known.

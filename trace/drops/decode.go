@@ -26,6 +26,7 @@ type raw struct {
 	Packet             model.Packet
 	Ether              uint16 // the protocol that the link layer named
 	ARP                string // an ARP packet in words
+	Target             netip.Addr
 	Orig, Reply        model.Tuple
 	About              model.Tuple // of the packet that an ICMP error quotes
 	State              string
@@ -56,6 +57,7 @@ func decode(b []byte, t tupleLayout, pktTypeShift uint) (raw, error) {
 	n := min(int(u16(b[evHeaders:])), packetBytes)
 	r.Packet = packet(r.Ether, b[evPacket:evPacket+n])
 	r.About = quoted(&r.Packet, b[evPacket:evPacket+n])
+	r.Target = target(&r.Packet, b[evPacket:evPacket+n])
 	r.Packet.Mark = u32(b[evMark:])
 	if r.Ether == 0x0806 {
 		r.ARP = arp(b[evPacket : evPacket+n])
@@ -105,6 +107,16 @@ func quoted(p *model.Packet, b []byte) (t model.Tuple) {
 		return q.Tuple()
 	}
 	return t
+}
+
+// target is whom a neighbour solicitation asks for, or an advertisement tells of (RFC 4861, 4.3 and
+// 4.4); invalid of other packets, and where other headers stand before it.
+func target(p *model.Packet, b []byte) (a netip.Addr) {
+	const at = 40 + 8
+	if p.Proto != model.ProtoICMPv6 || !p.Transport || p.ICMPType != 135 && p.ICMPType != 136 || len(b) < at+16 || b[6] != byte(model.ProtoICMPv6) {
+		return a
+	}
+	return netip.AddrFrom16([16]byte(b[at : at+16]))
 }
 
 // arp words an ARP packet of IPv4 over Ethernet (RFC 826), "arp" for another.

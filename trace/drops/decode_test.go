@@ -87,3 +87,34 @@ func TestRose(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// TestTarget: whom neighbour discovery asks for or tells of stands behind its header.
+func TestTarget(t *testing.T) {
+	t.Parallel()
+	const head = "6000000000203aff fe800000000000000000000000000001 ff0200000000000000000001ff000002 "
+	const who = "fd020000000000000000000000000002"
+	for _, c := range []struct {
+		name, packet string
+		ether        uint16
+		want         string
+	}{
+		{"a solicitation", head + "8700000000000000" + who + "0101020000000001", 0x86dd, "fd02::2"},
+		{"an advertisement", head + "8800000060000000" + who, 0x86dd, "fd02::2"},
+		{"a router's", head + "8600000040000708" + who, 0x86dd, "invalid IP"},
+		{"cut", head + "8700000000000000" + who[:30], 0x86dd, "invalid IP"},
+		{"behind another header", strings.Replace(head, "203aff", "2800ff", 1) + "3a00000000000000 8700000000000000" + who, 0x86dd, "invalid IP"},
+		{"ARP", "0001080006040001 020000000002 0a000002 000000000000 0a000001", 0x0806, "invalid IP"},
+	} {
+		b := make([]byte, evSize)
+		p, err := hex.DecodeString(strings.ReplaceAll(c.packet, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		binary.BigEndian.PutUint16(b[evProtocol:], c.ether)
+		binary.NativeEndian.PutUint16(b[evHeaders:], uint16(copy(b[evPacket:], p)))
+		r, err := decode(b, tupleLayout{}, 0)
+		if err != nil || r.Target.String() != c.want {
+			t.Errorf("%s: %v, %v, want %s", c.name, r.Target, err, c.want)
+		}
+	}
+}

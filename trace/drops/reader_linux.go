@@ -222,7 +222,7 @@ func question(place string) bool {
 
 // drop turns an event into words.
 func (r *Reader) drop(e raw) *drop.Drop {
-	d := &drop.Drop{Time: r.boot.Add(time.Duration(e.Time)), Source: drop.StepBPF, Reason: r.probe.reason(e.Reason), Netns: e.Netns, Packet: e.Packet, ARP: e.ARP,
+	d := &drop.Drop{Time: r.boot.Add(time.Duration(e.Time)), Source: drop.StepBPF, Reason: r.probe.reason(e.Reason), Netns: e.Netns, Packet: e.Packet, ARP: e.ARP, Target: e.Target,
 		Length: int(e.Length), Kind: e.Kind, SrcMAC: e.SrcMAC, DstMAC: e.DstMAC, Orig: e.Orig, Reply: e.Reply, About: e.About, State: e.State, Zone: e.Zone, Skb: e.Skb, Count: 1}
 	d.Place, d.Callers = r.path(e.Place, e.Stack)
 	d.Station, d.Hook = r.atlas.Find(d.Place, d.Callers)

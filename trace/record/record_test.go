@@ -74,7 +74,7 @@ func items() []feed.Item {
 		{Time: at(6), Lab: &snapshot.Lab{Name: "l", Title: "t", Lesson: "# x", Net: snapshot.LabNet{Observed: "a", Hosts: []snapshot.LabHost{{Name: "a"}}}, Steps: []snapshot.LabStep{{Title: "t", Says: "s", Result: "r"}}, Current: 1}},
 		{Time: at(6), Drops: &drop.Watch{Step: drop.StepProc, Lift: []drop.Lift{{Step: drop.StepBPF, Why: "w", Fix: "f"}}, Netns: 7, Told: 1, Held: 2, Lost: 3, Merged: 4, Homeless: 5, Missed: 6}},
 		{Time: at(6), Drop: &drop.Drop{Time: at(5), Source: drop.StepBPF, Reason: "IP_RPFILTER", Place: "ip_rcv_finish_core", Callers: []string{"ip_rcv"}, Station: drop.StationRouting, Hook: model.HookForward, Netns: 7,
-			In: "eth0", Out: "eth1", Packet: *p, ARP: "arp", Length: 99, Kind: "host", SrcMAC: "02:00:00:00:00:01", DstMAC: "02:00:00:00:00:02", Orig: p.Tuple(), Reply: p.Tuple().Reverse(), State: "NEW", Zone: 3, Count: 2,
+			In: "eth0", Out: "eth1", Packet: *p, ARP: "arp", Target: p6.Src, Length: 99, Kind: "host", SrcMAC: "02:00:00:00:00:01", DstMAC: "02:00:00:00:00:02", Orig: p.Tuple(), Reply: p.Tuple().Reverse(), State: "NEW", Zone: 3, Count: 2,
 			Facts: &drop.Facts{Sysctls: []drop.Sysctl{{Name: "a", Value: "1"}}, To: &drop.Route{Kind: "unicast", Error: "e", Text: "t", Dev: "d", Via: p.Src, Src: p.Dst, MTU: 5}, Back: &drop.Route{Kind: "none"},
 				Neighbour: &drop.Neighbour{Addr: p.Src, Dev: "d", State: "FAILED", MAC: "m"}, In: &drop.Link{Name: "l", MTU: 1, MAC: "m", Up: true, Carrier: true, Qdisc: "q", QdiscDropped: 2, Master: "br"}, Out: &drop.Link{Name: "o"},
 				Listener: drop.ListenerNone, Nearby: []string{"127.0.0.1:9"}, Conntrack: &drop.Conntrack{Count: 1, Max: 2, Drop: 3, InsertFailed: 4, EarlyDrop: 5, Invalid: 6}, OwnDst: true, OwnSrc: true, Queues: []int{7}, QueuesKnown: true}}},

@@ -285,6 +285,7 @@ func findings() [][2]string {
 		{`netfilter dropped, without which neighbours send nothing: neighbour advertisement from (\S+)`, `netfilter 丢弃了 $1 的邻居通告，没有它，邻居什么也不会发来`},
 		{`netfilter dropped, without which neighbours send nothing: arp who-has (\S+) tell (\S+)`, `netfilter 丢弃了 ARP 请求：$2 问谁是 $1，没有它，邻居什么也不会发来`},
 		{`netfilter dropped, without which neighbours send nothing: arp (\S+) is-at (\S+)`, `netfilter 丢弃了 ARP 应答：$1 在 $2，没有它，邻居什么也不会发来`},
+		{`netfilter dropped (\d+) more packets? of ARP or neighbour discovery that were not kept`, `netfilter 另外丢弃了 $1 个 ARP 或邻居发现报文，未予保留`},
 		{`packets of it came back (\d+) times? by (\S+), where they had left, with a smaller TTL: a route leads in a circle`, `它的报文有 $1 次从发出的 $2 又回来，TTL 变小：路由成环`},
 		// Other flows.
 		{`(\d+) (?:other flow matches|other flows match) the filter: (.+)`, `另有 $1 条流符合过滤器：@$2@`},
