@@ -199,7 +199,7 @@ func (a *app) demoPlain(n *lab.Network, o demoFlags) error {
 	switch {
 	case o.step:
 		p = tempo{each: classFor, before: a.enter(a.in)}
-	case rec:
+	case rec != nil:
 		p.before = slowly()
 	}
 	if err := a.play(a.ctx, n, put(st.put), p); err != nil {
@@ -209,13 +209,12 @@ func (a *app) demoPlain(n *lab.Network, o demoFlags) error {
 }
 
 // recordLab gives what makes of a put one that records as well, if there is a file to.
-func (a *app) recordLab(l *lab.Lab, file string) (tee func(put func(feed.Item)) func(feed.Item), on bool, err error) {
+func (a *app) recordLab(l *lab.Lab, file string) (tee func(put func(feed.Item)) func(feed.Item), rec *recorder, err error) {
 	if file == "" {
-		return func(put func(feed.Item)) func(feed.Item) { return put }, false, nil
+		return func(put func(feed.Item)) func(feed.Item) { return put }, nil, nil
 	}
-	rec, err := a.recordTo(file, "lab "+l.Name, false)
-	if err != nil {
-		return nil, false, err
+	if rec, err = a.recordTo(file, "lab "+l.Name, false); err != nil {
+		return nil, nil, err
 	}
 	return func(put func(feed.Item)) func(feed.Item) {
 		rec.begin(put)
@@ -226,7 +225,7 @@ func (a *app) recordLab(l *lab.Lab, file string) (tee func(put func(feed.Item)) 
 			rec.Put(it)
 			put(it)
 		}
-	}, true, nil
+	}, rec, nil
 }
 
 // play watches the lab's observed host and runs its steps once.

@@ -132,7 +132,7 @@ func (a *app) labEntries() []snapshot.LabEntry {
 
 // showLive runs a lab's steps and shows them, again and again.
 func (a *app) showLive(s *show, o tuiOptions) error {
-	tee, _, err := a.recordLab(s.lab, s.file)
+	tee, rec, err := a.recordLab(s.lab, s.file)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (a *app) showLive(s *show, o tuiOptions) error {
 		return err
 	}
 	defer session.Close()
-	c.Hear(session.Heard)
+	c.Hear(rec.hearing(session.Heard))
 	pace := newClass(s.step)
 	ctx, cancel := context.WithCancel(a.ctx)
 	defer cancel()

@@ -283,6 +283,9 @@ func later(it *feed.Item, d time.Duration) {
 	if s := it.Sight; s != nil {
 		move(&s.Time)
 	}
+	if h := it.Heard; h != nil {
+		move(&h.Before)
+	}
 	if c := it.Counts; c != nil {
 		move(&c.Taken)
 	}

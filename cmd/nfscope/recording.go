@@ -30,6 +30,7 @@ type recorder struct {
 	tell func(feed.Item)
 
 	mu    sync.Mutex
+	lag   lag
 	early []feed.Item
 	begun bool
 	w     *record.Writer // nil too where the begin failed
@@ -85,6 +86,30 @@ func (r *recorder) Put(it feed.Item) {
 func (r *recorder) one(it feed.Item) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if h := r.lag.put(&it); h != nil {
+		r.write(*h)
+	}
+	r.write(it)
+}
+
+// hearing is heard, how far the sources have come, noted in the recording, if there is one.
+func (r *recorder) hearing(heard func() time.Time) func() time.Time {
+	if r == nil {
+		return heard
+	}
+	return func() time.Time {
+		at := heard()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if h := r.lag.heard(at); h != nil {
+			r.write(*h)
+		}
+		return at
+	}
+}
+
+// write is called with mu held.
+func (r *recorder) write(it feed.Item) {
 	switch {
 	case !r.begun:
 		r.early = append(r.early, it)

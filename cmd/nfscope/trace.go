@@ -136,7 +136,7 @@ func (a *app) trace(f *filter.Filter, o traceFlags) error {
 	if err != nil {
 		return err
 	}
-	c.Hear(s.Heard)
+	c.Hear(rec.hearing(s.Heard))
 	if rs := a.rulesOf(s, put); rs != nil {
 		_, n := rs.Size()
 		collectFor(n, tracked(ns)/flowStep, true)

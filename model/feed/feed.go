@@ -53,6 +53,9 @@ type Item struct {
 	// Trace is the state of the armed trace, whenever it changed.
 	Trace *snapshot.Trace `json:",omitempty"`
 	Lab   *snapshot.Lab   `json:",omitempty"`
+	// Heard tells how far the reading of what the kernel said had come. Only recordings have
+	// it, since a live source is asked.
+	Heard *Heard `json:",omitempty"`
 	// Host tells of the namespace what is needed to understand the rest.
 	Host *Host `json:",omitempty"`
 	// Problem is a sentence for the user about what does not work.
@@ -66,6 +69,16 @@ type Item struct {
 type Beside struct {
 	Netns string
 	Rules *model.Ruleset
+}
+
+// Heard says what was read when a recording was made: in a flood much waits in the sockets,
+// one's events longer than another's, and that of a packet nothing more was read is no quiet.
+type Heard struct {
+	// Before is a time of which all that came earlier was handed over.
+	Before time.Time
+	// Behind is true while more had been told than handed over; until the next Heard quiet is
+	// judged by Before.
+	Behind bool
 }
 
 // Must reports whether the item may never be thrown away: all but packets, drops and

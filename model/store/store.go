@@ -44,6 +44,7 @@ type Store struct {
 	health  health.Follower
 	healthy *health.View
 	trace   snapshot.Trace
+	heard   feed.Heard
 	lab     *snapshot.Lab
 	// confirmed is when the ruleset was last known to be the one in force.
 	confirmed time.Time
@@ -123,6 +124,8 @@ func (s *Store) Apply(it *feed.Item) {
 		s.setTrace(it.Trace)
 	case it.Lab != nil:
 		s.setLab(it.Lab)
+	case it.Heard != nil:
+		s.heard = *it.Heard
 	case it.Host != nil:
 		s.setHost(it.Host)
 	case it.Problem != "":
@@ -173,8 +176,12 @@ func (s *Store) End() {
 	s.touch(false)
 }
 
-// Tick does what time does: quiet journeys close, destroyed flows fade out.
+// Tick does what time does: quiet journeys close, destroyed flows fade out. A recording's
+// time goes no further than what was heard when it was made.
 func (s *Store) Tick(now time.Time) {
+	if s.heard.Behind && now.After(s.heard.Before) {
+		now = s.heard.Before
+	}
 	if s.fold.Tick(now) {
 		s.touch(false)
 	}

@@ -105,7 +105,7 @@ func happened(it *feed.Item) time.Time {
 // state is what the items before a part add up to, packets aside.
 type state struct {
 	// newest are the last ones of their kinds, in the order in which a source tells them.
-	host, rules, counts, table, drops, trace, lab *feed.Item
+	host, rules, counts, table, drops, trace, heard, lab *feed.Item
 	// part are newer counters than counts, of some rules and chains.
 	part *part
 	// beside are those of other namespaces' rules, by name.
@@ -137,6 +137,8 @@ func (s *state) take(it *feed.Item) {
 		s.drops = &c
 	case it.Trace != nil:
 		s.trace = &c
+	case it.Heard != nil:
+		s.heard = &c
 	case it.Lab != nil:
 		s.lab = &c
 	case it.Problem != "":
@@ -188,7 +190,7 @@ func (s *state) give(at time.Time, put func(*feed.Item) error) error {
 	for _, netns := range slices.Sorted(maps.Keys(s.beside)) { // before the trace that goes through them
 		list = append(list, s.beside[netns])
 	}
-	list = append(append(list, s.drops, s.trace, s.lab), s.problems...)
+	list = append(append(list, s.drops, s.trace, s.heard, s.lab), s.problems...)
 	for _, it := range list {
 		if it == nil {
 			continue

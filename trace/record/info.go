@@ -119,6 +119,8 @@ func kind(it *feed.Item) string {
 		return "trace"
 	case it.Lab != nil:
 		return "lab"
+	case it.Heard != nil:
+		return "how far the reading was"
 	case it.Host != nil:
 		return "host"
 	case it.Problem != "":

@@ -79,6 +79,7 @@ func items() []feed.Item {
 				Neighbour: &drop.Neighbour{Addr: p.Src, Dev: "d", State: "FAILED", MAC: "m"}, In: &drop.Link{Name: "l", MTU: 1, MAC: "m", Up: true, Carrier: true, Qdisc: "q", QdiscDropped: 2, Master: "br"}, Out: &drop.Link{Name: "o"},
 				Listener: drop.ListenerNone, Nearby: []string{"127.0.0.1:9"}, Conntrack: &drop.Conntrack{Count: 1, Max: 2, Drop: 3, InsertFailed: 4, EarlyDrop: 5, Invalid: 6}, OwnDst: true, OwnSrc: true, Queues: []int{7}, QueuesKnown: true}}},
 		{Time: at(7), Problem: "a <sentence> & more"},
+		{Time: at(8), Heard: &feed.Heard{Before: at(4), Behind: true}},
 		{Time: at(9), Partial: &model.Partial{Generation: "g1", Taken: at(9), Rules: []model.Numbered{{ID: 1, Counters: model.Counters{Packets: 7, Bytes: 6, Valid: true}}}, Chains: []model.Numbered{{ID: 2}}}},
 	}
 }
