@@ -123,6 +123,9 @@ func (f *Fold) touch(b *builder, at time.Time) {
 	if at.After(b.last) {
 		b.last = at
 	}
+	if at.Before(b.first) { // of the tracer that is read later
+		b.first = at
+	}
 	if b != f.going.tail {
 		f.leave(b)
 		f.going.append(b)

@@ -534,3 +534,21 @@ func TestAssumed(t *testing.T) {
 		}
 	}
 }
+
+// TestStart: a packet begins when the first of its events was told, whichever tracer is read first.
+func TestStart(t *testing.T) {
+	p := udp("10.1.0.1", 5)
+	late := between(line("filter", "OUTPUT", EventPolicy, 1, model.HookOutput, p), "", "r1", 0)
+	late.Time = began.Add(5 * time.Millisecond)
+	events := []Event{between(arming(p), "", "r1", 0), late, between(probe(model.HookPostrouting, p), "", "r1", 0)}
+	for _, order := range [][]int{{0, 1, 2}, {1, 0, 2}, {0, 2, 1}} {
+		var told []Event
+		for _, i := range order {
+			told = append(told, events[i])
+		}
+		_, list := folded(rulesOf(legacyTable("filter", builtin("filter", "OUTPUT", "ACCEPT"))), Options{Probes: true}, told...)
+		if len(list) != 1 || !list[0].Start.Equal(began) {
+			t.Errorf("%v: %d packets, the first begins at %v, not %v", order, len(list), list[0].Start, began)
+		}
+	}
+}

@@ -15,7 +15,7 @@ func TestCloneKnows(t *testing.T) {
 		typ  reflect.Type
 		want string
 	}{
-		{reflect.TypeFor[Store](), "host local rules reading counts before apart sparks fold flows drops watch index names table health healthy trace lab problems rate turnover"},
+		{reflect.TypeFor[Store](), "host local rules reading counts before apart sparks fold flows drops watch index names table health healthy trace heard lab problems rate turnover"},
 		{reflect.TypeFor[sparks](), "base view"},
 		{reflect.TypeFor[baseChain](), "chain key passed rates"},
 		{reflect.TypeFor[flowIndex](), "Table"},
