@@ -110,7 +110,7 @@ func printInfo(w *bufio.Writer, in *record.Info) error {
 		}
 	}
 	for _, r := range in.Rules {
-		say("rules", "%s: %s in %s, generation %s", r.At.Sub(in.First).Round(time.Millisecond), plural(uint64(r.Rules), "rule"), plural(uint64(r.Chains), "chain"), r.Generation)
+		say("rules", "%s: %s in %s, generation %s", r.At.Sub(in.First.Time).Round(time.Millisecond), plural(uint64(r.Rules), "rule"), plural(uint64(r.Chains), "chain"), r.Generation)
 	}
 	var kinds []string
 	for k := range in.Items {

@@ -2,7 +2,6 @@ package drop
 
 import (
 	"encoding/json"
-	"time"
 
 	"nfscope/model"
 )
@@ -31,7 +30,7 @@ func tupleOf(t model.Tuple) *tupleJSON {
 
 type dropJSON struct {
 	Schema   string        `json:"schema"`
-	Time     time.Time     `json:"time"`
+	Time     model.Moment  `json:"time"`
 	Reason   string        `json:"reason"`
 	Words    string        `json:"reason_words"`
 	Facts    []string      `json:"facts,omitempty"`
@@ -62,7 +61,7 @@ type dropJSON struct {
 // name of the namespace that is watched.
 func (d *Drop) JSON(words Dictionary, netns string) ([]byte, error) {
 	e := words.Explain(d)
-	j := dropJSON{Schema: Schema, Time: d.Time, Reason: d.Reason, Words: e.Words, Facts: e.Facts, Do: e.Do, By: e.By, Usual: e.Grade == Usual, Location: d.Place, Callers: d.Callers,
+	j := dropJSON{Schema: Schema, Time: model.Moment{Time: d.Time}, Reason: d.Reason, Words: e.Words, Facts: e.Facts, Do: e.Do, By: e.By, Usual: e.Grade == Usual, Location: d.Place, Callers: d.Callers,
 		Station: d.Station.String(), Hook: d.Hook.String(), In: d.In, Out: d.Out, ARP: d.ARP, SrcMAC: d.SrcMAC, DstMAC: d.DstMAC, Orig: tupleOf(d.Orig), Reply: tupleOf(d.Reply),
 		State: d.State, Zone: d.Zone, Count: d.Count, Source: d.Source, Netns: netns, Inode: d.Netns}
 	if d.HasPacket() {

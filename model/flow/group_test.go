@@ -113,7 +113,7 @@ func TestTopOrder(t *testing.T) {
 // TestGroupJSON: the fields are those that docs/cli.md tells of, and what is not known is absent.
 func TestGroupJSON(t *testing.T) {
 	at := time.Unix(1, 0).UTC()
-	const begin = `{"schema":"nfscope/top/1","time":"1970-01-01T00:00:01Z","by":`
+	const begin = `{"schema":"nfscope/top/1","time":"1970-01-01T00:00:01.000000000Z","by":`
 	for _, c := range []struct {
 		counted bool
 		kind    Kind

@@ -16,30 +16,30 @@ import (
 // of a flow without nf_conntrack_timestamp.
 type (
 	eventJSON struct {
-		Schema string     `json:"schema"`
-		Event  string     `json:"event"`
-		Time   *time.Time `json:"time,omitempty"`
-		Lost   *uint64    `json:"lost,omitempty"`
-		Flows  *int       `json:"flows,omitempty"`
+		Schema string        `json:"schema"`
+		Event  string        `json:"event"`
+		Time   *model.Moment `json:"time,omitempty"`
+		Lost   *uint64       `json:"lost,omitempty"`
+		Flows  *int          `json:"flows,omitempty"`
 		*flowJSON
 	}
 	flowJSON struct {
-		ID      uint32       `json:"id"`
-		Family  model.Family `json:"family"`
-		Proto   string       `json:"proto"`
-		State   string       `json:"state"`
-		Status  []string     `json:"status"`
-		Orig    sideJSON     `json:"orig"`
-		Reply   sideJSON     `json:"reply"`
-		NAT     natJSON      `json:"nat"`
-		Timeout int64        `json:"timeout_ns"`
-		Mark    uint32       `json:"mark"`
-		Zone    uint16       `json:"zone"`
-		Labels  string       `json:"labels"`
-		Helper  string       `json:"helper"`
-		Start   *time.Time   `json:"start,omitempty"`
-		Gone    *time.Time   `json:"gone,omitempty"`
-		Offload bool         `json:"offload"`
+		ID      uint32        `json:"id"`
+		Family  model.Family  `json:"family"`
+		Proto   string        `json:"proto"`
+		State   string        `json:"state"`
+		Status  []string      `json:"status"`
+		Orig    sideJSON      `json:"orig"`
+		Reply   sideJSON      `json:"reply"`
+		NAT     natJSON       `json:"nat"`
+		Timeout int64         `json:"timeout_ns"`
+		Mark    uint32        `json:"mark"`
+		Zone    uint16        `json:"zone"`
+		Labels  string        `json:"labels"`
+		Helper  string        `json:"helper"`
+		Start   *model.Moment `json:"start,omitempty"`
+		Gone    *model.Moment `json:"gone,omitempty"`
+		Offload bool          `json:"offload"`
 		rareJSON
 	}
 	sideJSON struct {
@@ -97,7 +97,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	}
 	*e = Event{Type: EventType(n + 1)}
 	if j.Time != nil {
-		e.Time = *j.Time
+		e.Time = j.Time.Time
 	}
 	if j.Lost != nil {
 		e.Lost = *j.Lost
@@ -121,11 +121,11 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-func known(t time.Time) *time.Time {
+func known(t time.Time) *model.Moment {
 	if t.IsZero() {
 		return nil
 	}
-	return &t
+	return &model.Moment{Time: t}
 }
 
 func (f *Flow) json() *flowJSON {
@@ -165,10 +165,10 @@ func (j *flowJSON) flow() (*Flow, error) {
 		return nil, fmt.Errorf("flow: reply: %w", err)
 	}
 	if j.Start != nil {
-		f.Start = *j.Start
+		f.Start = j.Start.Time
 	}
 	if j.Gone != nil {
-		f.Gone = *j.Gone
+		f.Gone = j.Gone.Time
 	}
 	return f, j.rareJSON.put(f)
 }

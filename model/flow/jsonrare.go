@@ -13,7 +13,7 @@ import (
 type (
 	rareJSON struct {
 		TimeoutMax int64             `json:"timeout_max_ns,omitempty"`
-		Stop       *time.Time        `json:"stop,omitempty"`
+		Stop       *model.Moment     `json:"stop,omitempty"`
 		Use        uint32            `json:"use,omitempty"`
 		HelperInfo string            `json:"helper_info,omitempty"`
 		Master     *tupleJSON        `json:"master,omitempty"`
@@ -99,7 +99,7 @@ func (j *rareJSON) put(f *Flow) (err error) {
 		f.Rate = *j.Rate
 	}
 	if j.Stop != nil {
-		f.Stop = *j.Stop
+		f.Stop = j.Stop.Time
 	}
 	if f.HelperInfo, err = hexBytes(j.HelperInfo); err != nil {
 		return fmt.Errorf("flow: helper_info: %w", err)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"nfscope/model"
 )
 
 // TopSchema names the JSON form of a Group.
@@ -32,18 +34,18 @@ func rest(g *Group) int {
 // where none is known.
 func (g *Group) JSON(at time.Time, rank int) ([]byte, error) {
 	j := struct {
-		Schema    string    `json:"schema"`
-		Time      time.Time `json:"time"`
-		By        string    `json:"by"`
-		Rank      int       `json:"rank"`
-		Name      string    `json:"name"`
-		Flows     int       `json:"flows"`
-		Unreplied int       `json:"unreplied"`
-		Packets   *uint64   `json:"packets,omitempty"`
-		Bytes     *uint64   `json:"bytes,omitempty"`
-		Uncounted int       `json:"uncounted,omitempty"`
-		Rate      *float64  `json:"bytes_per_second,omitempty"`
-	}{Schema: TopSchema, Time: at, By: g.Key.Kind.Word(), Rank: rank, Name: g.Key.String(), Flows: g.Flows, Unreplied: g.Unreplied, Uncounted: g.Uncounted()}
+		Schema    string       `json:"schema"`
+		Time      model.Moment `json:"time"`
+		By        string       `json:"by"`
+		Rank      int          `json:"rank"`
+		Name      string       `json:"name"`
+		Flows     int          `json:"flows"`
+		Unreplied int          `json:"unreplied"`
+		Packets   *uint64      `json:"packets,omitempty"`
+		Bytes     *uint64      `json:"bytes,omitempty"`
+		Uncounted int          `json:"uncounted,omitempty"`
+		Rate      *float64     `json:"bytes_per_second,omitempty"`
+	}{Schema: TopSchema, Time: model.Moment{Time: at}, By: g.Key.Kind.Word(), Rank: rank, Name: g.Key.String(), Flows: g.Flows, Unreplied: g.Unreplied, Uncounted: g.Uncounted()}
 	if g.Counted > 0 {
 		packets, bytes := g.Packets(), g.Bytes()
 		j.Packets, j.Bytes = &packets, &bytes

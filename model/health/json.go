@@ -2,7 +2,8 @@ package health
 
 import (
 	"encoding/json"
-	"time"
+
+	"nfscope/model"
 )
 
 // Schema names the JSON form of a View.
@@ -10,7 +11,7 @@ const Schema = "nfscope/conntrack-stats/1"
 
 type viewJSON struct {
 	Schema   string             `json:"schema"`
-	Time     time.Time          `json:"time"`
+	Time     model.Moment       `json:"time"`
 	Count    *int               `json:"count,omitempty"`
 	Max      *int               `json:"max,omitempty"`
 	Buckets  *int               `json:"buckets,omitempty"`
@@ -38,7 +39,7 @@ func (v *View) MarshalJSON() ([]byte, error) {
 		}
 		return &n
 	}
-	j := viewJSON{Schema: Schema, Time: v.Time, Count: known(v.Count), Max: known(v.Max), Buckets: known(v.Buckets),
+	j := viewJSON{Schema: Schema, Time: model.Moment{Time: v.Time}, Count: known(v.Count), Max: known(v.Max), Buckets: known(v.Buckets),
 		Expected: known(v.Expected), MaxExp: known(v.MaxExpected), Interval: int64(v.Interval), CPUs: []map[string]any{}, Warnings: []warningJSON{}}
 	if v.Interval > 0 {
 		j.Rates, j.Total = map[string]float64{}, map[string]uint64{}

@@ -17,10 +17,10 @@ func TestJSON(t *testing.T) {
 		return r
 	}
 	for i, want := range []string{
-		`{"schema":"nfscope/conntrack-stats/1","time":"1970-01-01T00:00:00Z","count":10,"max":100,"buckets":64,"expectations_max":4,"interval_ns":0,"cpus":[{"cpu":0,"insert_failed":7},{"cpu":1,"insert_failed":2}],"warnings":[]}`,
-		`{"schema":"nfscope/conntrack-stats/1","time":"1970-01-01T00:00:02Z","count":10,"max":100,"buckets":64,"expectations_max":4,"interval_ns":2000000000,"rates":{"insert_failed":3},"total":{"insert_failed":6},"cpus":[{"cpu":0,"insert_failed":11},{"cpu":1,"insert_failed":4}],` +
+		`{"schema":"nfscope/conntrack-stats/1","time":"1970-01-01T00:00:00.000000000Z","count":10,"max":100,"buckets":64,"expectations_max":4,"interval_ns":0,"cpus":[{"cpu":0,"insert_failed":7},{"cpu":1,"insert_failed":2}],"warnings":[]}`,
+		`{"schema":"nfscope/conntrack-stats/1","time":"1970-01-01T00:00:02.000000000Z","count":10,"max":100,"buckets":64,"expectations_max":4,"interval_ns":2000000000,"rates":{"insert_failed":3},"total":{"insert_failed":6},"cpus":[{"cpu":0,"insert_failed":11},{"cpu":1,"insert_failed":4}],` +
 			`"warnings":[{"bad":true,"words":"new connections could not be entered, and their packets were dropped: 3.0/s; their reply tuple was another's already","do":"look at the pools of NAT ports: one may be full. Two packets of one new UDP connection at the same time do it too"}]}`,
-		`{"schema":"nfscope/conntrack-stats/1","time":"1970-01-01T00:00:04Z","interval_ns":2000000000,"rates":{"insert_failed":0},"total":{"insert_failed":6},"cpus":[{"cpu":0,"insert_failed":11},{"cpu":1,"insert_failed":4}],"warnings":[]}`,
+		`{"schema":"nfscope/conntrack-stats/1","time":"1970-01-01T00:00:04.000000000Z","interval_ns":2000000000,"rates":{"insert_failed":0},"total":{"insert_failed":6},"cpus":[{"cpu":0,"insert_failed":11},{"cpu":1,"insert_failed":4}],"warnings":[]}`,
 	} {
 		failed := [][2]uint32{{7, 2}, {11, 4}, {11, 4}}[i]
 		r := reading(0, 10, cpu(0, failed[0]), cpu(1, failed[1]))

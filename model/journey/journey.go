@@ -261,9 +261,20 @@ func (j *Journey) MarshalJSON() ([]byte, error) {
 		by.Family = p.Family // no chain has one to say
 	}
 	return json.Marshal(struct {
-		Schema string `json:"schema"`
+		Schema string       `json:"schema"`
+		ID     string       `json:"id"`
+		Start  model.Moment `json:"start"`
 		*plain
-	}{Schema, &p})
+	}{Schema, p.ID, model.Moment{Time: p.Start}, &p})
+}
+
+// MarshalJSON writes a step of a Journey.
+func (s Step) MarshalJSON() ([]byte, error) {
+	type plain Step
+	return json.Marshal(struct {
+		plain
+		Time model.Moment `json:"time"`
+	}{plain(s), model.Moment{Time: s.Time}})
 }
 
 // UnmarshalJSON reads a step of a Journey; which rule of which ruleset it was is not said.

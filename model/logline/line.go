@@ -106,7 +106,7 @@ func (l *Line) JSON(rules []*Rule) ([]byte, error) {
 	}
 	o := struct {
 		Schema  string        `json:"schema"`
-		Time    time.Time     `json:"time"`
+		Time    model.Moment  `json:"time"`
 		Source  Source        `json:"source"`
 		Group   *uint16       `json:"group,omitempty"`
 		Level   *int          `json:"level,omitempty"`
@@ -122,7 +122,7 @@ func (l *Line) JSON(rules []*Rule) ([]byte, error) {
 		Packet  *model.Packet `json:"packet,omitempty"`
 		Text    string        `json:"text,omitempty"`
 		Rules   []place       `json:"rules"`
-	}{Schema: Schema, Time: l.Time, Source: l.Source, Prefix: l.Prefix, In: l.In, Out: l.Out, PhysIn: l.PhysIn, PhysOut: l.PhysOut,
+	}{Schema: Schema, Time: model.Moment{Time: l.Time}, Source: l.Source, Prefix: l.Prefix, In: l.In, Out: l.Out, PhysIn: l.PhysIn, PhysOut: l.PhysOut,
 		UID: l.UID, GID: l.GID, Packet: l.Packet, Text: l.Text, Rules: []place{}}
 	if l.Source == NFLOG {
 		o.Group = &l.Group

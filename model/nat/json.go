@@ -13,7 +13,7 @@ const PoolSchema = "nfscope/pool/1"
 type (
 	poolJSON struct {
 		Schema  string       `json:"schema"`
-		Time    time.Time    `json:"time"`
+		Time    model.Moment `json:"time"`
 		Address string       `json:"address"`
 		Family  model.Family `json:"family"`
 		Proto   string       `json:"proto"`
@@ -49,7 +49,7 @@ type (
 
 // JSON gives the pool as nfscope/pool/1; watched says that its growth is known.
 func (p *Pool) JSON(at time.Time, watched bool) ([]byte, error) {
-	j := poolJSON{Schema: PoolSchema, Time: at, Address: p.Addr.String(), Family: model.FamilyIPv4, Proto: "", Ports: portsJSON{p.Ports.First, p.Ports.Last, "kernel"},
+	j := poolJSON{Schema: PoolSchema, Time: model.Moment{Time: at}, Address: p.Addr.String(), Family: model.FamilyIPv4, Proto: "", Ports: portsJSON{p.Ports.First, p.Ports.Last, "kernel"},
 		Used: p.Used, Closing: p.Closing, Size: p.Ports.Size(), Share: p.Share(), Full: int64(p.Full), Rules: []ruleJSON{}}
 	if p.Proto != 0 {
 		j.Proto = p.Proto.String()

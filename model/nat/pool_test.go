@@ -167,9 +167,9 @@ func TestPoolJSON(t *testing.T) {
 		watched bool
 		want    string
 	}{
-		{p, true, `{"schema":"nfscope/pool/1","time":"1970-01-01T00:16:40Z","address":"203.0.113.7","family":"ip","proto":"tcp","destination":{"address":"10.2.0.9","port":80},"ports":{"first":5000,"last":5009,"from":"rule"},` +
+		{p, true, `{"schema":"nfscope/pool/1","time":"1970-01-01T00:16:40.000000000Z","address":"203.0.113.7","family":"ip","proto":"tcp","destination":{"address":"10.2.0.9","port":80},"ports":{"first":5000,"last":5009,"from":"rule"},` +
 			`"used":1,"closing":1,"available":10,"share":0.1,"growth_per_second":1.5,"full_in_ns":6000000000,"rules":[{"backend":"iptables-legacy","family":"ip","table":"nat","chain":"POSTROUTING","rule":1,"text":"-A POSTROUTING -p tcp -j SNAT --to-source 203.0.113.7:5000-5009"}]}`},
-		{q, false, `{"schema":"nfscope/pool/1","time":"1970-01-01T00:16:40Z","address":"2001:db8::1","family":"ip6","proto":"","ports":{"first":1024,"last":65535,"from":"kernel"},"used":0,"closing":0,"available":64512,"share":0,"rules":[]}`},
+		{q, false, `{"schema":"nfscope/pool/1","time":"1970-01-01T00:16:40.000000000Z","address":"2001:db8::1","family":"ip6","proto":"","ports":{"first":1024,"last":65535,"from":"kernel"},"used":0,"closing":0,"available":64512,"share":0,"rules":[]}`},
 	} {
 		b, err := c.p.JSON(at, c.watched)
 		if err != nil || string(b) != c.want {

@@ -57,12 +57,12 @@ func TestJSON(t *testing.T) {
 	}{
 		{Answer{Kind: Rule, Side: Reply, Sentence: "a > b", Confidence: Likely, Because: "so", Flow: "udp a > b", By: drops9, Reason: "NETFILTER_DROP", Evidence: []string{"e"}, Do: "look", Requests: Counts{Seen: 1, Dropped: 2, Delivered: 3, Again: 4}, Replies: Counts{Seen: 5},
 			Journeys: []*journey.Journey{{ID: "t7"}}, Simulated: &journey.Journey{}},
-			`{"schema":"nfscope/why/1","time":"2026-11-20T12:00:00Z","filter":"udp and dst port 9","kind":"rule","side":"reply","dropped":true,"sentence":"a > b","confidence":"likely","because":"so","flow":"udp a > b",` +
+			`{"schema":"nfscope/why/1","time":"2026-11-20T12:00:00.000000000Z","filter":"udp and dst port 9","kind":"rule","side":"reply","dropped":true,"sentence":"a > b","confidence":"likely","because":"so","flow":"udp a > b",` +
 				`"by":{"backend":"iptables-legacy","family":"ip","table":"filter","chain":"FORWARD","kind":"rule","rule":2,"text":"-A FORWARD -p udp --dport 9 -j DROP"},"reason":"NETFILTER_DROP","evidence":["e"],"do":"look",` +
 				`"requests":{"seen":1,"dropped":2,"delivered":3,"again":4},"replies":{"seen":5,"dropped":0,"delivered":0},"journeys":["t7"],"simulated":true,"probe":{"what":"UDP","result":"refused","refused":true},"looked_ns":2000000000,"drops_by":"bpf",` +
 				`"loss":{"lost":1,"gaps":2,"held":3,"untold":7},"netns":"nfs-x"}`},
 		{Answer{Kind: Works, Side: Reply, Confidence: Certain},
-			`{"schema":"nfscope/why/1","time":"2026-11-20T12:00:00Z","filter":"udp and dst port 9","kind":"works","side":"reply","dropped":false,"sentence":"","confidence":"certain","because":"","flow":"","evidence":[],` +
+			`{"schema":"nfscope/why/1","time":"2026-11-20T12:00:00.000000000Z","filter":"udp and dst port 9","kind":"works","side":"reply","dropped":false,"sentence":"","confidence":"certain","because":"","flow":"","evidence":[],` +
 				`"requests":{"seen":0,"dropped":0,"delivered":0},"replies":{"seen":0,"dropped":0,"delivered":0},"journeys":[],"simulated":false,"probe":{"what":"UDP","result":"refused","refused":true},"looked_ns":2000000000,"drops_by":"bpf",` +
 				`"loss":{"lost":1,"gaps":2,"held":3,"untold":7},"netns":"nfs-x"}`},
 	} {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"nfscope/model/journey"
+
+	"nfscope/model"
 )
 
 // Schema names the JSON object of an answer.
@@ -21,7 +23,7 @@ type lossJSON struct {
 
 type answerJSON struct {
 	Schema     string           `json:"schema"`
-	Time       time.Time        `json:"time"`
+	Time       model.Moment     `json:"time"`
 	Filter     string           `json:"filter"`
 	Kind       Kind             `json:"kind"`
 	Side       Side             `json:"side"`
@@ -47,7 +49,7 @@ type answerJSON struct {
 
 // JSON is the answer as nfscope/why/1.
 func (a *Answer) JSON(s *Seen, at time.Time) ([]byte, error) {
-	j := answerJSON{Schema: Schema, Time: at, Filter: s.Filter.String(), Kind: a.Kind, Side: a.Side, Dropped: a.Dropped(), Sentence: a.Sentence, Confidence: a.Confidence, Because: a.Because,
+	j := answerJSON{Schema: Schema, Time: model.Moment{Time: at}, Filter: s.Filter.String(), Kind: a.Kind, Side: a.Side, Dropped: a.Dropped(), Sentence: a.Sentence, Confidence: a.Confidence, Because: a.Because,
 		Flow: a.Flow, Reason: a.Reason, Evidence: a.Evidence, Do: a.Do, Requests: a.Requests, Replies: a.Replies, Journeys: []string{}, Simulated: a.Simulated != nil, Probe: s.Probe,
 		Looked: s.Looked, Drops: string(s.Watch.Step), Loss: lossJSON{s.Lost, s.Gaps, s.Held, s.Watch.Untold()}, Netns: s.Place}
 	if a.By.Kind != "" {

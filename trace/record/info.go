@@ -5,19 +5,20 @@ import (
 	"slices"
 	"time"
 
+	"nfscope/model"
 	"nfscope/model/feed"
 	"nfscope/model/flow"
 )
 
 // Info is what is in a recording.
 type Info struct {
-	Title    string    `json:"title"`
-	Form     string    `json:"form"`
-	Version  string    `json:"version"`
-	Created  time.Time `json:"created"`
-	Redacted bool      `json:"redacted"`
-	First    time.Time `json:"first"`
-	Last     time.Time `json:"last"`
+	Title    string       `json:"title"`
+	Form     string       `json:"form"`
+	Version  string       `json:"version"`
+	Created  model.Moment `json:"created"`
+	Redacted bool         `json:"redacted"`
+	First    model.Moment `json:"first"`
+	Last     model.Moment `json:"last"`
 	// Ended says what ended it, Cut where it ends without an end; "" where not known.
 	Ended string     `json:"ended"`
 	Cut   string     `json:"cut,omitempty"`
@@ -33,23 +34,23 @@ type Info struct {
 
 // Rules is one ruleset of a recording.
 type Rules struct {
-	At         time.Time `json:"at"`
-	Generation string    `json:"generation"`
-	Chains     int       `json:"chains"`
-	Rules      int       `json:"rules"`
+	At         model.Moment `json:"at"`
+	Generation string       `json:"generation"`
+	Chains     int          `json:"chains"`
+	Rules      int          `json:"rules"`
 }
 
 // Duration is how long the recording is.
-func (i *Info) Duration() time.Duration { return i.Last.Sub(i.First) }
+func (i *Info) Duration() time.Duration { return i.Last.Sub(i.First.Time) }
 
 // mostProblems bounds how many sentences an Info has.
 const mostProblems = 100
 
 // Info reads all of the recording and tells what is in it.
 func (f *File) Info(ctx context.Context) (*Info, error) {
-	in := &Info{Title: f.Title, Form: f.Schema, Version: f.Version, Created: f.Created, Redacted: f.Redacted, Cut: f.Cut,
+	in := &Info{Title: f.Title, Form: f.Schema, Version: f.Version, Created: model.Moment{Time: f.Created}, Redacted: f.Redacted, Cut: f.Cut,
 		Rules: []Rules{}, Items: map[string]uint64{}, Problems: []string{}}
-	in.First, in.Last = f.Span()
+	in.First.Time, in.Last.Time = f.Span()
 	if f.End != nil {
 		in.Ended, in.Dropped = f.End.Why, f.End.Dropped
 	}
@@ -75,7 +76,7 @@ func (i *Info) count(it *feed.Item) {
 		i.Host = it.Host
 	case it.Rules != nil:
 		chains, rules := it.Rules.Size()
-		i.Rules = append(i.Rules, Rules{it.Time, it.Rules.Generation, chains, rules})
+		i.Rules = append(i.Rules, Rules{model.Moment{Time: it.Time}, it.Rules.Generation, chains, rules})
 	case it.Event != nil:
 		i.loss(it.Event.Lost, it.Event.Source.String() == "gap")
 	case it.Sight != nil:
