@@ -72,13 +72,13 @@ func FollowAround(ctx context.Context, ns *netns.Handle, was Around, tell func(A
 		return nil
 	}
 	for {
-		began := time.Now()
+		reading := begin()
 		now, err := ReadAround(ns)
 		if err == nil && !now.same(&was) { // else the next change comes with another try
 			was = now
 			tell(now)
 		}
-		rested := time.Now().Add(apart * time.Since(began))
+		rested := time.Now().Add(apart * reading.took())
 		if err := hear(time.Time{}); err != nil {
 			return fail(err)
 		}

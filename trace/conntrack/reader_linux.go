@@ -128,14 +128,14 @@ func (r *Reader) Watch(ctx context.Context, o Options, emit func(feed.Item)) err
 		emit(problem("conntrack events: " + s.grown.Note))
 	}
 	for {
-		began, lost := time.Now(), false
+		reading, lost := begin(), false
 		if err := r.dump(ctx, emit, func() {
 			_, l := r.drain(s, emit)
 			lost = lost || l
 		}); err != nil {
 			return r.ended(ctx, err)
 		}
-		took := time.Since(began)
+		took := reading.took()
 		if p := r.Gone(); p != "" {
 			emit(problem(p))
 		}
