@@ -46,6 +46,15 @@ func split(s string, both bool) string {
 	return "the kernel matches " + ways(in, both) + "; asked afterwards: " + after
 }
 
+// note says how a filter is read where tcpdump reads something else, "" where not.
+func note(s string) string {
+	f, err := filter.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return f.Note()
+}
+
 // words lists what may stand at a place in a filter: its own words, and the names of
 // tables and chains that are here.
 func (m *Model) words(text string, at int) []string {

@@ -119,7 +119,7 @@ func (m *Model) do(a keys.Action) tea.Cmd {
 	case keys.Filter:
 		valid, free := check(m.page())
 		m.bar = filterbar.New(filterbar.Narrow, m.name(), m.filters[m.name()], valid)
-		m.bar.Free, m.bar.Words, m.bar.Say = free, m.words, m.overlay()
+		m.bar.Free, m.bar.Words, m.bar.Note, m.bar.Say = free, m.words, note, m.overlay()
 	case keys.Palette:
 		m.open = palette.New(palette.Items(m.name(), m.overlay()), m.overlay())
 	case keys.Help:
@@ -224,7 +224,7 @@ func (m *Model) openArm(text string, both bool) tea.Cmd {
 		return m.complain("nothing can be traced here: this is " + m.what() + "; run `nfscope` on the host")
 	}
 	m.bar = filterbar.New(filterbar.Arm, m.name(), text, armable)
-	m.bar.Bounds, m.bar.Words, m.bar.Split, m.bar.Both, m.bar.Say = m.opt.Bounds, m.words, split, both, m.overlay()
+	m.bar.Bounds, m.bar.Words, m.bar.Note, m.bar.Split, m.bar.Both, m.bar.Say = m.opt.Bounds, m.words, note, split, both, m.overlay()
 	return nil
 }
 

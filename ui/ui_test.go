@@ -456,6 +456,30 @@ func TestWhichPartRunsWhere(t *testing.T) {
 	}
 }
 
+// TestHowAFilterIsRead: a bar says how "and" and "or" are read where tcpdump reads them
+// otherwise, first of all: the rest may be cut off; and nothing where both read the same.
+func TestHowAFilterIsRead(t *testing.T) {
+	for lang, says := range map[string]string{
+		"en": `read as tcp or (udp and port 53): "and" binds tighter than "or"`,
+		"zh": "读作 tcp or (udp and port 53)：这里 and 比 or 结合得更紧，与 tcpdump 不同",
+	} {
+		for _, open := range [][]string{{"a"}, {"1", "/"}, {"2", "/"}, {"3", "/"}, {"4", "/"}} {
+			s := newScreen(t, theme.Options{}, 80, 30)
+			s.opt.Lang = lang
+			s.send(SnapshotMsg{uitest.Snapshot()})
+			s.press(open...)
+			s.press("ctrl+u")
+			s.typed("udp and port 53 or tcp")
+			if strings.Contains(s.text(), "tcpdump") || strings.Contains(s.text(), "read as") {
+				t.Errorf("%s: noted, and both read the same:\n%s", open, s.text())
+			}
+			s.press("ctrl+u")
+			s.typed("tcp or udp and port 53 ")
+			s.wants(says)
+		}
+	}
+}
+
 // TestTabCompletes: tab goes through the words that may stand at the cursor, and the
 // names that are here.
 func TestTabCompletes(t *testing.T) {

@@ -91,7 +91,7 @@ func (f *Filter) Note() string {
 	if !f.mixed {
 		return ""
 	}
-	return `"and" binds tighter than "or" here, other than in tcpdump: this is read as ` + f.String()
+	return "read as " + f.String() + `: "and" binds tighter than "or" here, other than in tcpdump`
 }
 
 // Empty reports whether the filter matches everything because nothing was asked.

@@ -232,7 +232,7 @@ func TestNote(t *testing.T) {
 	} {
 		f := parse(t, text)
 		note := f.Note()
-		if want == "" && note != "" || !strings.HasSuffix(note, want) || (want != "") != strings.Contains(note, "tcpdump") {
+		if want == "" && note != "" || want != "" && !strings.HasPrefix(note, "read as "+want+": ") || (want != "") != strings.Contains(note, "tcpdump") {
 			t.Errorf("%s: %q, want %q", text, note, want)
 		}
 		if again := parse(t, f.String()); again.Note() != "" || again.String() != f.String() {

@@ -77,6 +77,7 @@ func typing() [][2]string {
 		{`the kernel traces every packet; asked afterwards: (.+)`, `内核跟踪每个报文；之后再过滤：$1`},
 		{`the kernel matches (.+), both directions; asked afterwards: (.+)`, `内核匹配 $1（两个方向）；之后再过滤：$2`},
 		{`the kernel matches (.+); asked afterwards: (.+)`, `内核匹配 $1；之后再过滤：$2`},
+		{`read as (.+): "and" binds tighter than "or" here, other than in tcpdump`, `读作 $1：这里 and 比 or 结合得更紧，与 tcpdump 不同`},
 		// Of the overlays themselves.
 		{`On the page (\S+)`, `在 $1 页`},
 		{` or esc: leave it`, ` 或 esc：不动`},

@@ -51,6 +51,9 @@ type Bar struct {
 	// Split says of a valid filter, or of both directions of it, in words, which part of it
 	// runs where; nil where that is no question.
 	Split func(text string, both bool) string
+	// Note says of a valid filter how it is read where it may have been meant otherwise, "" where
+	// not; nil where nothing is read.
+	Note func(text string) string
 	// Say is the language of what the bar says.
 	Say ladder.Say
 
@@ -203,6 +206,9 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 		if where := b.Split(b.Value(), b.Both); where != "" {
 			say = b.Say.Of(where) + b.Say.Of("; ") + say
 		}
+		say = b.noted(say)
+	case valid:
+		say = b.noted(say)
 	}
 	say = line.Fit(" "+line.Clean(say), width, th.Glyphs.Dots)
 	p := line.Cut(" "+prompt, width, "")
@@ -220,6 +226,17 @@ func (b *Bar) View(th *theme.Theme, width int) []string {
 		right = " " + ms.Render(mark) + " "
 	}
 	return []string{style.Render(say), th.Accent.Bold(true).Render(p) + b.in.View(th, width-line.Width(p)-line.Width(right), hint) + right}
+}
+
+// noted puts before what the bar says how the filter is read, where that is to be told.
+func (b *Bar) noted(say string) string {
+	if b.Note == nil {
+		return say
+	}
+	if note := b.Note(b.Value()); note != "" {
+		return b.Say.Of(note) + b.Say.Of("; ") + say
+	}
+	return say
 }
 
 // choices lists the words to choose from, the one taken marked, as far as there is room.
