@@ -2,6 +2,7 @@ package path
 
 import (
 	"slices"
+	"strings"
 
 	"nfscope/model"
 	"nfscope/model/journey"
@@ -56,6 +57,8 @@ type orders struct {
 	seen map[[2]model.Called]bool
 	next int // the number of the first journey that is not looked at
 	last int // that of the newest one there was
+	// here are the chains that there were when it was last looked.
+	here map[model.Called]bool
 }
 
 // first reports whether one chain was seen to be called before another.
@@ -94,19 +97,28 @@ func (o *orders) look(list []*journey.Journey) (news bool) {
 }
 
 // forget lets go of what was proved of chains that are gone: when they come again they are
-// registered anew, and packets that began before prove nothing of that.
+// registered anew, and packets that began before prove nothing of that, whether or not
+// anything of them was proved yet.
 func (o *orders) forget(rs *model.Ruleset) {
-	if len(o.seen) == 0 || rs == nil {
+	if rs == nil {
 		return
 	}
 	here := map[model.Called]bool{}
 	for _, h := range append(model.Hooks(), model.HookIngress, model.HookEgress) {
 		for _, f := range []model.Family{model.FamilyIPv4, model.FamilyIPv6} {
 			for _, b := range ruleset.Pipeline(rs, f, h) {
-				here[model.CalledOf(b.Table, b.Chain)] = true
+				c := model.CalledOf(b.Table, b.Chain)
+				c.Table, c.Chain = strings.Clone(c.Table), strings.Clone(c.Chain) // they would hold the ruleset's text
+				here[c] = true
 			}
 		}
 	}
+	for c := range o.here {
+		if !here[c] {
+			o.next = o.last + 1
+		}
+	}
+	o.here = here
 	for p := range o.seen {
 		if !here[p[0]] || !here[p[1]] {
 			delete(o.seen, p)

@@ -59,6 +59,15 @@ func TestProvenOrder(t *testing.T) {
 		{"what was under way when it went is over", rs, []*journey.Journey{packet(4, true, variant, legacy), packet(5, true, variant, legacy)}, "L~ N~ I~"},
 		{"what came since", rs, []*journey.Journey{packet(5, true, variant, legacy), packet(6, true, variant, legacy)}, "N~ I~ L"},
 		{"another session", rs, []*journey.Journey{packet(1, true)}, "L~ N~ I~"},
+		// Nothing is proved yet, or nothing of the chain that goes, and one is under way.
+		{"a packet is under way, nothing is proved", rs, []*journey.Journey{packet(2, false)}, "L~ N~ I~"},
+		{"the chain goes", rules(variant, native), []*journey.Journey{packet(2, false)}, "N~ I~"},
+		{"it came again before the packet is over", rs, []*journey.Journey{packet(2, false)}, "L~ N~ I~"},
+		{"the packet is over, of the old chain", rs, []*journey.Journey{packet(2, true, variant, legacy)}, "L~ N~ I~"},
+		{"another pair is proved", rs, []*journey.Journey{packet(3, true, variant, native), packet(4, false)}, "L~ I~ N"},
+		{"a chain of none goes", rules(variant, native), []*journey.Journey{packet(3, true, variant, native), packet(4, false)}, "I N"},
+		{"and comes, and the packet is over", rs, []*journey.Journey{packet(3, true, variant, native), packet(4, true, variant, legacy)}, "L~ I~ N"},
+		{"what came since again", rs, []*journey.Journey{packet(4, true), packet(5, true, variant, legacy), packet(6, true, legacy, native)}, "I L N"},
 	} {
 		f.Snap = &snapshot.Snapshot{Rules: c.rules, Counts: c.rules.Counts(), Journeys: c.list}
 		text := ansi.Strip(pg.View(f))
