@@ -4,11 +4,12 @@ package canvas
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"nfscope/ui/component/line"
 )
 
 // Ink is a style made ready for drawing: the sequences before and behind a run of
@@ -79,7 +80,7 @@ func (c *Canvas) PutMax(x, y, w int, text string, ink *Ink) int {
 		}
 		if r := g[0]; r < ' ' || r == 0x7f {
 			g = "?"
-		} else if r, _ := utf8.DecodeRuneInString(g); steers(r) {
+		} else if r, _ := utf8.DecodeRuneInString(g); line.Steers(r) {
 			g = "?"
 		}
 		c.set(x, y, g, n, ink)
@@ -96,20 +97,14 @@ func next(s string) (g string, width int) {
 	if r, n := utf8.DecodeRuneInString(s); r >= 0x2500 && r < 0x2600 && (len(s) == n || s[n] < utf8.RuneSelf) {
 		return s[:n], 1 // box drawing, blocks, shapes
 	}
-	if r, n := utf8.DecodeRuneInString(s); steers(r) {
+	if r, n := utf8.DecodeRuneInString(s); line.Steers(r) {
 		return s[:n], 1
 	}
 	g, width = ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
-	if i := strings.IndexFunc(g, steers); i > 0 { // signs joined to one are as wide as each terminal likes
+	if i := strings.IndexFunc(g, line.Steers); i > 0 { // signs joined to one are as wide as each terminal likes
 		return ansi.FirstGraphemeCluster(g[:i], ansi.GraphemeWidth)
 	}
 	return g, width
-}
-
-// steers reports whether a rune steers the terminal, or is none: it is shown as a question
-// mark, as package line does.
-func steers(r rune) bool {
-	return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
 func (c *Canvas) set(x, y int, g string, n int, ink *Ink) {

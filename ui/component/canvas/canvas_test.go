@@ -95,6 +95,7 @@ func TestSignsThatJoin(t *testing.T) {
 		"abc\u202edef":   "abc?def",
 		"e\u0301 \u00ad": "e\u0301 ?",
 		"公网 ok":          "公网 ok",
+		"a\u2028b\u2029": "a?b?",
 	} {
 		c := New(20, 1)
 		end := c.Put(0, 0, text, nil)

@@ -71,11 +71,17 @@ func Clean(s string) string {
 		switch {
 		case r == '\t' || r == '\n' || r == '\r':
 			return ' '
-		case r == utf8.RuneError, unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Zl, r), unicode.Is(unicode.Zp, r):
+		case Steers(r):
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+// Steers reports whether a rune steers the terminal, or is none: it would move the cursor,
+// break the line or turn the writing round, and is shown as a question mark.
+func Steers(r rune) bool {
+	return r == utf8.RuneError || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 // Cut shortens s to w cells; where something is lost tail takes its place at the end.
