@@ -171,7 +171,7 @@ func TestBreaches(t *testing.T) {
 		strings.Replace(good, `"y"`, `""`, 1):     `says is "", want TEXT`,
 		strings.Replace(good, "says", "sais", 1):  "says is absent",
 		`{"schema":"nfscope/conntrack-stats/1","time":"2026-11-20T22:00:00.000000000Z","interval_ns":1,"cpus":[],"warnings":[{"bad":true}]}`: "warnings[].words is absent",
-		strings.Replace(good, `"y"`, `"y","more":[{"Name":1}]`, 1):                                                                 "Name is not lower-case",
+		strings.Replace(good, `"y"`, `"y","more":[{"Name":1}]`, 1):                                                                           "Name is not lower-case",
 		`{"schema":"nfscope/none/1"}`: "no contract for nfscope/none/1",
 	} {
 		var o map[string]any
