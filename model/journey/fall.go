@@ -260,6 +260,8 @@ type end struct {
 	// between is what stands behind the seat where it was seen last, and before the next; none
 	// where that is not known to be the last it came to.
 	between []standing
+	// doubt is true where its steps may be another packet's, or of other rules.
+	doubt bool
 }
 
 // fall finds the drop that ends a journey; ok is false where none is known. Where several
@@ -277,7 +279,7 @@ func (f *Fold) fall(t *trail) (e end, ok bool) {
 	}
 	if w != nil && len(mine) == 1 && mine[0].drop.Skb == w.skb { // the kernel's own name for it
 		t.fell, t.sure, mine[0].taken = true, true, true
-		return end{mine[0].drop, 1, t.left, f.beyond(w, mine[0].drop)}, true
+		return end{mine[0].drop, 1, t.left, f.beyond(w, mine[0].drop), false}, true
 	}
 	d := mine[0].drop
 	same := !slices.ContainsFunc(mine, func(n *fall) bool { return n.drop.Reason != d.Reason || n.drop.Place != d.Place })
@@ -299,10 +301,10 @@ func (f *Fold) fall(t *trail) (e end, ok bool) {
 	}
 	t.fell = true
 	if !same || rivals > 0 && len(mine) <= rivals {
-		return end{d, max(rivals+1, 2), t.left, nil}, true
+		return end{d, max(rivals+1, 2), t.left, nil, false}, true
 	}
 	t.sure, mine[0].taken = true, true
-	return end{d, 1, t.left, nil}, true
+	return end{d, 1, t.left, nil, false}, true
 }
 
 // fallen reports whether a drop was told that may be the journey's.
@@ -377,6 +379,7 @@ func (f *Fold) amend(number int, e *end) bool {
 	}
 	j := *f.draw(&f.done[i])
 	whole := j.Complete || j.endless()
+	e.doubt = !whole
 	if why, told := j.falls(e, f.falls.words); told && whole {
 		j.Complete, j.Why = why == "", why
 	}

@@ -28,7 +28,10 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 	before, open := *o, j.Possible != nil
 	*o = Outcome{Verdict: Dropped, By: Culprit{Kind: "kernel", Reason: d.Reason, Station: d.Station.String(), Location: d.Place}, Do: x.Do}
 	j.Drop, j.Possible = d, nil
-	at, between := "dropped by netfilter", j.suspects(e.between)
+	at, between := "dropped by netfilter", e.between
+	if !e.doubt {
+		between = j.suspects(between)
+	}
 	if d.Hook != model.HookNone {
 		at += " in the " + d.Hook.String() + " hook"
 	}
@@ -91,7 +94,8 @@ func (j *Journey) refuses(d *drop.Drop, before *Outcome, between []standing) boo
 }
 
 // suspects leaves out of what stands between two seats the chains of nf_tables that told that
-// they let the packet go on; all stay where none would be left.
+// they let the packet go on; all stay where none would be left. The steps must be this packet's for
+// certain.
 func (j *Journey) suspects(all []standing) []standing {
 	left := slices.DeleteFunc(slices.Clone(all), func(s standing) bool {
 		return s.base != nil && s.base.backend != model.BackendLegacy && slices.ContainsFunc(j.Steps, func(o Step) bool {

@@ -39,7 +39,9 @@ func (f *Fold) render(b *builder) *Journey {
 	}
 	why := f.outcome(b, j)
 	if b.end != nil {
-		if w, told := j.falls(b.end, f.falls.words); told {
+		e := *b.end
+		e.doubt = b.doubt != "" || b.alikes != nil
+		if w, told := j.falls(&e, f.falls.words); told {
 			why = w
 		}
 	}

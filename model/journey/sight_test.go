@@ -268,3 +268,44 @@ func TestSuspects(t *testing.T) {
 		}
 	}
 }
+
+// TestSuspectsInDoubt: what a packet like it may have told does not clear a chain of this one's drop.
+func TestSuspectsInDoubt(t *testing.T) {
+	t.Parallel()
+	p := udp("10.2.0.2", 5)
+	rules := rulesOf(nftTable("fw", chainOf("fwd", model.HookForward, 0, "accept")), legacyTable("filter", builtin("filter", "FORWARD", "ACCEPT")))
+	const fw, filter = "inet fw/fwd (nftables)", "filter/FORWARD (iptables-legacy)"
+	for want, twin := range map[string]bool{"dropped by " + filter + " in": false, "dropped by " + fw + " or " + filter + " in": true} {
+		for _, late := range []bool{false, true} {
+			f := NewFold(Options{Probes: true})
+			f.SetRules(rules, time.Time{})
+			f.SetDrops(true)
+			seats := []Seat{seatOf(rules.Ruleset(), model.HookPrerouting, 0), seatOf(rules.Ruleset(), model.HookForward, 0)}
+			events := []Event{between(arming(p), "r0", "", 7)}
+			if twin {
+				events = append(events, between(arming(p), "r0", "", 8))
+			}
+			for i := range events {
+				events[i].Turn = 1
+				f.Event(&events[i])
+				for _, s := range seats {
+					f.Sight(&Sight{Seat: s, Time: began, Skb: uint64(i + 1), Follow: uint64(i + 1), New: s.First, ID: events[i].ID, Turn: 1, Packet: *p, In: "r0"})
+				}
+			}
+			accepts := between(message("fwd", EventPolicy, 0, model.VerdictAccept, p), "r0", "r1", 7)
+			f.Event(&accepts)
+			told := line("filter", "FORWARD", EventPolicy, 1, model.HookForward, p)
+			f.Event(&told)
+			d := fallen(p, "NETFILTER_DROP", drop.StationNetfilter)
+			d.Hook, d.Skb = model.HookForward, 1
+			if late {
+				f.Tick(began.Add(time.Minute))
+			}
+			f.Drop(d)
+			f.Flush()
+			if j := f.Journeys()[0]; !strings.HasPrefix(j.Outcome.Sentence, want) || j.Complete {
+				t.Errorf("one like it %v, told late %v: complete %v, %q (%s), want %q", twin, late, j.Complete, j.Outcome.Sentence, j.Why, want)
+			}
+		}
+	}
+}
