@@ -244,10 +244,7 @@ func (f *Fold) vanished(b *builder) (sentence string, open bool) {
 		last = model.HookInput
 	}
 	where := "last seen in the " + last.String() + " hook"
-	switch {
-	case len(b.walks) == 0:
-		return "nothing but its end was seen", false
-	case at.hook == model.HookNone:
+	if at.hook == model.HookNone {
 		where = "last seen in an unknown hook"
 	}
 	switch {

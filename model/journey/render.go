@@ -209,7 +209,7 @@ func (f *Fold) unbegun(b *builder) bool {
 	if b.began || b.flooded != "" || b.sentBy != "" {
 		return false
 	}
-	if b.late || f.opt.Probes || len(b.walks) == 0 {
+	if b.late || f.opt.Probes {
 		return true
 	}
 	if slices.ContainsFunc(b.walks, func(w *walk) bool { return w.source == SourceLegacy && w.table == "raw" }) {
@@ -227,9 +227,6 @@ func (f *Fold) unbegun(b *builder) bool {
 // legacy raw table, where the trace must begin there, a chain of ours does it ahead of all
 // other rules.
 func (b *builder) traced() bool {
-	if len(b.walks) == 0 {
-		return false
-	}
 	w := b.walks[0]
 	return w.hidden || b.began && w.source == SourceLegacy && w.table == "raw"
 }

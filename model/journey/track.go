@@ -88,7 +88,7 @@ func (b *builder) origin(e *Event) {
 // early reports whether the packet was seen before conntrack saw it, so that its first
 // headers are those that conntrack looked up.
 func (b *builder) early() bool {
-	if len(b.walks) == 0 || b.late {
+	if b.late {
 		return false
 	}
 	p := b.walks[0].place

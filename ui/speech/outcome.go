@@ -55,7 +55,6 @@ func outcomes() [][2]string {
 		{`last seen at (.+), which takes an ACK over that answers it, and drops any other`, `最后看到它是在 @$1@，那里收走应答它的 ACK，丢弃其他的`},
 		{`last seen at (.+), which drops the packet where no socket takes it`, `最后看到它是在 @$1@，没有 socket 接收时那里丢弃报文`},
 		{`last seen at (.+); what that did is not known`, `最后看到它是在 @$1@；那里怎样处理它，不得而知`},
-		{`nothing but its end was seen`, `只看到了它的结局`},
 		{`(last seen in .+?); events were lost`, `@$1@；丢失了事件`},
 		{`(last seen in .+?); nothing would show it after that`, `@$1@；此后没有什么能显示它`},
 		{`(last seen in .+?); (.+) may have ended its trace: what came after is not known`, `@$1@；对它的跟踪可能到 @$2@ 为止：此后的情况不得而知`},
