@@ -15,8 +15,8 @@ func duplicates(r *model.Rule) bool {
 // copied notes that a rule of the packet's way has made a copy of it, and links one that
 // was seen already: the two tracers come in any order. A copy leaves by the output hook,
 // with the trace bit (nf_dup_ipv4, net/ipv4/netfilter/nf_dup_ipv4.c), as if made here.
-// The copy meets the rule too, and nothing copies it again (nf_skb_duplicated); nf_tables tells
-// all that it met before it tells of the rule that made it.
+// The copy meets the rule too, and nothing copies it again (nf_skb_duplicated, since linux 6.16
+// in_nf_duplicate of the task); nf_tables tells all that it met before it tells of the rule that made it.
 func (f *Fold) copied(b *builder) {
 	if b.copyOf != 0 {
 		return

@@ -233,7 +233,7 @@ func (b *builder) assume(at place, e *Event) {
 //
 // What comes in over loopback has its route already, to this host, and is never sent on.
 //
-// Postrouting names the device it came in by (linux 5.10), but of what the kernel made
+// Postrouting names the device it came in by (linux 5.7), but of what the kernel made
 // with the device set it names that: the one it goes out by (neighbour discovery, MLD, IGMP:
 // ip6_output), the tunnel that wrapped it, of a copy (TEE, dup) what the packet itself came in
 // by; and of what a bridge forwards none (br_nf_post_routing). So what names one may have been

@@ -39,7 +39,7 @@ func TestLoss(t *testing.T) {
 	for _, c := range []struct {
 		packets int
 		loses   bool
-	}{{1000, true}, {1, false}, {1000, true}} { // there is room for 5,700 sights
+	}{{1000, true}, {1, false}, {1000, true}} { // there is room for 5,957 sights
 		nettest.SendNumbers(t, ns, 0, c.packets)
 		sent += seats * uint64(c.packets)
 		for late := time.After(nettest.InVain); count(t, r, statTold)+count(t, r, statLost) < sent; {

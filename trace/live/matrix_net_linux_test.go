@@ -326,10 +326,17 @@ func openOn(t *testing.T, ns *netns.Handle, g *guard.Guard, tr Trace) *scope {
 func (s *scope) heard(journeys int) []*journey.Journey {
 	s.t.Helper()
 	s.wait("all packets", func(snap *snapshot.Snapshot) bool { return len(snap.Journeys) >= journeys })
-	tick := time.NewTicker(time.Millisecond)
+	tick, patience := time.NewTicker(time.Millisecond), nettest.NewPatience()
 	defer tick.Stop()
+	defer patience.Stop()
 	for seen := time.Now(); s.session.Heard().Before(seen); {
-		<-tick.C
+		select {
+		case <-tick.C:
+		case <-patience.C:
+			if patience.Over() {
+				s.t.Fatalf("a reader has not said for long that it has read all: what was told before %v is heard, want %v", s.session.Heard(), seen)
+			}
+		}
 	}
 	s.store.End()
 	return s.settled("the end of all packets", func(list []*journey.Journey) bool { return len(list) >= journeys })
