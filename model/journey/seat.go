@@ -14,7 +14,8 @@ type Seat struct {
 	Hook     model.Hook
 	Priority model.Priority
 	// Until is the priority of the hook's next seat: what drops a packet that was seen here
-	// and not there stands between the two. It is LastSeat where no seat follows.
+	// and not there stands between the two. It is LastSeat where no seat follows, less where one
+	// should and could not be taken: who is seen here has not left the hook.
 	Until model.Priority
 	// First is true where packets are seen for the first time.
 	First bool

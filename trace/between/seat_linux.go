@@ -50,8 +50,8 @@ func (r *Reader) take(seats []journey.Seat, netns string) error {
 		err = r.sit(prog, &s, last, before(seats[:i], &s))
 		r.mu.Lock()
 		r.seats[begin+i].Seat, r.seats[begin+i].taken = s, err == nil
-		if _, ok := next[s.Hook]; !ok && err == nil { // what stood behind could not be taken, and parts nothing
-			r.seats[begin+i].Until = journey.LastSeat
+		if _, ok := next[s.Hook]; !ok && !last && err == nil { // those behind could not be taken, and part nothing
+			r.seats[begin+i].Until = journey.LastSeat - 1 // who is seen here has not left yet
 		}
 		r.mu.Unlock()
 		switch {

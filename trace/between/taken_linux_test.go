@@ -47,6 +47,31 @@ func TestTaken(t *testing.T) {
 	}
 }
 
+// TestLastTaken: where no place is left for a hook's last seat, the one before has all behind it, and
+// who is seen there has not left the hook.
+func TestLastTaken(t *testing.T) {
+	nettest.Kernel(t)
+	t.Parallel()
+	ns := nettest.New(t, "last")
+	var others []journey.Seat
+	for i := range model.Priority(tries) {
+		others = append(others, journey.Seat{Hook: model.HookPostrouting, Priority: 10 + i, Until: 11 + i})
+	}
+	for i, seats := range [][]journey.Seat{others, {{Hook: model.HookPostrouting, Priority: -20, Until: 10}, {Hook: model.HookPostrouting, Priority: 10, Until: journey.LastSeat}}} {
+		r, err := Open(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		if err := r.Sit(ns, "", seats); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Seats(); i == 1 && (len(got) != 1 || got[0].Priority != -20 || got[0].Until <= 10+tries || got[0].Until == journey.LastSeat) {
+			t.Errorf("seats %+v", got)
+		}
+	}
+}
+
 // TestTakenWhilePacketsCome: of packets that come while the seats are taken, one that was let
 // through is seen at the last seat of its way, or nowhere: seen at the first alone it would pass
 // for dropped by the chain behind that.
