@@ -27,8 +27,10 @@ type Armed struct {
 	done  chan struct{}
 	stop  []func() bool
 
+	kernel       sync.Mutex // who has it counts, or takes out; before mu
 	mu           sync.Mutex
-	ended        bool
+	ended        bool               // or about to
+	hush         context.CancelFunc // ends a count that is under way
 	traced, held uint64
 	taken        error // ErrTaken
 	err          error
@@ -36,8 +38,9 @@ type Armed struct {
 
 // method is one way of arming that is in place.
 type method interface {
-	counters() (traced, held uint64, err error)
-	close() error
+	counters(ctx context.Context) (traced, held uint64, err error)
+	// close takes it out, and calls count when it may for the last time.
+	close(count func()) error
 }
 
 // Arm starts tracing in a namespace. The trace ends when ctx does, when its time is
@@ -104,22 +107,32 @@ func missing(err error) bool {
 // end takes the trace back, once.
 func (a *Armed) end() {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.ended {
+	was, hush := a.ended, a.hush
+	a.ended = true
+	a.mu.Unlock()
+	if was {
 		return
 	}
-	a.ended = true
+	if hush != nil {
+		hush() // what is to end does not wait for a count
+	}
 	for _, stop := range a.stop {
 		stop()
 	}
-	a.count()
-	a.err = a.how.close()
+	a.kernel.Lock()
+	defer a.kernel.Unlock()
+	err := a.how.close(func() { _ = a.count(context.Background()) }) // or the count before is the last
+	a.mu.Lock()
+	a.err = err
+	a.mu.Unlock()
 	close(a.done)
 }
 
-// count reads the counters; a.mu is held.
-func (a *Armed) count() error {
-	traced, held, err := a.how.counters()
+// count reads the counters; a.kernel is held.
+func (a *Armed) count(ctx context.Context) error {
+	traced, held, err := a.how.counters(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	switch {
 	case err == nil:
 		a.traced, a.held = traced, held
@@ -136,9 +149,20 @@ func (a *Armed) Done() <-chan struct{} { return a.done }
 // ended earlier by itself.
 func (a *Armed) Close() error {
 	a.end()
+	<-a.done
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.err
+}
+
+// there reports whether the trace is not over yet.
+func (a *Armed) there() bool {
+	select {
+	case <-a.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // Begins tells at which priorities of prerouting and output packets begin to be traced.
@@ -151,16 +175,26 @@ func (a *Armed) Begins() (prerouting, output model.Priority) {
 
 // Held counts the packets that matched: those traced, and those that the limit held
 // back. A packet on loopback counts at output and again at prerouting. After the end
-// it gives the last count. It is ErrTaken from when something is missing of what traces.
+// it gives the last count. It is ErrTaken from when something is missing of what traces. Where
+// another program has the lock of iptables it waits for countWait at most, and gives an error; the
+// end of the trace does not wait for it.
 func (a *Armed) Held(ctx context.Context) (traced, held uint64, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, 0, err
 	}
+	a.kernel.Lock()
+	defer a.kernel.Unlock()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	a.mu.Lock()
+	ended := a.ended
+	a.hush = stop
+	a.mu.Unlock()
+	if !ended {
+		err = a.count(ctx)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.ended {
-		err = a.count()
-	}
 	return a.traced, a.held, cmp.Or(a.taken, err)
 }
 
@@ -169,6 +203,6 @@ func (a *Armed) State() snapshot.Trace {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r, raw := a.how.(*raw)
-	return snapshot.Trace{Armed: !a.ended, NoNFT: raw && r.asleep, Filter: a.opts.Filter.String(), Both: a.opts.Both, Table: a.table, Until: a.until, Rate: a.opts.Rate, Held: a.held,
+	return snapshot.Trace{Armed: a.there(), NoNFT: raw && r.asleep, Filter: a.opts.Filter.String(), Both: a.opts.Both, Table: a.table, Until: a.until, Rate: a.opts.Rate, Held: a.held,
 		Method: a.says, Notes: slices.Clone(a.notes)}
 }

@@ -32,10 +32,10 @@ func TestKernelsDeadline(t *testing.T) {
 			t.Fatal(err)
 		}
 		nettest.SendUDP(t, ns, 0, "127.0.0.1:9")
-		if traced, held, err := w.counters(); err != nil || traced != c.traced || held != c.held {
+		if traced, held, err := w.counters(t.Context()); err != nil || traced != c.traced || held != c.held {
 			t.Errorf("for %v: traced %d, held %d, %v, want %d and %d", c.span, traced, held, err, c.traced, c.held)
 		}
-		if err := w.close(); err != nil {
+		if err := w.close(func() {}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -33,6 +33,9 @@ func child(method string) {
 		if method == asleep {
 			return armAsleep(ns)
 		}
+		if method == locked {
+			return armLocked(ns)
+		}
 		if method == unguarded {
 			_, err := arm.EnableLog(ns, nil)
 			return err

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -216,7 +217,7 @@ func (w *owner) probes() {
 }
 
 // counters reads the two counters of each table over a socket of its own.
-func (w *owner) counters() (traced, held uint64, err error) {
+func (w *owner) counters(context.Context) (traced, held uint64, err error) {
 	conn, err := open(w.ns)
 	if err != nil {
 		return 0, 0, err
@@ -252,7 +253,8 @@ func count(conn *nftables.Conn, table *nftables.Table, trace string) (traced, he
 // close deletes the table and closes the socket. Closing alone would do, but not at
 // once: a program that another goroutine is just starting holds all our descriptors
 // from its fork to its exec.
-func (w *owner) close() error {
+func (w *owner) close(count func()) error {
+	count() // they go with the table
 	var errs []error
 	for _, t := range append(w.known, w.table) {
 		w.conn.DelTable(t)

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -45,20 +46,22 @@ type rawSide struct {
 	ipt     *iptables.IPTables
 	command string
 	chain   string
-	jumps   int // rules that jump to the chain
+	jumps   int  // rules that jump to the chain
+	taken   bool // a jump that was to be taken out was there no more
 }
 
 // undoStep takes one thing back.
 type undoStep struct {
-	id int // the guard's
-	do func() error
+	id   int // the guard's
+	do   func() error
+	jump bool // without these nothing is traced any more
 }
 
 func armRaw(ns *netns.Handle, p *plan, o Options) (_ *raw, notes []string, err error) {
 	r := &raw{ns: ns, guard: o.Guard}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, r.close())
+			err = errors.Join(err, r.close(func() {}))
 		}
 	}()
 	notes = append(notes, "-j TRACE stands in the raw table; where there was no raw table it now exists, and stays, empty, until the namespace ends")
@@ -162,7 +165,7 @@ func (r *raw) made(s *rawSide, do, undo func() error, command ...string) error {
 	if err := do(); err != nil {
 		return errors.Join(err, r.guard.Undone(id))
 	}
-	r.undo = append(r.undo, undoStep{id, undo})
+	r.undo = append(r.undo, undoStep{id: id, do: undo})
 	return nil
 }
 
@@ -213,21 +216,30 @@ func (r *raw) jumps(s *rawSide, proto iptables.Protocol, chain string, list []fi
 			*partly = *partly || rule.partly
 			spec := append(append([]string{}, rule.args...), "-m", "comment", "--comment", tag, "-j", s.chain)
 			err := r.made(s, func() error { return s.ipt.Insert("raw", chain, 1, spec...) },
-				func() error { return s.ipt.Delete("raw", chain, spec...) }, append([]string{"-D", chain}, spec...)...)
+				func() error { return s.unjump(chain, spec) }, append([]string{"-D", chain}, spec...)...)
 			if err != nil {
 				return err
 			}
+			r.undo[len(r.undo)-1].jump = true
 			s.jumps++
 		}
 	}
 	return nil
 }
 
+// unjump takes a rule that jumps to the chain out.
+func (s *rawSide) unjump(chain string, spec []string) error {
+	err := s.ipt.Delete("raw", chain, spec...)
+	s.jumps--
+	s.taken = s.taken || gone(err)
+	return err
+}
+
 // counters adds up both families.
-func (r *raw) counters() (traced, held uint64, err error) {
+func (r *raw) counters(ctx context.Context) (traced, held uint64, err error) {
 	err = r.ns.Do(func() error {
 		for _, s := range r.sides {
-			hit, all, err := s.counters()
+			hit, all, err := s.counters(ctx)
 			if err != nil {
 				return err
 			}
@@ -238,21 +250,34 @@ func (r *raw) counters() (traced, held uint64, err error) {
 	return traced, held, err
 }
 
-// close takes everything out again, last first, and tells the guard.
-func (r *raw) close() error {
-	var errs []error
-	for i := len(r.undo) - 1; i >= 0; i-- {
-		u := r.undo[i]
+// close takes everything out again, last first, and tells the guard. What traces goes before all
+// the rest, and before the last count: that may have to wait for iptables' lock.
+func (r *raw) close(count func()) error {
+	errs := r.undone(true)
+	count()
+	errs = append(errs, r.undone(false)...)
+	if r.awake != nil {
+		errs = append(errs, r.awake.CloseLasting())
+		r.awake = nil
+	}
+	return errors.Join(errs...)
+}
+
+// undone takes out the jumps, or the rest, last first.
+func (r *raw) undone(jumps bool) (errs []error) {
+	var left []undoStep
+	for _, u := range slices.Backward(r.undo) {
+		if u.jump != jumps {
+			left = append(left, u)
+			continue
+		}
 		if err := r.ns.Do(u.do); err != nil && !gone(err) {
 			errs = append(errs, err)
 			continue // the guard tries again when we end
 		}
 		errs = append(errs, r.guard.Undone(u.id))
 	}
-	r.undo = nil
-	if r.awake != nil {
-		errs = append(errs, r.awake.CloseLasting())
-		r.awake = nil
-	}
-	return errors.Join(errs...)
+	slices.Reverse(left)
+	r.undo = left
+	return errs
 }

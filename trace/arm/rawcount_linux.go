@@ -2,6 +2,7 @@ package arm
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -18,14 +19,21 @@ import (
 // rules anew (iptables-restore, a firewall that is reloaded) takes ours out with the rest.
 var ErrTaken = errors.New("another program took the rules that trace out of the raw table")
 
+// countWait is how many seconds a count waits for the lock of iptables. Another is made a second
+// later, and who waits for it cannot serve what ends the trace.
+const countWait = 1
+
 // counters counts the packets that the chain traced, and all that came to it. It is ErrTaken
 // where the chain, its rule or a rule that jumps to it is gone. It runs in the namespace.
-func (s *rawSide) counters() (hit, all uint64, err error) {
-	cmd := exec.Command(s.command, "-w", strconv.Itoa(lockWait), "-t", "raw", "-n", "-v", "-x", "-L", s.chain)
+func (s *rawSide) counters(ctx context.Context) (hit, all uint64, err error) {
+	taken := fmt.Errorf("%w (%s)", ErrTaken, filepath.Base(s.command))
+	if s.taken {
+		return 0, 0, taken
+	}
+	cmd := exec.CommandContext(ctx, s.command, "-w", strconv.Itoa(countWait), "-t", "raw", "-n", "-v", "-x", "-L", s.chain)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()
-	taken := fmt.Errorf("%w (%s)", ErrTaken, filepath.Base(s.command))
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && guard.Gone(exit.ExitCode(), said.String()) {
 		return 0, 0, taken

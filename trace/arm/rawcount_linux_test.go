@@ -16,6 +16,7 @@ import (
 func TestTaken(t *testing.T) {
 	t.Parallel()
 	nettest.Kernel(t, "iptables-legacy", "iptables-legacy-restore", "ip6tables-legacy")
+	const unasked = "one hook is flushed, and nobody asks before the end"
 	for _, c := range []struct {
 		name  string
 		taken string // by whose program
@@ -25,6 +26,7 @@ func TestTaken(t *testing.T) {
 		{"all is flushed", "iptables-legacy", []string{"iptables-legacy", "-t", "raw", "-F"}, ""},
 		{"all is loaded anew", "iptables-legacy", []string{"iptables-legacy-restore"}, "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"},
 		{"one hook is flushed", "iptables-legacy", []string{"iptables-legacy", "-t", "raw", "-F", "OUTPUT"}, ""},
+		{unasked, "iptables-legacy", []string{"iptables-legacy", "-t", "raw", "-F", "OUTPUT"}, ""},
 		{"the chain is flushed", "ip6tables-legacy", []string{"ip6tables-legacy", "-t", "raw", "-F", "CHAIN"}, ""},
 		{"another table is flushed", "", []string{"iptables-legacy", "-t", "mangle", "-F"}, ""},
 		{"a rule is added", "", []string{"iptables-legacy", "-t", "raw", "-I", "PREROUTING", "-j", "CHAIN"}, ""},
@@ -53,9 +55,11 @@ func TestTaken(t *testing.T) {
 				c.take[i] = strings.Replace(c.take[i], "CHAIN", chain, 1)
 			}
 			nettest.Feed(t, ns, c.stdin, c.take[0], c.take[1:]...)
-			_, _, err = a.Held(t.Context())
-			if errors.Is(err, arm.ErrTaken) != (c.taken != "") || c.taken != "" && !strings.HasSuffix(err.Error(), "("+c.taken+")") || c.taken == "" && err != nil {
-				t.Errorf("it says %v", err)
+			if c.name != unasked {
+				_, _, err = a.Held(t.Context())
+				if errors.Is(err, arm.ErrTaken) != (c.taken != "") || c.taken != "" && !strings.HasSuffix(err.Error(), "("+c.taken+")") || c.taken == "" && err != nil {
+					t.Errorf("it says %v", err)
+				}
 			}
 			if c.name == "a rule is added" { // else the chain is in use
 				nettest.Run(t, ns, "iptables-legacy", "-t", "raw", "-D", "PREROUTING", "-j", chain)
