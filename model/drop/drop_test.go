@@ -111,6 +111,9 @@ func TestEveryReasonHasWords(t *testing.T) {
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	words := Meanings()
+	deaf := func(nearby string, d Deaf) Drop {
+		return Drop{Reason: "NO_SOCKET", In: "eth0", Packet: udp("10.0.0.1", "10.0.0.2", 9), Facts: &Facts{Listener: ListenerNone, Nearby: []string{nearby}, Deaf: d}}
+	}
 	tracked := model.Tuple{Proto: model.ProtoUDP, Src: netip.MustParseAddr("10.0.0.1"), Dst: netip.MustParseAddr("10.0.0.2"), SPort: 1, DPort: 2}
 	for _, c := range []struct {
 		name    string
@@ -159,6 +162,11 @@ func TestExplain(t *testing.T) {
 		{name: "a route by now", by: ByKernel, says: "now there is one: 10.0.0.2 dev eth1", drop: Drop{Reason: "IP_INNOROUTES", Place: "ip_error", In: "eth0", Packet: udp("10.0.0.1", "10.0.0.2", 9), Facts: &Facts{To: &Route{Kind: "unicast", Dev: "eth1", Text: "10.0.0.2 dev eth1"}}}},
 		{name: "ip_error, and the route is fine", by: ByKernel, says: "blackhole, prohibit or unreachable", drop: Drop{Reason: "NOT_SPECIFIED", Place: "ip_error", Packet: udp("10.0.0.1", "10.0.0.2", 9), Facts: &Facts{To: &Route{Kind: "unicast"}}}},
 		{name: "a listener by now", by: ByKernel, says: "now somebody does: 0.0.0.0:9", drop: Drop{Reason: "NO_SOCKET", Packet: udp("10.0.0.1", "10.0.0.2", 9), Facts: &Facts{Listener: ListenerThere, Nearby: []string{"0.0.0.0:9"}}}},
+		{name: "another address", by: ByKernel, says: "the port is bound to 127.0.0.1:9 on eth0 only", advises: "bind the service to 10.0.0.2 or to all addresses", drop: deaf("127.0.0.1:9 on eth0", Deaf{Addr: true})},
+		{name: "another interface", by: ByKernel, says: "0.0.0.0:9 on lo only", advises: "let it take eth0, or none", drop: deaf("0.0.0.0:9 on lo", Deaf{Device: true})},
+		{name: "another address and interface", by: ByKernel, says: "127.0.0.1:9 on lo only", advises: "to 10.0.0.2 or to all addresses, and its socket (SO_BINDTODEVICE) to eth0 or to no interface", drop: deaf("127.0.0.1:9 on lo", Deaf{Addr: true, Device: true})},
+		{name: "another peer", by: ByKernel, says: "10.0.0.2:9 for 10.0.0.1:7 on eth0 only", advises: "a connected socket hears its peer alone", drop: deaf("10.0.0.2:9 for 10.0.0.1:7 on eth0", Deaf{Peer: true})},
+		{name: "a recording that does not tell why", by: ByKernel, says: "0.0.0.0:9 on lo only", advises: "look at which address it is bound to", drop: deaf("0.0.0.0:9 on lo", Deaf{})},
 		{name: "the interface is down", by: ByKernel, says: "eth1 is down", advises: "ip link set eth1 up", drop: Drop{Reason: "QDISC_DROP", Out: "eth1", Facts: &Facts{Out: &Link{Name: "eth1"}}}},
 		{name: "a counter", by: ByKernel, says: "queue of finished connections is full", drop: Drop{Source: StepProc, Reason: "TcpExtListenOverflows", Count: 7}},
 		{name: "a counter of both", by: ByUnknown, says: "no memory, no neighbour, or netfilter refused them", drop: Drop{Source: StepProc, Reason: "Ip6OutDiscards", Count: 1}},

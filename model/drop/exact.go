@@ -138,12 +138,15 @@ func noSocket(p *Drop, f *Facts, e *Explanation) {
 		e.fact("now somebody does: %s", strings.Join(f.Nearby, ", "))
 	case len(f.Nearby) > 0:
 		e.fact("the port is bound to %s only", strings.Join(f.Nearby, ", "))
-		e.Do = "bind the service to " + p.Packet.Dst.String() + " or to all addresses"
-		switch at := f.Nearby[0]; {
-		case strings.Contains(at, " on "):
+		switch d := f.Deaf; {
+		case d.Peer:
+			e.Do = "a connected socket hears its peer alone: start the program anew where its peer came back from another port, or have it wait at a socket that is not connected"
+		case d.Addr && d.Device:
+			e.Do = "bind the service to " + p.Packet.Dst.String() + " or to all addresses, and its socket (SO_BINDTODEVICE) to " + p.In + " or to no interface"
+		case d.Device:
 			e.Do = "the program binds its socket to an interface (SO_BINDTODEVICE): let it take " + p.In + ", or none"
-		case strings.Contains(at, " for "):
-			e.Do = "the program connects its socket, which then hears that one alone: is it restarted for a client that came back from another port?"
+		case d.Addr:
+			e.Do = "bind the service to " + p.Packet.Dst.String() + " or to all addresses"
 		}
 		return
 	case f.Listener == ListenerNone:

@@ -20,6 +20,8 @@ type Facts struct {
 	// that are no answer: other addresses with this port first. One that hears a single peer
 	// is "10.0.0.1:53 for 10.0.0.9:7", one that is bound to an interface "0.0.0.0:53 on eth1".
 	Nearby []string
+	// Deaf is why the one of them that comes nearest does not hear the packet.
+	Deaf Deaf
 	// Conntrack is the state of the connection table.
 	Conntrack *Conntrack
 	// Owner tells whose address the destination and the source are: true where one is this
@@ -29,6 +31,23 @@ type Facts struct {
 	Queues []int
 	// QueuesKnown says that Queues could be read.
 	QueuesKnown bool
+}
+
+// Deaf is what of a socket does not fit a packet: its own address, the interface that it is bound
+// to, the peer that it is connected to. Nothing is where that is not known.
+type Deaf struct{ Addr, Device, Peer bool }
+
+// Less reports whether less is amiss than with another. A socket that is connected is for its peer.
+func (d Deaf) Less(other Deaf) bool {
+	weight := func(d Deaf) (n int) {
+		for i, amiss := range []bool{d.Addr, d.Device, d.Peer} {
+			if amiss {
+				n += []int{1, 1, 4}[i]
+			}
+		}
+		return n
+	}
+	return weight(d) < weight(other)
 }
 
 // Sysctl is a name and what it says.

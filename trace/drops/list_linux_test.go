@@ -112,24 +112,33 @@ func causes() []cause {
 	})
 	add("bound elsewhere", func(a addrs) cause {
 		lo := map[bool]string{false: "127.0.0.1", true: "::1"}[a.v6]
-		return cause{at: atServer, ready: listen(net.JoinHostPort(lo, "8080")), fire: connect(a.at(a.server, "8080")), reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + net.JoinHostPort(lo, "8080") + " only"}
+		return cause{at: atServer, ready: listen(net.JoinHostPort(lo, "8080")), fire: connect(a.at(a.server, "8080")), reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + net.JoinHostPort(lo, "8080") + " only", facts: []string{"bind the service to " + a.server + " or to all addresses"}}
 	})
-	add("bound to another interface", func(a addrs) cause {
-		all := map[bool]string{false: "0.0.0.0:8082", true: "[::]:8082"}[a.v6]
-		return cause{at: atServer, ready: func(t testing.TB, n *nettest.Routed) {
-			nettest.Do(t, n.Server, func() error {
-				c := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-					cerr := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), "lo") })
-					return cmp.Or(cerr, err)
-				}}
-				l, err := c.Listen(t.Context(), map[bool]string{false: "tcp4", true: "tcp6"}[a.v6], all)
-				if err == nil {
-					t.Cleanup(func() { _ = l.Close() })
-				}
-				return err
-			})
-		}, fire: connect(a.at(a.server, "8082")), reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + all + " on lo only"}
-	})
+	bound := func(name, device, port string, at func(a addrs) string, do func(a addrs) string) {
+		add(name, func(a addrs) cause {
+			if at(a) == "" {
+				return cause{}
+			}
+			on := net.JoinHostPort(at(a), port)
+			return cause{at: atServer, ready: func(t testing.TB, n *nettest.Routed) {
+				nettest.Do(t, n.Server, func() error {
+					c := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+						cerr := c.Control(func(fd uintptr) { err = unix.BindToDevice(int(fd), device) })
+						return cmp.Or(cerr, err)
+					}}
+					l, err := c.Listen(t.Context(), map[bool]string{false: "tcp4", true: "tcp6"}[a.v6], on)
+					if err == nil {
+						t.Cleanup(func() { _ = l.Close() })
+					}
+					return err
+				})
+			}, fire: connect(a.at(a.server, port)), reason: "NO_SOCKET", station: drop.StationSocket, what: a.server, says: "the port is bound to " + on + " on " + device + " only", facts: []string{do(a)}}
+		})
+	}
+	bound("bound to another interface", "lo", "8082", func(a addrs) string { return map[bool]string{false: "0.0.0.0", true: "::"}[a.v6] },
+		func(addrs) string { return "let it take s0, or none" })
+	bound("bound elsewhere, to its interface", "s0", "8083", func(a addrs) string { return map[bool]string{false: "127.0.0.1"}[a.v6] }, // ::1 cannot be bound there
+		func(a addrs) string { return "bind the service to " + a.server + " or to all addresses" })
 	add("an echo that is not answered", func(a addrs) cause {
 		if !a.v6 { // IPv4 frees it as used
 			return cause{}

@@ -219,7 +219,8 @@ func (f *factFinder) listeners(d *drop.Drop, a *drop.Facts) {
 		list = append(list, more...)
 	}
 	a.Listener = drop.ListenerNone
-	if s, ok := sockdiag.For(list, netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort), sockdiag.Devices(f.ns, d.In)...); ok {
+	from, to, devices := netip.AddrPortFrom(p.Src, p.SPort), netip.AddrPortFrom(p.Dst, p.DPort), sockdiag.Devices(f.ns, d.In)
+	if s, ok := sockdiag.For(list, from, to, devices...); ok {
 		a.Listener = drop.ListenerThere
 		if s.Unsure6 && p.Family == model.FamilyIPv4 { // it may take IPv6 alone
 			a.Listener = drop.ListenerUnknown
@@ -235,6 +236,10 @@ func (f *factFinder) listeners(d *drop.Drop, a *drop.Facts) {
 		}
 		if s.Device != 0 {
 			at += " on " + f.nameOf(s.Device)
+		}
+		var deaf drop.Deaf
+		if deaf.Addr, deaf.Device, deaf.Peer = s.Amiss(from, to, devices...); len(a.Nearby) == 0 || deaf.Less(a.Deaf) {
+			a.Deaf = deaf
 		}
 		a.Nearby = append(a.Nearby, at)
 	}

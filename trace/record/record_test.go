@@ -77,7 +77,7 @@ func items() []feed.Item {
 			In: "eth0", Out: "eth1", Packet: *p, ARP: "arp", Target: p6.Src, Length: 99, Kind: "host", SrcMAC: "02:00:00:00:00:01", DstMAC: "02:00:00:00:00:02", Orig: p.Tuple(), Reply: p.Tuple().Reverse(), State: "NEW", Zone: 3, Count: 2,
 			Facts: &drop.Facts{Sysctls: []drop.Sysctl{{Name: "a", Value: "1"}}, To: &drop.Route{Kind: "unicast", Error: "e", Text: "t", Dev: "d", Via: p.Src, Src: p.Dst, MTU: 5}, Back: &drop.Route{Kind: "none"},
 				Neighbour: &drop.Neighbour{Addr: p.Src, Dev: "d", State: "FAILED", MAC: "m"}, In: &drop.Link{Name: "l", MTU: 1, MAC: "m", Up: true, Carrier: true, Qdisc: "q", QdiscDropped: 2, Master: "br"}, Out: &drop.Link{Name: "o"},
-				Listener: drop.ListenerNone, Nearby: []string{"127.0.0.1:9"}, Conntrack: &drop.Conntrack{Count: 1, Max: 2, Drop: 3, InsertFailed: 4, EarlyDrop: 5, Invalid: 6}, OwnDst: true, OwnSrc: true, Queues: []int{7}, QueuesKnown: true}}},
+				Listener: drop.ListenerNone, Nearby: []string{"127.0.0.1:9"}, Deaf: drop.Deaf{Addr: true, Device: true, Peer: true}, Conntrack: &drop.Conntrack{Count: 1, Max: 2, Drop: 3, InsertFailed: 4, EarlyDrop: 5, Invalid: 6}, OwnDst: true, OwnSrc: true, Queues: []int{7}, QueuesKnown: true}}},
 		{Time: at(7), Problem: "a <sentence> & more"},
 		{Time: at(8), Heard: &feed.Heard{Before: at(4), Behind: true}},
 		{Time: at(9), Partial: &model.Partial{Generation: "g1", Taken: at(9), Rules: []model.Numbered{{ID: 1, Counters: model.Counters{Packets: 7, Bytes: 6, Valid: true}}}, Chains: []model.Numbered{{ID: 2}}}},

@@ -125,18 +125,24 @@ func For(list []Socket, from, to netip.AddrPort, devices ...int) (best Socket, o
 	return best, most >= 0
 }
 
+// Amiss tells what of a socket is another than what comes from an address to another by an
+// interface asks for: its address, the interface or the peer that it is for; as For.
+func (s *Socket) Amiss(from, to netip.AddrPort, devices ...int) (addr, device, peer bool) {
+	at := s.At.Addr()
+	return at.Unmap() != to.Addr() && (!at.IsUnspecified() || at.Is4() && to.Addr().Is6()) || s.Only6 && to.Addr().Is4(),
+		s.Device != 0 && len(devices) > 0 && !slices.Contains(devices, s.Device),
+		s.Peer.IsValid() && netip.AddrPortFrom(s.Peer.Addr().Unmap(), s.Peer.Port()) != from
+}
+
 // score is how well a socket fits, -1 where it does not.
 func (s *Socket) score(from, to netip.AddrPort, devices []int) (n int) {
 	at := s.At.Addr()
+	addr, device, peer := s.Amiss(from, to, devices...)
 	switch {
-	case s.At.Port() != to.Port(), s.Only6 && to.Addr().Is4(),
-		s.Peer.IsValid() && netip.AddrPortFrom(s.Peer.Addr().Unmap(), s.Peer.Port()) != from,
-		s.Device != 0 && len(devices) > 0 && !slices.Contains(devices, s.Device):
+	case s.At.Port() != to.Port() || addr || device || peer:
 		return -1
 	case at.Unmap() == to.Addr():
 		n = 100 // looked for before those for all
-	case !at.IsUnspecified() || at.Is4() && to.Addr().Is6():
-		return -1
 	}
 	if s.Peer.IsValid() {
 		n += 8

@@ -117,10 +117,11 @@ func fallen() (list []*drop.Drop) {
 	add("PKT_TOO_BIG", "ip_forward", udp, &drop.Facts{Out: &drop.Link{Name: "eth1", MTU: 1400}}, nil)
 	// Its end, and the link.
 	for _, f := range []*drop.Facts{nil, {Listener: drop.ListenerNone}, {Listener: drop.ListenerThere, Nearby: []string{"0.0.0.0:80"}},
-		{Nearby: []string{"127.0.0.1:80"}}, {Nearby: []string{"[fe80::1%br-7]:80 for [fe80::2%br-7]:9", "127.0.0.1:80", "10.0.0.9:80 for 10.0.0.8:7"}}} {
+		{Nearby: []string{"127.0.0.1:80"}, Deaf: drop.Deaf{Addr: true}}, {Nearby: []string{"[fe80::1%br-7]:80 for [fe80::2%br-7]:9", "127.0.0.1:80", "10.0.0.9:80 for 10.0.0.8:7"}, Deaf: drop.Deaf{Peer: true}}} {
 		add("NO_SOCKET", "__udp4_lib_rcv", udp, f, nil)
 	}
-	add("NO_SOCKET", "__udp4_lib_rcv", udp, &drop.Facts{Nearby: []string{"0.0.0.0:80 on eth7", "10.0.0.9:80 for 10.0.0.8:7 on eth8"}}, nil)
+	add("NO_SOCKET", "__udp4_lib_rcv", udp, &drop.Facts{Nearby: []string{"0.0.0.0:80 on eth7", "10.0.0.9:80 for 10.0.0.8:7 on eth8"}, Deaf: drop.Deaf{Device: true}}, nil)
+	add("NO_SOCKET", "__udp4_lib_rcv", udp, &drop.Facts{Nearby: []string{"10.0.0.9:80 on eth7"}, Deaf: drop.Deaf{Addr: true, Device: true}}, nil)
 	for _, p := range []model.Packet{packet(model.ProtoICMP, "10.0.0.1", "10.0.0.2", func(p *model.Packet) { p.ICMPType = 8 }), packet(model.ProtoICMPv6, "2001:db8::1", "2001:db8::2", func(p *model.Packet) { p.ICMPType = 128 })} {
 		add("NOT_SPECIFIED", "icmpv6_rcv", p, nil, nil)
 		add("NOT_SPECIFIED", "icmpv6_rcv", p, sysctl("net.ipv6.icmp.echo_ignore_all", "1"), nil)

@@ -33,7 +33,7 @@ func drops() snapshot.Drops {
 			Orig: model.Tuple{Proto: model.ProtoTCP, Src: syn.Src, SPort: 40312, Dst: addr("203.0.113.1"), DPort: 80}, Reply: model.Tuple{Proto: model.ProtoTCP, Src: syn.Dst, SPort: 8080, Dst: syn.Src, DPort: 40312}, State: "NEW"},
 		{Reason: "IP_INHDR", Place: "ip_forward", Callers: []string{"__netif_receive_skb_one_core"}, Station: drop.StationForward, In: "eth1", Packet: ttl, Count: 1},
 		{Reason: "NO_SOCKET", Place: "tcp_v4_rcv", Callers: []string{"ip_protocol_deliver_rcu", "ip_local_deliver_finish"}, Station: drop.StationSocket, In: "eth0", Packet: closed, Count: 1,
-			Facts: &drop.Facts{Listener: drop.ListenerNone, Nearby: []string{"127.0.0.1:3306"}}},
+			Facts: &drop.Facts{Listener: drop.ListenerNone, Nearby: []string{"127.0.0.1:3306"}, Deaf: drop.Deaf{Addr: true}}},
 		{Reason: "NO_SOCKET", Place: "__udp4_lib_rcv", Station: drop.StationSocket, Count: 812},
 		{Reason: "NEIGH_FAILED", Place: "neigh_invalidate", Callers: []string{"neigh_timer_handler"}, Station: drop.StationDeviceOut, In: "eth0", Out: "eth2", Packet: p(model.ProtoTCP, "198.51.100.7", "10.2.0.99", 40400, 80), Count: 1,
 			Facts: &drop.Facts{Neighbour: &drop.Neighbour{Addr: addr("10.2.0.99"), Dev: "eth2", State: "FAILED"}, Out: &drop.Link{Name: "eth2", MTU: 1500, Up: true, Carrier: true}}},
