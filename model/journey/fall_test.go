@@ -82,6 +82,8 @@ func TestFall(t *testing.T) {
 		{"two packets, one dropped", []any{came, other, rp}, []string{"one or some of 2 packets with these headers (IP_RPFILTER)", "one or some of 2"}, false},
 		{"two packets, both dropped", []any{came, other, rp, at(rp, 2*time.Millisecond)}, []string{kernel, kernel}, true},
 		{"two packets, two reasons", []any{came, other, rp, with(rp, func(d *drop.Drop) { d.Reason = "IP_INNOROUTES" })}, []string{"which of them is not known", "which of them is not known"}, false},
+		{"conntrack refused it, and its counters tell nothing", []any{came, unconfirmed, with(untaken, func(d *drop.Drop) { d.Facts = nil })}, []string{"dropped by conntrack in the postrouting hook, by no rule: it refused the packet or its connection"}, true},
+		{"conntrack or a chain behind ours", []any{came, unconfirmed, with(untaken, func(d *drop.Drop) { d.Facts = nil })}, []string{"dropped by netfilter in the postrouting hook, and no rule that was traced did it"}, false},
 		{"a target's of which nothing tells", []any{came, unclear, preRefused}, []string{"dropped by rule 1 of mangle/PREROUTING (iptables-legacy): -j TPROXY (no socket took it)"}, true},
 		{"a target's, told before", []any{preRefused, came, unclear}, []string{"dropped by rule 1 of mangle/PREROUTING (iptables-legacy): -j TPROXY (no socket took it)"}, true},
 		{"a target's, late", []any{came, unclear, 4 * time.Second, preRefused, time.Second}, []string{"dropped by rule 1 of mangle/PREROUTING (iptables-legacy): -j TPROXY (no socket took it)"}, true},
@@ -109,6 +111,8 @@ func TestFall(t *testing.T) {
 			case strings.HasSuffix(c.name, "a chain that tells nothing"):
 				f.SetNoNFT(true)
 				f.SetRules(rulesOf(tproxy.Ruleset().Tables[0], nftTable("fw", chainOf("pre", model.HookPrerouting, 0, "accept"))), time.Time{})
+			case strings.HasSuffix(c.name, "a chain behind ours"):
+				f.SetRules(rulesOf(nftTable("fw", chainOf("post", model.HookPostrouting, probePriority+1, "accept"))), time.Time{})
 			case strings.HasPrefix(c.name, "a target's"):
 				f.SetRules(tproxy, time.Time{})
 			case strings.HasPrefix(c.name, "queued"):

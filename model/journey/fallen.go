@@ -42,9 +42,9 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		o.By = before.By
 		o.By.Reason, o.By.Location = d.Reason, d.Place
 		o.Sentence = "dropped: " + x.Sentence() + "; " + before.By.Words()
-	case d.Netfilter() && len(between) == 1 && between[0].base == nil:
+	case d.Netfilter() && (len(between) == 1 && between[0].base == nil || x.Without == "" && e.left && open && j.untaken(d, &before)):
 		if x.Words = x.Without; x.Words == "" {
-			x.Words = "it refused the packet or its connection"
+			x.Words, o.Do = "it refused the packet or its connection", "" // no trace names a rule
 		}
 		o.Sentence = "dropped by conntrack in the " + d.Hook.String() + " hook, by no rule: " + x.Sentence()
 	case d.Netfilter() && len(between) > 0:
@@ -71,6 +71,17 @@ func (j *Journey) falls(e *end, words drop.Dictionary) (why string, told bool) {
 		o.Sentence = "dropped by the kernel " + d.Station.At() + " (" + d.Cause() + "): " + x.Sentence()
 	}
 	return "", true
+}
+
+// untaken reports whether only conntrack can have dropped a packet that was seen at the end of
+// its last hook, with a connection that conntrack did not take: no chain stands behind that.
+func (j *Journey) untaken(d *drop.Drop, before *Outcome) bool {
+	if before.Verdict != Unknown || undecided(j) || d.SentIntoBridge() || j.Rules == nil {
+		return false
+	}
+	return !slices.ContainsFunc(j.Rules.Ruleset().Tables, func(t *model.Table) bool {
+		return slices.ContainsFunc(t.Chains, func(c *model.Chain) bool { return c.Hook == d.Hook && c.Priority > probePriority })
+	})
 }
 
 // refuses gives a drop by netfilter to the rule that the packet was last seen at, where the
