@@ -40,11 +40,11 @@ func (a *app) clean() error {
 		errs = append(errs, err)
 	}
 	for _, s := range did {
-		fmt.Fprintln(a.out, s)
+		fmt.Fprintln(a.objects(false), s)
 	}
 	err = errors.Join(errs...)
 	if len(did) == 0 && err == nil {
-		fmt.Fprintln(a.out, "nothing was left to remove")
+		fmt.Fprintln(a.objects(false), "nothing was left to remove")
 	}
 	return err
 }

@@ -43,9 +43,9 @@ func (a *app) replayCompare(name, which string, o replayFlags) error {
 	}
 	find := miss.New(miss.In(st.Snapshot(two[0].Start))) // why one of them did not match
 	c := compare.Journeys(find.Look(two[0], 0), find.Look(two[1], 0))
-	out := bufio.NewWriter(a.out)
+	out := bufio.NewWriter(a.objects(o.json))
 	if o.json {
-		err = json.NewEncoder(&escaped{to: out}).Encode(compareJSON(c))
+		err = json.NewEncoder(out).Encode(compareJSON(c))
 	} else {
 		err = printComparison(out, c, a.width())
 	}

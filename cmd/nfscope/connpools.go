@@ -24,7 +24,7 @@ func (a *app) connPools(fl *filter.Filter, follow, asJSON bool) error {
 	h := a.connHost(ns, say)
 	t := newConnTable(h)
 	wanted := h.wanted(fl)
-	out := bufio.NewWriter(a.out)
+	out := bufio.NewWriter(a.objects(asJSON))
 	var growth nat.Growth
 	first := true
 	err = a.eachReading(r, t, follow, a.anew(), func(at time.Time) error {

@@ -18,7 +18,7 @@ func (a *app) connStats(follow, asJSON bool) error {
 	}
 	defer r.Close()
 	a.live = true
-	out, say := bufio.NewWriter(a.out), a.sayer()
+	out, say := bufio.NewWriter(a.objects(asJSON)), a.sayer()
 	st := stats{start: time.Now()}
 	var f health.Follower
 	for n := 0; ; n++ {

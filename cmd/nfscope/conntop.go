@@ -22,7 +22,7 @@ func (a *app) connTop(fl *filter.Filter, by flow.Kind, follow, asJSON bool) erro
 	say := a.sayer()
 	h := a.connHost(ns, say)
 	t, wanted := newConnTable(h), h.wanted(fl)
-	out := bufio.NewWriter(a.out)
+	out := bufio.NewWriter(a.objects(asJSON))
 	err = a.eachReading(r, t, follow, a.anew(), func(at time.Time) error {
 		rows, of := t.table.Top(by, func() func(*flow.Look) bool { return wanted }, mostRows)
 		if !asJSON {

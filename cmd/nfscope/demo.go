@@ -162,7 +162,7 @@ func (a *app) demoRecorded(l *lab.Lab, plain bool, o demoFlags, why error) error
 		return err
 	}
 	speak := spoken(l, a.lang)
-	st := newStory(a.out, a.width(), a.lang)
+	st := newStory(a.objects(false), a.width(), a.lang)
 	put := func(it feed.Item) {
 		speak(&it)
 		st.put(it)
@@ -194,7 +194,7 @@ func (a *app) demoPlain(n *lab.Network, o demoFlags) error {
 	if err != nil {
 		return err
 	}
-	st := newStory(a.out, a.width(), a.lang)
+	st := newStory(a.objects(false), a.width(), a.lang)
 	p := tempo{each: demoFor}
 	switch {
 	case o.step:

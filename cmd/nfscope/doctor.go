@@ -32,7 +32,8 @@ func (a *app) doctor(asJSON bool) error {
 	if a.ctx.Err() != nil { // what was not tried any more is no finding
 		return errInterrupted
 	}
-	enc := json.NewEncoder(a.out)
+	out := a.objects(asJSON)
+	enc := json.NewEncoder(out)
 	for _, f := range findings {
 		if asJSON {
 			if err := enc.Encode(struct {
@@ -43,17 +44,17 @@ func (a *app) doctor(asJSON bool) error {
 			}
 			continue
 		}
-		if _, err := fmt.Fprintf(a.out, "%-8s %-28s %s\n", f.State, f.Feature, f.Says); err != nil {
+		if _, err := fmt.Fprintf(out, "%-8s %-28s %s\n", f.State, f.Feature, f.Says); err != nil {
 			return err
 		}
 		if f.Fix != "" {
-			if _, err := fmt.Fprintf(a.out, "%-8s %-28s > %s\n", "", "", f.Fix); err != nil {
+			if _, err := fmt.Fprintf(out, "%-8s %-28s > %s\n", "", "", f.Fix); err != nil {
 				return err
 			}
 		}
 	}
 	if asJSON {
-		return s.print(a.out)
+		return s.print(out)
 	}
 	return nil
 }

@@ -7,11 +7,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/term"
+
 	"nfscope/ui/component/line"
 )
 
 // shown is stderr for messages: they tell of names, comments and files that others wrote,
-// and nothing of these may steer the terminal. A message is one Write.
+// and nothing of these may steer the terminal. A Write is whole lines, or the begin of one.
 type shown struct{ to io.Writer }
 
 func (s shown) Write(b []byte) (int, error) {
@@ -30,17 +32,22 @@ func (s shown) Write(b []byte) (int, error) {
 
 // escaped writes JSON in which whatever a terminal may take for more than text is spelled
 // as \u and its number: Go's encoder does so below U+0020 only, and U+009B begins a
-// command for a terminal as escape and [ do.
+// command for a terminal as escape and [ do. Text has a question mark in its place.
 type escaped struct {
-	to io.Writer
+	to   io.Writer
+	text bool
 	// half is the begin of a character whose end was not written yet.
 	half []byte
 }
 
-// objects is stdout, for JSON or for text.
-func (a *app) objects(asJSON bool) io.Writer {
-	if asJSON {
-		return &escaped{to: a.out}
+// objects is stdout, for JSON or for text: the only way to it, but for what is written byte
+// for byte.
+func (a *app) objects(asJSON bool) io.Writer { return &escaped{to: a.out, text: !asJSON} }
+
+// verbatim is stdout for what a program reads byte for byte. On a terminal it is text.
+func (a *app) verbatim() io.Writer {
+	if f, ok := a.out.(descriptor); ok && term.IsTerminal(int(f.Fd())) {
+		return a.objects(false)
 	}
 	return a.out
 }
@@ -49,7 +56,7 @@ func (e *escaped) Write(b []byte) (int, error) {
 	in := append(e.half, b...)
 	out := make([]byte, 0, len(in))
 	for len(in) > 0 {
-		if in[0] < 0x7f {
+		if c := in[0]; c < 0x7f && (c >= ' ' || c == '\n' || !e.text) {
 			out, in = append(out, in[0]), in[1:]
 			continue
 		}
@@ -57,7 +64,9 @@ func (e *escaped) Write(b []byte) (int, error) {
 			break
 		}
 		r, n := utf8.DecodeRune(in)
-		if unicode.IsControl(r) || r <= 0xffff && unicode.Is(unicode.Cf, r) {
+		if e.text {
+			out = append(out, line.Clean(string(in[:n]))...)
+		} else if unicode.IsControl(r) || r <= 0xffff && unicode.Is(unicode.Cf, r) {
 			out = fmt.Appendf(out, `\u%04x`, r)
 		} else {
 			out = append(out, in[:n]...)

@@ -25,9 +25,9 @@ func (a *app) replayInfo(name string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(a.out)
+	out := bufio.NewWriter(a.objects(asJSON))
 	if asJSON {
-		err = json.NewEncoder(&escaped{to: out}).Encode(struct {
+		err = json.NewEncoder(out).Encode(struct {
 			Schema string `json:"schema"`
 			*record.Info
 			Namespace *namespaceJSON `json:"namespace"`

@@ -32,10 +32,7 @@ type journeyPrinter struct {
 }
 
 func newJourneyPrinter(w io.Writer, asJSON bool, width int) *journeyPrinter {
-	if asJSON {
-		w = &escaped{to: w}
-	}
-	return &journeyPrinter{out: bufio.NewWriter(w), json: asJSON, width: width, seen: map[int]bool{}}
+	return &journeyPrinter{out: bufio.NewWriter(&escaped{to: w, text: !asJSON}), json: asJSON, width: width, seen: map[int]bool{}}
 }
 
 // print prints what is new in the list. full is true when the limit is reached.

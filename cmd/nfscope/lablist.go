@@ -49,7 +49,8 @@ func (a *app) labList(asJSON bool) error {
 		}
 		lines = append(lines, a.labLine(l, able, standing))
 	}
-	enc, st := json.NewEncoder(a.out), stats{start: time.Now()}
+	out := a.objects(asJSON)
+	enc, st := json.NewEncoder(out), stats{start: time.Now()}
 	for _, line := range append(lines, a.ownLines(able, standing)...) {
 		if asJSON {
 			if err := enc.Encode(line); err != nil {
@@ -58,16 +59,16 @@ func (a *app) labList(asJSON bool) error {
 			st.events++
 			continue
 		}
-		fmt.Fprintf(a.out, "%-18s %-9s %s\n", line.Name, how(line), line.Title)
+		fmt.Fprintf(out, "%-18s %-9s %s\n", line.Name, how(line), line.Title)
 		if line.Why != "" {
-			fmt.Fprintf(a.out, "%-18s %-9s > %s\n", "", "", speech.In(a.lang).Problem(line.Why))
+			fmt.Fprintf(out, "%-18s %-9s > %s\n", "", "", speech.In(a.lang).Problem(line.Why))
 		}
 		for _, s := range line.Stands {
-			fmt.Fprintf(a.out, "%-18s %-9s stands: %s\n", "", "", s)
+			fmt.Fprintf(out, "%-18s %-9s stands: %s\n", "", "", s)
 		}
 	}
 	if asJSON {
-		return st.print(a.out)
+		return st.print(out)
 	}
 	return nil
 }

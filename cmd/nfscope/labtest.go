@@ -89,13 +89,13 @@ func (a *app) labProof(l *lab.Lab, backend string) (ok bool, err error) {
 	if len(seen.Failures) > 0 {
 		word = "FAIL"
 	}
-	fmt.Fprintf(a.out, "%-4s %s (%s): %s, %s, %s\n", word, l.Name, backend, plural(uint64(len(seen.Results)), "step"),
+	fmt.Fprintf(a.objects(false), "%-4s %s (%s): %s, %s, %s\n", word, l.Name, backend, plural(uint64(len(seen.Results)), "step"),
 		plural(uint64(len(seen.Journeys)), "packet"), time.Since(start).Round(10*time.Millisecond))
 	for _, note := range append(n.Notes(), seen.Problems...) {
-		fmt.Fprintf(a.out, "     ! %s\n", note)
+		fmt.Fprintf(a.objects(false), "     ! %s\n", note)
 	}
 	for _, f := range seen.Failures {
-		fmt.Fprintf(a.out, "     %s\n", f)
+		fmt.Fprintf(a.objects(false), "     %s\n", f)
 	}
 	return len(seen.Failures) == 0, nil
 }

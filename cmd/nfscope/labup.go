@@ -52,9 +52,9 @@ func (a *app) labHoldCommand() *cobra.Command {
 				fmt.Fprintln(a.err, "nfscope:", note)
 			}
 			for _, h := range l.Hosts {
-				fmt.Fprintf(a.out, "%-16s %s\n", h.Name, n.Host(h.Name).Name())
+				fmt.Fprintf(a.objects(false), "%-16s %s\n", h.Name, n.Host(h.Name).Name())
 			}
-			if _, err := fmt.Fprintln(a.out, standsWord); err != nil {
+			if _, err := fmt.Fprintln(a.objects(false), standsWord); err != nil {
 				return err // who wanted it was killed meanwhile: nobody knows of it
 			}
 			a.live = false // to be ended is what it waits for
@@ -137,15 +137,15 @@ func (a *app) labUp(name string, o labFlags) error {
 		_ = cmd.Wait()
 		return errInterrupted
 	}
-	fmt.Fprintf(a.out, "lab %s stands, kept by process %d:\n\n", l.Name, cmd.Process.Pid)
+	fmt.Fprintf(a.objects(false), "lab %s stands, kept by process %d:\n\n", l.Name, cmd.Process.Pid)
 	for _, h := range hosts {
-		fmt.Fprintf(a.out, "  %s\n", h)
+		fmt.Fprintf(a.objects(false), "  %s\n", h)
 	}
 	look := "nfscope --netns " + observedName(hosts, l.Observed)
 	if !lab.Privileged() { // the names are in its own user namespace
 		look = fmt.Sprintf("nfscope lab enter %s %s nfscope", l.Name, l.Observed)
 	}
-	fmt.Fprintf(a.out, "\n  nfscope lab enter %s %s\n  %s\n  nfscope lab down %s\n", l.Name, l.Observed, look, l.Name)
+	fmt.Fprintf(a.objects(false), "\n  nfscope lab enter %s %s\n  %s\n  nfscope lab down %s\n", l.Name, l.Observed, look, l.Name)
 	return cmd.Process.Release()
 }
 
@@ -204,7 +204,7 @@ func (a *app) labDown(name string) error {
 				return err
 			}
 			done = true
-			fmt.Fprintf(a.out, "lab %s is removed\n", name)
+			fmt.Fprintf(a.objects(false), "lab %s is removed\n", name)
 		}
 	}
 	switch {

@@ -78,13 +78,13 @@ func (a *app) printRules(rs *model.Ruleset, format string) error {
 	counts := rs.Counts()
 	switch format {
 	case "save":
-		return ruleset.WriteSave(a.out, rs.Tables, counts, true)
+		return ruleset.WriteSave(a.verbatim(), rs.Tables, counts, true)
 	case "json":
-		return ruleset.WriteJSON(a.out, rs, counts)
+		return ruleset.WriteJSON(a.objects(true), rs, counts)
 	case "dot":
-		return ruleset.WriteDot(a.out, rs)
+		return ruleset.WriteDot(a.objects(false), rs)
 	}
-	return ruleset.WriteTree(a.out, rs, counts, a.width())
+	return ruleset.WriteTree(a.objects(false), rs, counts, a.width())
 }
 
 // rulesOfFile prints what a file holds. Problems go to stderr and end in the status
@@ -95,7 +95,7 @@ func (a *app) rulesOfFile(name, format string) error {
 		return err
 	}
 	if format == "save" && doc != nil {
-		_, err = doc.WriteTo(a.out)
+		_, err = doc.WriteTo(a.verbatim())
 	} else {
 		err = a.printRules(rs, format)
 	}

@@ -83,7 +83,7 @@ func (a *app) sets(name []string, o setsOptions) error {
 	}
 	defer r.Close()
 	list, bad := r.List(a.ctx) // what could be read comes with the error
-	p := &setPrinter{app: a, r: r, o: o, out: bufio.NewWriter(a.out), stats: stats{start: time.Now()}}
+	p := &setPrinter{app: a, r: r, o: o, out: bufio.NewWriter(a.objects(o.json)), stats: stats{start: time.Now()}}
 	if len(name) == 0 {
 		err = p.list(list)
 	} else {

@@ -46,7 +46,7 @@ func (a *app) tables(file, family string, asJSON bool) error {
 	for _, w := range rs.Warnings {
 		fmt.Fprintln(a.err, "nfscope:", w)
 	}
-	st := stats{start: time.Now()}
+	out, st := a.objects(asJSON), stats{start: time.Now()}
 	for _, f := range []model.Family{model.FamilyIPv4, model.FamilyIPv6} {
 		m := ruleset.NewMatrix(rs, f)
 		_, _, _, chains := m.Sizes()
@@ -54,12 +54,12 @@ func (a *app) tables(file, family string, asJSON bool) error {
 			continue
 		}
 		if asJSON {
-			err = ruleset.WriteMatrixJSON(a.out, rs.Netns, m)
+			err = ruleset.WriteMatrixJSON(out, rs.Netns, m)
 		} else {
 			if st.events > 0 {
-				fmt.Fprintln(a.out)
+				fmt.Fprintln(out)
 			}
-			err = ruleset.WriteMatrix(a.out, m)
+			err = ruleset.WriteMatrix(out, m)
 		}
 		if err != nil {
 			return err
@@ -67,7 +67,7 @@ func (a *app) tables(file, family string, asJSON bool) error {
 		st.events++
 	}
 	if asJSON {
-		return st.print(a.out)
+		return st.print(out)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ import (
 	"nfscope/trace/netns"
 	"nfscope/trace/sets"
 	"nfscope/ui/component/ladder"
+	"nfscope/ui/component/line"
 )
 
 type whyFlags struct {
@@ -138,7 +139,11 @@ func (a *app) why(f *filter.Filter, o whyFlags) error {
 	if ans.Kind == why.Nothing {
 		a.hints(f, last)
 	}
-	p := &whyPrinter{out: bufio.NewWriter(a.out), netns: a.netns, width: a.width(), words: drop.Meanings(), color: a.colored()}
+	out := a.out // text may have colours of our own: the rest of it is cleaned there
+	if o.json {
+		out = a.objects(true)
+	}
+	p := &whyPrinter{out: bufio.NewWriter(out), netns: a.netns, width: a.width(), words: drop.Meanings(), color: a.colored()}
 	if o.json {
 		err = p.json(ans, seen, &stats{events: st.Events(), lost: last.Loss.Total(), gaps: last.Loss.Gaps, missed: seen.Watch.Missed, start: start})
 	} else {
@@ -224,18 +229,19 @@ func (p *whyPrinter) text(a *why.Answer) error {
 	case !a.Fine():
 		mark = "\x1b[1;33m"
 	}
-	lines := ladder.Wrap(a.Sentence, p.width)
+	wrap := func(s string) []string { return ladder.Wrap(line.Clean(s), p.width) } // rules and comments are quoted
+	lines := wrap(a.Sentence)
 	for i, l := range lines {
 		if p.color {
 			lines[i] = mark + l + "\x1b[0m"
 		}
 	}
-	lines = append(lines, ladder.Wrap(fmt.Sprintf("  %s: %s", a.Confidence, a.Because), p.width)...)
+	lines = append(lines, wrap(fmt.Sprintf("  %s: %s", a.Confidence, a.Because))...)
 	for _, e := range a.Evidence {
-		lines = append(lines, ladder.Wrap("  - "+e, p.width)...)
+		lines = append(lines, wrap("  - "+e)...)
 	}
 	if a.Do != "" {
-		lines = append(lines, ladder.Wrap("  > "+a.Do, p.width)...)
+		lines = append(lines, wrap("  > "+a.Do)...)
 	}
 	for _, j := range a.Shown() {
 		lines = append(append(lines, ""), ladder.Text(j, p.width)...)
