@@ -688,7 +688,10 @@ func TestBehindTheEnd(t *testing.T) {
 	if _, err := w.Write(one); err != nil {
 		t.Fatal(err)
 	}
-	rr, err := NewReader("pipe", io.NopCloser(r))
+	if err := r.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	rr, err := NewReader("pipe", r)
 	for err == nil {
 		_, err = rr.Next()
 	}
