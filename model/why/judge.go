@@ -147,7 +147,7 @@ func (t *talk) judge(s *Seen, words drop.Dictionary) *verdict {
 		v.because = "only what came back was seen, the request was not"
 	case t.replies.Delivered > 0:
 		v.works(s)
-		if x := v.sentLast(); v.waitsFor(x, s) {
+		if x := v.sentLast(); x != nil && v.waitsFor(x, s) {
 			v.hold(x)
 		}
 	default:

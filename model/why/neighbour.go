@@ -75,13 +75,18 @@ func (v *verdict) notFound(s *Seen) string {
 }
 
 // sentLast is the packet of an answered flow that may wait for its next hop: what was sent last and is
-// not acknowledged, else the newest reply that came through.
+// not acknowledged, else the newest reply that came through. What TCP acknowledged did not wait, nor
+// does anybody wait for its acknowledgements alone, or for anything behind a reset.
 func (v *verdict) sentLast() (last *sight) {
 	if v.owed != nil {
 		return v.owed
 	}
+	tcp := v.talk.orig.Proto == model.ProtoTCP
+	if tcp && v.talk.reset() {
+		return nil
+	}
 	for _, x := range v.talk.sights {
-		if x.reply && x.fate == arrived {
+		if x.reply && x.fate == arrived && !(tcp && (!carries(x.packet) || v.talk.acknowledged(x))) {
 			last = x
 		}
 	}

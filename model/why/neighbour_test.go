@@ -227,12 +227,42 @@ func TestStalledWaits(t *testing.T) {
 		s.Filter, s.Began, s.Looked, s.Over, s.Watch = f, begin, 5*time.Second, true, drop.Watch{Step: drop.StepBPF, Netns: inode}
 		server := Hop{To: netip.MustParseAddr(there4), Out: "r1"}
 		a := judged(t, &s)
-		if a.Hop == nil || (*a.Hop == server) != (name != "answered") {
+		if asked := a.Hop != nil && *a.Hop == server; asked != (name != "answered") {
 			t.Errorf("%s: %+v is asked for", name, a.Hop)
 		}
 		s.Hop, s.HopOf = &drop.Neighbour{Addr: netip.MustParseAddr(there4), Dev: "r1", State: "INCOMPLETE"}, server
 		if a = judged(t, &s); a.Sentence != c.want {
 			t.Errorf("%s: %s, %s:\n%s\nwant\n%s", name, a.Kind, a.Side, a.Sentence, c.want)
+		}
+	}
+}
+
+// TestAcknowledgedLeft: what TCP acknowledged was delivered, whatever became of the client's entry in
+// the neighbour table since; a reply that was not may wait for it.
+func TestAcknowledgedLeft(t *testing.T) {
+	f, err := filter.Parse("dst host 10.2.0.2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := Hop{To: netip.MustParseAddr(here4), Out: "r0"}
+	for name, c := range map[string]struct {
+		talk  *talking
+		waits bool
+	}{
+		"over, and all acknowledged": {opened().pass(seg(push, 1, 1)).pass(ans(push|model.FIN, 1, 11)).pass(seg(fin, 11, 12)).pass(ans(model.ACK, 12, 12)), false},
+		"broken off":                 {opened().pass(seg(push, 1, 1)).pass(ans(push, 1, 11)).pass(seg(model.RST, 11, 0)), false},
+		"not acknowledged":           {opened().pass(seg(push, 1, 1)).pass(ans(push, 1, 11)), true},
+	} {
+		s := c.talk.seen
+		for _, j := range s.Journeys {
+			if j.Packet.SPort == 80 {
+				j.Out = "r0"
+			}
+		}
+		s.Filter, s.Began, s.Looked, s.Over, s.Watch = f, begin, 5*time.Second, true, drop.Watch{Step: drop.StepBPF, Netns: inode}
+		s.Hop, s.HopOf = &drop.Neighbour{Addr: client.To, Dev: "r0", State: "FAILED"}, client
+		if a := judged(t, &s); (a.Kind == Kernel) != c.waits || a.Hop != nil && !c.waits {
+			t.Errorf("%s: %s, %+v is asked for: %s", name, a.Kind, a.Hop, a.Sentence)
 		}
 	}
 }
