@@ -248,6 +248,36 @@ func TestMuteTerminal(t *testing.T) {
 	}
 }
 
+// TestWhyColoured: an answer has a colour in a terminal, unless NO_COLOR says otherwise.
+func TestWhyColoured(t *testing.T) {
+	nettest.Kernel(t)
+	t.Parallel()
+	n := nettest.NewRouted(t)
+	for _, env := range []string{"", "NO_COLOR=1"} {
+		t.Run(env, func(t *testing.T) {
+			t.Parallel()
+			master, slave := pty(t, 100, 30)
+			defer master.Close()
+			cmd := exec.Command("nfscope", "--netns", n.Router.Name(), "why", "--for", "200ms", "udp and dst port 9")
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+			cmd.Env = append(os.Environ(), "TERM=xterm-256color", env)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			slave.Close()
+			hang := time.AfterFunc(nettest.InVain, func() { _ = cmd.Process.Signal(unix.SIGQUIT) })
+			defer hang.Stop()
+			said, _ := io.ReadAll(master) // it ends with an error: nobody has the other end any more
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("%v: %q", err, said)
+			}
+			if yellow := bytes.Contains(said, []byte("\x1b[1;33mnothing of this flow was seen here")); yellow != (env == "") || !bytes.Contains(said, []byte("nothing of this flow")) {
+				t.Errorf("%q", said)
+			}
+		})
+	}
+}
+
 // TestTraceInTerminal arms a trace by hand, in a namespace with rules, and reads the
 // sentence of a real packet.
 func TestTraceInTerminal(t *testing.T) {

@@ -207,8 +207,8 @@ func doorOf(ns *netns.Handle, f *filter.Filter) (*knock.Door, error) {
 
 // colored reports whether the answer may have colours.
 func (a *app) colored() bool {
-	f, ok := a.out.(*os.File)
-	return ok && colorprofile.Detect(f, os.Environ()) > colorprofile.ASCII
+	o, ok := a.out.(*output)
+	return ok && colorprofile.Detect(o.file, os.Environ()) > colorprofile.ASCII
 }
 
 // whyPrinter prints answers.

@@ -77,12 +77,12 @@ func TestNoEcho(t *testing.T) {
 	}{
 		{ping, "net.ipv4.icmp_echo_ignore_all", head + ": this host answers no echo, net.ipv4.icmp_echo_ignore_all is 1", "sysctl -w net.ipv4.icmp_echo_ignore_all=0"},
 		{ping, "", head + " in 2 s: the kernel of this host answers an echo, and did not", ""},
-		{stamp, "", head + " in 2 s: no socket of a program is known to have taken it", ""},
+		{stamp, "net.ipv4.icmp_echo_ignore_all", head + " in 2 s: no socket of a program is known to have taken it", ""},
 	} {
 		j := traced(10, c.packet, journey.Accepted, journey.Culprit{})
 		j.Path, j.Out = journey.PathInput, ""
 		a := judged(t, &Seen{Filter: f, Began: begin, Looked: 2 * time.Second, Over: true, Watch: drop.Watch{Step: drop.StepBPF, Netns: inode}, Journeys: []*journey.Journey{j}, NoEcho: c.sysctl})
-		if a.Sentence != c.want || a.Do != c.does || a.Asks == nil {
+		if a.Sentence != c.want || a.Do != c.does || (a.Asks != nil) != echo(&c.packet) {
 			t.Errorf("%s; %s", a.Sentence, a.Do)
 		}
 	}

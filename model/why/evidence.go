@@ -98,7 +98,7 @@ func (a *Answer) halves(s *Seen, v *verdict) {
 		a.Evidence = append(a.Evidence, fmt.Sprintf("packets of it came back %s by %s, where they had left, with a smaller TTL: a route leads in a circle", plural(n, "time", "times"), by))
 		a.Do = "ip route get " + v.talk.orig.Dst.String() + " here and on the next hop behind " + by + ": each sends it to the other"
 	}
-	if v.kind == NoReply && s.NoEcho != "" && here(v.by) {
+	if v.kind == NoReply && s.NoEcho != "" && here(v.by) && echo(v.by.packet) {
 		a.Do = "sysctl -w " + s.NoEcho + "=0"
 	}
 	if v.kind == NoReply && v.hairpin(s) {

@@ -44,7 +44,7 @@ func (v *verdict) unanswered(s *Seen, words drop.Dictionary) {
 		}
 		return
 	}
-	v.asks = true
+	v.asks = !v.by.packet.Proto.ICMP() || echo(v.by.packet)
 	rose := slices.ContainsFunc(s.Drops, func(d *drop.Drop) bool { return d.Reason == "TcpExtListenOverflows" && !d.Time.Before(s.Began) })
 	full := s.Socket != nil && s.Socket.Full()
 	if v.by.packet.Proto == model.ProtoTCP && rose && (full || !v.stranded(s)) {

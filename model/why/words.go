@@ -225,7 +225,7 @@ func (v *verdict) silence(s *Seen, name string) string {
 		return head + ": no route of this host leads back to " + v.by.packet.Src.String()
 	case v.talk.unheard(s):
 		return v.unheardOf(s, name)
-	case k == nil && s.NoEcho != "":
+	case k == nil && s.NoEcho != "" && echo(v.by.packet):
 		return head + ": this host answers no echo, " + s.NoEcho + " is 1"
 	case k == nil && echo(v.by.packet):
 		return head + " in " + span(s.Looked) + ": the kernel of this host answers an echo, and did not"

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"nfscope/model"
 	"nfscope/model/drop"
@@ -195,17 +196,29 @@ func echoes(to netip.Addr, kind uint8) []string {
 	return nil
 }
 
-// NoEcho is the sysctl by which a namespace answers no echo to an address of its own, "" where none
-// does.
+// NoEcho is the sysctl by which a namespace answers no echo to an address that it takes packets for,
+// "" where none does. What is for many at once IPv4 does not answer as long as nobody asks for it.
 func NoEcho(ns *netns.Handle, to netip.Addr) (name string) {
-	kind := uint8(8)
-	if to.Is6() {
-		kind = 128
+	var names []string
+	switch kind := routeKind(ns, to); {
+	case to.Is4():
+		names = append(names, "net/ipv4/icmp_echo_ignore_all")
+		if kind == unix.RTN_BROADCAST || to.IsMulticast() || to == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+			names = append(names, "net/ipv4/icmp_echo_ignore_broadcasts")
+		}
+	case to.IsMulticast():
+		names = append(names, "net/ipv6/icmp/echo_ignore_all", "net/ipv6/icmp/echo_ignore_multicast")
+	case kind == unix.RTN_ANYCAST:
+		names = append(names, "net/ipv6/icmp/echo_ignore_all", "net/ipv6/icmp/echo_ignore_anycast")
+	case to.Is6():
+		names = append(names, "net/ipv6/icmp/echo_ignore_all")
 	}
 	_ = ns.Do(func() error {
-		n := echoes(to, kind)[0]
-		if b, err := os.ReadFile("/proc/sys/" + n); err == nil && strings.TrimSpace(string(b)) == "1" {
-			name = strings.ReplaceAll(n, "/", ".")
+		for _, n := range names {
+			if b, err := os.ReadFile("/proc/sys/" + n); err == nil && strings.TrimSpace(string(b)) == "1" {
+				name = strings.ReplaceAll(n, "/", ".")
+				return nil
+			}
 		}
 		return nil
 	})

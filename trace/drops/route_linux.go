@@ -193,6 +193,20 @@ func NextHop(ns *netns.Handle, to netip.Addr, out string) *drop.Neighbour {
 	return neighbour(conn, link, hop)
 }
 
+// routeKind is how a namespace takes packets to an address (RTN_*); 0 where that is not known.
+func routeKind(ns *netns.Handle, to netip.Addr) int {
+	conn, err := ns.Rtnetlink()
+	if err != nil {
+		return unix.RTN_UNSPEC
+	}
+	defer conn.Close()
+	list, err := conn.RouteGetWithOptions(to.AsSlice(), nil)
+	if err != nil || len(list) == 0 {
+		return unix.RTN_UNSPEC
+	}
+	return list[0].Type
+}
+
 func neighState(s int) string {
 	for _, n := range []struct {
 		bit  int
